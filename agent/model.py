@@ -1,0 +1,376 @@
+"""The nouns: what is wanted, what is there, what will change, and what came of it.
+
+Everything here is a value. Nothing reads a clock, a file or the engine. An object of the host is known by its
+`Key`, a kind and a name, and never by an id of the engine: what was made by an attempt that was cut is found again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol
+
+
+class Key(NamedTuple):
+    """Which object of the host is meant: its kind ("container", "network", …) and its name on the engine."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+class Place(NamedTuple):
+    """Where something stands in the repository: the file's path in the tree, line and column counted from 1."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+# --- the source -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One state of the source. `id` is a commit's full SHA, or `dir-` and a digest for a plain directory."""
+
+    id: str
+    subject: str = ""
+    author: str = ""
+    timestamp: float = 0.0  # seconds since the epoch, as the committer claims: shown, never trusted
+
+    @property
+    def short(self) -> str:
+        return self.id[:16] if self.id.startswith("dir-") else self.id[:7]
+
+    def __str__(self) -> str:
+        if self.id.startswith("dir-"):
+            return f"directory {self.short}"
+        said = f' "{self.subject}"' if self.subject else ""
+        by = f" ({self.author})" if self.author else ""
+        return f"git {self.short}{said}{by}"
+
+
+class EntryKind(StrEnum):
+    FILE = "file"
+    EXECUTABLE = "executable"
+    SYMLINK = "symlink"
+    SUBMODULE = "submodule"
+
+
+class Entry(NamedTuple):
+    """One path of a tree: what it is, and its size in bytes (0 for a submodule)."""
+
+    kind: EntryKind
+    size: int
+
+
+class Tree(Protocol):
+    """The files of one revision. Paths are relative, with `/`, never with `..`; directories are implied by files."""
+
+    def entries(self) -> Mapping[str, Entry]:
+        """Every path of the tree with what it is."""
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a regular file. `KeyError` for a path that `entries` does not hold or that is no file."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A source at one revision."""
+
+    revision: Revision
+    tree: Tree = field(repr=False, compare=False)
+
+
+# --- what is wanted ---------------------------------------------------------------------------------------------
+
+
+class Condition(StrEnum):
+    """What must hold of an object before the one that requires it may be made."""
+
+    EXISTS = "exists"
+    STARTED = "started"
+    HEALTHY = "healthy"
+    COMPLETED = "completed"
+
+
+class Requirement(NamedTuple):
+    key: Key
+    condition: Condition = Condition.EXISTS
+    optional: bool = False  # `required: false`: waited for where it is there, no reason to hold back where it is not
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One wanted object.
+
+    `spec` is what the kind needs to make it and to compare it; each kind's module states the shape. `prepares` marks
+    what is fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it
+    is made only when something that requires it is made. `external` means that it has to be there already and is
+    never made, changed or removed.
+    """
+
+    key: Key
+    stack: str
+    spec: Mapping[str, Any] = field(repr=False)
+    requires: tuple[Requirement, ...] = ()
+    service: str = ""
+    external: bool = False
+    prepares: bool = False
+    on_demand: bool = False
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The wanted state of one stack, at the revision that it was read from."""
+
+    name: str
+    resources: tuple[Resource, ...]
+    revision: Revision
+    services: tuple[str, ...] = ()
+    place: Place | None = None
+
+
+# --- what is there ----------------------------------------------------------------------------------------------
+
+
+class Owner(StrEnum):
+    OURS = "ours"  # carries this instance's label and a name that this instance gives
+    ADOPTABLE = "adoptable"  # a wanted stack's own object that `docker compose` made
+    FOREIGN = "foreign"
+
+
+class Remedy(StrEnum):
+    IN_PLACE = "in place"
+    REPLACE = "replace"
+    NEVER = "never"  # the object keeps data, or the engine has no way: it is held and said
+
+
+class Health(StrEnum):
+    HEALTHY = "healthy"
+    PROGRESSING = "progressing"
+    DEGRADED = "degraded"
+    SUSPENDED = "suspended"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field in which an object is not as wanted.
+
+    `declared` tells who moved: True when the wanted value differs from the one that the object was made from (a
+    commit), False when the object was changed behind our back (drift).
+    """
+
+    path: str
+    seen: Any = field(repr=False)
+    wanted: Any = field(repr=False)
+    remedy: Remedy = Remedy.REPLACE
+    declared: bool = True
+    secret: bool = False
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One object as the engine reports it, already held against what is wanted of it (`differences`).
+
+    `id` is what the engine is told to act on, so that a change meets the very object that was looked at. `uses` are
+    the objects that it is attached to now. `leftover` is a half-made or set-aside twin of a replacement that was cut.
+    """
+
+    key: Key
+    id: str
+    owner: Owner
+    stack: str = ""
+    origin: str = ""  # the source whose agent made it, see Scope
+    service: str = ""
+    differences: tuple[Difference, ...] = ()
+    uses: frozenset[Key] = frozenset()
+    health: Health = Health.HEALTHY
+    detail: str = ""
+    keeps_data: bool = False
+    leftover: bool = False
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which objects may be pruned: those of `stacks`, and with `whole` also those of other stacks of this origin.
+
+    `origin` names the source (a repository and path, or a directory). An object of this instance that another source
+    made, in a stack that is not wanted here, is left alone.
+    """
+
+    instance: str
+    origin: str
+    stacks: frozenset[str]
+    whole: bool = False
+
+
+# --- what will change -------------------------------------------------------------------------------------------
+
+
+class Action(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    REMOVE = "remove"
+    HOLD = "hold"
+    ADOPT = "adopt"
+
+
+class Cause(StrEnum):
+    COMMIT = "commit"
+    DRIFT = "drift"
+    IMAGE = "image"
+    SECRET = "secret"  # noqa: S105 - a cause, not a secret
+    FILE = "file"
+    PRUNE = "prune"
+    SETTINGS = "settings"
+
+
+class FieldChange(NamedTuple):
+    """A field that will change, as text and with secrets masked: it is shown as it stands."""
+
+    path: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """One step of a plan.
+
+    `after` are the numbers of the steps that must have been done before this one (a failed one skips it), `follows`
+    those that must only have ended, however.
+    """
+
+    number: int
+    action: Action
+    key: Key
+    stack: str
+    cause: Cause
+    reason: str
+    fields: tuple[FieldChange, ...] = ()
+    after: frozenset[int] = frozenset()
+    follows: frozenset[int] = frozenset()
+    wanted: Resource | None = field(default=None, repr=False, compare=False)
+    seen: Observed | None = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        """The line that tests, logs and bug reports show."""
+        behind = f" after {','.join(map(str, sorted(self.after | self.follows)))}" if self.after | self.follows else ""
+        return f"{self.number} {self.action} {self.key} ({self.cause}: {self.reason}){behind}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every step towards the wanted state, each behind the steps that it needs."""
+
+    changes: tuple[Change, ...] = ()
+    unchanged: int = 0
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.changes))
+
+    @property
+    def pending(self) -> tuple[Change, ...]:
+        """The steps that do something: all but what is held."""
+        return tuple(change for change in self.changes if change.action is not Action.HOLD)
+
+
+# --- what came of it --------------------------------------------------------------------------------------------
+
+
+class Status(StrEnum):
+    DONE = "done"
+    FAILED = "failed"
+    OVERTAKEN = "overtaken"  # the world moved since it was looked at: look again
+    SKIPPED = "skipped"
+    HELD = "held"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    change: Change
+    status: Status
+    detail: str = ""
+    reason: str = ""  # the code of the trouble, as in Trouble.reason
+    seconds: float = 0.0
+
+
+class Gate(StrEnum):
+    """Whether a required condition holds by now."""
+
+    PENDING = "pending"
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """How one service of a stack fares: its containers wanted and ready, and the worst health among them."""
+
+    name: str
+    desired: int
+    ready: int
+    health: Health
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in the repository: where, at which path of the document, what, and what to do about it."""
+
+    place: Place
+    message: str
+    path: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        subject = f"{self.path}: " if self.path else ""
+        hint = f", {self.hint}" if self.hint else ""
+        return f"{self.place}: {subject}{self.message}{hint}"
+
+
+class Result(StrEnum):
+    SUCCESS = "success"  # something was changed, and all of it took
+    NOOP = "noop"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a pass did not converge: a code for machines, a text for people, and whatever is wrong in the files."""
+
+    reason: str
+    message: str
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """One pass over one stack: the only thing that metrics, logs, history and status are made from."""
+
+    run_id: str
+    stack: str
+    trigger: str
+    revision: Revision | None
+    result: Result
+    started: float  # seconds since the epoch
+    seconds: float
+    plan: Plan = Plan()
+    outcomes: tuple[Outcome, ...] = ()
+    synced: bool = False
+    health: Health = Health.UNKNOWN
+    services: tuple[ServiceState, ...] = ()
+    failure: Failure | None = None
