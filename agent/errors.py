@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from agent.model import Failure, Problem
 
 
-class Trouble(Exception):
+class Trouble(Exception):  # noqa: N818 - the word of the design for all that may go wrong
     """The root of everything that may go wrong in ways that were thought of; a bug is not a Trouble."""
 
     def __init__(self, message: str, *, reason: str = "") -> None:

@@ -1,0 +1,144 @@
+"""From what was seen and done in a turn to its report. Pure: the account is made from values alone."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from agent.model import (
+    Action,
+    Cause,
+    Change,
+    Failure,
+    Health,
+    Key,
+    Observed,
+    Outcome,
+    Plan,
+    Report,
+    Resource,
+    Result,
+    ServiceState,
+    Stack,
+    Status,
+)
+
+_WORST_FIRST = (Health.DEGRADED, Health.MISSING, Health.UNKNOWN, Health.PROGRESSING, Health.SUSPENDED, Health.HEALTHY)
+
+
+def new_run_id() -> str:
+    return uuid.uuid4().hex[:12]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen, and what would have to be done about it."""
+
+    actual: Mapping[Key, Observed]
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A turn, as far as it went: `last` is missing when the host could not be looked at any more."""
+
+    run_id: str
+    stacks: tuple[Stack, ...]
+    trigger: str
+    started: float  # seconds since the epoch
+    seconds: float = 0.0
+    plan: Plan = field(default_factory=Plan)
+    outcomes: tuple[Outcome, ...] = ()
+    last: Look | None = None
+    failure: Failure | None = None
+
+
+def report_of(taken: Taken, name: str) -> Report:
+    """The report of one stack. It is synced only when the last look found nothing left to do, held things included."""
+    stack = next((stack for stack in taken.stacks if stack.name == name), None)
+    outcomes = tuple(outcome for outcome in taken.outcomes if outcome.change.stack == name)
+    left = _of_stack(taken.last.plan, name) if taken.last else Plan()
+    failure = taken.failure or failure_of(outcomes) or (_did_not_take(left) if _all_done(outcomes) else None)
+    services = service_states(stack.resources if stack else (), taken.last.actual if taken.last else {})
+    return Report(
+        run_id=taken.run_id,
+        stack=name,
+        trigger=taken.trigger,
+        revision=stack.revision if stack else None,
+        result=_result(outcomes, failure),
+        started=taken.started,
+        seconds=taken.seconds,
+        plan=_of_stack(taken.plan, name),
+        outcomes=outcomes,
+        synced=taken.last is not None and failure is None and not any(map(_matters, left.changes)),
+        health=worst(service.health for service in services) if taken.last else Health.UNKNOWN,
+        services=services,
+        failure=failure,
+    )
+
+
+def _matters(change: Change) -> bool:
+    """Whether a step that is left keeps the stack from being synced. Data that outlives its use does not."""
+    return not (
+        change.action is Action.HOLD
+        and change.seen is not None
+        and change.cause is Cause.PRUNE
+        and change.seen.keeps_data
+    )
+
+
+def _all_done(outcomes: Sequence[Outcome]) -> bool:
+    return bool(outcomes) and all(outcome.status in {Status.DONE, Status.HELD} for outcome in outcomes)
+
+
+def _of_stack(plan: Plan, stack: str) -> Plan:
+    return replace(plan, changes=tuple(change for change in plan.changes if change.stack == stack))
+
+
+def _result(outcomes: Sequence[Outcome], failure: Failure | None) -> Result:
+    if failure:
+        return Result.ERROR
+    return Result.SUCCESS if any(outcome.status is Status.DONE for outcome in outcomes) else Result.NOOP
+
+
+def failure_of(outcomes: Sequence[Outcome]) -> Failure | None:
+    """The first thing that went wrong, or None. What was overtaken is no failure: it is looked at again."""
+    failed = [outcome for outcome in outcomes if outcome.status is Status.FAILED]
+    if not failed:
+        return None
+    first = failed[0]
+    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    return Failure(first.reason or "Failed", f"{first.change.action} {first.change.key}: {first.detail}{more}")
+
+
+def _did_not_take(left: Plan) -> Failure | None:
+    """What was done, read back, and is not so: an outcome to back off from, not to repeat at once."""
+    again = [change for change in left.pending if change.action is not Action.ADOPT]
+    if not again:
+        return None
+    return Failure(
+        "DidNotTake",
+        f"after the changes were made, this is still to do: {again[0].action} {again[0].key}: {again[0].reason}",
+    )
+
+
+def service_states(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> tuple[ServiceState, ...]:
+    """How each service fares, from what was seen of its containers."""
+    by_service: dict[str, list[Observed | None]] = {}
+    for resource in wanted:
+        if resource.service:
+            by_service.setdefault(resource.service, []).append(actual.get(resource.key))
+    return tuple(_service_state(name, seen) for name, seen in sorted(by_service.items()))
+
+
+def _service_state(name: str, seen: Sequence[Observed | None]) -> ServiceState:
+    healths = [observed.health if observed else Health.MISSING for observed in seen]
+    detail = next((observed.detail for observed in seen if observed and observed.detail), "")
+    return ServiceState(name, len(seen), healths.count(Health.HEALTHY), worst(healths), detail)
+
+
+def worst(healths: Iterable[Health]) -> Health:
+    """The health of a whole from that of its parts; a stack without services has nothing that could be ill."""
+    present = set(healths)
+    return next((health for health in _WORST_FIRST if health in present), Health.HEALTHY)

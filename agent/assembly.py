@@ -1,0 +1,236 @@
+"""Puts the parts together for one command: the only place, with `agent.daemon`, that knows every concrete class.
+
+What is heavy is imported in the method that needs it, so a command pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from agent import __version__
+from agent.cli.errors import NoAgent
+from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Target
+from agent.errors import BadManifest
+from agent.model import Health, Place, Problem, Report, Scope
+from agent.statedir import StateDir, default_state_dir
+
+if TYPE_CHECKING:
+    from agent.account import Look
+    from agent.converge import Event
+    from agent.desired import Reader, Reading
+    from agent.reconcile import Reconciler, Turn
+    from agent.source.directory import DirectorySource
+
+HEALTH_TIMEOUT = 600.0  # seconds that `apply` waits for what it made to become healthy
+HEALTH_POLL = 0.5
+
+
+@dataclass(frozen=True)
+class Prepared(Planned):
+    """A plan with what is needed to carry out just that plan."""
+
+    turn: Turn | None = None
+    look: Look | None = None
+    reconciler: Reconciler | None = None
+    state: StateDir | None = None
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """Implements `agent.cli.parts.Parts`. `environment` is the process's; only this class reads it."""
+
+    environment: Mapping[str, str]
+    uid: int
+
+    # --- files alone ---
+
+    def check(self, target: Target) -> Checked:
+        from agent.model import Entry
+
+        source, reader, root = self._files(target)
+        snapshot = source.sync()
+        entries: Mapping[str, Entry] = snapshot.tree.entries()
+        count = sum(1 for path in entries if path.endswith((".yaml", ".yml")))
+        try:
+            reading = reader.read(snapshot)
+        except BadManifest as error:
+            return Checked(count, error.problems, root=root)
+        errors = [problem for failure in reading.broken.values() for problem in failure.problems]
+        return Checked(count, (*errors, *_empty(reading)), reading.warnings, root)
+
+    def render(self, target: Target) -> Mapping[str, Mapping[str, Any]]:
+        source, reader, root = self._files(target)
+        with _places_below(root):
+            return reader.render(source.sync(), str(Path(root or ".").absolute()))
+
+    # --- the host ---
+
+    def plan(self, target: Target) -> Planned:
+        from agent.converge import Options
+        from agent.engine import Engine as Door
+        from agent.parts import docker_url, make_host
+        from agent.reconcile import Reconciler, Turn
+
+        source, reader, root = self._files(target)
+        with _places_below(root):
+            reading = _all_good(reader.read(source.sync()))
+        state = self._state(target.state_dir)
+        engine = Door(docker_url(target.docker_host, self.environment))
+        facts = engine.version()
+        instance = self.environment.get("WINDLASS_INSTANCE") or "default"
+        host = make_host(engine, state, instance, source.origin)
+        reconciler = Reconciler(host, options=Options())
+        stacks = tuple(stack for _, stack in sorted(reading.stacks.items()))
+        turn = Turn(stacks, Scope(instance, source.origin, frozenset(reading.stacks)), "manual")
+        look = reconciler.look(turn)
+        return Prepared(
+            plan=look.plan,
+            stacks=stacks,
+            revision=reading.snapshot.revision,
+            url=root or ".",
+            host=target.host or self._hostname(),
+            engine=Engine(str(facts.get("Version", "")), str(facts.get("ApiVersion", ""))),
+            warnings=reading.warnings,
+            turn=turn,
+            look=look,
+            reconciler=reconciler,
+            state=state,
+        )
+
+    def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
+        if not isinstance(planned, Prepared) or not (planned.turn and planned.reconciler and planned.state):
+            raise TypeError("apply carries out what plan of the same parts returned")
+        began = time.monotonic()
+        reconciler = replace(planned.reconciler, listen=lambda _, event: on_event(event), stop=stop)
+        with planned.state.locked():
+            reports = reconciler.take(planned.turn, planned.look)
+            _note(planned.state, reports)
+            reports = self._await_health(reconciler, planned.turn, reports, stop)
+        healthy = all(report.health is Health.HEALTHY for report in reports)
+        return Applied(reports, healthy, time.monotonic() - began)
+
+    def _await_health(
+        self, reconciler: Reconciler, turn: Turn, reports: tuple[Report, ...], stop: Callable[[], bool]
+    ) -> tuple[Report, ...]:
+        """The reports with the health that the stacks have come to, once nothing is on its way any more."""
+        deadline = time.monotonic() + HEALTH_TIMEOUT
+        looking = replace(turn, act=False)
+        while any(report.health is Health.PROGRESSING for report in reports) and time.monotonic() < deadline:
+            if stop() or any(report.failure for report in reports):
+                break
+            time.sleep(HEALTH_POLL)
+            now = {report.stack: report for report in reconciler.take(looking)}
+            reports = tuple(
+                replace(report, health=now[report.stack].health, services=now[report.stack].services)
+                for report in reports
+            )
+        return reports
+
+    # --- the agent ---
+
+    def run(self, config: Path | None, given: Mapping[str, Any], *, once: bool) -> int:
+        from agent import settings
+        from agent.daemon import Daemon
+
+        state_dir = default_state_dir(self.uid, dict(self.environment))
+        chosen = settings.load(config, given, hostname=self._hostname(), state_dir=state_dir)
+        settings.require_repo(chosen)
+        return Daemon(chosen, self.environment).run(once=once)
+
+    def records(self, state_dir: Path | None) -> Records:
+        from agent.store import Store
+
+        state = self._state(state_dir)
+        if not state.database.exists():
+            raise NoAgent(str(state.database))
+        return Store(state.database)
+
+    def version(self) -> Mapping[str, str]:
+        return {
+            "windlass": __version__,
+            "python": platform.python_version(),
+            "docker": importlib.metadata.version("docker"),
+            "gitpython": importlib.metadata.version("gitpython"),
+        }
+
+    # --- how ---
+
+    def _state(self, given: Path | None) -> StateDir:
+        return StateDir((given or default_state_dir(self.uid, dict(self.environment))).absolute())
+
+    def _hostname(self) -> str:
+        return re.sub(r"[^a-zA-Z0-9._-]", "-", socket.gethostname()) or "localhost"
+
+    def _files(self, target: Target) -> tuple[DirectorySource, Reader, str]:
+        """The source of a path, how it is read, and the directory that places are relative to ("" for this one)."""
+        from agent.desired import Reader
+        from agent.source.directory import DirectorySource
+
+        path = target.path
+        if not path.exists():
+            raise BadManifest([Problem(Place(str(path)), "there is no such file or directory")], reason="PathNotFound")
+        directory = path.parent if path.is_file() else path
+        root = "" if directory == Path() else str(directory)
+        reader = Reader(
+            PurePosixPath(self._state(target.state_dir).path),
+            default_name=directory.absolute().name,
+            file=path.name if path.is_file() else "",
+        )
+        return DirectorySource(directory), reader, root
+
+
+def _note(state: StateDir, reports: tuple[Report, ...]) -> None:
+    """Into the history, where that can be written; what was done does not depend on it."""
+    from agent.store import Store, StoreUnavailable
+
+    with suppress(StoreUnavailable):
+        for report in reports:
+            Store(state.database).record(report)
+
+
+@contextmanager
+def _places_below(root: str) -> Iterator[None]:
+    """Make the places of a `BadManifest` paths that the user can open: below the directory that was named."""
+    try:
+        yield
+    except BadManifest as error:
+        if not root:
+            raise
+        placed = [
+            replace(problem, place=problem.place._replace(file=str(Path(root) / problem.place.file)))
+            for problem in error.problems
+        ]
+        raise BadManifest(placed, reason=error.reason) from error
+
+
+def _all_good(reading: Reading) -> Reading:
+    """The reading, or `BadManifest` with everything that is wrong in it."""
+    problems = [problem for failure in reading.broken.values() for problem in failure.problems]
+    problems += _empty(reading)
+    if problems:
+        raise BadManifest(problems)
+    return reading
+
+
+def _empty(reading: Reading) -> list[Problem]:
+    if reading.names:
+        return []
+    return [
+        Problem(
+            Place("compose.yaml"), "there is no stack here", hint="expected a compose.yaml here or in a directory below"
+        )
+    ]
+
+
+def make_assembly() -> Assembly:
+    return Assembly(dict(os.environ), os.getuid())

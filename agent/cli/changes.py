@@ -1,0 +1,189 @@
+"""`plan` and `apply`: what would have to be done to the host, and doing it once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+import click
+
+from agent.cli.documents import applied_document, plan_document
+from agent.cli.errors import Exit
+from agent.cli.files import PATH
+from agent.cli.frame import Command, Session, write_json
+from agent.cli.parts import Applied, Planned
+from agent.cli.plans import differs, interruption_text, plan_lines
+from agent.cli.text import clean, count, failure_lines, problem_lines, span
+from agent.model import Action, Health, Report, Status
+
+_ARGUMENT = click.argument("path", default=".", type=PATH, metavar="[PATH]")
+
+
+@click.command(cls=Command, formats=("text", "json"), exits=(Exit.PENDING, Exit.INVALID))
+@_ARGUMENT
+@click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there is something to do.")
+@click.pass_obj
+def plan(session: Session, path: Path, detailed_exitcode: bool) -> int:
+    """Show what would be done to this host, and why. Nothing is changed.
+
+    PATH is a compose file, a stack's directory or a repository's root; the current directory by default.
+    """
+    planned = session.parts.plan(session.target(path))
+    _warn(session, planned)
+    if session.output == "json":
+        write_json(plan_document(planned))
+    else:
+        _print_plan(session, planned)
+        if planned.plan.pending:
+            _print_advice(planned, path)
+    return Exit.PENDING if detailed_exitcode and differs(planned.plan) else Exit.DONE
+
+
+@click.command(cls=Command, formats=("text", "json"), exits=(Exit.UNHEALTHY, Exit.INVALID, Exit.LOCKED))
+@_ARGUMENT
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def apply(session: Session, path: Path, yes: bool) -> int:
+    """Make this host what the files say, once.
+
+    Shows the plan, asks, carries it out, and waits for what was started to be healthy. The first Ctrl-C lets the
+    steps under way end, the second ends at once. PATH is a compose file, a stack's directory or a
+    repository's root; the current directory by default.
+    """
+    if not yes and not _may_ask():
+        raise click.UsageError("nobody is there to be asked: add --yes to apply without asking, or look with `plan`.")
+    planned = session.parts.plan(session.target(path))
+    _warn(session, planned)
+    asks = bool(planned.plan.pending) and not yes
+    if asks or (session.output == "text" and not session.quiet):
+        _print_plan(session, planned)
+    if asks and not click.confirm("Apply these changes?", err=True, prompt_suffix=" "):
+        click.echo("Nothing was changed.", err=True)
+        return Exit.FAILED
+    with Interruption() as interruption:
+        applied = _apply(session, planned, interruption)
+    if session.output == "json":
+        write_json(applied_document(planned, applied))
+    else:
+        _print_result(session, planned, applied)
+    return interruption.code or _exit_of(applied)
+
+
+def _may_ask() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _warn(session: Session, planned: Planned) -> None:
+    session.note(problem_lines(planned.warnings, label="warning: "))
+
+
+def _print_plan(session: Session, planned: Planned) -> None:
+    """Where stdout is for JSON alone, whoever is asked reads the plan on stderr."""
+    for line in plan_lines(planned, verbose=session.verbose):
+        click.echo(line, err=session.output == "json")
+
+
+def _print_advice(planned: Planned, path: Path) -> None:
+    command = "windlass apply" if path == Path() else f"windlass apply {clean(str(path))}"
+    click.echo("  ".join(filter(None, (interruption_text(planned.plan), f"Apply it with: {command}"))))
+
+
+def _apply(session: Session, planned: Planned, interruption: Interruption) -> Applied:
+    from agent.cli.progress import ignore, listener
+
+    if not planned.plan.pending:  # nothing to show; still the host is looked at and its health told
+        return session.parts.apply(planned, ignore, lambda: interruption.heard)
+    live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    with listener(quiet=session.quiet, live=live) as on_event:
+        return session.parts.apply(planned, on_event, lambda: interruption.heard)
+
+
+def _exit_of(applied: Applied) -> Exit:
+    if applied.result == "error" or not applied.synced:
+        return Exit.FAILED
+    return Exit.DONE if applied.healthy else Exit.UNHEALTHY
+
+
+def _print_result(session: Session, planned: Planned, applied: Applied) -> None:
+    for report in applied.reports:
+        for line in _failure_lines(report):
+            click.echo(line, err=True)
+        if not applied.healthy:
+            session.note(_ailing_lines(report))
+    if not session.quiet and planned.plan.pending:
+        click.echo(_verdict(planned, applied))
+
+
+def _failure_lines(report: Report) -> list[str]:
+    if report.failure is None:
+        return [] if report.synced else _held_lines(report)
+    if report.failure.problems:
+        return problem_lines(report.failure.problems)
+    return failure_lines(f"✗ {clean(report.stack)}:", report.failure.message, report.failure.reason)
+
+
+def _held_lines(report: Report) -> list[str]:
+    """Why a stack is not as the source says though nothing failed."""
+    held = [change for change in report.plan.changes if change.action is Action.HOLD]
+    mark = click.style(f"! {clean(report.stack)}:", fg="magenta")
+    return [f"{mark} held: {change.key.kind} {clean(change.key.name)}: {clean(change.reason)}" for change in held]
+
+
+def _ailing_lines(report: Report) -> list[str]:
+    ailing = [state for state in report.services if state.health is not Health.HEALTHY]
+    return [
+        f"! {clean(report.stack)}/{clean(state.name)}: {state.health}, {state.ready} of {state.desired} ready"
+        + (f": {clean(state.detail)}" if state.detail else "")
+        for state in ailing
+    ]
+
+
+def _verdict(planned: Planned, applied: Applied) -> str:
+    """ "Applied 2 of 3 changes in 8.4 s: 1 failed; 12 unchanged." """
+    statuses = [outcome.status for outcome in applied.outcomes if outcome.status is not Status.HELD]
+    bad = [
+        f"{statuses.count(status)} {status}" for status in Status if status is not Status.DONE and status in statuses
+    ]
+    pending = len(planned.plan.pending)
+    done = statuses.count(Status.DONE)
+    share = count(pending, "change") if done == pending else f"{done} of {count(pending, 'change')}"
+    trouble = f": {', '.join(bad)}" if bad else ""
+    ending = "" if applied.healthy else " Not everything is healthy."
+    return f"Applied {share} in {span(applied.seconds)}{trouble}; {planned.plan.unchanged} unchanged.{ending}"
+
+
+class Interruption:
+    """The first SIGINT or SIGTERM asks for an orderly end; for the second the system's default is back in place."""
+
+    def __init__(self) -> None:
+        self._signal = 0
+        self._before: Sequence[tuple[signal.Signals, Any]] = ()
+
+    @property
+    def heard(self) -> bool:
+        return bool(self._signal)
+
+    @property
+    def code(self) -> int:
+        """The exit code of a command that was interrupted, or 0."""
+        return 128 + self._signal if self._signal else 0
+
+    def __enter__(self) -> Self:
+        self._before = [(number, signal.signal(number, self._hear)) for number in (signal.SIGINT, signal.SIGTERM)]
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for number, handler in self._before:
+            signal.signal(number, handler)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the shape of a signal handler
+        self._signal = number
+        for known, _ in self._before:
+            signal.signal(known, signal.SIG_DFL)
+        # Past every buffer: the signal may have come in the middle of a write to one.
+        os.write(2, b"Interrupted: the steps under way are finished. Once more ends at once.\n")

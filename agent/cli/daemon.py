@@ -1,0 +1,54 @@
+"""`run`, the agent itself, and `version`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from agent.cli.errors import Exit
+from agent.cli.frame import Command, Session, write_json
+from agent.cli.text import columns
+
+
+@click.command(cls=Command, exits=(Exit.LOCKED, Exit.SETTINGS))
+@click.option("--repo", metavar="URL", help="The repository, or a directory, that says what this host should be.")
+@click.option("--ref", metavar="REF", help="Its branch, tag or commit.")
+@click.option("--path", metavar="DIR", help="The directory inside it.")
+@click.option("--interval", metavar="TIME", help="How often to ask for a new revision, as in 30s or 5m.")
+@click.option("--listen", metavar="ADDRESS:PORT", help="Where to serve metrics, health and the status page.")
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The settings file.")
+@click.option("--mode", type=click.Choice(["apply", "plan"]), help="Change the host, or only say what would change.")
+@click.option("--instance", metavar="NAME", help="Tells apart agents that share one engine.")
+@click.option("--log-format", type=click.Choice(["console", "json"]), help="The form of the log, on stderr.")
+@click.option("--once", is_flag=True, help="Do one turn of everything, then end.")
+@click.pass_obj
+def run(session: Session, /, config: Path | None, log_format: str | None, once: bool, **given: str | None) -> int:
+    """Run the agent, which keeps this host as git says.
+
+    What is not given here comes from the settings file, then from the defaults. SIGHUP asks for a new revision now;
+    SIGTERM ends the agent when the steps under way are done.
+    """
+    state_dir = str(session.state_dir) if session.state_dir else None
+    given |= {"state_dir": state_dir, "host": session.host, "docker_host": session.docker_host}
+    given |= {"log.format": log_format, "log.level": _log_level(session)}
+    return session.parts.run(config, given, once=once)
+
+
+def _log_level(session: Session) -> str | None:
+    if session.verbose:
+        return "debug"
+    return "warning" if session.quiet else None
+
+
+@click.command(cls=Command, formats=("text", "json"))
+@click.pass_obj
+def version(session: Session) -> int:
+    """Show the versions of the agent and its parts."""
+    versions = session.parts.version()
+    if session.output == "json":
+        write_json(versions)
+    else:
+        for line in columns(list(versions.items())):
+            click.echo(line)
+    return Exit.DONE

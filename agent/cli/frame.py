@@ -1,0 +1,191 @@
+"""What all commands share: their options, where an option may stand, and the end of every help text.
+
+The shared options may stand before and after the command's name, and each has a variable for all commands
+(WINDLASS_HOST) and one for a single command (WINDLASS_PLAN_HOST). What is nearer to the user's hand wins: the command
+line over the environment, and the command over the group.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from click.core import ParameterSource
+
+from agent import __version__
+from agent.cli.errors import MEANINGS, Ended, Exit, failure_document, reporting
+from agent.cli.parts import Parts, Target
+from agent.errors import Trouble
+
+_GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+_HELP_NAMES = ["-h", "--help"]
+
+
+@dataclass(frozen=True)
+class Session:
+    """One command's run: the agent's parts, and what the shared options say."""
+
+    parts: Parts
+    state_dir: Path | None = None
+    docker_host: str | None = None
+    host: str | None = None
+    output: str = "text"
+    quiet: bool = False
+    verbose: bool = False
+
+    def target(self, path: Path) -> Target:
+        return Target(path, self.state_dir, self.docker_host, self.host)
+
+    def note(self, lines: Iterable[str]) -> None:
+        """For people, beside the data: on stderr, and not with --quiet."""
+        for line in () if self.quiet else lines:
+            click.echo(line, err=True)
+
+
+def write_json(document: Mapping[str, Any]) -> None:
+    """One object on stdout; pure ASCII, so that no terminal acts upon what it holds."""
+    click.echo(json.dumps(document, indent=2))
+
+
+def shared_options(formats: Sequence[str], names: Sequence[str] = (), *, variables: bool = False) -> list[click.Option]:
+    """The options of every command. The group, with `variables`, also listens to what Docker's own client does."""
+    docker_variables = ["WINDLASS_DOCKER_HOST", "DOCKER_HOST"] if variables else None
+    options = [
+        click.Option(
+            ["--state-dir"], type=click.Path(path_type=Path, file_okay=False), help="Where the agent keeps its state."
+        ),
+        click.Option(["--docker-host"], metavar="URL", envvar=docker_variables, help="The Docker Engine to talk to."),
+        click.Option(["--host"], metavar="NAME", help="The name of this host; the machine's own by default."),
+        click.Option(["-q", "--quiet"], is_flag=True, help="Say nothing but data and errors."),
+        click.Option(["-v", "--verbose"], is_flag=True, help="Say more."),
+        click.Option(
+            ["--color"], type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours in the output."
+        ),
+    ]
+    if formats:
+        default = formats[0]
+        output = click.Option(
+            ["-o", "--output", *names, "output"], type=click.Choice(formats), default=default, show_default=True,
+            help="The form of the output.",
+        )  # fmt: skip
+        options.insert(0, output)
+    return options
+
+
+class Command(click.Command):
+    """A command that gets a `Session` and returns its exit code.
+
+    `formats` are the forms of its output, the default first; `exits` the codes that its help explains beside the
+    ones that any command may end with.
+    """
+
+    def __init__(
+        self,
+        name: str | None,
+        *,
+        formats: Sequence[str] = (),
+        output_names: Sequence[str] = (),
+        exits: Sequence[Exit] = (),
+        **settings: Any,
+    ) -> None:
+        super().__init__(name, **settings)
+        self.exits = tuple(sorted({*exits, Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.INTERRUPTED, Exit.TERMINATED}))
+        self._shared = shared_options(formats, output_names)
+        self.params += self._shared
+
+    def invoke(self, ctx: click.Context) -> Any:
+        chosen = {option.name: _choose(ctx, option) for option in self._shared if option.name}
+        for name in chosen:
+            del ctx.params[name]
+        ctx.color = _color(chosen.pop("color"))
+        ctx.obj = session = Session(parts=ctx.obj, **chosen)
+        try:
+            return super().invoke(ctx)
+        except Trouble as trouble:
+            if session.output == "json":
+                write_json(failure_document(trouble))
+            raise
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        first = next(param.name for param in self.params if isinstance(param, click.Option) and param.name)
+        _write_epilog(formatter, self.exits, f"{ctx.auto_envvar_prefix}_{first.upper()}")
+
+
+def _choose(ctx: click.Context, option: click.Option) -> Any:
+    """The value that is nearest to the user's hand."""
+    name = option.name or ""
+    for source in _GIVEN:
+        for level in (ctx, ctx.parent):
+            if level is None or level.get_parameter_source(name) is not source:
+                continue
+            value = level.params[name]
+            if level is ctx or name != "output" or value in _formats(option):
+                return value
+            if source is ParameterSource.COMMANDLINE:
+                raise click.BadParameter(f"{value!r} is not one of {', '.join(_formats(option))}.", ctx, option)
+    return ctx.params[name]
+
+
+def _formats(option: click.Option) -> Sequence[str]:
+    return tuple(option.type.choices) if isinstance(option.type, click.Choice) else ()
+
+
+def _color(wish: str) -> bool | None:
+    """None leaves it to whether the stream is a terminal."""
+    if wish != "auto":
+        return wish == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("CLICOLOR_FORCE", "0") != "0" else None
+
+
+def _write_epilog(formatter: click.HelpFormatter, exits: Iterable[Exit], variable: str) -> None:
+    with formatter.section("Exit codes"):
+        formatter.write_dl([(str(int(code)), MEANINGS[code]) for code in exits])
+    formatter.write_paragraph()
+    formatter.write_text(f"Every option can be given by a variable as well, as in {variable}=…")
+
+
+class Group(click.Group):
+    """The program. Its `main` is where every command ends, whoever called it."""
+
+    command_class = Command
+
+    def __init__(self, *commands: click.Command, **settings: Any) -> None:
+        super().__init__(
+            context_settings={"help_option_names": _HELP_NAMES, "auto_envvar_prefix": "WINDLASS"},
+            params=shared_options(("text", "json", "yaml"), variables=True),
+            **settings,
+        )
+        click.version_option(__version__, prog_name="windlass", message="%(prog)s %(version)s")(self)
+        for command in commands:
+            self.add_command(command)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """As they were added: in the order in which a user meets them."""
+        return list(self.commands)
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """As click's, but with our messages and exit codes."""
+        extra |= {"standalone_mode": False, "prog_name": "windlass"}
+        try:
+            with reporting():
+                code = super().main(*args, **extra)
+                sys.stdout.flush()
+        except Ended as ended:
+            sys.exit(int(ended.code))
+        sys.exit(int(code or 0))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Inside click's own `main`, which would end with 1 when a reader goes away."""
+        with reporting():
+            return super().invoke(ctx)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        _write_epilog(formatter, Exit, "WINDLASS_STATE_DIR")

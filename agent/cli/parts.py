@@ -1,0 +1,139 @@
+"""What the command line needs of the rest, and in which values it gets it.
+
+The commands know no concrete engine, source or store: `agent/__main__.py` hands them one object that follows `Parts`
+and imports what is heavy only when it is asked for it. So `windlass version` starts without docker and git, and the
+commands are tested against a made-up object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from agent.model import Outcome, Plan, Problem, Report, Result, Revision, Stack
+
+if TYPE_CHECKING:
+    from agent.converge import Event
+    from agent.store import Run
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a command is about: the files at `path` and the host that they are for. None means the default."""
+
+    path: Path = Path()  # a compose file, a stack's directory or a repository's root
+    state_dir: Path | None = None
+    docker_host: str | None = None
+    host: str | None = None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is wrong in the files at one path. Places are relative to `root`, a directory as the user would type it."""
+
+    files: int
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    root: str = ""
+
+
+@dataclass(frozen=True)
+class Engine:
+    version: str
+    api: str
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan with all that is shown around it. What implements `Parts` may hide more in a subclass, for `apply`."""
+
+    plan: Plan
+    stacks: tuple[Stack, ...]
+    revision: Revision
+    url: str  # where the files come from: a repository or a directory
+    host: str
+    engine: Engine
+    ref: str = ""
+    warnings: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came of a plan: a report for each stack, and whether all of them were healthy in time."""
+
+    reports: tuple[Report, ...]
+    healthy: bool
+    seconds: float = 0.0
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Every step of every stack, in the order of the plan."""
+        found = (outcome for report in self.reports for outcome in report.outcomes)
+        return tuple(sorted(found, key=lambda outcome: outcome.change.number))
+
+    @property
+    def synced(self) -> bool:
+        """Whether the host is now as every stack says."""
+        return all(report.synced for report in self.reports)
+
+    @property
+    def result(self) -> Result:
+        """The worst of the stacks' results; nothing done at all is NOOP."""
+        results = {report.result for report in self.reports}
+        return next((result for result in (Result.ERROR, Result.SUCCESS) if result in results), Result.NOOP)
+
+
+@dataclass(frozen=True)
+class Pulling:
+    """An image on its way to the engine; bytes so far and in all, as far as the registry has told."""
+
+    reference: str
+    done: int
+    total: int
+
+
+class Records(Protocol):
+    """What an agent wrote down, as `agent.store.Store` gives it. Read without the engine and without git."""
+
+    def overview(self) -> dict[str, Any] | None:
+        """The JSON form of the newest `Overview`, or None when the agent has not got so far."""
+
+    def history(self, stack: str | None = None, limit: int = 20) -> list[Run]:
+        """The newest runs first, of one stack or of all."""
+
+    def show(self, run: int | str) -> list[Run]:
+        """The run with this number, or those of all stacks with this run id."""
+
+
+class Parts(Protocol):
+    """The concrete agent. Every method raises `Trouble`, and nothing else, for whatever may go wrong in the world."""
+
+    def check(self, target: Target) -> Checked:
+        """Read the files and say everything that is wrong. Needs no engine."""
+
+    def render(self, target: Target) -> Mapping[str, Mapping[str, Any]]:
+        """Stack name → resolved Compose model. Needs no engine. Raises `BadManifest`."""
+
+    def plan(self, target: Target) -> Planned:
+        """Look at the host and decide; change nothing. Raises `BadManifest` before the engine is asked."""
+
+    def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
+        """Carry the plan out and wait for health. `stop` begins to answer True when the user wants an orderly end.
+
+        `on_event` may be called from any thread.
+        """
+
+    def run(self, config: Path | None, given: Mapping[str, str | None], *, once: bool) -> int:
+        """The agent itself; blocks until a signal ends it, or with `once` until one turn of everything is done.
+
+        `given` are settings as text by dotted key, above those of the file `config`; None where the user said nothing.
+        Returns the exit code. Raises `BadSettings`.
+        """
+
+    def records(self, state_dir: Path | None) -> Records:
+        """What the agent of this host wrote down. Raises `NoAgent` (`agent.cli.errors`) where no such file is."""
+
+    def version(self) -> Mapping[str, str]:
+        """Component → version, in the order to be shown. Starts no program and imports nothing heavy."""

@@ -1,0 +1,103 @@
+"""What Compose would take and the engine would refuse, found before anything on the host is touched.
+
+Loading stays as lenient as Compose, so that everything it accepts can be rendered; this is asked of what is to run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from agent.compose.findings import At, Findings, path_to
+from agent.compose.nodes import Map
+from agent.compose.ports import parse_range
+from agent.compose.project import Project
+from agent.compose.validate import replicas_of
+
+_HOST = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?:(?:{_HOST}(?:\.{_HOST})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/)?{_COMPONENT}(?:/{_COMPONENT})*"
+    r"(?::\w[\w.-]{0,127})?(?:@[a-zA-Z][a-zA-Z0-9]*(?:[-_+.][a-zA-Z][a-zA-Z0-9]*)*:[0-9a-fA-F]{32,})?",
+    re.ASCII,
+)
+_LONGEST_REFERENCE: Final = 512
+_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_RESTART = re.compile(r"no|always|unless-stopped|on-failure(?::[0-9]+)?")
+
+
+def admit(project: Project, findings: Findings) -> None:
+    """Reports what no engine can do: claims on one port twice, and names and references that it does not take."""
+    services = [
+        (service, At(path_to("services", name), project.place("services", name), findings))
+        for name, service in project.services.items()
+    ]
+    for service, at in services:
+        _image(service, at)
+        _container_name(service, at)
+        _restart(service, at)
+        _targets(service, at)
+    _host_ports(services)
+    for section, elements in (("networks", project.networks), ("volumes", project.volumes)):
+        for key, element in elements.items():
+            if not element["name"]:
+                At(path_to(section, key), project.place(section, key), findings).problem("the name is empty")
+
+
+def _image(service: Map, at: At) -> None:
+    image = service["image"]
+    if len(image) > _LONGEST_REFERENCE or not _REFERENCE.fullmatch(image):
+        below = at.of(service, "image")
+        below.problem(f"{below.shown(image)} is no image reference")
+
+
+def _container_name(service: Map, at: At) -> None:
+    name = service.get("container_name")
+    if name and not _CONTAINER_NAME.fullmatch(name):
+        below = at.of(service, "container_name")
+        below.problem(f"{below.shown(name)} is no name for a container", 'use letters, digits, "_", "." and "-"')
+
+
+def _restart(service: Map, at: At) -> None:
+    restart = service.get("restart")
+    if restart and not _RESTART.fullmatch(restart):
+        below = at.of(service, "restart")
+        below.problem(
+            f"{below.shown(restart)} is no restart policy", "use no, always, unless-stopped or on-failure[:N]"
+        )
+
+
+def _targets(service: Map, at: At) -> None:
+    for index, volume in enumerate(service.get("volumes") or ()):
+        if not volume["target"].startswith("/"):
+            below = at.of_item(service, "volumes", index)
+            hint = "a name of one letter reads as a Windows drive" if volume["target"][1:2] == ":" else ""
+            below.problem(f"{below.shown(volume['target'])} is no absolute path in the container", hint)
+
+
+def _host_ports(services: Sequence[tuple[Map, At]]) -> None:
+    """Reports a port of the host that two containers of the stack would publish."""
+    taken: dict[tuple[str, int], list[tuple[str, str]]] = {}
+    for service, at in services:
+        for index, port in enumerate(service.get("ports") or ()):
+            published = port.get("published")
+            if not published or replicas_of(service) == 0:
+                continue
+            wanted = parse_range(published)
+            if wanted.size > 1:
+                continue  # the engine picks a free one
+            below = at.of_item(service, "ports", index)
+            if replicas_of(service) > 1:
+                below.problem(f"{replicas_of(service)} containers cannot all publish port {published}")
+            _claim(taken.setdefault((port["protocol"], wanted.first), []), port, below, at.path)
+
+
+def _claim(holders: list[tuple[str, str]], port: Map, at: At, owner: str) -> None:
+    address = port.get("host_ip") or ""
+    wide = ("", "0.0.0.0", "::")  # noqa: S104 - recognised, not bound
+    for held, by in holders:
+        if held == address or held in wide or address in wide:
+            at.problem(f"port {port['published']}/{port['protocol']} of the host is published by {by} already")
+            return
+    holders.append((address, owner))

@@ -1,0 +1,121 @@
+"""What a bind mount's source means on the host: an absolute path, a file of the commit, or data of the stack.
+
+An absolute path stays. A relative one that the commit holds and that is mounted read-only is written under a path that
+carries the digest of its content, so that another content is another path and replaces exactly its users. Anything
+else lies in the stack's stable directory: it is data, seeded from the commit where the commit has it. What one service
+may write is data to all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from dataclasses import dataclass
+from typing import Any
+
+from agent.compose.files import Files, NotReadable
+from agent.compose.findings import At
+from agent.compose.nodes import Map
+from agent.compose.paths import Escape, clean, in_tree, is_absolute, joined
+from agent.compose.project import Project
+from agent.model import Key, Place, Resource
+
+Content = dict[str, tuple[int, bytes]]  # by path below the source, "" for a single file: mode and bytes
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the files of a stack lie on the host, as absolute paths of directories.
+
+    `directory` is what the project's relative paths mean where the path is data; `files` holds what the commit has,
+    by the digest of its content.
+    """
+
+    directory: str
+    files: str
+
+
+class Bindings:
+    """Finds the host path of each source, and collects the file resources that it takes."""
+
+    def __init__(self, files: Files, project: Project, target: Target) -> None:
+        self.files = files
+        self.project = project
+        self.target = target
+        self.found: dict[str, Resource] = {}
+        self._written = _written_paths(project)
+
+    def of(self, volume: Map, at: At) -> tuple[str, Key | None]:
+        """The path on the host, and the file resource that has to be there first, if any."""
+        source: str = volume["source"]
+        if is_absolute(source):
+            return source, None
+        try:
+            located = self.files.locate(self.project.directory, source)
+            content = self._content(located)
+        except NotReadable as error:
+            at.findings.problem(at.place, f"{at.shown(source)} {error.message}", at.path, reason=error.reason)
+            return source, None
+        if content and not self._is_written(clean(source)):
+            name = posixpath.basename(located) or self.project.name
+            return self._add(f"{self.target.files}/{_digest(content)}/{name}", {"content": content}, at.place)
+        creates = volume.get("bind") is None or bool(volume["bind"].get("create_host_path"))
+        return self._data(source, content, creates, at)
+
+    def device(self, path: str, at: At) -> Key | None:
+        """The directory that a volume of the local driver binds: data, which has to be there before the volume."""
+        return None if is_absolute(path) else self._data(path, {}, True, at)[1]
+
+    def _is_written(self, source: str) -> bool:
+        """Whether a service may write to the path, to something in it, or to a directory that it is in."""
+        return any(_within(source, other) or _within(other, source) for other in self._written)
+
+    def _content(self, path: str) -> Content:
+        if self.files.is_file(path):
+            return {"": (self.files.mode(path), self.files.read(path))}
+        skip = len(path) + 1 if path else 0
+        return {one[skip:]: (self.files.mode(one), self.files.read(one)) for one in self.files.beneath(path)}
+
+    def _data(self, source: str, content: Content, creates: bool, at: At) -> tuple[str, Key | None]:
+        try:
+            in_tree("", source)
+        except Escape:
+            at.findings.problem(
+                at.place,
+                f"{at.shown(source)} leads out of the stack's directory, where its data lies",
+                at.path,
+                "use a named volume or an absolute path",
+                reason="PathEscape",
+            )
+            return source, None
+        path = joined(self.target.directory, source)
+        if content:
+            return self._add(path, {"content": content, "seed": True}, at.place)
+        return self._add(path, {"directory": True}, at.place) if creates else (path, None)
+
+    def _add(self, path: str, spec: dict[str, Any], place: Place) -> tuple[str, Key]:
+        key = Key("file", path)
+        self.found.setdefault(path, Resource(key, self.project.name, spec, prepares=True, place=place))
+        return path, key
+
+
+def _digest(content: Content) -> str:
+    """16 hex digits that change with any path, mode or byte."""
+    digest = hashlib.sha256()
+    for path, (mode, data) in sorted(content.items()):
+        digest.update(f"{len(path.encode())}:{path}:{mode:o}:{len(data)}:".encode())
+        digest.update(data)
+    return digest.hexdigest()[:16]
+
+
+def _written_paths(project: Project) -> frozenset[str]:
+    return frozenset(
+        clean(volume["source"])
+        for service in project.services.values()
+        for volume in service.get("volumes") or ()
+        if volume["type"] == "bind" and not volume.get("read_only") and not is_absolute(volume["source"])
+    )
+
+
+def _within(path: str, directory: str) -> bool:
+    return directory in (".", path) or path.startswith(f"{directory}/")

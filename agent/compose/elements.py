@@ -1,0 +1,366 @@
+"""The parts that services, networks and volumes are made of, with their short notations.
+
+A part has one canonical, long form; whichever way it is written, it is read as that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from agent.compose import merge as merging
+from agent.compose import ports, volumes
+from agent.compose.findings import At
+from agent.compose.merge import before_equals, port_of
+from agent.compose.nodes import BROKEN, Map, Seq
+from agent.compose.scalars import go_text
+from agent.compose.shapes import (
+    BOOLEAN,
+    DURATION,
+    EXACT_SIZE,
+    LATER,
+    SCALAR_TEXT,
+    TEXT,
+    Field,
+    Shape,
+    choice,
+    is_text,
+    list_of,
+    mapping_of,
+    pairs,
+    record,
+    whole,
+    wrong,
+)
+
+WHOLE: Final = whole()
+LABELS: Final = pairs()
+OPTIONS: Final = mapping_of(SCALAR_TEXT)
+
+
+def mapped(at: At, **values: Any) -> Map:
+    """A mapping that nobody wrote out, all at one place."""
+    result = Map(at.place)
+    for key, value in values.items():
+        result.put(key, mapped(at, **value) if isinstance(value, dict) else value, at.place, at.place)
+    return result
+
+
+# --- short notations --------------------------------------------------------------------------------------------
+
+
+def _names(value: Any, at: At, make: Callable[[At], Any]) -> Any:
+    """A list of names as a mapping of them; `make` gives each its value."""
+    if not isinstance(value, Seq):
+        return wrong(value, "a list or a mapping", at)
+    result = Map(value.place)
+    for index, name in enumerate(value):
+        below = at.below(index, value.item_place(index))
+        if not is_text(name):
+            if name is not BROKEN:
+                wrong(name, "a string", below)
+        elif name in result:
+            below.problem(f"{below.shown(name)} is in the list already")
+        else:
+            result.put(name, make(below), below.place, below.place)
+    return result
+
+
+def or_names(long: Shape, make: Callable[[At], Any]) -> Shape:
+    """A mapping, or a list of its keys."""
+
+    def read_either(value: Any, at: At) -> Any:
+        named = value if isinstance(value, Map) else _names(value, at, make)
+        return named if named is BROKEN else long.read(named, at)
+
+    return Shape("a list or a mapping", read_either, long.write, long.merge)
+
+
+def _volume(value: Any, at: At) -> Any:
+    if not is_text(value):
+        return wrong(value, "a string or a mapping", at)
+    try:
+        volume = volumes.parse(value)
+    except ValueError as error:
+        return at.problem(f"the volume {at.shown(value)} {error}")
+    return mapped(at, **volume)
+
+
+def _read_volume_type(value: Any, at: At) -> Any:
+    if value in ("npipe", "cluster", "image"):
+        return at.problem(f"volumes of the type {value} are not supported yet")
+    return choice("bind", "volume", "tmpfs").read(value, at)
+
+
+def _read_ports(value: Any, at: At) -> Any:
+    """Short entries may stand for several ports, so the list is read as a whole."""
+    if not isinstance(value, Seq):
+        return wrong(value, "a list", at)
+    long = Seq(value.place)
+    for index, entry in enumerate(value):
+        below = at.below(index, value.item_place(index))
+        if isinstance(entry, Map):
+            read = PORT.read(entry, below)
+            if read is not BROKEN:
+                long.add(read, below.place)
+        elif entry is not BROKEN:
+            for port in _short_ports(entry, below):
+                long.add(port, below.place)
+    return merging.unique(long, port_of)
+
+
+def _short_ports(entry: Any, at: At) -> list[Map]:
+    if isinstance(entry, bool | float) or not (is_text(entry) or isinstance(entry, int)):
+        wrong(entry, "a string, a number or a mapping", at)
+        return []
+    try:
+        port = ports.parse(go_text(entry))
+    except ValueError as error:
+        at.problem(f"the port {at.shown(entry)} {error}")
+        return []
+    if not at.findings.spend(port.container.size):
+        at.problem("the ranges of ports of this stack stand for too many ports")
+        return []
+    return [mapped(at, **one) for one in ports.expand(port)]
+
+
+def _read_port_number(value: Any, at: At) -> Any:
+    return whole(0, 65535).read(value, at)
+
+
+def _read_published(value: Any, at: At) -> Any:
+    text = SCALAR_TEXT.read(value, at)
+    if text is BROKEN or text == "":
+        return text
+    try:
+        ports.parse_range(text)
+    except ValueError as error:
+        return at.problem(f"{at.shown(text)} {error}")
+    return text
+
+
+def _read_ip(value: Any, at: At) -> Any:
+    if is_text(value) and not ports.is_ip(value):
+        return at.problem(f"{at.shown(value)} is no IP address")
+    return TEXT.read(value, at)
+
+
+def _env_file(value: Any, at: At) -> Any:
+    return mapped(at, path=value, required=True) if is_text(value) else wrong(value, "a string or a mapping", at)
+
+
+def _read_test(value: Any, at: At) -> Any:
+    """The command of a health check: a string is for the image's shell."""
+    if is_text(value):
+        result = Seq(at.place)
+        for word in ("CMD-SHELL", value):
+            result.add(word, at.place)
+        return result
+    return list_of(TEXT).read(value, at) if isinstance(value, Seq) else wrong(value, "a string or a list", at)
+
+
+def _read_extra_hosts(value: Any, at: At) -> Any:
+    """Entries `host=ip`, sorted, whichever way they are written: a mapping, or a list with `=` or `:`."""
+    found: list[tuple[str, At]] = []
+    if isinstance(value, Map):
+        for host, said in value.items():
+            below = at.below(host, value.value_place(host))
+            for one in said if isinstance(said, Seq) else [said]:
+                found.append((f"{host}={one}", below)) if is_text(one) else wrong(one, "a string or a list", below)
+    elif isinstance(value, Seq):
+        for index, one in enumerate(value):
+            below = at.below(index, value.item_place(index))
+            found.append((one, below)) if is_text(one) else wrong(one, "a string", below)
+    else:
+        return wrong(value, "a list or a mapping", at)
+    result = Seq(at.place)
+    for entry, place in sorted((entry, below.place) for text, below in found for entry in _host_entries(text, below)):
+        result.add(entry, place)
+    return result
+
+
+def _host_entries(text: str, at: At) -> list[str]:
+    host, separator, addresses = text.partition("=") if "=" in text else text.partition(":")
+    if not separator:
+        at.problem(f"{at.shown(text)} has no address", "write host=address")
+        return []
+    if not host or ":" in host:
+        at.problem(f"{at.shown(host)} is no host name")
+        return []
+    return [f"{host}={one[1:-1] if one[:1] + one[-1:] == '[]' else one}" for one in addresses.split(",")]
+
+
+def _read_ulimit(value: Any, at: At) -> Any:
+    return _ULIMIT_RANGE.read(value, at) if isinstance(value, Map) else WHOLE.read(value, at)
+
+
+def _write_ulimit(value: Any) -> Any:
+    return _ULIMIT_RANGE.write(value) if isinstance(value, Map) else value
+
+
+def _read_external(value: Any, at: At) -> Any:
+    """`external: {name: x}` is the old spelling; normalising moves the name to where it belongs now."""
+    if not isinstance(value, Map):
+        return BOOLEAN.read(value, at)
+    at.warn("external.name is deprecated", "write the name beside external: true")
+    return record({"name": Field(TEXT)}).read(value, at)
+
+
+def _read_network_mode(value: Any, at: At) -> Any:
+    if is_text(value) and value not in ("none", "host", "bridge"):
+        return at.problem(f"the network mode {at.shown(value)} is not supported yet", "none, host and bridge are")
+    return TEXT.read(value, at)
+
+
+def _read_security_option(value: Any, at: At) -> Any:
+    if not is_text(value):
+        return wrong(value, "a string", at)
+    kind, separator, said = value.partition("=") if "=" in value else value.partition(":")
+    if not separator and value != "no-new-privileges":
+        return at.problem(f"{at.shown(value)} is no security option")
+    if kind == "seccomp" and said not in ("unconfined", "builtin"):
+        return at.problem("a seccomp profile from a file is not supported yet")
+    return value
+
+
+# --- parts of a service -----------------------------------------------------------------------------------------
+
+DEPENDENCY: Final = record(
+    {
+        "condition": Field(
+            choice("service_started", "service_healthy", "service_completed_successfully"), required=True
+        ),
+        "restart": Field(BOOLEAN),
+        "required": Field(BOOLEAN, kept=True),
+    }
+)
+
+ENV_FILE: Final = record(
+    {
+        "path": Field(TEXT, required=True),
+        "required": Field(BOOLEAN, kept=True),
+        "format": Field(choice("raw")),
+    },
+    short=_env_file,
+)
+
+HEALTHCHECK: Final = record(
+    {
+        "test": Field(Shape("a string or a list", _read_test)),
+        "timeout": Field(DURATION, kept=True),
+        "interval": Field(DURATION, kept=True),
+        "retries": Field(whole(0), kept=True),
+        "start_period": Field(DURATION, kept=True),
+        "start_interval": Field(DURATION, kept=True),
+        "disable": Field(BOOLEAN),
+    }
+)
+
+LOGGING: Final = record({"driver": Field(TEXT), "options": Field(OPTIONS)}, merge=merging.logging)
+
+SERVICE_NETWORK: Final = record(
+    {
+        "aliases": Field(list_of(TEXT, key=before_equals)),
+        "driver_opts": LATER,
+        "gw_priority": LATER,
+        "interface_name": LATER,
+        "ipv4_address": Field(TEXT),
+        "ipv6_address": Field(TEXT),
+        "link_local_ips": LATER,
+        "mac_address": LATER,
+        "priority": Field(WHOLE),
+    },
+    nullable=True,
+)
+
+PORT: Final = record(
+    {
+        "name": Field(TEXT),
+        "mode": Field(TEXT),
+        "host_ip": Field(Shape("a string", _read_ip)),
+        "target": Field(Shape("a port number", _read_port_number), required=True),
+        "published": Field(Shape("a port number or range", _read_published)),
+        "protocol": Field(choice(*ports.PROTOCOLS)),
+        "app_protocol": Field(TEXT),
+    }
+)
+
+_PORT_LIST: Final = list_of(PORT, key=port_of)
+PORTS: Final = Shape("a list", _read_ports, _PORT_LIST.write, _PORT_LIST.merge)
+
+BIND: Final = record(
+    {
+        "selinux": Field(choice("z", "Z")),
+        "propagation": Field(TEXT),
+        "create_host_path": Field(BOOLEAN),
+        "recursive": Field(choice("enabled", "disabled", "writable", "readonly")),
+    }
+)
+
+SERVICE_VOLUME: Final = record(
+    {
+        "type": Field(Shape("a string", _read_volume_type), required=True),
+        "source": Field(TEXT),
+        "target": Field(TEXT, required=True),
+        "read_only": Field(BOOLEAN),
+        "consistency": Field(TEXT),
+        "bind": Field(BIND, kept=True),
+        "volume": Field(record({"labels": Field(LABELS), "nocopy": Field(BOOLEAN), "subpath": Field(TEXT)}), kept=True),
+        "tmpfs": Field(record({"size": Field(EXACT_SIZE), "mode": Field(whole(0, 0o7777))}), kept=True),
+        "image": LATER,
+    },
+    short=_volume,
+)
+
+_ULIMIT_RANGE: Final = record({"soft": Field(WHOLE, required=True), "hard": Field(WHOLE, required=True)})
+
+EXTRA_HOSTS: Final = Shape("a list or a mapping", _read_extra_hosts, sorted, merging.missing)
+
+ULIMIT: Final = Shape("a number or a mapping", _read_ulimit, _write_ulimit)
+
+_DEPLOY: Final = record(
+    {
+        "mode": LATER,
+        "replicas": Field(whole(0), kept=True),
+        "labels": LATER,
+        "update_config": LATER,
+        "rollback_config": LATER,
+        "resources": LATER,
+        "restart_policy": LATER,
+        "placement": LATER,
+        "endpoint_mode": LATER,
+    }
+)
+
+
+def _write_deploy(value: Any) -> Any:
+    """Compose always prints the two parts that are structs of its own, also when they are empty."""
+    return {**_DEPLOY.write(value), "resources": {}, "placement": {}}
+
+
+DEPLOY: Final = replace(_DEPLOY, write=_write_deploy)
+
+EXTERNAL: Final = Shape("a boolean", _read_external)
+NETWORK_MODE: Final = Shape("a string", _read_network_mode)
+SECURITY_OPTION: Final = Shape("a string", _read_security_option)
+
+IPAM: Final = record(
+    {
+        "driver": Field(TEXT),
+        "config": Field(
+            list_of(
+                record(
+                    {
+                        "subnet": Field(TEXT),
+                        "gateway": Field(TEXT),
+                        "ip_range": Field(TEXT),
+                        "aux_addresses": Field(mapping_of(TEXT)),
+                    }
+                ),
+                merge=merging.by_subnet,
+            )
+        ),
+        "options": LATER,
+    }
+)

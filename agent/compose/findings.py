@@ -1,0 +1,122 @@
+"""What a load finds on its way, and the point of the document at which it finds it.
+
+Problems are collected, never raised one by one: whoever pushed a commit wants all of them at once.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from agent.compose.nodes import BROKEN, Broken, Map, Masked
+from agent.errors import BadManifest
+from agent.model import Place, Problem
+
+EXPANSION_BUDGET: Final = 100_000  # ports that ranges may expand to, in one stack
+MOST_PROBLEMS: Final = 500  # nobody reads more, and a hostile file could hold a hundred thousand
+
+_SECRET_NAME = re.compile(
+    r"pass(?:word|wd|phrase)?|secret|token|credential|private|api_?key|access_?key|(?:^|[_.-])key$", re.I
+)
+_ELEMENT = re.compile(r'\w+(?:\.[\w-]+|\["[^"]*"\])')
+_PLAIN_KEY = re.compile(r"[\w-]+")
+
+
+def looks_secret(name: str) -> bool:
+    return bool(_SECRET_NAME.search(name))
+
+
+def path_to(parent: str, key: str) -> str:
+    """`services` and `web` make `services.web`; a key that would not read well is quoted."""
+    if not key.isidentifier() and not _PLAIN_KEY.fullmatch(key):  # the first is the usual, and the faster to see
+        return f'{parent}["{printable(key)}"]'
+    return f"{parent}.{key}" if parent else key
+
+
+def printable(text: str, limit: int = 80) -> str:
+    """The text with control characters escaped, cut to a length that a terminal bears."""
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[: limit + 1])
+    return shown if len(shown) <= limit else f"{shown[:limit]}…"
+
+
+@dataclass
+class Findings:
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    budget: int = EXPANSION_BUDGET
+    reasons: set[str] = field(default_factory=set)
+    _elements: set[str] = field(default_factory=set)
+    _indexed: int = 0
+
+    def problem(self, place: Place, message: str, path: str = "", hint: str = "", reason: str = "") -> None:
+        """Notes a problem. Raises BadManifest at once when there are more than anyone would read."""
+        self.problems.append(Problem(place, message, path, hint))
+        self.reasons.add(reason or "ConfigInvalid")
+        if len(self.problems) == MOST_PROBLEMS:
+            self.raise_if_any()
+
+    def warn(self, place: Place, message: str, path: str = "", hint: str = "") -> None:
+        if len(self.warnings) < MOST_PROBLEMS:
+            self.warnings.append(Problem(place, message, path, hint))
+
+    def spend(self, amount: int) -> bool:
+        """Whether `amount` more items may be made of a short notation."""
+        self.budget -= amount
+        return self.budget >= 0
+
+    def concerns(self, section: str, name: str) -> bool:
+        """Whether there is a problem with the element of that name or with anything in it."""
+        for problem in self.problems[self._indexed :]:
+            if match := _ELEMENT.match(problem.path):
+                self._elements.add(match[0])
+        self._indexed = len(self.problems)
+        return path_to(section, name) in self._elements
+
+    def raise_if_any(self) -> None:
+        """Raises BadManifest with every problem; its reason is theirs where they all have the same."""
+        if self.problems:
+            reason = next(iter(self.reasons)) if len(self.reasons) == 1 else "ConfigInvalid"
+            raise BadManifest(sorted(dict.fromkeys(self.problems), key=_by_place), reason=reason)
+
+
+def _by_place(problem: Problem) -> Place:
+    return problem.place
+
+
+class At(NamedTuple):
+    """A point of a document: its path, its place, and where to report what is found there.
+
+    `partial`: the document is one of several that are merged, so that what it leaves out may stand in another.
+    """
+
+    path: str
+    place: Place
+    findings: Findings
+    partial: bool = False
+
+    def below(self, step: str | int, place: Place) -> At:
+        """The point of a key or an item of this one."""
+        path = path_to(self.path, step) if isinstance(step, str) else f"{self.path}[{step}]"
+        return At(path, place, self.findings, self.partial)
+
+    def of(self, here: Map, key: str) -> At:
+        """The point of the value of `key` in `here`, the mapping that stands at this point."""
+        return self.below(key, here.value_place(key))
+
+    def of_item(self, here: Map, key: str, index: int) -> At:
+        """The point of one item of the list at `key` of `here`."""
+        return self.of(here, key).below(index, here[key].item_place(index))
+
+    def problem(self, message: str, hint: str = "") -> Broken:
+        self.findings.problem(self.place, message, self.path, hint)
+        return BROKEN
+
+    def warn(self, message: str, hint: str = "") -> None:
+        self.findings.warn(self.place, message, self.path, hint)
+
+    def shown(self, value: Any) -> str:
+        """The value for an error message, or `***` where it may be a secret."""
+        if isinstance(value, Masked) or looks_secret(self.path):
+            return "***"
+        return f'"{printable(str(value))}"'

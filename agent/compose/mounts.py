@@ -1,0 +1,97 @@
+"""The volumes of a service as the engine takes them: a line of `Binds` where Compose sends one, else a mount."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from agent.compose.nodes import Map
+
+_RECURSIVE: Final = {
+    "disabled": "NonRecursive",
+    "writable": "ReadOnlyNonRecursive",
+    "readonly": "ReadOnlyForceRecursive",
+}
+
+
+def binds_and_mounts(
+    service: Map, volumes: Mapping[str, Map], sources: Sequence[str]
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Both lists, in the order of the file. `sources` has the path of the host for each volume that is a bind."""
+    binds: list[str] = []
+    mounts: list[dict[str, Any]] = []
+    for volume, bound in zip(service.get("volumes") or (), sources, strict=True):
+        source = bound or _volume_name(volume, volumes)
+        if _fits_bind(volume, source):
+            binds.append(_bind(volume, source))
+        else:
+            mounts.append(_mount(volume, source))
+    return binds, mounts
+
+
+def _volume_name(volume: Map, volumes: Mapping[str, Map]) -> str:
+    written = volume.get("source")
+    name: str = volumes[written]["name"] if volume["type"] == "volume" and written else ""
+    return name
+
+
+def _fits_bind(volume: Map, source: str) -> bool:
+    """`Binds` makes a missing path of the host, but cannot say as much as `Mounts`."""
+    if not source:
+        return False
+    if volume["type"] == "bind":
+        bind = volume.get("bind")
+        return bind is None or bool(
+            bind.get("create_host_path") and not bind.get("propagation") and not bind.get("recursive")
+        )
+    options = volume.get("volume") or {}
+    return not any(options.get(key) for key in ("labels", "subpath", "nocopy"))
+
+
+def _bind(volume: Map, source: str) -> str:
+    options = ["ro" if volume.get("read_only") else "rw"]
+    selinux = (volume.get("bind") or {}).get("selinux")
+    return ":".join((source, volume["target"], ",".join([*options, selinux] if selinux else options)))
+
+
+def _mount(volume: Map, source: str) -> dict[str, Any]:
+    mount = {
+        "Type": volume["type"],
+        "Source": source,
+        "Target": volume["target"],
+        "ReadOnly": bool(volume.get("read_only")),
+        "Consistency": volume.get("consistency", ""),
+    }
+    name, options = _options(volume)
+    set_only = {key: value for key, value in mount.items() if value}
+    return {**set_only, name: options} if options is not None else set_only
+
+
+def _options(volume: Map) -> tuple[str, dict[str, Any] | None]:
+    """The part of a mount that belongs to its type, None where the file says nothing of it."""
+    said = volume.get(volume["type"])
+    if volume["type"] == "bind":
+        return "BindOptions", _set_only(_bind_options(said)) if said is not None else None
+    if volume["type"] == "volume":
+        return "VolumeOptions", _set_only(_volume_options(said)) if said is not None else None
+    return "TmpfsOptions", _set_only({"SizeBytes": said.get("size"), "Mode": said.get("mode")}) if said else None
+
+
+def _bind_options(bind: Map) -> dict[str, Any]:
+    return {
+        "Propagation": bind.get("propagation"),
+        "CreateMountpoint": bind.get("create_host_path"),
+        _RECURSIVE.get(bind.get("recursive", ""), "NonRecursive"): bind.get("recursive") in _RECURSIVE,
+    }
+
+
+def _volume_options(volume: Map) -> dict[str, Any]:
+    return {
+        "NoCopy": volume.get("nocopy"),
+        "Subpath": volume.get("subpath"),
+        "Labels": dict(volume.get("labels") or {}),
+    }
+
+
+def _set_only(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value}

@@ -1,0 +1,104 @@
+"""What Compose adds to a model that nobody wrote: defaults, the default network, names, and which services are on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from agent.compose.findings import At, Findings, path_to
+from agent.compose.nodes import Map, Seq
+from agent.compose.paths import clean
+
+
+def normalise(model: Map, services: Iterable[str], project: str, home: str, findings: Findings) -> None:
+    """Completes the model in place. `services` are those that may be looked into; `home` is what `~` stands for."""
+    uses_default = False
+    for name in services:
+        service = model["services"][name]
+        at = At(path_to("services", name), model["services"].key_place(name), findings)
+        _complete(service, home, at)
+        if not service.get("network_mode") and not service.get("networks"):
+            networks = Map(service.place)
+            networks["default"] = None
+            service["networks"] = networks
+        uses_default = uses_default or "default" in (service.get("networks") or ())
+    if uses_default and "default" not in model["networks"]:
+        model["networks"]["default"] = None
+    for section in ("networks", "volumes"):
+        _name(model[section], section, project, findings)
+
+
+def enabled(service: Map, profiles: Collection[str]) -> bool:
+    own = service.get("profiles") or ()
+    return not own or "*" in profiles or any(profile in profiles for profile in own)
+
+
+def drop_unused(model: Map, services: Sequence[str]) -> None:
+    """Keeps the given services, and of the networks and volumes those that they use."""
+    kept = [model["services"][name] for name in services]
+    networks = {key for service in kept for key in service.get("networks") or ()}
+    volumes = {
+        volume.get("source")
+        for service in kept
+        for volume in service.get("volumes") or ()
+        if volume["type"] == "volume"
+    }
+    for section, used in (("services", set(services)), ("networks", networks), ("volumes", volumes)):
+        for name in [name for name in model[section] if name not in used]:
+            del model[section][name]
+
+
+def _complete(service: Map, home: str, at: At) -> None:
+    for port in service.get("ports") or ():
+        port.setdefault("mode", "ingress")
+        port.setdefault("protocol", "tcp")
+    for dependency in (service.get("depends_on") or {}).values():
+        dependency.setdefault("required", True)
+    for env_file in service.get("env_file") or ():
+        env_file.setdefault("required", True)
+    if "dns" in service:
+        service["dns"] = _without_empty(service["dns"])
+    volumes = service.get("volumes") or Seq(service.place)
+    for index, volume in enumerate(volumes):
+        volume["target"] = clean(volume["target"])
+        source = volume.get("source", "")
+        if volume["type"] == "bind" and source.startswith("~"):
+            below = at.below("volumes", at.place).below(index, volumes.item_place(index))
+            volume["source"] = _expanded(source, home, below)
+
+
+def _expanded(source: str, home: str, at: At) -> str:
+    if not home or source[1:2] not in ("", "/"):
+        at.problem(f"{at.shown(source)} has no meaning on the host", "write an absolute path")
+        return source
+    return clean(home + source[1:])
+
+
+def _without_empty(texts: Seq) -> Seq:
+    result = Seq(texts.place)
+    for index, text in enumerate(texts):
+        if text:
+            result.add(text, texts.item_place(index))
+    return result
+
+
+def _name(section: Map, kind: str, project: str, findings: Findings) -> None:
+    """Gives every network or volume its name on the engine, and brings the old spelling of `external` to the new."""
+    for key, said in section.items():
+        element = Map(section.key_place(key)) if said is None else said
+        external = element.get("external")
+        if isinstance(external, Map):
+            at = At(f"{path_to(kind, key)}.external", element.value_place("external"), findings)
+            _adopt_old_name(element, external, at)
+        if element.get("name") is None:
+            element["name"] = key if element.get("external") else f"{project}_{key}"
+        section[key] = element
+
+
+def _adopt_old_name(element: Map, external: Map, at: At) -> None:
+    name: Any = external.get("name")
+    if name and element.get("name") not in (None, name):
+        at.problem("the name here differs from the one beside it", "keep only the one beside external: true")
+    elif name:
+        element["name"] = name
+    element["external"] = True

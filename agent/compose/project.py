@@ -1,0 +1,128 @@
+"""A loaded project, and the steps by which it comes of the files, in Compose's own order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
+
+from agent.compose import merge as merging
+from agent.compose.discovery import LoadOptions, active_profiles, compose_files, project_name, variables
+from agent.compose.documents import documents
+from agent.compose.environment import Environments
+from agent.compose.files import Files, read_small
+from agent.compose.findings import At, Findings
+from agent.compose.interpolate import interpolated
+from agent.compose.nodes import Map, place_of
+from agent.compose.normalise import drop_unused, enabled, normalise
+from agent.compose.schema import DOCUMENT
+from agent.compose.validate import validate
+from agent.model import Place, Problem, Tree
+
+
+@dataclass(frozen=True)
+class Project:
+    """What a stack says, resolved: names filled in, short notations long, variables and environment files in place.
+
+    `model` has the canonical form of `services`, `networks` and `volumes`, those that are enabled and used; relative
+    paths in it are meant from `directory`. Every part of it knows its place. `extensions` are the `x-` keys of the
+    top level.
+    """
+
+    name: str
+    directory: str
+    files: tuple[str, ...]
+    model: Map = field(repr=False)
+    extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def services(self) -> Mapping[str, Map]:
+        return _part(self.model, "services")
+
+    @property
+    def networks(self) -> Mapping[str, Map]:
+        return _part(self.model, "networks")
+
+    @property
+    def volumes(self) -> Mapping[str, Map]:
+        return _part(self.model, "volumes")
+
+    def place(self, *path: str | int) -> Place:
+        """Where the value at `path` is written, or the nearest thing above it."""
+        return place_of(self.model, *path)
+
+
+def load(tree: Tree, options: LoadOptions) -> Project:
+    """Reads a project from the tree. Raises `BadManifest` with every problem that was found."""
+    files, findings = Files(tree), Findings()
+    environment = variables(files, options, findings)
+    paths = compose_files(files, options, environment, findings)
+    parts = _read_files(files, paths, findings)
+    name = project_name(parts, options, environment, findings)
+    environment["COMPOSE_PROJECT_NAME"] = name
+
+    filled = [interpolated(part, environment, findings) for part in parts]
+    model = _merged(filled, findings)
+    environments = Environments(files, options.directory, environment, findings)
+    _resolve(model, name, active_profiles(options, environment), environments)
+    findings.raise_if_any()
+    extensions = reduce(merging.deep, map(_extensions, filled))
+    return Project(name, options.directory, tuple(paths), model, extensions, tuple(findings.warnings))
+
+
+def _read_files(files: Files, paths: Sequence[str], findings: Findings) -> list[Map]:
+    """Every document of the files. Raises `BadManifest` where one cannot be read at all: the rest would mislead."""
+    parts: list[Map] = []
+    unread = not paths
+    for path in paths:
+        content = read_small(files, path, At("", Place(path), findings))
+        found = [] if content is None else documents(path, content, findings)
+        unread = unread or not found
+        parts += found
+    if unread:
+        findings.raise_if_any()
+    return parts
+
+
+def _merged(parts: Sequence[Map], findings: Findings) -> Map:
+    """The canonical form of all documents together. What one leaves out may stand in another, so the whole is read
+    once more when there are several: the canonical form is itself valid Compose."""
+    several = len(parts) > 1
+    read = [DOCUMENT.read(part, At("", part.place, findings, partial=several)) for part in parts]
+    whole = reduce(lambda base, other: merging.merged(base, other, DOCUMENT.merge), read)
+    model = DOCUMENT.read(whole, At("", whole.place, findings)) if several else whole
+    for key in ("services", "networks", "volumes"):
+        if model.get(key) is None:
+            model[key] = Map(model.place)
+    return model  # type: ignore[no-any-return]  # a record read from a mapping is a mapping
+
+
+def _resolve(model: Map, name: str, profiles: Collection[str], environments: Environments) -> None:
+    """Brings the model to what runs: defaults, names, profiles, checks and the environment of each service.
+
+    A service with a problem is only known by its name from here on: what was left out of it would raise more.
+    """
+    findings = environments.findings
+    everything = frozenset(model["services"])
+    sound = [service for service in model["services"] if not findings.concerns("services", service)]
+    normalise(model, sound, name, environments.variables.get("HOME", ""), findings)
+    on = [service for service in sound if enabled(model["services"][service], profiles)]
+    validate(model, on, everything, findings)
+    for service in on:
+        environments.resolve(service, model["services"][service])
+    drop_unused(model, on)
+
+
+def _extensions(document: Map) -> Map:
+    result = Map(document.place)
+    for key, value in document.items():
+        if key.startswith("x-"):
+            result.put_from(document, key, value)
+    return result
+
+
+def _part(model: Map, key: str) -> Mapping[str, Map]:
+    part: Mapping[str, Map] = model[key]
+    return part

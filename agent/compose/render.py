@@ -1,0 +1,83 @@
+"""A project as `docker compose config --format json` prints it, and the config-hash that Compose takes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from agent.compose.nodes import Map
+from agent.compose.paths import joined
+from agent.compose.project import Project
+from agent.compose.schema import NETWORK, SERVICE, VOLUME
+
+_NOT_HASHED: Final = ("build", "pull_policy", "scale", "depends_on", "profiles")
+_GO_ESCAPES: Final = str.maketrans(
+    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+)
+
+
+def render(project: Project, base: str) -> dict[str, Any]:
+    """The resolved model, JSON-like. Relative paths are made absolute under `base`, the project's directory on disk.
+
+    As in Compose's own output every `$` is doubled, so that the output can be loaded again.
+    """
+    result: dict[str, Any] = {"name": project.name}
+    if project.networks:
+        result["networks"] = {key: NETWORK.write(network) for key, network in sorted(project.networks.items())}
+    result["services"] = {name: service_model(project.services[name], base) for name in sorted(project.services)}
+    if project.volumes:
+        result["volumes"] = {key: volume_model(volume, base) for key, volume in sorted(project.volumes.items())}
+    result.update(sorted(project.extensions.items()))
+    doubled: dict[str, Any] = _doubled(result)
+    return doubled
+
+
+def service_model(service: Map, base: str) -> dict[str, Any]:
+    """One service as Compose's own type prints it, in the order of that type."""
+    result: dict[str, Any] = SERVICE.write(with_commands(service))
+    for volume in result.get("volumes", ()):
+        if volume["type"] == "bind":
+            volume["source"] = joined(base, volume["source"])
+    return result
+
+
+def with_commands(service: Map) -> Map:
+    """The service with the two keys that Compose prints even where nobody wrote them."""
+    result = Map(service.place)
+    result.update({"command": None, "entrypoint": None}, **service)
+    return result
+
+
+def volume_model(volume: Map, base: str) -> dict[str, Any]:
+    result: dict[str, Any] = VOLUME.write(volume)
+    if (device := bound_device(result)) is not None:
+        result["driver_opts"]["device"] = joined(base, device)
+    return result
+
+
+def bound_device(volume: Mapping[str, Any]) -> str | None:
+    """The path that a volume of the local driver binds, if any. As in Compose, only where the driver is written out."""
+    options = volume.get("driver_opts") or {}
+    bound = volume.get("driver") == "local" and options.get("o") == "bind"
+    return options.get("device") if bound else None
+
+
+def config_hash(service: Map, base: str) -> str:
+    """What Compose keeps in `com.docker.compose.config-hash`, so that it knows our containers for its own."""
+    model = {key: value for key, value in service_model(service, base).items() if key not in _NOT_HASHED}
+    if "deploy" in model:
+        model["deploy"] = {key: value for key, value in model["deploy"].items() if key != "replicas"}
+    if (cpus := model.get("cpus")) and cpus == int(cpus):
+        model["cpus"] = int(cpus)  # Go prints a whole float without a fraction; it is the only float of a service
+    text = json.dumps(model, ensure_ascii=False, separators=(",", ":")).translate(_GO_ESCAPES)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _doubled(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key.replace("$", "$$"): _doubled(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_doubled(one) for one in value]
+    return value.replace("$", "$$") if isinstance(value, str) else value

@@ -1,0 +1,183 @@
+"""A project as what the host must hold: its networks, volumes, images, files and containers, and what needs what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agent.compose.admit import admit
+from agent.compose.bindings import Bindings, Target
+from agent.compose.files import Files
+from agent.compose.findings import At, Findings, path_to
+from agent.compose.nodes import Map
+from agent.compose.paths import joined
+from agent.compose.payload import Maker, platform
+from agent.compose.project import Project
+from agent.compose.render import bound_device
+from agent.compose.validate import replicas_of
+from agent.model import Condition, Key, Requirement, Resource, Tree
+
+_CONDITIONS: Final = {
+    "service_started": Condition.STARTED,
+    "service_healthy": Condition.HEALTHY,
+    "service_completed_successfully": Condition.COMPLETED,
+}
+
+
+def resources(project: Project, tree: Tree, target: Target) -> tuple[Resource, ...]:
+    """Everything that the host must hold for the project, sorted by key. Raises `BadManifest` for paths that may not
+    be mounted, and for what the engine would refuse."""
+    findings = Findings()
+    admit(project, findings)
+    bindings = Bindings(Files(tree), project, target)
+    wanted = list(_Wanted(project, Maker(project, target.directory), bindings, findings).all())
+    findings.raise_if_any()
+    return tuple(sorted([*wanted, *bindings.found.values()], key=lambda resource: resource.key))
+
+
+def engine_calls(project: Project, base: str) -> list[dict[str, Any]]:
+    """The calls that create the project as Docker Compose would make them with its files lying in `base`."""
+    maker = Maker(project, base)
+    networks = [
+        {"call": "network.create", "body": {"Name": network["name"], **maker.network(key)}}
+        for key, network in sorted(project.networks.items())
+        if not network.get("external")
+    ]
+    volumes = [
+        {"call": "volume.create", "body": {"Name": volume["name"], **maker.volume(key)}}
+        for key, volume in sorted(project.volumes.items())
+        if not volume.get("external")
+    ]
+    containers = [
+        {
+            "call": "container.create",
+            "name": maker.container_name(name, number),
+            "platform": platform(service),
+            "body": maker.container(name, number, _plain_sources(service, base)),
+        }
+        for name, service in sorted(project.services.items())
+        for number in range(1, replicas_of(service) + 1)
+    ]
+    return [*networks, *volumes, *containers]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    project: Project
+    maker: Maker
+    bindings: Bindings
+    findings: Findings
+
+    def all(self) -> Iterator[Resource]:
+        images: dict[Key, Resource] = {}
+        completed = _awaited_to_complete(self.project)
+        for key in self.project.networks:
+            yield self._network(key)
+        for key in self.project.volumes:
+            yield self._volume(key)
+        for name, service in self.project.services.items():
+            image = self._image(name, service)
+            images.setdefault(image.key, image)
+            yield from self._containers(name, service, name in completed)
+        yield from images.values()
+
+    def _network(self, key: str) -> Resource:
+        network = self.project.networks[key]
+        external = bool(network.get("external"))
+        spec = {} if external else self.maker.network(key)
+        place = self.project.place("networks", key)
+        return Resource(Key("network", network["name"]), self.project.name, spec, external=external, place=place)
+
+    def _volume(self, key: str) -> Resource:
+        volume = self.project.volumes[key]
+        external = bool(volume.get("external"))
+        spec = {} if external else self.maker.volume(key)
+        path = bound_device(volume)
+        at = At(path_to("volumes", key), self.project.place("volumes", key), self.findings)
+        device = None if path is None else self.bindings.device(path, at)
+        return Resource(
+            Key("volume", volume["name"]),
+            self.project.name,
+            spec,
+            requires=(Requirement(device),) if device else (),
+            external=external,
+            place=at.place,
+        )
+
+    def _image(self, name: str, service: Map) -> Resource:
+        return Resource(
+            Key("image", service["image"]),
+            self.project.name,
+            {"reference": service["image"], "platform": platform(service)},
+            prepares=True,
+            on_demand=True,
+            place=self.project.place("services", name, "image"),
+        )
+
+    def _containers(self, name: str, service: Map, completes: bool) -> Iterator[Resource]:
+        sources, files = self._sources(name, service)
+        requires = (*self._objects(service, files), *self._dependencies(service))
+        about: dict[str, Any] = {
+            "platform": platform(service),
+            "state": "completed" if completes else "running",
+        }
+        if service.get("restart") == "no":
+            about["job"] = True
+        for number in range(1, replicas_of(service) + 1):
+            yield Resource(
+                Key("container", self.maker.container_name(name, number)),
+                self.project.name,
+                {"body": self.maker.container(name, number, sources), **about},
+                requires=requires,
+                service=name,
+                place=self.project.place("services", name),
+            )
+
+    def _sources(self, name: str, service: Map) -> tuple[list[str], set[Key]]:
+        """The host path of every volume that is a bind, and the file resources behind them."""
+        sources: list[str] = []
+        files: set[Key] = set()
+        for index, volume in enumerate(service.get("volumes") or ()):
+            source, file = "", None
+            if volume["type"] == "bind":
+                place = self.project.place("services", name, "volumes", index)
+                at = At(f"{path_to('services', name)}.volumes[{index}]", place, self.findings)
+                source, file = self.bindings.of(volume, at)
+            sources.append(source)
+            files |= {file} if file else set()
+        return sources, files
+
+    def _objects(self, service: Map, files: set[Key]) -> list[Requirement]:
+        networks = [Key("network", self.project.networks[key]["name"]) for key in service.get("networks") or ()]
+        volumes = [
+            Key("volume", self.project.volumes[volume["source"]]["name"])
+            for volume in service.get("volumes") or ()
+            if volume["type"] == "volume" and volume.get("source")
+        ]
+        keys = {Key("image", service["image"]), *files, *networks, *volumes}
+        return [Requirement(key) for key in sorted(keys)]
+
+    def _dependencies(self, service: Map) -> list[Requirement]:
+        requirements = []
+        for target, how in sorted((service.get("depends_on") or {}).items()):
+            other = self.project.services.get(target)
+            for number in range(1, (replicas_of(other) if other else 0) + 1):
+                key = Key("container", self.maker.container_name(target, number))
+                requirements.append(Requirement(key, _CONDITIONS[how["condition"]], optional=not how["required"]))
+        return requirements
+
+
+def _awaited_to_complete(project: Project) -> frozenset[str]:
+    """The services that another one waits for to end."""
+    return frozenset(
+        target
+        for service in project.services.values()
+        for target, how in (service.get("depends_on") or {}).items()
+        if how["condition"] == "service_completed_successfully"
+    )
+
+
+def _plain_sources(service: Map, base: str) -> list[str]:
+    volumes = service.get("volumes") or ()
+    return [joined(base, volume["source"]) if volume["type"] == "bind" else "" for volume in volumes]

@@ -1,0 +1,191 @@
+"""Every key of a Compose file: which exist, what shape each has, and which are not supported yet.
+
+The keys stand in the order of Compose's own types, in which `docker compose config` prints them and the config-hash is
+taken: keep that order when a `LATER` becomes a field. Nothing else has to be changed for a key to be read, merged and
+printed; what it does to a container stands in payload.py.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agent.compose.elements import (
+    DEPENDENCY,
+    DEPLOY,
+    ENV_FILE,
+    EXTERNAL,
+    EXTRA_HOSTS,
+    HEALTHCHECK,
+    IPAM,
+    LABELS,
+    LOGGING,
+    NETWORK_MODE,
+    OPTIONS,
+    PORTS,
+    SECURITY_OPTION,
+    SERVICE_NETWORK,
+    SERVICE_VOLUME,
+    ULIMIT,
+    WHOLE,
+    mapped,
+    or_names,
+)
+from agent.compose.merge import before_equals, itself, path_of, target_of
+from agent.compose.shapes import (
+    BOOLEAN,
+    COMMAND,
+    CPUS,
+    DURATION,
+    EXACT_SIZE,
+    LATER,
+    NAME,
+    SCALAR_TEXT,
+    SIZE,
+    TEXT,
+    Field,
+    Fields,
+    list_of,
+    mapping_of,
+    one_or_list,
+    pairs,
+    record,
+    whole,
+)
+
+_UNIQUE_TEXTS: Final = list_of(TEXT, key=before_equals)
+
+SERVICE_FIELDS: Final[Fields] = {
+    "profiles": Field(_UNIQUE_TEXTS),
+    "annotations": Field(LABELS),
+    "attach": LATER,
+    "build": LATER,
+    "develop": LATER,
+    "blkio_config": LATER,
+    "cap_add": Field(_UNIQUE_TEXTS),
+    "cap_drop": Field(_UNIQUE_TEXTS),
+    "cgroup_parent": LATER,
+    "cgroup": LATER,
+    "cpu_count": LATER,
+    "cpu_percent": LATER,
+    "cpu_period": LATER,
+    "cpu_quota": LATER,
+    "cpu_rt_period": LATER,
+    "cpu_rt_runtime": LATER,
+    "cpus": Field(CPUS),
+    "cpuset": LATER,
+    "cpu_shares": LATER,
+    "command": Field(COMMAND, kept=True),
+    "configs": LATER,
+    "container_name": Field(TEXT),
+    "credential_spec": LATER,
+    "depends_on": Field(or_names(
+        mapping_of(DEPENDENCY, names=NAME), lambda at: mapped(at, condition="service_started", required=True)
+    )),
+    "deploy": Field(DEPLOY, kept=True),
+    "device_cgroup_rules": LATER,
+    "devices": LATER,
+    "dns": Field(one_or_list(TEXT, key=before_equals)),
+    "dns_opt": LATER,
+    "dns_search": LATER,
+    "domainname": Field(TEXT),
+    "entrypoint": Field(COMMAND, kept=True),
+    "provider": LATER,
+    "environment": Field(pairs(null=None)),
+    "env_file": Field(one_or_list(ENV_FILE, key=path_of)),
+    "expose": Field(list_of(SCALAR_TEXT, key=itself)),
+    "extends": LATER,
+    "external_links": LATER,
+    "extra_hosts": Field(EXTRA_HOSTS),
+    "group_add": Field(list_of(SCALAR_TEXT, distinct=True)),
+    "gpus": LATER,
+    "hostname": Field(TEXT),
+    "healthcheck": Field(HEALTHCHECK, kept=True),
+    "image": Field(TEXT),
+    "init": Field(BOOLEAN, kept=True),
+    "ipc": LATER,
+    "isolation": LATER,
+    "labels": Field(LABELS),
+    "label_file": LATER,
+    "links": LATER,
+    "logging": Field(LOGGING, kept=True),
+    "mem_limit": Field(SIZE),
+    "mem_reservation": Field(EXACT_SIZE),
+    "memswap_limit": LATER,
+    "mem_swappiness": LATER,
+    "mac_address": LATER,
+    "models": LATER,
+    "network_mode": Field(NETWORK_MODE),
+    "networks": Field(or_names(mapping_of(SERVICE_NETWORK, names=NAME), lambda _at: None)),
+    "oom_kill_disable": LATER,
+    "oom_score_adj": LATER,
+    "pid": LATER,
+    "pids_limit": Field(WHOLE),
+    "platform": Field(TEXT),
+    "ports": Field(PORTS),
+    "privileged": Field(BOOLEAN),
+    "pull_policy": LATER,
+    "pull_refresh_after": LATER,
+    "read_only": Field(BOOLEAN),
+    "restart": Field(TEXT),
+    "runtime": LATER,
+    "scale": Field(whole(0), kept=True),
+    "secrets": LATER,
+    "security_opt": Field(list_of(SECURITY_OPTION, distinct=True)),
+    "shm_size": Field(SIZE),
+    "stdin_open": Field(BOOLEAN),
+    "stop_grace_period": Field(DURATION, kept=True),
+    "stop_signal": Field(TEXT),
+    "storage_opt": LATER,
+    "sysctls": Field(LABELS),
+    "tmpfs": Field(one_or_list(TEXT, key=before_equals)),
+    "tty": Field(BOOLEAN),
+    "ulimits": Field(mapping_of(ULIMIT)),
+    "use_api_socket": LATER,
+    "user": Field(TEXT),
+    "userns_mode": LATER,
+    "uts": LATER,
+    "volumes": Field(list_of(SERVICE_VOLUME, key=target_of)),
+    "volumes_from": LATER,
+    "working_dir": Field(TEXT),
+    "pre_start": LATER,
+    "post_start": LATER,
+    "pre_stop": LATER,
+}  # fmt: skip
+SERVICE: Final = record(SERVICE_FIELDS)
+
+# --- networks, volumes and the whole ----------------------------------------------------------------------------
+
+NETWORK_FIELDS: Final[Fields] = {
+    "name": Field(TEXT),
+    "driver": Field(TEXT),
+    "driver_opts": Field(OPTIONS),
+    "ipam": Field(IPAM, kept=True),
+    "external": Field(EXTERNAL),
+    "internal": Field(BOOLEAN),
+    "attachable": Field(BOOLEAN),
+    "labels": Field(LABELS),
+    "enable_ipv4": LATER,
+    "enable_ipv6": Field(BOOLEAN, kept=True),
+}
+NETWORK: Final = record(NETWORK_FIELDS, nullable=True)
+
+VOLUME_FIELDS: Final[Fields] = {
+    "name": Field(TEXT),
+    "driver": Field(TEXT),
+    "driver_opts": Field(OPTIONS),
+    "external": Field(EXTERNAL),
+    "labels": Field(LABELS),
+}
+VOLUME: Final = record(VOLUME_FIELDS, nullable=True)
+
+DOCUMENT: Final = record({
+    "version": Field(TEXT),
+    "name": Field(TEXT),
+    "include": LATER,
+    "services": Field(mapping_of(SERVICE, names=NAME, keep_broken=True)),
+    "networks": Field(mapping_of(NETWORK, names=NAME, keep_broken=True)),
+    "volumes": Field(mapping_of(VOLUME, names=NAME, keep_broken=True)),
+    "secrets": LATER,
+    "configs": LATER,
+    "models": LATER,
+})  # fmt: skip

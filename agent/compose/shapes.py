@@ -1,0 +1,367 @@
+"""The shapes that elements of a Compose file can have: how each is read, printed and merged.
+
+Reading checks and brings into the canonical form at once: short notations become long, texts such as "5" or "yes"
+become the number or boolean that the element holds. The canonical form is itself valid Compose, so it can be read
+again after files were merged. Whatever is wrong is reported at its place and read as `BROKEN`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Final
+
+from agent.compose import merge as merging
+from agent.compose.findings import At, printable
+from agent.compose.merge import KeyOf, Merge
+from agent.compose.nodes import BROKEN, Broken, Map, Seq, Timestamp, kind_of
+from agent.compose.scalars import go_text
+from agent.compose.units import duration_text, float32, nanoseconds, shortest32, size_in_bytes
+from agent.compose.words import words
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_INT64: Final = range(-(2**63), 2**63)
+_TRUE: Final = ("true", "y", "yes", "on")
+_FALSE: Final = ("false", "n", "no", "off")
+_LONGEST_KEY: Final = 40  # longer than every key of Compose
+NAME: Final = re.compile(r"[a-zA-Z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """`expects` completes "must be …". `nullable`: a key without a value says something here."""
+
+    expects: str
+    read: Callable[[Any, At], Any]
+    write: Callable[[Any], Any] = lambda value: value
+    merge: Merge = merging.replace
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Field:
+    """A key of an element. `kept`: printed even where its value is empty, zero or false."""
+
+    shape: Shape
+    required: bool = False
+    kept: bool = False
+
+
+@dataclass(frozen=True)
+class Later:
+    """A key that Compose has and Windlass has not yet: an error, for to ignore it would be to run something else."""
+
+
+LATER: Final = Later()
+Fields = Mapping[str, Field | Later]
+
+
+def read(value: Any, shape: Shape, at: At) -> Any:
+    """The canonical form of a value, `BROKEN`, or None for a key without a value."""
+    if isinstance(value, Broken):
+        return value
+    if value is None and not shape.nullable:
+        return None if at.partial else at.problem(f"must be {shape.expects}, not {kind_of(value)}")
+    return shape.read(value, at)
+
+
+def wrong(value: Any, expects: str, at: At) -> Broken:
+    quote = "put it in quotes" if expects == "a string" and isinstance(value, bool | int | float | Timestamp) else ""
+    return at.problem(f"must be {expects}, not {kind_of(value)}", quote)
+
+
+def is_text(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, Timestamp)
+
+
+# --- single values ----------------------------------------------------------------------------------------------
+
+
+def _read_text(value: Any, at: At) -> Any:
+    return value if is_text(value) else wrong(value, "a string", at)
+
+
+def _read_scalar_text(value: Any, at: At) -> Any:
+    if isinstance(value, Map | Seq | bool):
+        return wrong(value, "a string or a number", at)
+    return go_text(value)
+
+
+def _read_boolean(value: Any, at: At) -> Any:
+    if isinstance(value, bool):
+        return value
+    if not is_text(value):
+        return wrong(value, "a boolean", at)
+    word = value.lower()
+    if word in (*_TRUE, *_FALSE):
+        if word not in ("true", "false"):
+            at.warn(f'"{word}" is no boolean in YAML 1.2', f"write {'true' if word in _TRUE else 'false'}")
+        return word in _TRUE
+    return at.problem(f"{at.shown(value)} is not a boolean", "write true or false")
+
+
+def whole(low: int = _INT64[0], high: int = _INT64[-1]) -> Shape:
+    """An integer; a number with a fraction is cut, as Compose does."""
+
+    def read_whole(value: Any, at: At) -> Any:
+        if isinstance(value, bool) or not (is_text(value) or isinstance(value, int | float)):
+            return wrong(value, "a whole number", at)
+        if not (_WHOLE.fullmatch(value) if isinstance(value, str) else isfinite(value)):
+            return at.problem(f"{at.shown(value)} is not a whole number")
+        if low <= (number := int(value)) <= high:
+            return number
+        return at.problem(f"must be at least {low}" if high == _INT64[-1] else f"must be between {low} and {high}")
+
+    return Shape("a whole number", read_whole)
+
+
+def _read_cpus(value: Any, at: At) -> Any:
+    if is_text(value) and not _DECIMAL.fullmatch(value):
+        return at.problem(f"{at.shown(value)} is not a number")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return wrong(value, "a number", at)
+    try:
+        number = float32(float(value))
+    except (ValueError, OverflowError):
+        return at.problem("is too large a number")
+    return shortest32(number) if 0 <= number < 1e6 else at.problem("must be a number of CPUs such as 0.5 or 2")
+
+
+def _read_size(value: Any, at: At) -> Any:
+    if isinstance(value, bool | Map | Seq | Timestamp):
+        return wrong(value, "a size", at)
+    if isinstance(value, float):
+        at.warn("Compose reads a number with a fraction or exponent as 0 here", "write the unit: 1.5g")
+        return 0
+    if isinstance(value, int):
+        return value if value in _INT64 else at.problem("is too large")
+    try:
+        return size_in_bytes(value)
+    except ValueError as error:
+        return at.problem(f"{at.shown(value)} {error}")
+
+
+def _read_exact_size(value: Any, at: At) -> Any:
+    size = wrong(value, "a whole number or a size", at) if isinstance(value, float) else _read_size(value, at)
+    return at.problem("must be at least 0") if isinstance(size, int) and size < 0 else size
+
+
+def _read_duration(value: Any, at: At) -> Any:
+    if not is_text(value):
+        return (
+            wrong(value, "a string", at)
+            if not isinstance(value, int)
+            else at.problem("must be a duration with its unit", f"write {value}s for seconds")
+        )
+    try:
+        return duration_text(nanoseconds(value))
+    except ValueError as error:
+        return at.problem(f"{at.shown(value)} {error}")
+
+
+def _read_command(value: Any, at: At) -> Any:
+    if value is None or isinstance(value, Seq):
+        return value if value is None else list_of(TEXT).read(value, at)
+    if not is_text(value):
+        return wrong(value, "a string or a list", at)
+    try:
+        return _sequence(words(value), at)
+    except ValueError as error:
+        return at.problem(str(error))
+
+
+def choice(*allowed: str) -> Shape:
+    def read_choice(value: Any, at: At) -> Any:
+        if not is_text(value):
+            return wrong(value, "a string", at)
+        if value in allowed:
+            return value
+        return at.problem(f"{at.shown(value)} is not one of {', '.join(allowed)}", did_you_mean(value, allowed))
+
+    return Shape("a string", read_choice)
+
+
+TEXT: Final = Shape("a string", _read_text)
+SCALAR_TEXT: Final = Shape("a string or a number", _read_scalar_text)
+BOOLEAN: Final = Shape("a boolean", _read_boolean)
+CPUS: Final = Shape("a number", _read_cpus)
+SIZE: Final = Shape("a size", _read_size, write=str)
+EXACT_SIZE: Final = Shape("a size", _read_exact_size, write=str)
+DURATION: Final = Shape("a duration", _read_duration)
+COMMAND: Final = Shape("a string or a list", _read_command, merge=merging.override, nullable=True)
+
+
+# --- lists ------------------------------------------------------------------------------------------------------
+
+
+def list_of(item: Shape, *, key: KeyOf | None = None, distinct: bool = False, merge: Merge | None = None) -> Shape:
+    """A list. With `key`, later items take the place of earlier ones; `distinct` refuses an item that comes twice."""
+
+    def read_list(value: Any, at: At) -> Any:
+        if not isinstance(value, Seq):
+            return wrong(value, "a list", at)
+        result = Seq(value.place)
+        seen = set()
+        for index, entry in enumerate(value):
+            below = at.below(index, value.item_place(index))
+            one = below.problem(f"must be {item.expects}, not nothing") if entry is None else read(entry, item, below)
+            if distinct and one in seen:
+                below.problem(f"{below.shown(one)} is in the list already")
+            elif one is not BROKEN:
+                result.add(one, value.item_place(index))
+                if distinct:
+                    seen.add(one)
+        return merging.unique(result, key) if key else result
+
+    def append(base: Seq, other: Seq) -> Seq:
+        return merging.appended(base, other, key)
+
+    return Shape("a list", read_list, lambda value: [item.write(one) for one in value], merge or append)
+
+
+def one_or_list(item: Shape, *, key: KeyOf | None = None) -> Shape:
+    """A list, or a single item in its place."""
+    many = list_of(item, key=key)
+
+    def read_either(value: Any, at: At) -> Any:
+        return many.read(_sequence([value], at) if is_text(value) else value, at)
+
+    return Shape("a string or a list", read_either, many.write, many.merge)
+
+
+def _sequence(values: list[Any], at: At) -> Seq:
+    result = Seq(at.place)
+    for value in values:
+        result.add(value, at.place)
+    return result
+
+
+# --- mappings ---------------------------------------------------------------------------------------------------
+
+
+def mapping_of(item: Shape, *, names: re.Pattern[str] | None = None, keep_broken: bool = False) -> Shape:
+    """A mapping whose keys the user chooses. `keep_broken`: a wrong value is read as an empty mapping, so that what
+    refers to it by name is not reported as well."""
+
+    def read_mapping(value: Any, at: At) -> Any:
+        if not isinstance(value, Map):
+            return wrong(value, "a mapping", at)
+        result = Map(value.place)
+        for key, entry in value.items():
+            below = at.below(key, value.value_place(key))
+            if names and not names.fullmatch(key):
+                below._replace(path=at.path, place=value.key_place(key)).problem(
+                    f'"{printable(key)}" is no valid name: letters, digits, ".", "_" and "-" only'
+                )
+            one = read(entry, item, below)
+            if one is not BROKEN or keep_broken:
+                result.put_from(value, key, Map(below.place) if one is BROKEN else one)
+        return result
+
+    def by_key(base: Map, other: Map) -> Map:
+        return merging.mappings(base, other, lambda _key: item.merge)
+
+    def write(value: Map) -> dict[str, Any]:
+        return {key: None if value[key] is None else item.write(value[key]) for key in sorted(value)}
+
+    return Shape("a mapping", read_mapping, write, by_key)
+
+
+def pairs(*, null: str | None = "") -> Shape:
+    """`KEY: value` as a mapping, or `KEY=value` as a list. `null` is the value of a key without one."""
+
+    def read_value(value: Any, at: At) -> Any:
+        if isinstance(value, Map | Seq):
+            return wrong(value, expects, at)
+        return null if value is None else go_text(value)
+
+    expects = "a string, a number or a boolean"
+    values = mapping_of(Shape(expects, read_value, merge=merging.override, nullable=True))
+
+    def read_pairs(value: Any, at: At) -> Any:
+        if not isinstance(value, Seq):
+            return values.read(value, at)
+        result = Map(value.place)
+        for index, entry in enumerate(value):
+            below = at.below(index, value.item_place(index))
+            if not is_text(entry):
+                if entry is not BROKEN:
+                    wrong(entry, "a string", below)
+                continue
+            key, equals, said = entry.partition("=")
+            if key != key.rstrip():
+                below.problem(f'the name "{printable(key)}" ends with a space')
+            result.put(key, said if equals else null, below.place, below.place)
+        return result
+
+    return Shape("a mapping or a list", read_pairs, values.write, values.merge)
+
+
+def record(
+    fields: Fields,
+    *,
+    short: Callable[[Any, At], Any] | None = None,
+    merge: Merge | None = None,
+    nullable: bool = False,
+    expects: str = "a mapping",
+) -> Shape:
+    """A mapping with known keys, in the order in which Compose prints them. `short` turns another notation into it."""
+
+    def read_record(value: Any, at: At) -> Any:
+        long = value if isinstance(value, Map) or short is None or value is None else short(value, at)
+        if not isinstance(long, Map):
+            return long if long is BROKEN or (long is None and nullable) else wrong(value, expects, at)
+        result = Map(long.place)
+        for key, entry in long.items():
+            if (one := _read_field(key, entry, fields, long, at)) is not BROKEN:
+                result.put_from(long, key, one)
+        if not at.partial:
+            for key, field in fields.items():
+                if isinstance(field, Field) and field.required and key not in long:
+                    at.problem(f'needs the key "{key}"')
+        return result
+
+    def merge_of(key: str) -> Merge:
+        field = fields[key]
+        return field.shape.merge if isinstance(field, Field) else merging.replace
+
+    def by_field(base: Map, other: Map) -> Map:
+        return merging.mappings(base, other, merge_of)
+
+    return Shape(expects, read_record, lambda value: write_record(value, fields), merge or by_field, nullable)
+
+
+def _read_field(key: str, entry: Any, fields: Fields, parent: Map, at: At) -> Any:
+    field = fields.get(key)
+    if isinstance(field, Field):
+        return read(entry, field.shape, at.below(key, parent.value_place(key)))
+    if field is None and key.startswith("x-") and key != "x-windlass":
+        return BROKEN  # an extension of somebody else: not ours to read, and allowed
+    place = parent.key_place(key)
+    if field is None and key != "x-windlass":
+        return at._replace(place=place).problem(f'unknown key "{printable(key)}"', did_you_mean(key, fields))
+    return at.below(key, place).problem("not supported yet")
+
+
+def write_record(value: Map, fields: Fields) -> dict[str, Any]:
+    """As Compose prints it: in the order of the fields, and what is empty left out unless it is `kept`."""
+    result: dict[str, Any] = {}
+    for key, field in fields.items():
+        if not isinstance(field, Field) or key not in value:
+            continue
+        one = value[key]
+        if field.kept or one not in _EMPTY:
+            result[key] = None if one is None else field.shape.write(one)
+    return result
+
+
+_EMPTY: Final[tuple[Any, ...]] = (None, "", 0, [], {})
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.7) if len(word) <= _LONGEST_KEY else []
+    return f'did you mean "{close[0]}"?' if close else ""

@@ -1,0 +1,172 @@
+"""Whether a model holds together: everything that is referred to is there, and nothing is claimed twice."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from agent.compose.findings import At, Findings, path_to
+from agent.compose.nodes import Map
+from agent.compose.shapes import did_you_mean
+
+MOST_REPLICAS: Final = 1000
+
+
+def validate(model: Map, services: Sequence[str], everything: Collection[str], findings: Findings) -> None:
+    """Reports what does not hold together. `services` are those that are on and sound, `everything` all names."""
+    _Check(model, services, everything, findings).run()
+
+
+class _Check:
+    def __init__(self, model: Map, services: Sequence[str], everything: Collection[str], findings: Findings) -> None:
+        self.model = model
+        self.services = services
+        self.on = frozenset(services)
+        self.everything = everything
+        self.findings = findings
+
+    def run(self) -> None:
+        for name in self.services:
+            service, at = self._service(name)
+            _image(service, at)
+            _scale(service, at)
+            _healthcheck(service, at)
+            _mounts(service, at)
+            self._networks(service, at)
+            self._volumes(service, at)
+            self._dependencies(service, at)
+        self._container_names()
+        self._externals()
+        self._cycles()
+
+    def _service(self, name: str) -> tuple[Map, At]:
+        services: Map = self.model["services"]
+        return services[name], At(path_to("services", name), services.key_place(name), self.findings)
+
+    def _networks(self, service: Map, at: At) -> None:
+        networks = service.get("networks") or Map(service.place)
+        if service.get("network_mode") and networks:
+            at.of(service, "network_mode").problem("network_mode and networks exclude each other")
+        for key in networks:
+            if key not in self.model["networks"]:
+                below = at.of(service, "networks").below(key, networks.key_place(key))
+                below.problem(f'the network "{key}" is not defined', _define(key, self.model["networks"], "networks"))
+
+    def _volumes(self, service: Map, at: At) -> None:
+        for index, volume in enumerate(service.get("volumes") or ()):
+            below = at.of_item(service, "volumes", index)
+            source = volume.get("source", "")
+            if volume["type"] == "bind" and not source:
+                below.problem("a bind mount needs a source")
+            if volume["type"] == "volume" and source and source not in self.model["volumes"]:
+                below.problem(
+                    f'the volume "{source}" is not defined', _define(source, self.model["volumes"], "volumes")
+                )
+
+    def _dependencies(self, service: Map, at: At) -> None:
+        dependencies = service.get("depends_on") or Map(service.place)
+        for target, how in dependencies.items():
+            below = at.of(service, "depends_on").below(target, dependencies.key_place(target))
+            if target not in self.everything:
+                below.problem(f'there is no service "{target}"', did_you_mean(target, self.everything))
+            elif target not in self.on and how["required"] and not self.findings.concerns("services", target):
+                below.problem(f'the service "{target}" is off: none of its profiles is active')
+
+    def _container_names(self) -> None:
+        taken: dict[str, str] = {}
+        for name in self.services:
+            service, at = self._service(name)
+            container = service.get("container_name")
+            if not container:
+                continue
+            below = at.of(service, "container_name")
+            if container in taken:
+                below.problem(f'the container name "{container}" is taken by the service "{taken[container]}"')
+            taken.setdefault(container, name)
+
+    def _externals(self) -> None:
+        volumes: Map = self.model["volumes"]
+        for key, volume in volumes.items():
+            others = [one for one in volume if one not in ("name", "external")]
+            if volume.get("external") and others:
+                at = At(path_to("volumes", key), volume.key_place(others[0]), self.findings)
+                at.problem(f'an external volume has no "{others[0]}": it is used as it is')
+
+    def _cycles(self) -> None:
+        """Each cycle once, named by its path. Iterative: a chain of services may be longer than Python's stack."""
+        state: dict[str, bool] = {}  # True while on the path, False when done
+        for start in self.services:
+            path: list[tuple[str, list[str]]] = []
+            pending = [] if start in state else [start]
+            while pending or path:
+                if not pending:
+                    name, _ = path.pop()
+                    state[name] = False
+                    pending = path[-1][1] if path else []
+                    continue
+                name = pending.pop()
+                if name not in state:
+                    state[name] = True
+                    pending = self._targets(name)
+                    path.append((name, pending))
+                elif state[name]:
+                    self._cycle([one for one, _ in path], name)
+
+    def _targets(self, name: str) -> list[str]:
+        on = self.model["services"][name].get("depends_on") or {}
+        return sorted((target for target in on if target in self.on), reverse=True)
+
+    def _cycle(self, path: list[str], again: str) -> None:
+        service, at = self._service(path[-1])
+        loop = " → ".join([*path[path.index(again) :], again])
+        on = service["depends_on"]
+        at.of(service, "depends_on").below(again, on.key_place(again)).problem(f"dependency cycle: {loop}")
+
+
+def _define(name: str, known: Map, section: str) -> str:
+    return did_you_mean(name, known) or f'define it under "{section}:"'
+
+
+def _image(service: Map, at: At) -> None:
+    if not service.get("image"):
+        at.problem('needs the key "image"')
+
+
+def _scale(service: Map, at: At) -> None:
+    replicas = (service.get("deploy") or {}).get("replicas")
+    scale = service.get("scale")
+    if scale is not None and replicas is not None and scale != replicas:
+        at.of(service, "scale").problem(f"scale is {scale}, but deploy.replicas is {replicas}")
+    count = replicas_of(service)
+    if count > MOST_REPLICAS:
+        at.problem(f"{count} containers are more than the {MOST_REPLICAS} that one service may have")
+    if count > 1 and service.get("container_name"):
+        at.of(service, "container_name").problem(f"{count} containers cannot all have this name")
+
+
+def replicas_of(service: Map) -> int:
+    replicas = (service.get("deploy") or {}).get("replicas")
+    scale: int | None = service.get("scale", replicas)
+    return 1 if scale is None else scale
+
+
+def _healthcheck(service: Map, at: At) -> None:
+    check = service.get("healthcheck")
+    if not check:
+        return
+    below = at.of(service, "healthcheck")
+    test = check.get("test")
+    if test and test[0] not in ("CMD", "CMD-SHELL", "NONE"):
+        below.of(check, "test").problem('a list must start with "CMD", "CMD-SHELL" or "NONE"')
+    if check.get("start_interval") and not check.get("start_period"):
+        below.of(check, "start_interval").warn("has no effect without start_period")
+
+
+def _mounts(service: Map, at: At) -> None:
+    seen: dict[str, str] = {}
+    for index, tmpfs in enumerate(service.get("tmpfs") or ()):
+        seen.setdefault(tmpfs.partition(":")[0], f"tmpfs[{index}]")
+    for index, volume in enumerate(service.get("volumes") or ()):
+        target, here = volume["target"], f"volumes[{index}]"
+        if seen.setdefault(target, here) != here:
+            at.of_item(service, "volumes", index).problem(f"{target} is a mount already, by {seen[target]}")

@@ -1,0 +1,288 @@
+"""Carries a plan out, side by side where its order allows. Decides nothing about the host.
+
+One thread, the caller's, decides what may begin and what is skipped, from outcomes alone; a bounded pool performs.
+What waits for the health of something else waits here and holds no thread of the pool.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from agent.errors import Overtaken, Trouble
+from agent.model import Action, Change, Condition, Gate, Outcome, Plan, Requirement, Status
+
+SHUTTING_DOWN = "ShuttingDown"
+DEPENDENCY_FAILED = "DependencyFailed"
+DEPENDENCY_TIMEOUT = "DependencyTimeout"
+HELD = "Held"
+
+_TELL_EVERY = 1.0  # seconds between two reports that nothing has changed about a wait
+
+
+@dataclass(frozen=True)
+class Options:
+    """`workers` changes at once; a required condition is asked for every `poll` seconds, for `gate_timeout` at most."""
+
+    workers: int = 8
+    gate_timeout: float = 300.0
+    poll: float = 0.1
+
+
+@dataclass(frozen=True)
+class Started:
+    change: Change
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The change waits for a requirement, in words as the object's kind puts it, for so many seconds by now."""
+
+    change: Change
+    requirement: Requirement
+    detail: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Ended:
+    outcome: Outcome
+
+
+Event = Started | Waiting | Ended
+
+
+def converge(
+    plan: Plan,
+    perform: Callable[[Change], None],
+    probe: Callable[[Requirement], tuple[Gate, str]],
+    *,
+    options: Options,
+    stop: Callable[[], bool],
+    clock: Callable[[], float],
+    report: Callable[[Event], None],
+) -> tuple[Outcome, ...]:
+    """Perform every change of the plan behind those that it comes after; the outcomes in the order of the plan.
+
+    `perform` runs in threads of a pool and says by raising `Trouble` that it failed; anything else that it raises is a
+    bug, ends the run once what had begun has ended, and is raised again. When `stop` says so, nothing more begins.
+    `clock` counts seconds, monotonic. `report` is called in the caller's thread.
+    """
+    run = _Run(plan, perform, probe, options, stop, clock, report)
+    with ThreadPoolExecutor(max_workers=options.workers, thread_name_prefix="converge") as pool:
+        run.to_the_end(pool)
+    return run.outcomes()
+
+
+@dataclass
+class _Wait:
+    """A change that could begin but for what it requires of others."""
+
+    change: Change
+    requirements: list[Requirement]
+    since: float
+    told: dict[Requirement, Waiting] = field(default_factory=dict)
+
+
+class _Answer(NamedTuple):
+    """What was said of a requirement, and when."""
+
+    gate: Gate
+    detail: str
+    at: float
+
+
+@dataclass
+class _Run:
+    """One run. Only the caller's thread touches it; what the pool did comes back through `_done`."""
+
+    plan: Plan
+    perform: Callable[[Change], None]
+    probe: Callable[[Requirement], tuple[Gate, str]]
+    options: Options
+    stop: Callable[[], bool]
+    clock: Callable[[], float]
+    report: Callable[[Event], None]
+
+    def __post_init__(self) -> None:
+        self._changes = {change.number: change for change in self.plan.changes}
+        self._blocked_by = {number: len(change.after | change.follows) for number, change in self._changes.items()}
+        self._behind: dict[int, list[int]] = {}
+        for change in self.plan.changes:
+            for earlier in change.after | change.follows:
+                self._behind.setdefault(earlier, []).append(change.number)
+        self._free = [number for number, count in self._blocked_by.items() if not count]  # heap: nothing before it left
+        self._waits: dict[int, _Wait] = {}
+        self._ready: list[int] = []  # heap: may begin as soon as a worker is free
+        self._running = 0
+        self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        self._outcomes: dict[int, Outcome] = {}
+        self._answers: dict[Requirement, _Answer] = {}
+        self._bug: BaseException | None = None
+        heapq.heapify(self._free)
+
+    def to_the_end(self, pool: Executor) -> None:
+        """Raises what `perform` raised if that was no `Trouble`."""
+        self._sort_out()
+        while self._running or ((self._ready or self._waits) and not self._bug):
+            if not self._bug:
+                self._begin(pool)
+            self._collect()
+            self._ask()
+            self._sort_out()
+        if self._bug:
+            raise self._bug
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        return tuple(self._outcomes[change.number] for change in self.plan.changes)
+
+    # --- deciding ---
+
+    def _sort_out(self) -> None:
+        """Send on everything that nothing is in front of any more, and give up what has not begun when told to."""
+        if self.stop():
+            for number in [*self._ready, *self._waits]:
+                heapq.heappush(self._free, number)
+            self._ready.clear()
+            self._waits.clear()
+        while self._free:
+            change = self._changes[heapq.heappop(self._free)]
+            if over := self._over_already(change):
+                self._end(over)
+            elif requirements := _gated_by(change):
+                self._waits[change.number] = _Wait(change, requirements, self.clock())
+                self._look(self._waits[change.number])
+            else:
+                heapq.heappush(self._ready, change.number)
+
+    def _over_already(self, change: Change) -> Outcome | None:
+        """The outcome of a change that is not to begin at all."""
+        if change.action is Action.HOLD:
+            return Outcome(change, Status.HELD, change.reason, HELD)
+        for earlier in sorted(change.after):
+            outcome = self._outcomes[earlier]
+            if outcome.status is not Status.DONE:
+                detail = f"needs {outcome.change.action} {outcome.change.key}, which {_FATE[outcome.status]}"
+                return Outcome(change, Status.SKIPPED, detail, DEPENDENCY_FAILED)
+        if self.stop():
+            return Outcome(change, Status.SKIPPED, "shutting down", SHUTTING_DOWN)
+        return None
+
+    def _end(self, outcome: Outcome) -> None:
+        number = outcome.change.number
+        self._outcomes[number] = outcome
+        self.report(Ended(outcome))
+        for later in self._behind.get(number, ()):
+            self._blocked_by[later] -= 1
+            if not self._blocked_by[later]:
+                heapq.heappush(self._free, later)
+
+    # --- performing ---
+
+    def _begin(self, pool: Executor) -> None:
+        while self._ready and self._running < self.options.workers:
+            change = self._changes[heapq.heappop(self._ready)]
+            self.report(Started(change))
+            self._running += 1
+            pool.submit(self._attempt, change).add_done_callback(self._done.put)
+
+    def _attempt(self, change: Change) -> Outcome:
+        """In a thread of the pool."""
+        began = self.clock()
+        try:
+            self.perform(change)
+        except Trouble as error:
+            status = Status.OVERTAKEN if isinstance(error, Overtaken) else Status.FAILED
+            return Outcome(change, status, error.message, error.reason, self.clock() - began)
+        return Outcome(change, Status.DONE, seconds=self.clock() - began)
+
+    def _collect(self) -> None:
+        """Take in what has ended, waiting for the first of it for as long as nothing else is due."""
+        try:
+            self._take_in(self._done.get(timeout=self.options.poll if self._waits else None))
+            while True:
+                self._take_in(self._done.get_nowait())
+        except Empty:
+            return
+
+    def _take_in(self, future: Future[Outcome]) -> None:
+        self._running -= 1
+        if bug := future.exception():
+            self._bug = self._bug or bug
+        else:
+            self._end(future.result())
+
+    # --- waiting for others ---
+
+    def _ask(self) -> None:
+        for wait in list(self._waits.values()):
+            self._look(wait)
+
+    def _look(self, wait: _Wait) -> None:
+        """Send the change on when all that it requires holds, or end it when something never will."""
+        waited = self.clock() - wait.since
+        for requirement in list(wait.requirements):
+            gate, detail = self._gate(requirement)
+            late = gate is Gate.PENDING and waited >= self.options.gate_timeout
+            if gate is Gate.PASSED or (requirement.optional and (late or gate is Gate.FAILED)):
+                wait.requirements.remove(requirement)
+            elif late or gate is Gate.FAILED:
+                self._give_up(wait, requirement, detail, late=late)
+                return
+            else:
+                self._tell(wait, Waiting(wait.change, requirement, detail, waited))
+        if not wait.requirements:
+            del self._waits[wait.change.number]
+            heapq.heappush(self._ready, wait.change.number)
+
+    def _gate(self, requirement: Requirement) -> tuple[Gate, str]:
+        """What was answered last, when it was yes or is young: many changes may wait for one thing."""
+        now = self.clock()
+        answer = self._answers.get(requirement)
+        if answer is None or (answer.gate is not Gate.PASSED and now - answer.at >= self.options.poll / 2):
+            try:
+                gate, detail = self.probe(requirement)
+            except Trouble as error:  # no answer is no reason to give up before the time is over
+                gate, detail = Gate.PENDING, error.message
+            answer = self._answers[requirement] = _Answer(gate, detail, now)
+        return answer.gate, answer.detail
+
+    def _tell(self, wait: _Wait, event: Waiting) -> None:
+        told = wait.told.get(event.requirement)
+        if told is None or told.detail != event.detail or event.seconds - told.seconds >= _TELL_EVERY:
+            wait.told[event.requirement] = event
+            self.report(event)
+
+    def _give_up(self, wait: _Wait, requirement: Requirement, detail: str, *, late: bool) -> None:
+        del self._waits[wait.change.number]
+        said = f"waits for {requirement.key} to be {_WISH[requirement.condition]}: {detail or 'no answer'}"
+        if late:
+            said += f" (gave up after {self.options.gate_timeout:g} s)"
+        reason = DEPENDENCY_TIMEOUT if late else DEPENDENCY_FAILED
+        self._end(Outcome(wait.change, Status.FAILED, said, reason))
+
+
+_FATE = {
+    Status.FAILED: "failed",
+    Status.OVERTAKEN: "was overtaken",
+    Status.SKIPPED: "was skipped",
+    Status.HELD: "is held",
+}
+_WISH = {
+    Condition.EXISTS: "there",
+    Condition.STARTED: "started",
+    Condition.HEALTHY: "healthy",
+    Condition.COMPLETED: "completed",
+}
+
+
+def _gated_by(change: Change) -> list[Requirement]:
+    """The conditions that must hold before the change begins. One that starts nothing waits for nobody's health."""
+    starts = change.action in {Action.CREATE, Action.REPLACE} or any(moved.path == "state" for moved in change.fields)
+    if change.wanted is None or not starts:
+        return []
+    return [requirement for requirement in change.wanted.requires if requirement.condition is not Condition.EXISTS]

@@ -1,0 +1,210 @@
+"""The agent itself: puts the parts of `windlass run` together, starts their threads, and ends them in order."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import structlog
+
+from agent import __version__
+from agent.converge import Options
+from agent.desired import Follower, Reader
+from agent.engine import Engine
+from agent.errors import Trouble
+from agent.host import Host
+from agent.loop import Loop
+from agent.model import Health, Report, Scope
+from agent.parts import docker_url, make_host, make_source
+from agent.planning import Policy
+from agent.ports import AskSource, LookAt, Rhythm
+from agent.reconcile import Reconciler, Turn
+from agent.settings import Settings
+from agent.source.directory import DirectorySource
+from agent.statedir import StateDir
+from agent.store import Store, StoreUnavailable
+from agent.telemetry import logs
+from agent.telemetry.metrics import Metrics
+from agent.telemetry.overview import Overview, SourceStatus, without_credentials
+from agent.telemetry.sdnotify import Notifier, watchdog_interval
+from agent.triggers import EventWatch, watch_directory
+from agent.web import Server
+from agent.witness import Witness
+
+
+@dataclass(frozen=True)
+class HostTurns:
+    """The host side as the loop asks it."""
+
+    host: Host
+    reconciler: Reconciler
+    metrics: Metrics
+    scope: Scope
+
+    def take(self, turn: Turn) -> tuple[Report, ...]:
+        with self.metrics.reconciling():
+            return self.reconciler.take(turn)
+
+    def stacks_on_host(self) -> frozenset[str]:
+        """Data that outlives its stack does not keep the stack in mind."""
+        everything = self.host.observe([], replace(self.scope, whole=True)).values()
+        return frozenset(seen.stack for seen in everything if seen.origin == self.scope.origin and not seen.keeps_data)
+
+
+class Daemon:
+    """One agent. `environment` is the process's, for what systemd and Docker's client put there."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        self._settings, self._environment = settings, environment
+        self._state = StateDir(settings.state_dir.absolute())
+        self._metrics = Metrics(__version__)
+        self._engine = Engine(docker_url(settings.docker_host or None, environment), observe=self._metrics.engine_call)
+        self._source = make_source(settings, self._state, self._metrics.git_call)
+        self._witness = self._make_witness()
+        self._loop = self._make_loop()
+
+    def run(self, *, once: bool) -> int:
+        """Until a signal ends it, or with `once` until each stack had one turn. Returns the exit code.
+
+        Raises `Refused` (`Locked`) when another process works with the state directory.
+        """
+        self._begin_log()
+        with self._state.locked():
+            self._prepare_history()
+            self._witness.logger.info("windlass", version=__version__, repo=self._witness.overview.source.url)
+            events = EventWatch(self._engine, self._settings.instance, self._loop.wake, self._witness)
+            server = self._serve()
+            self._listen_to_signals()
+            events.start()
+            self._watch_files()
+            reports = self._loop.run(once=once)
+            self._witness.notifier.stopping()
+            events.stop()
+            if server:
+                server.stop()
+            self._witness.close()
+            self._engine.close()
+            self._witness.logger.info("ended")
+        return _exit_code(reports, self._loop) if once else 0
+
+    # --- the parts ---
+
+    def _make_witness(self) -> Witness:
+        settings = self._settings
+        source = SourceStatus(without_credentials(settings.repo), settings.ref, settings.path)
+        return Witness(
+            metrics=self._metrics,
+            store=Store(self._state.database),
+            notifier=Notifier(self._environment.get("NOTIFY_SOCKET", "")),
+            logger=structlog.get_logger("windlass"),
+            overview=Overview(settings.host, __version__, settings.mode, time.time(), source),
+            engine_facts=self._engine_facts,
+            watchdog_every=watchdog_interval(self._environment.get("WATCHDOG_USEC", "")),
+        )
+
+    def _engine_facts(self) -> tuple[str, str]:
+        version = self._engine.version()
+        return str(version.get("Version", "")), str(version.get("ApiVersion", ""))
+
+    def _make_loop(self) -> Loop:
+        settings = self._settings
+        scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
+        host = make_host(self._engine, self._state, settings.instance, self._source.origin)
+        reconciler = Reconciler(
+            host,
+            Policy(prune=settings.prune),
+            Options(),
+            stop=lambda: self._loop.stopping,
+            listen=self._witness.progressed,
+        )
+        reader = Reader(PurePosixPath(self._state.path), settings.variables, default_name=_default_name(settings.repo))
+        rhythm = Rhythm(poll=float(settings.interval), resync=min(60.0, float(settings.interval)))
+        self._metrics.interval(float(settings.interval))
+        return Loop(
+            Follower(self._source, reader, self._fetched),
+            HostTurns(host, reconciler, self._metrics, scope),
+            self._witness,
+            scope,
+            clock=time.monotonic,
+            wall=time.time,
+            rhythm=rhythm,
+            act=settings.mode == "apply",
+        )
+
+    def _fetched(self, result: str, seconds: float) -> None:
+        self._metrics.fetch(self._settings.repo, result, seconds)
+
+    def _begin_log(self) -> None:
+        log = self._settings.log
+        journal = logs.to_journal(sys.stderr, self._environment.get("JOURNAL_STREAM", ""))
+        form: logs.Format = "journal" if journal and log.format == "console" else log.format
+        logs.configure(form, log.level, sys.stderr, count=self._metrics.log_message)
+
+    def _prepare_history(self) -> None:
+        try:
+            interrupted = self._witness.store.prepare()
+        except StoreUnavailable as error:
+            self._witness.logger.error("history", reason=error.reason, message=error.message)
+            return
+        if interrupted:
+            self._witness.logger.warning("runs of an earlier process were interrupted", count=interrupted)
+        for file in self._witness.store.set_aside():
+            self._witness.logger.warning("a history that was damaged lies aside", reason="StateRebuilt", file=str(file))
+        self._metrics.watch_state_db(self._witness.store.size)
+
+    def _serve(self) -> Server | None:
+        """The HTTP server, or None where it cannot listen: that is told, and no reason to let the host be."""
+        settings = self._settings
+        if not settings.listen:
+            return None
+        server = Server(
+            settings.listen,
+            metrics=self._metrics,
+            overview=lambda: self._witness.overview,
+            ready=self._witness.ready,
+            allowed_hosts=settings.allowed_hosts,
+        )
+        try:
+            server.start()
+        except Trouble as error:
+            self._witness.logger.error("http", reason=error.reason, message=error.message)
+            return None
+        self._witness.logger.info("http", url=server.url)
+        return server
+
+    def _watch_files(self) -> None:
+        if isinstance(self._source, DirectorySource):
+            watch_directory(Path(self._settings.repo), self._loop.wake)
+
+    def _listen_to_signals(self) -> None:
+        """A handler only puts a message into the loop's queue, which may be done at any moment."""
+
+        def end(_number: int, _frame: object) -> None:
+            self._loop.stop()
+
+        def look(_number: int, _frame: object) -> None:
+            self._loop.wake(AskSource("manual"))
+            self._loop.wake(LookAt("manual"))
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, end)
+        signal.signal(signal.SIGHUP, look)
+
+
+def _default_name(repo: str) -> str:
+    """The name of a stack at the root of the repository: that of the repository."""
+    return repo.rstrip("/").removesuffix(".git").replace(":", "/").rpartition("/")[2]
+
+
+def _exit_code(reports: tuple[Report, ...], loop: Loop) -> int:
+    """As the command line documents: 4 invalid, 1 failed, 3 not healthy, 0 done."""
+    failures = [failure for failure in (loop.source_failure, *(report.failure for report in reports)) if failure]
+    if any(failure.problems for failure in failures):
+        return 4
+    if failures:
+        return 1
+    return 3 if any(report.health in {Health.DEGRADED, Health.MISSING} for report in reports) else 0

@@ -1,0 +1,156 @@
+"""What a snapshot of the source wants of this host: every stack that could be read, and why the others could not.
+
+Stacks are read one by one, so a mistake in one of them leaves the others to follow the commit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from agent.compose import LoadOptions, Project, Target, load, render, resources
+from agent.errors import BadManifest, Trouble
+from agent.fleet import Found, stacks
+from agent.model import Failure, Place, Problem, Snapshot, Stack, Tree
+from agent.source import Source
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A snapshot, read. `broken` holds the stacks that are in the tree but wrong, with every problem."""
+
+    snapshot: Snapshot
+    stacks: Mapping[str, Stack]
+    broken: Mapping[str, Failure] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self.stacks) | frozenset(self.broken)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads snapshots for one host.
+
+    `state_dir` is absolute; `environment` is all that interpolation sees; `default_name` is the name of a stack at the
+    root of the tree. With `file`, that one compose file at the root is the only stack.
+    """
+
+    state_dir: PurePosixPath
+    environment: Mapping[str, str] = field(default_factory=dict)
+    default_name: str = ""
+    file: str = ""
+
+    def read(self, snapshot: Snapshot) -> Reading:
+        """Every stack of the tree. Raises `BadManifest` only when the tree as a whole cannot be understood."""
+        good: dict[str, Stack] = {}
+        broken: dict[str, Failure] = {}
+        warnings: list[Problem] = []
+        for found in self._found(snapshot.tree):
+            try:
+                project = self._project(snapshot.tree, found)
+                stack = self._stack(snapshot, project, found)
+                _refuse_twin(good.get(stack.name), stack)
+                good[stack.name] = stack
+                warnings += project.warnings
+            except BadManifest as error:
+                broken[found.name] = error.failure()
+        return Reading(snapshot, good, broken, tuple(warnings))
+
+    def read_stack(self, snapshot: Snapshot, name: str) -> Stack | None:
+        """One stack, or None where the tree has none of that name that is right."""
+        return self.read(snapshot).stacks.get(name)
+
+    def render(self, snapshot: Snapshot, base: str) -> dict[str, dict[str, Any]]:
+        """The resolved Compose model of each stack, by name, with relative paths below `base`. Raises `BadManifest`."""
+        projects = [self._project(snapshot.tree, found) for found in self._found(snapshot.tree)]
+        return {project.name: render(project, base) for project in projects}
+
+    def _found(self, tree: Tree) -> Sequence[Found]:
+        if self.file:
+            return (Found(self.default_name, "", Place(self.file)),)
+        return stacks(tree, default_name=self.default_name)
+
+    def _project(self, tree: Tree, found: Found) -> Project:
+        options = LoadOptions(
+            directory=found.directory,
+            files=(self.file,) if self.file else (),
+            default_name=found.name,
+            environment=self.environment,
+        )
+        return load(tree, options)
+
+    def _stack(self, snapshot: Snapshot, project: Project, found: Found) -> Stack:
+        target = Target(
+            directory=str(self.state_dir / "stacks" / project.name),
+            files=str(self.state_dir / "files"),
+        )
+        wanted = resources(project, snapshot.tree, target)
+        services = tuple(sorted({resource.service for resource in wanted if resource.service}))
+        return Stack(project.name, wanted, snapshot.revision, services, found.place)
+
+
+def _refuse_twin(first: Stack | None, second: Stack) -> None:
+    """Two directories may not give one name by `name:`; raises `BadManifest`."""
+    if first is not None and second.place is not None:
+        message = (
+            f'the stack "{second.name}" is already defined by {first.place.file if first.place else "another file"}'
+        )
+        raise BadManifest([Problem(second.place, message, "name", "give one of them another name")])
+
+
+class Follower:
+    """A source and its reader as the loop asks them. Used by one worker of the loop at a time, `accept` by any."""
+
+    def __init__(
+        self,
+        source: Source,
+        reader: Reader,
+        asked: Callable[[str, float], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`asked(result, seconds)` hears of each time that the source was asked: "success" or "error"."""
+        self._source, self._reader, self._asked, self._clock = source, reader, asked, clock
+        self._newest: Reading | None = None
+
+    def newest(self) -> Reading:
+        """The newest revision, read once however often it is asked for. Raises `Trouble`."""
+        snapshot = self._sync()
+        if self._newest is None or self._newest.snapshot.revision.id != snapshot.revision.id:
+            self._newest = self._reader.read(snapshot)
+        return self._newest
+
+    def _sync(self) -> Snapshot:
+        began, result = self._clock(), "error"
+        try:
+            snapshot = self._source.sync()
+            result = "success"
+        finally:
+            self._asked(result, self._clock() - began)
+        return snapshot
+
+    def fallback(self) -> Reading | None:
+        """What was fetched before this process began. None where there is nothing or it cannot be read."""
+        try:
+            snapshot = self._source.last()
+            return self._reader.read(snapshot) if snapshot else None
+        except Trouble:
+            return None  # `newest` has failed as well, and its reason is the one that is told
+
+    def last_good(self, stack: str) -> Stack | None:
+        """The stack as it last converged. None where that is not known or can be read no more."""
+        try:
+            snapshot = self._source.good(stack)
+            return self._reader.read_stack(snapshot, stack) if snapshot else None
+        except Trouble:
+            return None  # nothing is known to converge to then, and nothing is touched
+
+    def accept(self, stack: Stack) -> None:
+        """Remember that the stack converged. Where that cannot be noted, an older good state is kept."""
+        with suppress(Trouble):  # losing the note costs a fallback, never the deploy that it is about
+            self._source.accept(stack.name, stack.revision.id)

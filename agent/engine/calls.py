@@ -1,0 +1,161 @@
+"""How any call to the engine is made: a client for it, a deadline over it, its error made plain, its time told."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+import stamina
+from docker.errors import APIError
+
+from agent.engine.errors import is_quick, plain_errors
+from agent.engine.transport import Client
+from agent.errors import Overtaken, Refused, Trouble
+
+OLDEST = (1, 41)  # what Debian 12 and everything since speaks
+NEWEST = (1, 51)  # what this agent was made against; a newer engine is spoken to in this version
+
+Observe = Callable[[str, float, str], None]
+
+
+def unobserved(_endpoint: str, _seconds: float, _code: str) -> None:
+    """Stands in where nobody counts."""
+
+
+class Calls:
+    """Makes calls; any thread may. A client serves one thread at a time and is kept for the next one that asks."""
+
+    def __init__(self, url: str, timeout: float, observe: Observe, clock: Callable[[], float] = time.monotonic) -> None:
+        self.url = url
+        self.timeout = timeout
+        self._observe = observe
+        self._clock = clock
+        self._idle: deque[Client] = deque()
+        self._api = ""
+        self._reads = stamina.RetryingCaller(
+            attempts=3, timeout=timeout, wait_initial=0.05, wait_max=0.5, wait_jitter=0.05
+        ).on(_is_quick)
+
+    def close(self) -> None:
+        """Close the connections that nobody is using."""
+        while self._idle:
+            self._idle.pop().close()
+
+    @property
+    def api(self) -> tuple[int, int]:
+        """The version that is spoken: the engine's own, but none newer than this agent knows."""
+        if not self._api:
+            with self._timed("version"), plain_errors("ask the engine for its version"):
+                self._api = self._negotiate()
+        return version_of(self._api)
+
+    def read(self, endpoint: str, subject: str, ask: Callable[[Client], Any]) -> Any:
+        """Make a call that changes nothing, a few times where the connection broke; None where nothing is there."""
+        with self.conversation(endpoint, subject) as client:
+            return self._reads(_or_none, ask, client)
+
+    def write(self, endpoint: str, subject: str, tell: Callable[[Client], Any], *, extra: float = 0.0) -> Any:
+        """Make a call that changes something, once. `extra` seconds are what the engine may take beyond the usual."""
+        with self.conversation(endpoint, subject, extra=extra) as client:
+            return tell(client)
+
+    @contextmanager
+    def conversation(self, endpoint: str, subject: str, *, extra: float = 0.0) -> Iterator[Client]:
+        """A client under a deadline; what goes wrong inside comes out as our own errors."""
+        client, sound = self._borrow(), False
+        client.deadline.start(self.timeout + extra)
+        try:
+            with self._timed(endpoint), plain_errors(subject, late=lambda: client.deadline.passed):
+                yield client
+            sound = True
+        except (Refused, Overtaken):
+            sound = True
+            raise
+        finally:
+            self._give_back(client, sound)
+
+    @contextmanager
+    def lasting(self, endpoint: str) -> Iterator[Client]:
+        """A client of its own for a stream, without a deadline and closed at the end. Errors come out as they are."""
+        _ = self.api
+        client = Client(self.url, self._api, self.timeout, self._clock)
+        with self._timed(endpoint), client:
+            yield client
+
+    def _borrow(self) -> Client:
+        _ = self.api
+        try:
+            return self._idle.pop()
+        except IndexError:
+            with plain_errors("connect to the engine"):
+                return Client(self.url, self._api, self.timeout, self._clock)
+
+    def _give_back(self, client: Client, sound: bool) -> None:
+        client.deadline.start(None)
+        if sound:
+            self._idle.append(client)
+        else:
+            client.close()  # its connection may be half read
+            self._api = ""  # and who answers next may be another engine
+
+    def _negotiate(self) -> str:
+        with Client(self.url, _text(OLDEST), self.timeout, self._clock) as client:
+            client.deadline.start(self.timeout)
+            said = self._reads(client.ask, "/version", versioned=False)
+        newest, oldest = version_of(said["ApiVersion"]), version_of(said.get("MinAPIVersion") or _text(OLDEST))
+        if newest < OLDEST:
+            raise Refused(
+                f"the engine speaks API {said['ApiVersion']}; {_text(OLDEST)} or newer is needed (Docker 20.10)",
+                reason="EngineTooOld",
+            )
+        if oldest > NEWEST:
+            raise Refused(
+                f"the engine speaks API {_text(oldest)} and newer only; this agent knows {_text(NEWEST)} at most",
+                reason="EngineTooNew",
+            )
+        return _text(min(newest, NEWEST))
+
+    @contextmanager
+    def _timed(self, endpoint: str) -> Iterator[None]:
+        started, code = self._clock(), "error"
+        try:
+            yield
+            code = "ok"
+        except Trouble as trouble:
+            code = _code_of(trouble)
+            raise
+        finally:
+            self._observe(endpoint, self._clock() - started, code)
+
+
+def version_of(text: str) -> tuple[int, int]:
+    """(1, 41) for "1.41"."""
+    major, _, minor = text.partition(".")
+    return int(major), int(minor)
+
+
+def _text(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def _code_of(trouble: Trouble) -> str:
+    """The HTTP status behind a trouble, or its reason where nobody answered."""
+    cause = trouble.__cause__
+    return str(cause.status_code) if isinstance(cause, APIError) else trouble.reason
+
+
+def _or_none(ask: Callable[[Client], Any], client: Client) -> Any:
+    try:
+        return ask(client)
+    except APIError as error:
+        if error.status_code == requests.codes.not_found:
+            return None
+        raise
+
+
+def _is_quick(error: Exception) -> bool:
+    return is_quick(error)

@@ -1,0 +1,287 @@
+"""The methods of the door. Reads give None for what is not there; writes act on ids and say what came of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from agent.engine import events, images
+from agent.engine.calls import Calls, Observe, unobserved
+from agent.engine.errors import REMOVAL_UNDER_WAY
+from agent.engine.transport import Client
+from agent.errors import Overtaken, Refused, Unreachable
+
+Json = dict[str, Any]
+
+GRACE = 10  # seconds; what the engine gives a container that does not say how long it needs to stop
+AMPLE = 3600.0  # seconds; the end of patience with a container that wants to be waited for without end
+READERS = 8  # reads at once
+POLL = 0.1  # seconds between looks at a removal that is under way
+ALL_NETWORKS = (1, 44)  # the API since which a container may be made with more than one network
+TAIL = 64 * 1024  # bytes of a log that are kept
+
+
+class Engine:
+    """A Docker Engine at `url` (`unix:///path` or `tcp://host:port`). Any thread may call.
+
+    `timeout` is the time in seconds that any one call may take in all; stopping a container has its grace on top.
+    `observe(endpoint, seconds, code)` hears of every call: code is "ok", an HTTP status or the reason of the trouble.
+    Everything raises `Refused`, `Overtaken` (the object is gone or not in the state that was seen) or `Unreachable`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 60.0,
+        observe: Observe = unobserved,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url = url
+        self._calls = Calls(url, timeout, observe, clock)
+        self._clock = clock
+        self._sleep = sleep
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="engine-read")
+
+    def close(self) -> None:
+        """End the readers and close the idle connections."""
+        self._readers.shutdown()
+        self._calls.close()
+
+    @property
+    def api(self) -> tuple[int, int]:
+        """The version of the API that is spoken, (1, 41) or newer."""
+        return self._calls.api
+
+    def gather(self, asks: Iterable[Callable[[], Any]]) -> list[Any]:
+        """Make reads side by side, a few at a time; their answers in the order of the asking. The first error raises.
+
+        An ask must not gather in its turn.
+        """
+        return [answer.result() for answer in [self._readers.submit(ask) for ask in asks]]
+
+    # --- the engine itself --------------------------------------------------------------------------------------
+
+    def ping(self) -> None:
+        """Raise `Unreachable` unless the engine answers."""
+        self._calls.read("ping", "reach the engine", lambda client: client.fetch("/_ping"))
+
+    def version(self) -> Json:
+        return dict(self._read("version", "/version") or {})
+
+    def info(self) -> Json:
+        return dict(self._read("info", "/info") or {})
+
+    def events(
+        self,
+        on_event: Callable[[events.Event], None],
+        *,
+        since: int = 0,
+        on_open: Callable[[], None] = lambda: None,
+        stop: Callable[[], bool] = lambda: False,
+        idle: float = 30.0,
+    ) -> None:
+        """Tell `on_event` of what happens, until the engine goes away (`Unreachable`) or `stop` says so.
+
+        `since` is the engine's clock in nanoseconds, 0 meaning now. `on_open` is told once the stream is open: a look
+        at the host after that misses nothing. `stop` is asked after each event and after `idle` seconds of silence,
+        when the engine is also asked whether it is still there. `on_event` must return at once.
+        """
+        events.follow(self._calls, on_event, on_open, stop, since=since, idle=idle)
+
+    # --- containers ---------------------------------------------------------------------------------------------
+
+    def list_containers(self, *labels: str) -> list[Json]:
+        """All containers, running or not, that carry every label (`key` or `key=value`)."""
+        found = self._read("container_list", "/containers/json", all=True, filters={"label": sorted(labels)})
+        return [entry for entry in found or () if isinstance(entry, dict)]
+
+    def inspect_container(self, name: str) -> Json | None:
+        """The container of exactly this name or full id."""
+        found = self._object("container_inspect", "/containers/{0}/json", name)
+        # The engine also takes the beginning of an id for a name.
+        return found if found and name in (str(found.get("Name", "")).removeprefix("/"), found.get("Id")) else None
+
+    def create_container(self, name: str, body: Mapping[str, Any], platform: str = "") -> str:
+        """Make a container, connected to all its networks and not started; the id.
+
+        `body` is that of `POST /containers/create` since API 1.44. What an older engine does not take there (the
+        networks beyond the first, the address of a network card) it is told in the way of its time.
+        """
+        first, others = (dict(body), {}) if self._calls.api >= ALL_NETWORKS else _split_networks(body)
+        made = self._write(
+            "container_create", f"create container {name}", "/containers/create", body=first, name=name,
+            platform=platform or None,
+        )  # fmt: skip
+        for network, endpoint in sorted(others.items()):
+            self.connect_network(network, made["Id"], endpoint)
+        return str(made["Id"])
+
+    def start_container(self, container: str) -> None:
+        """Start it; one that runs is fine."""
+        self._write("container_start", f"start container {container[:12]}", "/containers/{0}/start", container)
+
+    def stop_container(self, container: str, grace: int | None = None) -> None:
+        """Stop it with `grace` seconds between the polite signal and the other (-1: no limit); stopped is fine."""
+        grace = GRACE if grace is None else grace
+        extra = AMPLE if grace < 0 else float(grace)
+        subject = f"stop container {container[:12]}"
+        self._write("container_stop", subject, "/containers/{0}/stop", container, extra=extra, t=grace)
+
+    def unpause_container(self, container: str) -> None:
+        self._write("container_unpause", f"unpause container {container[:12]}", "/containers/{0}/unpause", container)
+
+    def update_container(self, container: str, resources: Mapping[str, Any]) -> None:
+        """Change limits and the restart policy in place. The engine takes zero for "leave it as it is"."""
+        subject = f"update container {container[:12]}"
+        self._write("container_update", subject, "/containers/{0}/update", container, body=resources)
+
+    def rename_container(self, container: str, name: str) -> None:
+        subject = f"rename container {container[:12]} to {name}"
+        self._write("container_rename", subject, "/containers/{0}/rename", container, name=name)
+
+    def remove_container(self, container: str, *, force: bool = False, volumes: bool = False) -> None:
+        """Remove it; one that is gone, or just going, is a success. `volumes` takes its anonymous volumes along."""
+        try:
+            self._calls.write(
+                "container_remove",
+                f"remove container {container[:12]}",
+                lambda client: client.drop("/containers/{0}", container, force=force, v=volumes),
+            )
+        except Overtaken as error:
+            if REMOVAL_UNDER_WAY.search(error.message):
+                self._wait_gone(container)
+
+    def logs(self, container: str, lines: int = 20) -> str:
+        """The last lines that the container wrote, at most 64 kB; "" where its log driver keeps none."""
+        try:
+            raw = self._calls.read(
+                "container_logs",
+                f"read the log of container {container[:12]}",
+                lambda client: client.fetch("/containers/{0}/logs", container, stdout=True, stderr=True, tail=lines),
+            )
+        except Refused:
+            return ""
+        return _demultiplexed(raw or b"")[-TAIL:].decode("utf-8", "replace")
+
+    # --- networks -----------------------------------------------------------------------------------------------
+
+    def list_networks(self) -> list[Json]:
+        """All networks, without who is attached. Names may repeat; ids do not."""
+        return [entry for entry in self._read("network_list", "/networks") or () if isinstance(entry, dict)]
+
+    def inspect_network(self, network: str) -> Json | None:
+        """The network of this full id, with who is attached and running."""
+        return self._object("network_inspect", "/networks/{0}", network)
+
+    def create_network(self, name: str, body: Mapping[str, Any]) -> str:
+        whole = {**body, "Name": name, "CheckDuplicate": True}
+        made = self._write("network_create", f"create network {name}", "/networks/create", body=whole)
+        return str(made["Id"])
+
+    def remove_network(self, network: str) -> None:
+        """Remove it; one that is gone is a success. Refused while a running container is attached."""
+        subject = f"remove network {network[:12]}"
+        self._gone_is_fine("network_remove", subject, lambda client: client.drop("/networks/{0}", network))
+
+    def connect_network(self, network: str, container: str, endpoint: Mapping[str, Any]) -> None:
+        """Attach a container with its whole endpoint configuration (aliases, addresses, links, options)."""
+        body = {"Container": container, "EndpointConfig": endpoint}
+        subject = f"connect container {container[:12]} to network {network}"
+        self._write("network_connect", subject, "/networks/{0}/connect", network, body=body)
+
+    def disconnect_network(self, network: str, container: str) -> None:
+        body = {"Container": container, "Force": False}
+        subject = f"disconnect container {container[:12]} from network {network}"
+        self._write("network_disconnect", subject, "/networks/{0}/disconnect", network, body=body)
+
+    # --- volumes ------------------------------------------------------------------------------------------------
+
+    def list_volumes(self, *labels: str) -> list[Json]:
+        found = self._read("volume_list", "/volumes", filters={"label": sorted(labels)}) or {}
+        return [entry for entry in found.get("Volumes") or () if isinstance(entry, dict)]
+
+    def inspect_volume(self, name: str) -> Json | None:
+        return self._object("volume_inspect", "/volumes/{0}", name)
+
+    def create_volume(self, name: str, body: Mapping[str, Any]) -> None:
+        """Make it; the engine leaves one of that name as it is, whatever the body says."""
+        self._write("volume_create", f"create volume {name}", "/volumes/create", body={**body, "Name": name})
+
+    # --- images -------------------------------------------------------------------------------------------------
+
+    def inspect_image(self, reference: str) -> Json | None:
+        """The local image of a reference or id."""
+        return self._object("image_inspect", "/images/{0}/json", reference)
+
+    def pull_image(
+        self,
+        reference: str,
+        platform: str = "",
+        *,
+        progress: images.Progress = lambda _: None,
+        idle: float = 30.0,
+    ) -> None:
+        """Fetch an image, telling `progress` of each layer; given up (`Unreachable`) after `idle` seconds of silence.
+
+        The connection is closed then, which also frees other pulls of the layer that it was stuck in.
+        """
+        images.pull(self._calls, reference, platform, progress, idle)
+
+    # --- how ----------------------------------------------------------------------------------------------------
+
+    def _read(self, endpoint: str, path: str, *names: str, **params: Any) -> Any:
+        subject = " ".join(["read", *endpoint.split("_")[:1], *names])
+        return self._calls.read(endpoint, subject, lambda client: client.ask(path, *names, **params))
+
+    def _object(self, endpoint: str, path: str, name: str) -> Json | None:
+        found = self._read(endpoint, path, name)
+        return found if isinstance(found, dict) else None
+
+    def _write(
+        self, endpoint: str, subject: str, path: str, *names: str, extra: float = 0.0,
+        body: Mapping[str, Any] | None = None, **params: Any,
+    ) -> Any:  # fmt: skip
+        def tell(client: Client) -> Any:
+            return client.tell(path, *names, body=body, **params)
+
+        return self._calls.write(endpoint, subject, tell, extra=extra)
+
+    def _gone_is_fine(self, endpoint: str, subject: str, tell: Callable[[Client], Any]) -> None:
+        try:
+            self._calls.write(endpoint, subject, tell)
+        except Overtaken:
+            return
+
+    def _wait_gone(self, container: str) -> None:
+        until = self._clock() + self._calls.timeout
+        while self.inspect_container(container) is not None:
+            if self._clock() > until:
+                text = f"remove container {container[:12]}: the engine has not finished removing it"
+                raise Unreachable(text, reason="EngineTimeout")
+            self._sleep(POLL)
+
+
+def _split_networks(body: Mapping[str, Any]) -> tuple[Json, Json]:
+    """The body for an engine that takes one network at creation, and the endpoints that are to be connected after."""
+    networking = body.get("NetworkingConfig") or {}
+    endpoints = dict(networking.get("EndpointsConfig") or {})
+    first = (body.get("HostConfig") or {}).get("NetworkMode") or next(iter(sorted(endpoints)), "")
+    mine = {first: endpoints.pop(first)} if first in endpoints else {}
+    whole = {**body, "NetworkingConfig": {"EndpointsConfig": mine}}
+    if address := (mine.get(first) or {}).get("MacAddress"):
+        whole["MacAddress"] = address
+    return whole, endpoints
+
+
+def _demultiplexed(raw: bytes) -> bytes:
+    """A log without the 8-byte frames that the engine puts around what was written without a terminal."""
+    written, at = [], 0
+    while at + 8 <= len(raw) and raw[at] in (0, 1, 2) and raw[at + 1 : at + 4] == b"\0\0\0":
+        size = int.from_bytes(raw[at + 4 : at + 8])
+        written.append(raw[at + 8 : at + 8 + size])
+        at += 8 + size
+    return b"".join(written) if at else raw

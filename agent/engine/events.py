@@ -1,0 +1,110 @@
+"""What happens on the engine, as it happens.
+
+The stream is lossy by contract: the engine keeps its last 256 events and drops what a slow reader does not fetch, and
+a daemon that goes away looks like a normal end. So an event is a hint to look, the reader has to be quick, and after
+every end of the stream the host has to be looked at whole.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import requests
+
+from agent.engine.calls import Calls
+from agent.engine.errors import plain_errors, timed_out
+from agent.errors import Unreachable
+
+WATCHED = {
+    "type": ["container", "network", "volume", "image"],
+    "event": [
+        *("create", "start", "die", "stop", "kill", "oom", "pause", "unpause", "rename", "update", "destroy"),
+        *("connect", "disconnect", "remove", "health_status"),
+        *("tag", "untag", "delete", "pull", "load", "import"),
+    ],
+}
+REMEMBERED = 512  # events by which duplicates are known after a resumption; the engine itself keeps 256
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to one object. `nano` is the engine's clock in nanoseconds since the epoch.
+
+    `name` is the object's name as a `Key` has it; for a network that a container joined or left, the network's.
+    """
+
+    kind: str
+    action: str
+    id: str
+    name: str
+    attributes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    nano: int = 0
+
+
+def follow(
+    calls: Calls,
+    on_event: Callable[[Event], None],
+    on_open: Callable[[], None],
+    stop: Callable[[], bool],
+    *,
+    since: int,
+    idle: float,
+) -> None:
+    """See `Engine.events`."""
+    known: deque[tuple[int, str, str]] = deque(maxlen=REMEMBERED)
+    last = since or _now(calls)
+    while not stop():
+        for event in _stretch(calls, last, idle, on_open):
+            last = max(last, event.nano)
+            identity = (event.nano, event.id, event.action)
+            if identity not in known:
+                known.append(identity)
+                on_event(event)
+            if stop():
+                return
+        on_open = _nothing
+
+
+def _stretch(calls: Calls, since: int, idle: float, on_open: Callable[[], None]) -> Iterator[Event]:
+    """The events until the stream has been silent for `idle` seconds. Raises `Unreachable` when it ends."""
+    with plain_errors("follow the engine's events"), calls.lasting("events") as client:
+        lines = client.lines("GET", "/events", idle=idle, since=_seconds(since), filters=WATCHED)
+        on_open()
+        try:
+            for line in lines:
+                yield parse(line)
+        except requests.exceptions.ConnectionError as error:
+            if not timed_out(error):
+                raise
+            client.deadline.start(idle)
+            client.fetch("/_ping")
+            return
+    raise Unreachable("follow the engine's events: the engine ended the stream", reason="EngineUnavailable")
+
+
+def parse(line: Mapping[str, Any]) -> Event:
+    """An event from a line of the stream; fields that an engine leaves out are empty."""
+    actor = line.get("Actor") or {}
+    attributes = actor.get("Attributes") or {}
+    kind, identity = str(line.get("Type") or ""), str(actor.get("ID") or "")
+    name = identity if kind == "volume" else str(attributes.get("name") or identity)
+    action = str(line.get("Action") or "")
+    return Event(kind, action, identity, name, dict(attributes), int(line.get("timeNano") or 0))
+
+
+def _now(calls: Calls) -> int:
+    """The engine's clock, in nanoseconds since the epoch."""
+    said = calls.read("info", "ask the engine for its time", lambda client: client.ask("/info"))
+    return int(datetime.fromisoformat(said["SystemTime"]).timestamp() * 10**6) * 1000
+
+
+def _seconds(nano: int) -> str:
+    return f"{nano // 10**9}.{nano % 10**9:09d}"
+
+
+def _nothing() -> None:
+    """Who waits for the opening has been told already."""

@@ -1,0 +1,74 @@
+"""Fetching an image: the one call whose errors may come after the engine has said 200."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from docker import auth
+from docker.utils import parse_repository_tag
+
+from agent.engine.calls import Calls
+from agent.engine.errors import PULL_MEANINGS, plain_errors, translated
+from agent.engine.transport import Client
+from agent.errors import Unreachable
+
+
+class PullProgress(NamedTuple):
+    """How far one layer of an image is; `current` and `total` are bytes, 0 where the engine does not say."""
+
+    reference: str
+    layer: str
+    status: str
+    current: int
+    total: int
+
+
+Progress = Callable[[PullProgress], None]
+
+
+def pull(calls: Calls, reference: str, platform: str, progress: Progress, idle: float) -> None:
+    """See `Engine.pull_image`."""
+    subject = f"pull {reference}"
+    try:
+        with plain_errors(subject, meanings=PULL_MEANINGS), calls.lasting("image_pull") as client:
+            for line in _lines(client, reference, platform, idle):
+                _raise_said(subject, line)
+                progress(_progress(reference, line))
+    except Unreachable as error:
+        if error.reason != "EngineTimeout":
+            raise
+        text = f"{subject}: nothing came for {idle:g} s, given up"
+        raise Unreachable(text, reason="ImagePullStalled") from error
+
+
+def _lines(client: Client, reference: str, platform: str, idle: float) -> Any:
+    repository, tag = parse_repository_tag(reference)
+    registry, _ = auth.resolve_repository_name(repository)
+    header = auth.get_config_header(client, registry)
+    return client.lines(
+        "POST",
+        "/images/create",
+        idle=idle,
+        headers={"X-Registry-Auth": header.decode()} if header else None,
+        fromImage=repository,
+        tag=tag or "latest",
+        platform=platform or None,
+    )
+
+
+def _raise_said(subject: str, line: Mapping[str, Any]) -> None:
+    """Raise the error that a line of a stream with status 200 tells of."""
+    detail = line.get("errorDetail")
+    text = detail.get("message") if isinstance(detail, dict) else None
+    if said := text or line.get("error"):
+        raise translated(subject, 500, str(said), PULL_MEANINGS)
+
+
+def _progress(reference: str, line: Mapping[str, Any]) -> PullProgress:
+    detail = line.get("progressDetail") or {}
+    layer = str(line.get("id") or "")
+    known = layer if re.fullmatch(r"[0-9a-f]{12}", layer) else ""
+    status = str(line.get("status") or "")
+    return PullProgress(reference, known, status, int(detail.get("current") or 0), int(detail.get("total") or 0))

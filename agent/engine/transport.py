@@ -1,0 +1,211 @@
+"""How bytes reach the engine: one client of the SDK with a pool of its own and a total deadline on every call.
+
+The SDK's timeout is one per read, so an engine that drips a byte a second holds a thread for ever. Here every socket
+asks, before each read and write, how much of the call's time is left.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import docker
+import requests
+from docker.errors import create_api_error_from_http_exception
+from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnection, UnixHTTPConnectionPool
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
+
+CONNECT_SECONDS = 5.0
+IDLE_POOL = "engine"
+
+
+class Deadline:
+    """When the call that is under way has to be over. Shared by a client and its sockets; a stream has none."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._until: float | None = None
+
+    def start(self, seconds: float | None) -> None:
+        self._until = None if seconds is None else self._clock() + seconds
+
+    @property
+    def passed(self) -> bool:
+        return self._until is not None and self._clock() >= self._until
+
+    def arm(self, sock: socket.socket) -> None:
+        """Let the next operation of the socket take no longer than what is left. Raises TimeoutError at the end."""
+        if self._until is None:
+            return
+        left = self._until - self._clock()
+        if left <= 0:
+            raise TimeoutError("the call's time is over")
+        sock.settimeout(left)
+
+
+class DeadlineSocket(socket.socket):
+    """A socket whose every read and write obeys the deadline of the call."""
+
+    deadline: Deadline | None = None
+
+    def recv_into(self, *args: Any, **options: Any) -> int:
+        if self.deadline is not None:
+            self.deadline.arm(self)
+        return super().recv_into(*args, **options)
+
+    def sendall(self, *args: Any, **options: Any) -> None:
+        if self.deadline is not None:
+            self.deadline.arm(self)
+        super().sendall(*args, **options)
+
+
+class _UnixConnection(UnixHTTPConnection):
+    deadline: Deadline
+
+    def connect(self) -> None:
+        sock = DeadlineSocket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(CONNECT_SECONDS)
+        try:
+            sock.connect(self.unix_socket)
+        except OSError:
+            sock.close()
+            raise
+        sock.settimeout(self.timeout)
+        sock.deadline = self.deadline
+        self.sock = sock
+
+
+class _UnixPool(UnixHTTPConnectionPool):
+    deadline: Deadline
+    seconds: int
+
+    def _new_conn(self) -> _UnixConnection:  # type: ignore[override]  # the SDK's own connection is as foreign
+        connection = _UnixConnection(self.base_url, self.socket_path, self.seconds)
+        connection.deadline = self.deadline
+        return connection
+
+
+class UnixAdapter(UnixHTTPAdapter):
+    """The SDK's adapter with one pool in all: the SDK's own has one per URL, which is one connection per object."""
+
+    def __init__(self, url: str, timeout: float, deadline: Deadline) -> None:
+        self._seconds = math.ceil(timeout)
+        super().__init__(url, self._seconds, pool_connections=1)
+        self._deadline = deadline
+
+    def get_connection(self, url: str | bytes, proxies: Mapping[str, str] | None = None) -> _UnixPool:  # noqa: ARG002
+        with self.pools.lock:
+            pool: _UnixPool | None = self.pools.get(IDLE_POOL)
+            if pool is None:
+                pool = _UnixPool(str(url), self.socket_path, self._seconds)
+                pool.seconds = self._seconds
+                pool.deadline = self._deadline
+                self.pools[IDLE_POOL] = pool
+            return pool
+
+
+class TcpAdapter(HTTPAdapter):
+    """Plain HTTP to an engine behind TCP, under the same deadline."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        deadline = self._deadline
+
+        class Connection(HTTPConnection):
+            def _new_conn(self) -> socket.socket:
+                plain = super()._new_conn()
+                sock = DeadlineSocket(fileno=plain.detach())
+                sock.deadline = deadline
+                return sock
+
+        class Pool(HTTPConnectionPool):
+            ConnectionCls = Connection
+
+        self.poolmanager.pool_classes_by_scheme = {"http": Pool}
+
+
+class Client(docker.APIClient):
+    """One client of the SDK, for one thread at a time: its transport and configuration, with bodies sent as they are.
+
+    The SDK's own methods cannot send everything (a zero, a false, a field that it does not know), hence these.
+    """
+
+    def __init__(self, url: str, api: str, timeout: float, clock: Callable[[], float]) -> None:
+        super().__init__(base_url=url, version=api, timeout=math.ceil(timeout))
+        self.deadline = Deadline(clock)
+        self.trust_env = False  # neither proxies nor .netrc have a say in how the engine is reached
+        if urlsplit(url).scheme == "unix":
+            self.mount("http+docker://", UnixAdapter(url.replace("unix://", "http+unix://", 1), timeout, self.deadline))
+        else:
+            self.mount("http://", TcpAdapter(self.deadline))
+
+    def ask(self, path: str, *names: str, versioned: bool = True, **params: Any) -> Any:
+        """GET, as JSON."""
+        return self._send("GET", self._path(path, names, versioned), params).json()
+
+    def fetch(self, path: str, *names: str, **params: Any) -> bytes:
+        """GET, as bytes."""
+        return self._send("GET", self._path(path, names), params).content
+
+    def tell(self, path: str, *names: str, body: Mapping[str, Any] | None = None, **params: Any) -> Any:
+        """POST; the answer as JSON, or None where there is no content."""
+        answer = self._send("POST", self._path(path, names), params, json=body)
+        return answer.json() if answer.content else None
+
+    def drop(self, path: str, *names: str, **params: Any) -> None:
+        """DELETE."""
+        self._send("DELETE", self._path(path, names), params)
+
+    def lines(
+        self, method: str, path: str, *, idle: float, headers: Mapping[str, str] | None = None, **params: Any
+    ) -> Iterator[dict[str, Any]]:
+        """JSON objects as they come, until the engine ends them; the stream is open when this returns.
+
+        A silence of `idle` seconds raises, and so does an end in the middle of an object.
+        """
+        timeout = (CONNECT_SECONDS, idle)
+        answer = self._send(method, self._path(path), params, headers=headers, stream=True, timeout=timeout)
+        return _objects(answer)
+
+    def _path(self, path: str, names: tuple[str, ...] = (), versioned: bool = True) -> str:
+        version = f"/v{self.api_version}" if versioned else ""
+        return f"{self.base_url}{version}{path.format(*(quote(name, safe='/:') for name in names))}"
+
+    def _send(self, method: str, url: str, params: Mapping[str, Any], **options: Any) -> requests.Response:
+        options.setdefault("timeout", self.timeout)
+        answer = self.request(method, url, params=_plain(params), **options)
+        try:
+            answer.raise_for_status()
+        except requests.exceptions.HTTPError as error:
+            create_api_error_from_http_exception(error)  # raises
+        return answer
+
+
+def _objects(answer: requests.Response) -> Iterator[dict[str, Any]]:
+    with answer:
+        for line in answer.iter_lines():
+            try:
+                found = json.loads(line) if line else None
+            except ValueError as error:
+                raise requests.exceptions.ChunkedEncodingError("the stream ended within a line") from error
+            if isinstance(found, dict):
+                yield found
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Query parameters as the engine reads them: nothing for None, 1 and 0 for truth, JSON for filters."""
+    said = {key: value for key, value in params.items() if value is not None}
+    return {
+        key: json.dumps(value) if isinstance(value, dict) else int(value) if isinstance(value, bool) else value
+        for key, value in said.items()
+    }

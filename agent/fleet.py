@@ -1,0 +1,94 @@
+"""Which stacks a tree holds: one at its root, or one in each directory with a Compose file.
+
+The one thing to know: nothing that a user may have meant is passed over in silence. What is not supported yet is an
+error at its place, and so are two stacks with one name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from agent.errors import BadManifest
+from agent.model import Place, Problem, Tree
+
+COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")  # the first one counts
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_SETTINGS = re.compile(r"windlass\.ya?ml|hosts/[^/]+\.ya?ml")
+
+
+class Found(NamedTuple):
+    """A stack: its name, its directory in the tree ("" for the root), and its Compose file."""
+
+    name: str
+    directory: str
+    place: Place
+
+
+def stacks(tree: Tree, *, default_name: str = "") -> tuple[Found, ...]:
+    """Every stack of the tree, by name. `default_name` is that of a stack at the root, which has no directory's name.
+
+    Whatever stands under a Compose file's name makes a stack, be it a symlink: that the file cannot be read is for the
+    stack to say. Raises `BadManifest` with every name that is wrong or double and all that is not supported yet.
+    """
+    files = _compose_files(tree.entries())
+    found = [Found(_normalised(PurePosixPath(at).name or default_name), at, Place(files[at])) for at in _tops(files)]
+    problems = [*_unsupported(tree.entries(), files), *_bad_names(found), *_doubles(found)]
+    if problems:
+        raise BadManifest(sorted(problems, key=lambda problem: problem.place))
+    return tuple(sorted(found))
+
+
+def _compose_files(paths: Iterable[str]) -> dict[str, str]:
+    """The Compose file of each directory that has one and is not to be skipped."""
+    best: dict[str, tuple[int, str]] = {}
+    for path in paths:
+        directory, _, name = path.rpartition("/")
+        if name in COMPOSE_FILES and not _skipped(directory):
+            best[directory] = min(best.get(directory, (len(COMPOSE_FILES), "")), (COMPOSE_FILES.index(name), path))
+    return {directory: path for directory, (_, path) in best.items()}
+
+
+def _skipped(directory: str) -> bool:
+    parts = directory.split("/")
+    return parts[0] == "charts" or any(part.startswith(".") for part in parts)
+
+
+def _tops(files: Iterable[str]) -> Iterator[str]:
+    """The directories that lie in no other stack's directory."""
+    known = frozenset(files)
+    for directory in known:
+        parts = directory.split("/") if directory else []
+        if known.isdisjoint("/".join(parts[:depth]) for depth in range(len(parts))):
+            yield directory
+
+
+def _normalised(name: str) -> str:
+    """As Compose makes a project's name from a directory's."""
+    return re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-")
+
+
+def _unsupported(paths: Iterable[str], files: Iterable[str]) -> Iterator[Problem]:
+    own = frozenset(files) - {""}  # a stack in hosts/ may have files there
+    for path in paths:
+        if _SETTINGS.fullmatch(path) and path.rpartition("/")[0] not in own:
+            yield Problem(Place(path), "selecting stacks by host is not supported yet", hint="remove the file")
+
+
+def _bad_names(found: Iterable[Found]) -> Iterator[Problem]:
+    for one in found:
+        if not _NAME.fullmatch(one.name):
+            shown = PurePosixPath(one.directory).name or "the root of the repository"
+            message = f"'{shown}' gives the stack no usable name"
+            yield Problem(one.place, message, hint="use 1 to 63 of a-z, 0-9, _ and -, beginning with a letter or digit")
+
+
+def _doubles(found: Iterable[Found]) -> Iterator[Problem]:
+    first: dict[str, Found] = {}
+    for one in sorted(found):
+        other = first.setdefault(one.name, one)
+        if other is not one:
+            message = f"the stack '{one.name}' is defined at {other.place.file} as well"
+            yield Problem(one.place, message, hint="rename one of the directories")

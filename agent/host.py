@@ -1,0 +1,42 @@
+"""This host as everything above sees it: one look, one change, one question. Behind it are the kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from agent.kinds.base import Kind
+from agent.model import Action, Change, Gate, Key, Observed, Requirement, Resource, Scope
+
+
+class Host:
+    """Sends each object to the kind that knows it. Raises what that raises: `Refused`, `Overtaken`, `Unreachable`."""
+
+    def __init__(self, kinds: Iterable[Kind]) -> None:
+        self._kinds = {kind.name: kind for kind in kinds}
+
+    def observe(self, wanted: Sequence[Resource], scope: Scope) -> dict[Key, Observed]:
+        """Everything wanted that is there, and everything else of ours inside the scope, by key."""
+        found: dict[Key, Observed] = {}
+        for name, kind in self._kinds.items():
+            of_kind = [resource for resource in wanted if resource.key.kind == name]
+            found.update((observed.key, observed) for observed in kind.observe(of_kind, scope))
+        return found
+
+    def perform(self, change: Change, revision: str) -> None:
+        """Carry out one change; `revision` is noted on what is made."""
+        kind = self._kinds[change.key.kind]
+        match change.action:
+            case Action.CREATE:
+                kind.create(change, revision)
+            case Action.UPDATE:
+                kind.update(change, revision)
+            case Action.REPLACE:
+                kind.replace(change, revision)
+            case Action.REMOVE:
+                kind.remove(change, revision)
+            case Action.ADOPT | Action.HOLD:
+                return  # what is adopted is already as wanted; what is held is left alone
+
+    def probe(self, requirement: Requirement) -> tuple[Gate, str]:
+        """Whether the required condition holds by now, and in words why not."""
+        return self._kinds[requirement.key.kind].probe(requirement.key, requirement.condition)

@@ -1,0 +1,25 @@
+"""The kinds of objects that a host holds, one file a kind, whole: how it is seen, compared, made, changed, removed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.engine import Engine
+from agent.kinds.base import Identity, Kind
+from agent.kinds.container import ContainerKind
+from agent.kinds.image import ImageKind
+from agent.kinds.network import NetworkKind
+from agent.kinds.volume import VolumeKind
+
+
+def make_kinds(engine: Engine, identity: Identity, state_dir: Path) -> tuple[Kind, ...]:
+    """Every kind, for one host. A new kind is one more line here."""
+    from agent.kinds.file import FileKind
+
+    return (
+        ImageKind(engine),
+        NetworkKind(engine, identity),
+        VolumeKind(engine, identity),
+        ContainerKind(engine, identity),
+        FileKind(state_dir),
+    )

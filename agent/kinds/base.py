@@ -1,0 +1,181 @@
+"""What every kind has in common: the protocol, who owns an object, and the fingerprint that it carries.
+
+The fingerprint is one keyed digest per field that was set when the object was made. It never decides whether an object
+is as wanted (the engine's report does); it tells who moved, a commit or somebody's hand. Digests are keyed, because a
+label is readable by everyone who may ask the engine and a plain digest of a short secret can be guessed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from agent.errors import Overtaken
+from agent.model import Change, Condition, Gate, Key, Observed, Owner, Resource, Scope
+
+PREFIX = "windlass."
+INSTANCE = f"{PREFIX}instance"
+ORIGIN = f"{PREFIX}origin"
+STACK = f"{PREFIX}stack"
+SERVICE = f"{PREFIX}service"
+REVISION = f"{PREFIX}revision"
+NAME = f"{PREFIX}name"
+FIELDS = f"{PREFIX}fields"
+
+COMPOSE = "com.docker.compose."
+PROJECT = f"{COMPOSE}project"
+
+NEXT, OLD = ".next", ".old"  # the twins of a container while it is replaced
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who made an object: this agent's instance, the source it follows, and the key of its fingerprints."""
+
+    instance: str
+    origin: str
+    key: bytes = field(repr=False)
+
+
+class Kind(Protocol):
+    """One kind of object, whole.
+
+    Every method may raise `Refused`, `Overtaken` or `Unreachable`. The changing ones act on `change.seen.id`, the very
+    object that was looked at, and make what `change.wanted` says.
+    """
+
+    name: str
+
+    def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
+        """What is there: every wanted object by its name, and everything of ours in the scope by its labels."""
+
+    def create(self, change: Change, revision: str) -> None:
+        """Make it. One that a cut attempt already made from the same wanted state is finished instead."""
+
+    def update(self, change: Change, revision: str) -> None:
+        """Change in place whatever differs."""
+
+    def replace(self, change: Change, revision: str) -> None:
+        """Make it anew in the place of the one that was seen."""
+
+    def remove(self, change: Change, revision: str) -> None:
+        """Remove the one that was seen; one that is gone already is a success."""
+
+    def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:
+        """Whether the condition holds by now, and in words why not."""
+
+
+def wanted_of(change: Change) -> Resource:
+    """What the change is to make."""
+    if change.wanted is None:
+        raise Overtaken(f"{change.key}: nothing is wanted of it any more")
+    return change.wanted
+
+
+def seen_of(change: Change) -> Observed:
+    """What the change is to act on."""
+    if change.seen is None:
+        raise Overtaken(f"{change.key}: it has not been seen")
+    return change.seen
+
+
+# --- the fingerprint --------------------------------------------------------------------------------------------
+
+
+def digest(key: bytes, value: Any) -> str:
+    """12 hex digits of a keyed digest over a JSON-like value; the order of mapping keys is no matter."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:12]
+
+
+def make_fingerprint(declared: Mapping[str, Any], key: bytes) -> dict[str, str]:
+    """One digest per field that is set (None leaves no trace); the entry "" tells which key was used."""
+    digests = {path: digest(key, [path, value]) for path, value in sorted(declared.items()) if value is not None}
+    return {"": digest(key, ""), **digests}
+
+
+def read_fingerprint(labels: Mapping[str, str], key: bytes) -> dict[str, str] | None:
+    """The fingerprint on an object, or None where there is none that this key can read."""
+    try:
+        found = json.loads(labels.get(FIELDS, ""))
+    except ValueError:
+        return None
+    if not isinstance(found, dict) or found.get("") != digest(key, ""):
+        return None
+    return {str(path): str(value) for path, value in found.items()}
+
+
+# --- labels and owners ------------------------------------------------------------------------------------------
+
+
+def our_labels(identity: Identity, resource: Resource, revision: str, fingerprint: Mapping[str, str]) -> dict[str, str]:
+    """The labels that mark an object as made by us. All of them are ignored when objects are compared."""
+    return {
+        INSTANCE: identity.instance,
+        ORIGIN: identity.origin,
+        STACK: resource.stack,
+        SERVICE: resource.service,
+        REVISION: revision,
+        NAME: resource.key.name,
+        FIELDS: json.dumps(fingerprint, sort_keys=True, separators=(",", ":")),
+    }
+
+
+def base_name(name: str) -> str:
+    """The name of a container without what marks it as a twin of a replacement."""
+    return name.removesuffix(NEXT).removesuffix(OLD)
+
+
+def is_ours(identity: Identity, name: str, labels: Mapping[str, str], inherited: Mapping[str, str]) -> bool:
+    """Whether this instance made the object.
+
+    `inherited` are the labels of a container's image: a container that somebody runs from an image which carries our
+    labels has nothing of its own under our prefix, while one of ours has its fingerprint.
+    """
+    own = {key: value for key, value in labels.items() if key.startswith(PREFIX) and inherited.get(key) != value}
+    named = labels.get(NAME) in (name, base_name(name))
+    return labels.get(INSTANCE) == identity.instance and named and bool(own)
+
+
+def in_scope(scope: Scope, labels: Mapping[str, str]) -> bool:
+    """Whether an object of this instance may be pruned when nobody wants it."""
+    return labels.get(STACK) in scope.stacks or (scope.whole and labels.get(ORIGIN) == scope.origin)
+
+
+def is_composes(resource: Resource, labels: Mapping[str, str], noun: str, value: str) -> bool:
+    """Whether `docker compose` made the object for the same stack, as the given `com.docker.compose.NOUN`."""
+    return (
+        INSTANCE not in labels
+        and labels.get(PROJECT) == resource.stack
+        and bool(value)
+        and labels.get(COMPOSE + noun) == value
+    )
+
+
+def owner_of(ours: bool, adoptable: bool) -> Owner:
+    if ours:
+        return Owner.OURS
+    return Owner.ADOPTABLE if adoptable else Owner.FOREIGN
+
+
+# What Compose notes for itself: where the file lay, which release wrote it, what it replaced.
+UNSTABLE = frozenset(
+    COMPOSE + name
+    for name in (
+        *("version", "config-hash", "image", "replace", "depends_on", "image-volume-digest"),
+        *("project.config_files", "project.working_dir", "project.environment_file"),
+    )
+)
+
+
+def comparable_labels(labels: Any, wanted: Mapping[str, Any]) -> dict[str, str]:
+    """Labels without ours, and of Compose's only those that are wanted and mean the same everywhere."""
+    return {
+        key: str(value or "")
+        for key, value in (labels or {}).items()
+        if not key.startswith(PREFIX) and key not in UNSTABLE and (key in wanted or not key.startswith(COMPOSE))
+    }

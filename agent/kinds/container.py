@@ -1,0 +1,201 @@
+"""Containers: how they are made, mended in place, replaced and removed; how they are seen is in `container_view`.
+
+`spec` is {"body": the body of `POST /containers/create` as of API 1.44, "platform": text, "state": "running" or
+"completed"}. A container is replaced by a twin: it is made under `NAME.next` while the old one runs, the old one is
+stopped and set aside as `NAME.old`, the twin takes the name and is started, and only then the old one goes. If the
+twin does not start, the old one is put back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agent.engine import Engine
+from agent.errors import Overtaken, Refused, Trouble
+from agent.kinds.base import NEXT, OLD, Identity, our_labels, seen_of, wanted_of
+from agent.kinds.container_facts import Facts
+from agent.kinds.container_fields import LIVE, TABLE
+from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
+from agent.kinds.container_networks import RANKED, endpoints, seen_networks, wanted_endpoints, wanted_networks
+from agent.kinds.container_state import gate
+from agent.kinds.container_view import ContainerView, name_of, reference_of
+from agent.kinds.table import fingerprint, look
+from agent.model import Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
+
+Report = dict[str, Any]
+
+
+class ContainerKind:
+    name = "container"
+
+    def __init__(self, engine: Engine, identity: Identity) -> None:
+        self._engine = engine
+        self._identity = identity
+        self._view = ContainerView(engine, identity)
+
+    def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
+        """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
+        return self._view.observe(wanted, scope)
+
+    def create(self, change: Change, revision: str) -> None:
+        resource = wanted_of(change)
+        report = self._engine.inspect_container(resource.key.name)
+        if report is not None:
+            self._mend(resource, report)
+            return
+        made = self._make(resource, revision, resource.key.name)
+        try:
+            self._engine.start_container(made)
+        except (Refused, Overtaken):
+            self._discard(made)
+            raise
+
+    def update(self, change: Change, revision: str) -> None:  # noqa: ARG002 - what is mended keeps its labels
+        resource = wanted_of(change)
+        self._mend(resource, self._still_there(change))
+
+    def replace(self, change: Change, revision: str) -> None:
+        resource, old = wanted_of(change), self._still_there(change)
+        for leftover in (resource.key.name + NEXT, resource.key.name + OLD):
+            self._clear(leftover)
+        twin = self._make(resource, revision, resource.key.name + NEXT, old)
+        try:
+            self._swap(resource.key.name, twin, old)
+        except (Refused, Overtaken):
+            self._discard(twin)
+            raise
+        self._engine.remove_container(old["Id"], force=True)
+
+    def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - nothing is made
+        report = self._engine.inspect_container(seen_of(change).id)
+        if report is not None:
+            self._stop(report)
+            self._discard(report["Id"])
+
+    def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:
+        return gate(self._engine.inspect_container(key.name), condition, self._engine.logs)
+
+    def _make(self, resource: Resource, revision: str, name: str, old: Report | None = None) -> str:
+        """Make the wanted container under a name, with the anonymous volumes of the one before it; its id."""
+        body = resource.spec["body"]
+        made_from = fingerprint(TABLE, resource.spec, self._identity.key)
+        labels = {**(body.get("Labels") or {}), **our_labels(self._identity, resource, revision, made_from)}
+        host = body.get("HostConfig") or {}
+        if old is not None:
+            host = carry_over(host, self._kept_volumes(resource, old))
+        body = {**body, "Labels": labels, "HostConfig": host}
+        return self._engine.create_container(name, body, resource.spec.get("platform") or "")
+
+    def _kept_volumes(self, resource: Resource, old: Report) -> dict[str, str]:
+        """The anonymous volumes of the old container, by target, where the new one wants an anonymous one too."""
+        image = self._engine.inspect_image(reference_of(resource)) or {}
+        body = resource.spec["body"]
+        volumes = {**(look(image, "Config.Volumes") or {}), **(body.get("Volumes") or {})}
+        wanted = mounts(body.get("HostConfig") or {}, volumes)
+        return {target: name for target, name in anonymous(old).items() if wanted.get(target) == ANONYMOUS}
+
+    def _swap(self, name: str, twin: str, old: Report) -> None:
+        """Stop the old one and start the twin in its place; if that is refused, put the old one back as it was."""
+        try:
+            self._stop(old)
+            self._engine.rename_container(old["Id"], name + OLD)
+            self._engine.rename_container(twin, name)
+            self._engine.start_container(twin)
+        except (Refused, Overtaken) as trouble:
+            self._put_back(twin, old, trouble)
+            raise
+
+    def _put_back(self, twin: str, old: Report, trouble: Trouble) -> None:
+        try:
+            self._discard(twin)
+            now = self._engine.inspect_container(old["Id"])
+            if now is not None and name_of(now) != name_of(old):
+                self._engine.rename_container(old["Id"], name_of(old))
+            if now is not None and _is_up(old):
+                self._engine.start_container(old["Id"])
+        except Trouble as worse:
+            text = f"{trouble.message}; and the old container could not be put back: {worse.message}"
+            raise type(worse)(text, reason=worse.reason) from trouble
+
+    def _mend(self, resource: Resource, report: Report) -> None:
+        """Change in place whatever differs in a container that is there."""
+        owner = self._view.owner(resource, report)
+        if owner is Owner.FOREIGN:
+            raise Refused(f"another container is called {resource.key.name}", reason="NameConflict")
+        facts = self._view.facts(resource, report)
+        differences = self._view.differences(facts, owner)
+        if stuck := sorted(each.path for each in differences if each.remedy is not Remedy.IN_PLACE):
+            raise Overtaken(f"container {resource.key.name} has changed since it was looked at: {', '.join(stuck)}")
+        paths = [each.path for each in differences]
+        if "name" in paths:
+            self._engine.rename_container(report["Id"], resource.key.name)
+        if limits := _limits(resource, paths):
+            self._engine.update_container(report["Id"], limits)
+        self._reattach(facts)
+        if "state" in paths:
+            self._bring_up(report)
+
+    def _reattach(self, facts: Facts) -> None:
+        """Make the networks those that are wanted, each with its whole endpoint configuration."""
+        container, asked, there = facts.report["Id"], wanted_endpoints(facts.body), endpoints(facts.report)
+        wanted = wanted_networks(facts.body, facts.networks, facts.report, ranked=facts.api >= RANKED)
+        seen = seen_networks(facts.report, facts.networks)
+        for name in sorted({*wanted, *seen}):
+            if wanted.get(name) == seen.get(name):
+                continue
+            if name in there:
+                self._engine.disconnect_network(name, container)
+            if name in asked:
+                self._engine.connect_network(min(facts.networks.get(name) or {name}), container, asked[name])
+
+    def _bring_up(self, report: Report) -> None:
+        if look(report, "State.Paused"):
+            self._engine.unpause_container(report["Id"])
+        else:
+            self._engine.start_container(report["Id"])
+
+    def _stop(self, report: Report) -> None:
+        if look(report, "State.Paused"):
+            self._engine.unpause_container(report["Id"])
+        if _is_up(report):
+            self._engine.stop_container(report["Id"], look(report, "Config.StopTimeout"))
+
+    def _discard(self, container: str) -> None:
+        """Remove a container; its anonymous volumes go along only if it never ran, for then they hold nothing."""
+        report = self._engine.inspect_container(container)
+        if report is not None:
+            never_ran = str(look(report, "State.StartedAt") or "").startswith("0001-")
+            self._engine.remove_container(container, force=True, volumes=never_ran)
+
+    def _clear(self, name: str) -> None:
+        """Remove the leftover of a cut replacement that is in the way; anybody else's container is left alone."""
+        report = self._engine.inspect_container(name)
+        if report is not None and self._view.is_ours(report):
+            self._stop(report)
+            self._discard(report["Id"])
+
+    def _still_there(self, change: Change) -> Report:
+        report = self._engine.inspect_container(seen_of(change).id)
+        if report is None:
+            raise Overtaken(f"container {change.key.name} is gone since it was looked at")
+        return report
+
+
+def _is_up(report: Mapping[str, Any]) -> bool:
+    return bool(look(report, "State.Running") or look(report, "State.Restarting"))
+
+
+def _limits(resource: Resource, paths: Sequence[str]) -> dict[str, Any]:
+    """The body of an update: what differs; memory and swap go together, since each is checked against the other."""
+    host = resource.spec["body"].get("HostConfig") or {}
+    members = {LIVE[path] for path in paths if path in LIVE}
+    limits = {member: host.get(member) for member in sorted(members)}
+    if members & {"Memory", "MemorySwap"}:
+        memory = host.get("Memory") or 0
+        limits |= {"Memory": memory, "MemorySwap": host.get("MemorySwap") or 2 * memory}
+    if "RestartPolicy" in members and not (limits["RestartPolicy"] or {}).get("Name"):
+        limits["RestartPolicy"] = {"Name": "no"}
+    if "PidsLimit" in members:
+        limits["PidsLimit"] = host.get("PidsLimit") or -1
+    return limits

@@ -1,0 +1,117 @@
+"""Which networks a container is attached to, and how: as wanted and as reported, in one form.
+
+A network is `{"aliases": …, "ipv4_address": …, …}` with what is unset left out, so that a difference can be told as
+`networks.front.aliases`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Endpoints = dict[str, dict[str, Any]]
+
+RANKED = (1, 48)  # the API since which endpoints have a priority as gateways
+NO_NETWORKS = ("host", "none")  # and `container:…`: modes in which a container has no endpoints of its own
+
+
+def has_endpoints(mode: str) -> bool:
+    return mode not in NO_NETWORKS and not mode.startswith("container:")
+
+
+def wanted_mode(body: Mapping[str, Any]) -> str:
+    """The network mode that is asked for; `bridge` and `default` are one."""
+    mode = str((body.get("HostConfig") or {}).get("NetworkMode") or "default")
+    return "bridge" if mode == "default" else mode
+
+
+def seen_mode(report: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """The reported mode, with the ids in it made names: of another container by `names`, of a network by the report."""
+    mode = wanted_mode(report)
+    if mode.startswith("container:"):
+        owner = mode.partition(":")[2]
+        return f"container:{names.get(owner, owner)}"
+    return {str(endpoint.get("NetworkID")): name for name, endpoint in endpoints(report).items()}.get(mode, mode)
+
+
+def wanted_endpoints(body: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The endpoint configurations that are asked for, by network; without any it is the mode's own network."""
+    mode = wanted_mode(body)
+    if not has_endpoints(mode):
+        return {}
+    asked = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
+    return {name: endpoint or {} for name, endpoint in asked.items()} or {mode: {}}
+
+
+def endpoints(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The endpoints that an engine reports, by network."""
+    found = (report.get("NetworkSettings") or {}).get("Networks") or {}
+    return {name: endpoint or {} for name, endpoint in found.items()}
+
+
+def wanted_networks(
+    body: Mapping[str, Any], ids: Mapping[str, frozenset[str]], report: Mapping[str, Any], *, ranked: bool
+) -> Endpoints:
+    """What is asked for. An endpoint's `id` is the network's own, where the container says to which one it belongs.
+
+    `ranked` says that the engine knows priorities between gateways.
+    """
+    seen = endpoints(report)
+    return {
+        name: _endpoint(endpoint if ranked else {**endpoint, "GwPriority": 0}, _current(name, ids, seen.get(name, {})))
+        for name, endpoint in wanted_endpoints(body).items()
+    }
+
+
+def seen_networks(report: Mapping[str, Any], ids: Mapping[str, frozenset[str]]) -> Endpoints:
+    """What is there, without what the engine adds: the short id among the aliases."""
+    if not has_endpoints(wanted_mode(report)):
+        return {}
+    short = str(report.get("Id") or "")[:12]
+    return {
+        name: _endpoint(endpoint, str(endpoint.get("NetworkID") or "") if name in ids else "", without=short)
+        for name, endpoint in endpoints(report).items()
+    }
+
+
+def declared_networks(body: Mapping[str, Any]) -> Endpoints | None:
+    """For the fingerprint: what is asked for, whatever the ids."""
+    return {name: _endpoint(endpoint, "") for name, endpoint in wanted_endpoints(body).items()} or None
+
+
+def wanted_addresses(body: Mapping[str, Any]) -> dict[str, str]:
+    """The addresses of network cards that are asked for, by network."""
+    asked = {name: str(endpoint.get("MacAddress") or "") for name, endpoint in wanted_endpoints(body).items()}
+    first = str(body.get("MacAddress") or "")
+    if first and not asked.get(wanted_mode(body)):
+        asked[wanted_mode(body)] = first
+    return {name: address.lower() for name, address in asked.items() if address}
+
+
+def seen_addresses(report: Mapping[str, Any], wanted: Mapping[str, str]) -> dict[str, str]:
+    """The reported addresses of those cards; where none is reported (it is stopped) it is taken for right."""
+    seen = endpoints(report)
+    return {name: str(seen.get(name, {}).get("MacAddress") or mac).lower() for name, mac in wanted.items()}
+
+
+def _current(name: str, ids: Mapping[str, frozenset[str]], seen: Mapping[str, Any]) -> str:
+    """The id that the endpoint ought to name: the seen one while a network of the name has it, else the network's."""
+    known, said = ids.get(name, frozenset()), str(seen.get("NetworkID") or "")
+    if not said or said in known:
+        return said if known else ""
+    return min(known, default="")
+
+
+def _endpoint(endpoint: Mapping[str, Any], network: str, *, without: str = "") -> dict[str, Any]:
+    address = endpoint.get("IPAMConfig") or {}
+    said = {
+        "id": network,
+        "aliases": tuple(sorted({*(endpoint.get("Aliases") or ())} - {without})),
+        "ipv4_address": address.get("IPv4Address"),
+        "ipv6_address": address.get("IPv6Address"),
+        "link_local_ips": tuple(sorted(address.get("LinkLocalIPs") or ())),
+        "links": tuple(sorted(endpoint.get("Links") or ())),
+        "driver_opts": dict(endpoint.get("DriverOpts") or {}),
+        "gw_priority": endpoint.get("GwPriority"),
+    }
+    return {key: value for key, value in said.items() if value}

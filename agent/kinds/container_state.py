@@ -1,0 +1,107 @@
+"""How a container fares: its health, whether a condition holds of it, and what it is attached to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agent.kinds.container_facts import is_job
+from agent.kinds.container_mounts import ANONYMOUS_NAME
+from agent.kinds.container_networks import endpoints
+from agent.kinds.table import Spec, look
+from agent.model import Condition, Gate, Health, Key
+
+BUILT_IN = ("bridge", "host", "none")  # networks that every engine has
+
+Report = Mapping[str, Any]
+
+
+def health_of(report: Report, spec: Spec) -> tuple[Health, str]:
+    """The health of a container that is there, and in words what is wrong with it."""
+    status, check = str(look(report, "State.Status") or ""), str(look(report, "State.Health.Status") or "")
+    match status, check:
+        case "running", "starting":
+            return Health.PROGRESSING, "health check has not passed yet"
+        case "running", "unhealthy":
+            return Health.DEGRADED, f"unhealthy, {look(report, 'State.Health.FailingStreak') or 0} checks failed"
+        case "running", _:
+            return Health.HEALTHY, ""
+        case "restarting", _:
+            return Health.PROGRESSING, f"restarting after {_exit(report)}"
+        case "exited", _ if is_job(spec) and not _code(report):
+            return Health.HEALTHY, "completed"
+        case "exited", _:
+            return Health.DEGRADED, _exit(report)
+        case _:
+            return Health.DEGRADED, status or "in an unknown state"
+
+
+def gate(report: Report | None, condition: Condition, logs: Callable[[str], str]) -> tuple[Gate, str]:
+    """Whether the condition holds of the container, which is None where there is none."""
+    if report is None:
+        return Gate.FAILED, "the container is gone"
+    if condition is Condition.EXISTS:
+        return Gate.PASSED, ""
+    status = look(report, "State.Status")
+    if status in ("exited", "dead"):
+        if condition is not Condition.HEALTHY and not _code(report):
+            return Gate.PASSED, ""
+        return Gate.FAILED, _last_words(report, logs)
+    if status != "running":
+        return Gate.PENDING, str(status)
+    return _while_running(report, condition)
+
+
+def uses_of(report: Report, names: Mapping[str, str]) -> frozenset[Key]:
+    """What the container is attached to: networks, named volumes, host paths, its image, containers it shares with."""
+    mounted = report.get("Mounts") or ()
+    volumes = (str(mount.get("Name") or "") for mount in mounted if mount.get("Type") == "volume")
+    return frozenset(
+        (
+            Key("image", str(look(report, "Config.Image") or "")),
+            *(Key("network", name) for name in endpoints(report) if name not in BUILT_IN),
+            *(Key("volume", name) for name in volumes if name and not ANONYMOUS_NAME.fullmatch(name)),
+            *(Key("file", str(mount.get("Source"))) for mount in mounted if mount.get("Type") == "bind"),
+            *(Key("container", names.get(owner, owner)) for owner in sharers(report)),
+        )
+    )
+
+
+def sharers(report: Report) -> list[str]:
+    """The ids or names of the containers whose namespaces or volumes this one shares."""
+    host = report.get("HostConfig") or {}
+    modes = (str(host.get(mode) or "") for mode in ("NetworkMode", "PidMode", "IpcMode"))
+    shared = [mode.partition(":")[2] for mode in modes if mode.startswith("container:")]
+    return shared + [str(entry).partition(":")[0] for entry in host.get("VolumesFrom") or ()]
+
+
+def _while_running(report: Report, condition: Condition) -> tuple[Gate, str]:
+    if condition is Condition.COMPLETED:
+        return Gate.PENDING, "still running"
+    if condition is Condition.STARTED:
+        return Gate.PASSED, ""
+    match look(report, "State.Health.Status"):
+        case "healthy":
+            return Gate.PASSED, ""
+        case "unhealthy":
+            return Gate.FAILED, health_of(report, {})[1]
+        case "starting":
+            return Gate.PENDING, "health check has not passed yet"
+        case _:
+            return Gate.FAILED, "it has no health check"
+
+
+def _code(report: Report) -> int:
+    return int(look(report, "State.ExitCode") or 0)
+
+
+def _exit(report: Report) -> str:
+    """How it ended; what the engine has to say about a start that failed stands in its error."""
+    killed = ", out of memory" if look(report, "State.OOMKilled") else ""
+    error = look(report, "State.Error")
+    return f"exit code {_code(report)}{killed}" + (f": {error}" if error else "")
+
+
+def _last_words(report: Report, logs: Callable[[str], str]) -> str:
+    said = logs(str(report["Id"])).rstrip()
+    return f"{_exit(report)}\n{said}" if said else _exit(report)

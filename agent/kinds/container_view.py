@@ -1,0 +1,227 @@
+"""How containers are seen: found by name and by label, held against what is wanted, and told whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+from agent.engine import Engine
+from agent.kinds.base import (
+    COMPOSE,
+    INSTANCE,
+    NAME,
+    NEXT,
+    OLD,
+    ORIGIN,
+    SERVICE,
+    STACK,
+    Identity,
+    in_scope,
+    is_composes,
+    is_ours,
+    owner_of,
+    read_fingerprint,
+)
+from agent.kinds.container_facts import Facts
+from agent.kinds.container_fields import TABLE
+from agent.kinds.container_state import health_of, sharers, uses_of
+from agent.kinds.table import compare, fingerprint, look
+from agent.model import Difference, Key, Observed, Owner, Resource, Scope
+
+Report = dict[str, Any]
+
+
+class Surroundings(NamedTuple):
+    """What containers are compared against: the daemon's defaults, and what names stand for on this host now."""
+
+    daemon: Mapping[str, Any]
+    networks: Mapping[str, frozenset[str]]
+    names: Mapping[str, str]
+    images: Mapping[str, str]
+
+
+class ContainerView:
+    """Looks at containers and changes none."""
+
+    def __init__(self, engine: Engine, identity: Identity) -> None:
+        self._engine = engine
+        self._identity = identity
+        self._known_image = lru_cache(maxsize=512)(self._ask_image)
+
+    def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
+        """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
+        by_name = [partial(self._engine.inspect_container, resource.key.name) for resource in wanted]
+        listed, *named = self._engine.gather([self._list, *by_name])
+        reports = [found or self._renamed(one, listed) for one, found in zip(wanted, named, strict=True)]
+        there = [(one, report) for one, report in zip(wanted, reports, strict=True) if report]
+        others = self._unwanted([report["Id"] for _, report in there], listed, scope)
+        around = self._surroundings([report for _, report in there], listed, references(wanted))
+        images = sorted({report["Image"] for report in (*(report for _, report in there), *others)})
+        self._engine.gather(partial(self.image, image) for image in images)
+        return [
+            *(self._observed(one, report, around) for one, report in there),
+            *(self._stray(report, around) for report in others if self._is_ours(report)),
+        ]
+
+    def facts(self, resource: Resource, report: Report) -> Facts:
+        """All that is needed to compare one container, asked for now."""
+        around = self._surroundings([report], self._list(), references([resource]))
+        return self._facts(resource, report, around)
+
+    def differences(self, facts: Facts, owner: Owner) -> tuple[Difference, ...]:
+        """Every field in which the container is not as wanted."""
+        key = self._identity.key
+        made_from = read_fingerprint(labels_of(facts.report), key)
+        wanted_from = fingerprint(TABLE, facts.spec, key)
+        return compare(TABLE, facts, made_from, wanted_from, adopted=owner is Owner.ADOPTABLE)
+
+    def owner(self, resource: Resource, report: Report) -> Owner:
+        """Whose it is. What it only inherited from its image proves nothing."""
+        labels, inherited = labels_of(report), self._inherited(report)
+        number = f"{COMPOSE}container-number"
+        made_by_compose = (
+            is_composes(resource, labels, "service", resource.service)
+            and labels.get(f"{COMPOSE}oneoff") != "True"
+            and labels.get(number) != inherited.get(number)
+        )
+        return owner_of(self._is_ours(report, resource.key.name), made_by_compose)
+
+    def is_ours(self, report: Report) -> bool:
+        """Whether this instance made it, under the name that it has or as a twin of that name."""
+        return self._is_ours(report)
+
+    def image(self, identity: str) -> Mapping[str, Any] | None:
+        """The configuration of an image by its id, None where it is gone. Ids never change what they stand for."""
+        try:
+            return self._known_image(identity)
+        except LookupError:
+            return None
+
+    def _ask_image(self, identity: str) -> Mapping[str, Any]:
+        found = self._engine.inspect_image(identity)
+        if found is None:
+            raise LookupError(identity)  # which is not remembered
+        return found.get("Config") or {}
+
+    def _list(self) -> Any:
+        return self._engine.list_containers(f"{INSTANCE}={self._identity.instance}")
+
+    def _renamed(self, resource: Resource, listed: Iterable[Report]) -> Report | None:
+        """The wanted container under a name that somebody else gave it."""
+        for entry in listed:
+            labels, name = entry.get("Labels") or {}, listed_name(entry)
+            twin = name in (resource.key.name + NEXT, resource.key.name + OLD)
+            if labels.get(NAME) == resource.key.name and labels.get(STACK) == resource.stack and not twin:
+                report = self._engine.inspect_container(entry["Id"])
+                if report and self._is_ours(report, resource.key.name):
+                    return report
+        return None
+
+    def _unwanted(self, seen: Sequence[str], listed: Iterable[Report], scope: Scope) -> list[Report]:
+        """Everything of this instance in the scope that is not among the wanted."""
+        known = frozenset(seen)
+        entries = [one for one in listed if one["Id"] not in known and in_scope(scope, one.get("Labels") or {})]
+        reports = self._engine.gather(partial(self._engine.inspect_container, entry["Id"]) for entry in entries)
+        return [report for report in reports if report]
+
+    def _surroundings(self, reports: Sequence[Report], listed: Iterable[Report], wanted: Sequence[str]) -> Surroundings:
+        engine, names = self._engine, {entry["Id"]: listed_name(entry) for entry in listed}
+        names.update((report["Id"], name_of(report)) for report in reports)
+        strangers = sorted({owner for report in reports for owner in sharers(report)} - {*names, *names.values()})
+        daemon, networks, *answers = engine.gather(
+            [
+                engine.info,
+                self._network_ids,
+                *(partial(engine.inspect_image, reference) for reference in wanted),
+                *(partial(engine.inspect_container, stranger) for stranger in strangers),
+            ]
+        )
+        images, found = answers[: len(wanted)], answers[len(wanted) :]
+        names.update((report["Id"], name_of(report)) for report in found if report)
+        local = {reference: image["Id"] for reference, image in zip(wanted, images, strict=True) if image}
+        return Surroundings(daemon, networks, names, local)
+
+    def _network_ids(self) -> dict[str, frozenset[str]]:
+        ids: dict[str, frozenset[str]] = {}
+        for network in self._engine.list_networks():
+            ids[network["Name"]] = ids.get(network["Name"], frozenset()) | {network["Id"]}
+        return ids
+
+    def _observed(self, resource: Resource, report: Report, around: Surroundings) -> Observed:
+        labels = labels_of(report)
+        owner = self.owner(resource, report)
+        health, detail = health_of(report, resource.spec)
+        return Observed(
+            resource.key,
+            report["Id"],
+            owner,
+            stack=labels.get(STACK) or resource.stack,
+            origin=labels.get(ORIGIN, ""),
+            service=resource.service,
+            differences=() if resource.external else self.differences(self._facts(resource, report, around), owner),
+            uses=uses_of(report, around.names),
+            health=health,
+            detail=detail,
+            raw=report,
+        )
+
+    def _stray(self, report: Report, around: Surroundings) -> Observed:
+        """One of ours that nobody wants: to be pruned, or left over from a replacement that was cut."""
+        labels, name = labels_of(report), name_of(report)
+        health, detail = health_of(report, {})
+        return Observed(
+            Key("container", name),
+            report["Id"],
+            Owner.OURS,
+            stack=labels.get(STACK, ""),
+            origin=labels.get(ORIGIN, ""),
+            service=labels.get(SERVICE, ""),
+            uses=uses_of(report, around.names),
+            health=health,
+            detail=detail,
+            leftover=labels.get(NAME) != name,
+            raw=report,
+        )
+
+    def _facts(self, resource: Resource, report: Report, around: Surroundings) -> Facts:
+        return Facts(
+            resource.key.name,
+            resource.spec,
+            report,
+            self.image(report["Image"]),
+            around.images.get(reference_of(resource), ""),
+            around.daemon,
+            around.networks,
+            around.names,
+            self._engine.api,
+        )
+
+    def _is_ours(self, report: Report, name: str = "") -> bool:
+        return is_ours(self._identity, name or name_of(report), labels_of(report), self._inherited(report))
+
+    def _inherited(self, report: Report) -> Mapping[str, str]:
+        return look(self.image(report["Image"]), "Labels") or {}
+
+
+def name_of(report: Mapping[str, Any]) -> str:
+    return str(report.get("Name") or "").removeprefix("/")
+
+
+def listed_name(entry: Mapping[str, Any]) -> str:
+    """A list gives every name; those with another slash in them are links."""
+    names = [str(name).removeprefix("/") for name in entry.get("Names") or ()]
+    return next((name for name in names if "/" not in name), "")
+
+
+def labels_of(report: Mapping[str, Any]) -> dict[str, str]:
+    return look(report, "Config.Labels") or {}
+
+
+def reference_of(resource: Resource) -> str:
+    """The image that a container is wanted of."""
+    return str(look(resource.spec, "body.Image") or "")
+
+
+def references(wanted: Iterable[Resource]) -> list[str]:
+    return sorted({reference_of(resource) for resource in wanted if not resource.external})

@@ -1,0 +1,74 @@
+"""Images. `spec` is {"reference": as the engine is sent it, "platform": "os/arch" or ""}.
+
+An image is there or it is pulled; none is ever removed. That a tag stands for another image by now is seen on the
+containers, which know the image that they were made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from agent.engine import Engine, PullProgress
+from agent.errors import Refused
+from agent.kinds.base import wanted_of
+from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Remedy, Resource, Scope
+
+
+def unwatched(_progress: PullProgress) -> None:
+    """Stands in where nobody watches a pull."""
+
+
+class ImageKind:
+    name = "image"
+
+    def __init__(self, engine: Engine, progress: Callable[[PullProgress], None] = unwatched) -> None:
+        self._engine = engine
+        self._progress = progress
+
+    def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:  # noqa: ARG002 - none is pruned
+        found = self._engine.gather(partial(self._engine.inspect_image, resource.key.name) for resource in wanted)
+        return [_observed(resource, report) for resource, report in zip(wanted, found, strict=True) if report]
+
+    def create(self, change: Change, revision: str) -> None:  # noqa: ARG002 - an image carries no labels of ours
+        """Pull it; one that came meanwhile is fine."""
+        spec = wanted_of(change).spec
+        reference, platform = str(spec["reference"]), str(spec.get("platform") or "")
+        report = self._engine.inspect_image(reference)
+        if report is None or _other_platform(platform, report):
+            self._engine.pull_image(reference, platform, progress=self._progress)
+
+    def update(self, change: Change, revision: str) -> None:
+        self.create(change, revision)
+
+    def replace(self, change: Change, revision: str) -> None:
+        self.create(change, revision)
+
+    def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - it never happens
+        raise Refused(f"image {change.key.name} is left where it is", reason="ImageKept")
+
+    def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:  # noqa: ARG002 - it is there or it is not
+        there = self._engine.inspect_image(key.name) is not None
+        return (Gate.PASSED, "") if there else (Gate.FAILED, "the image is gone")
+
+
+def _observed(resource: Resource, report: Mapping[str, Any]) -> Observed:
+    other = _other_platform(str(resource.spec.get("platform") or ""), report)
+    differences = (Difference("platform", other, resource.spec["platform"], Remedy.REPLACE),) if other else ()
+    return Observed(
+        resource.key,
+        str(report["Id"]),
+        Owner.OURS,
+        stack=resource.stack,
+        differences=differences,
+        raw=report,
+    )
+
+
+def _other_platform(platform: str, report: Mapping[str, Any]) -> str:
+    """The image's platform where that is not the wanted one; what either does not say is no matter."""
+    wanted = platform.split("/")
+    seen = [str(report.get(part) or "") for part in ("Os", "Architecture", "Variant")]
+    unlike = any(one and other and one != other for one, other in zip(wanted, seen, strict=False))
+    return "/".join(filter(None, seen)) if unlike else ""

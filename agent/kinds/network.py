@@ -1,0 +1,268 @@
+"""Networks. `spec` is the body of `POST /networks/create` without the name.
+
+The engine lets several networks have one name, so everything here acts on ids: of those with a wanted name one is
+taken, ours before others, and what else is ours under that name is a leftover. Nothing about a network changes in
+place.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from agent.engine import Engine
+from agent.errors import Refused
+from agent.kinds.base import (
+    COMPOSE,
+    ORIGIN,
+    STACK,
+    Identity,
+    comparable_labels,
+    in_scope,
+    is_composes,
+    is_ours,
+    our_labels,
+    owner_of,
+    read_fingerprint,
+    seen_of,
+    wanted_of,
+)
+from agent.kinds.table import Row, Spec, compare, fingerprint, look, looks_secret, set_or_none
+from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
+
+Report = Mapping[str, Any]
+
+# Options that newer engines note on a network of their own accord.
+NOTED = frozenset({"com.docker.network.enable_ipv4", "com.docker.network.enable_ipv6"})
+
+KNOWN = frozenset(
+    (
+        *("Name", "Driver", "Options", "IPAM", "Internal", "Attachable", "EnableIPv6", "EnableIPv4", "Labels"),
+        *("CheckDuplicate", "Scope"),
+    )
+)
+
+
+class Facts(NamedTuple):
+    spec: Spec
+    report: Report
+
+
+def _flag(path: str, at: str, default: bool) -> Row[Facts]:
+    def seen(facts: Facts) -> bool:
+        found = facts.report.get(at)
+        return default if found is None else bool(found)
+
+    def wanted(facts: Facts) -> bool:
+        asked = facts.spec.get(at)
+        return default if asked is None else bool(asked)
+
+    return Row(path, lambda spec: None if spec.get(at) in (None, default) else spec[at], wanted, seen)
+
+
+def _subnets(config: Any) -> dict[str, dict[str, Any]]:
+    """Subnet to what is said of it; an engine fills in what is not."""
+    found = {}
+    for pool in config or ():
+        said = {
+            "ip_range": _net(pool.get("IPRange")),
+            "gateway": pool.get("Gateway"),
+            "aux_addresses": dict(pool.get("AuxiliaryAddresses") or pool.get("AuxAddress") or {}),
+        }
+        found[_net(pool.get("Subnet"))] = {key: value for key, value in said.items() if value}
+    return found
+
+
+def _net(text: Any) -> str:
+    try:
+        return str(ipaddress.ip_network(str(text or ""), strict=False))
+    except ValueError:
+        return str(text or "")
+
+
+def _ipam_wanted(facts: Facts) -> dict[str, Any]:
+    return _subnets(look(facts.spec, "IPAM.Config"))
+
+
+def _ipam_seen(facts: Facts) -> dict[str, Any]:
+    """Of the pools that are there, what was asked about; and a pool of a family that was asked for otherwise."""
+    wanted, seen = _ipam_wanted(facts), _subnets(look(facts.report, "IPAM.Config"))
+    families = {":" in subnet for subnet in wanted}
+    return {
+        subnet: {key: value for key, value in said.items() if key in wanted.get(subnet, {})}
+        for subnet, said in seen.items()
+        if subnet in wanted or (":" in subnet) in families
+    }
+
+
+def _options_seen(facts: Facts) -> dict[str, str]:
+    asked = facts.spec.get("Options") or {}
+    found = facts.report.get("Options") or {}
+    return {key: str(value) for key, value in found.items() if key in asked or key not in NOTED}
+
+
+def _others(spec: Spec) -> dict[str, Any] | None:
+    return {key: value for key, value in spec.items() if key not in KNOWN and set_or_none(value) is not None} or None
+
+
+TABLE: tuple[Row[Facts], ...] = (
+    Row(
+        "driver",
+        lambda spec: spec.get("Driver") or None,
+        lambda facts: facts.spec.get("Driver") or "bridge",
+        lambda facts: facts.report.get("Driver"),
+    ),
+    Row(
+        "driver_opts",
+        lambda spec: spec.get("Options") or None,
+        lambda facts: {key: str(value) for key, value in (facts.spec.get("Options") or {}).items()},
+        _options_seen,
+        depth=1,
+        secret=looks_secret,
+    ),
+    Row(
+        "ipam.driver",
+        lambda spec: look(spec, "IPAM.Driver") or None,
+        lambda facts: look(facts.spec, "IPAM.Driver") or "default",
+        lambda facts: look(facts.report, "IPAM.Driver") or "default",
+    ),
+    Row(
+        "ipam.options",
+        lambda spec: look(spec, "IPAM.Options") or None,
+        lambda facts: dict(look(facts.spec, "IPAM.Options") or {}),
+        lambda facts: dict(look(facts.report, "IPAM.Options") or {}),
+        depth=1,
+    ),
+    # What the engine chose where nothing was asked for cannot be told from what was asked for.
+    Row(
+        "ipam.config",
+        lambda spec: _subnets(look(spec, "IPAM.Config")) or None,
+        _ipam_wanted,
+        _ipam_seen,
+        told=lambda _facts: False,
+    ),
+    _flag("internal", "Internal", False),
+    _flag("attachable", "Attachable", False),
+    _flag("enable_ipv6", "EnableIPv6", False),
+    _flag("enable_ipv4", "EnableIPv4", True),
+    Row(
+        "labels",
+        lambda spec: comparable_labels(spec.get("Labels"), spec.get("Labels") or {}) or None,
+        lambda facts: comparable_labels(facts.spec.get("Labels"), facts.spec.get("Labels") or {}),
+        lambda facts: comparable_labels(facts.report.get("Labels"), facts.spec.get("Labels") or {}),
+        depth=1,
+        secret=looks_secret,
+    ),
+    Row("others", _others, lambda _facts: None, lambda _facts: None, told=lambda _facts: False),
+)
+
+
+class NetworkKind:
+    name = "network"
+
+    def __init__(self, engine: Engine, identity: Identity) -> None:
+        self._engine = engine
+        self._identity = identity
+
+    def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
+        """See `Kind.observe`; also what else of ours has a wanted name, as leftovers."""
+        listed = self._engine.list_networks()
+        found = [(resource, self._named(resource, listed)) for resource in wanted]
+        chosen = [self._observed(resource, same[0]) for resource, same in found if same]
+        known = {one.id for one in chosen}
+        names = {resource.key.name for resource in wanted}
+        ours = [report for report in listed if report["Id"] not in known and self._is_ours(report)]
+        return [
+            *chosen,
+            *(
+                self._stray(report, leftover=report["Name"] in names)
+                for report in ours
+                if report["Name"] in names or in_scope(scope, report.get("Labels") or {})
+            ),
+        ]
+
+    def _named(self, resource: Resource, listed: Sequence[Report]) -> list[Report]:
+        """Every network of exactly this name, the one to be taken first. A list that lacks it is checked by asking."""
+        name = resource.key.name
+        same = [report for report in listed if report.get("Name") == name]
+        if not same:
+            asked = self._engine.inspect_network(name)
+            same = [asked] if asked and asked.get("Name") == name else []
+        rank = {Owner.OURS: 0, Owner.ADOPTABLE: 1, Owner.FOREIGN: 2}
+        return sorted(same, key=lambda report: (rank[self._owner(resource, report)], report.get("Created") or ""))
+
+    def _observed(self, resource: Resource, report: Report) -> Observed:
+        labels, owner = report.get("Labels") or {}, self._owner(resource, report)
+        return Observed(
+            resource.key,
+            report["Id"],
+            owner,
+            stack=labels.get(STACK) or resource.stack,
+            origin=labels.get(ORIGIN, ""),
+            differences=() if resource.external else self._differences(resource, report, owner),
+            raw=report,
+        )
+
+    def _stray(self, report: Report, *, leftover: bool) -> Observed:
+        labels = report.get("Labels") or {}
+        name = f"{report['Name']}@{report['Id'][:12]}" if leftover else report["Name"]
+        return Observed(
+            Key(self.name, name),
+            report["Id"],
+            Owner.OURS,
+            stack=labels.get(STACK, ""),
+            origin=labels.get(ORIGIN, ""),
+            leftover=leftover,
+            raw=report,
+        )
+
+    def _differences(self, resource: Resource, report: Report, owner: Owner) -> tuple[Difference, ...]:
+        key = self._identity.key
+        return compare(
+            TABLE,
+            Facts(resource.spec, report),
+            read_fingerprint(report.get("Labels") or {}, key),
+            fingerprint(TABLE, resource.spec, key),
+            adopted=owner is Owner.ADOPTABLE,
+        )
+
+    def _owner(self, resource: Resource, report: Report) -> Owner:
+        labels = report.get("Labels") or {}
+        compose_key = (resource.spec.get("Labels") or {}).get(f"{COMPOSE}network", "")
+        return owner_of(self._is_ours(report), is_composes(resource, labels, "network", compose_key))
+
+    def _is_ours(self, report: Report) -> bool:
+        return is_ours(self._identity, report.get("Name") or "", report.get("Labels") or {}, {})
+
+    def create(self, change: Change, revision: str) -> None:
+        """Make it; one of ours that is there as wanted already was made by an attempt that was cut."""
+        resource = wanted_of(change)
+        for report in self._named(resource, self._engine.list_networks())[:1]:
+            owner = self._owner(resource, report)
+            if owner is not Owner.FOREIGN and not self._differences(resource, report, owner):
+                return
+            raise Refused(f"another network is called {resource.key.name}", reason="NameConflict")
+        self._make(resource, revision)
+
+    def update(self, change: Change, revision: str) -> None:
+        """Nothing about a network changes in place."""
+        self.replace(change, revision)
+
+    def replace(self, change: Change, revision: str) -> None:
+        """Remove and make anew; refused while a container that runs is attached."""
+        self._engine.remove_network(seen_of(change).id)
+        self._make(wanted_of(change), revision)
+
+    def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - nothing is made
+        self._engine.remove_network(seen_of(change).id)
+
+    def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:  # noqa: ARG002 - it is there or it is not
+        there = any(report.get("Name") == key.name for report in self._engine.list_networks())
+        return (Gate.PASSED, "") if there else (Gate.FAILED, "the network is gone")
+
+    def _make(self, resource: Resource, revision: str) -> None:
+        made_from = fingerprint(TABLE, resource.spec, self._identity.key)
+        labels = our_labels(self._identity, resource, revision, made_from)
+        body = {**resource.spec, "Labels": {**(resource.spec.get("Labels") or {}), **labels}}
+        self._engine.create_network(resource.key.name, body)

@@ -1,0 +1,124 @@
+"""The field table: one row per field of a kind, read by comparison, plans, fingerprints, adoption and tests alike.
+
+A row says where a field is declared, what it comes to on this host once the image's and the daemon's defaults are
+added, what the engine reports, how it may change, and whether it may be shown. What the engine reports decides whether
+an object is as wanted; the fingerprint tells only who moved, and stands in where the report cannot tell (a default of
+the daemon that it does not publish, a limit that the kernel does not have).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from agent.kinds.base import make_fingerprint
+from agent.model import Difference, Remedy
+
+Facts = TypeVar("Facts")
+Spec = Mapping[str, Any]
+
+AS_MADE = "(as it was made)"  # shown where the engine does not report a value
+
+SECRET_KEY = re.compile(r"pass|secret|token|key|credential|auth|private|salt|dsn|cookie|session", re.IGNORECASE)
+SECRET_VALUE = re.compile(r"://[^/@\s]+:[^/@\s]+@|-----BEGIN")
+
+
+def looks_secret(name: str, *values: Any) -> bool:
+    """Whether a setting is to be masked: by its name, or because a value holds credentials."""
+    return bool(SECRET_KEY.search(name)) or any(isinstance(text, str) and SECRET_VALUE.search(text) for text in values)
+
+
+def never_secret(_name: str, *_values: Any) -> bool:
+    return False
+
+
+def replaced(_seen: Any, _wanted: Any) -> Remedy:
+    return Remedy.REPLACE
+
+
+def kept(_seen: Any, _wanted: Any) -> Remedy:
+    return Remedy.NEVER
+
+
+def in_place(_seen: Any, _wanted: Any) -> Remedy:
+    return Remedy.IN_PLACE
+
+
+def in_place_unless_cleared(_seen: Any, wanted: Any) -> Remedy:
+    """For what the engine can set but not clear, since it takes zero for "leave it as it is"."""
+    return Remedy.IN_PLACE if wanted else Remedy.REPLACE
+
+
+@dataclass(frozen=True)
+class Row(Generic[Facts]):
+    """One field. `depth` is how many levels of keys below `path` are told apart: `labels.x`, `networks.front.aliases`.
+
+    `told` says whether the engine's report shows what was asked for; where it does not, `wanted` falls back on what is
+    seen, and a changed digest is the difference.
+    """
+
+    path: str
+    declared: Callable[[Spec], Any]
+    wanted: Callable[[Facts], Any]
+    seen: Callable[[Facts], Any]
+    remedy: Callable[[Any, Any], Remedy] = replaced
+    depth: int = 0
+    told: Callable[[Facts], bool] = lambda _facts: True
+    secret: Callable[..., bool] = never_secret
+
+
+def fingerprint(table: Sequence[Row[Any]], spec: Spec, key: bytes) -> dict[str, str]:
+    """What is declared, one keyed digest per row that is set."""
+    return make_fingerprint({row.path: row.declared(spec) for row in table}, key)
+
+
+def compare(
+    table: Sequence[Row[Facts]],
+    facts: Facts,
+    made_from: Mapping[str, str] | None,
+    wanted_from: Mapping[str, str],
+    *,
+    adopted: bool = False,
+) -> tuple[Difference, ...]:
+    """Every field in which an object is not as wanted, in the order of the table.
+
+    `made_from` is the fingerprint that the object carries, None where there is none that can be read: then nobody
+    knows who moved, and it counts as drift, but for an object that is only being adopted.
+    """
+    found: list[Difference] = []
+    for row in table:
+        moved = made_from is not None and made_from.get(row.path) != wanted_from.get(row.path)
+        declared = adopted if made_from is None else moved
+        fields = list(_unlike(row.path, row.seen(facts), row.wanted(facts), row.depth))
+        if not fields and moved and not row.told(facts):
+            fields = [(row.path, AS_MADE, row.wanted(facts))]
+        found += [
+            Difference(path, seen, wanted, row.remedy(seen, wanted), declared, row.secret(path, seen, wanted))
+            for path, seen, wanted in fields
+        ]
+    return tuple(found)
+
+
+def _unlike(path: str, seen: Any, wanted: Any, depth: int) -> Iterator[tuple[str, Any, Any]]:
+    """The places where two values differ, `depth` levels of keys down; None stands for what is not there."""
+    if seen == wanted:
+        return
+    if depth and isinstance(seen, Mapping) and isinstance(wanted, Mapping):
+        for key in sorted({*seen, *wanted}):
+            yield from _unlike(f"{path}.{key}", seen.get(key), wanted.get(key), depth - 1)
+    else:
+        yield path, seen, wanted
+
+
+def look(values: Any, path: str) -> Any:
+    """The value at a dotted path, or None; an engine may leave anything out."""
+    for key in path.split("."):
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return values
+
+
+def set_or_none(value: Any) -> Any:
+    """A declared value, None where it is as good as unset."""
+    return None if value in (None, "", 0, [], {}, ()) else value

@@ -1,0 +1,380 @@
+"""When to look: every trigger ends here, and every turn begins here.
+
+One thread decides (this one); what takes time runs in workers: the source in one, each busy stack in one of its own,
+so a hung fetch delays no healing and a slow stack no other. Workers and triggers talk to the loop through one queue
+and share nothing with it. A trigger for a busy stack makes one more turn after the running one, however many came.
+"""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from agent.account import new_run_id
+from agent.backoff import Backoff, Repeats
+from agent.desired import Reading
+from agent.intake import Intake, take_in
+from agent.model import Failure, Health, Key, Report, Result, Scope, Stack, Status
+from agent.ports import AskSource, Audience, Desires, LookAt, Rhythm, Turns
+from agent.reconcile import Turn
+
+ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout"})
+LOCKS_OUT = frozenset({"GitAuthFailed"})  # asking often with a refused credential gets the address locked out
+
+
+@dataclass(frozen=True)
+class _Stop:
+    """Wakes the loop so that it sees that it is to stop."""
+
+
+@dataclass(frozen=True)
+class _TurnDone:
+    stack: str
+    report: Report
+
+
+_Message = AskSource | LookAt | _Stop | Intake | _TurnDone
+
+
+@dataclass
+class _Work:
+    """What the loop knows of one stack. Touched by the loop's own thread only."""
+
+    name: str
+    desired: Stack | None = None  # None: gone from the source, to be pruned
+    broken: Failure | None = None  # the source's newest says something wrong; `desired` is the last good
+    trigger: str | None = None  # set: a turn is due
+    busy_since: float | None = None
+    not_before: float = 0.0
+    accepted: str = ""
+    keys: frozenset[Key] = frozenset()  # of what is wanted: an event about one of them concerns this stack
+    known: frozenset[Key] = frozenset()  # those of them that were there when the stack last converged
+    last: Report | None = None
+
+    def want(self, stack: Stack | None) -> None:
+        self.desired = stack
+        self.keys = frozenset(resource.key for resource in stack.resources) if stack else frozenset()
+
+
+class Loop:
+    """Runs until `stop`. Every time is monotonic seconds from `clock`."""
+
+    def __init__(
+        self,
+        desires: Desires,
+        turns: Turns,
+        audience: Audience,
+        scope: Scope,
+        *,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+        rhythm: Rhythm | None = None,
+        act: bool = True,
+        workers: int = 8,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._desires, self._turns, self._audience = desires, turns, audience
+        self._scope, self._act, self._clock, self._wall = scope, act, clock, wall
+        self._rhythm = rhythm or Rhythm()
+        self._chance = chance or random.Random()  # noqa: S311 - jitter, not cryptography
+        self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+        self._stacks: dict[str, _Work] = {}
+        self._reading: Reading | None = None
+        self._source_busy = False
+        self._source_due = 0.0
+        self._source_again = False  # somebody asked while it was busy
+        self.source_failure: Failure | None = None
+        self._source_failures = Backoff(self._chance, longest=300.0)
+        self._resync_due = clock() + self._rhythm.resync
+        self._backoffs: dict[str, Backoff] = {}
+        self._repeats = Repeats()
+        self._stopping = threading.Event()
+        self._pool = ThreadPoolExecutor(max_workers=workers + 1, thread_name_prefix="turn")
+
+    # --- what others may call, from any thread ---
+
+    def wake(self, reason: AskSource | LookAt) -> None:
+        """Say that something may have changed."""
+        self._inbox.put(reason)
+
+    def stop(self) -> None:
+        """Begin nothing more. Turns under way finish the changes they are at."""
+        self._stopping.set()
+        self._inbox.put(_Stop())
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    # --- the loop ---
+
+    def run(self, *, once: bool = False) -> tuple[Report, ...]:
+        """Look until `stop`, or with `once` until the source was read and each stack had its turn.
+
+        Returns the last report of each stack.
+        """
+        while not self.stopping:
+            self._begin_what_is_due()
+            if once and self._all_had_their_turn():
+                break
+            self._hear(self._until_next())
+            self._feed_watchdog()
+        self._pool.shutdown(wait=True)
+        self._drain()
+        return tuple(work.last for _, work in sorted(self._stacks.items()) if work.last)
+
+    def _all_had_their_turn(self) -> bool:
+        idle = all(
+            work.busy_since is None and (work.trigger is None or (work.last is not None and work.last.failure))
+            for work in self._stacks.values()
+        )
+        return idle and not self._source_busy and self._source_due > self._clock()
+
+    def _hear(self, seconds: float) -> None:
+        try:
+            message = self._inbox.get(timeout=seconds)
+        except queue.Empty:
+            return
+        self._understand(message)
+        self._drain()
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                self._understand(self._inbox.get_nowait())
+            except queue.Empty:
+                return
+
+    def _understand(self, message: _Message) -> None:
+        match message:
+            case AskSource():
+                self._audience.triggered(message.trigger)
+                self._source_due, self._source_again = 0.0, self._source_busy
+            case LookAt():
+                self._on_look(message)
+            case _Stop():
+                self._stopping.set()
+            case Intake():
+                self._on_source(message)
+            case _TurnDone():
+                self._on_turn(message)
+
+    def _until_next(self) -> float:
+        """Seconds until something is due, at most a second so that the watchdog is fed."""
+        due = [self._resync_due]
+        if not self._source_busy:
+            due.append(self._source_due)
+        due += [work.not_before for work in self._stacks.values() if work.trigger and work.busy_since is None]
+        return min(1.0, max(0.0, min(due) - self._clock()))
+
+    def _feed_watchdog(self) -> None:
+        oldest = min((work.busy_since for work in self._stacks.values() if work.busy_since is not None), default=None)
+        if oldest is None or self._clock() - oldest < self._rhythm.longest_turn:
+            self._audience.alive()
+
+    def _begin_what_is_due(self) -> None:
+        now = self._clock()
+        if now >= self._resync_due:
+            self._resync_due = now + self._rhythm.resync
+            for work in self._stacks.values():
+                self._mark(work, "interval")
+        if not self._source_busy and now >= self._source_due:
+            self._source_busy = True
+            first = self._reading is None
+            self._submit(lambda: take_in(self._desires, self._turns, first=first), _source_crashed)
+        for work in self._stacks.values():
+            if work.trigger and work.busy_since is None and now >= work.not_before:
+                self._begin_turn(work, now)
+
+    def _submit(self, job: Callable[[], _Message], crashed: Callable[[BaseException], _Message]) -> None:
+        """Run the job in a worker. A bug in it becomes a failure of that one job, told with its traceback."""
+
+        def bring(future: Future[_Message]) -> None:
+            bug = future.exception()
+            if bug is not None:
+                self._audience.crashed(bug)
+            self._inbox.put(future.result() if bug is None else crashed(bug))
+
+        self._pool.submit(job).add_done_callback(bring)
+
+    # --- triggers ---
+
+    def _on_look(self, look: LookAt) -> None:
+        names = self._concerned(look)
+        if names:
+            self._audience.triggered(look.trigger)
+        for name in names:
+            self._mark(self._stacks[name], look.trigger)
+
+    def _concerned(self, look: LookAt) -> list[str]:
+        if look.stack:
+            return [look.stack] if look.stack in self._stacks else []
+        if look.key:
+            return [name for name, work in self._stacks.items() if look.key in work.keys]
+        return list(self._stacks)
+
+    def _mark(self, work: _Work, trigger: str) -> None:
+        """Make a turn due. Backing off is not cut short by it, or a failing stack would feed itself with events."""
+        if work.trigger is None:
+            settled = self._clock() + (self._rhythm.settle if trigger == "event" else 0.0)
+            work.trigger, work.not_before = trigger, max(work.not_before, settled)
+
+    # --- the source ---
+
+    def _on_source(self, done: Intake) -> None:
+        self._source_busy, self.source_failure = False, done.failure
+        wait = self._until_next_poll(done.failure)
+        self._source_due, self._source_again = self._clock() + wait, False
+        self._audience.source_read(done.reading, done.failure, wait)
+        for stack in done.recovered:
+            work = self._work_of(stack.name)
+            if work.desired is None:
+                work.want(stack)
+                self._mark(work, "start")
+        if done.reading is not None:
+            self._follow(done.reading, done.on_host)
+
+    def _until_next_poll(self, failure: Failure | None) -> float:
+        if self._source_again:
+            return 0.0
+        if failure is None:
+            self._source_failures.succeeded()
+            return self._jittered(self._rhythm.poll)
+        if failure.reason in LOCKS_OUT:
+            return self._jittered(max(self._rhythm.poll, 60.0))
+        return min(self._jittered(self._rhythm.poll), self._source_failures.failed())
+
+    def _follow(self, reading: Reading, on_host: frozenset[str]) -> None:
+        """Make the reading what is wanted. A stack that is broken in it keeps its last good state."""
+        moved = self._reading is None or reading.snapshot.revision.id != self._reading.snapshot.revision.id
+        self._reading = reading
+        for name, stack in reading.stacks.items():
+            work = self._work_of(name)
+            if moved or work.desired is None or work.broken:
+                changed = work.desired is None or work.desired.resources != stack.resources or work.broken
+                work.want(stack)
+                work.broken = None
+                self._fresh(work, "git" if changed else "interval")
+        for name, failure in reading.broken.items():
+            work = self._work_of(name)
+            if work.broken != failure:
+                work.broken = failure
+                self._tell_broken(work, reading)
+        if not self._may_hide_another(reading, on_host):
+            for name in sorted((on_host | frozenset(self._stacks)) - reading.names):
+                self._let_go(self._work_of(name))
+
+    def _may_hide_another(self, reading: Reading, on_host: frozenset[str]) -> bool:
+        """Whether something broken and unknown may be, by its `name:`, a stack that seems to have left the source."""
+        return any(name not in on_host and self._stacks[name].desired is None for name in reading.broken)
+
+    def _let_go(self, work: _Work) -> None:
+        if work.desired is not None or work.last is None:
+            work.want(None)
+            work.broken = None
+            self._fresh(work, "git")
+
+    def _fresh(self, work: _Work, trigger: str) -> None:
+        """New content is tried at once, whatever happened to the old."""
+        work.not_before = 0.0
+        work.trigger = work.trigger or trigger
+        self._backoff_of(work.name).succeeded()
+
+    def _tell_broken(self, work: _Work, reading: Reading) -> None:
+        """Report the mistake once, now: the last good state goes on being kept and healed in turns of its own."""
+        last = work.last
+        report = Report(
+            run_id=new_run_id(),
+            stack=work.name,
+            trigger="git",
+            revision=reading.snapshot.revision,
+            result=Result.ERROR,
+            started=self._wall(),
+            seconds=0.0,
+            health=last.health if last else Health.UNKNOWN,
+            services=last.services if last else (),
+            failure=work.broken,
+        )
+        self._audience.reported(report)
+
+    def _work_of(self, name: str) -> _Work:
+        return self._stacks.setdefault(name, _Work(name))
+
+    def _backoff_of(self, name: str) -> Backoff:
+        return self._backoffs.setdefault(name, Backoff(self._chance, longest=300.0))
+
+    def _jittered(self, seconds: float) -> float:
+        return seconds * self._chance.uniform(1 - self._rhythm.jitter, 1 + self._rhythm.jitter)
+
+    # --- turns ---
+
+    def _begin_turn(self, work: _Work, now: float) -> None:
+        trigger, work.trigger = work.trigger or "interval", None
+        if work.desired is None and work.broken:
+            return  # never was good here: nothing is known to converge to, and nothing is removed
+        work.busy_since = now
+        stacks = (work.desired,) if work.desired else ()
+        scope = replace(self._scope, stacks=frozenset({work.name}), whole=False)
+        turn = Turn(stacks, scope, trigger, work.known, self._act)
+        name, accepted = work.name, work.accepted
+        self._submit(lambda: self._take_turn(name, turn, accepted), lambda bug: self._turn_crashed(name, turn, bug))
+
+    def _take_turn(self, name: str, turn: Turn, accepted: str) -> _TurnDone:
+        """In a worker: one turn, and, when it converged at a new revision, the note that it did."""
+        (report,) = self._turns.take(turn)
+        if report.synced and turn.stacks and report.revision and report.revision.id != accepted:
+            self._desires.accept(turn.stacks[0])
+        return _TurnDone(name, report)
+
+    def _on_turn(self, done: _TurnDone) -> None:
+        work = self._stacks[done.stack]
+        now, report = self._clock(), done.report
+        work.busy_since = None
+        if report.synced and report.revision:
+            work.accepted = report.revision.id
+            work.known = work.keys
+        if work.broken:
+            report = replace(report, synced=False, failure=report.failure or work.broken)
+        work.last = report
+        self._schedule_next(work, done.report, now)
+        self._audience.reported(report)
+        if work.desired is None and done.report.synced:
+            self._forget(work)
+
+    def _schedule_next(self, work: _Work, report: Report, now: float) -> None:
+        backoff = self._backoff_of(work.name)
+        if report.failure and not _only_held(report):
+            wait = backoff.failed()
+            if report.failure.reason in ENGINE_REASONS:
+                wait = min(wait, 30.0)
+            work.not_before, work.trigger = now + wait, work.trigger or "retry"
+            return
+        backoff.succeeded()
+        work.not_before = now + self._repeats.pause(report, now)
+        if any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes):
+            work.trigger = work.trigger or "retry"
+
+    def _turn_crashed(self, name: str, turn: Turn, bug: BaseException) -> _TurnDone:
+        failure = Failure("InternalError", f"{type(bug).__name__}: {bug}")
+        revision = turn.stacks[0].revision if turn.stacks else None
+        return _TurnDone(
+            name, Report("", name, turn.trigger, revision, Result.ERROR, self._wall(), 0.0, failure=failure)
+        )
+
+    def _forget(self, work: _Work) -> None:
+        del self._stacks[work.name]
+        self._backoffs.pop(work.name, None)
+        self._audience.forgotten(work.name)
+
+
+def _only_held(report: Report) -> bool:
+    """Nothing was touched, so nothing can feed itself: the next event or the next full look is soon enough."""
+    return bool(report.outcomes) and all(outcome.status is Status.HELD for outcome in report.outcomes)
+
+
+def _source_crashed(bug: BaseException) -> _Message:
+    return Intake(failure=Failure("InternalError", f"{type(bug).__name__}: {bug}"))

@@ -1,0 +1,72 @@
+"""The concrete source and the concrete host, for the commands and for the agent alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from agent.engine import Engine
+from agent.errors import BadSettings
+from agent.host import Host
+from agent.kinds import make_kinds
+from agent.kinds.base import Identity
+from agent.settings import Settings
+from agent.source import Source
+from agent.source.access import Access
+from agent.source.directory import DirectorySource
+from agent.source.repository import GitSource
+from agent.source.url import parse_url
+from agent.statedir import StateDir
+
+SOCKET = "unix:///var/run/docker.sock"
+
+
+def docker_url(given: str | None, environment: Mapping[str, str]) -> str:
+    """The engine's address: what was given, what Docker's own client would take, or the usual socket."""
+    return given or environment.get("DOCKER_HOST") or SOCKET
+
+
+def make_host(engine: Engine, state: StateDir, instance: str, origin: str) -> Host:
+    return Host(make_kinds(engine, Identity(instance, origin, state.key()), state.path))
+
+
+def make_source(settings: Settings, state: StateDir, observe: Callable[[str, float, str], None]) -> Source:
+    """A directory where `repo` is one that is no repository, else git. Raises `BadSettings`."""
+    path = Path(settings.repo)
+    if path.is_dir() and not _is_repository(path):
+        return DirectorySource(path / settings.path)
+    return GitSource(
+        settings.repo,
+        settings.ref,
+        settings.path,
+        state.mirror,
+        access=_access(settings),
+        timeout=float(settings.git.timeout),
+        observe=observe,
+    )
+
+
+def _is_repository(path: Path) -> bool:
+    """A bare repository or a clone: then its commits are followed, not what lies in the working tree."""
+    return (path / ".git").exists() or ((path / "HEAD").is_file() and (path / "objects").is_dir())
+
+
+def _access(settings: Settings) -> Access:
+    """The operator's credentials, bound to the host of the repository."""
+    git = settings.git
+    remote = parse_url(settings.repo, local=True, insecure=git.insecure_http)
+    return Access(
+        host=remote.netloc if git.token_file or git.ssh_key else "",
+        username=git.username,
+        token=_read_token(git.token_file) if git.token_file else "",
+        identity=str(git.ssh_key or ""),
+        known_hosts=str(git.known_hosts or ""),
+        insecure=git.insecure_http,
+    )
+
+
+def _read_token(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"git.token_file: {file} cannot be read: {error}") from error

@@ -1,0 +1,42 @@
+"""From what is wanted and what is there to a plan. Pure: no clock, no file, no engine, and no kind known by its name.
+
+Holds are decided before the cascade and the cascade before the order; each of the other ways round has been seen to
+plan a step that the engine refuses. A second pass over a finished one finds nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from agent.model import Key, Observed, Plan, Scope, Stack
+from agent.planning.cascade import take_along
+from agent.planning.decide import judge_wanted
+from agent.planning.demand import drop_unneeded
+from agent.planning.holds import hold_back
+from agent.planning.order import arrange
+from agent.planning.prune import EMPTY_DESIRED_STATE, Policy, judge_unwanted
+from agent.planning.situation import survey
+
+__all__ = ["EMPTY_DESIRED_STATE", "Policy", "make_plan"]
+
+
+def make_plan(
+    stacks: Sequence[Stack],
+    actual: Mapping[Key, Observed],
+    scope: Scope,
+    policy: Policy,
+    known: frozenset[Key] = frozenset(),
+) -> Plan:
+    """Every step from `actual` to what `stacks` want, each behind the steps that it needs.
+
+    `actual` holds what is wanted and there, and what is ours inside `scope`. `known` are the keys that were there and
+    as wanted at the end of the last pass: if one is gone now, nobody committed that.
+    """
+    situation = survey(stacks, actual)
+    verdicts = judge_wanted(situation, known)  # 1. each wanted object by itself
+    verdicts |= judge_unwanted(situation, scope, policy)  # 2. what is ours and no longer wanted
+    verdicts = hold_back(situation, verdicts)  # 3. what may not be done, and what waits for that
+    steps, taken = take_along(situation, verdicts)  # 4. what has to make way for a replacement
+    steps = drop_unneeded(situation, steps)  # 5. what would be prepared for nobody
+    changes = arrange(situation, steps, taken)  # 6. what comes before what
+    return Plan(changes, len(situation.wanted.keys() - {change.key for change in changes}))

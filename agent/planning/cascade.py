@@ -1,0 +1,93 @@
+"""What has to make way for a replacement, and what the verdicts then are as steps.
+
+What is replaced while others are attached to it is removed and made again, and its users with it: they let go first
+and come back last. What goes for good is let go of by its users' own changes. That difference is what keeps the order
+free of cycles: a step that lets go and takes hold at once is never in front of something that comes back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from agent.model import Action, Cause, Key
+from agent.planning import words
+from agent.planning.decide import Verdict
+from agent.planning.situation import Situation
+
+
+class Step(NamedTuple):
+    """One step before it has a number. A key has one at most that takes it away and one at most that makes it."""
+
+    action: Action
+    key: Key
+    stack: str
+    verdict: Verdict
+
+
+def take_along(situation: Situation, verdicts: Mapping[Key, Verdict]) -> tuple[list[Step], frozenset[Key]]:
+    """The steps, and the keys of what goes so that something can come back: twins in the way, and users."""
+    replaced, in_the_way = list(_replaced_in_use(situation, verdicts)), list(_in_the_way(situation, verdicts))
+    taken = _users_of(situation, verdicts, replaced + in_the_way)
+    verdicts = {**verdicts, **taken}
+    split = taken.keys() | replaced
+    steps = [step for key in sorted(verdicts) for step in _steps(situation, key, verdicts[key], key in split)]
+    return steps + _held_rivals(situation), frozenset(taken.keys() | in_the_way)
+
+
+def _replaced_in_use(situation: Situation, verdicts: Mapping[Key, Verdict]) -> Iterator[Key]:
+    """What is prepared is not among them: it is made beside what is there."""
+    for key, verdict in verdicts.items():
+        if verdict.action is Action.REPLACE and situation.users.get(key) and not situation.wanted[key].prepares:
+            yield key
+
+
+def _in_the_way(situation: Situation, verdicts: Mapping[Key, Verdict]) -> Iterator[Key]:
+    """Leftovers that have to go before a change of their twin: the half-made one, and, where the twin is there and is
+    about to be set aside itself, the one that was set aside before."""
+    going = {key for key, verdict in verdicts.items() if verdict.action is Action.REMOVE}
+    changing = {key: verdict.action for key, verdict in verdicts.items() if verdict.action is not Action.HOLD}
+    yield from (twin for key, twin in situation.coming.items() if key in changing and twin in going)
+    yield from (twin for key, twin in situation.aside.items() if changing.get(key) is Action.REPLACE and twin in going)
+
+
+def _users_of(situation: Situation, verdicts: Mapping[Key, Verdict], roots: Sequence[Key]) -> dict[Key, Verdict]:
+    """The verdict on everything that is attached to a root, or to something else that is taken along."""
+    taken: dict[Key, Verdict] = {}
+    queue = deque(sorted(roots))
+    while queue:
+        used = queue.popleft()
+        for user in situation.users.get(used, ()):
+            if user not in taken:
+                cause = (taken.get(used) or verdicts[used]).cause
+                taken[user] = _taken(verdicts.get(user), Verdict(Action.REPLACE, cause, words.uses(used)))
+                queue.append(user)
+    return taken
+
+
+def _taken(own: Verdict | None, along: Verdict) -> Verdict:
+    """What is to be done about a user: its own change and the cascade are one step, for both reasons."""
+    if own is None:
+        return along
+    if own.action is Action.REMOVE:
+        return own
+    return Verdict(Action.REPLACE, own.cause, f"{own.reason}; {along.reason}", own.fields)
+
+
+def _steps(situation: Situation, key: Key, verdict: Verdict, split: bool) -> Iterator[Step]:
+    resource, seen = situation.wanted.get(key), situation.actual.get(key)
+    stack = resource.stack if resource else seen.stack if seen else ""
+    if split and verdict.action is Action.REPLACE:
+        yield Step(Action.REMOVE, key, stack, verdict)
+        yield Step(Action.CREATE, key, stack, verdict)
+    else:
+        yield Step(verdict.action, key, stack, verdict)
+
+
+def _held_rivals(situation: Situation) -> list[Step]:
+    held = []
+    for rival in situation.rivals:
+        reason = words.claimed_twice(rival.key, situation.wanted[rival.key].stack)
+        held.append(Step(Action.HOLD, rival.key, rival.stack, Verdict(Action.HOLD, Cause.COMMIT, reason)))
+    return held

@@ -1,0 +1,78 @@
+"""What has to be done about each wanted object, looked at by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agent.model import Action, Cause, Difference, FieldChange, Key, Observed, Owner, Remedy, Resource
+from agent.planning import words
+from agent.planning.masking import field_change
+from agent.planning.situation import Situation
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be done about one object, why, and which fields that moves. An object without one is left alone."""
+
+    action: Action
+    cause: Cause
+    reason: str
+    fields: tuple[FieldChange, ...] = ()
+
+    def held(self, reason: str) -> Verdict:
+        return replace(self, action=Action.HOLD, reason=reason)
+
+
+def judge_wanted(situation: Situation, known: frozenset[Key]) -> dict[Key, Verdict]:
+    verdicts = {}
+    for key, resource in situation.wanted.items():
+        seen = situation.actual.get(key)
+        verdict = _judge_absent(resource, key in known) if seen is None else _judge_present(resource, seen)
+        if verdict:
+            verdicts[key] = verdict
+    return verdicts
+
+
+def _judge_absent(resource: Resource, was_there: bool) -> Verdict:
+    if resource.external:
+        return Verdict(Action.HOLD, Cause.COMMIT, words.external_missing(resource.key))
+    if was_there:
+        return Verdict(Action.CREATE, Cause.DRIFT, words.REMOVED_OUTSIDE)
+    if resource.prepares and "content" in resource.spec:
+        return Verdict(Action.CREATE, Cause.FILE, words.NEW_CONTENT)
+    return Verdict(Action.CREATE, Cause.COMMIT, words.NOT_THERE)
+
+
+def _judge_present(resource: Resource, seen: Observed) -> Verdict | None:
+    if resource.external:
+        return None
+    if seen.owner is Owner.FOREIGN:
+        return Verdict(Action.HOLD, Cause.COMMIT, words.name_taken(resource.key))
+    if not seen.differences:
+        return None  # what can be adopted and is as wanted needs no step: its name and its stack make it ours
+    verdict = Verdict(
+        _action(seen),
+        _cause(resource, seen.differences),
+        words.changed(seen.differences, adopted=seen.owner is Owner.ADOPTABLE),
+        tuple(map(field_change, seen.differences)),
+    )
+    return verdict.held(_why_not(seen)) if verdict.action is Action.HOLD else verdict
+
+
+def _action(seen: Observed) -> Action:
+    remedies = {difference.remedy for difference in seen.differences}
+    if Remedy.NEVER in remedies or (Remedy.REPLACE in remedies and seen.keeps_data):
+        return Action.HOLD
+    return Action.REPLACE if Remedy.REPLACE in remedies else Action.UPDATE
+
+
+def _why_not(seen: Observed) -> str:
+    in_the_way = [difference for difference in seen.differences if difference.remedy is not Remedy.IN_PLACE]
+    return words.data_in_the_way(in_the_way) if seen.keeps_data else words.unchangeable(in_the_way)
+
+
+def _cause(resource: Resource, differences: Sequence[Difference]) -> Cause:
+    if any(difference.declared for difference in differences):
+        return Cause.FILE if resource.prepares and "content" in resource.spec else Cause.COMMIT
+    return Cause.IMAGE if all(map(words.is_moved_image, differences)) else Cause.DRIFT

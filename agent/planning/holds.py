@@ -1,0 +1,101 @@
+"""What may not be done, and what therefore has to wait or has to stay.
+
+Two things spread from an object that is held or is not ours. Upwards, to what requires it: a change that needs it
+waits. Downwards, to what it uses: that can neither be removed nor be replaced under it. Both only ever add holds, so
+this ends, and an object is visited twice at most.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from agent.model import Action, Cause, Key, Owner
+from agent.planning import words
+from agent.planning.decide import Verdict
+from agent.planning.situation import Situation
+
+
+def hold_back(situation: Situation, verdicts: Mapping[Key, Verdict]) -> dict[Key, Verdict]:
+    holding = _Holding(situation, verdicts)
+    for key in situation.actual:
+        if holding.cannot_make_way(key):
+            holding.pin(key)
+        else:
+            holding.visit(key)
+    for key in (*situation.requirers, *verdicts):
+        if holding.blocks(key):
+            holding.pin(key)
+    return holding.spread()
+
+
+class _Holding:
+    """The verdicts while holds spread through them. What is pinned cannot be removed for a moment and made again."""
+
+    def __init__(self, situation: Situation, verdicts: Mapping[Key, Verdict]) -> None:
+        self._situation = situation
+        self._verdicts = dict(verdicts)
+        self._pinned: set[Key] = set()
+        self._queue: deque[Key] = deque()
+
+    def visit(self, key: Key) -> None:
+        self._queue.append(key)
+
+    def pin(self, key: Key) -> None:
+        if key not in self._pinned:
+            self._pinned.add(key)
+            self._queue.append(key)
+
+    def spread(self) -> dict[Key, Verdict]:
+        while self._queue:
+            key = self._queue.popleft()
+            if self.blocks(key):
+                self._make_requirers_wait(key)
+            for used in self._situation.uses.get(key, ()):
+                self._keep(used, key)
+        return self._verdicts
+
+    def cannot_make_way(self, key: Key) -> bool:
+        """As far as it can be told from the object alone."""
+        if self._is(key, Action.REMOVE):
+            return False
+        resource, seen = self._situation.wanted.get(key), self._situation.actual[key]
+        return resource is None or resource.external or seen.owner is Owner.FOREIGN or seen.keeps_data
+
+    def blocks(self, key: Key) -> bool:
+        """Whether what requires it has to wait: it is held, or it is not there and nobody makes it."""
+        missing = key not in self._situation.wanted and key not in self._situation.actual
+        return missing or self._is(key, Action.HOLD)
+
+    def _make_requirers_wait(self, key: Key) -> None:
+        for requirer in self._situation.requirers.get(key, ()):
+            verdict = self._verdicts.get(requirer)
+            if verdict is None or self._mends(verdict, key):
+                self.pin(requirer)  # it goes on as it is, but it could not be made again now
+            elif verdict.action is not Action.HOLD:
+                self._hold(requirer, words.waits_for(key, held=self._is(key, Action.HOLD)))
+
+    def _keep(self, used: Key, user: Key) -> None:
+        """Hold what would be taken from under its user."""
+        lets_go = user in self._verdicts and not self._is(user, Action.HOLD)
+        if self._is(used, Action.REMOVE) and not lets_go:
+            self._hold(used, words.in_use(user))
+        if user in self._pinned:
+            if self._is(used, Action.REPLACE) and not self._situation.wanted[used].prepares:
+                self._hold(used, words.in_use(user))
+            self.pin(used)
+
+    def _hold(self, key: Key, reason: str) -> None:
+        self._verdicts[key] = self._verdicts[key].held(reason)
+        self._pinned.add(key)
+        self._queue.append(key)
+
+    def _mends(self, verdict: Verdict, required: Key) -> bool:
+        """Whether it only puts right what happened outside git, with what is there: that need not wait."""
+        seen = self._situation.actual.get(required)
+        usable = seen is not None and seen.owner is not Owner.FOREIGN and not seen.leftover
+        return usable and verdict.cause is Cause.DRIFT and verdict.action is not Action.REMOVE
+
+    def _is(self, key: Key, action: Action) -> bool:
+        verdict = self._verdicts.get(key)
+        return verdict is not None and verdict.action is action

@@ -1,0 +1,190 @@
+"""What comes before what, and the numbers of the steps.
+
+A step is behind what it needs: users let go before an object is taken away, an object is taken away before it is made
+again, and what it requires is made before it is. Nothing that runs is stopped in a stack before everything for that
+stack is fetched and written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from graphlib import TopologicalSorter
+from typing import NamedTuple
+
+from agent.model import Action, Cause, Change, Key
+from agent.planning.cascade import Step
+from agent.planning.situation import Situation
+
+_MAKING = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
+
+
+class Links(NamedTuple):
+    """The indexes of the steps that one comes behind; `prepared` names a stack when it is also behind all that is
+    prepared for that one. Spelled out for every step, those would be the square of the steps."""
+
+    after: frozenset[int]
+    follows: frozenset[int]
+    prepared: str | None
+
+
+def arrange(situation: Situation, steps: Sequence[Step], early: frozenset[Key]) -> tuple[Change, ...]:
+    """The steps as changes, numbered from 0 so that each has a higher number than what it is behind."""
+    board = _Board(situation, steps, early)
+    links = [board.links(step) for step in steps]
+    depths = _depths(links, board.prepared)
+    order = sorted(range(len(steps)), key=lambda index: _rank(steps[index], depths[index]))
+    numbers = _Numbers(order, board.prepared)
+    return tuple(
+        _change(situation, steps[index], number, *numbers.of(steps[index], links[index]))
+        for number, index in enumerate(order)
+    )
+
+
+class _Board:
+    """The steps by what they do. Answers with their indexes."""
+
+    def __init__(self, situation: Situation, steps: Sequence[Step], early: frozenset[Key]) -> None:
+        self._situation = situation
+        self._steps = steps
+        self._early = early
+        self._base_of = {twin: base for base, twin in situation.aside.items()}
+        self._makes = {step.key: index for index, step in enumerate(steps) if step.action in _MAKING}
+        self._takes = {step.key: index for index, step in enumerate(steps) if step.action is Action.REMOVE}
+        self._cleared = self._what_clears_the_way()
+        self.prepared = {
+            stack: frozenset(self._makes[key] for key in keys if key in self._makes)
+            for stack, keys in situation.prepared.items()
+        }
+
+    def links(self, step: Step) -> Links:
+        after = frozenset(self._after(step))
+        follows = frozenset(self._follows(step)) - after
+        waits = self._stops(step) or (step.action is Action.UPDATE and not self._is_prepared(step.key))
+        implied = any(self._stops(self._steps[index]) and self._steps[index].stack == step.stack for index in after)
+        return Links(after, follows, step.stack if waits and not implied and self.prepared.get(step.stack) else None)
+
+    def _after(self, step: Step) -> Iterator[int]:
+        """What must have been done before it."""
+        if step.action is Action.REMOVE:
+            yield from self._users_let_go(step.key)
+            yield from self._replaced_by(step.key)
+        elif step.action in _MAKING:
+            yield from self._required(step.key, optional=False)
+            yield from self._in_its_place(step.key)
+
+    def _follows(self, step: Step) -> Iterator[int]:
+        """What must only have ended, however."""
+        if step.action in _MAKING:
+            yield from self._required(step.key, optional=True)
+        if step.action in {Action.CREATE, Action.REPLACE} and not self._is_prepared(step.key):
+            yield from self._cleared.get((step.stack, step.key.kind), ())
+
+    def _stops(self, step: Step) -> bool:
+        """Whether something that runs is away during the step."""
+        return step.action is Action.REMOVE or (step.action is Action.REPLACE and not self._is_prepared(step.key))
+
+    def _users_let_go(self, key: Key) -> Iterator[int]:
+        for user in self._situation.users.get(key, ()):
+            step = self._takes.get(user, self._makes.get(user))
+            if step is not None:
+                yield step
+
+    def _required(self, key: Key, *, optional: bool) -> Iterator[int]:
+        for requirement in self._situation.wanted[key].requires:
+            made = self._makes.get(requirement.key)
+            if requirement.optional is optional and made is not None and self._may_wait(key, requirement.key):
+                yield made
+
+    def _may_wait(self, key: Key, required: Key) -> bool:
+        """What is prepared is in front of every stop, so it waits for nothing that a stop may have to clear."""
+        return self._is_prepared(required) or not self._is_prepared(key)
+
+    def _in_its_place(self, key: Key) -> Iterator[int]:
+        """What has to be gone before it is made: its former self, and twins that are in the way."""
+        twins = {self._situation.coming.get(key), self._situation.aside.get(key)} & self._early
+        for gone in {key, *twins}:
+            if gone in self._takes:
+                yield self._takes[gone]
+
+    def _replaced_by(self, key: Key) -> Iterator[int]:
+        """An object that was set aside is kept until its successor is there, unless it is in the way of something."""
+        base = self._base_of.get(key)
+        if base in self._makes and key not in self._early:
+            yield self._makes[base]
+
+    def _what_clears_the_way(self) -> dict[tuple[str, str], list[int]]:
+        """Removals that wait for nobody, by stack and kind: they may hold what a new one needs, such as a port."""
+        cleared: dict[tuple[str, str], list[int]] = {}
+        for index, step in enumerate(self._steps):
+            pruned = step.action is Action.REMOVE and step.verdict.cause is Cause.PRUNE
+            if pruned and not self._situation.users.get(step.key):
+                cleared.setdefault((step.stack, step.key.kind), []).append(index)
+        return cleared
+
+    def _is_prepared(self, key: Key) -> bool:
+        resource = self._situation.wanted.get(key)
+        return resource is not None and resource.prepares
+
+
+class _Numbers:
+    """From the indexes of steps to their numbers in the plan. Equal sets are made once and shared."""
+
+    def __init__(self, order: Sequence[int], prepared: Mapping[str, frozenset[int]]) -> None:
+        self._number = {index: number for number, index in enumerate(order)}
+        self._prepared = {stack: self._of(indexes) for stack, indexes in prepared.items()}
+        self._shared: dict[tuple[str, frozenset[int]], frozenset[int]] = {}
+
+    def of(self, step: Step, links: Links) -> tuple[frozenset[int], frozenset[int]]:
+        """The numbers that it is after, and those that it follows."""
+        after, follows = self._of(links.after), self._of(links.follows)
+        if links.prepared is None:
+            return after, follows
+        if step.action is Action.UPDATE:  # what drifted is mended even when another service's image cannot be had
+            return after, self._with_prepared(links.prepared, follows) - after
+        return self._with_prepared(links.prepared, after), follows
+
+    def _with_prepared(self, stack: str, numbers: frozenset[int]) -> frozenset[int]:
+        prepared = self._prepared[stack]
+        others = numbers - prepared
+        if (stack, others) not in self._shared:
+            self._shared[stack, others] = prepared | others
+        return self._shared[stack, others]
+
+    def _of(self, indexes: frozenset[int]) -> frozenset[int]:
+        return frozenset(self._number[index] for index in indexes)
+
+
+def _depths(links: Sequence[Links], prepared: Mapping[str, frozenset[int]]) -> Mapping[int | str, int]:
+    """The length of the longest way to each step. What is prepared for a stack meets in a point named like it."""
+    before: dict[int | str, frozenset[int | str]] = {stack: frozenset(indexes) for stack, indexes in prepared.items()}
+    for index, link in enumerate(links):
+        before[index] = frozenset(
+            (*link.after, *link.follows, *((link.prepared,) if link.prepared is not None else ()))
+        )
+    depths: dict[int | str, int] = {}
+    for point in TopologicalSorter(before).static_order():
+        deepest = max((depths[earlier] for earlier in before[point]), default=-1)
+        depths[point] = deepest if isinstance(point, str) else deepest + 1
+    return depths
+
+
+def _rank(step: Step, depth: int) -> tuple[bool, int, Key, bool, str]:
+    """Held ones last: nothing is behind them."""
+    return step.action is Action.HOLD, depth, step.key, step.action is not Action.REMOVE, step.stack
+
+
+def _change(situation: Situation, step: Step, number: int, after: frozenset[int], follows: frozenset[int]) -> Change:
+    removes, creates = step.action is Action.REMOVE, step.action is Action.CREATE
+    return Change(
+        number=number,
+        action=step.action,
+        key=step.key,
+        stack=step.stack,
+        cause=step.verdict.cause,
+        reason=step.verdict.reason,
+        fields=() if removes else step.verdict.fields,
+        after=after,
+        follows=follows,
+        wanted=None if removes else situation.wanted.get(step.key),
+        seen=None if creates else situation.actual.get(step.key),
+    )

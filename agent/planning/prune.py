@@ -1,0 +1,51 @@
+"""What has to be done about objects of ours that nobody wants. Data is never removed, and nothing outside the scope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.model import Action, Cause, Key, Observed, Owner, Scope
+from agent.planning import words
+from agent.planning.decide import Verdict
+from agent.planning.situation import Situation
+
+EMPTY_DESIRED_STATE = "EmptyDesiredState"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the operator lets a plan do: remove what is not wanted, and even everything when nothing is wanted."""
+
+    prune: bool = True
+    empty_ok: bool = False
+
+
+def judge_unwanted(situation: Situation, scope: Scope, policy: Policy) -> dict[Key, Verdict]:
+    """A stack that is given and wants nothing is a mistake until `empty_ok` says otherwise; one that is not given and
+    in the scope has been removed from the repository."""
+    suspicious = not policy.empty_ok and not situation.wanted and (scope.whole or bool(situation.stacks))
+    return {
+        key: _held_as_empty(seen) if suspicious else _judge(seen, policy)
+        for key, seen in situation.actual.items()
+        if key not in situation.wanted and seen.owner is Owner.OURS and _inside(scope, seen)
+    }
+
+
+def _inside(scope: Scope, seen: Observed) -> bool:
+    return seen.stack in scope.stacks or (scope.whole and seen.origin == scope.origin)
+
+
+def _judge(seen: Observed, policy: Policy) -> Verdict:
+    if seen.keeps_data:
+        return Verdict(Action.HOLD, Cause.PRUNE, words.keeps_data(seen.key))
+    if seen.leftover:  # debris of our own, in the way of the next replacement: removed however pruning is set
+        return Verdict(Action.REMOVE, Cause.DRIFT, words.LEFTOVER)
+    if not policy.prune:
+        return Verdict(Action.HOLD, Cause.PRUNE, words.PRUNE_OFF)
+    return Verdict(Action.REMOVE, Cause.PRUNE, words.NOT_WANTED)
+
+
+def _held_as_empty(seen: Observed) -> Verdict:
+    if seen.keeps_data:
+        return Verdict(Action.HOLD, Cause.PRUNE, words.keeps_data(seen.key))
+    return Verdict(Action.HOLD, Cause.PRUNE, words.nothing_wanted(EMPTY_DESIRED_STATE))

@@ -1,0 +1,111 @@
+"""What is wanted and what is there, indexed by key: the one value that every step of the planner reads.
+
+Everything in it is sorted, so that neither the order of the input nor the seed of the hashes reaches a plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from agent.model import Key, Observed, Owner, Resource, Stack
+
+_NEXT, _OLD = ".next", ".old"  # how a kind names the twins of an object while it replaces it
+
+_Group = TypeVar("_Group", bound=Hashable)
+_Member = TypeVar("_Member", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """`uses` is what an object is attached to now and `users` the reverse; `requirers` cannot be made without it.
+
+    A replacement that was cut leaves twins of the object behind: `coming` was to take its place, `aside` had to give
+    it up.
+    """
+
+    stacks: tuple[str, ...]
+    wanted: Mapping[Key, Resource]
+    rivals: tuple[Resource, ...]  # further claims to a name that only one stack can have
+    prepared: Mapping[str, tuple[Key, ...]]  # by stack: what is fetched or written for it beforehand
+    actual: Mapping[Key, Observed]
+    uses: Mapping[Key, tuple[Key, ...]]
+    users: Mapping[Key, tuple[Key, ...]]
+    requirers: Mapping[Key, tuple[Key, ...]]
+    coming: Mapping[Key, Key]
+    aside: Mapping[Key, Key]
+
+
+def survey(stacks: Sequence[Stack], actual: Mapping[Key, Observed]) -> Situation:
+    claims = _claims(stacks)
+    wanted: dict[Key, Resource] = {}
+    for resource in claims:
+        wanted.setdefault(resource.key, resource)
+    ordered = {key: actual[key] for key in sorted(actual)}
+    uses = {key: _uses(seen) for key, seen in ordered.items()}
+    coming, aside = _twins(ordered, wanted, _NEXT), _twins(ordered, wanted, _OLD)
+    return Situation(
+        stacks=tuple(sorted(stack.name for stack in stacks)),
+        wanted=wanted,
+        rivals=tuple(resource for resource in claims if _is_rival(resource, wanted[resource.key])),
+        prepared=_grouped((resource.stack, resource.key) for resource in claims if resource.prepares),
+        actual=ordered,
+        uses=uses,
+        users=_grouped((used, user) for user, all_used in uses.items() for used in all_used),
+        requirers=_grouped([*_required(wanted), *_bound_to_twins(coming, aside, actual)]),
+        coming=coming,
+        aside=aside,
+    )
+
+
+def _claims(stacks: Sequence[Stack]) -> list[Resource]:
+    """Every wanted resource; of one key, who makes it comes before who only needs it to be there."""
+    resources = (resource for stack in stacks for resource in stack.resources)
+    return sorted(resources, key=lambda resource: (resource.key, resource.external, resource.stack))
+
+
+def _is_rival(claim: Resource, first: Resource) -> bool:
+    """Whether two stacks each want to make the object. What is prepared and what is external can be shared."""
+    return claim.stack != first.stack and not claim.external and not claim.prepares
+
+
+def _required(wanted: Mapping[Key, Resource]) -> Iterable[tuple[Key, Key]]:
+    for resource in wanted.values():
+        for requirement in resource.requires:
+            if not requirement.optional:
+                yield requirement.key, resource.key
+
+
+def _twins(actual: Mapping[Key, Observed], wanted: Mapping[Key, Resource], ending: str) -> dict[Key, Key]:
+    """The leftovers of ours whose name has the ending, by the wanted key that they are twins of."""
+    twins = {}
+    for key, seen in actual.items():
+        twin = Key(key.kind, key.name.removesuffix(ending))
+        if seen.leftover and seen.owner is Owner.OURS and twin != key and twin in wanted and key not in wanted:
+            twins[twin] = key
+    return twins
+
+
+def _bound_to_twins(
+    coming: Mapping[Key, Key], aside: Mapping[Key, Key], actual: Mapping[Key, Observed]
+) -> Iterable[tuple[Key, Key]]:
+    """A twin that may not go keeps its object from being changed; one that was set aside waits for its successor."""
+    yield from ((twin, key) for key, twin in coming.items())
+    for key, twin in aside.items():
+        yield (twin, key) if key in actual else (key, twin)
+
+
+def _uses(seen: Observed) -> tuple[Key, ...]:
+    """What it is attached to, sorted. A leftover is bound to its twin by rules of its own, not as its user."""
+    none_of_these = {seen.key}
+    if seen.leftover:
+        none_of_these.add(Key(seen.key.kind, seen.key.name.removesuffix(_NEXT).removesuffix(_OLD)))
+    return tuple(sorted(seen.uses - none_of_these))
+
+
+def _grouped(pairs: Iterable[tuple[_Group, _Member]]) -> dict[_Group, tuple[_Member, ...]]:
+    grouped: dict[_Group, dict[_Member, None]] = {}
+    for group, member in pairs:
+        grouped.setdefault(group, {})[member] = None
+    return {group: tuple(members) for group, members in grouped.items()}

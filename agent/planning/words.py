@@ -1,0 +1,107 @@
+"""The reasons in a plan, as people read them. They name fields and objects, never values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.model import Difference, Key
+from agent.planning.masking import printable
+
+NOT_THERE = "does not exist yet"
+NEW_CONTENT = "its content is new"
+REMOVED_OUTSIDE = "was removed outside git"
+NOT_WANTED = "is not wanted any more"
+LEFTOVER = "left over from a replacement that was cut"
+MOVED_IMAGE = "its image moved: the same tag names another image now"
+PRUNE_OFF = "is not wanted any more, but pruning is off: remove it by hand, or turn pruning on"
+
+_MOST_FIELDS = 6  # named in one reason; the others are counted
+_STATES = {"exited": "stopped", "dead": "stopped", "created": "left unstarted", "paused": "paused"}
+
+
+def changed(differences: Sequence[Difference], *, adopted: bool) -> str:
+    """Such as `image, environment.LOG_LEVEL changed; restart changed outside git`."""
+    declared = [difference for difference in differences if difference.declared]
+    drifted = [difference for difference in differences if not difference.declared]
+    parts = [f"{_paths(declared)} changed"] if declared else []
+    if drifted:
+        parts.append(_drift(drifted))
+    return ("adopted: " if adopted else "") + "; ".join(parts)
+
+
+def is_moved_image(difference: Difference) -> bool:
+    return difference.path == "image" and not difference.declared
+
+
+def _drift(differences: Sequence[Difference]) -> str:
+    if all(map(is_moved_image, differences)):
+        return MOVED_IMAGE
+    first = differences[0]
+    if len(differences) == 1 and first.path == "state" and str(first.seen) in _STATES:
+        return f"was {_STATES[str(first.seen)]} outside git"
+    return f"{_paths(differences)} changed outside git"
+
+
+def _paths(differences: Sequence[Difference]) -> str:
+    paths = list(dict.fromkeys(printable(difference.path) for difference in differences))
+    more = len(paths) - _MOST_FIELDS
+    return ", ".join(paths[:_MOST_FIELDS]) + (f" and {more} more" if more > 0 else "")
+
+
+# --- what is held, each with what to do about it ----------------------------------------------------------------
+
+
+def external_missing(key: Key) -> str:
+    return f"external {key.kind} {key.name} does not exist, make it first: docker {key.kind} create {key.name}"
+
+
+def name_taken(key: Key) -> str:
+    return (
+        f"the name is taken by a {key.kind} that Windlass did not make: "
+        "remove or rename that one, or choose another name here"
+    )
+
+
+def claimed_twice(key: Key, stack: str) -> str:
+    return f"stack {stack} wants to make the same {key.kind}: give it another name in one of the two"
+
+
+def data_in_the_way(differences: Sequence[Difference]) -> str:
+    return (
+        f"{_paths(differences)} cannot change on what keeps data, and that is never replaced: "
+        "put the old value back, or save the data and remove it by hand"
+    )
+
+
+def unchangeable(differences: Sequence[Difference]) -> str:
+    return f"{_paths(differences)} cannot be changed: put the old value back, or remove it by hand to have it made anew"
+
+
+def keeps_data(key: Key) -> str:
+    return (
+        f"is not wanted any more, but it keeps data: remove it by hand with docker {key.kind} rm {key.name} "
+        "once the data may go"
+    )
+
+
+def nothing_wanted(code: str) -> str:
+    return f"{code}: nothing at all is wanted here, and that is taken for a mistake: remove it by hand if it is none"
+
+
+def waits_for(key: Key, *, held: bool) -> str:
+    return f"waits for {key}, which " + ("is held" if held else "does not exist")
+
+
+def in_use(key: Key) -> str:
+    return f"is in use by {key}, which cannot make way"
+
+
+# --- what is done for others ------------------------------------------------------------------------------------
+
+
+def uses(key: Key) -> str:
+    return f"uses {key}"
+
+
+def needed_by(key: Key) -> str:
+    return f"needed by {key}"

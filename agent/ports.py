@@ -1,0 +1,80 @@
+"""What the loop needs of the rest of the agent, and what may be said to it. The loop knows no concrete class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.desired import Reading
+from agent.model import Failure, Key, Report, Stack
+from agent.reconcile import Turn
+
+
+class Desires(Protocol):
+    """What the loop asks of the source side. Both may take as long as their deadlines allow; both run in a worker."""
+
+    def newest(self) -> Reading:
+        """The newest revision, read. Raises `Trouble`."""
+
+    def fallback(self) -> Reading | None:
+        """What is known without the network, when `newest` fails at the start."""
+
+    def last_good(self, stack: str) -> Stack | None:
+        """The stack as it was when it last converged, from before this process began."""
+
+    def accept(self, stack: Stack) -> None:
+        """Remember that the stack converged at its revision."""
+
+
+class Turns(Protocol):
+    """What the loop asks of the host side."""
+
+    def take(self, turn: Turn) -> tuple[Report, ...]: ...
+
+    def stacks_on_host(self) -> frozenset[str]:
+        """The stacks of this origin that have something on the host. Raises `Trouble`."""
+
+
+class Audience(Protocol):
+    """Who is told. Nothing that these do may change what the loop does."""
+
+    def reported(self, report: Report) -> None: ...
+
+    def source_read(self, reading: Reading | None, failure: Failure | None, next_in: float) -> None: ...
+
+    def triggered(self, trigger: str) -> None: ...
+
+    def forgotten(self, stack: str) -> None: ...
+
+    def crashed(self, bug: BaseException) -> None:
+        """A worker met a bug: to be logged with its traceback."""
+
+    def alive(self) -> None:
+        """The loop got round once more: the watchdog is fed from here."""
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """How often, in seconds. `settle` lets a burst of events end before the host is looked at."""
+
+    poll: float = 60.0
+    resync: float = 60.0
+    settle: float = 0.15
+    jitter: float = 0.1
+    longest_turn: float = 3600.0
+
+
+@dataclass(frozen=True)
+class AskSource:
+    """A reason to ask the source for its newest revision now."""
+
+    trigger: str
+
+
+@dataclass(frozen=True)
+class LookAt:
+    """A reason to look at one stack, at the stacks that want or use one object, or, with neither, at all."""
+
+    trigger: str
+    stack: str = ""
+    key: Key | None = None

@@ -1,0 +1,96 @@
+"""One turn: look, decide, act, look again, and say what came of it.
+
+The loop takes this turn for one stack at a time, `windlass apply` for all that it was given, and `windlass plan`
+stops before acting. There is no other way to a change.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from agent.account import Look, Taken, new_run_id, report_of
+from agent.converge import Event, Options, converge
+from agent.errors import Trouble
+from agent.host import Host
+from agent.model import Change, Key, Outcome, Plan, Report, Scope, Stack
+from agent.planning import Policy, make_plan
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What to do in one turn: for which stacks, inside which scope, because of what."""
+
+    stacks: tuple[Stack, ...]
+    scope: Scope
+    trigger: str
+    known: frozenset[Key] = frozenset()  # what was as wanted when last looked at: if it is gone now, that is drift
+    act: bool = True
+    run_id: str = field(default_factory=new_run_id)  # on every line that is said of this turn
+
+
+def _never() -> bool:
+    return False
+
+
+def _nobody(_turn: Turn, _event: Event) -> None:
+    """Nobody listens to the progress."""
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """Takes turns on one host. Times come from `clock` (monotonic seconds) and `wall` (seconds since the epoch)."""
+
+    host: Host
+    policy: Policy = field(default_factory=Policy)
+    options: Options = field(default_factory=Options)
+    clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    stop: Callable[[], bool] = _never
+    listen: Callable[[Turn, Event], None] = _nobody
+
+    def look(self, turn: Turn) -> Look:
+        """See and decide. Raises `Unreachable` or `Refused` when the engine cannot be looked at."""
+        wanted = [resource for stack in turn.stacks for resource in stack.resources]
+        actual = self.host.observe(wanted, turn.scope)
+        return Look(actual, make_plan(turn.stacks, actual, turn.scope, self.policy, turn.known))
+
+    def take(self, turn: Turn, look: Look | None = None) -> tuple[Report, ...]:
+        """The whole turn; one report a stack of the scope, in the order of their names. Raises no `Trouble`.
+
+        With a `look`, just its plan is carried out: what was shown to the user is what happens.
+        """
+        began = self.clock()
+        taken = self._take(turn, look, Taken(turn.run_id, turn.stacks, turn.trigger, self.wall()))
+        taken = replace(taken, seconds=self.clock() - began)
+        return tuple(report_of(taken, name) for name in sorted(turn.scope.stacks))
+
+    def _take(self, turn: Turn, look: Look | None, taken: Taken) -> Taken:
+        """Fill in what was seen and done, as far as it went."""
+        try:
+            last = look or self.look(turn)
+            taken = replace(taken, plan=last.plan)
+            if turn.act and last.plan.pending:
+                taken = replace(taken, outcomes=self._act(turn, last.plan))
+                last = self.look(turn)
+        except Trouble as error:
+            return replace(taken, failure=error.failure())
+        return replace(taken, last=last)
+
+    def _act(self, turn: Turn, plan: Plan) -> tuple[Outcome, ...]:
+        revisions = {stack.name: stack.revision.id for stack in turn.stacks}
+
+        def perform(change: Change) -> None:
+            self.host.perform(change, revisions.get(change.stack, ""))
+
+        return converge(
+            plan,
+            perform,
+            self.host.probe,
+            options=self.options,
+            stop=self.stop,
+            clock=self.clock,
+            report=partial(self.listen, turn),
+        )

@@ -1,0 +1,301 @@
+"""What the operator of the host decides: `/etc/windlass/agent.yaml` and the options of `windlass run`.
+
+Scalars are read as the text that stands in the file and made into what the field wants, so `ref: 1.10` is no number
+and `NAME: no` is not false.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+import msgspec
+import yaml
+
+from agent.errors import BadSettings
+
+_DEEPEST = 4
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SHORTEST_INTERVAL = 0.1
+
+
+class Duration(float):
+    """Seconds; written as a number with a unit: 500ms, 30s, 5m, 1h, 1h30m."""
+
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$")]
+
+
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class GitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the repository is reached. `insecure_http` lets credentials and content pass over plain http."""
+
+    timeout: Duration = Duration(60)
+    ssh_key: Path | None = None
+    known_hosts: Path | None = None
+    username: str = ""
+    token_file: Path | None = None
+    insecure_http: bool = False
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that may be set, with what holds when it is not.
+
+    `variables` is the environment that `${…}` in the stacks' files sees. `listen` is ADDRESS:PORT, or "" for no HTTP;
+    an address that others reach needs `behind_proxy`. `allowed_hosts` are further names that a request may ask for.
+    """
+
+    repo: str = ""
+    ref: str = "main"
+    path: str = "."
+    interval: Duration = Duration(60)
+    listen: str = "127.0.0.1:9465"
+    behind_proxy: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    state_dir: Path = Path("/var/lib/windlass")
+    host: str = ""
+    docker_host: str = ""
+    instance: Name = "default"
+    mode: Literal["apply", "plan"] = "apply"
+    prune: bool = True
+    variables: dict[str, str] = {}
+    log: LogSettings = LogSettings()
+    git: GitSettings = GitSettings()
+
+
+class Address(NamedTuple):
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def load(
+    path: Path | None, overrides: Mapping[str, Any], *, hostname: str = "", state_dir: Path | None = None
+) -> Settings:
+    """The settings of the file, with `overrides` (dotted keys, None for not given) above them.
+
+    `hostname` and `state_dir` stand in where neither says. Raises `BadSettings` with every mistake, one a line.
+    """
+    read = _read(path) if path else _File("", {}, {})
+    given = {key: value for key, value in overrides.items() if value is not None}
+    document = read.document
+    for key, value in given.items():
+        _put(document, key.split("."), value)
+    document.setdefault("host", hostname)
+    if state_dir is not None:
+        document.setdefault("state_dir", str(state_dir))
+    mistakes = list(_mistakes(document, Settings))
+    if not mistakes:
+        settings = msgspec.convert(document, Settings, strict=False, dec_hook=_decode)
+        mistakes = list(_contradictions(settings))
+        if not mistakes:
+            return settings
+    raise BadSettings("\n".join(f"{_place(key, read, given)}: {text}" for key, text in mistakes))
+
+
+def require_repo(settings: Settings) -> str:
+    """The repository to follow. Raises `BadSettings` where none is set."""
+    if not settings.repo:
+        raise BadSettings("repo: no repository is set: say --repo URL, or `repo: URL` in the settings file")
+    return settings.repo
+
+
+def default_state_dir(uid: int, environment: Mapping[str, str]) -> Path:
+    """Where state goes when nobody says: the system's place for root, the user's own for everybody else."""
+    if uid == 0:
+        return Path("/var/lib/windlass")
+    home = environment.get("XDG_STATE_HOME", "")
+    if not home.startswith("/"):
+        home = f"{environment.get('HOME', '/')}/.local/state"
+    return Path(home) / "windlass"
+
+
+def parse_address(text: str) -> Address:
+    """ADDRESS:PORT, with an IPv6 address in brackets. Raises `BadSettings`."""
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise BadSettings(f'"{text}" is no ADDRESS:PORT: an IPv6 address goes in brackets, as in [::1]:9465')
+    if not (colon and host and port.isascii() and port.isdecimal() and int(port) < 65536):
+        raise BadSettings(f'"{text}" is no ADDRESS:PORT such as 127.0.0.1:9465')
+    return Address(host, int(port))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name: who knows what it means tomorrow
+        return False
+
+
+# --- the file ---------------------------------------------------------------------------------------------------
+
+
+class _File(NamedTuple):
+    """A settings file, read: its values, and where in it each dotted key stands (line and column from 1)."""
+
+    name: str
+    document: dict[str, Any]
+    places: dict[str, tuple[int, int]]
+
+
+def _read(path: Path) -> _File:
+    try:
+        node = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise BadSettings(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadSettings(f"{path}: is no UTF-8 text") from error
+    except yaml.MarkedYAMLError as error:
+        raise BadSettings(f"{path}{_mark(error.problem_mark)}: {error.problem or error.context}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise BadSettings(f"{path}: is no YAML: {str(error).splitlines()[0]}") from error
+    if node is not None and not isinstance(node, yaml.MappingNode):
+        raise BadSettings(f"{path}{_mark(node.start_mark)}: expected keys and values, such as `repo: URL`")
+    places: dict[str, tuple[int, int]] = {}
+    document = _mapping(node, path, places, ()) if node else {}
+    return _File(str(path), document, places)
+
+
+def _mapping(
+    node: yaml.MappingNode, path: Path, places: dict[str, tuple[int, int]], above: tuple[str, ...]
+) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = str(key_node.value)
+        dotted = ".".join((*above, key))
+        where = f"{path}{_mark(key_node.start_mark)}: {dotted}"
+        if key in values:
+            raise BadSettings(f"{where}: stands there twice")
+        if len(above) >= _DEEPEST:
+            raise BadSettings(f"{where}: nested too deep")
+        places[dotted] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+        if value_node.tag != "tag:yaml.org,2002:null":
+            values[key] = _value(value_node, path, places, (*above, key))
+    return values
+
+
+def _value(node: yaml.Node, path: Path, places: dict[str, tuple[int, int]], above: tuple[str, ...]) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, path, places, above)
+    if not isinstance(node, yaml.SequenceNode):
+        return node.value
+    if len(above) >= _DEEPEST:
+        raise BadSettings(f"{path}{_mark(node.start_mark)}: nested too deep")
+    return [_value(item, path, places, (*above, str(number))) for number, item in enumerate(node.value)]
+
+
+def _mark(mark: yaml.Mark | None) -> str:
+    return f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+
+
+def _put(document: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        inner = document.get(key)
+        document[key] = document = inner if isinstance(inner, dict) else {}
+    document[keys[-1]] = value
+
+
+def _place(key: str, read: _File, given: Mapping[str, Any]) -> str:
+    if key in given:
+        return "--" + re.sub("[._]", "-", key)
+    if key in read.places:
+        line, column = read.places[key]
+        return f"{read.name}:{line}:{column}: {key}"
+    return f"{read.name}: {key}" if read.name else key
+
+
+# --- the values -------------------------------------------------------------------------------------------------
+
+
+def _mistakes(document: Mapping[str, Any], kind: type[msgspec.Struct], above: str = "") -> Iterator[tuple[str, str]]:
+    """Every key that is unknown or holds what it cannot hold, as dotted key and text."""
+    hints = get_type_hints(kind, include_extras=True)
+    for name, value in document.items():
+        key, hint = f"{above}{name}", hints.get(name)
+        if hint is None:
+            near = difflib.get_close_matches(name, hints, n=1)
+            yield key, f'unknown key, did you mean "{near[0]}"?' if near else "unknown key"
+        elif isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+            if isinstance(value, Mapping):
+                yield from _mistakes(value, hint, f"{key}.")
+            else:
+                yield key, "expected keys and values"
+        else:
+            yield from _misfit(key, value, hint)
+
+
+def _misfit(key: str, value: Any, hint: Any) -> Iterator[tuple[str, str]]:
+    try:
+        msgspec.convert(value, hint, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        text = str(error).partition(" - at ")[0].replace("`bool`", "true or false")
+        allowed = f" (one of {', '.join(get_args(hint))})" if get_origin(hint) is Literal else ""
+        yield key, text[0].lower() + text[1:] + allowed
+
+
+def _decode(kind: type, value: Any) -> Any:
+    if not isinstance(value, str) or not value:
+        raise ValueError("expected a text that is not empty")
+    return _duration(value) if kind is Duration else kind(value)
+
+
+def _duration(text: str) -> Duration:
+    parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f'"{text}" is no duration such as 500ms, 30s, 5m or 1h30m')
+    return Duration(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What each field may hold but the whole may not."""
+    yield from _contradictions_of_listen(settings)
+    if settings.interval < _SHORTEST_INTERVAL:
+        yield "interval", "is too short: at least 100ms"
+    if settings.git.timeout < 1:
+        yield "git.timeout", "is too short: at least 1s"
+    if not settings.state_dir.is_absolute():
+        yield "state_dir", "has to be an absolute path"
+    if settings.path.startswith("/") or ".." in settings.path.split("/"):
+        yield "path", "is a directory of the repository: relative, and without .."
+    for name in ("repo", "ref"):
+        if getattr(settings, name).startswith("-"):
+            yield name, "must not begin with -"
+    if settings.repo.lower().startswith("http://") and not settings.git.insecure_http:
+        yield (
+            "repo",
+            "goes over plain http, where anybody on the way can change it: use https, or set git.insecure_http",
+        )
+    for name in settings.variables:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            yield f"variables.{name}", "is no name of a variable"
+
+
+def _contradictions_of_listen(settings: Settings) -> Iterator[tuple[str, str]]:
+    if not settings.listen:
+        return
+    try:
+        address = parse_address(settings.listen)
+    except BadSettings as error:
+        yield "listen", error.message
+        return
+    if not is_loopback(address.host) and not settings.behind_proxy:
+        yield (
+            "listen",
+            f"{address.host} is reachable from outside and the pages are not encrypted:"
+            " keep 127.0.0.1, or put a TLS proxy in front and set behind_proxy: true",
+        )

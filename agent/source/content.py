@@ -1,0 +1,86 @@
+"""What may be in a tree, whichever source it came from: names, sizes, and what is said about the rest.
+
+The one thing to know: names are judged as bytes, before anything is decoded, and are shown only escaped.
+"""
+
+from __future__ import annotations
+
+from agent.errors import BadManifest, Refused
+from agent.model import Entry, EntryKind, Place, Problem
+
+MAX_ENTRIES = 20_000
+MAX_TEXT = 1 << 20  # bytes of a file that is parsed: *.yaml, *.yml, *.env
+MAX_FILE = 5 << 20  # bytes of any other file
+MAX_PATH = 1024  # bytes
+MAX_NAME = 255  # bytes of one component: what a file system takes
+_LFS = b"version https://git-lfs.github.com/spec/"
+
+
+def escaped(text: str, limit: int = 200) -> str:
+    """The text on one line with everything that a terminal might act upon written out, cut at `limit`."""
+    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text[:limit])
+    return f"{shown}…" if len(text) > limit else shown
+
+
+def checked_path(raw: bytes) -> str:
+    """The path of an entry as text. Raises `Refused`, reason `RepoPathRefused`, naming it escaped."""
+    try:
+        path = raw.decode()
+    except UnicodeDecodeError:
+        raise _refused(raw, "is not UTF-8") from None
+    if any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in path):
+        raise _refused(raw, "holds a control character")
+    parts = raw.split(b"/")
+    if any(part in (b"", b".", b"..") or part.lower() == b".git" for part in parts):
+        raise _refused(raw, "has a component that is empty, '.', '..' or '.git'")
+    if len(raw) > MAX_PATH or max(map(len, parts)) > MAX_NAME:
+        raise _refused(raw, f"is longer than {MAX_PATH} bytes, or a name in it than {MAX_NAME}")
+    return path
+
+
+def too_many(what: str) -> Refused:
+    return Refused(f"{what} holds more than {MAX_ENTRIES} files", reason="RepoTooManyFiles")
+
+
+def is_text(path: str) -> bool:
+    """Whether the file is one that gets parsed, so that its size matters more."""
+    return path.endswith((".yaml", ".yml", ".env"))
+
+
+def is_file(entry: Entry) -> bool:
+    return entry.kind in (EntryKind.FILE, EntryKind.EXECUTABLE)
+
+
+def fits(path: str, size: int) -> bool:
+    return size <= (MAX_TEXT if is_text(path) else MAX_FILE)
+
+
+def readable(path: str, entry: Entry | None) -> None:
+    """Return when the file may be read. `KeyError` for what is no file, `BadManifest` for one that is too large."""
+    if entry is None or not is_file(entry):
+        raise KeyError(path)
+    if not fits(path, entry.size):
+        limit = (MAX_TEXT if is_text(path) else MAX_FILE) >> 20
+        raise _problem(path, f"the file has {entry.size} bytes, more than {limit} MiB", "FileTooLarge")
+
+
+def genuine(path: str, data: bytes) -> bytes:
+    """`data`, unless it only stands for the file's content. Raises `BadManifest`, reason `LfsPointer`."""
+    if data.startswith(_LFS):
+        raise _problem(
+            path, "the file is a Git LFS pointer, not the content itself", "LfsPointer", "commit the content"
+        )
+    return data
+
+
+def unreadable(path: str, why: str) -> BadManifest:
+    return _problem(path, f"the file cannot be read: {why}", "FileUnreadable")
+
+
+def _problem(path: str, message: str, reason: str, hint: str = "") -> BadManifest:
+    return BadManifest([Problem(Place(path), message, hint=hint)], reason=reason)
+
+
+def _refused(raw: bytes, why: str) -> Refused:
+    shown = escaped(raw.decode(errors="backslashreplace"))
+    return Refused(f"the repository holds a path that {why}: '{shown}'", reason="RepoPathRefused")

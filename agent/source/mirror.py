@@ -1,0 +1,233 @@
+"""A bare repository on this machine: what is fetched, kept under refs of ours, and read back.
+
+The one thing to know: nothing is good because it was fetched. A fetch moves only `refs/windlass/candidate`; the other
+refs are moved after what they are to name was read.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from agent.errors import Refused, Trouble
+from agent.model import Revision
+from agent.source.content import escaped
+from agent.source.git import Git
+from agent.source.tree import Listed, Listing, split_batch
+from agent.source.url import Remote
+
+CANDIDATE = "refs/windlass/candidate"
+_MARK = "windlass-mirror"  # holds whose mirror this is
+_LOCK_WAIT = 10.0  # seconds: a git of an agent that was killed may still be ending
+_MANY_PACKS = 50
+_MANY_LOOSE = 20
+_SHOWN = 200  # characters of a subject or a name
+
+
+@contextmanager
+def _disk_trouble() -> Iterator[None]:
+    """Say in our words that the state directory is full, read-only or not ours."""
+    try:
+        yield
+    except OSError as error:
+        message = f"the state directory cannot be used: {error.filename}: {error.strerror}"
+        raise Refused(message, reason="StateWriteFailed") from error
+
+
+class Mirror:
+    """One bare repository. Reading and pointing may be done from any thread, the rest by one at a time.
+
+    `short` is held by every call that is over soon, so that whoever holds it finds no git at work in the directory
+    but a fetch of its own.
+    """
+
+    def __init__(self, directory: Path, git: Git) -> None:
+        self.directory = directory
+        self.short = threading.Lock()
+        self._git = git
+
+    # --- the directory ---
+
+    def exists(self) -> bool:
+        return (self.directory / "HEAD").is_file()
+
+    def belongs_to(self) -> str:
+        """The mark that `create` left; "" when the directory has none."""
+        try:
+            return (self.directory / _MARK).read_text()
+        except FileNotFoundError:
+            return ""
+
+    @_disk_trouble()
+    def create(self, mark: str) -> None:
+        """Make it, empty, in place of whatever is there, and put it there only when it is whole."""
+        draft = self._named("draft")
+        _remove(draft)
+        draft.mkdir(parents=True, mode=0o700)
+        self._git.local(draft, "init", "--quiet", "--bare", "--template=", "--initial-branch=none")
+        (draft / _MARK).write_text(mark)
+        with self.short:
+            _remove(self.directory)
+            draft.rename(self.directory)
+
+    @_disk_trouble()
+    def replace_by(self, fresh: Mirror) -> None:
+        """Put another one in this one's place. What is cut in between, `claim` puts right."""
+        with self.short:
+            aside = self._named("old")
+            _remove(aside)
+            if self.directory.exists():
+                self.directory.rename(aside)
+            fresh.directory.rename(self.directory)
+            _remove(aside)
+
+    @_disk_trouble()
+    def claim(self) -> None:
+        """Put right what a process that was killed left behind, before the first use and under the mirror's lock.
+
+        Raises `Refused`, reason `MirrorForeign`, for a directory that holds something else: it might be removed.
+        """
+        aside = self._named("old")
+        if not self.directory.exists() and aside.exists():  # a replacement was cut in the middle
+            aside.rename(self.directory)
+        for suffix in ("old", "new", "draft"):
+            _remove(self._named(suffix))
+        if self.directory.exists() and not self.belongs_to() and any(self.directory.iterdir()):
+            raise Refused(f"{self.directory} is not a mirror of ours: move it away", reason="MirrorForeign")
+        self._clear_leavings()
+
+    def beside(self, suffix: str) -> Mirror:
+        """Another one next to this one, not made yet."""
+        return Mirror(self._named(suffix), self._git)
+
+    @_disk_trouble()
+    def remove(self) -> None:
+        _remove(self.directory)
+
+    @_disk_trouble()
+    def _clear_leavings(self) -> None:
+        """Remove what a killed git left: its locks and half-written packs."""
+        with self.short:
+            for pattern in ("**/*.lock", "objects/pack/tmp_*", "objects/??/tmp_obj_*"):
+                for path in self.directory.glob(pattern):
+                    path.unlink(missing_ok=True)
+            for path in self.directory.glob("objects/*tmp_objdir-*"):
+                _remove(path)
+
+    def _named(self, suffix: str) -> Path:
+        return self.directory.with_name(f"{self.directory.name}.{suffix}")
+
+    # --- refs ---
+
+    def commit_at(self, name: str) -> str | None:
+        """The commit that a ref or an id leads to, through a tag if need be; None when it is not there."""
+        asked = f"{name}^{{commit}}\n".encode()
+        with self.short:
+            said = self._git.local(self.directory, "cat-file", "--batch-check", stdin=asked).split()
+        return said[0].decode() if len(said) == 3 and said[1] == b"commit" else None
+
+    def refs(self, prefix: str) -> dict[str, str]:
+        """The refs below `prefix`, which ends with a slash, and what they name."""
+        with self.short:
+            said = self._git.local(self.directory, "for-each-ref", "--format=%(objectname) %(refname)", prefix)
+        pairs = (line.split(" ", 1) for line in said.decode().splitlines())
+        return {name: object_id for object_id, name in pairs}
+
+    def tidy(self) -> None:
+        """Pack what many small fetches left. Nothing is dropped: an old snapshot may still be read."""
+        packs = sum(1 for _ in self.directory.glob("objects/pack/*.pack"))
+        loose = sum(1 for _ in self.directory.glob("objects/17/*"))  # one of 256 directories, filled evenly
+        if packs > _MANY_PACKS or loose > _MANY_LOOSE:
+            with self.short, suppress(Trouble):  # an untidy mirror is only larger
+                self._git.local(self.directory, "gc", "--quiet", "--no-prune")
+
+    def point(self, ref: str, commit: str) -> None:
+        with self.short:
+            self._git.local(self.directory, "update-ref", "--no-deref", ref, commit)
+
+    # --- the network ---
+
+    def fetch(self, remote: Remote, source: str, target: str = CANDIDATE) -> str:
+        """Fetch `source`, a full ref name or a commit's id, and return the commit that it leads to."""
+        options = ("--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
+        try:
+            self._git.remote(self.directory, remote, "fetch", *options, "--", remote.address, f"+{source}:{target}")
+        except Trouble:
+            self._clear_leavings()
+            raise
+        commit = self.commit_at(target)
+        if commit is None:
+            raise Refused(f"{source} of {remote} is no commit", reason="RefNotFound")
+        return commit
+
+    def announced(self, remote: Remote, *names: str) -> dict[str, str]:
+        """What the server says each of these refs names, of all its refs when none is given."""
+        said = self._git.remote(self.directory, remote, "ls-remote", "--", remote.address, *names)
+        lines = (line.split("\t", 1) for line in said.decode(errors="backslashreplace").splitlines())
+        return {line[1]: line[0] for line in lines if len(line) == 2}
+
+    # --- reading ---
+
+    def revision(self, commit: str) -> Revision:
+        with self.short:
+            said = self._git.local(
+                self.directory, "log", "-1", "--no-show-signature", "--format=%ct%x00%an%x00%B", commit, "--"
+            )
+        time, author, message = said.decode(errors="backslashreplace").split("\0", 2)
+        subject = next((line for line in message.splitlines() if line.strip()), "")
+        return Revision(commit, escaped(subject.strip(), _SHOWN), escaped(author, _SHOWN), float(time or 0))
+
+    def listing(self, commit: str, path: str) -> dict[str, Listed]:
+        """Every file below `path`, relative to it. Raises `Refused` for what a tree must not hold."""
+        listing = Listing()
+        tree = self._tree_id(commit, path) if path else commit
+        with self.short:
+            self._git.local(self.directory, "ls-tree", "-r", "-z", "-l", tree, take=listing.take)
+        return listing.found
+
+    def blobs(self, ids: list[str]) -> dict[str, bytes]:
+        asked = "".join(f"{object_id}\n" for object_id in ids).encode()
+        with self.short:
+            said = self._git.local(self.directory, "cat-file", "--batch", stdin=asked) if ids else b""
+        return split_batch(ids, said)
+
+    def _tree_id(self, commit: str, path: str) -> str:
+        asked = f"{commit}:{path}\n".encode()
+        with self.short:
+            said = self._git.local(self.directory, "cat-file", "--batch-check", stdin=asked)
+        object_id, _, kind = said.partition(b" ")
+        if not kind.startswith(b"tree ") or said.endswith(b" missing\n"):
+            raise Refused(f"the repository has no directory '{path}' at {commit[:7]}", reason="PathNotFound")
+        return object_id.decode()
+
+
+@_disk_trouble()
+def locked(path: Path) -> int:
+    """Lock a file for this process and return its descriptor; closing it, in every process, lets go of the lock.
+
+    Raises `Refused`, reason `MirrorBusy`, when somebody else still holds it after a while.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + _LOCK_WAIT
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(fd)
+                raise Refused(f"another process uses {path.with_suffix('')}", reason="MirrorBusy") from None
+            time.sleep(0.1)
+        else:
+            return fd
+
+
+def _remove(path: Path) -> None:
+    with suppress(FileNotFoundError):  # gone is what was wanted
+        shutil.rmtree(path)

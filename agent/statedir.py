@@ -1,0 +1,105 @@
+"""The state directory: what lies where, who may be in it, and the key of the fingerprints.
+
+key       the secret of the fingerprints, made at the first use
+lock      held by whoever changes the host from here, with the process id in it
+state.db  history and status, safe to delete
+mirror/   the repository, safe to delete
+files/    files of the commits, by digest
+stacks/   the stacks' own data: kept for ever
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import Refused
+
+KEY_BYTES = 32
+
+
+def default_state_dir(uid: int, environment: dict[str, str]) -> Path:
+    """Where the state lies when nobody says: the system's place for root, the user's own for others."""
+    if uid == 0:
+        return Path("/var/lib/windlass")
+    home = Path(environment.get("HOME") or "/")
+    return Path(environment.get("XDG_STATE_HOME") or home / ".local" / "state") / "windlass"
+
+
+@dataclass(frozen=True)
+class StateDir:
+    """One agent's directory; `path` is absolute."""
+
+    path: Path
+
+    @property
+    def database(self) -> Path:
+        return self.path / "state.db"
+
+    @property
+    def mirror(self) -> Path:
+        return self.path / "mirror"
+
+    def make(self) -> None:
+        """Make it, for its owner alone. Raises `Refused` (`StateWriteFailed`)."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def key(self) -> bytes:
+        """The secret of the fingerprints, made now where there is none. Raises `Refused` (`StateWriteFailed`)."""
+        self.make()
+        file = self.path / "key"
+        try:
+            if not file.exists():
+                _write_once(file, secrets.token_bytes(KEY_BYTES))
+            return file.read_bytes()
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Alone while the block runs. Raises `Refused` (`Locked`) when another process is in it."""
+        self.make()
+        try:
+            file = (self.path / "lock").open("a+")
+        except OSError as error:
+            raise self._unusable(error) from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                owner = file.read(20).strip() or "unknown"
+                message = (
+                    f"another windlass (process {owner}) works with {self.path}: stop it, or use another --state-dir"
+                )
+                raise Refused(message, reason="Locked") from error
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def _unusable(self, error: OSError) -> Refused:
+        text = f"the state directory {self.path} cannot be used: {error.strerror}; make it writable, or use --state-dir"
+        return Refused(text, reason="StateWriteFailed")
+
+
+def _write_once(file: Path, content: bytes) -> None:
+    """Another process may be making the same file: whoever is first wins, and no reader sees half of it."""
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(content)
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()

@@ -1,0 +1,149 @@
+"""A run as history keeps it: one pass over one stack that did something, or failed to."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from agent.model import Change, FieldChange, Outcome, Report, Result, Revision, Status
+
+RUNNING = "running"
+INTERRUPTED = "interrupted"
+
+_LONGEST_TEXT = 4096
+_MOST_CHANGES = 1000
+_MOST_FIELDS = 100
+_MOST_PROBLEMS = 100
+
+
+@dataclass(frozen=True)
+class RunField:
+    """A field that changed, as text; secrets are masked already."""
+
+    path: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class RunChange:
+    """One step. `status` is that of its outcome, or "planned" where the run did not get to it."""
+
+    action: str
+    kind: str
+    name: str
+    cause: str
+    reason: str
+    status: str
+    detail: str = ""
+    seconds: float = 0.0
+    fields: tuple[RunField, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunFailure:
+    """`problems` are lines of the form FILE:LINE:COLUMN: what is wrong."""
+
+    reason: str
+    message: str
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Details:
+    """What is kept of a run as JSON, beside the columns."""
+
+    changes: tuple[RunChange, ...] = ()
+    failure: RunFailure | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """`sequence` is our own count and the only order; clocks and commits may lie.
+
+    `result` is success, error, running, or interrupted (begun, and the agent ended before it did). A failure that came
+    again just as it was is the same run with `repeats` more; `ended` is then the last time.
+    """
+
+    sequence: int
+    run_id: str
+    stack: str
+    trigger: str
+    revision: str
+    subject: str
+    author: str
+    result: str
+    started: float
+    ended: float
+    seconds: float
+    repeats: int = 0
+    changes: tuple[RunChange, ...] = ()
+    failure: RunFailure | None = None
+
+    @property
+    def short(self) -> str:
+        return Revision(self.revision).short
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form, as plain values."""
+        document: dict[str, Any] = msgspec.to_builtins(self)
+        return document
+
+
+def details_of(report: Report) -> Details:
+    """The steps of a report with what came of them, and its failure, each within bounds."""
+    ends = {outcome.change.number: outcome for outcome in report.outcomes}
+    changes = tuple(_change(change, ends.get(change.number)) for change in report.plan.changes[:_MOST_CHANGES])
+    if report.failure is None:
+        return Details(changes)
+    problems = tuple(clean(str(problem)) for problem in report.failure.problems[:_MOST_PROBLEMS])
+    return Details(changes, RunFailure(clean(report.failure.reason), clean(report.failure.message), problems))
+
+
+def _change(change: Change, outcome: Outcome | None) -> RunChange:
+    return RunChange(
+        action=change.action,
+        kind=change.key.kind,
+        name=clean(change.key.name),
+        cause=change.cause,
+        reason=clean(change.reason),
+        status=outcome.status if outcome else "planned",
+        detail=clean(outcome.detail) if outcome else "",
+        seconds=outcome.seconds if outcome else 0.0,
+        fields=tuple(map(_field, change.fields[:_MOST_FIELDS])),
+    )
+
+
+def _field(field: FieldChange) -> RunField:
+    return RunField(clean(field.path), clean(field.before), clean(field.after))
+
+
+def encode(details: Details) -> bytes:
+    return msgspec.json.encode(details)
+
+
+def decode(data: bytes) -> Details:
+    """Read details back. Those that another release wrote in a way of its own are left out, not the run."""
+    try:
+        return msgspec.json.decode(data, type=Details)
+    except msgspec.MsgspecError:
+        return Details()
+
+
+def clean(text: str) -> str:
+    """The text as the database takes it: valid Unicode, and not longer than history should carry."""
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+
+
+def sameness(report: Report) -> str:
+    """A mark that a failed pass shares with one that failed in just the same way and did nothing; "" for others."""
+    did_something = any(outcome.status is Status.DONE for outcome in report.outcomes)
+    if report.result is not Result.ERROR or did_something or report.failure is None:
+        return ""
+    revision = report.revision.id if report.revision else ""
+    facts = [report.stack, revision, report.failure.reason, report.failure.message, *map(str, report.failure.problems)]
+    return hashlib.sha256(msgspec.json.encode([clean(fact) for fact in facts])).hexdigest()

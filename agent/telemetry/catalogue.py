@@ -1,0 +1,164 @@
+"""Every metric of the agent: name, type, labels and meaning, each stated once.
+
+The instruments in `metrics` and `states` are made from these, and so is the table in `docs/metrics.md`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from agent.model import Action, Health, Result
+
+RESULTS = tuple(result.value for result in Result)
+HEALTHS = tuple(health.value for health in Health)
+PENDING_ACTIONS = tuple(action.value for action in Action if action is not Action.HOLD)
+TRIGGERS = ("interval", "git", "webhook", "event", "file", "manual", "start", "retry")
+
+_QUICK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SLOW = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+
+
+class Spec(NamedTuple):
+    """One metric. `buckets` are the upper bounds of a histogram, in seconds."""
+
+    name: str
+    type: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...]
+    meaning: str
+    buckets: tuple[float, ...] = ()
+
+
+BUILD_INFO = Spec("windlass_build_info", "gauge", ("version", "revision", "python"), "Always 1; what is running.")
+DOCKER_INFO = Spec("windlass_docker_info", "gauge", ("engine", "api"), "Always 1; the engine's version and API.")
+
+RECONCILES = Spec("windlass_reconciles_total", "counter", ("stack", "result"), f"Passes: {', '.join(RESULTS)}.")
+FAILURES = Spec("windlass_reconcile_failures_total", "counter", ("stack", "reason"), "Failed passes by reason code.")
+TRIGGERED = Spec(
+    "windlass_reconcile_triggers_total", "counter", ("trigger",), f"Reasons to look: {', '.join(TRIGGERS)}, other."
+)
+DURATION = Spec(
+    "windlass_reconcile_duration_seconds",
+    "histogram",
+    ("stack",),
+    "Time that a pass took; in OpenMetrics with the short revision as exemplar.",
+    _SLOW,
+)
+INTERVAL = Spec("windlass_reconcile_interval_seconds", "gauge", (), "Time between two polls, as set.")
+IN_PROGRESS = Spec("windlass_reconcile_in_progress", "gauge", (), "Passes under way.")
+LAST_RECONCILE = Spec(
+    "windlass_last_reconcile_timestamp_seconds",
+    "gauge",
+    ("result",),
+    "When the last pass with this result ended; 0 before the first.",
+)
+
+GIT_FETCHES = Spec(
+    "windlass_git_fetches_total", "counter", ("repository", "result"), "Times the repository was asked: success, error."
+)
+GIT_FETCH_DURATION = Spec(
+    "windlass_git_fetch_duration_seconds", "histogram", ("repository",), "Time that asking took.", _SLOW
+)
+GIT_CALLS = Spec("windlass_git_calls_total", "counter", ("verb", "result"), "Runs of the git binary.")
+GIT_CALL_DURATION = Spec("windlass_git_call_duration_seconds", "histogram", ("verb",), "Time that they took.", _SLOW)
+GIT_REVISION = Spec(
+    "windlass_git_revision_info", "gauge", ("repository", "branch", "revision"), "Always 1; the newest revision."
+)
+GIT_HEAD = Spec(
+    "windlass_git_head_commit_timestamp_seconds", "gauge", ("repository",), "Commit time of the newest revision."
+)
+GIT_APPLIED = Spec(
+    "windlass_git_applied_commit_timestamp_seconds",
+    "gauge",
+    ("repository",),
+    "Commit time of the oldest revision that a stack is synced to; head minus applied is the deploy lag.",
+)
+
+STACK_SYNCED = Spec("windlass_stack_synced", "gauge", ("stack",), "1 when the last look found nothing left to do.")
+STACK_HEALTH = Spec(
+    "windlass_stack_health", "gauge", ("stack", "health"), f"1 for the health that holds: {', '.join(HEALTHS)}."
+)
+STACK_DESIRED = Spec("windlass_stack_services_desired", "gauge", ("stack",), "Containers that the services want.")
+STACK_READY = Spec("windlass_stack_services_ready", "gauge", ("stack",), "Containers of them that are ready.")
+STACK_REVISION = Spec(
+    "windlass_stack_revision_info", "gauge", ("stack", "revision"), "Always 1; what the stack was last synced to."
+)
+STACK_CHANGED = Spec(
+    "windlass_stack_last_change_timestamp_seconds", "gauge", ("stack",), "When a pass last changed something."
+)
+STACK_FAILURES = Spec("windlass_stack_consecutive_failures", "gauge", ("stack",), "Failed passes since the last good.")
+PLAN_CHANGES = Spec(
+    "windlass_plan_changes",
+    "gauge",
+    ("stack", "action"),
+    f"Steps planned and not done by the last pass: {', '.join(PENDING_ACTIONS)}.",
+)
+PRUNE_HELD = Spec("windlass_prune_held", "gauge", ("stack",), "Objects that are wanted no more and are kept.")
+VALIDATION_ERRORS = Spec("windlass_validation_errors", "gauge", ("stack",), "Mistakes in the stack's files.")
+
+ACTIONS = Spec(
+    "windlass_actions_total",
+    "counter",
+    ("kind", "action", "result"),
+    "Steps carried out: success, error, overtaken, skipped.",
+)
+ACTION_DURATION = Spec("windlass_action_duration_seconds", "histogram", ("kind", "action"), "Time they took.", _SLOW)
+DRIFT_DETECTED = Spec(
+    "windlass_drift_detected_total", "counter", ("stack", "kind"), "Objects found changed behind git's back."
+)
+DRIFT_CORRECTED = Spec("windlass_drift_corrected_total", "counter", ("stack", "kind"), "Of those, put right.")
+IMAGE_PULLS = Spec("windlass_image_pulls_total", "counter", ("registry", "result"), "Images pulled: success, error.")
+
+DOCKER_REQUESTS = Spec(
+    "windlass_docker_requests_total",
+    "counter",
+    ("endpoint", "code"),
+    "Calls to the engine: `ok`, an HTTP status, or why none.",
+)
+DOCKER_DURATION = Spec(
+    "windlass_docker_request_duration_seconds", "histogram", ("endpoint",), "Time that they took.", _QUICK
+)
+DOCKER_UP = Spec("windlass_docker_up", "gauge", (), "1 when the engine answered the last time it was asked.")
+DOCKER_STREAM_UP = Spec("windlass_docker_event_stream_up", "gauge", (), "1 while the engine's events are heard.")
+DOCKER_EVENTS = Spec("windlass_docker_events_total", "counter", ("type",), "Events heard.")
+
+HTTP_REQUESTS = Spec("windlass_http_requests_total", "counter", ("route", "method", "code"), "Requests answered.")
+HTTP_DURATION = Spec(
+    "windlass_http_request_duration_seconds", "histogram", ("route", "method"), "Time that they took.", _QUICK
+)
+STATE_DB_SIZE = Spec("windlass_state_db_size_bytes", "gauge", (), "Size of the history on disk.")
+LOG_MESSAGES = Spec("windlass_log_messages_total", "counter", ("level",), "Lines logged.")
+
+ALL: tuple[Spec, ...] = (
+    *(BUILD_INFO, DOCKER_INFO),
+    *(RECONCILES, FAILURES, TRIGGERED, DURATION, INTERVAL, IN_PROGRESS, LAST_RECONCILE),
+    *(GIT_FETCHES, GIT_FETCH_DURATION, GIT_CALLS, GIT_CALL_DURATION, GIT_REVISION, GIT_HEAD, GIT_APPLIED),
+    *(STACK_SYNCED, STACK_HEALTH, STACK_DESIRED, STACK_READY, STACK_REVISION, STACK_CHANGED, STACK_FAILURES),
+    *(PLAN_CHANGES, PRUNE_HELD, VALIDATION_ERRORS),
+    *(ACTIONS, ACTION_DURATION, DRIFT_DETECTED, DRIFT_CORRECTED, IMAGE_PULLS),
+    *(DOCKER_REQUESTS, DOCKER_DURATION, DOCKER_UP, DOCKER_STREAM_UP, DOCKER_EVENTS),
+    *(HTTP_REQUESTS, HTTP_DURATION, STATE_DB_SIZE, LOG_MESSAGES),
+)
+
+
+def table() -> str:
+    """`docs/metrics.md`: one row a metric."""
+    rows = (
+        f"| `{spec.name}` | {spec.type} | {', '.join(f'`{label}`' for label in spec.labels) or '–'} | {spec.meaning} |"
+        for spec in ALL
+    )
+    return "\n".join((_HEAD, "| Metric | Type | Labels | Meaning |", "| --- | --- | --- | --- |", *rows, "", _FOOT))
+
+
+_HEAD = """\
+# Metrics
+
+What `/metrics` serves, as Prometheus text or, when asked for, as OpenMetrics. This table is made from
+`agent/telemetry/catalogue.py`; `python -m agent.telemetry.catalogue > docs/metrics.md` writes it anew.
+"""
+_FOOT = """\
+The usual `process_*`, `python_info` and `python_gc_*` are there too. Series of a stack end with the stack. A label
+takes a bounded number of values; those beyond it share the value `other`.
+"""
+
+if __name__ == "__main__":
+    print(table(), end="")  # noqa: T201 - it is what the command is for

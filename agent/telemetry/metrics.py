@@ -1,0 +1,244 @@
+"""The agent's metrics, in a registry of their own.
+
+`record` takes what a pass has come to; the other methods are told single facts by the rooms they concern. All may be
+called from any thread, and none of them raises over a value that it is given.
+"""
+
+from __future__ import annotations
+
+import platform
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
+
+from agent.model import Cause, Outcome, Report, Revision, Status
+from agent.telemetry import catalogue
+from agent.telemetry.catalogue import Spec
+from agent.telemetry.labels import OTHER, Labels, registry_label, repository_label
+from agent.telemetry.states import SourceState, StackState, StateCollector
+
+_MOST_STACKS = 200
+_MOST_VALUES = 100
+_OPENMETRICS = "application/openmetrics-text"
+_METHODS = ("GET", "HEAD", "POST")
+_LEVELS = ("debug", "info", "warning", "error", "critical")
+_RESULTS = {
+    Status.DONE: "success",
+    Status.FAILED: "error",
+    Status.OVERTAKEN: "overtaken",
+    Status.SKIPPED: "skipped",
+}
+
+
+class Metrics:
+    """Counts and serves. `clock` gives seconds since the epoch; `revision` is the agent's own build."""
+
+    def __init__(self, version: str, revision: str = "", *, clock: Callable[[], float] = time.time) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._registry = CollectorRegistry()
+        self._states: dict[str, StackState] = {}
+        self._collector = StateCollector()
+        self._registry.register(self._collector)
+        self._stacks = Labels(_MOST_STACKS)
+        self._reasons, self._endpoints, self._verbs = (Labels(_MOST_VALUES) for _ in range(3))
+        self._registries, self._repositories, self._events, self._codes = (Labels(_MOST_VALUES) for _ in range(4))
+        self._triggers = Labels(len(catalogue.TRIGGERS), catalogue.TRIGGERS)
+        self._make_instruments()
+        self._start_at_zero()
+        self._build.labels(version, revision, platform.python_version()).set(1)
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._registry)
+
+    def _make_instruments(self) -> None:
+        self._build, self._docker_info = self._gauge(catalogue.BUILD_INFO), self._gauge(catalogue.DOCKER_INFO)
+        self._reconciles = self._counter(catalogue.RECONCILES)
+        self._failures = self._counter(catalogue.FAILURES)
+        self._triggered = self._counter(catalogue.TRIGGERED)
+        self._duration = self._histogram(catalogue.DURATION)
+        self._interval, self._in_progress = self._gauge(catalogue.INTERVAL), self._gauge(catalogue.IN_PROGRESS)
+        self._last = self._gauge(catalogue.LAST_RECONCILE)
+        self._fetches, self._fetch_duration = self._pair(catalogue.GIT_FETCHES, catalogue.GIT_FETCH_DURATION)
+        self._git_calls, self._git_duration = self._pair(catalogue.GIT_CALLS, catalogue.GIT_CALL_DURATION)
+        self._actions, self._action_duration = self._pair(catalogue.ACTIONS, catalogue.ACTION_DURATION)
+        self._drift_detected = self._counter(catalogue.DRIFT_DETECTED)
+        self._drift_corrected = self._counter(catalogue.DRIFT_CORRECTED)
+        self._pulls = self._counter(catalogue.IMAGE_PULLS)
+        self._requests, self._request_duration = self._pair(catalogue.DOCKER_REQUESTS, catalogue.DOCKER_DURATION)
+        self._docker_up, self._stream_up = self._gauge(catalogue.DOCKER_UP), self._gauge(catalogue.DOCKER_STREAM_UP)
+        self._docker_events = self._counter(catalogue.DOCKER_EVENTS)
+        self._http, self._http_duration = self._pair(catalogue.HTTP_REQUESTS, catalogue.HTTP_DURATION)
+        self._db_size = self._gauge(catalogue.STATE_DB_SIZE)
+        self._log_messages = self._counter(catalogue.LOG_MESSAGES)
+
+    def _start_at_zero(self) -> None:
+        """A counter that appears with its first event hides that event from `rate`: what is known is there at once."""
+        for trigger in (*catalogue.TRIGGERS, OTHER):
+            self._triggered.labels(trigger)
+        for result in catalogue.RESULTS:
+            self._last.labels(result)
+        for level in _LEVELS:
+            self._log_messages.labels(level)
+
+    # --- passes ---
+
+    def record(self, report: Report) -> None:
+        """Count one pass over one stack, and take over how the stack stands now."""
+        with self._lock:
+            before = self._states.get(report.stack)
+            state = (before or StackState()).after(report)
+            self._states[report.stack] = state
+            label = self._stacks.of(report.stack)
+            self._publish()
+        if before is None:
+            self._know(label)
+        self._count_pass(report, label)
+        for key in sorted(state.found(before, report)):
+            self._drift_detected.labels(label, key.kind).inc()
+        for outcome in report.outcomes:
+            self._count_outcome(outcome, label)
+
+    def _know(self, stack: str) -> None:
+        for result in catalogue.RESULTS:
+            self._reconciles.labels(stack, result)
+
+    def _count_pass(self, report: Report, label: str) -> None:
+        exemplar = {"revision": report.revision.short} if report.revision else None
+        self._reconciles.labels(label, report.result).inc()
+        self._duration.labels(label).observe(report.seconds, exemplar)
+        self._last.labels(report.result).set(self._clock())
+        if report.failure:
+            self._failures.labels(label, self._reasons.of(report.failure.reason)).inc()
+
+    def _count_outcome(self, outcome: Outcome, label: str) -> None:
+        change, result = outcome.change, _RESULTS.get(outcome.status)
+        if result is None:
+            return
+        self._actions.labels(change.key.kind, change.action, result).inc()
+        if outcome.status not in {Status.DONE, Status.FAILED}:
+            return
+        self._action_duration.labels(change.key.kind, change.action).observe(outcome.seconds)
+        if change.key.kind == "image":
+            self._pulls.labels(self._registries.of(registry_label(change.key.name)), result).inc()
+        if change.cause is Cause.DRIFT and outcome.status is Status.DONE:
+            self._drift_corrected.labels(label, change.key.kind).inc()
+
+    def forget(self, stack: str) -> None:
+        """Let go of a stack that is gone: its series end."""
+        with self._lock:
+            self._states.pop(stack, None)
+            label = self._stacks.of(stack)
+            self._stacks.forget(stack)
+            self._publish()
+        if label == OTHER:
+            return
+        for metric in (self._reconciles, self._failures, self._duration, self._drift_detected, self._drift_corrected):
+            metric.remove_by_labels({"stack": label})
+
+    def _publish(self) -> None:
+        """Show the collector a new snapshot, in which the stacks beyond the limit are one."""
+        shown: dict[str, StackState] = {}
+        for stack, state in self._states.items():
+            label = self._stacks.of(stack)
+            shown[label] = shown[label].joined(state) if label in shown else state
+        self._collector.states = shown
+
+    def reconciling(self) -> AbstractContextManager[None]:
+        """Counts a pass as under way while the block runs."""
+        return self._in_progress.track_inprogress()
+
+    def trigger(self, name: str) -> None:
+        self._triggered.labels(self._triggers.of(name)).inc()
+
+    def interval(self, seconds: float) -> None:
+        self._interval.set(seconds)
+
+    # --- the source ---
+
+    def source(self, url: str, ref: str, revision: Revision) -> None:
+        """The newest revision of the repository; `url` is shown without its credentials."""
+        self._collector.source = SourceState(self._repositories.of(repository_label(url)), ref, revision)
+
+    def fetch(self, url: str, result: str, seconds: float) -> None:
+        """The repository was asked for its newest revision: `success` or `error`."""
+        repository = self._repositories.of(repository_label(url))
+        self._fetches.labels(repository, result).inc()
+        self._fetch_duration.labels(repository).observe(seconds)
+
+    def git_call(self, verb: str, seconds: float, result: str) -> None:
+        verb = self._verbs.of(verb)
+        self._git_calls.labels(verb, result).inc()
+        self._git_duration.labels(verb).observe(seconds)
+
+    # --- the engine ---
+
+    def engine_call(self, endpoint: str, seconds: float, code: int | str) -> None:
+        """One call to the engine: `ok`, the HTTP status of a refusal, or the reason why nothing was answered."""
+        endpoint = self._endpoints.of(endpoint)
+        self._requests.labels(endpoint, self._codes.of(str(code))).inc()
+        self._request_duration.labels(endpoint).observe(seconds)
+
+    def engine_up(self, version: str, api: str) -> None:
+        """The engine answers, and says that it is this."""
+        self._docker_info.clear()
+        self._docker_info.labels(version, api).set(1)
+        self._docker_up.set(1)
+
+    def engine_down(self) -> None:
+        self._docker_up.set(0)
+
+    def event_stream(self, *, up: bool) -> None:
+        self._stream_up.set(up)
+
+    def engine_event(self, type_: str) -> None:
+        self._docker_events.labels(self._events.of(type_)).inc()
+
+    # --- the agent itself ---
+
+    def http_request(self, route: str, method: str, code: int, seconds: float) -> None:
+        """One request answered; `route` is a route's pattern, never the path that was asked for."""
+        method = method if method in _METHODS else OTHER
+        self._http.labels(route, method, str(code)).inc()
+        self._http_duration.labels(route, method).observe(seconds)
+
+    def log_message(self, level: str) -> None:
+        self._log_messages.labels(level if level in _LEVELS else OTHER).inc()
+
+    def watch_state_db(self, size: Callable[[], float]) -> None:
+        """Ask `size` for the bytes of the history at each scrape; it must not raise."""
+        self._db_size.set_function(size)
+
+    def render(self, accept: str) -> tuple[str, bytes]:
+        """What `/metrics` answers to an Accept header: content type and body."""
+        offered = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+        # Only the type is taken from the client: the library would trust versions that are none.
+        encode, content_type = choose_encoder(_OPENMETRICS if _OPENMETRICS in offered else "")
+        return content_type, encode(self._registry)
+
+    # --- instruments ---
+
+    def _counter(self, spec: Spec) -> Counter:
+        return Counter(spec.name.removesuffix("_total"), spec.meaning, spec.labels, registry=self._registry)
+
+    def _gauge(self, spec: Spec) -> Gauge:
+        return Gauge(spec.name, spec.meaning, spec.labels, registry=self._registry)
+
+    def _histogram(self, spec: Spec) -> Histogram:
+        return Histogram(spec.name, spec.meaning, spec.labels, registry=self._registry, buckets=spec.buckets)
+
+    def _pair(self, count: Spec, duration: Spec) -> tuple[Counter, Histogram]:
+        return self._counter(count), self._histogram(duration)

@@ -1,0 +1,282 @@
+"""How the agent and its stacks fare now: what `windlass status`, the page and `/api/v1/status` show.
+
+An `Overview` is a value, folded from reports: each `with_…` returns a new one. Its JSON form (`document`) is stable:
+keys are only ever added, times are seconds since the epoch or null, and `format` changes with anything else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from agent.model import Action, Failure, Health, Outcome, Problem, Report, Revision, Status
+
+_MOST_PROBLEMS = 100
+_LONGEST_TEXT = 4096
+
+
+class Sync(StrEnum):
+    SYNCED = "synced"
+    OUT_OF_SYNC = "out of sync"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class RevisionStatus:
+    """A revision in brief. Times that a committer claims are left out: they are not to be trusted."""
+
+    id: str
+    short: str
+    subject: str = ""
+    author: str = ""
+
+    @classmethod
+    def of(cls, revision: Revision) -> RevisionStatus:
+        return cls(revision.id, revision.short, capped(revision.subject), capped(revision.author))
+
+
+@dataclass(frozen=True)
+class ProblemStatus:
+    """One mistake in the repository's files; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    path: str = ""
+    hint: str = ""
+
+    @classmethod
+    def of(cls, problem: Problem) -> ProblemStatus:
+        place = problem.place
+        return cls(place.file, place.line, place.column, capped(problem.message), problem.path, problem.hint)
+
+
+@dataclass(frozen=True)
+class FailureStatus:
+    """Why something is not as it should be: a code and a text, and at most 100 of the mistakes behind it."""
+
+    reason: str
+    message: str
+    problems: tuple[ProblemStatus, ...] = ()
+
+    @classmethod
+    def of(cls, failure: Failure | None) -> FailureStatus | None:
+        if failure is None:
+            return None
+        problems = tuple(map(ProblemStatus.of, failure.problems[:_MOST_PROBLEMS]))
+        return cls(failure.reason, capped(failure.message), problems)
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """Where the wanted state comes from. `url` has passed `without_credentials`."""
+
+    url: str = ""
+    ref: str = ""
+    path: str = ""
+    revision: RevisionStatus | None = None
+    fetched_at: float | None = None
+    next_at: float | None = None
+    failure: FailureStatus | None = None
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    up: bool = False
+    version: str = ""
+    api: str = ""
+    failure: FailureStatus | None = None
+
+
+@dataclass(frozen=True)
+class ServiceCount:
+    """Containers of a stack's services: how many are ready of how many that are wanted."""
+
+    ready: int = 0
+    desired: int = 0
+
+
+@dataclass(frozen=True)
+class Held:
+    """A step that may not be done, and why."""
+
+    kind: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class StackStatus:
+    """One stack. `revision` is the newest that it was synced to, `target` the one that it was last held against.
+
+    `changed_at` and `changed_in` tell when the last pass that changed something ended, and how long it took.
+    """
+
+    name: str
+    sync: Sync = Sync.UNKNOWN
+    health: Health = Health.UNKNOWN
+    revision: RevisionStatus | None = None
+    target: RevisionStatus | None = None
+    services: ServiceCount = ServiceCount()
+    changed_at: float | None = None
+    changed_in: float | None = None
+    message: str = ""
+    failure: FailureStatus | None = None
+    held: tuple[Held, ...] = ()
+
+    def after(self, report: Report) -> StackStatus:
+        """The stack's status once the report's pass is over."""
+        target = RevisionStatus.of(report.revision) if report.revision else self.target
+        changed = _did_something(report)
+        status = replace(
+            self,
+            sync=_sync(report),
+            health=report.health,
+            revision=target if report.synced else self.revision,
+            target=target,
+            services=_count(report) if was_looked_at(report) else self.services,
+            changed_at=report.started + report.seconds if changed else self.changed_at,
+            changed_in=report.seconds if changed else self.changed_in,
+            failure=FailureStatus.of(report.failure),
+            held=_held(report),
+        )
+        return replace(status, message=_message(status, report))
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The agent on one host, its source, its engine and its stacks, sorted by name."""
+
+    host: str = ""
+    version: str = ""
+    mode: str = "apply"
+    started: float = 0.0
+    source: SourceStatus = SourceStatus()
+    engine: EngineStatus = EngineStatus()
+    stacks: tuple[StackStatus, ...] = ()
+    format: str = "1"
+
+    def with_report(self, report: Report) -> Overview:
+        """After one more pass. A report that names no stack speaks of the source as a whole."""
+        if not report.stack:
+            return replace(self, source=replace(self.source, failure=FailureStatus.of(report.failure)))
+        before = self.stack(report.stack) or StackStatus(report.stack)
+        others = self.without(report.stack).stacks
+        return replace(self, stacks=tuple(sorted((*others, before.after(report)), key=lambda stack: stack.name)))
+
+    def with_source(
+        self, revision: Revision | None, failure: Failure | None, *, at: float, next_at: float | None
+    ) -> Overview:
+        """After the source was asked, at `at`: a failure leaves what was known of it as it was."""
+        source = replace(self.source, failure=FailureStatus.of(failure), next_at=next_at)
+        if revision is not None:
+            source = replace(source, revision=RevisionStatus.of(revision))
+        if failure is None:
+            source = replace(source, fetched_at=at)
+        return replace(self, source=source)
+
+    def with_engine(self, version: str, api: str, failure: Failure | None = None) -> Overview:
+        """After the engine was asked: with a failure it is down."""
+        return replace(self, engine=EngineStatus(failure is None, version, api, FailureStatus.of(failure)))
+
+    def without(self, stack: str) -> Overview:
+        return replace(self, stacks=tuple(status for status in self.stacks if status.name != stack))
+
+    def stack(self, name: str) -> StackStatus | None:
+        return next((status for status in self.stacks if status.name == name), None)
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form, as plain values."""
+        document: dict[str, Any] = msgspec.to_builtins(self)
+        return document
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Overview:
+        """Read the JSON form back; keys of a newer release are passed over. `ValueError` when it is no such thing."""
+        try:
+            return msgspec.convert(document, cls)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from error
+
+
+def without_credentials(url: str) -> str:
+    """The URL as it may be shown: without password, query and fragment, and without a user that may be a token."""
+    if "://" not in url:  # a local path, or the scp-like USER@HOST:PATH, which has no place for a password
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # an address that is none; what it holds is not known, so nothing of it is shown
+        return "(malformed URL)"
+    user, at, host = parts.netloc.rpartition("@")
+    keep_user = parts.scheme in {"ssh", "git+ssh"}
+    netloc = f"{user.partition(':')[0]}{at}{host}" if keep_user else host
+    return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
+
+
+def capped(text: str) -> str:
+    """The text as a page can carry it: valid Unicode, and of a bounded length."""
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+
+
+def first_line(text: str) -> str:
+    return re.split(r"[\r\n]", text, maxsplit=1)[0]
+
+
+def was_looked_at(report: Report) -> bool:
+    """Whether the pass got far enough to see the host."""
+    return bool(report.services or report.outcomes) or report.health is not Health.UNKNOWN or report.synced
+
+
+def _did_something(report: Report) -> bool:
+    return any(outcome.status is Status.DONE for outcome in report.outcomes)
+
+
+def _sync(report: Report) -> Sync:
+    if report.synced:
+        return Sync.SYNCED
+    wrong_in_git = report.failure is not None and report.failure.problems
+    return Sync.OUT_OF_SYNC if was_looked_at(report) or report.plan.changes or wrong_in_git else Sync.UNKNOWN
+
+
+def _count(report: Report) -> ServiceCount:
+    return ServiceCount(sum(state.ready for state in report.services), sum(state.desired for state in report.services))
+
+
+def _held(report: Report) -> tuple[Held, ...]:
+    held = [
+        Held(change.key.kind, change.key.name, change.reason)
+        for change in report.plan.changes
+        if change.action is Action.HOLD
+    ]
+    return tuple(held[:_MOST_PROBLEMS])
+
+
+def _message(status: StackStatus, report: Report) -> str:
+    """The one thing to know: what failed, what ails, what waits, or what was last done."""
+    if report.failure:
+        return first_line(capped(report.failure.message))
+    if ailing := [state for state in report.services if state.health is not Health.HEALTHY]:
+        return f"{ailing[0].name}: {ailing[0].detail or ailing[0].health}"
+    if status.held:
+        return f"held: {status.held[0].kind} {status.held[0].name}: {status.held[0].reason}"
+    if pending := pending_of(report):
+        return f"{len(pending)} to do"
+    return f"applied in {status.changed_in:.1f} s" if status.changed_in is not None else ""
+
+
+def pending_of(report: Report) -> list[Action]:
+    """What the pass planned and did not get done, in the plan's order, without what is held."""
+    ended: Mapping[int, Outcome] = {outcome.change.number: outcome for outcome in report.outcomes}
+    return [
+        change.action
+        for change in report.plan.pending
+        if change.number not in ended or ended[change.number].status is not Status.DONE
+    ]

@@ -1,0 +1,175 @@
+"""Who is told what happens: metrics, the log, the history, the status, and systemd. All from the same values.
+
+Nothing here changes what the loop does, and a history that cannot be written costs a line in the log and no more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from structlog.typing import FilteringBoundLogger
+
+from agent.converge import Event, Started
+from agent.desired import Reading
+from agent.model import Failure, Report, Revision
+from agent.reconcile import Turn
+from agent.store import Store, StoreUnavailable
+from agent.telemetry import logs
+from agent.telemetry.metrics import Metrics
+from agent.telemetry.overview import Overview
+from agent.telemetry.sdnotify import Notifier
+
+LATE = 60.0  # seconds without a round of the loop after which the agent is not ready
+
+
+def _one_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
+
+
+@dataclass
+class Witness:
+    """`overview` is replaced, never changed: other threads read it as it is."""
+
+    metrics: Metrics
+    store: Store
+    notifier: Notifier
+    logger: FilteringBoundLogger
+    overview: Overview
+    engine_facts: Callable[[], tuple[str, str]]  # version and API of the engine; raises Trouble
+    clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    watchdog_every: float | None = None
+    _rounds_at: float = field(default=0.0, init=False)
+    _fed_at: float = field(default=0.0, init=False)
+    _store_failure: str = field(default="", init=False)
+    _source_failure: Failure | None = field(default=None, init=False)
+    _asked: bool = field(default=False, init=False)
+    _begun: set[str] = field(default_factory=set, init=False)  # runs of which the history has the beginning
+    _writer: ThreadPoolExecutor = field(default_factory=_one_thread, init=False)
+
+    # --- the loop's audience ---
+
+    def progressed(self, turn: Turn, event: Event) -> None:
+        """What a turn is at. Called by the turn's own thread."""
+        revision = turn.stacks[0].revision if turn.stacks else None
+        logs.progress(self.logger.bind(run=turn.run_id, revision=revision.short if revision else ""), event)
+        if isinstance(event, Started) and turn.run_id not in self._begun:
+            self._begun.add(turn.run_id)
+            stack = event.change.stack
+            self._write(lambda: self.store.begin(turn.run_id, stack, turn.trigger, revision))
+
+    def reported(self, report: Report) -> None:
+        self._begun.discard(report.run_id)
+        self.metrics.record(report)
+        logs.record(self.logger, report)
+        self.overview = self.overview.with_report(report)
+        self._write(lambda: self.store.record(report))
+        self._save()
+
+    def source_read(self, reading: Reading | None, failure: Failure | None, next_in: float) -> None:
+        now = self.wall()
+        revision = reading.snapshot.revision if reading else None
+        self._tell_source(revision, failure)
+        if reading is not None and failure is None:
+            self.metrics.source(self.overview.source.url, self.overview.source.ref, reading.snapshot.revision)
+            for warning in reading.warnings:
+                self.logger.debug("warning", place=str(warning.place), path=warning.path, message=warning.message)
+        self.overview = self.overview.with_source(revision, failure, at=now, next_at=now + next_in)
+        self._save()
+        if not self._asked:
+            self._asked = True
+            self.notifier.ready("following the source" if failure is None else f"{failure.reason}: keeping what runs")
+
+    def _tell_source(self, revision: Revision | None, failure: Failure | None) -> None:
+        """A line when something is new: a revision, a failure, or its end."""
+        before = self.overview.source.revision
+        if failure is not None and failure != self._source_failure:
+            self.logger.error("source", reason=failure.reason, message=failure.message)
+        elif failure is None and self._source_failure is not None:
+            self.logger.info("source is back", ended=self._source_failure.reason)
+        if revision is not None and (before is None or before.id != revision.id):
+            self.logger.info("new revision", revision=revision.short, subject=revision.subject, author=revision.author)
+        self._source_failure = failure
+
+    def triggered(self, trigger: str) -> None:
+        self.metrics.trigger(trigger)
+
+    def forgotten(self, stack: str) -> None:
+        self.metrics.forget(stack)
+        self.overview = self.overview.without(stack)
+        self.logger.info("stack is gone", stack=stack)
+        self._save()
+
+    def crashed(self, bug: BaseException) -> None:
+        self.logger.error("a bug, please report it", exc_info=bug)
+
+    def alive(self) -> None:
+        now = self.clock()
+        self._rounds_at = now
+        if self.watchdog_every is not None and now - self._fed_at >= self.watchdog_every:
+            self._fed_at = now
+            self.notifier.watchdog()
+
+    # --- the engine's listener ---
+
+    def stream_opened(self) -> None:
+        version, api = self.engine_facts()
+        self.metrics.engine_up(version, api)
+        self.metrics.event_stream(up=True)
+        if not self.overview.engine.up:
+            self.logger.info("engine", version=version, api=api)
+        self.overview = self.overview.with_engine(version, api)
+
+    def stream_broke(self, failure: Failure) -> None:
+        self.metrics.engine_down()
+        self.metrics.event_stream(up=False)
+        engine = self.overview.engine
+        if engine.up or engine.failure is None:
+            self.logger.error("engine", reason=failure.reason, message=failure.message)
+        self.overview = self.overview.with_engine(engine.version, engine.api, failure)
+
+    def heard(self, kind: str) -> None:
+        self.metrics.engine_event(kind)
+
+    # --- what others ask ---
+
+    def ready(self) -> tuple[bool, list[str]]:
+        """Whether the agent can do its work now, and the codes of what keeps it from that."""
+        reasons = []
+        if not self.overview.engine.up:
+            failure = self.overview.engine.failure
+            reasons.append(failure.reason if failure else "EngineNotSeenYet")
+        if self._source_failure is not None:
+            reasons.append(self._source_failure.reason)
+        elif not self._asked:
+            reasons.append("SourceNotReadYet")
+        if self.clock() - self._rounds_at > LATE:
+            reasons.append("LoopLate")
+        return not reasons, reasons
+
+    def close(self) -> None:
+        """Write down what is still to be written."""
+        self._writer.shutdown(wait=True)
+
+    def _save(self) -> None:
+        self._write(lambda: self.store.save_overview(self.overview.document()))
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """In a thread of its own: a history that somebody has locked must not delay the loop."""
+        self._writer.submit(self._try_to_write, write)
+
+    def _try_to_write(self, write: Callable[[], None]) -> None:
+        """The history is a help and no need: a failure to write it is told once, and so is its end."""
+        try:
+            write()
+        except StoreUnavailable as error:
+            if error.reason != self._store_failure:
+                self.logger.error("history", reason=error.reason, message=error.message)
+            self._store_failure = error.reason
+            return
+        if self._store_failure:
+            self.logger.info("history is back", ended=self._store_failure)
+        self._store_failure = ""

@@ -1,0 +1,87 @@
+"""The Engine API without anything around it: one keep-alive connection a thread, bytes in, bytes out."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+API = "/v1.41"
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class BenchError(Exception):
+    """Something could not be measured."""
+
+
+class Wire(http.client.HTTPConnection):
+    """One connection to the engine's socket. It is opened by the first call and kept."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("engine")
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self._path)
+
+    def call(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Status and body of the answer."""
+        self.request(method, path, body, {"Content-Type": "application/json"})
+        answer = self.getresponse()
+        return answer.status, answer.read()
+
+
+class Engine:
+    """The engine at a unix socket. Any thread may call; each has its own connection."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._mine = threading.local()
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.path}"
+
+    def wire(self) -> Wire:
+        """This thread's connection."""
+        if not hasattr(self._mine, "wire"):
+            self._mine.wire = Wire(self.path)
+        wire: Wire = self._mine.wire
+        return wire
+
+    def ask(self, method: str, path: str, body: Any = None, *, fine: Iterable[int] = ()) -> Any:
+        """The answer as JSON, None for an empty one and for the statuses in `fine`. Raises `BenchError` for others."""
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        status, answer = self.wire().call(method, API + path, data)
+        if status in fine:
+            return None
+        if status >= 400:
+            raise BenchError(f"{method} {path}: {status} {answer[:200].decode('utf-8', 'replace')}")
+        return json.loads(answer) if answer.startswith((b"{", b"[")) else None
+
+    @contextmanager
+    def stream(self, path: str) -> Iterator[Iterator[dict[str, Any]]]:
+        """JSON objects, one a line, from a connection of their own that closes at the end."""
+        wire = Wire(self.path)
+        try:
+            wire.request("GET", API + path)
+            answer = wire.getresponse()
+            yield (json.loads(line) for line in answer if line.strip())
+        finally:
+            if wire.sock is not None:
+                wire.sock.shutdown(socket.SHUT_RDWR)  # wakes whoever reads
+            wire.close()
+
+
+def side_by_side(threads: int, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """The results in the order of the items. The first error raises."""
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, items))

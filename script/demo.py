@@ -1,0 +1,190 @@
+"""The demo: the real agent, a real engine, a real repository, and a look at the engine after every step.
+
+Everything is made under names of its own and is removed at the end. A step that was not seen to work ends the demo
+with exit code 1 and the agent's log.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from script.demo_parts import AgentProcess, Fleet, NotSeenError, Site, free_ports, get, opened, say, see
+
+PREFIX = "windlass-demo"
+SHOP, DOCS = f"{PREFIX}-shop", f"{PREFIX}-docs"
+
+
+@dataclass
+class Demo:
+    """The six steps. `told` holds a line for each step that was seen to work."""
+
+    site: Site
+    fleet: Fleet
+    agent: AgentProcess
+    ports: dict[str, int]
+    told: list[str] = field(default_factory=list)
+
+    def step(self, title: str, run: Callable[[], str]) -> None:
+        number = len(self.told) + 1
+        say(f"\n[{number}/6] {title}")
+        began = time.monotonic()
+        seen = run()
+        self.told.append(f"{number}. {title}: {seen}")
+        say(f"      seen: {seen} ({time.monotonic() - began:.1f} s)")
+
+    # --- what is looked at ---
+
+    def container(self, name: str) -> dict[str, Any] | None:
+        """The container's inspect, or None where there is none."""
+        return self.site.container(name)
+
+    def healthy(self, name: str) -> bool:
+        state = (self.container(name) or {}).get("State", {})
+        health = state.get("Health", {}).get("Status", "healthy")
+        return bool(state.get("Running")) and health == "healthy"
+
+    def page(self, stack: str) -> str:
+        return get(f"http://127.0.0.1:{self.ports[stack]}/")
+
+    def stack_status(self, name: str) -> dict[str, Any]:
+        stacks = self.agent.status().get("stacks", [])
+        return next((stack for stack in stacks if stack["name"] == name), {})
+
+    def in_sync(self, revision: str) -> bool:
+        """Whether the agent says that both stacks are as this revision wants them."""
+        stacks = [self.stack_status(name) for name in (SHOP, DOCS)]
+        return all(
+            stack.get("sync") == "synced" and (stack.get("revision") or {}).get("id") == revision for stack in stacks
+        )
+
+    # --- the steps ---
+
+    def first_convergence(self) -> str:
+        head = self.fleet.push("The fleet")
+        self.agent.start()
+        see("both stacks in sync", lambda: self.in_sync(head))
+        database = self.container(f"{SHOP}-db-1") or {}
+        web = self.container(f"{SHOP}-web-1") or {}
+        if not self.healthy(f"{SHOP}-db-1") or web["State"]["StartedAt"] < database["State"]["StartedAt"]:
+            raise NotSeenError("web was started before the healthy database that it depends on")
+        if not self.site.has_network(f"{SHOP}_backend") or not self.site.has_volume(f"{SHOP}_data"):
+            raise NotSeenError("the network or the volume is missing")
+        shop = see("an answer over HTTP", lambda: self.page(SHOP)).strip()
+        docs = see("an answer over HTTP", lambda: self.page(DOCS)).splitlines()[0]
+        return f"network, volume, healthy database, then web; HTTP says {shop!r} and {docs!r}"
+
+    def change_a_service(self) -> str:
+        before = (self.container(f"{SHOP}-web-1") or {})["Id"]
+        self.fleet.edit(
+            "shop", "compose.yaml", lambda text: re.sub(r"MESSAGE: .*", "MESSAGE: a new message", text, count=1)
+        )
+        say(self.agent.windlass("plan", str(self.fleet.work), indent="      | "))
+        head = self.fleet.push("A new message for the shop")
+        see("the new message over HTTP", lambda: "a new message" in self.page(SHOP))
+        see("the stack in sync", lambda: self.in_sync(head))
+        if (self.container(f"{SHOP}-web-1") or {})["Id"] == before:
+            raise NotSeenError("the container was not replaced")
+        changes = self.agent.history(SHOP)[0]["changes"]
+        change = next(change for change in changes if change["name"] == f"{SHOP}-web-1")
+        fields = ", ".join(f"{f['path']} {f['from']} -> {f['to']}" for f in change["fields"])
+        if change["action"] != "replace" or change["cause"] != "commit" or "MESSAGE" not in fields:
+            raise NotSeenError(f"history does not say why: {change}")
+        return f"{change['action']} {change['name']}, cause {change['cause']}, {fields}"
+
+    def removed_by_hand(self) -> str:
+        name = f"{SHOP}-web-1"
+        before = (self.container(name) or {})["Id"]
+        say(f"      $ docker rm -f {name}")
+        self.site.remove_container(name)
+        began = time.monotonic()
+        see("the container again", lambda: self.healthy(name) and (self.container(name) or {})["Id"] != before)
+        see("an answer over HTTP", lambda: "a new message" in self.page(SHOP))
+        return f"{name} runs again {time.monotonic() - began:.1f} s after it was removed"
+
+    def disconnected_by_hand(self) -> str:
+        name, network = f"{SHOP}-web-1", f"{SHOP}_backend"
+        say(f"      $ docker network disconnect {network} {name}")
+        self.site.disconnect(network, name)
+        began = time.monotonic()
+
+        def aliases() -> list[str]:
+            endpoints = (self.container(name) or {}).get("NetworkSettings", {}).get("Networks", {})
+            return endpoints.get(network, {}).get("Aliases") or []
+
+        see("the network again, with the service's alias", lambda: "web" in aliases())
+        return f"{name} is back on {network} as 'web' after {time.monotonic() - began:.1f} s"
+
+    def broken_commit(self) -> str:
+        running = {name: (self.container(name) or {})["Id"] for name in (f"{SHOP}-web-1", f"{SHOP}-db-1")}
+        self.fleet.edit("shop", "compose.yaml", lambda text: text.replace("restart:", "restrat:", 1))
+        self.fleet.push("A typing mistake")
+        status = see("the refusal", lambda: (self.stack_status(SHOP).get("failure") or {}).get("problems"))
+        problem = status[0]
+        place = f"{problem['file']}:{problem['line']}:{problem['column']}"
+        if "restrat" not in problem["message"] or not problem["line"]:
+            raise NotSeenError(f"not the refusal that was expected: {problem}")
+        if {name: (self.container(name) or {}).get("Id") for name in running} != running or not self.page(SHOP):
+            raise NotSeenError("something was touched although the commit is broken")
+        self.fleet.edit("shop", "compose.yaml", lambda text: text.replace("restrat:", "restart:", 1))
+        head = self.fleet.push("The mistake mended")
+        see("both stacks in sync", lambda: self.in_sync(head))
+        return f"{place}: {problem['message']}; everything kept running"
+
+    def removed_from_git(self) -> str:
+        self.fleet.edit("shop", "compose.yaml", without_database)
+        head = self.fleet.push("The shop without its database")
+        see("both stacks in sync", lambda: self.in_sync(head))
+        if self.container(f"{SHOP}-db-1") is not None:
+            raise NotSeenError("the container is still there")
+        if not self.site.has_volume(f"{SHOP}_data"):
+            raise NotSeenError("the volume is gone")
+        return f"{SHOP}-db-1 is gone, its volume {SHOP}_data is kept"
+
+    def run(self) -> None:
+        self.step("a commit becomes running containers", self.first_convergence)
+        self.step("a commit changes a service", self.change_a_service)
+        self.step("a container is removed by hand", self.removed_by_hand)
+        self.step("a network is disconnected by hand", self.disconnected_by_hand)
+        self.step("a commit is broken", self.broken_commit)
+        self.step("a service is removed from git", self.removed_from_git)
+
+
+def without_database(text: str) -> str:
+    """The shop's file with the service `db`, its volume, and what refers to them taken out."""
+    lines, skipped = [], -1
+    for line in text.splitlines():
+        depth = len(line) - len(line.lstrip())
+        if skipped >= 0 and (not line.strip() or depth > skipped):
+            continue
+        skipped = -1
+        if re.fullmatch(r"  db:|    depends_on:|volumes:", line.split("#")[0].rstrip()):
+            skipped = depth
+            continue
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    keep = "--keep" in sys.argv[1:]
+    with opened(PREFIX, keep=keep) as (site, fleet, agent):
+        ports = dict(zip((SHOP, DOCS), free_ports(2), strict=True))
+        fleet.prepare({"shop": SHOP, "docs": DOCS}, {"SHOP_PORT": ports[SHOP], "DOCS_PORT": ports[DOCS]})
+        demo = Demo(site, fleet, agent, ports)
+        try:
+            demo.run()
+        except NotSeenError as error:
+            say(f"\nFAILED: {error}\n\nThe agent's last lines:\n{agent.log_tail()}")
+            return 1
+        say("\nSeen to work:\n  " + "\n  ".join(demo.told))
+        if keep:
+            agent.tell_urls({stack: f"http://127.0.0.1:{port}/" for stack, port in ports.items()})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""`apply`: asking, the result, the exit codes, and an orderly end on a signal."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from agent.cli import changes
+from agent.cli.parts import Applied
+from agent.converge import Ended, Started
+from agent.errors import Refused
+from agent.model import Change, Failure, Health, Outcome, Plan, Report, Result, ServiceState, Status
+from tests.cli.conftest import Run
+from tests.cli.fakes import COMMIT, CREATE, HOLD, REPLACE, UPDATE, Agent, planned
+
+
+def report(*outcomes: Outcome, **over: object) -> Report:
+    good = Report("1a2b", "web", "manual", COMMIT, Result.SUCCESS, 0.0, 8.4, outcomes=outcomes, synced=True)
+    return replace(good, health=Health.HEALTHY, **over)  # type: ignore[arg-type]
+
+
+def done(change: Change) -> Outcome:
+    return Outcome(change, Status.DONE, seconds=0.25)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if somebody were there to be asked."""
+    monkeypatch.setattr(changes, "_may_ask", lambda: True)
+
+
+def test_without_a_terminal_it_needs_yes(run: Run, agent: Agent) -> None:
+    result = run("apply")
+    assert result.exit_code == 64
+    assert "add --yes" in result.stderr
+    assert agent.asked == []
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(("answer", "code", "asked"), [("y\n", 0, ["plan", "apply"]), ("n\n", 1, ["plan"])])
+def test_it_asks_on_a_terminal(run: Run, agent: Agent, answer: str, code: int, asked: list[str]) -> None:
+    result = run("apply", text=answer)
+    assert result.exit_code == code
+    assert [question for question, *_ in agent.asked] == asked
+    assert "Plan: 1 to create" in result.stdout
+    assert "Apply these changes?" in result.stderr
+
+
+@pytest.mark.usefixtures("terminal")
+def test_whoever_is_asked_sees_the_plan_even_when_stdout_is_for_json(run: Run) -> None:
+    result = run("apply", "-o", "json", text="y\n")
+    assert "Plan: 1 to create" in result.stderr
+    assert json.loads(result.stdout)["format"] == "1"
+
+
+@pytest.mark.usefixtures("terminal")
+def test_nobody_is_asked_about_nothing(run: Run, agent: Agent) -> None:
+    agent.planned = planned(Plan((HOLD,), unchanged=4))
+    result = run("apply")
+    assert result.exit_code == 0
+    assert [question for question, *_ in agent.asked] == ["plan", "apply"]
+    assert "Apply these changes?" not in result.output
+
+
+BROKEN = Failure("PortInUse", "container web-api-1: port 80 is taken\nby nginx")
+ILL = (ServiceState("api", 1, 0, Health.DEGRADED, "2 checks failed"), ServiceState("db", 1, 1, Health.HEALTHY))
+
+
+@pytest.mark.parametrize(
+    ("reports", "healthy", "code", "last", "said"),
+    [
+        pytest.param(
+            (report(done(CREATE), done(REPLACE)),),
+            True,
+            0,
+            "Applied 2 changes in 8.4 s; 12 unchanged.",
+            "",
+            id="all went well",
+        ),
+        pytest.param(
+            (report(done(CREATE), done(REPLACE), services=ILL),),
+            False,
+            3,
+            "Applied 2 changes in 8.4 s; 12 unchanged. Not everything is healthy.",
+            "! web/api: degraded, 0 of 1 ready: 2 checks failed\n",
+            id="not healthy in time",
+        ),
+        pytest.param(
+            (
+                report(
+                    done(CREATE),
+                    Outcome(REPLACE, Status.FAILED, "no"),
+                    result=Result.ERROR,
+                    failure=BROKEN,
+                    synced=False,
+                ),
+            ),
+            True,
+            1,
+            "Applied 1 of 2 changes in 8.4 s: 1 failed; 12 unchanged.",
+            "✗ web: container web-api-1: port 80 is taken (PortInUse)\n    by nginx\n",
+            id="one failed",
+        ),
+        pytest.param(
+            (report(done(CREATE), Outcome(REPLACE, Status.OVERTAKEN), synced=False),),
+            True,
+            1,
+            "Applied 1 of 2 changes in 8.4 s: 1 overtaken; 12 unchanged.",
+            "",
+            id="one overtaken",
+        ),
+    ],
+)
+def test_the_result(
+    run: Run, agent: Agent, *, reports: tuple[Report, ...], healthy: bool, code: int, last: str, said: str
+) -> None:
+    agent.planned = planned(Plan((CREATE, REPLACE), unchanged=12))
+    agent.applied = Applied(reports, healthy, 8.4)
+    result = run("apply", "--yes")
+    assert result.exit_code == code
+    assert result.stdout.splitlines()[-1] == last
+    assert result.stderr == said
+
+
+def test_what_does_not_hold_after_all_is_no_success(run: Run, agent: Agent) -> None:
+    agent.planned = planned(Plan((HOLD,)))
+    agent.applied = Applied((report(result=Result.NOOP, synced=False, plan=Plan((HOLD,))),), healthy=True)
+    result = run("apply", "--yes")
+    assert result.exit_code == 1
+    assert result.stderr == "! web: held: volume cron_data: volumes are never removed\n"
+
+
+def test_quiet_says_nothing_of_what_went_well(run: Run, agent: Agent) -> None:
+    agent.events = (Started(CREATE), Ended(done(CREATE)))
+    agent.applied = Applied((report(done(CREATE)),), healthy=True)
+    assert run("apply", "--yes", "--quiet").output == ""
+
+
+def test_json_is_the_plan_with_what_came_of_it(run: Run, agent: Agent) -> None:
+    agent.planned = planned(Plan((CREATE, UPDATE), unchanged=12))
+    failed = Outcome(UPDATE, Status.FAILED, "the engine said no", "EngineRefused", 0.5)
+    agent.applied = Applied(
+        (report(failed, done(CREATE), result=Result.ERROR, failure=BROKEN, synced=False),), False, 8.4
+    )
+    agent.events = (Started(CREATE), Ended(done(CREATE)))
+    result = run("apply", "--yes", "-o", "json")
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    assert document["summary"]["create"] == 1
+    assert [change["name"] for change in document["changes"]] == ["web_metrics", "web-redis-1"]
+    assert document["outcomes"] == [
+        {
+            "number": 1,
+            "stack": "web",
+            "action": "create",
+            "kind": "network",
+            "name": "web_metrics",
+            "status": "done",
+            "detail": "",
+            "reason": "",
+            "seconds": 0.25,
+        },
+        {
+            "number": 3,
+            "stack": "web",
+            "action": "update",
+            "kind": "container",
+            "name": "web-redis-1",
+            "status": "failed",
+            "detail": "the engine said no",
+            "reason": "EngineRefused",
+            "seconds": 0.5,
+        },
+    ]
+    assert (document["result"], document["healthy"], document["synced"]) == ("error", False, False)
+    assert document["reports"][0]["failure"] == {"reason": "PortInUse", "message": BROKEN.message}
+
+
+def test_progress_goes_to_stderr_one_line_for_each_change_of_state(run: Run, agent: Agent) -> None:
+    agent.events = (Started(CREATE), Ended(done(CREATE)))
+    result = run("apply", "--yes")
+    assert result.stderr == "… create  network   web_metrics\n✔ create  network   web_metrics   0.2 s\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_first_signal_asks_for_an_orderly_end(
+    run: Run, agent: Agent, number: signal.Signals, code: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    heard: list[bool] = []
+
+    def interrupt(stop: Callable[[], bool]) -> None:
+        heard.append(stop())
+        signal.raise_signal(number)
+        heard.append(stop())
+        heard.append(signal.getsignal(number) is signal.SIG_DFL)
+
+    before = signal.getsignal(number)
+    agent.on_apply = interrupt
+    agent.applied = Applied((report(done(CREATE), result=Result.ERROR, synced=False),), healthy=True)
+    result = run("apply", "--yes", "-o", "json")
+    assert heard == [False, True, True]
+    assert result.exit_code == code
+    assert json.loads(result.stdout)["outcomes"][0]["status"] == "done"
+    assert "steps under way are finished" in capfd.readouterr().err
+    assert signal.getsignal(number) is before
+
+
+def test_handlers_are_put_back_when_applying_fails(run: Run, agent: Agent) -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    agent.applied = Refused("another run holds the lock", reason="Locked")
+    assert run("apply", "--yes").exit_code == 5
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before

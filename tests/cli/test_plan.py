@@ -1,0 +1,201 @@
+"""`plan`: the golden text, the object for scripts, the exit codes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.cli.plans import NO_CHANGES, cause_text, interruption_text, summary_text
+from agent.errors import BadManifest, Unreachable
+from agent.model import Action, Cause, Change, FieldChange, Key, Place, Plan, Problem, Revision
+from tests.cli.conftest import Run
+from tests.cli.fakes import ADOPT, COMMIT, CREATE, HOLD, REMOVE, REPLACE, UPDATE, WEB, Agent, planned
+
+GOLDEN = """\
+Source  git@github.com:acme/fleet.git  main  git 9f2c1ab "bump api to 2.4.1" (anna)
+Host    edge-01 · Engine 27.3.1 (API 1.47) · 1 stack, 3 resources
+
+stack cron                              not in the source
+   -  container cron-1        remove    prune: no longer wanted
+   !  volume    cron_data     hold      volumes are never removed
+
+stack web                               stacks/web/compose.yaml
+   +  network   web_metrics   create    git 9f2c1ab "bump api to 2.4.1" (anna)
+  -/+ container web-api-1     replace   git 9f2c1ab "bump api to 2.4.1" (anna)
+        image          ghcr.io/acme/api:2.4.0 → ghcr.io/acme/api:2.4.1
+        env.LOG_LEVEL  "info" → "debug"
+        env.DB_PASS    *** (before) → *** (after)
+   ~  container web-redis-1   update    drift: changed outside git
+        restart  "no" → "unless-stopped"
+
+Plan: 1 to create, 1 to update, 1 to replace, 1 to remove, 1 held; 12 unchanged.
+Expected interruption: web-api-1, cron-1 only.  Apply it with: windlass apply
+"""
+
+
+TAKEN = Change(1, Action.HOLD, Key("container", "web-api-1"), "web", Cause.COMMIT, "the name is taken")
+
+
+def test_the_whole_plan(run: Run) -> None:
+    result = run("plan")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, GOLDEN, "")
+
+
+def test_nothing_to_do(run: Run, agent: Agent) -> None:
+    agent.planned = planned(Plan(unchanged=16))
+    result = run("plan", "--detailed-exitcode")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[2:] == ["", NO_CHANGES]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        pytest.param((), 0, id="nothing"),
+        pytest.param((HOLD,), 0, id="only what outlives its use"),
+        pytest.param((TAKEN,), 2, id="a name that is taken"),
+        pytest.param((ADOPT,), 2, id="only what is adopted"),
+        pytest.param((CREATE, HOLD), 2, id="something"),
+    ],
+)
+def test_the_detailed_exit_code(run: Run, agent: Agent, changes: tuple[Change, ...], code: int) -> None:
+    agent.planned = planned(Plan(changes))
+    assert run("plan", "--detailed-exitcode").exit_code == code
+    assert run("plan").exit_code == 0
+
+
+def test_the_next_command_is_named_with_its_path(run: Run, agent: Agent, tmp_path: Path) -> None:
+    agent.planned = planned(Plan((CREATE,)))
+    assert run("plan", str(tmp_path)).stdout.splitlines()[-1] == f"Apply it with: windlass apply {tmp_path}"
+
+
+def test_verbose_tells_the_order_and_the_reason(run: Run) -> None:
+    lines = run("plan", "-v").stdout.splitlines()
+    assert "        step 2 after 1: image, env.LOG_LEVEL changed" in lines
+    assert "        step 1: is not there" in lines
+
+
+def test_warnings_are_beside_the_data(run: Run, agent: Agent) -> None:
+    agent.planned = planned(warnings=(Problem(Place("compose.yaml", 1, 1), "`version` is obsolete"),))
+    result = run("plan")
+    assert result.stdout == GOLDEN
+    assert result.stderr == "compose.yaml:1:1: warning: `version` is obsolete\n"
+
+
+def test_nothing_of_a_commit_or_a_value_reaches_the_terminal_raw(run: Run, agent: Agent) -> None:
+    evil = Revision("a" * 40, "\x1b]0;owned\x07", "\x1b[2J\u202e")
+    change = replace(REPLACE, fields=(FieldChange("env.A\x1b[1m", "\x1b[31m", "a\nb"),))
+    agent.planned = planned(Plan((change,)), stacks=(replace(WEB, revision=evil),), revision=evil, url="\x1b[8m")
+    for words in (("plan",), ("plan", "-o", "json")):
+        shown = run(*words).output
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+    assert r"        env.A\x1b[1m  \x1b[31m → a\nb" in run("plan").stdout
+
+
+def test_colours_only_where_they_are_wanted(run: Run) -> None:
+    assert "\x1b[" not in run("plan").stdout
+    assert "\x1b[" in run("plan", "--color", "always").stdout
+    assert "\x1b[" in run("plan", env={"CLICOLOR_FORCE": "1"}).stdout
+    assert "\x1b[" not in run("plan", env={"CLICOLOR_FORCE": "1", "NO_COLOR": "1"}).stdout
+    assert "\x1b[" not in run("--color=never", "plan", env={"CLICOLOR_FORCE": "1"}).stdout
+
+
+DIRECTORY = Revision("dir-0123456789abcdef0123")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        pytest.param(CREATE, 'git 9f2c1ab "bump api to 2.4.1" (anna)', id="new in the commit"),
+        pytest.param(
+            Change(1, Action.REPLACE, Key("container", "a"), "web", Cause.COMMIT, "uses network/front"),
+            'git 9f2c1ab "bump api to 2.4.1" (anna): uses network/front',
+            id="taken along",
+        ),
+        pytest.param(UPDATE, "drift: changed outside git", id="drift"),
+        pytest.param(HOLD, "volumes are never removed", id="held"),
+        pytest.param(replace(UPDATE, cause=Cause.IMAGE, reason=""), "image", id="no reason"),
+    ],
+)
+def test_the_cause(change: Change, words: str) -> None:
+    assert cause_text(change, COMMIT) == words
+
+
+def test_the_cause_from_a_directory() -> None:
+    assert cause_text(CREATE, DIRECTORY) == "directory dir-0123456789ab"
+
+
+def test_the_summary_leaves_out_what_there_is_none_of() -> None:
+    assert summary_text(Plan((ADOPT, HOLD), unchanged=3)) == "1 held, 1 to adopt; 3 unchanged"
+
+
+def test_only_containers_are_interrupted_and_only_some_are_named() -> None:
+    gone = [replace(REMOVE, key=Key("container", f"c-{number}")) for number in range(7)]
+    assert interruption_text(Plan((CREATE, UPDATE))) == ""
+    assert interruption_text(Plan((*gone, replace(REMOVE, key=Key("network", "n"))))) == (
+        "Expected interruption: c-0, c-1, c-2, c-3, c-4 and 2 more only."
+    )
+
+
+def test_json(run: Run) -> None:
+    result = run("plan", "-o", "json", "--detailed-exitcode")
+    assert result.exit_code == 2
+    document = json.loads(result.stdout)
+    assert {key: document[key] for key in ("format", "revision", "host")} == {
+        "format": "1",
+        "revision": COMMIT.id,
+        "host": "edge-01",
+    }
+    assert [stack["name"] for stack in document["stacks"]] == ["web"]
+    assert document["changes"][1] == {
+        "number": 2,
+        "stack": "web",
+        "action": "replace",
+        "kind": "container",
+        "name": "web-api-1",
+        "cause": "commit",
+        "cause_text": 'git 9f2c1ab "bump api to 2.4.1" (anna)',
+        "reason": "image, env.LOG_LEVEL changed",
+        "fields": [
+            {"path": "image", "from": "ghcr.io/acme/api:2.4.0", "to": "ghcr.io/acme/api:2.4.1"},
+            {"path": "env.LOG_LEVEL", "from": '"info"', "to": '"debug"'},
+            {"path": "env.DB_PASS", "from": "*** (before)", "to": "*** (after)"},
+        ],
+        "after": [1],
+        "follows": [],
+    }
+    assert document["summary"] == {
+        "create": 1,
+        "update": 1,
+        "replace": 1,
+        "remove": 1,
+        "hold": 1,
+        "adopt": 0,
+        "unchanged": 12,
+    }
+
+
+def test_a_plan_that_cannot_be_made_is_an_object_too(run: Run, agent: Agent) -> None:
+    agent.planned = Unreachable("the engine does not answer: start it", reason="EngineUnavailable")
+    result = run("plan", "-o", "json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {
+        "format": "1",
+        "result": "error",
+        "failure": {
+            "reason": "EngineUnavailable",
+            "message": "the engine does not answer: start it",
+            "problems": [],
+        },
+    }
+    assert result.stderr == "Error: the engine does not answer: start it (EngineUnavailable)\n"
+
+
+def test_a_manifest_with_mistakes(run: Run, agent: Agent) -> None:
+    agent.planned = BadManifest([Problem(Place("compose.yaml", 3, 5), "unknown key")])
+    result = run("plan")
+    assert (result.exit_code, result.stdout, result.stderr) == (4, "", "compose.yaml:3:5: unknown key\n1 error\n")

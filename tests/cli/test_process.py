@@ -1,0 +1,121 @@
+"""The command line as a process: what it imports, how it ends when it has a bug, no reader or a signal."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("docker", "requests", "git", "starlette", "uvicorn", "rich", "prometheus_client", "jinja2", "watchfiles")
+PROGRAM = """
+import atexit, json, os, sys
+from pathlib import Path
+from agent.cli import main
+from agent.store import Store
+from agent.telemetry.overview import Overview
+from tests.cli.fakes import Agent
+
+agent = Agent()
+{setup}
+atexit.register(lambda: print("MODULES", json.dumps(sorted(sys.modules)), file=sys.stderr))
+main(agent)
+"""
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """As this process has it, but nothing that changes what commands do or how Python buffers its output."""
+    strange = ("WINDLASS", "DOCKER", "COV_", "PYTHON")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
+    return kept | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"} | variables
+
+
+def windlass(
+    *words: str, setup: str = "", encoding: str = "utf-8", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(setup=setup), *words],
+        env=environment(**variables),
+        capture_output=True,
+        encoding=encoding,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--help",),
+        ("version",),
+        ("validate",),
+        ("render",),
+        ("plan",),
+        ("apply", "--yes"),
+        ("status",),
+        ("status", "-o", "json"),
+        ("history",),
+    ],
+    ids=" ".join,
+)
+def test_nothing_heavy_is_imported(tmp_path: Path, words: tuple[str, ...]) -> None:
+    saved = f"agent.stored = Store(Path({str(tmp_path)!r}, 'db')); agent.stored.save_overview(Overview().document())"
+    ended = windlass(*words, setup=saved)
+    assert ended.returncode == 0, ended.stderr
+    modules = json.loads(ended.stderr.partition("MODULES ")[2])
+    assert [name for name in HEAVY if name in modules] == []
+
+
+def test_a_bug_is_one_line_without_a_traceback() -> None:
+    ended = windlass("plan", setup="agent.planned = KeyError('no\\x1bsuch')")
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.splitlines()[0] == r"internal error: KeyError: 'no\x1bsuch'"
+    assert "Traceback" not in ended.stderr
+    assert "report" in ended.stderr
+
+
+def test_a_bug_shows_its_traceback_to_whoever_wants_it() -> None:
+    ended = windlass("plan", setup="agent.planned = KeyError('x')", WINDLASS_DEBUG="1")
+    assert ended.returncode == 1
+    assert "Traceback" in ended.stderr
+
+
+@pytest.mark.parametrize("size", [10, 100_000], ids=["in the buffer", "while writing"])
+def test_a_reader_that_goes_away(size: int) -> None:
+    program = PROGRAM.format(setup=f"agent.rendered = {{'a': {{'name': 'x' * {size}}}}}")
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-c", program, "render"],
+            env=environment(),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert ended.returncode == 141
+    assert ended.stderr.partition("MODULES")[0] == ""
+
+
+def test_an_icon_that_the_locale_lacks_is_no_reason_to_fail() -> None:
+    ended = windlass("plan", encoding="latin-1", PYTHONIOENCODING="latin-1")
+    assert ended.returncode == 0
+    assert r"image          ghcr.io/acme/api:2.4.0 \u2192 ghcr.io/acme/api:2.4.1" in ended.stdout
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_command(number: signal.Signals, code: int) -> None:
+    slow = f"agent.plan = lambda target: os.kill(os.getpid(), {number:d}) or __import__('time').sleep(30)"
+    ended = windlass("plan", setup=slow)
+    assert ended.returncode == code
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,70 @@
+"""A real engine for tests: `pytest_plugins = ["tests.engine.fixtures"]` in a conftest makes these known.
+
+Everything that a test makes is named after its `prefix`, and everything named so is removed at its end, whatever the
+test did.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import docker
+import pytest
+import requests
+
+from agent.engine import Engine
+from tests.engine import images
+
+
+@pytest.fixture(scope="session")
+def docker_host() -> str:
+    """The URL of the engine for tests; the test is skipped where none answers."""
+    host = os.environ.get("WINDLASS_TEST_DOCKER_HOST") or "unix:///var/run/docker.sock"
+    try:
+        client = docker.APIClient(base_url=host)
+        client.close()
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        pytest.skip(f"no Docker Engine at {host}: {error}")
+    return host
+
+
+@pytest.fixture(scope="session")
+def busybox(docker_host: str) -> Iterator[str]:
+    """The reference of a small local image that runs until it is told to stop."""
+    reference = f"windlass-test-{uuid.uuid4().hex[:8]}:1"
+    images.load(docker_host, reference)
+    yield reference
+    images.unload(docker_host, reference)
+
+
+@pytest.fixture
+def engine(docker_host: str) -> Iterator[Engine]:
+    engine = Engine(docker_host, timeout=60)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def sdk(docker_host: str) -> Iterator[docker.APIClient]:
+    """The bare SDK, for doing by hand what people do behind the agent's back."""
+    client = docker.APIClient(base_url=docker_host)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def prefix(sdk: docker.APIClient) -> Iterator[str]:
+    """A name of this test's own, with which the names of all that it makes begin."""
+    prefix = f"wt{uuid.uuid4().hex[:10]}"
+    yield prefix
+    for container in sdk.containers(all=True):
+        if any(name.startswith(f"/{prefix}") for name in container["Names"]):
+            sdk.remove_container(container["Id"], force=True, v=True)
+    for network in sdk.networks():
+        if network["Name"].startswith(prefix):
+            sdk.remove_network(network["Id"])
+    for volume in sdk.volumes()["Volumes"] or ():
+        if volume["Name"].startswith(prefix):
+            sdk.remove_volume(volume["Name"], force=True)

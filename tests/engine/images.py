@@ -1,0 +1,90 @@
+"""Images for the tests, made of the host's static busybox: no registry is asked for anything.
+
+An image is loaded as the archive that `docker save` writes, so that its configuration can hold whatever an image's can.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import docker
+
+BUSYBOX = Path("/bin/busybox")
+APPLETS = ("sh", "sleep", "cat", "echo", "true", "false", "httpd", "wget", "kill", "ls", "touch", "test")
+FOREVER = ("sh", "-c", "trap 'exit 0' TERM INT; while true; do sleep 1 & wait; done")
+
+
+def load(host: str, reference: str, **config: Any) -> str:
+    """Load an image whose configuration is `config` (Env, Cmd, Entrypoint, Volumes, …) as `reference`; its id.
+
+    Without a Cmd it runs until it is told to stop, which it does at once.
+    """
+    archive = _image(reference, {"Cmd": list(FOREVER), "Env": ["PATH=/bin"], **config})
+    client = docker.APIClient(base_url=host)
+    try:
+        for _ in client.load_image(archive):
+            pass
+        return str(client.inspect_image(reference)["Id"])
+    finally:
+        client.close()
+
+
+def unload(host: str, *references: str) -> None:
+    client = docker.APIClient(base_url=host)
+    try:
+        for reference in references:
+            client.remove_image(reference, force=True)
+    finally:
+        client.close()
+
+
+@cache
+def _layer() -> bytes:
+    """One layer with busybox and its applets, the same bytes every time."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for folder in ("bin", "tmp"):
+            tar.addfile(_entry(folder, type=tarfile.DIRTYPE, mode=0o777 if folder == "tmp" else 0o755))
+        program = BUSYBOX.read_bytes()
+        tar.addfile(_entry("bin/busybox", size=len(program), mode=0o755), io.BytesIO(program))
+        for applet in APPLETS:
+            tar.addfile(_entry(f"bin/{applet}", type=tarfile.SYMTYPE, linkname="busybox"))
+    return buffer.getvalue()
+
+
+def _entry(name: str, **facts: Any) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    for fact, value in facts.items():
+        setattr(entry, fact, value)
+    return entry
+
+
+def _image(reference: str, config: Mapping[str, Any]) -> bytes:
+    layer = _layer()
+    described = {
+        "architecture": _architecture(),
+        "os": "linux",
+        "config": dict(config),
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+    }
+    text = json.dumps(described, sort_keys=True).encode()
+    name = f"{hashlib.sha256(text).hexdigest()}.json"
+    manifest = json.dumps([{"Config": name, "RepoTags": [reference], "Layers": ["layer.tar"]}]).encode()
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for path, content in ((name, text), ("layer.tar", layer), ("manifest.json", manifest)):
+            tar.addfile(_entry(path, size=len(content)), io.BytesIO(content))
+    return gzip.compress(buffer.getvalue(), compresslevel=1, mtime=0)
+
+
+def _architecture() -> str:
+    machine = BUSYBOX.read_bytes()[18:20]  # e_machine of the ELF header
+    return {b"\x3e\x00": "amd64", b"\xb7\x00": "arm64"}[machine]

@@ -1,0 +1,382 @@
+"""Containers on the real engine: made, left alone, mended, replaced, put back, adopted, pruned."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import docker
+import pytest
+
+from agent.errors import Overtaken, Refused
+from agent.kinds.base import FIELDS, INSTANCE, NAME, REVISION
+from agent.kinds.container_mounts import anonymous
+from agent.model import Action, Condition, Gate, Health, Key, Owner, Remedy, Resource
+from tests.engine import images
+from tests.kinds.bench import Bench
+
+pytestmark = pytest.mark.engine
+
+MEGA = 1 << 20
+
+
+def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """Poll until the condition gives something true."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.05)
+    return found
+
+
+def rich(bench: Bench, **more: Any) -> Resource:
+    """A container with about everything that a service usually has."""
+    front, back = bench.name("front"), bench.name("back")
+    return bench.container(
+        **{
+            "Env": ["A=1", "PASSWORD=hunter2"],
+            "Labels": {"com.docker.compose.project": bench.stack, "com.docker.compose.service": "web", "x": "y"},
+            "Healthcheck": {"Test": ["CMD", "true"], "Interval": 10**9},
+            "StopTimeout": 1,
+            "Memory": 64 * MEGA,
+            "RestartPolicy": {"Name": "unless-stopped"},
+            "PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]},
+            "Mounts": [{"Type": "volume", "Target": "/anonymous"}],
+            "Binds": [f"{bench.name('data')}:/data:rw", "/tmp:/host:ro"],
+            "Ulimits": [{"Name": "nofile", "Soft": 1024, "Hard": 2048}],
+            "NetworkMode": front,
+            "NetworkingConfig": {
+                "EndpointsConfig": {
+                    front: {"Aliases": ["web", "www"], "IPAMConfig": {"IPv4Address": bench.address}},
+                    back: {"Aliases": ["web"]},
+                }
+            },
+            **more,
+        }
+    )
+
+
+@pytest.fixture
+def nets(bench: Bench) -> Bench:
+    """Two networks, the first with a subnet of its own."""
+    last = int(bench.stack[-4:], 16)
+    subnet = f"10.{200 + last % 50}.{last // 50 % 250}"
+    bench.address = f"{subnet}.9"
+    config = {"Config": [{"Subnet": f"{subnet}.0/24"}]}
+    bench.create(bench.network("front", IPAM=config))
+    bench.create(bench.network("back"))
+    return bench
+
+
+def test_a_second_look_at_what_was_made_finds_nothing_to_do(nets: Bench) -> None:
+    wanted = rich(nets)
+    seen = nets.create(wanted)
+    assert seen.owner is Owner.OURS
+    assert seen.differences == ()
+    assert seen.uses >= {
+        Key("network", nets.name("front")),
+        Key("network", nets.name("back")),
+        Key("volume", nets.name("data")),
+        Key("image", nets.image),
+        Key("file", "/tmp"),
+    }
+    until(lambda: nets.seen(wanted).health is Health.HEALTHY)
+    report = nets.report(wanted)
+    assert report["Config"]["Labels"][REVISION] == "rev1"
+    assert "hunter2" not in report["Config"]["Labels"][FIELDS]
+    aliases = report["NetworkSettings"]["Networks"][nets.name("front")]["Aliases"]
+    assert {"web", "www"} <= set(aliases)
+
+
+def test_a_create_that_was_cut_is_finished(nets: Bench, sdk: docker.APIClient) -> None:
+    wanted = rich(nets)
+    nets.create(wanted)
+    sdk.stop(wanted.key.name, timeout=0)
+    sdk.disconnect_container_from_network(wanted.key.name, nets.name("back"))
+    identity = nets.report(wanted)["Id"]
+    seen = nets.create(wanted)
+    assert (seen.id, seen.differences) == (identity, ())
+
+
+def test_limits_and_the_restart_policy_change_in_place(bench: Bench) -> None:
+    first = bench.container(Memory=64 * MEGA, RestartPolicy={"Name": "always"}, PidsLimit=100, NanoCpus=10**9)
+    identity = bench.create(first).id
+    second = bench.container(Memory=128 * MEGA, CpuShares=20, NanoCpus=5 * 10**8)
+    differences = bench.differences(second)
+    assert {path: one.remedy for path, one in differences.items()} == dict.fromkeys(
+        ("memory", "memswap_limit", "restart", "pids_limit", "cpus", "cpu_shares"), Remedy.IN_PLACE
+    )
+    assert all(one.declared for one in differences.values())
+    seen = bench.update(second)
+    assert (seen.id, seen.differences) == (identity, ())
+    third = bench.container()
+    assert {one.remedy for one in bench.differences(third).values()} == {Remedy.REPLACE}, "the engine clears none"
+
+
+def drift(sdk: docker.APIClient, what: str, name: str, bench: Bench) -> None:
+    match what:
+        case "stopped":
+            sdk.stop(name, timeout=0)
+        case "paused":
+            sdk.pause(name)
+        case "disconnected":
+            sdk.disconnect_container_from_network(name, bench.name("front"))
+        case "without aliases":
+            sdk.disconnect_container_from_network(name, bench.name("back"))
+            sdk.connect_container_to_network(name, bench.name("back"))
+        case "extra network":
+            sdk.connect_container_to_network(name, "bridge")
+        case "memory":
+            sdk.update_container(name, mem_limit=32 * MEGA, memswap_limit=64 * MEGA)
+        case "restart policy":
+            sdk.update_container(name, restart_policy={"Name": "no"})
+        case "renamed":
+            sdk.rename(name, f"{name}-elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("what", "paths"),
+    [
+        ("stopped", {"state"}),
+        ("paused", {"state"}),
+        ("disconnected", {"networks.{front}"}),
+        ("without aliases", {"networks.{back}.aliases"}),
+        ("extra network", {"networks.bridge"}),
+        ("memory", {"memory", "memswap_limit"}),
+        ("restart policy", {"restart"}),
+        ("renamed", {"name"}),
+    ],
+)
+def test_what_was_done_by_hand_is_seen_and_mended_in_place(
+    nets: Bench, sdk: docker.APIClient, what: str, paths: set[str]
+) -> None:
+    wanted = rich(nets)
+    identity = nets.create(wanted).id
+    drift(sdk, what, wanted.key.name, nets)
+    differences = nets.differences(wanted)
+    assert set(differences) == {path.format(front=nets.name("front"), back=nets.name("back")) for path in paths}
+    assert {(one.declared, one.remedy) for one in differences.values()} == {(False, Remedy.IN_PLACE)}
+    seen = nets.update(wanted)
+    assert (seen.id, seen.differences) == (identity, ())
+    assert nets.report(wanted)["State"]["Status"] == "running"
+
+
+def test_a_network_made_anew_takes_its_stopped_users_along(nets: Bench, sdk: docker.APIClient) -> None:
+    wanted = rich(nets)
+    nets.create(wanted)
+    sdk.stop(wanted.key.name, timeout=0)
+    sdk.remove_network(nets.name("back"))
+    nets.create(nets.network("back"))
+    assert set(nets.differences(wanted)) == {"state", f"networks.{nets.name('back')}.id"}
+    assert nets.update(wanted).differences == ()
+
+
+def test_a_replacement_keeps_the_name_and_the_anonymous_volumes(nets: Bench) -> None:
+    first, second = rich(nets), rich(nets, Env=["A=2"])
+    old = nets.create(first).id
+    volume = anonymous(nets.report(first))["/anonymous"]
+    differences = nets.differences(second)
+    assert set(differences) == {"environment.A", "environment.PASSWORD"}
+    assert differences["environment.PASSWORD"].secret
+    assert not differences["environment.A"].secret
+    seen = nets.replace(second)
+    assert seen.id != old
+    assert seen.differences == ()
+    assert anonymous(nets.report(second)) == {"/anonymous": volume}
+    assert nets.engine.inspect_container(old) is None
+    assert [one.key.name for one in nets.look(second).values()] == [second.key.name], "no leftovers"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"Cmd": ["/there/is/no/such/program"]}, "StartFailed"),
+        ({"Image": "windlass-test/there-is-none:1"}, "ImageNotFound"),
+        ({"Mounts": [{"Type": "bind", "Source": "/there/is/none", "Target": "/x"}]}, "MountSourceMissing"),
+    ],
+)
+def test_a_replacement_that_is_refused_puts_the_old_one_back(bench: Bench, body: dict[str, Any], reason: str) -> None:
+    first = bench.container()
+    old = bench.create(first).id
+    with pytest.raises(Refused) as caught:
+        bench.replace(bench.container(**body))
+    assert caught.value.reason == reason
+    seen = bench.look(first)
+    assert [(one.id, one.differences) for one in seen.values()] == [(old, ())]
+    assert bench.report(first)["State"]["Running"]
+
+
+def test_a_port_in_use_is_named_and_leaves_nothing_behind(bench: Bench) -> None:
+    holder = bench.container("holder", PortBindings={"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]})
+    bench.create(holder)
+    port = bench.report(holder)["NetworkSettings"]["Ports"]["80/tcp"][0]["HostPort"]
+    wanted = bench.container(PortBindings={"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": port}]})
+    with pytest.raises(Refused) as caught:
+        bench.do(Action.CREATE, wanted)
+    assert caught.value.reason == "PortInUse"
+    assert f"127.0.0.1:{port}" in caught.value.message
+    assert wanted.key not in bench.look(wanted)
+
+
+def test_what_a_cut_replacement_left_is_a_leftover_and_in_nobodys_way(bench: Bench, sdk: docker.APIClient) -> None:
+    first, second = bench.container(), bench.container(Env=["A=1"])
+    bench.create(first)
+    labels = bench.report(first)["Config"]["Labels"]
+    twin = f"{first.key.name}.next"
+    sdk.create_container(bench.image, name=twin, labels=labels)
+    seen = bench.look(first)
+    assert seen[Key("container", twin)].leftover
+    assert seen[Key("container", twin)].owner is Owner.OURS
+    assert bench.replace(second).differences == ()
+    assert set(bench.look(second)) == {second.key}
+
+
+def test_a_name_that_somebody_else_has_is_foreign_and_left_alone(bench: Bench, sdk: docker.APIClient) -> None:
+    wanted = bench.container()
+    sdk.create_container(bench.image, name=wanted.key.name)
+    assert bench.seen(wanted).owner is Owner.FOREIGN
+    with pytest.raises(Refused) as caught:
+        bench.do(Action.CREATE, wanted)
+    assert caught.value.reason == "NameConflict"
+
+
+def test_labels_that_an_image_brings_prove_nothing(bench: Bench, sdk: docker.APIClient, docker_host: str) -> None:
+    wanted = bench.container()
+    reference = f"{bench.stack}:labelled"
+    labels = {
+        INSTANCE: bench.identity.instance,
+        NAME: wanted.key.name,
+        "windlass.stack": bench.stack,
+        "com.docker.compose.project": bench.stack,
+        "com.docker.compose.service": "web",
+        "com.docker.compose.container-number": "1",
+    }
+    images.load(docker_host, reference, Labels=labels)
+    try:
+        sdk.create_container(reference, name=wanted.key.name)
+        assert bench.seen(wanted).owner is Owner.FOREIGN
+        assert bench.look() == {}, "and it is never pruned"
+        sdk.remove_container(wanted.key.name)
+        assert bench.create(bench.container(Image=reference)).owner is Owner.OURS
+    finally:
+        images.unload(docker_host, reference)
+
+
+def test_a_running_compose_project_is_adopted(bench: Bench, sdk: docker.APIClient) -> None:
+    compose = {
+        "com.docker.compose.project": bench.stack,
+        "com.docker.compose.service": "web",
+        "com.docker.compose.container-number": "1",
+        "com.docker.compose.oneoff": "False",
+    }
+    theirs = {**compose, "com.docker.compose.version": "2.26.1", "com.docker.compose.project.working_dir": "/home/me"}
+    wanted = bench.container(Labels={**compose, "com.docker.compose.version": "2.40.3"}, Env=["A=1"])
+    made = sdk.create_container(bench.image, name=wanted.key.name, labels=theirs, environment=["A=1"])
+    sdk.start(made)
+    seen = bench.seen(wanted)
+    assert (seen.owner, seen.differences, seen.id) == (Owner.ADOPTABLE, (), made["Id"])
+    changed = bench.seen(bench.container(Labels=compose, Env=["A=2"]))
+    assert [(one.path, one.declared) for one in changed.differences] == [("environment.A", True)]
+    assert bench.look() == {}, "it is pruned only once it is ours"
+
+
+def test_only_what_is_in_the_scope_is_pruned(bench: Bench) -> None:
+    bench.create(bench.container("gone"))
+    stray = bench.look()[Key("container", bench.name("gone"))]
+    assert (stray.owner, stray.stack, stray.service) == (Owner.OURS, bench.stack, "gone")
+    elsewhere = bench.scope.__class__(bench.identity.instance, "dir:other", frozenset({"other"}), whole=True)
+    assert bench.kinds["container"].observe([], elsewhere) == []
+    whole = bench.scope.__class__(bench.identity.instance, bench.identity.origin, frozenset(), whole=True)
+    assert len(bench.kinds["container"].observe([], whole)) == 1
+    bench.do(Action.REMOVE, seen=stray)
+    bench.do(Action.REMOVE, seen=stray)
+    assert bench.look() == {}
+
+
+def test_a_change_to_what_has_gone_is_overtaken(bench: Bench, sdk: docker.APIClient) -> None:
+    wanted = bench.container()
+    seen = bench.create(wanted)
+    sdk.remove_container(seen.id, force=True)
+    for action in (Action.UPDATE, Action.REPLACE):
+        with pytest.raises(Overtaken):
+            bench.do(action, wanted, seen)
+    bench.do(Action.REMOVE, wanted, seen)
+
+
+def test_a_moved_tag_is_a_difference_of_the_image(bench: Bench, docker_host: str) -> None:
+    reference = f"{bench.stack}:moving"
+    first = images.load(docker_host, reference, Env=["PATH=/bin", "A=1"])
+    wanted = bench.container(Image=reference)
+    bench.create(wanted)
+    try:
+        second = images.load(docker_host, reference, Env=["PATH=/bin", "A=2"])
+        [difference] = bench.seen(wanted).differences
+        assert (difference.path, difference.seen, difference.wanted) == ("image", first, second)
+        assert (difference.declared, difference.remedy) == (False, Remedy.REPLACE)
+        other = bench.differences(bench.container(Image="windlass-test/there-is-none:1"))
+        assert (other["image"].seen, other["image"].declared) == (reference, True)
+        assert bench.replace(wanted).differences == ()
+    finally:
+        images.unload(docker_host, reference, first)
+
+
+def test_a_key_that_is_not_ours_makes_every_difference_drift(bench: Bench) -> None:
+    bench.create(bench.container(Env=["A=1"]))
+    forgetful = Bench(bench.engine, bench.stack, bench.image, key=b"another")
+    seen = forgetful.seen(bench.container(Env=["A=2"]))
+    assert (seen.owner, [one.declared for one in seen.differences]) == (Owner.OURS, [False])
+
+
+def test_a_network_namespace_of_another_container_is_known_by_name(bench: Bench) -> None:
+    bench.create(bench.container("donor", IpcMode="shareable"))
+    mode = f"container:{bench.name('donor')}"
+    wanted = bench.container(NetworkMode=mode, PidMode=mode, IpcMode=mode)
+    seen = bench.create(wanted)
+    assert seen.differences == ()
+    assert Key("container", bench.name("donor")) in seen.uses
+    bench.replace(bench.container("donor", IpcMode="shareable", Env=["A=1"]))
+    assert set(bench.differences(wanted)) >= {"network_mode", "pid", "ipc"}, "the namespaces are gone with the donor"
+
+
+@pytest.mark.parametrize(
+    ("body", "condition", "gate", "words"),
+    [
+        ({}, Condition.STARTED, Gate.PASSED, ""),
+        ({}, Condition.COMPLETED, Gate.PENDING, "still running"),
+        ({}, Condition.HEALTHY, Gate.FAILED, "no health check"),
+        ({"Cmd": ["true"]}, Condition.COMPLETED, Gate.PASSED, ""),
+        ({"Cmd": ["true"]}, Condition.STARTED, Gate.PASSED, ""),
+        ({"Cmd": ["sh", "-c", "echo oh dear; exit 3"]}, Condition.COMPLETED, Gate.FAILED, "exit code 3\noh dear"),
+        ({"Cmd": ["sh", "-c", "echo oh dear; exit 3"]}, Condition.STARTED, Gate.FAILED, "oh dear"),
+        ({"Cmd": ["true"]}, Condition.HEALTHY, Gate.FAILED, "exit code 0"),
+        ({"Healthcheck": {"Test": ["CMD", "true"], "Interval": 10**8}}, Condition.HEALTHY, Gate.PASSED, ""),
+        (
+            {"Healthcheck": {"Test": ["CMD", "false"], "Interval": 10**8, "Retries": 1}},
+            Condition.HEALTHY,
+            Gate.FAILED,
+            "unhealthy",
+        ),
+        ({"Healthcheck": {"Test": ["CMD", "true"], "Interval": 10**12}}, Condition.HEALTHY, Gate.PENDING, "not passed"),
+    ],
+)
+def test_a_gate_says_whether_it_holds_and_why_not(
+    bench: Bench, body: dict[str, Any], condition: Condition, gate: Gate, words: str
+) -> None:
+    wanted = bench.container(**body)
+    bench.do(Action.CREATE, wanted)
+    probe = bench.kinds["container"].probe
+    found, said = until(lambda: answer if (answer := probe(wanted.key, condition))[0] is gate else None)
+    assert found is gate
+    assert words in said
+
+
+def test_a_job_that_is_done_is_as_wanted(bench: Bench) -> None:
+    wanted = bench.container(state="completed", Cmd=["true"])
+    bench.do(Action.CREATE, wanted)
+    until(lambda: bench.report(wanted)["State"]["Status"] == "exited")
+    seen = bench.seen(wanted)
+    assert (seen.differences, seen.health, seen.detail) == ((), Health.HEALTHY, "completed")
+    stays = bench.seen(bench.container(Cmd=["true"]))
+    assert [one.path for one in stays.differences] == ["state"]
+    assert stays.health is Health.DEGRADED

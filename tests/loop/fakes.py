@@ -1,0 +1,167 @@
+"""A source, a host and an audience that a test can steer, and a loop that runs around them."""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from agent.desired import Reading
+from agent.errors import Trouble
+from agent.loop import Loop
+from agent.model import Change, Failure, Key, Outcome, Plan, Report, Resource, Result, Revision, Scope, Snapshot, Stack
+from agent.ports import Rhythm
+from agent.reconcile import Turn
+
+FAST = Rhythm(poll=3600, resync=3600, settle=0.0)
+
+
+class NoTree:
+    def entries(self) -> dict[str, object]:
+        return {}
+
+    def read(self, path: str) -> bytes:
+        raise KeyError(path)
+
+
+def stack(name: str, revision: str = "a" * 40, content: str = "1") -> Stack:
+    web = Resource(Key("container", f"{name}-web-1"), name, {"body": {"Image": content}}, service="web")
+    return Stack(name, (web,), Revision(revision), ("web",))
+
+
+def reading(*stacks: Stack, revision: str = "a" * 40, broken: dict[str, Failure] | None = None) -> Reading:
+    snapshot = Snapshot(Revision(revision), NoTree())  # type: ignore[arg-type]  # nobody reads it here
+    return Reading(snapshot, {each.name: each for each in stacks}, broken or {})
+
+
+@dataclass
+class FakeDesires:
+    answer: Reading | Trouble
+    known: Reading | None = None
+    good: dict[str, Stack] = field(default_factory=dict)
+    accepted: list[tuple[str, str]] = field(default_factory=list)
+    asked: int = 0
+
+    def newest(self) -> Reading:
+        self.asked += 1
+        if isinstance(self.answer, Trouble):
+            raise self.answer
+        return self.answer
+
+    def fallback(self) -> Reading | None:
+        return self.known
+
+    def last_good(self, stack: str) -> Stack | None:
+        return self.good.get(stack)
+
+    def accept(self, stack: Stack) -> None:
+        self.accepted.append((stack.name, stack.revision.id))
+
+
+def synced(turn: Turn) -> Report:
+    (name,) = turn.scope.stacks
+    revision = turn.stacks[0].revision if turn.stacks else None
+    return Report("run", name, turn.trigger, revision, Result.NOOP, 0.0, 0.0, synced=True)
+
+
+def failed(turn: Turn, reason: str = "ImagePullFailed", outcomes: tuple[Outcome, ...] = ()) -> Report:
+    (name,) = turn.scope.stacks
+    return Report(
+        "run", name, turn.trigger, None, Result.ERROR, 0.0, 0.0, failure=Failure(reason, "no"), outcomes=outcomes
+    )
+
+
+@dataclass
+class FakeTurns:
+    """Answers each turn by `react`; `taken` is what was asked, in order."""
+
+    react: Callable[[Turn], Report] = synced
+    host_stacks: frozenset[str] = frozenset()
+    taken: queue.Queue[Turn] = field(default_factory=queue.Queue)
+
+    def take(self, turn: Turn) -> tuple[Report, ...]:
+        self.taken.put(turn)
+        return (self.react(turn),)
+
+    def stacks_on_host(self) -> frozenset[str]:
+        return self.host_stacks
+
+    def next(self) -> Turn:
+        return self.taken.get(timeout=5)
+
+    def nothing_more(self, seconds: float = 0.15) -> bool:
+        try:
+            self.taken.get(timeout=seconds)
+        except queue.Empty:
+            return True
+        return False
+
+
+@dataclass
+class FakeAudience:
+    reports: queue.Queue[Report] = field(default_factory=queue.Queue)
+    sources: queue.Queue[tuple[Reading | None, Failure | None, float]] = field(default_factory=queue.Queue)
+    triggers: list[str] = field(default_factory=list)
+    gone: queue.Queue[str] = field(default_factory=queue.Queue)
+    bugs: list[BaseException] = field(default_factory=list)
+    rounds: int = 0
+
+    def reported(self, report: Report) -> None:
+        self.reports.put(report)
+
+    def source_read(self, reading: Reading | None, failure: Failure | None, next_in: float) -> None:
+        self.sources.put((reading, failure, next_in))
+
+    def triggered(self, trigger: str) -> None:
+        self.triggers.append(trigger)
+
+    def forgotten(self, stack: str) -> None:
+        self.gone.put(stack)
+
+    def crashed(self, bug: BaseException) -> None:
+        self.bugs.append(bug)
+
+    def alive(self) -> None:
+        self.rounds += 1
+
+
+def make_loop(
+    desires: FakeDesires, turns: FakeTurns, audience: FakeAudience, rhythm: Rhythm = FAST, *, act: bool = True
+) -> Loop:
+    return Loop(
+        desires,
+        turns,
+        audience,
+        Scope("default", "git:1", frozenset(), whole=True),
+        clock=time.monotonic,
+        wall=time.time,
+        rhythm=rhythm,
+        act=act,
+        chance=random.Random(1),
+    )
+
+
+@contextmanager
+def running(loop: Loop) -> Iterator[Loop]:
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.stop()
+        thread.join(timeout=10)
+    assert not thread.is_alive()
+
+
+def drift(key: Key) -> Outcome:
+    from agent.model import Action, Cause, Status
+
+    return Outcome(Change(0, Action.CREATE, key, "web", Cause.DRIFT, "was removed"), Status.DONE)
+
+
+def plan_of(*outcomes: Outcome) -> Plan:
+    return Plan(tuple(outcome.change for outcome in outcomes))

@@ -1,0 +1,271 @@
+"""The loop looks when it should, at what it should, and no more often than that."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from agent.errors import Refused, Unreachable
+from agent.model import Failure, Key, Report
+from agent.ports import AskSource, LookAt, Rhythm
+from agent.reconcile import Turn
+from tests.loop.fakes import (
+    FAST,
+    FakeAudience,
+    FakeDesires,
+    FakeTurns,
+    drift,
+    failed,
+    make_loop,
+    reading,
+    running,
+    stack,
+    synced,
+)
+
+BROKEN = Failure("ConfigInvalid", "stacks/web/compose.yaml:3:5: no")
+
+
+def test_each_stack_has_a_turn_of_its_own_when_the_source_is_first_read() -> None:
+    turns = FakeTurns()
+    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, FakeAudience())):
+        scopes = {turns.next().scope.stacks, turns.next().scope.stacks}
+        assert turns.nothing_more()
+    assert scopes == {frozenset({"a"}), frozenset({"b"})}
+
+
+def test_a_converged_stack_is_accepted_at_its_revision_once() -> None:
+    desires, turns = FakeDesires(reading(stack("a"))), FakeTurns()
+    with running(make_loop(desires, turns, FakeAudience())) as loop:
+        turns.next()
+        loop.wake(LookAt("manual"))
+        turns.next()
+    assert desires.accepted == [("a", "a" * 40)]
+
+
+def test_an_event_concerns_only_the_stack_that_wants_the_object() -> None:
+    turns = FakeTurns()
+    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, FakeAudience())) as loop:
+        turns.next(), turns.next()
+        loop.wake(LookAt("event", key=Key("container", "b-web-1")))
+        assert turns.next().scope.stacks == {"b"}
+        loop.wake(LookAt("event", key=Key("container", "somebody-elses")))
+        loop.wake(LookAt("event", stack="c"))
+        assert turns.nothing_more()
+
+
+def test_many_triggers_for_a_busy_stack_make_one_more_turn() -> None:
+    may_end = threading.Event()
+
+    def slow(turn: Turn) -> Report:
+        assert may_end.wait(5)
+        return synced(turn)
+
+    turns = FakeTurns(slow)
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())) as loop:
+        turns.next()
+        for _ in range(20):
+            loop.wake(LookAt("event", stack="a"))
+        may_end.set()
+        turns.next()
+        assert turns.nothing_more()
+
+
+def test_a_slow_stack_delays_no_other() -> None:
+    may_end = threading.Event()
+    turns = FakeTurns(lambda turn: synced(turn) if turn.scope.stacks == {"b"} or may_end.wait(5) else failed(turn))
+    audience = FakeAudience()
+    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, audience)):
+        assert audience.reports.get(timeout=5).stack == "b"
+        may_end.set()
+
+
+def test_a_broken_stack_is_told_once_and_keeps_its_last_good_state() -> None:
+    desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        turns.next()
+        assert audience.reports.get(timeout=5).synced
+        desires.answer = reading(revision="b" * 40, broken={"a": BROKEN})
+        loop.wake(AskSource("manual"))
+        told = audience.reports.get(timeout=5)
+        assert (told.failure, told.synced) == (BROKEN, False)
+        loop.wake(LookAt("event", stack="a"))
+        assert turns.next().stacks[0].revision.id == "a" * 40
+        healed = audience.reports.get(timeout=5)
+        assert (healed.failure, healed.synced) == (BROKEN, False)
+        loop.wake(AskSource("manual"))
+        assert turns.nothing_more()
+        assert audience.reports.empty()
+
+
+def test_a_mended_stack_follows_the_source_again() -> None:
+    desires, turns, audience = FakeDesires(reading(broken={"a": BROKEN})), FakeTurns(), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        assert audience.reports.get(timeout=5).failure == BROKEN
+        desires.answer = reading(stack("a"), revision="b" * 40)
+        loop.wake(AskSource("manual"))
+        assert turns.next().stacks[0].name == "a"
+        assert audience.reports.get(timeout=5).failure is None
+
+
+def test_a_stack_that_is_broken_at_the_start_is_kept_as_it_last_converged() -> None:
+    desires = FakeDesires(reading(broken={"a": BROKEN}), good={"a": stack("a", "9" * 40)})
+    turns = FakeTurns()
+    with running(make_loop(desires, turns, FakeAudience())):
+        assert turns.next().stacks[0].revision.id == "9" * 40
+
+
+def test_a_stack_that_was_never_good_is_left_alone() -> None:
+    turns = FakeTurns(host_stacks=frozenset({"a"}))
+    with running(make_loop(FakeDesires(reading(broken={"a": BROKEN})), turns, FakeAudience())) as loop:
+        loop.wake(LookAt("interval"))
+        assert turns.nothing_more()
+
+
+def test_what_is_known_is_healed_while_the_source_is_away() -> None:
+    desires = FakeDesires(Unreachable("no route", reason="GitFetchFailed"), known=reading(stack("a")))
+    turns, audience = FakeTurns(), FakeAudience()
+    with running(make_loop(desires, turns, audience)):
+        assert turns.next().stacks[0].name == "a"
+        _, failure, _ = audience.sources.get(timeout=5)
+        assert failure is not None
+        assert failure.reason == "GitFetchFailed"
+
+
+def test_a_source_that_is_away_is_asked_again_soon_but_not_with_a_refused_credential() -> None:
+    waits = {}
+    for reason in ("GitFetchFailed", "GitAuthFailed"):
+        audience = FakeAudience()
+        with running(make_loop(FakeDesires(Refused("no", reason=reason)), FakeTurns(), audience)):
+            waits[reason] = audience.sources.get(timeout=5)[2]
+    assert waits["GitFetchFailed"] < 2
+    assert waits["GitAuthFailed"] > 50
+
+
+def test_an_empty_source_removes_nothing() -> None:
+    desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(host_stacks=frozenset({"a"})), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        turns.next()
+        audience.sources.get(timeout=5)
+        desires.answer = reading(revision="b" * 40)
+        loop.wake(AskSource("manual"))
+        _, failure, _ = audience.sources.get(timeout=5)
+        assert failure is not None
+        assert failure.reason == "EmptyDesiredState"
+        assert "a is kept" in failure.message
+        loop.wake(LookAt("event", stack="a"))
+        assert turns.next().stacks, "the last good state is still healed"
+
+
+def test_a_stack_that_left_the_source_is_pruned_and_forgotten() -> None:
+    desires, turns, audience = FakeDesires(reading(stack("a"), stack("b"))), FakeTurns(), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        turns.next(), turns.next()
+        desires.answer = reading(stack("b"), revision="b" * 40)
+        loop.wake(AskSource("manual"))
+        pruned = next(turn for turn in (turns.next(), turns.next()) if turn.scope.stacks == {"a"})
+        assert pruned.stacks == ()
+        assert audience.gone.get(timeout=5) == "a"
+
+
+def test_what_an_earlier_process_left_of_a_stack_is_pruned() -> None:
+    turns = FakeTurns(host_stacks=frozenset({"old"}))
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())):
+        assert {turns.next().scope.stacks, turns.next().scope.stacks} == {frozenset({"a"}), frozenset({"old"})}
+
+
+def test_a_failing_stack_backs_off_and_events_do_not_cut_that_short() -> None:
+    turns = FakeTurns(failed)
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())) as loop:
+        turns.next()
+        for _ in range(5):
+            loop.wake(LookAt("event", stack="a"))
+        assert turns.nothing_more(0.5)
+        assert turns.next().trigger in {"retry", "event"}
+
+
+def test_new_content_is_tried_at_once_whatever_happened_to_the_old() -> None:
+    desires, turns = FakeDesires(reading(stack("a"))), FakeTurns(failed)
+    with running(make_loop(desires, turns, FakeAudience())) as loop:
+        for _ in range(3):
+            turns.next()  # backed off by now
+        desires.answer = reading(stack("a", "b" * 40, content="2"), revision="b" * 40)
+        loop.wake(AskSource("manual"))
+        assert turns.taken.get(timeout=1).stacks[0].revision.id == "b" * 40
+
+
+def test_what_is_healed_again_and_again_is_left_alone_for_a_while() -> None:
+    fight = drift(Key("container", "a-web-1"))
+    turns = FakeTurns(lambda turn: replace(synced(turn), outcomes=(fight,)))
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())) as loop:
+        for _ in range(4):
+            turns.next()
+            loop.wake(LookAt("event", stack="a"))
+        assert turns.nothing_more(0.5)
+
+
+def test_a_bug_in_one_stack_is_its_own_failure() -> None:
+    def buggy(turn: Turn) -> Report:
+        if turn.scope.stacks == {"a"}:
+            raise ZeroDivisionError("a bug")
+        return synced(turn)
+
+    audience = FakeAudience()
+    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), FakeTurns(buggy), audience)):
+        by_stack = {report.stack: report for report in (audience.reports.get(timeout=5), audience.reports.get(timeout=5))}
+    assert by_stack["b"].synced
+    assert by_stack["a"].failure == Failure("InternalError", "ZeroDivisionError: a bug")
+    assert isinstance(audience.bugs[0], ZeroDivisionError)
+
+
+def test_once_reads_the_source_and_gives_each_stack_one_turn() -> None:
+    turns = FakeTurns(lambda turn: failed(turn) if turn.scope.stacks == {"b"} else synced(turn))
+    loop = make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, FakeAudience())
+    reports = loop.run(once=True)
+    assert [(report.stack, report.synced) for report in reports] == [("a", True), ("b", False)]
+
+
+def test_once_ends_when_the_source_is_away() -> None:
+    loop = make_loop(FakeDesires(Unreachable("no route")), FakeTurns(), FakeAudience())
+    assert loop.run(once=True) == ()
+    assert loop.source_failure is not None
+
+
+@pytest.mark.parametrize("due", ["poll", "resync"])
+def test_the_source_is_polled_and_the_host_looked_at_without_any_trigger(due: str) -> None:
+    rhythm = replace(FAST, **{due: 0.05})
+    desires, turns = FakeDesires(reading(stack("a"))), FakeTurns()
+    audience = FakeAudience()
+    with running(make_loop(desires, turns, audience, rhythm)):
+        for _ in range(3):
+            audience.sources.get(timeout=5) if due == "poll" else turns.next()
+
+
+def test_the_watchdog_starves_when_a_turn_never_ends() -> None:
+    may_end = threading.Event()
+    turns = FakeTurns(lambda turn: synced(turn) if may_end.wait(5) else failed(turn))
+    audience = FakeAudience()
+    rhythm = Rhythm(poll=3600, resync=3600, settle=0, longest_turn=0.05)
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience, rhythm)) as loop:
+        turns.next()
+        for _ in range(3):
+            threading.Event().wait(0.1)
+            loop.wake(AskSource("manual"))
+        rounds = audience.rounds
+        threading.Event().wait(0.1)
+        loop.wake(AskSource("manual"))
+        threading.Event().wait(0.1)
+        assert audience.rounds == rounds
+        may_end.set()
+
+
+def test_stopping_lets_the_turn_under_way_end() -> None:
+    may_end, audience = threading.Event(), FakeAudience()
+    turns = FakeTurns(lambda turn: synced(turn) if may_end.wait(5) else failed(turn))
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience)) as loop:
+        turns.next()
+        loop.stop()
+        may_end.set()
+    assert audience.reports.get(timeout=1).synced

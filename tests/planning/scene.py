@@ -1,0 +1,87 @@
+"""Short ways to say what is wanted and what is there, for tests of the planner and of what carries plans out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from agent.model import (
+    Condition,
+    Difference,
+    Key,
+    Observed,
+    Owner,
+    Plan,
+    Remedy,
+    Requirement,
+    Resource,
+    Revision,
+    Scope,
+    Stack,
+)
+from agent.planning import Policy, make_plan
+
+ORIGIN = "git:0123456789ab"
+
+
+def key(text: str) -> Key:
+    """`key("network/front")`"""
+    kind, _, name = text.partition("/")
+    return Key(kind, name)
+
+
+def want(text: str, *requires: str | Requirement, stack: str = "web", **more: Any) -> Resource:
+    """A wanted object. Images are fetched on demand and files written beforehand, as the real ones are."""
+    of = key(text)
+    facts: dict[str, Any] = {"spec": {}}
+    if of.kind == "image":
+        facts |= {"prepares": True, "on_demand": True}
+    if of.kind == "file":
+        facts |= {"prepares": True, "spec": {"content": {"": (0o644, b"x")}}}
+    if of.kind == "container":
+        facts |= {"service": of.name.split("-")[-1]}
+    needs = tuple(one if isinstance(one, Requirement) else Requirement(key(one)) for one in requires)
+    return Resource(key=of, stack=stack, requires=needs, **(facts | more))
+
+
+def waits(text: str, condition: Condition = Condition.HEALTHY, *, optional: bool = False) -> Requirement:
+    return Requirement(key(text), condition, optional)
+
+
+def there(text: str, *differences: Difference, uses: Iterable[str] = (), stack: str = "web", **more: Any) -> Observed:
+    """An object that is there, ours unless said otherwise; volumes keep data."""
+    of = key(text)
+    facts: dict[str, Any] = {"id": f"id-{of.name}", "owner": Owner.OURS, "origin": ORIGIN}
+    facts |= {"keeps_data": of.kind == "volume"}
+    used = frozenset(map(key, uses))
+    return Observed(key=of, stack=stack, differences=differences, uses=used, **(facts | more))
+
+
+def differs(
+    path: str,
+    seen: Any = "old",
+    wanted: Any = "new",
+    remedy: Remedy = Remedy.REPLACE,
+    *,
+    drift: bool = False,
+    secret: bool = False,
+) -> Difference:
+    return Difference(path, seen, wanted, remedy, declared=not drift, secret=secret)
+
+
+def plan(
+    wanted: Iterable[Resource],
+    actual: Iterable[Observed] = (),
+    *,
+    policy: Policy | None = None,
+    scope: Scope | None = None,
+    known: Iterable[str] = (),
+) -> Plan:
+    """The plan for the resources, put into their stacks; in scope is the stack `web` and whatever is wanted."""
+    by_stack: dict[str, list[Resource]] = {}
+    for resource in wanted:
+        by_stack.setdefault(resource.stack, []).append(resource)
+    stacks = [Stack(name, tuple(resources), Revision("0" * 40)) for name, resources in by_stack.items()]
+    inside = scope or Scope("host-1", ORIGIN, frozenset({"web", *by_stack}), whole=True)
+    seen = {observed.key: observed for observed in actual}
+    return make_plan(stacks, seen, inside, policy or Policy(), frozenset(map(key, known)))

@@ -1,0 +1,149 @@
+"""A plain directory as a source: what is seen, when it counts as moved, and that a snapshot stays what it was."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from agent.errors import BadManifest, Refused
+from agent.model import Entry, EntryKind
+from agent.source import Source
+from agent.source.directory import DirectorySource
+
+
+def write(top: Path, path: str, data: bytes = b"x") -> Path:
+    file = top / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    return file
+
+
+def test_files_and_links_are_entries_and_nothing_is_followed(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    write(top, "stacks/web/compose.yaml", b"services: {}\n")
+    write(top, "run.sh").chmod(0o755)
+    write(top, ".git/config")
+    write(top, "vendored/.git", b"gitdir: ../.git/modules/x")
+    write(tmp_path, "outside/secret")
+    (top / "link").symlink_to("/etc/shadow")
+    (top / "linked").symlink_to(tmp_path / "outside")
+    os.mkfifo(top / "pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(top / "sock"))
+        tree = DirectorySource(top).sync().tree
+    assert dict(tree.entries()) == {
+        "link": Entry(EntryKind.SYMLINK, 11),
+        "linked": Entry(EntryKind.SYMLINK, len(str(tmp_path / "outside"))),
+        "run.sh": Entry(EntryKind.EXECUTABLE, 1),
+        "stacks/web/compose.yaml": Entry(EntryKind.FILE, 13),
+    }
+    assert tree.read("stacks/web/compose.yaml") == b"services: {}\n"
+    for path in ("link", "linked", "linked/secret", "pipe", "../outside/secret", ".git/config"):
+        with pytest.raises(KeyError):
+            tree.read(path)
+
+
+def test_a_snapshot_is_the_same_until_something_moves(tmp_path: Path) -> None:
+    source = DirectorySource(tmp_path)
+    file = write(tmp_path, "compose.yaml", b"old")
+    first = source.sync()
+    assert first.revision.id.startswith("dir-")
+    assert source.sync() is first
+    file.touch()
+    assert source.sync() is first, "times mean nothing"
+    seen = {first.revision.id}
+    for change in (
+        lambda: file.write_bytes(b"new"),
+        lambda: file.chmod(0o755),
+        lambda: write(tmp_path, "more"),
+        lambda: file.rename(tmp_path / "compose.yml"),
+        lambda: (tmp_path / "link").symlink_to("a"),
+    ):
+        change()
+        seen.add(source.sync().revision.id)
+    assert len(seen) == 6
+    assert first.tree.read("compose.yaml") == b"old"
+    assert DirectorySource(tmp_path).sync().revision == source.sync().revision
+
+
+def test_what_was_accepted_is_remembered(tmp_path: Path) -> None:
+    source: Source = DirectorySource(tmp_path)
+    file = write(tmp_path, "compose.yaml", b"old")
+    assert source.last() is None
+    good = source.sync()
+    source.accept("web", good.revision.id)
+    source.accept("db", "dir-unknown")
+    file.write_bytes(b"new")
+    newest = source.sync()
+    assert source.good("web") is good
+    assert source.good("db") is None
+    assert source.last() is newest
+    source.accept("web", newest.revision.id)
+    assert source.good("web") is newest
+
+
+def test_the_origin_is_stable_and_follows_a_link(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write(tmp_path, f"{name}/compose.yaml", name.encode())
+    link = tmp_path / "current"
+    link.symlink_to("one")
+    source = DirectorySource(link)
+    assert source.sync().tree.read("compose.yaml") == b"one"
+    link.unlink()
+    link.symlink_to("two")
+    assert source.sync().tree.read("compose.yaml") == b"two"
+    assert source.origin == DirectorySource(link).origin
+    assert source.origin != DirectorySource(tmp_path / "one").origin
+
+
+def test_a_file_that_is_too_large_is_not_held(tmp_path: Path) -> None:
+    with write(tmp_path, "compose.yaml").open("wb") as file:
+        file.truncate(1 << 40)
+    source = DirectorySource(tmp_path)
+    tree = source.sync().tree
+    assert tree.entries()["compose.yaml"].size == 1 << 40
+    with pytest.raises(BadManifest) as caught:
+        tree.read("compose.yaml")
+    assert caught.value.reason == "FileTooLarge"
+
+
+def test_too_many_files_and_too_much_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(6):
+        write(tmp_path, f"{number}", bytes(1000))
+    monkeypatch.setattr("agent.source.directory._MAX_TOTAL", 5000)
+    with pytest.raises(Refused) as caught:
+        DirectorySource(tmp_path).sync()
+    assert caught.value.reason == "DirectoryTooLarge"
+    monkeypatch.setattr("agent.source.directory.MAX_ENTRIES", 4)
+    with pytest.raises(Refused) as caught:
+        DirectorySource(tmp_path).sync()
+    assert caught.value.reason == "RepoTooManyFiles"
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")).touch()
+    with pytest.raises(Refused, match="xe9"):
+        DirectorySource(tmp_path).sync()
+
+
+def test_a_missing_directory_leaves_what_was_known(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    write(top, "compose.yaml")
+    source = DirectorySource(top)
+    known = source.sync()
+    top.rename(tmp_path / "away")
+    with pytest.raises(Refused) as caught:
+        source.sync()
+    assert caught.value.reason == "DirectoryNotFound"
+    assert source.last() is known
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_says_so(tmp_path: Path) -> None:
+    write(tmp_path, "compose.yaml").chmod(0)
+    with pytest.raises(BadManifest) as caught:
+        DirectorySource(tmp_path).sync().tree.read("compose.yaml")
+    assert caught.value.reason == "FileUnreadable"

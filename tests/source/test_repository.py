@@ -1,0 +1,422 @@
+"""A repository as a source, over local transport: what moves, what stays, and what happens to a broken mirror."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import pytest
+
+from agent.errors import BadSettings, Refused, Unreachable
+from agent.model import Entry, EntryKind
+from agent.source.repository import GitSource
+from tests.source.repositories import Repository
+
+Open = Callable[..., GitSource]
+WEB = "stacks/web/compose.yaml"
+
+
+class Calls:
+    """Counts the git calls of a source."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, str]] = []
+
+    def __call__(self, verb: str, seconds: float, result: str) -> None:
+        assert seconds >= 0
+        self.made.append((verb, result))
+
+    @property
+    def verbs(self) -> list[str]:
+        return [verb for verb, _ in self.made]
+
+
+def test_sync_gives_the_newest_revision_and_its_tree(repository: Repository, open_source: Open) -> None:
+    source = open_source(repository)
+    snapshot = source.sync()
+    assert snapshot.revision.id == repository.tip()
+    assert snapshot.revision.subject == "Add the web stack"
+    assert snapshot.revision.author == "Ada"
+    assert snapshot.revision.timestamp == 1700000000
+    assert dict(snapshot.tree.entries()) == {WEB: Entry(EntryKind.FILE, 13)}
+    assert snapshot.tree.read(WEB) == b"services: {}\n"
+    assert source.last() is snapshot
+
+
+def test_nothing_is_fetched_while_nothing_moves(repository: Repository, open_source: Open) -> None:
+    calls = Calls()
+    source = open_source(repository, observe=calls)
+    first = source.sync()
+    assert calls.verbs.count("fetch") == 1
+    calls.made.clear()
+    assert source.sync() is first
+    assert calls.verbs.count("ls-remote") == 1
+    assert "fetch" not in calls.verbs
+    assert "ls-tree" not in calls.verbs
+    assert {result for _, result in calls.made} == {"success"}
+
+
+def test_an_old_snapshot_stays_readable_while_the_mirror_moves_on(repository: Repository, open_source: Open) -> None:
+    large = b"x" * (3 << 20)
+    repository.commit({f"{name}.bin": bytes([ord(name)]) + large for name in "abcdefgh"})
+    source = open_source(repository)
+    old = source.sync()
+    repository.commit({"compose.yaml": b"services: {}\n"}, onto=None)
+    new = source.sync()
+    assert list(new.tree.entries()) == ["compose.yaml"]
+    assert [old.tree.read(f"{name}.bin")[:1] for name in "abcdefgh"] == [name.encode() for name in "abcdefgh"]
+    with pytest.raises(KeyError):
+        new.tree.read("a.bin")
+
+
+@pytest.mark.parametrize("onto", ["", None], ids=["fast-forward", "rewritten"])
+def test_a_branch_is_followed(repository: Repository, open_source: Open, onto: str | None) -> None:
+    source = open_source(repository)
+    source.sync()
+    pushed = repository.commit({"compose.yaml": b"{}"}, onto=onto)
+    assert source.sync().revision.id == pushed
+
+
+def test_a_branch_set_back_to_an_older_commit_is_followed(repository: Repository, open_source: Open) -> None:
+    first = repository.tip()
+    repository.commit({"compose.yaml": b"{}"})
+    source = open_source(repository)
+    source.sync()
+    repository.git("update-ref", "refs/heads/main", first or "")
+    assert source.sync().revision.id == first
+
+
+@pytest.mark.parametrize("ref", ["v1", "refs/tags/v1"])
+@pytest.mark.parametrize("annotated", [True, False], ids=["annotated", "lightweight"])
+def test_a_tag_is_followed_to_its_commit(repository: Repository, open_source: Open, ref: str, annotated: bool) -> None:
+    tagged = repository.tip()
+    repository.git("tag", *(["-a", "-m", "one"] if annotated else []), "v1", "main")
+    repository.commit({"compose.yaml": b"{}"})
+    calls = Calls()
+    source = open_source(repository, ref, observe=calls)
+    assert source.sync().revision.id == tagged
+    assert source.sync().revision.id == tagged
+    assert calls.verbs.count("fetch") == 1
+
+
+def test_a_branch_goes_before_a_tag_of_its_name(repository: Repository, open_source: Open) -> None:
+    repository.git("tag", "both", "main")
+    branched = repository.commit({"compose.yaml": b"{}"}, branch="both", onto=repository.tip())
+    assert open_source(repository, "both").sync().revision.id == branched
+
+
+def test_head_is_the_default_branch(repository: Repository, open_source: Open) -> None:
+    assert open_source(repository, "HEAD").sync().revision.id == repository.tip()
+
+
+def test_a_commit_is_pinned_and_needs_the_network_once(repository: Repository, open_source: Open) -> None:
+    pinned = repository.tip()
+    repository.commit({"compose.yaml": b"{}"})
+    source = open_source(repository, pinned)
+    assert source.sync().revision.id == pinned
+    shutil.rmtree(repository.path)
+    assert source.sync().revision.id == pinned
+
+
+def test_a_commit_that_the_server_does_not_have_is_refused(repository: Repository, open_source: Open) -> None:
+    with pytest.raises(Refused) as caught:
+        open_source(repository, "0123456789" * 4).sync()
+    assert caught.value.reason == "RefNotFound"
+
+
+def test_a_path_is_the_root_of_the_tree(repository: Repository, open_source: Open) -> None:
+    whole = open_source(repository)
+    below = open_source(repository, path="./stacks/web/")
+    assert list(below.sync().tree.entries()) == ["compose.yaml"]
+    assert below.origin != whole.origin
+
+
+def test_a_path_that_is_missing_or_a_file_is_refused(repository: Repository, open_source: Open) -> None:
+    for path in ("nowhere", WEB, "a tree"):
+        with pytest.raises(Refused) as caught:
+            open_source(repository, path=path).sync()
+        assert caught.value.reason == "PathNotFound"
+
+
+def test_a_missing_branch_names_those_that_are_there(repository: Repository, open_source: Open) -> None:
+    with pytest.raises(Refused, match="its branches: main") as caught:
+        open_source(repository, "master").sync()
+    assert caught.value.reason == "RefNotFound"
+
+
+def test_a_deleted_branch_leaves_what_was_known(repository: Repository, open_source: Open) -> None:
+    source = open_source(repository)
+    known = source.sync()
+    repository.commit({}, branch="other", onto=None)
+    repository.git("update-ref", "-d", "refs/heads/main")
+    with pytest.raises(Refused) as caught:
+        source.sync()
+    assert caught.value.reason == "RefNotFound"
+    assert source.last() is known
+    assert open_source(repository).last() == known
+
+
+def test_an_empty_repository_says_so(tmp_path: Path, open_source: Open) -> None:
+    empty = Repository.create(tmp_path / "empty.git")
+    source = open_source(empty)
+    with pytest.raises(Refused, match="push a first commit") as caught:
+        source.sync()
+    assert caught.value.reason == "EmptyRepository"
+    assert source.last() is None
+    made = empty.commit({"compose.yaml": b"{}"})
+    assert source.sync().revision.id == made
+
+
+def test_a_missing_repository_is_refused(tmp_path: Path, open_source: Open) -> None:
+    with pytest.raises(Refused) as caught:
+        open_source(tmp_path / "nowhere.git").sync()
+    assert caught.value.reason == "RepoNotFound"
+
+
+def test_bad_settings_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    for url, ref, path in (("ext::sh -c true", "main", ""), ("/r", "-x", ""), ("/r", "main", "../..")):
+        with pytest.raises(BadSettings):
+            GitSource(url, ref, path, tmp_path / "mirror")
+    assert not any(tmp_path.iterdir())
+
+
+# --- what is remembered ---
+
+
+def test_what_was_synced_and_accepted_survives_a_restart_without_the_server(
+    repository: Repository, open_source: Open
+) -> None:
+    source = open_source(repository)
+    good = source.sync()
+    source.accept("web", good.revision.id)
+    repository.commit({"compose.yaml": b"services: {}\n"})
+    newest = source.sync()
+    shutil.rmtree(repository.path)
+    again = open_source(repository)
+    assert again.last() == newest
+    found = again.good("web")
+    assert found == good
+    assert found is not None
+    assert found.tree.read(WEB) == b"services: {}\n"
+    assert again.good("db") is None
+    with pytest.raises(Refused):
+        again.sync()
+
+
+def test_another_ref_or_repository_has_no_last(repository: Repository, open_source: Open, tmp_path: Path) -> None:
+    source = open_source(repository)
+    source.accept("web", source.sync().revision.id)
+    assert open_source(repository, "other").last() is None
+    elsewhere = Repository.create(tmp_path / "elsewhere.git")
+    moved = open_source(elsewhere)
+    assert moved.last() is None
+    assert moved.good("web") is None
+    pushed = elsewhere.commit({"compose.yaml": b"{}"})
+    assert moved.sync().revision.id == pushed
+    assert moved.good("web") is None
+
+
+@pytest.mark.parametrize("stack", ["", "../x", "Web", "a/b", "-x", "x" * 64, "a.lock"])
+def test_only_names_of_stacks_become_refs(repository: Repository, open_source: Open, stack: str) -> None:
+    source = open_source(repository)
+    revision = source.sync().revision.id
+    with pytest.raises(Refused):
+        source.accept(stack, revision)
+    with pytest.raises(Refused):
+        source.good(stack)
+
+
+@pytest.mark.parametrize("revision", ["", "HEAD", "--stdin", "abc123", "dir-0123"])
+def test_only_commits_are_accepted(repository: Repository, open_source: Open, revision: str) -> None:
+    with pytest.raises(Refused):
+        open_source(repository).accept("web", revision)
+
+
+# --- a mirror that goes wrong ---
+
+
+def mirror_of(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "mirror"
+
+
+def objects_of(mirror: Path) -> set[Path]:
+    return {*mirror.glob("objects/pack/*.pack"), *mirror.glob("objects/??/*")}
+
+
+def damage(mirror: Path, *, spare: Collection[Path] = ()) -> None:
+    """Turn bits in the objects that are stored, but for the heads of the packs."""
+    hit = objects_of(mirror) - set(spare)
+    assert hit
+    for path in hit:
+        path.chmod(0o600)
+        path.write_bytes(path.read_bytes()[:14] + b"\xff" * (path.stat().st_size - 14))
+
+
+def test_a_corrupt_pack_is_replaced_by_a_fresh_mirror(
+    repository: Repository, open_source: Open, tmp_path: Path
+) -> None:
+    repository.commit({"compose.yaml": b"# 119\n"})
+    source = open_source(repository)
+    source.accept("web", source.sync().revision.id)
+    source.close()
+    damage(mirror_of(tmp_path))
+    again = open_source(repository)
+    snapshot = again.sync()
+    assert snapshot.revision.id == repository.tip()
+    assert snapshot.tree.read("compose.yaml") == b"# 119\n"
+    assert again.good("web") == snapshot
+    assert sorted(path.name for path in (tmp_path / "state").iterdir()) == ["mirror", "mirror.lock"]
+
+
+def test_a_corrupt_mirror_is_kept_until_the_server_is_back(
+    repository: Repository, open_source: Open, tmp_path: Path
+) -> None:
+    source = open_source(repository)
+    known = source.sync()
+    source.close()
+    damage(mirror_of(tmp_path))
+    away = repository.path.rename(tmp_path / "away.git")
+    again = open_source(repository)
+    with pytest.raises(Refused):
+        again.sync()
+    assert again.last() is None
+    assert mirror_of(tmp_path).is_dir()
+    away.rename(repository.path)
+    assert again.sync() == known
+
+
+def test_a_good_revision_that_was_rewritten_away_survives_a_new_mirror(
+    repository: Repository, open_source: Open, tmp_path: Path
+) -> None:
+    source = open_source(repository)
+    good = source.sync()
+    source.accept("web", good.revision.id)
+    intact = objects_of(mirror_of(tmp_path))
+    repository.commit({"compose.yaml": b"{}"}, onto=None)
+    newest = source.sync()
+    source.close()
+    damage(mirror_of(tmp_path), spare=intact)
+    repository.git("reflog", "expire", "--expire=now", "--all")
+    repository.git("gc", "--quiet", "--prune=now")
+    again = open_source(repository)
+    assert again.sync() == newest
+    assert again.good("web") == good
+
+
+def test_a_mirror_that_is_deleted_is_cloned_again(repository: Repository, open_source: Open, tmp_path: Path) -> None:
+    source = open_source(repository)
+    known = source.sync()
+    source.accept("web", known.revision.id)
+    shutil.rmtree(mirror_of(tmp_path))
+    assert source.good("web") is None
+    source.accept("db", known.revision.id)
+    assert source.sync() == known
+    assert source.good("web") == known
+    assert source.good("db") == known
+
+
+def test_leavings_of_a_killed_git_are_removed(repository: Repository, open_source: Open, tmp_path: Path) -> None:
+    source = open_source(repository)
+    source.sync()
+    source.close()
+    mirror = mirror_of(tmp_path)
+    leavings = [
+        mirror / "refs/windlass/candidate.lock",
+        mirror / "packed-refs.lock",
+        mirror / "config.lock",
+        mirror / "objects/pack/tmp_pack_abc",
+    ]
+    for path in leavings:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    pushed = repository.commit({"compose.yaml": b"{}"})
+    assert open_source(repository).sync().revision.id == pushed
+    assert not [path for path in leavings if path.exists()]
+
+
+def test_a_replacement_that_was_cut_is_undone(repository: Repository, open_source: Open, tmp_path: Path) -> None:
+    source = open_source(repository)
+    known = source.sync()
+    source.close()
+    mirror_of(tmp_path).rename(tmp_path / "state" / "mirror.old")
+    shutil.rmtree(repository.path)
+    assert open_source(repository).last() == known
+
+
+def test_a_directory_that_is_no_mirror_is_left_alone(repository: Repository, open_source: Open, tmp_path: Path) -> None:
+    precious = mirror_of(tmp_path) / "precious"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("data")
+    with pytest.raises(Refused) as caught:
+        open_source(repository).sync()
+    assert caught.value.reason == "MirrorForeign"
+    assert precious.read_text() == "data"
+
+
+def test_a_mirror_is_used_by_one_source_at_a_time(
+    repository: Repository, open_source: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.source.mirror._LOCK_WAIT", 0.2)
+    open_source(repository).sync()
+    other = GitSource(str(repository), "main", "", mirror_of(tmp_path))
+    with pytest.raises(Refused) as caught:
+        other.sync()
+    assert caught.value.reason == "MirrorBusy"
+
+
+def test_a_server_with_a_corrupt_repository_leaves_the_mirror_as_it_is(
+    repository: Repository, open_source: Open, tmp_path: Path
+) -> None:
+    source = open_source(repository)
+    known = source.sync()
+    repository.commit({"compose.yaml": b"broken"})
+    blob = repository.git("rev-parse", "main:compose.yaml")
+    path = repository.path / "objects" / blob[:2] / blob[2:]
+    path.chmod(0o600)
+    path.write_bytes(b"garbage")
+    with pytest.raises(Unreachable) as caught:
+        source.sync()
+    assert caught.value.reason == "GitFetchFailed"
+    assert source.last() is known
+    assert open_source(repository).last() == known
+    fixed = repository.commit({"compose.yaml": b"whole"}, onto=None)
+    assert open_source(repository).sync().revision.id == fixed
+
+
+def test_many_small_fetches_are_packed_without_losing_anything(
+    repository: Repository, open_source: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.source.mirror._MANY_LOOSE", -1)
+    calls = Calls()
+    source = open_source(repository, observe=calls)
+    source.accept("web", source.sync().revision.id)
+    assert "gc" in calls.verbs
+    assert open_source(repository).good("web") is not None
+
+
+def test_sync_and_reading_go_side_by_side(repository: Repository, open_source: Open) -> None:
+    large = {f"{number}.bin": bytes([number]) * (4 << 20) for number in range(5)}
+    repository.commit(large)
+    source = open_source(repository)
+    snapshot = source.sync()
+    failures: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            for path, data in large.items():
+                assert snapshot.tree.read(path) == data
+        except BaseException as error:  # noqa: BLE001 - handed to the main thread
+            failures.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for number in range(5):
+        pushed = repository.commit({"compose.yaml": b"%d" % number})
+        assert source.sync().revision.id == pushed
+        source.accept("web", pushed)
+    for reader in readers:
+        reader.join(60)
+    assert not failures

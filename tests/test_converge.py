@@ -1,0 +1,360 @@
+"""How a plan is carried out: what runs side by side, what waits, what is skipped. The host is made of functions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pytest
+
+from agent.converge import (
+    DEPENDENCY_FAILED,
+    DEPENDENCY_TIMEOUT,
+    HELD,
+    SHUTTING_DOWN,
+    Ended,
+    Event,
+    Options,
+    Started,
+    Waiting,
+    converge,
+)
+from agent.errors import Overtaken, Refused, Trouble, Unreachable
+from agent.model import (
+    Action,
+    Cause,
+    Change,
+    Condition,
+    FieldChange,
+    Gate,
+    Key,
+    Outcome,
+    Plan,
+    Requirement,
+    Resource,
+    Status,
+)
+from tests.planning.scene import key, waits
+
+DB = "container/db"
+HEALTHY = waits(DB)
+
+
+def change(
+    number: int,
+    action: Action = Action.CREATE,
+    *,
+    after: Iterable[int] = (),
+    follows: Iterable[int] = (),
+    requires: Iterable[Requirement] = (),
+    fields: tuple[FieldChange, ...] = (),
+) -> Change:
+    of = Key("container", f"c{number}")
+    return Change(
+        number,
+        action,
+        of,
+        "web",
+        Cause.COMMIT,
+        "is held for a reason" if action is Action.HOLD else "does not exist yet",
+        fields,
+        frozenset(after),
+        frozenset(follows),
+        wanted=Resource(of, "web", {}, tuple(requires)),
+    )
+
+
+@dataclass
+class Host:
+    """`trouble` is what a change, by its number, raises; `answers` are given to the probes, the last one for ever."""
+
+    trouble: dict[int, BaseException] = field(default_factory=dict)
+    answers: list[tuple[Gate, str]] = field(default_factory=lambda: [(Gate.PASSED, "")])
+    performed: list[int] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    now: float = 0.0
+    probes: int = 0
+    stop_after: int | None = None  # so many performed changes
+
+    def perform(self, change: Change) -> None:
+        self.performed.append(change.number)
+        if change.number in self.trouble:
+            raise self.trouble[change.number]
+
+    def probe(self, requirement: Requirement) -> tuple[Gate, str]:
+        assert requirement.key == key(DB)
+        self.probes += 1
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def clock(self) -> float:
+        self.now += 0.25
+        return self.now
+
+    def stopping(self) -> bool:
+        return self.stop_after is not None and len(self.performed) >= self.stop_after
+
+    def converge(
+        self,
+        *changes: Change,
+        perform: Callable[[Change], None] | None = None,
+        probe: Callable[[Requirement], tuple[Gate, str]] | None = None,
+        workers: int = 4,
+    ) -> tuple[Outcome, ...]:
+        return converge(
+            Plan(changes),
+            perform or self.perform,
+            probe or self.probe,
+            options=Options(workers, gate_timeout=10.0, poll=0.002),
+            stop=self.stopping,
+            clock=self.clock,
+            report=self.events.append,
+        )
+
+
+def statuses(outcomes: Iterable[Outcome]) -> list[Status]:
+    return [outcome.status for outcome in outcomes]
+
+
+# --- order ------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_plan_is_done() -> None:
+    assert Host().converge() == ()
+
+
+def test_outcomes_come_in_the_order_of_the_plan() -> None:
+    host = Host()
+    outcomes = host.converge(change(0), change(1, after=[0]), change(2))
+    assert [outcome.change.number for outcome in outcomes] == [0, 1, 2]
+    assert statuses(outcomes) == [Status.DONE] * 3
+    assert host.performed.index(0) < host.performed.index(1)
+
+
+def test_one_worker_takes_the_lowest_number_first() -> None:
+    host = Host()
+    host.converge(*(change(number) for number in range(20)), workers=1)
+    assert host.performed == list(range(20))
+
+
+def test_what_waits_for_nothing_runs_side_by_side() -> None:
+    together = threading.Barrier(3, timeout=30)
+
+    def perform(_: Change) -> None:
+        together.wait()
+
+    outcomes = Host().converge(*(change(number) for number in range(3)), perform=perform)
+    assert statuses(outcomes) == [Status.DONE] * 3
+
+
+def test_no_more_run_at_once_than_there_are_workers() -> None:
+    running, most, guard = 0, 0, threading.Lock()
+
+    def perform(_: Change) -> None:
+        nonlocal running, most
+        with guard:
+            running += 1
+            most = max(most, running)
+        threading.Event().wait(0.005)
+        with guard:
+            running -= 1
+
+    Host().converge(*(change(number) for number in range(12)), perform=perform, workers=2)
+    assert most == 2
+
+
+def test_each_change_is_behind_all_that_it_comes_after() -> None:
+    host = Host()
+    links = {number: {number // 2, number // 3} - {number} for number in range(1, 40)}
+    plan = [change(0)] + [change(number, after=links[number]) for number in range(1, 40)]
+    host.converge(*plan)
+    for number, earlier in links.items():
+        assert all(host.performed.index(one) < host.performed.index(number) for one in earlier)
+
+
+def test_a_long_chain_that_fails_at_its_head_is_skipped_to_its_end() -> None:
+    host = Host({0: Refused("no")})
+    outcomes = host.converge(change(0), *(change(number, after=[number - 1]) for number in range(1, 3000)))
+    assert set(statuses(outcomes[1:])) == {Status.SKIPPED}
+
+
+# --- outcomes ---------------------------------------------------------------------------------------------------
+
+
+def test_a_failure_says_why_and_skips_what_comes_after_it() -> None:
+    host = Host({0: Refused("no such image", reason="ImagePullFailed")})
+    failed, skipped, other = host.converge(change(0), change(1, after=[0]), change(2, follows=[0]))
+    assert (failed.status, failed.reason, failed.detail) == (Status.FAILED, "ImagePullFailed", "no such image")
+    assert (skipped.status, skipped.reason) == (Status.SKIPPED, DEPENDENCY_FAILED)
+    assert skipped.detail == "needs create container/c0, which failed"
+    assert other.status is Status.DONE
+    assert host.performed == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "said"),
+    [
+        (Overtaken("gone"), Status.OVERTAKEN, "which was overtaken"),
+        (Unreachable("no answer"), Status.FAILED, "which failed"),
+    ],
+    ids=["overtaken", "unreachable"],
+)
+def test_kinds_of_trouble(trouble: Trouble, status: Status, said: str) -> None:
+    outcomes = Host({0: trouble}).converge(change(0), change(1, after=[0]), change(2, after=[1]))
+    assert statuses(outcomes) == [status, Status.SKIPPED, Status.SKIPPED]
+    assert outcomes[1].detail.endswith(said)
+    assert outcomes[2].detail.endswith("which was skipped")
+
+
+def test_what_is_held_is_not_performed() -> None:
+    host = Host()
+    held, skipped = host.converge(change(0, Action.HOLD), change(1, after=[0]))
+    assert (held.status, held.detail, held.reason) == (Status.HELD, "is held for a reason", HELD)
+    assert (skipped.status, skipped.detail) == (Status.SKIPPED, "needs hold container/c0, which is held")
+    assert host.performed == []
+
+
+def test_seconds_are_those_of_the_clock() -> None:
+    (outcome,) = Host().converge(change(0))
+    assert outcome.seconds == 0.25
+
+
+def test_what_happens_is_reported_as_it_happens() -> None:
+    host = Host()
+    outcomes = host.converge(change(0), change(1, after=[0]))
+    first, second = (outcome.change for outcome in outcomes)
+    assert host.events == [Started(first), Ended(outcomes[0]), Started(second), Ended(outcomes[1])]
+
+
+# --- bugs and stopping ------------------------------------------------------------------------------------------
+
+
+def test_a_bug_is_raised_once_what_had_begun_has_ended() -> None:
+    both, ended = threading.Barrier(2, timeout=30), []
+
+    def perform(change: Change) -> None:
+        both.wait()
+        if change.number == 0:
+            raise ZeroDivisionError("a bug")
+        threading.Event().wait(0.02)
+        ended.append(change.number)
+
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        Host().converge(change(0), change(1), change(2, after=[1]), perform=perform)
+    assert ended == [1]
+
+
+@pytest.mark.parametrize("after", range(5))
+def test_when_told_to_stop_nothing_more_begins(after: int) -> None:
+    host = Host(stop_after=after)
+    outcomes = host.converge(*(change(number, follows=[number - 1] if number else []) for number in range(5)))
+    assert host.performed == list(range(after))
+    assert statuses(outcomes) == [Status.DONE] * after + [Status.SKIPPED] * (5 - after)
+    assert {(outcome.reason, outcome.detail) for outcome in outcomes[after:]} == {(SHUTTING_DOWN, "shutting down")}
+
+
+def test_stopping_ends_a_wait() -> None:
+    host = Host(answers=[(Gate.PENDING, "starting")], stop_after=1)
+    outcomes = host.converge(change(0, requires=[HEALTHY]), change(1))
+    assert statuses(outcomes) == [Status.SKIPPED, Status.DONE]
+
+
+# --- gates ------------------------------------------------------------------------------------------------------
+
+
+def test_a_change_waits_until_what_it_requires_is_healthy() -> None:
+    host = Host(answers=[(Gate.PENDING, "starting"), (Gate.PENDING, "starting, 1 check failed"), (Gate.PASSED, "")])
+    (outcome,) = host.converge(change(0, requires=[HEALTHY]))
+    assert outcome.status is Status.DONE
+    told = [(event.requirement, event.detail) for event in host.events if isinstance(event, Waiting)]
+    assert told == [(HEALTHY, "starting"), (HEALTHY, "starting, 1 check failed")]
+
+
+def test_a_wait_tells_that_it_still_waits_once_a_second() -> None:
+    host = Host(answers=[(Gate.PENDING, "starting")])
+    (outcome,) = host.converge(change(0, requires=[HEALTHY]))
+    waited = [event.seconds for event in host.events if isinstance(event, Waiting)]
+    assert outcome.status is Status.FAILED
+    assert all(later - earlier >= 1.0 for earlier, later in pairwise(waited))
+    assert 5 <= len(waited) <= 11
+
+
+def test_a_wait_holds_no_worker() -> None:
+    host = Host(answers=[(Gate.PENDING, "starting")])
+
+    def probe(_: Requirement) -> tuple[Gate, str]:
+        return (Gate.PASSED, "") if 1 in host.performed else (Gate.PENDING, "starting")
+
+    outcomes = host.converge(change(0, requires=[HEALTHY]), change(1), workers=1, probe=probe)
+    assert statuses(outcomes) == [Status.DONE, Status.DONE]
+    assert host.performed == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "detail"),
+    [
+        (
+            (Gate.FAILED, "unhealthy: 3 checks failed"),
+            DEPENDENCY_FAILED,
+            "waits for container/db to be healthy: unhealthy: 3 checks failed",
+        ),
+        (
+            (Gate.PENDING, "starting"),
+            DEPENDENCY_TIMEOUT,
+            "waits for container/db to be healthy: starting (gave up after 10 s)",
+        ),
+    ],
+    ids=["failed", "too late"],
+)
+def test_what_never_becomes_healthy_fails_the_change(answer: tuple[Gate, str], reason: str, detail: str) -> None:
+    host = Host(answers=[answer])
+    failed, skipped = host.converge(change(0, requires=[HEALTHY]), change(1, after=[0]))
+    assert (failed.status, failed.reason, failed.detail) == (Status.FAILED, reason, detail)
+    assert skipped.status is Status.SKIPPED
+    assert host.performed == []
+
+
+@pytest.mark.parametrize("answer", [(Gate.FAILED, "unhealthy"), (Gate.PENDING, "starting")], ids=["failed", "too late"])
+def test_an_optional_requirement_is_waited_for_and_then_given_up(answer: tuple[Gate, str]) -> None:
+    host = Host(answers=[answer])
+    (outcome,) = host.converge(change(0, requires=[waits(DB, optional=True)]))
+    assert outcome.status is Status.DONE
+
+
+def test_an_engine_that_does_not_answer_is_asked_again() -> None:
+    host = Host()
+    replies: list[Exception | None] = [Unreachable("no answer"), None]
+
+    def probe(_: Requirement) -> tuple[Gate, str]:
+        if error := replies.pop(0):
+            raise error
+        return Gate.PASSED, ""
+
+    (outcome,) = host.converge(change(0, requires=[HEALTHY]), probe=probe)
+    assert outcome.status is Status.DONE
+    assert [event.detail for event in host.events if isinstance(event, Waiting)] == ["no answer"]
+
+
+def test_one_answer_serves_all_that_wait_for_it() -> None:
+    host = Host(answers=[(Gate.PASSED, "")])
+    outcomes = host.converge(*(change(number, requires=[HEALTHY]) for number in range(50)))
+    assert set(statuses(outcomes)) == {Status.DONE}
+    assert host.probes == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "probes"),
+    [
+        (change(0, Action.CREATE, requires=[HEALTHY]), 1),
+        (change(0, Action.REPLACE, requires=[HEALTHY]), 1),
+        (change(0, Action.UPDATE, requires=[HEALTHY], fields=(FieldChange("state", "exited", "running"),)), 1),
+        (change(0, Action.UPDATE, requires=[HEALTHY], fields=(FieldChange("restart", "no", "always"),)), 0),
+        (change(0, Action.CREATE, requires=[waits(DB, Condition.EXISTS)]), 0),
+    ],
+    ids=["create", "replace", "update that starts", "other update", "only has to exist"],
+)
+def test_what_is_gated(one: Change, probes: int) -> None:
+    host = Host()
+    host.converge(one)
+    assert host.probes == probes
