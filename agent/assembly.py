@@ -22,12 +22,14 @@ from agent.cli.errors import NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Target
 from agent.errors import BadManifest
 from agent.model import Health, Place, Problem, Report, Scope
-from agent.statedir import StateDir, default_state_dir
+from agent.settings import default_state_dir
+from agent.statedir import StateDir
 
 if TYPE_CHECKING:
     from agent.account import Look
     from agent.converge import Event
     from agent.desired import Reader, Reading
+    from agent.pulls import Pulls
     from agent.reconcile import Reconciler, Turn
     from agent.source.directory import DirectorySource
 
@@ -43,6 +45,7 @@ class Prepared(Planned):
     look: Look | None = None
     reconciler: Reconciler | None = None
     state: StateDir | None = None
+    pulls: Pulls | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Assembly:
         from agent.converge import Options
         from agent.engine import Engine as Door
         from agent.parts import docker_url, make_host
+        from agent.pulls import Pulls
         from agent.reconcile import Reconciler, Turn
 
         source, reader, root = self._files(target)
@@ -88,7 +92,8 @@ class Assembly:
         engine = Door(docker_url(target.docker_host, self.environment))
         facts = engine.version()
         instance = self.environment.get("WINDLASS_INSTANCE") or "default"
-        host = make_host(engine, state, instance, source.origin)
+        pulls = Pulls()
+        host = make_host(engine, state, instance, source.origin, pulls)
         reconciler = Reconciler(host, options=Options())
         stacks = tuple(stack for _, stack in sorted(reading.stacks.items()))
         turn = Turn(stacks, Scope(instance, source.origin, frozenset(reading.stacks)), "manual")
@@ -105,11 +110,14 @@ class Assembly:
             look=look,
             reconciler=reconciler,
             state=state,
+            pulls=pulls,
         )
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
         if not isinstance(planned, Prepared) or not (planned.turn and planned.reconciler and planned.state):
             raise TypeError("apply carries out what plan of the same parts returned")
+        if planned.pulls:
+            planned.pulls.tell = lambda reference, done, total: on_event(Pulling(reference, done, total))
         began = time.monotonic()
         reconciler = replace(planned.reconciler, listen=lambda _, event: on_event(event), stop=stop)
         with planned.state.locked():
@@ -142,7 +150,7 @@ class Assembly:
         from agent import settings
         from agent.daemon import Daemon
 
-        state_dir = default_state_dir(self.uid, dict(self.environment))
+        state_dir = default_state_dir(self.uid, self.environment)
         chosen = settings.load(config, given, hostname=self._hostname(), state_dir=state_dir)
         settings.require_repo(chosen)
         return Daemon(chosen, self.environment).run(once=once)
@@ -166,7 +174,7 @@ class Assembly:
     # --- how ---
 
     def _state(self, given: Path | None) -> StateDir:
-        return StateDir((given or default_state_dir(self.uid, dict(self.environment))).absolute())
+        return StateDir((given or default_state_dir(self.uid, self.environment)).absolute())
 
     def _hostname(self) -> str:
         return re.sub(r"[^a-zA-Z0-9._-]", "-", socket.gethostname()) or "localhost"

@@ -22,6 +22,7 @@ from agent.model import Health, Report, Scope
 from agent.parts import docker_url, make_host, make_source
 from agent.planning import Policy
 from agent.ports import AskSource, LookAt, Rhythm
+from agent.pulls import Pulls
 from agent.reconcile import Reconciler, Turn
 from agent.settings import Settings
 from agent.source.directory import DirectorySource
@@ -113,7 +114,9 @@ class Daemon:
     def _make_loop(self) -> Loop:
         settings = self._settings
         scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
-        host = make_host(self._engine, self._state, settings.instance, self._source.origin)
+        host = make_host(
+            self._engine, self._state, settings.instance, self._source.origin, Pulls(self._witness.pulling)
+        )
         reconciler = Reconciler(
             host,
             Policy(prune=settings.prune),

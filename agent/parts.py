@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from agent.engine import Engine
+from agent.engine import Engine, PullProgress
 from agent.errors import BadSettings
 from agent.host import Host
 from agent.kinds import make_kinds
@@ -26,21 +26,24 @@ def docker_url(given: str | None, environment: Mapping[str, str]) -> str:
     return given or environment.get("DOCKER_HOST") or SOCKET
 
 
-def make_host(engine: Engine, state: StateDir, instance: str, origin: str) -> Host:
-    return Host(make_kinds(engine, Identity(instance, origin, state.key()), state.path))
+def make_host(
+    engine: Engine, state: StateDir, instance: str, origin: str, on_pull: Callable[[PullProgress], None]
+) -> Host:
+    return Host(make_kinds(engine, Identity(instance, origin, state.key()), state.path, on_pull))
 
 
 def make_source(settings: Settings, state: StateDir, observe: Callable[[str, float, str], None]) -> Source:
     """A directory where `repo` is one that is no repository, else git. Raises `BadSettings`."""
     path = Path(settings.repo)
+    repo = str(path.absolute()) if path.exists() else settings.repo
     if path.is_dir() and not _is_repository(path):
         return DirectorySource(path / settings.path)
     return GitSource(
-        settings.repo,
+        repo,
         settings.ref,
         settings.path,
         state.mirror,
-        access=_access(settings),
+        access=_access(repo, settings),
         timeout=float(settings.git.timeout),
         observe=observe,
     )
@@ -51,12 +54,12 @@ def _is_repository(path: Path) -> bool:
     return (path / ".git").exists() or ((path / "HEAD").is_file() and (path / "objects").is_dir())
 
 
-def _access(settings: Settings) -> Access:
+def _access(repo: str, settings: Settings) -> Access:
     """The operator's credentials, bound to the host of the repository."""
     git = settings.git
-    remote = parse_url(settings.repo, local=True, insecure=git.insecure_http)
+    remote = parse_url(repo, local=True, insecure=git.insecure_http)
     return Access(
-        host=remote.netloc if git.token_file or git.ssh_key else "",
+        host=git.host or (remote.netloc if git.token_file or git.ssh_key else ""),
         username=git.username,
         token=_read_token(git.token_file) if git.token_file else "",
         identity=str(git.ssh_key or ""),

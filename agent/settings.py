@@ -36,8 +36,13 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class GitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the repository is reached. `insecure_http` lets credentials and content pass over plain http."""
+    """How the repository is reached. `insecure_http` lets credentials and content pass over plain http.
 
+    `host` is the one that the key or token is for, with its port unless that is the usual one; "" means the host of
+    `repo`, whatever that is.
+    """
+
+    host: str = ""
     timeout: Duration = Duration(60)
     ssh_key: Path | None = None
     known_hosts: Path | None = None

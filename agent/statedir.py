@@ -23,14 +23,6 @@ from agent.errors import Refused
 KEY_BYTES = 32
 
 
-def default_state_dir(uid: int, environment: dict[str, str]) -> Path:
-    """Where the state lies when nobody says: the system's place for root, the user's own for others."""
-    if uid == 0:
-        return Path("/var/lib/windlass")
-    home = Path(environment.get("HOME") or "/")
-    return Path(environment.get("XDG_STATE_HOME") or home / ".local" / "state") / "windlass"
-
-
 @dataclass(frozen=True)
 class StateDir:
     """One agent's directory; `path` is absolute."""

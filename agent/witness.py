@@ -22,6 +22,7 @@ from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import Overview
 from agent.telemetry.sdnotify import Notifier
 
+TELL_PULL = 5.0  # seconds between two lines about one pull
 LATE = 60.0  # seconds without a round of the loop after which the agent is not ready
 
 
@@ -48,6 +49,7 @@ class Witness:
     _source_failure: Failure | None = field(default=None, init=False)
     _asked: bool = field(default=False, init=False)
     _begun: set[str] = field(default_factory=set, init=False)  # runs of which the history has the beginning
+    _pull_told: dict[str, float] = field(default_factory=dict, init=False)
     _writer: ThreadPoolExecutor = field(default_factory=_one_thread, init=False)
 
     # --- the loop's audience ---
@@ -112,6 +114,13 @@ class Witness:
         if self.watchdog_every is not None and now - self._fed_at >= self.watchdog_every:
             self._fed_at = now
             self.notifier.watchdog()
+
+    def pulling(self, reference: str, done: int, total: int) -> None:
+        """A line every few seconds of a pull. Called by the threads that pull."""
+        now = self.clock()
+        if now - self._pull_told.get(reference, now - TELL_PULL) >= TELL_PULL:
+            self._pull_told[reference] = now
+            self.logger.info("pulling", image=reference, done=done, total=total)
 
     # --- the engine's listener ---
 

@@ -247,10 +247,17 @@ class AgentProcess:
             self._process.wait()
 
 
-def _engine(command: str, place: Path) -> str:
-    done = subprocess.run(
-        [str(ROOT / "script" / "engine"), command, "--dir", str(place)], stdout=subprocess.PIPE, text=True, check=False
-    )
+def _engine(command: str) -> str:
+    """The engine that the tests may be using as well: it ends when the last who uses it has let go of it."""
+    words = [
+        str(ROOT / "script" / "engine"),
+        command,
+        "--dir",
+        str(ROOT / ".run" / "engine"),
+        "--for",
+        str(os.getpid()),
+    ]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.returncode)
     return done.stdout.strip().removeprefix("DOCKER_HOST=")
@@ -262,8 +269,7 @@ def opened(prefix: str, *, keep: bool) -> Iterator[tuple[Site, Fleet, AgentProce
 
     With `keep`, everything stays when the demo went well.
     """
-    place = ROOT / ".run" / "demo-engine"
-    site = Site(_engine("start", place), f"{prefix}-{os.getpid()}")
+    site = Site(_engine("start"), f"{prefix}-{os.getpid()}")
     if left := site.in_the_way(prefix):
         raise SystemExit(f"demo: these containers are in the way, from an earlier --keep? {', '.join(left)}")
     home = Path(tempfile.mkdtemp(prefix=f"{prefix}-"))
@@ -279,4 +285,4 @@ def opened(prefix: str, *, keep: bool) -> Iterator[tuple[Site, Fleet, AgentProce
             agent.stop()
             site.clean()
             shutil.rmtree(home)
-            _engine("stop", place)
+            _engine("stop")

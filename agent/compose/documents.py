@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Final
 
 import yaml
 
-from agent.compose.findings import Findings, path_to, printable
+from agent.compose.findings import Findings, printable, step_down
 from agent.compose.nodes import BROKEN, Broken, Map, Seq
 from agent.compose.scalars import plain, tagged
 from agent.model import Place
@@ -99,38 +100,41 @@ class _Composer:
     findings: Findings
     anchors: dict[str, _Anchored] = field(default_factory=dict)
     nodes: int = 0
+    trail: list[str | int] = field(default_factory=list)  # the way down to where the reading is, for the problems
 
     def documents(self) -> Iterator[tuple[Any, Place]]:
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
                 self.anchors.clear()
                 first = next(self.events)
-                yield self._node(first, 1, "")[0], self._place(first)
+                yield self._node(first)[0], self._place(first)
 
     def _place(self, event: Any) -> Place:
         mark = event.start_mark
         return Place(self.file, mark.line + 1, mark.column + 1)
 
-    def _node(self, event: Any, depth: int, path: str) -> tuple[Any, int]:
-        """The value that starts at `event`, and how many levels it has."""
+    def _problem(self, place: Place, message: str, hint: str = "") -> Broken:
+        path = reduce(step_down, self.trail, "")
+        self.findings.problem(place, message, path, hint)
+        return BROKEN
+
+    def _node(self, event: Any) -> tuple[Any, int]:
+        """The value that starts at `event`, and how many levels there are below it."""
+        if isinstance(event, yaml.ScalarEvent) and not event.anchor:
+            return self._scalar(event), 0
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event, depth)
-        if depth > MAX_DEPTH:
-            raise Malformed(self._place(event), f"nested deeper than {MAX_DEPTH} levels", "YamlTooDeep")
+            return self._alias(event)
         anchored = _Anchored()
         if event.anchor:
             self.anchors[event.anchor] = anchored
         before = self.nodes
         match event:
             case yaml.ScalarEvent():
-                self._count(event, 1 + len(event.value) // 1024)
-                value, height = self._scalar(event, path), 0
+                value, height = self._scalar(event), 0
             case yaml.SequenceStartEvent():
-                self._count(event, 1)
-                value, height = self._sequence(event, depth, path)
+                value, height = self._sequence(event)
             case _:
-                self._count(event, 1)
-                value, height = self._mapping(event, depth, path)
+                value, height = self._mapping(event)
         anchored.value, anchored.weight, anchored.height = value, self.nodes - before, height
         return value, height
 
@@ -139,77 +143,87 @@ class _Composer:
         if self.nodes > MAX_NODES:
             raise Malformed(self._place(event), f"more than {MAX_NODES} values, aliases expanded", "YamlTooLarge")
 
-    def _alias(self, event: Any, depth: int) -> tuple[Any, int]:
+    def _check_depth(self, event: Any, below: int) -> None:
+        if len(self.trail) + below >= MAX_DEPTH:
+            raise Malformed(self._place(event), f"nested deeper than {MAX_DEPTH} levels", "YamlTooDeep")
+
+    def _alias(self, event: Any) -> tuple[Any, int]:
         anchored = self.anchors.get(event.anchor)
         if anchored is None:
-            raise Malformed(self._place(event), f"unknown anchor {printable(event.anchor)!r}")
+            raise Malformed(self._place(event), f'unknown anchor "{printable(event.anchor)}"')
         if anchored.weight is None:
-            raise Malformed(self._place(event), f"the alias {printable(event.anchor)!r} contains itself")
-        if depth + anchored.height > MAX_DEPTH:
-            raise Malformed(self._place(event), f"nested deeper than {MAX_DEPTH} levels", "YamlTooDeep")
+            raise Malformed(self._place(event), f'the alias "{printable(event.anchor)}" contains itself')
+        self._check_depth(event, anchored.height)
         self._count(event, anchored.weight)
         return anchored.value, anchored.height
 
-    def _scalar(self, event: Any, path: str) -> Any:
-        if "\0" in event.value:
-            self.findings.problem(self._place(event), "a NUL character is not allowed", path)
-            return BROKEN
-        if event.tag in ("!reset", "!override"):
-            return self._later_tag(event, path)
+    def _scalar(self, event: Any) -> Any:
+        text = event.value
+        self._count(event, 1 + len(text) // 1024)
+        if "\0" in text:
+            return self._problem(self._place(event), "a NUL character is not allowed")
         if event.tag is None or event.tag == "!":
-            return plain(event.value) if event.implicit[0] else event.value
+            return plain(text) if event.implicit[0] else text
+        if event.tag in _LATER_TAGS:
+            return self._later_tag(event)
         try:
-            return tagged(event.tag, event.value)
+            return tagged(event.tag, text)
         except ValueError as error:
-            self.findings.problem(self._place(event), str(error), path)
-            return BROKEN
+            return self._problem(self._place(event), str(error))
 
-    def _sequence(self, event: Any, depth: int, path: str) -> tuple[Any, int]:
+    def _sequence(self, event: Any) -> tuple[Any, int]:
+        self._count(event, 1)
+        self._check_depth(event, 0)
         result = Seq(self._place(event))
         height = 0
         while not isinstance(item := next(self.events), yaml.SequenceEndEvent):
-            value, below = self._node(item, depth + 1, f"{path}[{len(result)}]")
+            self.trail.append(len(result))
+            value, below = self._node(item)
+            self.trail.pop()
             result.add(value, self._place(item))
             height = max(height, below + 1)
-        return self._checked_tag(event, result, path), height
+        return self._checked_tag(event, result), height
 
-    def _mapping(self, event: Any, depth: int, path: str) -> tuple[Any, int]:
+    def _mapping(self, event: Any) -> tuple[Any, int]:
+        self._count(event, 1)
+        self._check_depth(event, 0)
         result = Map(self._place(event))
         merged: list[Map] = []
         seen: dict[str, Place] = {}
         height = 0
         while not isinstance(key_event := next(self.events), yaml.MappingEndEvent):
-            key, _ = self._node(key_event, depth + 1, path)
+            self.trail.append("?")
+            key, _ = self._node(key_event)
             value_event = next(self.events)
-            value, below = self._node(value_event, depth + 1, path_to(path, key) if isinstance(key, str) else path)
+            self.trail[-1] = key if isinstance(key, str) else "?"
+            value, below = self._node(value_event)
+            self.trail.pop()
             height = max(height, below + 1)
             place = self._place(key_event)
-            if not self._usable(key, place, path, seen):
+            if not self._usable(key, place, seen):
                 continue
             seen[key] = place
             if key == _MERGE and _is_plain(key_event):
-                merged += self._merge_sources(value, value_event, path)
+                merged += self._merge_sources(value, value_event)
             else:
                 result.put(key, value, place, self._place(value_event))
-        return self._checked_tag(event, self._with_merged(result, merged, event), path), height
+        return self._checked_tag(event, self._with_merged(result, merged, event)), height
 
-    def _usable(self, key: Any, place: Place, path: str, seen: dict[str, Place]) -> bool:
+    def _usable(self, key: Any, place: Place, seen: dict[str, Place]) -> bool:
         if not isinstance(key, str):
             if not isinstance(key, Broken):
-                self.findings.problem(place, "a key must be a string", path, "put it in quotes")
+                self._problem(place, "a key must be a string", "put it in quotes")
         elif key in seen:
-            first = seen[key]
-            where = f"line {first.line}" if first.file == place.file else str(first)
-            self.findings.problem(place, f'key "{printable(key)}" is already defined at {where}', path)
+            self._problem(place, f'key "{printable(key)}" is already defined at line {seen[key].line}')
         else:
             return True
         return False
 
-    def _merge_sources(self, value: Any, event: Any, path: str) -> list[Map]:
+    def _merge_sources(self, value: Any, event: Any) -> list[Map]:
         sources = value if isinstance(value, Seq) else [value]
         if all(isinstance(source, Map) for source in sources):
             return list(sources)
-        self.findings.problem(self._place(event), '"<<" takes a mapping or a list of mappings', path)
+        self._problem(self._place(event), '"<<" takes a mapping or a list of mappings')
         return []
 
     def _with_merged(self, result: Map, sources: list[Map], event: Any) -> Map:
@@ -221,19 +235,18 @@ class _Composer:
                     result.put_from(source, key, value)
         return result
 
-    def _checked_tag(self, event: Any, value: Any, path: str) -> Any:
-        if event.tag in ("!reset", "!override"):
-            return self._later_tag(event, path)
+    def _checked_tag(self, event: Any, value: Any) -> Any:
+        if event.tag in _LATER_TAGS:
+            return self._later_tag(event)
         if event.tag and event.tag.startswith("tag:") and event.tag not in _COLLECTION_TAGS:
-            self.findings.problem(self._place(event), f"the tag {printable(event.tag)!r} is not allowed", path)
-            return BROKEN
+            return self._problem(self._place(event), f'the tag "{printable(event.tag)}" is not allowed')
         return value
 
-    def _later_tag(self, event: Any, path: str) -> Broken:
-        self.findings.problem(self._place(event), f"the tag {event.tag} is not supported yet", path)
-        return BROKEN
+    def _later_tag(self, event: Any) -> Broken:
+        return self._problem(self._place(event), f"the tag {event.tag} is not supported yet")
 
 
+_LATER_TAGS: Final = frozenset({"!reset", "!override"})
 _COLLECTION_TAGS: Final = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
 
 

@@ -34,6 +34,11 @@ def path_to(parent: str, key: str) -> str:
     return f"{parent}.{key}" if parent else key
 
 
+def step_down(parent: str, step: str | int) -> str:
+    """The path of a key or an item of what is at `parent`."""
+    return path_to(parent, step) if isinstance(step, str) else f"{parent}[{step}]"
+
+
 def printable(text: str, limit: int = 80) -> str:
     """The text with control characters escaped, cut to a length that a terminal bears."""
     shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[: limit + 1])
@@ -97,8 +102,7 @@ class At(NamedTuple):
 
     def below(self, step: str | int, place: Place) -> At:
         """The point of a key or an item of this one."""
-        path = path_to(self.path, step) if isinstance(step, str) else f"{self.path}[{step}]"
-        return At(path, place, self.findings, self.partial)
+        return At(step_down(self.path, step), place, self.findings, self.partial)
 
     def of(self, here: Map, key: str) -> At:
         """The point of the value of `key` in `here`, the mapping that stands at this point."""

@@ -151,12 +151,10 @@ def _read_exact_size(value: Any, at: At) -> Any:
 
 
 def _read_duration(value: Any, at: At) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return at.problem("must be a duration with its unit", f"write {value}s for seconds")
     if not is_text(value):
-        return (
-            wrong(value, "a string", at)
-            if not isinstance(value, int)
-            else at.problem("must be a duration with its unit", f"write {value}s for seconds")
-        )
+        return wrong(value, "a string", at)
     try:
         return duration_text(nanoseconds(value))
     except ValueError as error:
@@ -283,8 +281,10 @@ def pairs(*, null: str | None = "") -> Shape:
     values = mapping_of(Shape(expects, read_value, merge=merging.override, nullable=True))
 
     def read_pairs(value: Any, at: At) -> Any:
-        if not isinstance(value, Seq):
+        if isinstance(value, Map):
             return values.read(value, at)
+        if not isinstance(value, Seq):
+            return wrong(value, "a mapping or a list", at)
         result = Map(value.place)
         for index, entry in enumerate(value):
             below = at.below(index, value.item_place(index))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from agent.engine import Engine
+from agent.engine import Engine, PullProgress
 from agent.kinds.base import Identity, Kind
 from agent.kinds.container import ContainerKind
+from agent.kinds.file import FileKind
 from agent.kinds.image import ImageKind
 from agent.kinds.network import NetworkKind
 from agent.kinds.volume import VolumeKind
 
 
-def make_kinds(engine: Engine, identity: Identity, state_dir: Path) -> tuple[Kind, ...]:
+def make_kinds(
+    engine: Engine, identity: Identity, state_dir: Path, on_pull: Callable[[PullProgress], None]
+) -> tuple[Kind, ...]:
     """Every kind, for one host. A new kind is one more line here."""
-    from agent.kinds.file import FileKind
-
     return (
-        ImageKind(engine),
+        ImageKind(engine, on_pull),
         NetworkKind(engine, identity),
         VolumeKind(engine, identity),
         ContainerKind(engine, identity),

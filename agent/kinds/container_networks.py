@@ -12,7 +12,7 @@ from typing import Any
 Endpoints = dict[str, dict[str, Any]]
 
 RANKED = (1, 48)  # the API since which endpoints have a priority as gateways
-NO_NETWORKS = ("host", "none")  # and `container:…`: modes in which a container has no endpoints of its own
+NO_NETWORKS = ("host", "none", "disabled")  # and `container:…`: modes in which a container has no endpoints of its own
 
 
 def has_endpoints(mode: str) -> bool:

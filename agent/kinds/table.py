@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from agent.kinds.base import make_fingerprint
@@ -114,9 +115,16 @@ def _unlike(path: str, seen: Any, wanted: Any, depth: int) -> Iterator[tuple[str
 
 def look(values: Any, path: str) -> Any:
     """The value at a dotted path, or None; an engine may leave anything out."""
-    for key in path.split("."):
-        values = values.get(key) if isinstance(values, Mapping) else None
+    for key in _keys(path):
+        if not isinstance(values, dict):  # JSON, and by far the most frequent question of a comparison
+            values = dict(values) if isinstance(values, Mapping) else {}
+        values = values.get(key)
     return values
+
+
+@cache
+def _keys(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
 
 
 def set_or_none(value: Any) -> Any:

@@ -108,7 +108,8 @@ class GitSource:
         self._good[ref] = revision
         if self._is_ours():
             try:
-                self._mirror.point(ref, revision)
+                if self._mirror.commit_at(revision):
+                    self._mirror.point(ref, revision)
             except MirrorCorrupt:
                 self._damaged = True
 

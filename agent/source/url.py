@@ -166,7 +166,7 @@ def _scp(text: str) -> Remote:
     user, host, path = found["user"] or "", found["host"], found["path"]
     if not _NAME.fullmatch(host) or (found["user"] is not None and not _NAME.fullmatch(user)):
         raise _bad_url(text, "has no valid user or host")
-    if not path.strip("/") or path.startswith("-"):
+    if not path.strip("/") or path.startswith(("-", ":")):
         raise _bad_url(text, "has no valid path")
     return Remote("ssh", path, host, scp=True, user=user)
 

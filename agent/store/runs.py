@@ -19,9 +19,8 @@ _MOST_FIELDS = 100
 _MOST_PROBLEMS = 100
 
 
-@dataclass(frozen=True)
-class RunField:
-    """A field that changed, as text; secrets are masked already."""
+class RunField(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):
+    """A field that changed, as text; secrets are masked already. Named in JSON as a plan names it."""
 
     path: str
     before: str

@@ -6,10 +6,8 @@ import time
 from collections.abc import Iterator
 
 from agent.model import Condition, Difference, Key, Observed, Owner, Requirement, Resource, Revision, Scope, Stack
-from agent.planning import make_plan
-from agent.planning import Policy
+from agent.planning import Policy, make_plan
 
-SCENE = "planner, resources"
 STACK_SIZE = 50  # resources of one stack: an image, a network, a volume, and containers that depend on each other
 ORIGIN = "dir:benchmark"
 
@@ -17,7 +15,9 @@ ORIGIN = "dir:benchmark"
 def wanted_stacks(count: int) -> tuple[Stack, ...]:
     """So many resources, in stacks of 50."""
     return tuple(
-        Stack(f"stack{number:04}", tuple(_resources(f"stack{number:04}", min(STACK_SIZE, count - at))), Revision("0" * 40))
+        Stack(
+            f"stack{number:04}", tuple(_resources(f"stack{number:04}", min(STACK_SIZE, count - at))), Revision("0" * 40)
+        )
         for number, at in enumerate(range(0, count, STACK_SIZE))
     )
 

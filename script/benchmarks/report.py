@@ -64,6 +64,10 @@ class Figures:
             Figure(scene, size, who, tuple(values), unit) for (scene, size, who, unit), values in self._values.items()
         ]
 
+    @property
+    def sizes(self) -> list[int]:
+        return sorted({size for _, size, _, _ in self._values})
+
     def median(self, scene: str, size: int, who: str) -> float | None:
         """None where it was not measured."""
         found = [each.median for each in self.all() if (each.scene, each.size, each.who) == (scene, size, who)]

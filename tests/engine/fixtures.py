@@ -59,12 +59,15 @@ def prefix(sdk: docker.APIClient) -> Iterator[str]:
     """A name of this test's own, with which the names of all that it makes begin."""
     prefix = f"wt{uuid.uuid4().hex[:10]}"
     yield prefix
+    anonymous = set()
     for container in sdk.containers(all=True):
         if any(name.startswith(f"/{prefix}") for name in container["Names"]):
+            mounts = sdk.inspect_container(container["Id"])["Mounts"]
+            anonymous |= {mount["Name"] for mount in mounts if len(mount.get("Name", "")) == 64}
             sdk.remove_container(container["Id"], force=True, v=True)
     for network in sdk.networks():
         if network["Name"].startswith(prefix):
             sdk.remove_network(network["Id"])
     for volume in sdk.volumes()["Volumes"] or ():
-        if volume["Name"].startswith(prefix):
+        if volume["Name"].startswith(prefix) or volume["Name"] in anonymous:
             sdk.remove_volume(volume["Name"], force=True)

@@ -41,6 +41,7 @@ def rich(bench: Bench, **more: Any) -> Resource:
             "StopTimeout": 1,
             "Memory": 64 * MEGA,
             "RestartPolicy": {"Name": "unless-stopped"},
+            "ExposedPorts": {"80/tcp": {}},
             "PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]},
             "Mounts": [{"Type": "volume", "Target": "/anonymous"}],
             "Binds": [f"{bench.name('data')}:/data:rw", "/tmp:/host:ro"],
@@ -208,10 +209,14 @@ def test_a_replacement_that_is_refused_puts_the_old_one_back(bench: Bench, body:
 
 
 def test_a_port_in_use_is_named_and_leaves_nothing_behind(bench: Bench) -> None:
-    holder = bench.container("holder", PortBindings={"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]})
+    def on(short: str, port: str) -> Resource:
+        binding = {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": port}]}
+        return bench.container(short, ExposedPorts={"80/tcp": {}}, PortBindings=binding)
+
+    holder = on("holder", "")
     bench.create(holder)
     port = bench.report(holder)["NetworkSettings"]["Ports"]["80/tcp"][0]["HostPort"]
-    wanted = bench.container(PortBindings={"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": port}]})
+    wanted = on("web", port)
     with pytest.raises(Refused) as caught:
         bench.do(Action.CREATE, wanted)
     assert caught.value.reason == "PortInUse"

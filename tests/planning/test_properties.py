@@ -6,34 +6,41 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from hypothesis import HealthCheck, event, given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.model import Action, Change, Key, Owner, Plan, Stack, Status
 from agent.planning import make_plan
-from tests.planning.worlds import Case, cases
+from tests.planning.worlds import Case, RandomDice, cases, make_case
 from tests.world import Cut, Thing, World, carry_out
 
 PASSES = 3  # one for the plan, one for what a stranger or a leftover kept from it, one to see that nothing is left
 MAKING = {Action.CREATE, Action.UPDATE, Action.REPLACE}
 TAKING = {Action.REMOVE, Action.REPLACE}
 
-tried = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-orders = st.integers(0, 2**32).map(lambda seed: random.Random(seed).choice)
+
+Property = Callable[[Case, random.Random], None]
+PROPERTIES: list[Property] = []
+
+
+def always(property: Property) -> Property:
+    """A property of every plan. `chance` decides what the property leaves open, such as what ends first."""
+    PROPERTIES.append(property)
+    return property
 
 
 def plan_of(case: Case, world: World) -> Plan:
     return make_plan(case.stacks, world.observe(case.resources, case.scope), case.scope, case.policy, case.known)
 
 
-def settle(case: Case, world: World, choose: Callable[[Sequence[int]], int], passes: int = PASSES) -> Plan:
+def settle(case: Case, world: World, chance: random.Random) -> Plan:
     """Plan and carry out until nothing is pending; the last plan."""
     plan = plan_of(case, world)
-    for number in range(passes):
+    for _ in range(PASSES):
         if not plan.pending:
-            event(f"at rest after {number} passes")
             break
-        carry_out(plan, world, choose)
+        carry_out(plan, world, chance.choice)
         plan = plan_of(case, world)
     return plan
 
@@ -53,11 +60,10 @@ def behind(plan: Plan, change: Change) -> frozenset[int]:
 # --- it comes to rest -------------------------------------------------------------------------------------------
 
 
-@tried
-@given(cases(), orders)
-def test_a_plan_that_is_carried_out_leaves_nothing_to_do(case: Case, choose: Callable[[Sequence[int]], int]) -> None:
+@always
+def a_plan_that_is_carried_out_leaves_nothing_to_do(case: Case, chance: random.Random) -> None:
     world = case.world()
-    plan = settle(case, world, choose)
+    plan = settle(case, world, chance)
     assert not plan.pending, plan
     seen = world.observe(case.resources, case.scope)
     held = {change.key for change in plan.changes}
@@ -68,38 +74,35 @@ def test_a_plan_that_is_carried_out_leaves_nothing_to_do(case: Case, choose: Cal
     assert not [key for key, observed in seen.items() if observed.leftover and key not in held]
 
 
-@tried
-@given(cases(), orders)
-def test_nothing_is_asked_that_the_engine_refuses(case: Case, choose: Callable[[Sequence[int]], int]) -> None:
+@always
+def nothing_is_asked_that_the_engine_refuses(case: Case, chance: random.Random) -> None:
     world = case.world()
     plan = plan_of(case, world)
-    ended = carry_out(plan, world, choose)
+    ended = carry_out(plan, world, chance.choice)
     assert set(ended.values()) <= {Status.DONE, Status.HELD}, (plan, ended)
 
 
-@tried
-@given(cases(), orders, st.integers(0, 12))
-def test_a_cut_anywhere_is_made_good(case: Case, choose: Callable[[Sequence[int]], int], writes: int) -> None:
+@always
+def a_cut_anywhere_is_made_good(case: Case, chance: random.Random) -> None:
     world = case.world()
-    world.writes_left = writes
+    world.writes_left = chance.randint(0, 12)
     try:
-        settle(case, world, choose)
+        settle(case, world, chance)
     except Cut:
-        event("cut")
+        assert world.writes_left == 0
     world.writes_left = None
-    assert not settle(case, world, choose).pending
+    assert not settle(case, world, chance).pending
 
 
 # --- what it never does -----------------------------------------------------------------------------------------
 
 
-@tried
-@given(cases(), orders)
-def test_only_what_is_ours_is_touched_and_data_stays(case: Case, choose: Callable[[Sequence[int]], int]) -> None:
+@always
+def only_what_is_ours_is_touched_and_data_stays(case: Case, chance: random.Random) -> None:
     world = case.world()
     before = dict(world.things)
     wanted = {resource.key for resource in case.resources if not resource.external}
-    settle(case, world, choose)
+    settle(case, world, chance)
     for key, thing in before.items():
         may_go = key.kind != "volume" and thing.owner is not Owner.FOREIGN and (key in wanted or _in_scope(case, thing))
         if not may_go:
@@ -113,9 +116,8 @@ def _in_scope(case: Case, thing: Thing) -> bool:
     return thing.owner is Owner.OURS and inside
 
 
-@tried
-@given(cases())
-def test_a_plan_says_what_it_may_say(case: Case) -> None:
+@always
+def a_plan_says_what_it_may_say(case: Case, chance: random.Random) -> None:
     for change in plan_of(case, case.world()).pending:
         assert change.seen is None or change.seen.owner is not Owner.FOREIGN
         assert change.wanted is None or not change.wanted.external
@@ -126,17 +128,15 @@ def test_a_plan_says_what_it_may_say(case: Case) -> None:
             assert not change.seen.keeps_data
 
 
-@tried
-@given(cases())
-def test_an_empty_desired_state_removes_nothing(case: Case) -> None:
+@always
+def an_empty_desired_state_removes_nothing(case: Case, chance: random.Random) -> None:
     stacks = tuple(replace(stack, resources=()) for stack in case.stacks)
     empty = replace(case, stacks=stacks, policy=replace(case.policy, empty_ok=False))
     assert not plan_of(empty, empty.world()).pending
 
 
-@tried
-@given(cases())
-def test_pruning_that_is_off_removes_leftovers_at_most(case: Case) -> None:
+@always
+def pruning_that_is_off_removes_leftovers_at_most(case: Case, chance: random.Random) -> None:
     careful = replace(case, policy=replace(case.policy, prune=False))
     wanted = {resource.key for resource in case.resources}
     for change in plan_of(careful, careful.world()).pending:
@@ -146,9 +146,8 @@ def test_pruning_that_is_off_removes_leftovers_at_most(case: Case) -> None:
 # --- its order --------------------------------------------------------------------------------------------------
 
 
-@tried
-@given(cases())
-def test_every_step_comes_after_what_it_needs(case: Case) -> None:
+@always
+def every_step_comes_after_what_it_needs(case: Case, chance: random.Random) -> None:
     plan = plan_of(case, case.world())
     makes = {change.key: change.number for change in plan.changes if change.action in MAKING}
     takes = {change.key: change.number for change in plan.changes if change.action is Action.REMOVE}
@@ -166,9 +165,8 @@ def _prepared(stacks: Sequence[Stack], name: str) -> list[Key]:
     return [one.key for stack in stacks if stack.name == name for one in stack.resources if one.prepares]
 
 
-@tried
-@given(cases())
-def test_numbers_count_up_along_the_order_so_there_is_no_cycle(case: Case) -> None:
+@always
+def numbers_count_up_along_the_order_so_there_is_no_cycle(case: Case, chance: random.Random) -> None:
     plan = plan_of(case, case.world())
     assert [change.number for change in plan.changes] == list(range(len(plan.changes)))
     for change in plan.changes:
@@ -177,9 +175,8 @@ def test_numbers_count_up_along_the_order_so_there_is_no_cycle(case: Case) -> No
         assert not any(plan.changes[earlier].action is Action.HOLD for earlier in change.after | change.follows)
 
 
-@tried
-@given(cases(), st.randoms(use_true_random=False))
-def test_the_order_of_the_input_is_no_matter(case: Case, chance: random.Random) -> None:
+@always
+def the_order_of_the_input_is_no_matter(case: Case, chance: random.Random) -> None:
     world = case.world()
     seen = world.observe(case.resources, case.scope)
     plan = make_plan(case.stacks, seen, case.scope, case.policy, case.known)
@@ -190,3 +187,22 @@ def test_the_order_of_the_input_is_no_matter(case: Case, chance: random.Random) 
     shuffled = list(seen.items())
     chance.shuffle(shuffled)
     assert make_plan(stacks, dict(shuffled), case.scope, case.policy, case.known) == plan
+
+
+# --- tried ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("holds", PROPERTIES, ids=lambda holds: holds.__name__)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(case=cases(), seed=st.integers(0, 2**32))
+def test_always(holds: Property, case: Case, seed: int) -> None:
+    holds(case, random.Random(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_always_on_thousands_of_hosts() -> None:
+    for seed in range(5000):
+        case = make_case(RandomDice(seed))
+        for holds in PROPERTIES:
+            holds(case, random.Random(seed))

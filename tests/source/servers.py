@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import getpass
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -27,10 +29,11 @@ class GitHttp:
     redirect: str = ""  # where everything is redirected to, when set
     on_request: Callable[[], None] = lambda: None
     requests: list[tuple[str, str]] = field(default_factory=list)  # path, Authorization
+    certificate: Path | None = None  # with its key in one file: TLS is spoken
     port: int = 0
 
-    def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.port}/{name}"
+    def url(self, name: str, host: str = "127.0.0.1") -> str:
+        return f"{'https' if self.certificate else 'http'}://{host}:{self.port}/{name}"
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         authorization = request.headers.get("Authorization", "")
@@ -75,6 +78,15 @@ class GitHttp:
         request.wfile.write(payload)
 
 
+def make_certificate(path: Path, names: str) -> Path:
+    """A certificate of its own, and its key, in one file. `names` as in `IP:127.0.0.1,DNS:localhost`."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-subj", "/CN=test", "-addext", f"subjectAltName={names}", "-days", "2", "-keyout", str(path)]
+    made = subprocess.run(command, check=True, capture_output=True, timeout=30)
+    path.write_bytes(path.read_bytes() + made.stdout)
+    return path
+
+
 def _refuse(request: BaseHTTPRequestHandler, status: int, **headers: str) -> None:
     request.send_response(status)
     for name, value in headers.items():
@@ -84,7 +96,7 @@ def _refuse(request: BaseHTTPRequestHandler, status: int, **headers: str) -> Non
 
 
 @contextmanager
-def git_http(root: Path, **options: str | int) -> Iterator[GitHttp]:
+def git_http(root: Path, **options: str | Path) -> Iterator[GitHttp]:
     backend = GitHttp(root, **options)  # type: ignore[arg-type]
 
     class Handler(BaseHTTPRequestHandler):
@@ -93,11 +105,19 @@ def git_http(root: Path, **options: str | int) -> Iterator[GitHttp]:
 
         do_POST = do_GET  # noqa: N815 - the name that http.server asks for
 
+        def handle(self) -> None:
+            with contextlib.suppress(ssl.SSLError, ConnectionError):  # a client that trusts nobody has gone
+                super().handle()
+
         def log_message(self, format: str, *args: object) -> None:
             """Nothing is logged: `requests` has it."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     backend.port = server.server_address[1]
+    if backend.certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(backend.certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

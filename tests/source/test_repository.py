@@ -11,6 +11,7 @@ import pytest
 
 from agent.errors import BadSettings, Refused, Unreachable
 from agent.model import Entry, EntryKind
+from agent.source import Source
 from agent.source.repository import GitSource
 from tests.source.repositories import Repository
 
@@ -34,7 +35,7 @@ class Calls:
 
 
 def test_sync_gives_the_newest_revision_and_its_tree(repository: Repository, open_source: Open) -> None:
-    source = open_source(repository)
+    source: Source = open_source(repository)
     snapshot = source.sync()
     assert snapshot.revision.id == repository.tip()
     assert snapshot.revision.subject == "Add the web stack"
@@ -43,6 +44,14 @@ def test_sync_gives_the_newest_revision_and_its_tree(repository: Repository, ope
     assert dict(snapshot.tree.entries()) == {WEB: Entry(EntryKind.FILE, 13)}
     assert snapshot.tree.read(WEB) == b"services: {}\n"
     assert source.last() is snapshot
+
+
+def test_what_a_commit_says_of_itself_is_cut_and_escaped(repository: Repository, open_source: Open) -> None:
+    repository.commit({}, "\x1b[31mred" + "x" * 1_000_000 + "\nbody")
+    revision = open_source(repository).sync().revision
+    assert revision.subject.startswith("\\x1b[31mredxxx")
+    assert revision.subject.isprintable()
+    assert len(revision.subject) < 220
 
 
 def test_nothing_is_fetched_while_nothing_moves(repository: Repository, open_source: Open) -> None:
@@ -232,6 +241,16 @@ def test_only_names_of_stacks_become_refs(repository: Repository, open_source: O
 def test_only_commits_are_accepted(repository: Repository, open_source: Open, revision: str) -> None:
     with pytest.raises(Refused):
         open_source(repository).accept("web", revision)
+
+
+def test_a_commit_that_is_not_there_is_not_good_and_no_damage(repository: Repository, open_source: Open) -> None:
+    calls = Calls()
+    source = open_source(repository, observe=calls)
+    source.sync()
+    source.accept("web", "0123456789" * 4)
+    assert source.good("web") is None
+    source.sync()
+    assert calls.verbs.count("init") == 1
 
 
 # --- a mirror that goes wrong ---

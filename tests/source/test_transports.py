@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from agent.errors import Refused, Trouble, Unreachable
 from agent.source.access import Access
 from agent.source.repository import GitSource
 from tests.source.repositories import Repository
-from tests.source.servers import git_http, hanging, make_key, no_ssh, sshd
+from tests.source.servers import git_http, hanging, make_certificate, make_key, no_ssh, sshd
 
 Open = Callable[..., GitSource]
 CANARY = "zzCANARYzz0123456789"
@@ -152,6 +153,26 @@ def test_https_is_spoken_with_certificates_only(open_source: Open, tmp_path: Pat
         with pytest.raises(Unreachable):
             open_source(f"https://127.0.0.1:{server.port}/x.git").sync()
         assert server.requests == []
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_a_certificate_must_be_known_and_of_the_host(repository: Repository, open_source: Open, tmp_path: Path) -> None:
+    ours = make_certificate(tmp_path / "ours.pem", "IP:127.0.0.1")
+    theirs = make_certificate(tmp_path / "theirs.pem", "IP:127.0.0.1")
+    with git_http(repository.path.parent, certificate=ours, login=f"git:{CANARY}") as server:
+        host = f"127.0.0.1:{server.port}"
+        access = Access(host=host, token=CANARY, ca_file=str(ours))
+        assert open_source(server.url("origin.git"), access=access).sync().revision.id == repository.tip()
+        asked = len(server.requests)
+        for url, ca_file in [
+            (server.url("origin.git"), ""),
+            (server.url("origin.git"), str(theirs)),
+            (server.url("origin.git", "localhost"), str(ours)),
+        ]:
+            with pytest.raises(Refused) as caught:
+                open_source(url, access=Access(host=host, token=CANARY, ca_file=ca_file)).sync()
+            assert caught.value.reason == "TlsRejected", url
+        assert len(server.requests) == asked
 
 
 # --- ssh ---

@@ -62,6 +62,7 @@ INVALID = [
     "git@-oX:y",
     "-x@host:y",
     "host:-oX",
+    "host@ext::x",
     "host:",
     "@host:x",
     ":x",
@@ -125,7 +126,7 @@ WORDS = ("https://", "ssh://", "file://", "ext::", "--upload-pack=", "host", "us
 pieces = st.sampled_from([*WORDS, *"-@:/ ~[]?#\\\n\0\u202e\u00df"])
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.lists(pieces, max_size=9).map("".join) | st.text(max_size=30))
 @example("https://--host/-x")
 def test_no_part_of_an_accepted_address_is_an_option(text: str) -> None:

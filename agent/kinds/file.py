@@ -1,0 +1,224 @@
+"""Files of the commit on the host, for containers to mount. `spec` is one of
+
+{"content": {path below the key's: (mode, bytes)}}, with "" as the path of a single file: kept equal to that. The key's
+    path carries the digest of the content, so another content is another object and nothing is ever removed here.
+{"content": …, "seed": True}: data that begins as what the commit has. A file is written when it is absent, and again
+    when the commit has another one than the last that was written; in between it is the containers' own.
+{"directory": True}: a directory that has to be there. It is made once and left alone.
+
+Only wanted files are looked at. Nothing is written outside of the directories that the agent was given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from agent.errors import Refused
+from agent.kinds.base import wanted_of
+from agent.kinds.file_writing import Found, look, opened, write
+from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Remedy, Resource, Scope
+
+
+class Piece(NamedTuple):
+    """One file of a resource: its path below the resource's ("" for the resource itself), and what it is to be."""
+
+    path: str
+    mode: int
+    content: bytes
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+class FileKind:
+    """Files below `state`, the agent's own directory, and below those in `data`, which stacks keep their data in."""
+
+    name = "file"
+
+    def __init__(self, state: Path, data: Sequence[Path] = ()) -> None:
+        self._state = state
+        self._roots = (state, *data)
+
+    # --- looking ---
+
+    def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
+        """See `Kind.observe`; nothing is listed. Raises `Refused` (`StateReadFailed`)."""
+        found = []
+        for resource in wanted:
+            with _refusing(resource.key, "read"):
+                differences = self._differences(resource)
+            if differences is not None:
+                found.append(_observed(resource, scope, differences))
+        return found
+
+    def _differences(self, resource: Resource) -> tuple[Difference, ...] | None:
+        """None where it is absent as a whole."""
+        if resource.spec.get("directory"):
+            return () if os.path.lexists(resource.key.name) else None
+        try:
+            place = self._place(resource.key)
+            found = [(piece, self._look(place, piece)) for piece in _pieces(resource)]
+        except (NotADirectoryError, Refused) as error:
+            return (Difference("path", _why(error), resource.key.name, Remedy.NEVER, declared=False),)
+        if all(state is Found.NOTHING for _, state in found):
+            return None
+        record = self._read_record(resource)
+        return tuple(one for piece, state in found if (one := _difference(piece, state, record)))
+
+    def _look(self, place: _Place, piece: Piece) -> Found:
+        try:
+            with opened(place.root, place.directory_of(piece)) as directory:
+                return look(directory, place.name_of(piece), piece.mode, piece.content)
+        except FileNotFoundError:
+            return Found.NOTHING
+
+    def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:  # noqa: ARG002 - a file has one condition
+        return (Gate.PASSED, "") if os.path.lexists(key.name) else (Gate.FAILED, "the file is gone")
+
+    # --- changing ---
+
+    def create(self, change: Change, revision: str) -> None:  # noqa: ARG002 - files carry no labels
+        """Write what is missing or not as wanted. Raises `Refused` (`StateWriteFailed`, `PathOutside`)."""
+        resource = wanted_of(change)
+        with _refusing(resource.key, "written"):
+            place = self._place(resource.key)
+            if resource.spec.get("directory"):
+                with opened(place.root, place.parts, make=True):
+                    return
+            record = self._read_record(resource)
+            written = {
+                piece.path: digest for piece in _pieces(resource) if (digest := self._keep(place, piece, record))
+            }
+            if record is not None and written != record:
+                self._write_record(resource, written)
+
+    def _keep(self, place: _Place, piece: Piece, record: Mapping[str, str] | None) -> str | None:
+        """Write the file if it has to be; the digest of what the commit last put there."""
+        found = self._look(place, piece)
+        if not _difference(piece, found, record):
+            return record.get(piece.path) if record is not None else None
+        if found is not Found.EQUAL:
+            with opened(place.root, place.directory_of(piece), make=True) as directory:
+                write(directory, place.name_of(piece), piece.mode, piece.content)
+        return piece.digest
+
+    def update(self, change: Change, revision: str) -> None:
+        self.create(change, revision)
+
+    def replace(self, change: Change, revision: str) -> None:
+        self.create(change, revision)
+
+    def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - it never happens
+        raise Refused(f"file {change.key.name} is left where it is: containers may have it mounted", reason="FileKept")
+
+    def sweep(self, keep: Collection[str]) -> int:
+        """Remove the content-addressed files that no path of `keep` lies in; how many there were.
+
+        `keep` has to hold every path that a container, running or not, has mounted.
+        """
+        removed = 0
+        with suppress(FileNotFoundError), os.scandir(self._state / "files") as entries:
+            for entry in entries:
+                if not any(PurePosixPath(entry.path) in PurePosixPath(path).parents for path in keep):
+                    shutil.rmtree(entry.path)
+                    removed += 1
+        return removed
+
+    def _place(self, key: Key) -> _Place:
+        path = PurePosixPath(key.name)
+        for root in self._roots:
+            if path.is_relative_to(root) and ".." not in path.parts and path != PurePosixPath(root):
+                return _Place(root, path.relative_to(root).parts)
+        raise Refused(f"{key.name} lies outside of {self._state}, where Windlass may write", reason="PathOutside")
+
+    # --- what was last written of a seed ---
+
+    def _read_record(self, resource: Resource) -> Mapping[str, str] | None:
+        """By path, the digest of what the commit had when it was written; None for what is no seed."""
+        if not resource.spec.get("seed"):
+            return None
+        try:
+            found = json.loads((self._state / "seeds" / _record_name(resource)).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _write_record(self, resource: Resource, record: Mapping[str, str]) -> None:
+        with opened(self._state, ("seeds",), make=True) as directory:
+            write(directory, _record_name(resource), 0o600, json.dumps(record, sort_keys=True).encode())
+
+
+class _Place(NamedTuple):
+    """Where a resource lies: the directory that may be written in, and the names on the way from there."""
+
+    root: Path
+    parts: tuple[str, ...]
+
+    def directory_of(self, piece: Piece) -> tuple[str, ...]:
+        return (*self.parts, *PurePosixPath(piece.path).parts)[:-1]
+
+    def name_of(self, piece: Piece) -> str:
+        return (*self.parts, *PurePosixPath(piece.path).parts)[-1]
+
+
+def _pieces(resource: Resource) -> Iterator[Piece]:
+    for path, (mode, content) in sorted(resource.spec["content"].items()):
+        yield Piece(path, 0o755 if mode & 0o111 else 0o644, content)
+
+
+def _record_name(resource: Resource) -> str:
+    return hashlib.sha256(resource.key.name.encode()).hexdigest()[:32]
+
+
+def _difference(piece: Piece, found: Found, record: Mapping[str, str] | None) -> Difference | None:
+    """`record` is None for what has to stay as it is in the commit, else what was last written of each file."""
+    path, wanted = piece.path or "content", f"sha256:{piece.digest[:12]}"
+    if found is Found.BLOCKED:
+        return Difference(path, found.value, wanted, Remedy.NEVER, declared=False)
+    if record is None and found is Found.EQUAL:
+        return None
+    if found is Found.NOTHING or record is None:
+        new = record is not None and piece.path not in record
+        return Difference(path, found.value, wanted, Remedy.IN_PLACE, declared=new)
+    last = record.get(piece.path)
+    if last == piece.digest:
+        return None
+    if found is Found.EQUAL:
+        return Difference(path, "not noted", "noted", Remedy.IN_PLACE, declared=False)
+    if last is None:
+        return None  # it was here before us, and is data
+    return Difference(path, f"sha256:{last[:12]}", wanted, Remedy.IN_PLACE)
+
+
+def _observed(resource: Resource, scope: Scope, differences: tuple[Difference, ...]) -> Observed:
+    return Observed(
+        resource.key,
+        resource.key.name,
+        Owner.OURS,
+        stack=resource.stack,
+        origin=scope.origin,
+        service=resource.service,
+        differences=differences,
+    )
+
+
+def _why(error: Exception) -> str:
+    return error.message if isinstance(error, Refused) else "a symbolic link or a file on the way"
+
+
+@contextmanager
+def _refusing(key: Key, done: str) -> Iterator[None]:
+    """The disk is full, read-only or broken: said of the file, so that others go on."""
+    try:
+        yield
+    except OSError as error:
+        reason = "StateWriteFailed" if done == "written" else "StateReadFailed"
+        raise Refused(f"{key.name} cannot be {done}: {error.strerror}", reason=reason) from error

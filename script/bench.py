@@ -1,0 +1,117 @@
+"""Measures Windlass beside the bare Engine calls and `docker compose`, in one run, and says which targets it met.
+
+It measures, so a missed target is no failure: it ends with 1 only when something could not be measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from script.benchmarks import planner
+from script.benchmarks.agent_figures import AgentFigures
+from script.benchmarks.bare import BenchError
+from script.benchmarks.contestants import find_compose, version_of
+from script.benchmarks.ground import Ground, opened
+from script.benchmarks.races import Race
+from script.benchmarks.results import MAKE_PLAN, PLANNER, Results
+
+PLANNED = (1_000, 2_500, 5_000, 10_000, 20_000)
+
+
+def say(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def measure(results: Results, services: Sequence[int], planned: Sequence[int]) -> None:
+    """Fill in the results. Raises `BenchError`."""
+    for number in range(results.rounds):
+        for size in planned:
+            results.planner.add(PLANNER, size, MAKE_PLAN, planner.seconds(size))
+        say(f"planner, round {number + 1} of {results.rounds}")
+    compose = find_compose(os.environ)
+    if not compose:
+        say("docker compose is not on this machine: its column is left out")
+    with opened() as ground:
+        results.machine.update(describe(ground, compose))
+        for size in services:
+            floor = Race(ground, size, results.rounds, compose, results.races, say).run()
+            agent = AgentFigures(ground, size, results.rounds, floor, results.agent, results.memory, say)
+            agent.run(weigh=size == max(services))
+    results.machine["load_after"] = load()
+
+
+def describe(ground: Ground, compose: Sequence[str]) -> dict[str, Any]:
+    """Where it is measured. A load beside our own makes the figures worth less."""
+    return {
+        "cpus": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "engine": ground.engine.ask("GET", "/version")["Version"],
+        "compose": version_of(compose) or "none",
+        "load_before": load(),
+    }
+
+
+def load() -> float:
+    return round(os.getloadavg()[0], 2)
+
+
+def options_of(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="script/bench", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each is measured (5)")
+    parser.add_argument(
+        "--services", default="20,100", metavar="N,N", help="numbers of services to converge (20,100)", type=_sizes
+    )
+    parser.add_argument("--quick", action="store_true", help="3 and 6 services, one round: only to see that it works")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there as JSON")
+    parser.add_argument("-o", dest="output", choices=["text", "json"], default="text", help="what stdout gets (text)")
+    options = parser.parse_args(arguments)
+    if options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    if options.quick:
+        options.rounds, options.services = 1, [3, 6]
+    return options
+
+
+def _sizes(text: str) -> list[int]:
+    sizes = [int(size) for size in text.split(",")]
+    if min(sizes) < 2:
+        raise argparse.ArgumentTypeError("at least 2 services are needed")
+    return sizes
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)  # by way of every clean-up
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = options_of(arguments)
+    signal.signal(signal.SIGTERM, _end)
+    results = Results(options.rounds)
+    try:
+        measure(results, options.services, PLANNED)
+    except BenchError as error:
+        say(f"could not be measured: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    document = json.dumps(results.document(), indent=2)
+    if options.json:
+        options.json.write_text(document + "\n")
+    print(results.text(), file=sys.stdout if options.output == "text" else sys.stderr)
+    if options.output == "json":
+        print(document)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
