@@ -37,6 +37,8 @@ from agent.model import (
     Status,
 )
 from tests.planning.scene import key, waits
+from tests.planning.test_properties import plan_of
+from tests.planning.worlds import RandomDice, make_case
 
 DB = "container/db"
 HEALTHY = waits(DB)
@@ -358,3 +360,18 @@ def test_what_is_gated(one: Change, probes: int) -> None:
     host = Host()
     host.converge(one)
     assert host.probes == probes
+
+
+# --- with real plans --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_random_plan_is_carried_out_to_its_end(seed: int) -> None:
+    case = make_case(RandomDice(seed))
+    world = case.world()
+    for _ in range(4):
+        plan = plan_of(case, world)
+        outcomes = Host().converge(*plan.changes, perform=world.perform, probe=lambda _: (Gate.PASSED, ""), workers=1)
+        assert [outcome.change for outcome in outcomes] == list(plan.changes)
+        assert set(statuses(outcomes)) <= {Status.DONE, Status.HELD}
+    assert not plan_of(case, world).pending

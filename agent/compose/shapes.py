@@ -65,7 +65,7 @@ def read(value: Any, shape: Shape, at: At) -> Any:
     if isinstance(value, Broken):
         return value
     if value is None and not shape.nullable:
-        return None if at.partial else at.problem(f"must be {shape.expects}, not {kind_of(value)}")
+        return None if at.partial else at.problem(f"has no value: it must be {shape.expects}")
     return shape.read(value, at)
 
 
@@ -206,7 +206,9 @@ def list_of(item: Shape, *, key: KeyOf | None = None, distinct: bool = False, me
         seen = set()
         for index, entry in enumerate(value):
             below = at.below(index, value.item_place(index))
-            one = below.problem(f"must be {item.expects}, not nothing") if entry is None else read(entry, item, below)
+            one = (
+                below.problem(f"has no value: it must be {item.expects}") if entry is None else read(entry, item, below)
+            )
             if distinct and one in seen:
                 below.problem(f"{below.shown(one)} is in the list already")
             elif one is not BROKEN:

@@ -121,7 +121,8 @@ def is_quick(error: Exception) -> bool:
     """Whether a read may be asked again at once: the connection broke, or the engine stumbled."""
     if isinstance(error, APIError):
         return (error.status_code or 0) >= 500
-    return isinstance(error, requests.exceptions.ConnectionError) and not timed_out(error)
+    broken = (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)
+    return isinstance(error, broken) and not timed_out(error)
 
 
 def _silence(subject: str, error: Exception, late: bool) -> Unreachable:

@@ -175,6 +175,7 @@ def _rank(step: Step, depth: int) -> tuple[bool, int, Key, bool, str]:
 
 def _change(situation: Situation, step: Step, number: int, after: frozenset[int], follows: frozenset[int]) -> Change:
     removes, creates = step.action is Action.REMOVE, step.action is Action.CREATE
+    resource = situation.wanted.get(step.key)
     return Change(
         number=number,
         action=step.action,
@@ -185,6 +186,6 @@ def _change(situation: Situation, step: Step, number: int, after: frozenset[int]
         fields=() if removes else step.verdict.fields,
         after=after,
         follows=follows,
-        wanted=None if removes else situation.wanted.get(step.key),
+        wanted=resource if resource and resource.stack == step.stack and not removes else None,
         seen=None if creates else situation.actual.get(step.key),
     )

@@ -21,11 +21,11 @@ class Policy:
 
 
 def judge_unwanted(situation: Situation, scope: Scope, policy: Policy) -> dict[Key, Verdict]:
-    """A stack that is given and wants nothing is a mistake until `empty_ok` says otherwise; one that is not given and
-    in the scope has been removed from the repository."""
+    """A stack that is given and wants nothing is a mistake until `empty_ok` says otherwise; one that is in the scope
+    and not given has been removed from the repository."""
     suspicious = not policy.empty_ok and not situation.wanted and (scope.whole or bool(situation.stacks))
     return {
-        key: _held_as_empty(seen) if suspicious else _judge(seen, policy)
+        key: _judge(seen, policy, suspicious)
         for key, seen in situation.actual.items()
         if key not in situation.wanted and seen.owner is Owner.OURS and _inside(scope, seen)
     }
@@ -35,17 +35,13 @@ def _inside(scope: Scope, seen: Observed) -> bool:
     return seen.stack in scope.stacks or (scope.whole and seen.origin == scope.origin)
 
 
-def _judge(seen: Observed, policy: Policy) -> Verdict:
+def _judge(seen: Observed, policy: Policy, suspicious: bool) -> Verdict:
     if seen.keeps_data:
         return Verdict(Action.HOLD, Cause.PRUNE, words.keeps_data(seen.key))
+    if suspicious:
+        return Verdict(Action.HOLD, Cause.PRUNE, words.nothing_wanted(EMPTY_DESIRED_STATE))
     if seen.leftover:  # debris of our own, in the way of the next replacement: removed however pruning is set
         return Verdict(Action.REMOVE, Cause.DRIFT, words.LEFTOVER)
     if not policy.prune:
         return Verdict(Action.HOLD, Cause.PRUNE, words.PRUNE_OFF)
     return Verdict(Action.REMOVE, Cause.PRUNE, words.NOT_WANTED)
-
-
-def _held_as_empty(seen: Observed) -> Verdict:
-    if seen.keeps_data:
-        return Verdict(Action.HOLD, Cause.PRUNE, words.keeps_data(seen.key))
-    return Verdict(Action.HOLD, Cause.PRUNE, words.nothing_wanted(EMPTY_DESIRED_STATE))

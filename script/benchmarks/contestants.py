@@ -158,7 +158,7 @@ class Process:
         places = ["--state-dir", str(self.files.ground.home / f"{self.project}-state")]
         places += ["--docker-host", self.files.ground.engine.url]
         apply = ["apply", "--yes", str(self.files.root)]
-        run = ["run", "--repo", str(self.files.root), "--once", "--listen", ""]
+        run = ["run", "--repo", str(self.files.root), "--once", "--listen", "", "--instance", self.project]
         command = [str(WINDLASS), *(run if scene == REMOVAL else apply), *places]
         return {PROCESS: timed(command, {"WINDLASS_INSTANCE": self.project})}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,9 +91,6 @@ def test_raw_files_know_neither_quotes_nor_variables() -> None:
 @given(st.text(alphabet="AB=:'\"\\$ {}#\n\t-0x", max_size=60) | st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     for reader in (parse, parse_raw):
-        try:
+        with contextlib.suppress(Malformed):
             found = reader("e", text.encode(errors="replace"), GIVEN.get)
-        except Malformed as error:
-            assert error.message
-        else:
             assert all(isinstance(value, str) and "\0" not in value for value in found.values())

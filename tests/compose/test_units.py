@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -173,7 +174,5 @@ def test_no_mount(text: str) -> None:
 @given(st.text(alphabet=":/-.[]0123456789abz~", max_size=30) | st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     for read in (ports.parse, volumes.parse, words, nanoseconds, size_in_bytes):
-        try:
-            read(text)
-        except ValueError as error:
-            assert str(error)
+        with contextlib.suppress(ValueError):
+            assert read(text) is not None

@@ -168,7 +168,7 @@ TROUBLES = {
         lambda image, port: compose(image, extra=f'    ports: ["127.0.0.1:{port}:80"]'),
         {"PortInUse"},
     ),
-    "a missing env file": (lambda image, port: compose(image, extra="    env_file: [no.env]"), {"ConfigInvalid"}),
+    "a missing env file": (lambda image, port: compose(image, extra="    env_file: [no.env]"), {"FileMissing"}),
     "an undefined dependency": (
         lambda image, port: compose(image, extra="    depends_on: [nobody]"),
         {"ConfigInvalid"},

@@ -1,3 +1,23 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import stamina
+
+from tests.engine.fake import FakeEngine, fake_engine
 from tests.engine.fixtures import busybox, docker_host, engine, prefix, sdk
 
 __all__ = ["busybox", "docker_host", "engine", "prefix", "sdk"]
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Iterator[FakeEngine]:
+    with fake_engine(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def quick_retries() -> Iterator[None]:
+    """No waiting between the attempts of a read."""
+    with stamina.set_testing(True, attempts=3):
+        yield

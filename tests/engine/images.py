@@ -28,7 +28,7 @@ def load(host: str, reference: str, **config: Any) -> str:
     Without a Cmd it runs until it is told to stop, which it does at once.
     """
     archive = _image(reference, {"Cmd": list(FOREVER), "Env": ["PATH=/bin"], **config})
-    client = docker.APIClient(base_url=host)
+    client: Any = docker.APIClient(base_url=host)
     try:
         for _ in client.load_image(archive):
             pass

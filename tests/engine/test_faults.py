@@ -1,0 +1,329 @@
+"""What the engine's misbehaviour becomes: a plain error, in time, with nothing done twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.engine import Engine, Event, PullProgress
+from agent.errors import Overtaken, Refused, Unreachable
+from tests.engine.fake import FakeEngine, Request
+
+INFO, START = "/info", "/start"
+
+
+@pytest.fixture
+def door(fake: FakeEngine) -> Any:
+    engine = Engine(fake.url, timeout=0.5)
+    yield engine
+    engine.close()
+
+
+@pytest.mark.parametrize("fault", [Request.drip, Request.hang], ids=["a byte at a time", "silent"])
+def test_every_call_has_a_total_deadline(fake: FakeEngine, door: Engine, fault: Callable[[Request], None]) -> None:
+    fake.answers = {INFO: fault, START: fault}
+    for call in (door.info, lambda: door.start_container("x")):
+        began = time.monotonic()
+        with pytest.raises(Unreachable) as caught:
+            call()
+        assert caught.value.reason == "EngineTimeout"
+        assert time.monotonic() - began < 5
+    assert (fake.count(INFO), fake.count(START)) == (1, 1), "what took too long is not asked again"
+
+
+def test_stopping_takes_its_grace_beyond_the_deadline(fake: FakeEngine, door: Engine) -> None:
+    def late(request: Request) -> None:
+        time.sleep(0.8)
+        request.say("")
+
+    fake.answers = {"/stop": late}
+    door.stop_container("x", 1)
+    assert fake.requests[-1][1].endswith("/containers/x/stop?t=1")
+    with pytest.raises(Unreachable):
+        door.stop_container("x", 0)
+
+
+@pytest.mark.parametrize("fault", [Request.cut, Request.silence], ids=["cut", "closed"])
+def test_a_read_is_asked_again_and_a_write_is_not(
+    fake: FakeEngine, door: Engine, fault: Callable[[Request], None]
+) -> None:
+    fake.answers = {INFO: fault, START: fault}
+    for call in (door.info, lambda: door.start_container("x")):
+        with pytest.raises(Unreachable) as caught:
+            call()
+        assert caught.value.reason == "EngineUnavailable"
+    assert (fake.count(INFO), fake.count(START)) == (3, 1)
+
+
+def test_a_read_that_fails_once_succeeds(fake: FakeEngine, door: Engine) -> None:
+    def stumble(request: Request) -> None:
+        if fake.count(INFO) < 2:
+            request.say({"message": "oops"}, 500)
+        else:
+            request.say({"Driver": "x"})
+
+    fake.answers = {INFO: stumble}
+    assert door.info() == {"Driver": "x"}
+
+
+def test_a_client_that_met_a_fault_is_not_used_again(fake: FakeEngine, door: Engine) -> None:
+    fake.answers = {START: Request.cut, INFO: lambda request: request.say({"a": 1})}
+    for _ in range(3):
+        with pytest.raises(Unreachable):
+            door.start_container("x")
+        assert door.info() == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("unix:///there/is/none.sock", "no engine at its socket"), ("tcp://127.0.0.1:1", "refuses connections")],
+)
+def test_no_engine_at_all(url: str, words: str) -> None:
+    engine = Engine(url, timeout=2)
+    with pytest.raises(Unreachable) as caught:
+        engine.ping()
+    assert caught.value.reason == "EngineUnavailable"
+    assert words in caught.value.message
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "spoken", "reason"),
+    [
+        ({"ApiVersion": "1.41"}, (1, 41), ""),
+        ({"ApiVersion": "1.47", "MinAPIVersion": "1.24"}, (1, 47), ""),
+        ({"ApiVersion": "1.99", "MinAPIVersion": "1.44"}, (1, 51), ""),
+        ({"ApiVersion": "1.40", "MinAPIVersion": "1.12"}, None, "EngineTooOld"),
+        ({"ApiVersion": "1.99", "MinAPIVersion": "1.52"}, None, "EngineTooNew"),
+    ],
+)
+def test_the_version_is_the_engines_own_but_none_that_is_not_known(
+    fake: FakeEngine, door: Engine, said: dict[str, str], spoken: tuple[int, int] | None, reason: str
+) -> None:
+    fake.answers = {"version": lambda request: request.say(said), INFO: lambda request: request.say({})}
+    if spoken:
+        door.info()
+        assert door.api == spoken
+        assert fake.requests[-1][1] == f"/v{spoken[0]}.{spoken[1]}/info"
+    else:
+        with pytest.raises(Refused) as caught:
+            door.info()
+        assert caught.value.reason == reason
+
+
+CONFLICT = 'Conflict. The container name "/web" is already in use by container "abc". You have to remove that.'
+BIND = "driver failed programming external connectivity on endpoint x (abc): Bind for 127.0.0.1:80 failed: port is "
+LISTEN = "driver failed: Error starting userland proxy: listen tcp4 0.0.0.0:8080: bind: address already in use"
+RUNC = (
+    "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
+    'exec: "nope": executable file not found in $PATH: unknown'
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "words"),
+    [
+        ((404, "No such container: abc"), "Overtaken", "No such container"),
+        ((404, "No such image: nginx:9"), "ImageNotFound", "no image nginx:9 on this host"),
+        ((409, CONFLICT), "NameConflict", "another container is called web"),
+        ((409, "cannot start a paused container, is already paused"), "Overtaken", "paused"),
+        ((409, "something else"), "Conflict", "something else"),
+        ((500, BIND + "already allocated"), "PortInUse", "127.0.0.1:80 is in use already"),
+        ((500, LISTEN), "PortInUse", "0.0.0.0:8080 is in use already"),
+        ((400, RUNC), "StartFailed", 'exec: "nope": executable file not found in $PATH'),
+        ((403, "Pool overlaps with other one on this address space"), "SubnetOverlap", "overlaps"),
+        ((403, "error while removing network: network x has active endpoints"), "NetworkInUse", "active"),
+        ((400, "network front is ambiguous (2 matches found)"), "NameAmbiguous", "more than one"),
+        ((400, "bind source path does not exist: /x"), "MountSourceMissing", "/x does not exist"),
+        ((500, "write /x: no space left on device"), "DiskFull", "no space"),
+        ((400, "client version 1.51 is too new. Maximum is 1.47"), "EngineTooOld", "too new"),
+        ((400, "invalid " + "x" * 5000), "InvalidRequest", "…"),
+        ((500, ""), "EngineError", "HTTP 500"),
+    ],
+)
+def test_a_refusal_says_what_it_means(
+    fake: FakeEngine, door: Engine, answer: tuple[int, str], reason: str, words: str
+) -> None:
+    fake.answers = {START: lambda request: request.say({"message": answer[1]}, answer[0])}
+    with pytest.raises(Overtaken if reason == "Overtaken" else Refused) as caught:
+        door.start_container("web")
+    assert caught.value.reason == reason
+    assert words in caught.value.message
+    assert "http" not in caught.value.message.replace("HTTP", "")
+    assert len(caught.value.message) < 500
+
+
+def test_removal_waits_for_one_that_is_under_way(fake: FakeEngine, door: Engine) -> None:
+    def going(request: Request) -> None:
+        if request.command == "DELETE":
+            request.say({"message": "removal of container x is already in progress"}, 409)
+        elif fake.count("/json") < 3:
+            request.say({"Id": "x", "Name": "/x"})
+        else:
+            request.missing()
+
+    fake.answers = {"/containers/x": going, "/json": going}
+    door.remove_container("x")
+    assert fake.count("/json") == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "reason"),
+    [
+        (500, "Get https://r/v2/: unauthorized: authentication required", "RegistryUnauthorized"),
+        (404, "pull access denied for x, repository does not exist or may require 'docker login'", "RegistryDenied"),
+        (404, "manifest for x:9 not found: manifest unknown: manifest unknown", "ManifestUnknown"),
+        (500, "toomanyrequests: You have reached your pull rate limit", "RegistryRateLimited"),
+        (500, "error unmarshalling content: invalid character '<'", "ImagePullFailed"),
+        (404, "no matching manifest for linux/amd64 in the manifest list entries", "PlatformMismatch"),
+        (500, 'Get "https://r/v2/": dial tcp 127.0.0.1:1: connect: connection refused', "ImagePullFailed"),
+    ],
+)
+def test_a_pull_that_is_refused(fake: FakeEngine, door: Engine, status: int, text: str, reason: str) -> None:
+    fake.answers = {"/images/create": lambda request: request.say({"message": text}, status)}
+    with pytest.raises(Refused) as caught:
+        door.pull_image("x:9")
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("filesystem layer verification failed for digest sha256:00", "ImageCorrupt"),
+        ("unexpected EOF", "ImageCorrupt"),
+        ("write /var/lib/x: no space left on device", "DiskFull"),
+        ("something else", "ImagePullFailed"),
+    ],
+)
+def test_a_pull_whose_error_comes_after_the_200(fake: FakeEngine, door: Engine, text: str, reason: str) -> None:
+    layer = {"status": "Downloading", "progressDetail": {"current": 5, "total": 9}, "id": "0123456789ab"}
+    error = {"errorDetail": {"message": text}, "error": text}
+    fake.answers = {"/images/create": lambda request: request.lines({"status": "Pulling from x"}, layer, error)}
+    heard: list[PullProgress] = []
+    with pytest.raises(Refused) as caught:
+        door.pull_image("x:9", "linux/arm64", progress=heard.append)
+    assert caught.value.reason == reason
+    assert heard[-1] == PullProgress("x:9", "0123456789ab", "Downloading", 5, 9)
+    assert fake.requests[-1][1].endswith("?fromImage=x&tag=9&platform=linux%2Farm64")
+
+
+def test_a_pull_that_stalls_is_given_up(fake: FakeEngine, door: Engine) -> None:
+    def stall(request: Request) -> None:
+        request.lines({"status": "Pulling from x"}, end=False)
+        request.hang()
+
+    fake.answers = {"/images/create": stall}
+    with pytest.raises(Unreachable) as caught:
+        door.pull_image("x", idle=0.2)
+    assert caught.value.reason == "ImagePullStalled"
+
+
+def event(nano: int, action: str = "start", kind: str = "container") -> dict[str, Any]:
+    actor = {"ID": "abc", "Attributes": {"name": "web", "x": "y"}}
+    return {"Type": kind, "Action": action, "Actor": actor, "timeNano": nano}
+
+
+def test_events_are_resumed_after_a_silence_without_doubles(fake: FakeEngine, door: Engine) -> None:
+    def stream(request: Request) -> None:
+        if fake.count("/events") == 1:
+            request.lines(event(10**9 + 1), event(10**9 + 5, "die"), end=False)
+            request.hang()
+        else:
+            request.lines(event(10**9 + 5, "die"), event(10**9 + 7, kind="volume"))
+
+    fake.answers = {
+        "/events": stream,
+        "/_ping": lambda request: request.say("OK"),
+        INFO: lambda request: request.say({"SystemTime": "1970-01-01T00:00:01.000000000Z"}),
+    }
+    heard: list[Event] = []
+    opened: list[int] = []
+    with pytest.raises(Unreachable):
+        door.events(heard.append, on_open=lambda: opened.append(len(heard)), idle=0.2)
+    assert [(one.kind, one.action, one.name, one.nano - 10**9) for one in heard] == [
+        ("container", "start", "web", 1),
+        ("container", "die", "web", 5),
+        ("volume", "start", "abc", 7),
+    ]
+    assert heard[0].attributes["x"] == "y"
+    assert opened == [0]
+    asked = [path for _, path, _ in fake.requests if "/events" in path]
+    assert "since=1.000000000&" in asked[0]
+    assert "since=1.000000005&" in asked[1]
+
+
+def test_events_end_when_the_engine_does_not_answer_a_ping(fake: FakeEngine, door: Engine) -> None:
+    def stream(request: Request) -> None:
+        request.lines(end=False)
+        request.hang()
+
+    fake.answers = {"/events": stream, "/_ping": Request.silence}
+    with pytest.raises(Unreachable):
+        door.events(lambda _: None, since=10**9, idle=0.2)
+    assert fake.count("/events") == 1
+
+
+def test_events_cut_within_a_line_end_plainly(fake: FakeEngine, door: Engine) -> None:
+    def stream(request: Request) -> None:
+        request.head(200, {"Transfer-Encoding": "chunked"})
+        request.chunk(b'{"Type": "cont')
+        request.chunk(b"")
+
+    fake.answers = {"/events": stream}
+    with pytest.raises(Unreachable):
+        door.events(lambda _: None, since=10**9, idle=5)
+
+
+def test_every_call_is_counted(fake: FakeEngine, tmp_path: Path) -> None:
+    heard: list[tuple[str, str]] = []
+    door = Engine(fake.url, timeout=1, observe=lambda endpoint, seconds, code: heard.append((endpoint, code)))
+    fake.answers = {INFO: lambda request: request.say({}), START: lambda request: request.say({"message": "x"}, 404)}
+    door.info()
+    with pytest.raises(Overtaken):
+        door.start_container("x")
+    assert door.inspect_image("x") is None
+    assert heard == [("version", "ok"), ("info", "ok"), ("container_start", "404"), ("image_inspect", "ok")]
+    door.close()
+
+
+def test_one_connection_serves_calls_for_many_objects(fake: FakeEngine, door: Engine) -> None:
+    peers: set[int] = set()
+
+    def inspect(request: Request) -> None:
+        peers.add(id(request.connection))
+        name = request.path.split("/")[3]
+        request.say({"Id": "full", "Name": f"/{name}"})
+
+    fake.answers = {"/json": inspect}
+    for number in range(20):
+        assert door.inspect_container(f"c{number}")
+    assert len(peers) == 1
+    assert door.inspect_container("full"), "by its full id"
+
+
+def test_the_beginning_of_an_id_is_no_name(fake: FakeEngine, door: Engine) -> None:
+    fake.answers = {"/json": lambda request: request.say({"Id": "abcdef", "Name": "/web"})}
+    assert door.inspect_container("abc") is None
+    assert door.inspect_container("web") is not None
+
+
+@pytest.mark.parametrize(("api", "networks"), [("1.41", 1), ("1.44", 2)])
+def test_an_older_engine_is_told_of_more_networks_after_the_creation(
+    fake: FakeEngine, door: Engine, api: str, networks: int
+) -> None:
+    fake.answers = {
+        "version": lambda request: request.say({"ApiVersion": api}),
+        "/containers/create": lambda request: request.say({"Id": "new"}, 201),
+        "/connect": lambda request: request.say(""),
+    }
+    endpoints = {"front": {"Aliases": ["a"], "MacAddress": "02:00:00:00:00:01"}, "back": {"Aliases": ["b"]}}
+    body = {"HostConfig": {"NetworkMode": "front"}, "NetworkingConfig": {"EndpointsConfig": endpoints}}
+    assert door.create_container("web", body) == "new"
+    created = next(text for _, path, text in fake.requests if "/containers/create" in path)
+    assert created.count("Aliases") == networks
+    assert fake.count("/networks/back/connect") == 2 - networks
+    assert ('"MacAddress": "02:00:00:00:00:01"}' in created) or api == "1.44"

@@ -1,0 +1,71 @@
+"""Small mistakes in the planner, each of which the tests of this folder have to notice."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    file: str  # in agent/planning
+    text: str  # found exactly once
+    instead: str
+
+
+MUTANTS = (
+    Mutant("decide.py", "if seen.owner is Owner.FOREIGN:", "if seen.owner is None:"),
+    Mutant("decide.py", "if resource.external:\n        return None", "if False:\n        return None"),
+    Mutant("decide.py", "or (Remedy.REPLACE in remedies and seen.keeps_data)", ""),
+    Mutant("decide.py", "if Remedy.NEVER in remedies or", "if"),
+    Mutant("prune.py", "seen.owner is Owner.OURS and", ""),
+    Mutant("prune.py", " and _inside(scope, seen)", ""),
+    Mutant("prune.py", "if seen.keeps_data:", "if False:"),
+    Mutant("prune.py", "    if suspicious:", "    if False:"),
+    Mutant("prune.py", "if not policy.prune:", "if False:"),
+    Mutant("situation.py", "if not requirement.optional:", "if True:"),
+    Mutant("situation.py", "resource.external, resource.stack)", "not resource.external, resource.stack)"),
+    Mutant("situation.py", "{key: actual[key] for key in sorted(actual)}", "dict(actual)"),
+    Mutant(
+        "situation.py", "    if seen.leftover:\n        none_of_these.add", "    if False:\n        none_of_these.add"
+    ),
+    Mutant("holds.py", "            self.pin(used)\n", ""),
+    Mutant("holds.py", "if self._is(used, Action.REPLACE) and not", "if False and not"),
+    Mutant("holds.py", "if self._is(used, Action.REMOVE) and not lets_go:", "if False:"),
+    Mutant("holds.py", "return missing or self._is(key, Action.HOLD)", "return missing"),
+    Mutant("holds.py", "return missing or self._is(key, Action.HOLD)", "return self._is(key, Action.HOLD)"),
+    Mutant("holds.py", "and not seen.leftover\n", "\n"),
+    Mutant("holds.py", "usable and verdict.cause is Cause.DRIFT", "usable"),
+    Mutant("holds.py", "if verdict is None or self._mends(verdict, key):", "if verdict is None:"),
+    Mutant("cascade.py", "                queue.append(user)\n", ""),
+    Mutant(
+        "cascade.py",
+        "_users_of(situation, verdicts, replaced + in_the_way)",
+        "_users_of(situation, verdicts, replaced)",
+    ),
+    Mutant("cascade.py", "split = taken.keys() | replaced", "split = taken.keys() | set()"),
+    Mutant("cascade.py", " and not situation.wanted[key].prepares:\n            yield key", ":\n            yield key"),
+    Mutant("cascade.py", "    if own.action is Action.REMOVE:\n        return own\n", ""),
+    Mutant("cascade.py", "if key in changing and twin in going)", "if False)"),
+    Mutant("cascade.py", "if changing.get(key) is Action.REPLACE and twin in going)", "if False)"),
+    Mutant("demand.py", "or not situation.wanted[step.key].on_demand", "or True"),
+    Mutant("demand.py", "{Action.CREATE, Action.REPLACE}", "{Action.CREATE, Action.REPLACE, Action.UPDATE}"),
+    Mutant("order.py", "            yield from self._users_let_go(step.key)\n", ""),
+    Mutant("order.py", "            yield from self._replaced_by(step.key)\n", ""),
+    Mutant("order.py", "            yield from self._required(step.key, optional=False)\n", ""),
+    Mutant("order.py", "            yield from self._in_its_place(step.key)\n", ""),
+    Mutant("order.py", "            yield from self._required(step.key, optional=True)\n", ""),
+    Mutant("order.py", "for gone in {key, *twins}:", "for gone in {key}:"),
+    Mutant("order.py", "if base in self._makes and key not in self._early:", "if base in self._makes:"),
+    Mutant("order.py", "waits = self._stops(step) or", "waits = False or"),
+    Mutant("order.py", "self._takes.get(user, self._makes.get(user))", "self._takes.get(user)"),
+    Mutant(
+        "order.py", "            yield from self._cleared.get((step.stack, step.key.kind), ())\n", "            pass\n"
+    ),
+    Mutant("order.py", "if step.action is Action.UPDATE:  #", "if False:  #"),
+    Mutant("order.py", "depth, step.key, step.action", "0, step.key, step.action"),
+    Mutant("masking.py", "if difference.secret or _looks_secret(difference.path):", "if difference.secret:"),
+    Mutant(
+        "masking.py", "if difference.secret or _looks_secret(difference.path):", "if _looks_secret(difference.path):"
+    ),
+    Mutant("masking.py", "    if before == after:\n", "    if False:\n"),
+    Mutant("masking.py", "        text = _whole_words(text)\n", "        text = text[:_EXAMINED]\n"),
+)
