@@ -43,8 +43,8 @@ def measure(results: Results, services: Sequence[int], planned: Sequence[int]) -
     with opened() as ground:
         results.machine.update(describe(ground, compose))
         for size in services:
-            floor = Race(ground, size, results.rounds, compose, results.races, say).run()
-            agent = AgentFigures(ground, size, results.rounds, floor, results.agent, results.memory, say)
+            floor = Race(ground, size, results.rounds, compose, results, say).run()
+            agent = AgentFigures(ground, size, results.rounds, floor, results, say)
             agent.run(weigh=size == max(services))
     results.machine["load_after"] = load()
 

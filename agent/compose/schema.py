@@ -7,7 +7,8 @@ printed; what it does to a container stands in payload.py.
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from agent.compose.elements import (
     DEPENDENCY,
@@ -167,7 +168,15 @@ NETWORK_FIELDS: Final[Fields] = {
     "enable_ipv4": LATER,
     "enable_ipv6": Field(BOOLEAN, kept=True),
 }
-NETWORK: Final = record(NETWORK_FIELDS, nullable=True)
+_NETWORK: Final = record(NETWORK_FIELDS, nullable=True)
+
+
+def _write_network(value: Any) -> Any:
+    """Compose prints the addresses of a network also where there are none."""
+    return {"ipam": {}, **_NETWORK.write(value)}
+
+
+NETWORK: Final = replace(_NETWORK, write=_write_network)
 
 VOLUME_FIELDS: Final[Fields] = {
     "name": Field(TEXT),

@@ -2,7 +2,7 @@
 
 Two things spread from an object that is held or is not ours. Upwards, to what requires it: a change that needs it
 waits. Downwards, to what it uses: that can neither be removed nor be replaced under it. Both only ever add holds, so
-this ends, and an object is visited twice at most.
+this ends, and an object is visited only when it is first seen, pinned or held.
 """
 
 from __future__ import annotations

@@ -36,10 +36,17 @@ def is_moved_image(difference: Difference) -> bool:
 def _drift(differences: Sequence[Difference]) -> str:
     if all(map(is_moved_image, differences)):
         return MOVED_IMAGE
-    first = differences[0]
-    if len(differences) == 1 and first.path == "state" and str(first.seen) in _STATES:
-        return f"was {_STATES[str(first.seen)]} outside git"
+    if len(differences) == 1 and differences[0].path == "state":
+        return _state(printable(str(differences[0].seen)))
     return f"{_paths(differences)} changed outside git"
+
+
+def _state(seen: str) -> str:
+    """`exited (137)` says more than that it was stopped: it may have died."""
+    word, _, code = seen.partition(" ")
+    if word not in _STATES:
+        return f"is {seen}"
+    return f"was {_STATES[word]} outside git" + (f", exit code {code.strip('()')}" if code else "")
 
 
 def _paths(differences: Sequence[Difference]) -> str:

@@ -1,7 +1,9 @@
 """A plain directory as a source: no history, no commits, the files as they lie on disk.
 
-The one thing to know: each `sync` reads everything into memory, so a snapshot stays what it was while files change. A
-work tree of git is read the same way, uncommitted changes and all; only `.git` is left out.
+The one thing to know: a stack's directory holds its data as well, of any size. So each `sync` reads what gets parsed
+(YAML and .env files) into memory, where a snapshot keeps it, and takes of all else the size and the time of its last
+change; such a file is read when it is asked for. A work tree of git is read the same way, uncommitted changes and all;
+only `.git` is left out.
 """
 
 from __future__ import annotations
@@ -11,30 +13,33 @@ import os
 import stat
 import weakref
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import Refused
 from agent.model import Entry, EntryKind, Revision, Snapshot
-from agent.source.content import MAX_ENTRIES, MAX_FILE, checked_path, fits, genuine, readable, too_many, unreadable
+from agent.source.content import MAX_FILE, checked_path, fits, genuine, is_text, readable, unreadable
 
-_MAX_TOTAL = 64 << 20  # bytes held of one directory
+_MAX_ENTRIES = 200_000
+_MAX_HELD = 64 << 20  # bytes of parsed files held of one directory
+_NOT_FOLLOWED = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A file or a link. `data` is None for a file that is too large or that we may not read."""
+    """A file or a link. `data` is None for what is not held; `changed` is then the time of its change, in ns."""
 
     entry: Entry
     data: bytes | None
-    why: str = ""
+    changed: int = 0
 
 
 class DirectorySource:
     """A `Source` of the files below `path`. What is accepted is remembered only as long as the process lives.
 
-    Symlinks are entries and are never followed; sockets, devices and pipes are no entries; a sub-directory that may
-    not be entered is as if it were empty.
+    Symlinks are entries and are never followed; sockets, devices, pipes and names that are no text are no entries; a
+    sub-directory that may not be entered is as if it were empty.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,7 +53,7 @@ class DirectorySource:
         """As `Source.sync`. Raises `Refused` when the directory is missing, too large or holds a bad name."""
         found = _read(self._path)
         revision = Revision(f"dir-{_digest(found)}")
-        snapshot = self._snapshots.get(revision.id) or Snapshot(revision, _HeldTree(found))
+        snapshot = self._snapshots.get(revision.id) or Snapshot(revision, _DiskTree(self._path, found))
         self._snapshots[revision.id] = self._last = snapshot
         return snapshot
 
@@ -65,11 +70,11 @@ class DirectorySource:
             self._good[stack] = snapshot
 
 
-class _HeldTree:
-    """A `model.Tree` that is all in memory."""
+class _DiskTree:
+    """A `model.Tree`; what is parsed is in memory, the rest is read from below `top`."""
 
-    def __init__(self, found: Mapping[str, _Found]) -> None:
-        self._found = found
+    def __init__(self, top: Path, found: Mapping[str, _Found]) -> None:
+        self._top, self._found = top, found
         self._entries = {path: one.entry for path, one in found.items()}
 
     def entries(self) -> Mapping[str, Entry]:
@@ -78,10 +83,13 @@ class _HeldTree:
     def read(self, path: str) -> bytes:
         """As `Tree.read`; also `BadManifest` for a file that is too large, that we may not read, or an LFS pointer."""
         readable(path, self._entries.get(path))
-        one = self._found[path]
-        if one.data is None:
-            raise unreadable(path, one.why)
-        return genuine(path, one.data)
+        data = self._found[path].data
+        if data is None:
+            try:
+                data = _load(self._top, path)
+            except OSError as error:
+                raise unreadable(path, error.strerror or str(error)) from error
+        return genuine(path, data)
 
 
 def _read(top: Path) -> dict[str, _Found]:
@@ -95,13 +103,12 @@ def _read(top: Path) -> dict[str, _Found]:
 
 def _bounded(top: Path, walk: Iterator[tuple[str, _Found]]) -> dict[str, _Found]:
     found: dict[str, _Found] = {}
-    room = _MAX_TOTAL
+    room = _MAX_HELD
     for path, one in walk:
-        if len(found) >= MAX_ENTRIES:
-            raise too_many(str(top))
         room -= len(one.data or b"")
-        if room < 0:
-            raise Refused(f"{top} holds more than {_MAX_TOTAL >> 20} MiB of files", reason="DirectoryTooLarge")
+        if len(found) >= _MAX_ENTRIES or room < 0:
+            text = f"{top} holds more than {_MAX_ENTRIES} files or {_MAX_HELD >> 20} MiB of YAML"
+            raise Refused(f"{text}: name the directory of the stacks itself", reason="DirectoryTooLarge")
         found[path] = one
     return found
 
@@ -114,9 +121,18 @@ def _walk(top: Path) -> Iterator[tuple[str, _Found]]:
         for name in sorted([*directories, *names]):
             if name == b".git":  # in a work tree of its own or a submodule it is a file
                 continue
-            one = _look(name, fd)
-            if one is not None:
-                yield checked_path(os.path.relpath(os.path.join(directory, name), root)), one  # noqa: PTH118
+            path = _named(os.path.relpath(os.path.join(directory, name), root))  # noqa: PTH118
+            one = _look(name, fd) if path is not None else None
+            if path is not None and one is not None:
+                yield path, one
+
+
+def _named(raw: bytes) -> str | None:
+    """The path as text. None for one that no Compose file can name: data may have any name."""
+    try:
+        return checked_path(raw)
+    except Refused:
+        return None
 
 
 def _look(name: bytes, directory: int) -> _Found | None:
@@ -126,28 +142,42 @@ def _look(name: bytes, directory: int) -> _Found | None:
         if stat.S_ISLNK(status.st_mode):
             target = os.readlink(name, dir_fd=directory)
             return _Found(Entry(EntryKind.SYMLINK, len(target)), target)
-        return _load(name, directory, status) if stat.S_ISREG(status.st_mode) else None
+        return _look_at_file(name, directory, status) if stat.S_ISREG(status.st_mode) else None
     except FileNotFoundError:
         return None
 
 
-def _load(name: bytes, directory: int, status: os.stat_result) -> _Found:
+def _look_at_file(name: bytes, directory: int, status: os.stat_result) -> _Found:
     kind = EntryKind.EXECUTABLE if status.st_mode & stat.S_IXUSR else EntryKind.FILE
-    if not fits(name.decode(errors="replace"), status.st_size):
-        return _Found(Entry(kind, status.st_size), None)
-    try:
-        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
-        with os.fdopen(fd, "rb") as file:
-            data = file.read(MAX_FILE + 1)  # it may have grown since
-    except OSError as error:
-        return _Found(Entry(kind, status.st_size), None, error.strerror or str(error))
-    return _Found(Entry(kind, len(data)), data)
+    text = name.decode(errors="replace")
+    if is_text(text) and fits(text, status.st_size):
+        with suppress(PermissionError):  # it is told when somebody asks for the content
+            data = _content(os.open(name, _NOT_FOLLOWED, dir_fd=directory))
+            return _Found(Entry(kind, len(data)), data)
+    return _Found(Entry(kind, status.st_size), None, status.st_mtime_ns)
+
+
+def _load(top: Path, path: str) -> bytes:
+    """The content of a file below `top`, over no link."""
+    *directories, name = path.split("/")
+    with ExitStack() as opened:
+        fd = os.open(top, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+        opened.callback(os.close, fd)
+        for directory in directories:
+            fd = os.open(directory, _NOT_FOLLOWED | os.O_DIRECTORY, dir_fd=fd)
+            opened.callback(os.close, fd)
+        return _content(os.open(name, _NOT_FOLLOWED, dir_fd=fd))
+
+
+def _content(fd: int) -> bytes:
+    with os.fdopen(fd, "rb") as file:
+        return file.read(MAX_FILE + 1)  # it may have grown since
 
 
 def _digest(found: Mapping[str, _Found]) -> str:
-    """Of paths, modes and contents; of the size alone where there is no content."""
+    """Of paths, modes and contents; of size and time where the content is not held."""
     digest = hashlib.sha256()
     for path, one in found.items():
         content = b"" if one.data is None else hashlib.sha256(one.data).digest()
-        digest.update(f"{path}\0{one.entry.kind}\0{one.entry.size}\0".encode() + content)
+        digest.update(f"{path}\0{one.entry.kind}\0{one.entry.size}\0{one.changed}\0".encode() + content)
     return digest.hexdigest()[:40]

@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from script.benchmarks.agent_process import Agent, Repository, Starts, watching
+from script.benchmarks.agent_process import Agent, Repository, started_at
 from script.benchmarks.contestants import Floor
 from script.benchmarks.floor import until_started
 from script.benchmarks.ground import Ground
-from script.benchmarks.report import Figures
-from script.benchmarks.results import CHANGE, COLD, MEMORY, RESIDENT
+from script.benchmarks.results import CHANGE, COLD, MEMORY, RESIDENT, Results
 
 HEAL = "docker rm -f to running"
 PUSH = "git push to running"
@@ -31,8 +30,7 @@ class AgentFigures:
     services: int
     rounds: int
     floor: Floor
-    figures: Figures
-    memory: Figures
+    results: Results
     tell: Tell
 
     def run(self, *, weigh: bool) -> None:
@@ -47,10 +45,10 @@ class AgentFigures:
                 with agent.running("60s"):
                     agent.wait_synced(head)
                     self._weigh(agent)
-            with agent.running(INTERVAL), watching(self.ground.engine) as starts:
+            with agent.running(INTERVAL):
                 agent.wait_synced(head)
                 for number in range(self.rounds):
-                    self._round(agent, starts)
+                    self._round(agent)
                     self.tell(f"agent with {self.services} containers, round {number + 1} of {self.rounds}")
         finally:
             self.ground.sweep(repository.project)
@@ -60,32 +58,32 @@ class AgentFigures:
         for _ in range(max(self.rounds, 5)):
             time.sleep(1.0)
             for name, mebibytes in agent.memory().items():
-                self.memory.add(MEMORY, self.services, name, mebibytes, "MiB")
+                self.results.memory.add(MEMORY, self.services, name, mebibytes, "MiB")
         self.tell(f"agent with {self.services} containers, idle: {agent.memory()[RESIDENT]:.1f} MiB")
 
-    def _round(self, agent: Agent, starts: Starts) -> None:
+    def _round(self, agent: Agent) -> None:
         made, replaced = self._engine_alone()
-        self._note(HEAL, self._heal(agent, starts), made)
-        self._note(PUSH, self._push(agent, starts, hurry=False), replaced)
-        self._note(PUSH_HUP, self._push(agent, starts, hurry=True), replaced)
+        self._note(HEAL, self._heal(agent), made)
+        self._note(PUSH, self._push(agent, hurry=False), replaced)
+        self._note(PUSH_HUP, self._push(agent, hurry=True), replaced)
 
     def _note(self, scene: str, measured: float, alone: float) -> None:
         for who, value in ((MEASURED, measured), (ALONE, alone), (BEYOND, measured - alone)):
-            self.figures.add(scene, self.services, who, value)
+            self.results.agent.add(scene, self.services, who, value)
 
-    def _heal(self, agent: Agent, starts: Starts) -> float:
+    def _heal(self, agent: Agent) -> float:
         name = agent.repository.container
         self.ground.remove_container(name)
         removed = time.time()
-        return starts.wait(name, removed) - removed
+        return started_at(self.ground.engine, name, removed) - removed
 
-    def _push(self, agent: Agent, starts: Starts, *, hurry: bool) -> float:
+    def _push(self, agent: Agent, *, hurry: bool) -> float:
         head = agent.repository.commit()
         agent.repository.push()
         pushed = time.time()
         if hurry:
             agent.look_now()
-        took = starts.wait(agent.repository.container, pushed) - pushed
+        took = started_at(self.ground.engine, agent.repository.container, pushed) - pushed
         agent.wait_synced(head)
         return took
 

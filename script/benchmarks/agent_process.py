@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -168,41 +167,14 @@ def _fields(file: Path) -> dict[str, int]:
     return {name: int(rest.split()[0]) for name, _, rest in pairs if rest.strip().endswith(" kB")}
 
 
-class Starts:
-    """When containers started, as the engine tells it; its clock is that of this machine."""
+def started_at(engine: Engine, name: str, since: float) -> float:
+    """When the container of that name first started after `since`, both in seconds since the epoch.
 
-    def __init__(self) -> None:
-        self._seen: list[tuple[str, float]] = []
-        self._news = threading.Condition()
-
-    def note(self, event: dict[str, Any]) -> None:
-        with self._news:
-            self._seen.append((event["Actor"]["Attributes"]["name"], event["timeNano"] / 1e9))
-            self._news.notify_all()
-
-    def wait(self, name: str, since: float) -> float:
-        """The first start of the container after `since`, both in seconds since the epoch."""
-        with self._news:
-            if not self._news.wait_for(lambda: self._first(name, since) is not None, timeout=PATIENCE):
-                raise BenchError(f"{name} did not start again within {PATIENCE:.0f} s")
-            return self._first(name, since) or 0.0
-
-    def _first(self, name: str, since: float) -> float | None:
-        return next((at for seen, at in self._seen if seen == name and at >= since), None)
-
-
-@contextmanager
-def watching(engine: Engine) -> Iterator[Starts]:
-    """Hears of every start until the end of the block."""
-    starts = Starts()
-    only = quote(json.dumps({"type": ["container"], "event": ["start"]}))
-    with engine.stream(f"/events?filters={only}") as events:
-        thread = threading.Thread(target=_hear, args=(events, starts), daemon=True)
-        thread.start()
-        yield starts
-    thread.join()
-
-
-def _hear(events: Iterator[dict[str, Any]], starts: Starts) -> None:
-    for event in events:
-        starts.note(event)
+    The engine tells what has been since then, and goes on with what comes. Its clock is that of this machine.
+    """
+    only = quote(json.dumps({"container": [name], "event": ["start"]}))
+    with engine.stream(f"/events?since={since:.9f}&filters={only}", PATIENCE) as events:
+        try:
+            return float(next(events)["timeNano"]) / 1e9
+        except (TimeoutError, StopIteration) as error:
+            raise BenchError(f"{name} did not start again within {PATIENCE:.0f} s") from error

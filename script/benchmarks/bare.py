@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -24,12 +25,13 @@ class BenchError(Exception):
 class Wire(http.client.HTTPConnection):
     """One connection to the engine's socket. It is opened by the first call and kept."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__("engine")
+    def __init__(self, path: str, timeout: float | None = None) -> None:
+        super().__init__("engine", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
 
     def call(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
@@ -68,17 +70,12 @@ class Engine:
         return json.loads(answer) if answer.startswith((b"{", b"[")) else None
 
     @contextmanager
-    def stream(self, path: str) -> Iterator[Iterator[dict[str, Any]]]:
-        """JSON objects, one a line, from a connection of their own that closes at the end."""
-        wire = Wire(self.path)
-        try:
+    def stream(self, path: str, patience: float) -> Iterator[Iterator[dict[str, Any]]]:
+        """JSON objects, one a line, as they come. A silence of `patience` seconds raises TimeoutError."""
+        with contextlib.closing(Wire(self.path, patience)) as wire:
             wire.request("GET", API + path)
             answer = wire.getresponse()
             yield (json.loads(line) for line in answer if line.strip())
-        finally:
-            if wire.sock is not None:
-                wire.sock.shutdown(socket.SHUT_RDWR)  # wakes whoever reads
-            wire.close()
 
 
 def side_by_side(threads: int, work: Callable[[T], R], items: Iterable[T]) -> list[R]:

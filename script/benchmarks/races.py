@@ -10,10 +10,9 @@ from script.benchmarks.contestants import SCENES, Compose, Contestant, Files, Fl
 from script.benchmarks.floor import Replay, Script, script_of
 from script.benchmarks.ground import Ground
 from script.benchmarks.recorder import recording
-from script.benchmarks.report import Figures
-from script.benchmarks.results import CHANGE, COLD, FLOOR, NOOP, REMOVAL
+from script.benchmarks.results import CHANGE, COLD, FLOOR, NOOP, REMOVAL, Results
 
-THREADS = (1, 2, 4, 8, 16)
+THREADS = (2, 4, 8, 16)
 NOOPS = 3  # a no-op pass is short, so each round has a few
 
 Tell = Callable[[str], None]
@@ -27,7 +26,7 @@ class Race:
     services: int
     rounds: int
     compose: tuple[str, ...]
-    figures: Figures
+    results: Results
     tell: Tell
 
     def run(self) -> Floor:
@@ -55,7 +54,7 @@ class Race:
             floor = Floor(project, scripts, Replay(self.ground.engine, threads))
             seconds = {scene: self._scene(floor, scene)[FLOOR] for scene in SCENES}
             tried[threads] = seconds[COLD]
-            self.figures.add(f"{COLD} with {threads} threads", self.services, FLOOR, seconds[COLD])
+            self.results.threads.add(COLD, self.services, f"{threads} threads", seconds[COLD])
         best = min(tried, key=lambda threads: tried[threads])
         self.tell(f"{self.services} services: the floor is fastest with {best} threads")
         return Floor(project, scripts, Replay(self.ground.engine, best))
@@ -80,7 +79,7 @@ class Race:
             for _ in range(NOOPS if scene == NOOP else 1):
                 seconds = self._scene(contestant, scene)
                 for who, value in seconds.items():
-                    self.figures.add(scene, self.services, who, value)
+                    self.results.races.add(scene, self.services, who, value)
                 told.append(f"{scene} {next(iter(seconds.values())):.2f} s")
         self.tell(", ".join(told))
 

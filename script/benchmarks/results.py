@@ -40,17 +40,20 @@ class Results:
     rounds: int
     machine: dict[str, Any] = field(default_factory=dict)
     planner: Figures = field(default_factory=Figures)
+    threads: Figures = field(default_factory=Figures)
     races: Figures = field(default_factory=Figures)
     agent: Figures = field(default_factory=Figures)
     memory: Figures = field(default_factory=Figures)
 
     @property
     def _sections(self) -> Mapping[str, Figures]:
+        medians = f"medians of {self.rounds}"
         return {
-            "Side by side": self.races,
-            "The running agent": self.agent,
-            "Memory": self.memory,
-            "The planner, over made-up resources": self.planner,
+            "Finding the number of threads that the floor is fastest with (one each)": self.threads,
+            f"Side by side; {medians}": self.races,
+            f"The running agent; {medians}": self.agent,
+            f"Memory; {medians}": self.memory,
+            f"The planner, over made-up resources; {medians}": self.planner,
         }
 
     def growth(self) -> float | None:
@@ -97,14 +100,15 @@ class Results:
         lines = [", ".join(f"{name} {value}" for name, value in self.machine.items())]
         for title, figures in self._sections.items():
             if figures.all():
-                lines += ["", f"{title}; medians of {self.rounds}", "", *figure_lines(figures.all())]
+                lines += ["", title, "", *figure_lines(figures.all())]
         if self.races.all():
             lines += ["", "How many times the other's time", "", *self._ratios(), "", NOTES]
         return "\n".join([*lines, "", *target_lines(self.targets()), ""])
 
     def _ratios(self) -> list[str]:
         pairs = [(who, other) for who in (RECONCILE, PROCESS) for other in (FLOOR, CHANGES_ONLY, COMPOSE)]
-        rows = [["", *(f"{who} / {other}" for who, other in pairs)]]
+        short = {RECONCILE: "reconcile", PROCESS: "apply", FLOOR: "floor", CHANGES_ONLY: "changes", COMPOSE: "compose"}
+        rows = [["", *(f"{short[who]}/{short[other]}" for who, other in pairs)]]
         for size in self.races.sizes:
             for scene in (COLD, NOOP, CHANGE, REMOVAL):
                 ratios = [self.races.ratio(scene, size, who, other) for who, other in pairs]

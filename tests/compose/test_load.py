@@ -237,13 +237,13 @@ def test_profiles_say_which_services_run(options: dict[str, Any], names: list[st
 def test_networks_and_volumes_are_named_and_the_unused_dropped() -> None:
     text = """\
         services:
-          a: {image: x, networks: [n, e], volumes: [v:/v]}
+          a: {image: x, networks: [n, e], volumes: [vol:/v]}
         networks: {n: , e: {external: true}, unused: }
-        volumes: {v: {name: own}, unused: }
+        volumes: {vol: {name: own}, unused: }
     """
     loaded = project(text)
     assert {key: network["name"] for key, network in loaded.networks.items()} == {"n": "web_n", "e": "e"}
-    assert loaded.volumes == {"v": {"name": "own"}}
+    assert loaded.volumes == {"vol": {"name": "own"}}
 
 
 @pytest.mark.parametrize(
@@ -263,13 +263,13 @@ def test_render_prints_what_compose_would() -> None:
             privileged: false
             init: false
             environment: {A: "$$x", B: }
-            volumes: [./d:/d, ../e:/e, v:/v]
+            volumes: [./d:/d, ../e:/e, vol:/v]
             networks: {default: {priority: 0}}
-        volumes: {v: {driver: local, driver_opts: {o: bind, type: none, device: ./v}}}
+        volumes: {vol: {driver: local, driver_opts: {o: bind, type: none, device: ./v}}}
     """
     assert render(project(text), "/srv/web") == {
         "name": "web",
-        "networks": {"default": {"name": "web_default"}},
+        "networks": {"default": {"name": "web_default", "ipam": {}}},
         "services": {
             "a": {
                 "command": None,
@@ -282,13 +282,13 @@ def test_render_prints_what_compose_would() -> None:
                 "volumes": [
                     {"type": "bind", "source": "/srv/web/d", "target": "/d", "bind": {"create_host_path": True}},
                     {"type": "bind", "source": "/srv/e", "target": "/e", "bind": {"create_host_path": True}},
-                    {"type": "volume", "source": "v", "target": "/v", "volume": {}},
+                    {"type": "volume", "source": "vol", "target": "/v", "volume": {}},
                 ],
             }
         },
         "volumes": {
-            "v": {
-                "name": "web_v",
+            "vol": {
+                "name": "web_vol",
                 "driver": "local",
                 "driver_opts": {"o": "bind", "type": "none", "device": "/srv/web/v"},
             }

@@ -26,7 +26,6 @@ OPTIONS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("attachable", {"Attachable": True}, {"Attachable": False}),
     ("labels.x", {"Labels": {"x": "1"}}, {"Labels": {"x": "2"}}),
     ("driver_opts.com.docker.network.driver.mtu", {"Options": {"com.docker.network.driver.mtu": "1400"}}, {}),
-    ("driver", {"Driver": "bridge"}, {"Driver": "ipvlan"}),
 ]
 
 
@@ -42,6 +41,13 @@ def test_a_field_that_is_set_is_as_wanted_and_another_differs(
     again = bench.replace(changed)
     assert again.differences == ()
     assert again.id != seen.id
+
+
+def test_another_driver_differs(bench: Bench) -> None:
+    bench.create(bench.network(Driver="bridge"))
+    assert bench.seen(bench.network()).differences == ()
+    [difference] = bench.seen(bench.network(Driver="macvlan")).differences
+    assert (difference.path, difference.seen, difference.wanted) == ("driver", "bridge", "macvlan")
 
 
 def test_addresses_that_the_engine_fills_in_are_no_difference(bench: Bench) -> None:

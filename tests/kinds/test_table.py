@@ -69,9 +69,7 @@ BLIND = Row[Any]("x", lambda spec: spec.get("x"), lambda _: None, lambda _: None
     ],
     ids=["as made", "commit", "drift", "by hand as the commit", "newly set", "unset", "no fingerprint", "adopted"],
 )
-def test_who_moved(
-    made: Any, wanted: Any, seen: Any, adopted: bool, declared: list[bool]
-) -> None:
+def test_who_moved(made: Any, wanted: Any, seen: Any, adopted: bool, declared: list[bool]) -> None:
     made_from = None if made is None else fingerprint([ROW], made, b"k")
     found = compare([ROW], (wanted, seen), made_from, fingerprint([ROW], wanted, b"k"), adopted=adopted)
     assert [one.declared for one in found] == declared
@@ -170,7 +168,7 @@ def facts(body: dict[str, Any], api: tuple[int, int] = (1, 51), **report: Any) -
     """Facts about a container whose report is its body again, as an engine that changes nothing would give it."""
     config = {key: value for key, value in body.items() if key not in ("HostConfig", "NetworkingConfig")}
     endpoints = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
-    mode = (body.get("HostConfig") or {}).get("NetworkMode") or "bridge"
+    mode = ((body.get("HostConfig") or {}).get("NetworkMode") or "default").replace("default", "bridge")
     has_none = mode in ("none", "host", "disabled") or mode.startswith("container:")
     networks = endpoints or ({} if has_none else {mode: {}})
     inspect = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from inspect import cleandoc
 from typing import Any
 
 from agent.model import (
@@ -85,3 +86,8 @@ def plan(
     inside = scope or Scope("host-1", ORIGIN, frozenset({"web", *by_stack}), whole=True)
     seen = {observed.key: observed for observed in actual}
     return make_plan(stacks, seen, inside, policy or Policy(), frozenset(map(key, known)))
+
+
+def check(found: Plan, expected: str) -> None:
+    """The plan, as text, is this; the indentation of the expected text is no matter."""
+    assert str(found) == cleandoc(expected)

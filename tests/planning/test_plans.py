@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from inspect import cleandoc
-
 import pytest
 
-from agent.model import Action, Cause, Condition, Owner, Remedy, Scope
-from agent.planning import EMPTY_DESIRED_STATE, Policy
-from tests.planning.scene import ORIGIN, differs, key, plan, there, waits, want
+from agent.model import Action, Condition, Owner, Remedy
+from tests.planning.scene import check, differs, key, plan, there, waits, want
 
 WEB = "container/web"
 IN_PLACE = Remedy.IN_PLACE
-
-
-def check(actual: object, expected: str) -> None:
-    assert str(actual) == cleandoc(expected)
 
 
 # --- each object by itself --------------------------------------------------------------------------------------
@@ -72,10 +65,19 @@ def test_a_cause_and_a_reason(differences: list[object], line: str) -> None:
     assert line in str(found)
 
 
-@pytest.mark.parametrize(("state", "did"), [("exited", "stopped"), ("paused", "paused"), ("created", "left unstarted")])
-def test_a_state_reads_as_what_somebody_did(state: str, did: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("exited", "was stopped outside git"),
+        ("exited (137)", "was stopped outside git, exit code 137"),
+        ("paused", "was paused outside git"),
+        ("created", "was left unstarted outside git"),
+        ("removing", "is removing"),
+    ],
+)
+def test_a_state_reads_as_what_somebody_did(state: str, reason: str) -> None:
     found = plan([want(WEB)], [there(WEB, differs("state", state, "running", IN_PLACE, drift=True))])
-    check(found, f"0 update container/web (drift: was {did} outside git)")
+    check(found, f"0 update container/web (drift: {reason})")
 
 
 def test_a_new_file_is_a_cause_of_its_own() -> None:
@@ -90,107 +92,6 @@ def test_what_is_adopted_as_it_is_needs_no_step() -> None:
 def test_what_is_adopted_and_differs_says_so() -> None:
     found = plan([want(WEB)], [there(WEB, differs("image"), owner=Owner.ADOPTABLE)])
     check(found, "0 replace container/web (commit: adopted: image changed)")
-
-
-# --- what is held -----------------------------------------------------------------------------------------------
-
-
-def test_a_name_that_is_taken_is_held_and_so_is_what_requires_it() -> None:
-    found = plan(
-        [want(WEB, "network/front"), want("network/front"), want("container/db")],
-        [there("network/front", owner=Owner.FOREIGN, stack="")],
-    )
-    create, waiting, taken = str(found).splitlines()
-    assert create == "0 create container/db (commit: does not exist yet)"
-    assert waiting == "1 hold container/web (commit: waits for network/front, which is held)"
-    assert taken.startswith("2 hold network/front (commit: the name is taken by a network that Windlass did not make:")
-    assert [change.key.name for change in found.pending] == ["db"]
-
-
-def test_an_external_object_has_to_be_there() -> None:
-    found = plan([want(WEB, "network/proxy"), want("network/proxy", external=True)])
-    check(
-        found,
-        """
-        0 hold container/web (commit: waits for network/proxy, which is held)
-        1 hold network/proxy (commit: external network proxy does not exist, make it first: docker network create proxy)
-        """,
-    )
-
-
-def test_an_external_object_is_left_as_it_is() -> None:
-    wanted = [want(WEB, "network/proxy"), want("network/proxy", external=True)]
-    found = plan(wanted, [there("network/proxy", differs("driver"), owner=Owner.FOREIGN)])
-    check(found, "0 create container/web (commit: does not exist yet)")
-
-
-def test_an_optional_requirement_that_is_held_holds_nothing() -> None:
-    wanted = [want(WEB, waits("container/db", optional=True)), want("container/db")]
-    found = plan(wanted, [there("container/db", owner=Owner.FOREIGN)])
-    assert [(change.action, change.key.name) for change in found.changes] == [
-        (Action.CREATE, "web"),
-        (Action.HOLD, "db"),
-    ]
-
-
-def test_a_requirement_that_nobody_makes_holds() -> None:
-    found = plan([want(WEB, "network/front")])
-    check(found, "0 hold container/web (commit: waits for network/front, which does not exist)")
-
-
-def test_what_keeps_data_is_never_replaced() -> None:
-    found = plan([want(WEB, "volume/data"), want("volume/data")], [there("volume/data", differs("driver"))])
-    assert {change.action for change in found.changes} == {Action.HOLD}
-    assert "driver cannot change on what keeps data, and that is never replaced" in str(found)
-    assert found.changes[1].fields == (("driver", "old", "new"),)
-
-
-def test_what_the_engine_cannot_change_is_held() -> None:
-    found = plan([want(WEB)], [there(WEB, differs("name", remedy=Remedy.NEVER), differs("user"))])
-    check(
-        found,
-        "0 hold container/web (commit: name, user cannot be changed: put the old value back, "
-        "or remove it by hand to have it made anew)",
-    )
-
-
-def test_what_only_drifted_is_mended_while_something_that_is_there_is_held() -> None:
-    wanted = [want(WEB, "volume/data"), want("volume/data")]
-    held = there("volume/data", differs("driver"))
-    assert "0 create container/web (drift" in str(plan(wanted, [held], known=[WEB]))
-    stopped = there(WEB, differs("state", "exited", "running", IN_PLACE, drift=True), uses=["volume/data"])
-    assert "0 update container/web (drift" in str(plan(wanted, [held, stopped]))
-    changed = there(WEB, differs("image"), uses=["volume/data"])
-    assert "0 hold container/web (commit" in str(plan(wanted, [held, changed]))
-
-
-def test_two_stacks_cannot_make_one_object() -> None:
-    found = plan([want("network/shared", stack="b"), want("network/shared", stack="a")])
-    check(
-        found,
-        """
-        0 create network/shared (commit: does not exist yet)
-        1 hold network/shared (commit: stack a wants to make the same network: give it another name in one of the two)
-        """,
-    )
-    assert [change.stack for change in found.changes] == ["a", "b"]
-
-
-def test_one_stack_may_make_what_another_takes_as_external() -> None:
-    found = plan(
-        [
-            want("network/shared", stack="b"),
-            want("network/shared", stack="a", external=True),
-            want(WEB, "network/shared", stack="a"),
-        ]
-    )
-    check(
-        found,
-        """
-        0 create network/shared (commit: does not exist yet)
-        1 create container/web (commit: does not exist yet) after 0
-        """,
-    )
 
 
 # --- what is prepared -------------------------------------------------------------------------------------------
@@ -368,170 +269,6 @@ def test_a_held_user_of_a_user_keeps_the_whole_chain() -> None:
         there("network/front", differs("driver")),
     ]
     assert {change.action for change in plan(wanted, actual).changes} == {Action.HOLD}
-
-
-# --- what is pruned ---------------------------------------------------------------------------------------------
-
-SOMETHING = want("container/cron")
-
-
-def test_what_is_not_wanted_any_more_goes_users_first() -> None:
-    found = plan([SOMETHING], [there("container/cron"), there(WEB, uses=["network/front"]), there("network/front")])
-    check(
-        found,
-        """
-        0 remove container/web (prune: is not wanted any more)
-        1 remove network/front (prune: is not wanted any more) after 0
-        """,
-    )
-
-
-def test_what_goes_for_good_is_let_go_of_in_place() -> None:
-    actual = [there(WEB, differs("networks", remedy=IN_PLACE), uses=["network/back"]), there("network/back")]
-    check(
-        plan([want(WEB)], actual),
-        """
-        0 update container/web (commit: networks changed)
-        1 remove network/back (prune: is not wanted any more) after 0
-        """,
-    )
-
-
-def test_a_new_object_follows_the_removal_of_one_that_may_hold_its_port() -> None:
-    found = plan([want("container/www")], [there(WEB)])
-    check(
-        found,
-        """
-        0 remove container/web (prune: is not wanted any more)
-        1 create container/www (commit: does not exist yet) after 0
-        """,
-    )
-    assert found.changes[1].follows == {0}
-
-
-def test_data_is_kept() -> None:
-    found = plan([SOMETHING], [there("container/cron"), there("volume/data")])
-    check(
-        found,
-        "0 hold volume/data (prune: is not wanted any more, but it keeps data: remove it by hand with "
-        "docker volume rm data once the data may go)",
-    )
-    assert found.changes[0].cause is Cause.PRUNE
-
-
-def test_pruning_can_be_off() -> None:
-    actual = [there("container/cron"), there(WEB, uses=["network/front"]), there("network/front")]
-    found = plan([SOMETHING], actual, policy=Policy(prune=False))
-    assert [change.action for change in found.changes] == [Action.HOLD, Action.HOLD]
-
-
-@pytest.mark.parametrize(
-    "seen",
-    [
-        there(WEB, owner=Owner.FOREIGN),
-        there(WEB, owner=Owner.ADOPTABLE),
-        there(WEB, stack="other", origin="git:else"),
-    ],
-    ids=["foreign", "adopted without an inventory", "of another source"],
-)
-def test_what_is_not_ours_to_remove_is_left_alone(seen: object) -> None:
-    check(plan([SOMETHING], [there("container/cron"), seen]), "")  # type: ignore[list-item]
-
-
-def test_a_stack_that_left_the_repository_is_pruned_in_a_whole_scope_only() -> None:
-    actual = [there("container/cron"), there("container/gone", stack="gone")]
-    narrow = Scope("host-1", ORIGIN, frozenset({"web"}), whole=False)
-    check(plan([SOMETHING], actual), "0 remove container/gone (prune: is not wanted any more)")
-    check(plan([SOMETHING], actual, scope=narrow), "")
-
-
-def test_a_pruned_network_that_a_stranger_uses_is_held() -> None:
-    stranger = there("container/stranger", uses=["network/front"], owner=Owner.FOREIGN, stack="")
-    found = plan([SOMETHING], [there("container/cron"), there("network/front"), stranger])
-    check(
-        found,
-        "0 hold network/front (prune: is in use by container/stranger, which cannot make way)",
-    )
-
-
-def test_an_empty_desired_state_removes_nothing() -> None:
-    found = plan([], [there(WEB, uses=["network/front"]), there("network/front"), there("container/web.old")])
-    assert {change.action for change in found.changes} == {Action.HOLD}
-    assert all(change.reason.startswith(EMPTY_DESIRED_STATE) for change in found.changes)
-
-
-def test_an_empty_desired_state_may_be_meant() -> None:
-    found = plan([], [there(WEB)], policy=Policy(empty_ok=True))
-    check(found, "0 remove container/web (prune: is not wanted any more)")
-
-
-def test_a_scope_that_names_a_stack_without_giving_it_removes_the_stack() -> None:
-    found = plan([], [there(WEB)], scope=Scope("host-1", ORIGIN, frozenset({"web"})))
-    check(found, "0 remove container/web (prune: is not wanted any more)")
-
-
-# --- what a cut replacement left behind -------------------------------------------------------------------------
-
-
-def test_the_coming_twin_goes_before_the_change_and_the_old_one_after_it() -> None:
-    twins = [there("container/web.next", leftover=True), there("container/web.old", leftover=True)]
-    check(
-        plan([want(WEB)], twins, known=[WEB]),
-        """
-        0 remove container/web.next (drift: left over from a replacement that was cut)
-        1 create container/web (drift: was removed outside git) after 0
-        2 remove container/web.old (drift: left over from a replacement that was cut) after 1
-        """,
-    )
-
-
-def test_twins_of_what_is_as_wanted_just_go() -> None:
-    found = plan([want(WEB)], [there(WEB), there("container/web.old", leftover=True)], policy=Policy(prune=False))
-    check(found, "0 remove container/web.old (drift: left over from a replacement that was cut)")
-
-
-def test_the_old_twin_stays_while_its_successor_has_to_wait() -> None:
-    wanted = [want(WEB, "network/proxy"), want("network/proxy", external=True)]
-    found = plan(wanted, [there("container/web.old", leftover=True)])
-    assert {change.action for change in found.changes} == {Action.HOLD}
-
-
-def test_the_old_twin_makes_way_for_a_replacement_of_what_it_uses() -> None:
-    twin = there("container/web.old", leftover=True, uses=["network/front"])
-    found = plan(NET, [twin, there("network/front", differs("driver"))])
-    check(
-        found,
-        """
-        0 remove container/web.old (drift: left over from a replacement that was cut)
-        1 remove network/front (commit: driver changed) after 0
-        2 create network/front (commit: driver changed) after 1
-        3 create container/web (commit: does not exist yet) after 0,2
-        """,
-    )
-
-
-def test_a_twin_is_no_user_of_its_twin() -> None:
-    twin = there("container/web.next", leftover=True, uses=[WEB])
-    found = plan([want(WEB)], [there(WEB, differs("image")), twin])
-    assert [change.action for change in found.changes] == [Action.REMOVE, Action.REPLACE]
-
-
-def test_users_of_a_coming_twin_make_way_with_it() -> None:
-    wanted = [want(WEB), want("container/side", WEB)]
-    actual = [
-        there(WEB, differs("image")),
-        there("container/web.next", leftover=True),
-        there("container/side", differs("user"), uses=["container/web.next"]),
-    ]
-    check(
-        plan(wanted, actual),
-        """
-        0 remove container/side (commit: user changed; uses container/web.next)
-        1 remove container/web.next (drift: left over from a replacement that was cut) after 0
-        2 replace container/web (commit: image changed) after 1
-        3 create container/side (commit: user changed; uses container/web.next) after 0,2
-        """,
-    )
 
 
 # --- what is asked to be waited for -----------------------------------------------------------------------------

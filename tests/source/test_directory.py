@@ -110,23 +110,44 @@ def test_a_file_that_is_too_large_is_not_held(tmp_path: Path) -> None:
     assert caught.value.reason == "FileTooLarge"
 
 
-def test_too_many_files_and_too_much_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("limit", "value"), [("_MAX_HELD", 5000), ("_MAX_ENTRIES", 4)])
+def test_too_many_files_and_too_much_to_parse_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
     for number in range(6):
-        write(tmp_path, f"{number}", bytes(1000))
-    monkeypatch.setattr("agent.source.directory._MAX_TOTAL", 5000)
+        write(tmp_path, f"{number}.yaml", bytes(1000))
+    monkeypatch.setattr(f"agent.source.directory.{limit}", value)
     with pytest.raises(Refused) as caught:
         DirectorySource(tmp_path).sync()
     assert caught.value.reason == "DirectoryTooLarge"
-    monkeypatch.setattr("agent.source.directory.MAX_ENTRIES", 4)
-    with pytest.raises(Refused) as caught:
-        DirectorySource(tmp_path).sync()
-    assert caught.value.reason == "RepoTooManyFiles"
 
 
-def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")).touch()
-    with pytest.raises(Refused, match="xe9"):
-        DirectorySource(tmp_path).sync()
+def test_data_beside_the_files_may_be_of_any_size_and_name(tmp_path: Path) -> None:
+    write(tmp_path, "compose.yaml", b"services: {}")
+    with write(tmp_path, "data/base.db").open("wb") as file:
+        file.truncate(1 << 40)
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/data/caf\xe9")).touch()
+    source = DirectorySource(tmp_path)
+    before = source.sync()
+    assert set(before.tree.entries()) == {"compose.yaml", "data/base.db"}
+    with pytest.raises(BadManifest):
+        before.tree.read("data/base.db")
+    os.utime(tmp_path / "data/base.db", (1, 1))
+    assert source.sync().revision != before.revision
+
+
+def test_a_file_that_is_not_parsed_is_read_over_no_link(tmp_path: Path) -> None:
+    write(tmp_path, "outside/secret", b"secret")
+    write(tmp_path, "top/site/index.html", b"hello")
+    tree = DirectorySource(tmp_path / "top").sync().tree
+    assert tree.read("site/index.html") == b"hello"
+    (tmp_path / "top/site/index.html").unlink()
+    (tmp_path / "top/site").rmdir()
+    (tmp_path / "top/site").symlink_to(tmp_path / "outside")
+    (tmp_path / "outside/secret").rename(tmp_path / "outside/index.html")
+    with pytest.raises(BadManifest) as caught:
+        tree.read("site/index.html")
+    assert caught.value.reason == "FileUnreadable"
 
 
 def test_a_missing_directory_leaves_what_was_known(tmp_path: Path) -> None:

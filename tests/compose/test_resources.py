@@ -1,0 +1,249 @@
+"""What the host must hold for a project: the objects, what each needs, and where its files come from."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.compose import LoadOptions, load, resources
+from agent.errors import BadManifest
+from agent.model import Condition, Key, Place, Requirement
+from tests.compose.tree import TARGET, DictTree, project, wanted
+
+DATA, FILES = TARGET.directory, TARGET.files
+
+
+def test_a_stack_is_sorted_and_each_part_knows_its_place() -> None:
+    text = """\
+        services:
+          web: {image: nginx, scale: 2, depends_on: [db]}
+          db: {image: postgres, container_name: pg, volumes: [data:/d], platform: linux/arm64}
+        volumes: {data: }
+    """
+    loaded = project(text)
+    found = resources(loaded, DictTree({}), TARGET)
+    assert [(str(one.key), one.service, str(one.place)) for one in found] == [
+        ("container/pg", "db", "compose.yaml:3:7"),
+        ("container/web-web-1", "web", "compose.yaml:2:8"),
+        ("container/web-web-2", "web", "compose.yaml:2:8"),
+        ("image/nginx", "", "compose.yaml:2:16"),
+        ("image/postgres", "", "compose.yaml:3:15"),
+        ("network/web_default", "", "compose.yaml:1:1"),
+        ("volume/web_data", "", "compose.yaml:4:11"),
+    ]
+    assert {one.stack for one in found} == {"web"}
+
+
+def test_an_image_is_prepared_once_for_all_its_users() -> None:
+    found = wanted("services: {a: {image: x, platform: linux/aarch64}, b: {image: x}}")
+    image = found["image/x"]
+    assert (image.prepares, image.on_demand) == (True, True)
+    assert image.spec == {"reference": "x", "platform": "linux/arm64"}
+
+
+def test_what_a_container_needs() -> None:
+    text = """\
+        services:
+          a:
+            image: x
+            networks: [n]
+            volumes: [data:/d, ./conf:/c:ro, /abs:/abs]
+            depends_on:
+              b: {condition: service_healthy}
+              c: {condition: service_completed_successfully, required: false}
+              off: {condition: service_started, required: false}
+          b: {image: y, scale: 2}
+          c: {image: y}
+          off: {image: y, profiles: [p]}
+        networks: {n: {external: true, name: shared}}
+        volumes: {data: }
+    """
+    found = wanted(text, **{"conf/x": "1"})
+    (file,) = [key for key in found if key.startswith("file/")]
+    assert found["container/web-a-1"].requires == (
+        Requirement(Key("file", file.removeprefix("file/"))),
+        Requirement(Key("image", "x")),
+        Requirement(Key("network", "shared")),
+        Requirement(Key("volume", "web_data")),
+        Requirement(Key("container", "web-b-1"), Condition.HEALTHY),
+        Requirement(Key("container", "web-b-2"), Condition.HEALTHY),
+        Requirement(Key("container", "web-c-1"), Condition.COMPLETED, optional=True),
+    )
+    assert (found["network/shared"].external, found["network/shared"].spec) == (True, {})
+    assert found["container/web-c-1"].spec["state"] == "completed"
+    assert found["container/web-b-1"].spec["state"] == "running"
+
+
+def test_an_explicit_no_makes_a_job() -> None:
+    found = wanted('services: {a: {image: x, restart: "no"}, b: {image: x}}')
+    assert found["container/web-a-1"].spec["job"] is True
+    assert "job" not in found["container/web-b-1"].spec
+
+
+MOUNT = "services: {a: {image: x, volumes: ['%s']}}"
+
+
+def bound(text: str, **files: str) -> tuple[list[str], dict[str, object]]:
+    """The binds of the container, and the specs of the file resources by their path."""
+    found = wanted(text, **files)
+    binds: list[str] = found["container/web-a-1"].spec["body"]["HostConfig"]["Binds"]
+    return binds, {one.key.name: dict(one.spec) for one in found.values() if one.key.kind == "file"}
+
+
+def test_a_file_of_the_commit_that_is_mounted_read_only_lies_by_its_digest() -> None:
+    binds, files = bound(MOUNT % "./nginx.conf:/etc/nginx.conf:ro", **{"nginx.conf": "a"})
+    ((path, spec),) = files.items()
+    assert path.startswith(f"{FILES}/")
+    assert path.endswith("/nginx.conf")
+    assert len(path.split("/")[-2]) == 16
+    assert spec == {"content": {"": (0o644, b"a")}}
+    assert binds == [f"{path}:/etc/nginx.conf:ro"]
+
+
+def test_a_directory_of_the_commit_brings_all_that_is_under_it() -> None:
+    tree = DictTree(
+        {"compose.yaml": MOUNT % "./conf:/c:ro", "conf/a": "1", "conf/sub/b": "2", "confx": "3"},
+        executable=("conf/sub/b",),
+    )
+    (file,) = [one for one in wanted("", tree).values() if one.key.kind == "file"]
+    assert file.spec == {"content": {"a": (0o644, b"1"), "sub/b": (0o755, b"2")}}
+    assert file.prepares
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{"conf/a": "2"}, {"conf/b": "1"}, {"conf/a": "1", "conf/b": ""}, {"conf/a": b"1\0"}],
+    ids=["content", "name", "another file", "bytes"],
+)
+def test_another_content_is_another_path(files: dict[str, str]) -> None:
+    before, _ = bound(MOUNT % "./conf:/c:ro", **{"conf/a": "1"})
+    after, _ = bound(MOUNT % "./conf:/c:ro", **files)
+    assert before != after
+
+
+def test_another_mode_is_another_path() -> None:
+    files = {"compose.yaml": MOUNT % "./run:/run:ro", "run": "1"}
+    plain, executable = (set(wanted("", DictTree(files, executable=bits))) for bits in ((), ("run",)))
+    assert plain != executable
+
+
+def test_the_rest_of_the_commit_does_not_move_the_path() -> None:
+    assert bound(MOUNT % "./conf:/c:ro", **{"conf/a": "1"}) == bound(
+        MOUNT % "./conf:/c:ro", **{"conf/a": "1", "other": "2"}
+    )
+
+
+@pytest.mark.parametrize("options", ["", ":ro"])
+def test_a_path_that_the_commit_does_not_have_is_data(options: str) -> None:
+    binds, files = bound(MOUNT % f"./data:/d{options}")
+    assert files == {f"{DATA}/data": {"directory": True}}
+    assert binds == [f"{DATA}/data:/d{options or ':rw'}"]
+
+
+def test_a_file_that_may_be_written_is_seeded_at_its_stable_path() -> None:
+    binds, files = bound(MOUNT % "./data:/d", **{"data/a": "1"})
+    assert files == {f"{DATA}/data": {"content": {"a": (0o644, b"1")}, "seed": True}}
+    assert binds == [f"{DATA}/data:/d:rw"]
+
+
+@pytest.mark.parametrize("written", ["./pub", ".", "./pub/sub"])
+def test_what_one_service_writes_is_data_to_the_others(written: str) -> None:
+    text = f"services:\n  a: {{image: x, volumes: ['./pub:/p:ro']}}\n  b: {{image: x, volumes: ['{written}:/p']}}\n"
+    binds, _ = bound(text, **{"pub/sub/a": "1"})
+    assert binds == [f"{DATA}/pub:/p:ro"]
+
+
+def test_an_absolute_path_stays() -> None:
+    assert bound(MOUNT % "/srv/x/:/d") == (["/srv/x/:/d:rw"], {})
+
+
+def test_a_directory_is_not_made_where_that_is_not_wanted() -> None:
+    mount = "{type: bind, source: ./d, target: /d, bind: {create_host_path: false}}"
+    found = wanted(f"services: {{a: {{image: x, volumes: [{mount}]}}}}")
+    assert not [key for key in found if key.startswith("file/")]
+
+
+def test_files_of_a_directory_above_the_stack_may_be_read_but_are_no_data() -> None:
+    files = {"stacks/web/compose.yaml": MOUNT % "../../shared/c:/c:ro", "shared/c": "1"}
+    tree = DictTree(files)
+    found = resources(load(tree, LoadOptions(directory="stacks/web")), tree, TARGET)
+    assert [one.spec for one in found if one.key.kind == "file"] == [{"content": {"": (0o644, b"1")}}]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason", "message"),
+    [
+        ("../../../x", "PathEscape", "leads out of the repository"),
+        ("../../x", "PathEscape", "leads out of the stack's directory, where its data lies"),
+        ("./link", "SymlinkRefused", "stacks/web/link is a symlink, which is not followed"),
+        ("./link/below", "SymlinkRefused", "stacks/web/link is a symlink, which is not followed"),
+        ("./holds", "SymlinkRefused", "stacks/web/holds/a/link is a symlink, which is not followed"),
+        ("./module/x", "SymlinkRefused", "stacks/web/module is a submodule, which is not followed"),
+    ],
+)
+def test_a_mount_that_is_refused(source: str, reason: str, message: str) -> None:
+    links = ("stacks/web/link", "stacks/web/holds/a/link")
+    tree = DictTree(
+        {"stacks/web/compose.yaml": MOUNT % f"{source}:/c:ro", "stacks/web/holds/b": "1"},
+        links=links,
+        submodules=("stacks/web/module",),
+    )
+    loaded = load(tree, LoadOptions(directory="stacks/web"))
+    with pytest.raises(BadManifest) as caught:
+        resources(loaded, tree, TARGET)
+    (problem,) = caught.value.problems
+    assert problem.message.endswith(message)
+    assert (problem.path, problem.place) == ("services.a.volumes[0]", Place("stacks/web/compose.yaml", 1, 36))
+    assert caught.value.reason == reason
+
+
+def test_a_local_volume_that_binds_a_relative_path_needs_its_directory() -> None:
+    text = """\
+        services: {a: {image: x, volumes: [data:/d]}}
+        volumes: {data: {driver: local, driver_opts: {type: none, o: bind, device: ./d}}}
+    """
+    found = wanted(text)
+    assert found["volume/web_data"].requires == (Requirement(Key("file", f"{DATA}/d")),)
+    assert found[f"file/{DATA}/d"].spec == {"directory": True}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("services: {a: {image: 'x:'}}", '1:23: services.a.image: "x:" is no image reference'),
+        ("services: {a: {image: X/y}}", None),
+        ("services: {a: {image: 'UPPER'}}", '1:23: services.a.image: "UPPER" is no image reference'),
+        ("services: {a: {image: 'r.io:5000/a/b_c:1@sha256:%s'}}" % ("a" * 64), None),
+        ("services: {a: {image: '%s'}}" % ("a-" * 300), '1:23: services.a.image: "%s…" is no image reference'
+         % ("a-" * 40)),
+        ("services: {a: {image: x, restart: never}}", '1:35: services.a.restart: "never" is no restart policy, use '
+         "no, always, unless-stopped or on-failure[:N]"),
+        ("services: {a: {image: x, container_name: a b}}", '1:42: services.a.container_name: "a b" is no name for a '
+         'container, use letters, digits, "_", "." and "-"'),
+        ("services: {a: {image: x, volumes: ['v:/v']}}", '1:36: services.a.volumes[0]: "v:/v" is no absolute path in '
+         "the container, a name of one letter reads as a Windows drive"),
+        ("services: {a: {image: x, ports: ['80:1', '80:2']}}", "1:42: services.a.ports[1]: port 80/tcp of the host is "
+         "published by services.a already"),
+        ("services: {a: {image: x, ports: ['80:1', '80:2/udp', '8000-8001:3', '8000-8001:4']}}", None),
+        ("services: {a: {image: x, ports: ['127.0.0.1:80:1', '127.0.0.2:80:1']}}", None),
+        ("services: {a: {image: x, ports: ['127.0.0.1:80:1']}, b: {image: x, ports: ['80:1']}}",
+         "1:76: services.b.ports[0]: port 80/tcp of the host is published by services.a already"),
+        ("services: {a: {image: x, scale: 2, ports: ['80:1']}}", "1:44: services.a.ports[0]: 2 containers cannot all "
+         "publish port 80"),
+        ("services: {a: {image: x, networks: [n]}}\nnetworks: {n: {external: true, name: ''}}",
+         "2:15: networks.n: the name is empty"),
+    ],
+)  # fmt: skip
+def test_what_the_engine_would_refuse_is_refused_before(text: str, problem: str | None) -> None:
+    tree = DictTree({"compose.yaml": text})
+    loaded = load(tree, LoadOptions(project_name="web"))
+    if problem is None:
+        assert resources(loaded, tree, TARGET)
+        return
+    with pytest.raises(BadManifest) as caught:
+        resources(loaded, tree, TARGET)
+    assert [str(one) for one in caught.value.problems] == [f"compose.yaml:{problem}"]
+
+
+def test_the_same_files_give_the_same_resources() -> None:
+    text = "services: {b: {image: x, volumes: ['./c:/c:ro']}, a: {image: y}}\n"
+    assert wanted(text, **{"c": "1"}) == wanted(text, **{"c": "1"})
