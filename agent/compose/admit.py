@@ -30,7 +30,7 @@ _RESTART = re.compile(r"no|always|unless-stopped|on-failure(?::[0-9]+)?")
 def admit(project: Project, findings: Findings) -> None:
     """Reports what no engine can do: claims on one port twice, and names and references that it does not take."""
     services = [
-        (service, At(path_to("services", name), project.place("services", name), findings))
+        (service, At(path_to("services", name), project.element_place("services", name), findings))
         for name, service in project.services.items()
     ]
     for service, at in services:
@@ -42,7 +42,7 @@ def admit(project: Project, findings: Findings) -> None:
     for section, elements in (("networks", project.networks), ("volumes", project.volumes)):
         for key, element in elements.items():
             if not element["name"]:
-                At(path_to(section, key), project.place(section, key), findings).problem("the name is empty")
+                At(path_to(section, key), project.element_place(section, key), findings).problem("the name is empty")
 
 
 def _image(service: Map, at: At) -> None:

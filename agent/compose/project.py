@@ -49,6 +49,11 @@ class Project:
     def volumes(self) -> Mapping[str, Map]:
         return _part(self.model, "volumes")
 
+    def element_place(self, section: str, name: str) -> Place:
+        """Where the name of a service, network or volume is written."""
+        elements: Map = self.model[section]
+        return elements.key_place(name)
+
     def place(self, *path: str | int) -> Place:
         """Where the value at `path` is written, or the nearest thing above it."""
         return place_of(self.model, *path)

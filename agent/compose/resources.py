@@ -86,7 +86,7 @@ class _Wanted:
         network = self.project.networks[key]
         external = bool(network.get("external"))
         spec = {} if external else self.maker.network(key)
-        place = self.project.place("networks", key)
+        place = self.project.element_place("networks", key)
         return Resource(Key("network", network["name"]), self.project.name, spec, external=external, place=place)
 
     def _volume(self, key: str) -> Resource:
@@ -94,7 +94,7 @@ class _Wanted:
         external = bool(volume.get("external"))
         spec = {} if external else self.maker.volume(key)
         path = bound_device(volume)
-        at = At(path_to("volumes", key), self.project.place("volumes", key), self.findings)
+        at = At(path_to("volumes", key), self.project.element_place("volumes", key), self.findings)
         device = None if path is None else self.bindings.device(path, at)
         return Resource(
             Key("volume", volume["name"]),
@@ -131,7 +131,7 @@ class _Wanted:
                 {"body": self.maker.container(name, number, sources), **about},
                 requires=requires,
                 service=name,
-                place=self.project.place("services", name),
+                place=self.project.element_place("services", name),
             )
 
     def _sources(self, name: str, service: Map) -> tuple[list[str], set[Key]]:

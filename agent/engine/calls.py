@@ -48,10 +48,7 @@ class Calls:
     @property
     def api(self) -> tuple[int, int]:
         """The version that is spoken: the engine's own, but none newer than this agent knows."""
-        if not self._api:
-            with self._timed("version"), plain_errors("ask the engine for its version"):
-                self._api = self._negotiate()
-        return version_of(self._api)
+        return version_of(self._spoken())
 
     def read(self, endpoint: str, subject: str, ask: Callable[[Client], Any]) -> Any:
         """Make a call that changes nothing, a few times where the connection broke; None where nothing is there."""
@@ -81,18 +78,16 @@ class Calls:
     @contextmanager
     def lasting(self, endpoint: str) -> Iterator[Client]:
         """A client of its own for a stream, without a deadline and closed at the end. Errors come out as they are."""
-        _ = self.api
-        client = Client(self.url, self._api, self.timeout, self._clock)
-        with self._timed(endpoint), client:
+        with self._timed(endpoint), Client(self.url, self._spoken(), self.timeout, self._clock) as client:
             yield client
 
     def _borrow(self) -> Client:
-        _ = self.api
+        spoken = self._spoken()
         try:
             return self._idle.pop()
         except IndexError:
             with plain_errors("connect to the engine"):
-                return Client(self.url, self._api, self.timeout, self._clock)
+                return Client(self.url, spoken, self.timeout, self._clock)
 
     def _give_back(self, client: Client, sound: bool) -> None:
         client.deadline.start(None)
@@ -101,6 +96,13 @@ class Calls:
         else:
             client.close()  # its connection may be half read
             self._api = ""  # and who answers next may be another engine
+
+    def _spoken(self) -> str:
+        spoken = self._api  # read once: another thread that meets a fault forgets it
+        if not spoken:
+            with self._timed("version"), plain_errors("ask the engine for its version"):
+                self._api = spoken = self._negotiate()
+        return spoken
 
     def _negotiate(self) -> str:
         with Client(self.url, _text(OLDEST), self.timeout, self._clock) as client:

@@ -97,7 +97,7 @@ class Engine:
     def list_containers(self, *labels: str) -> list[Json]:
         """All containers, running or not, that carry every label (`key` or `key=value`)."""
         found = self._read("container_list", "/containers/json", all=True, filters={"label": sorted(labels)})
-        return [entry for entry in found or () if isinstance(entry, dict)]
+        return _objects(found, "Id")
 
     def inspect_container(self, name: str) -> Json | None:
         """The container of exactly this name or full id."""
@@ -171,7 +171,7 @@ class Engine:
 
     def list_networks(self) -> list[Json]:
         """All networks, without who is attached. Names may repeat; ids do not."""
-        return [entry for entry in self._read("network_list", "/networks") or () if isinstance(entry, dict)]
+        return _objects(self._read("network_list", "/networks"), "Id", "Name")
 
     def inspect_network(self, network: str) -> Json | None:
         """The network of this full id, with who is attached and running."""
@@ -202,7 +202,7 @@ class Engine:
 
     def list_volumes(self, *labels: str) -> list[Json]:
         found = self._read("volume_list", "/volumes", filters={"label": sorted(labels)}) or {}
-        return [entry for entry in found.get("Volumes") or () if isinstance(entry, dict)]
+        return _objects(found.get("Volumes"), "Name")
 
     def inspect_volume(self, name: str) -> Json | None:
         return self._object("volume_inspect", "/volumes/{0}", name)
@@ -263,6 +263,13 @@ class Engine:
                 text = f"remove container {container[:12]}: the engine has not finished removing it"
                 raise Unreachable(text, reason="EngineTimeout")
             self._sleep(POLL)
+
+
+def _objects(found: Any, *needed: str) -> list[Json]:
+    """The entries of a list that say who they are; what does not cannot be acted upon."""
+    return [
+        one for one in found or () if isinstance(one, dict) and all(isinstance(one.get(key), str) for key in needed)
+    ]
 
 
 def _split_networks(body: Mapping[str, Any]) -> tuple[Json, Json]:

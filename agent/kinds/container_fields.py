@@ -42,11 +42,11 @@ from agent.kinds.container_networks import (
 )
 from agent.kinds.container_rows import (
     as_said,
+    command_declared,
     command_wanted,
     entrypoint_wanted,
     environment_seen,
     environment_wanted,
-    exposed,
     exposed_wanted,
     guarded,
     health,
@@ -105,7 +105,7 @@ STATE = (
 PROGRAM = (
     Row[Facts]("image", plain("image", "Image", text).declared, image_wanted, image_seen),
     with_image(Row("entrypoint", as_said("Entrypoint"), entrypoint_wanted, program_seen("Entrypoint"))),
-    with_image(Row("command", as_said("Cmd"), command_wanted, program_seen("Cmd"))),
+    with_image(Row("command", command_declared, command_wanted, program_seen("Cmd"))),
     with_image(
         Row(
             "environment",
@@ -175,7 +175,7 @@ NETWORK = (
             "expose",
             lambda spec: ports(look(spec["body"], "ExposedPorts")) or None,
             exposed_wanted,
-            lambda facts: exposed(facts.seen("ExposedPorts"), facts.seen("HostConfig.PortBindings")),
+            lambda facts: ports(facts.seen("ExposedPorts")),
         )
     ),
     plain("ports", "HostConfig.PortBindings", bindings, depth=1),

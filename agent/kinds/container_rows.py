@@ -133,6 +133,12 @@ def as_said(at: str) -> Callable[[Spec], Any]:
     return lambda spec: look(spec["body"], at)
 
 
+def command_declared(spec: Spec) -> Any:
+    """An entrypoint without a command says that there is none."""
+    asked = look(spec["body"], "Cmd")
+    return [] if asked is None and look(spec["body"], "Entrypoint") else asked
+
+
 def program_seen(at: str) -> Callable[[Facts], tuple[str, ...]]:
     return lambda facts: program(facts.seen(at))
 
@@ -182,13 +188,8 @@ def hostname_seen(facts: Facts) -> str:
     return "" if seen == text(facts.report.get("Id"))[:12] or (shared and not facts.asked("Hostname")) else seen
 
 
-def exposed(ports_asked: Any, bindings_asked: Any) -> tuple[str, ...]:
-    return ports({*(ports_asked or ()), *(bindings_asked or ())})
-
-
 def exposed_wanted(facts: Facts) -> tuple[str, ...]:
-    both = {*(facts.asked("ExposedPorts") or ()), *(facts.default("ExposedPorts") or ())}
-    return exposed(both, facts.asked("HostConfig.PortBindings"))
+    return ports({*(facts.asked("ExposedPorts") or ()), *(facts.default("ExposedPorts") or ())})
 
 
 def mounts_wanted(facts: Facts) -> dict[str, str]:

@@ -57,7 +57,7 @@ class ContainerView:
         there = [(one, report) for one, report in zip(wanted, reports, strict=True) if report]
         others = self._unwanted([report["Id"] for _, report in there], listed, scope)
         around = self._surroundings([report for _, report in there], listed, references(wanted))
-        images = sorted({report["Image"] for report in (*(report for _, report in there), *others)})
+        images = sorted({image_of(report) for report in (*(report for _, report in there), *others)})
         self._engine.gather(partial(self.image, image) for image in images)
         return [
             *(self._observed(one, report, around) for one, report in there),
@@ -94,7 +94,7 @@ class ContainerView:
     def image(self, identity: str) -> Mapping[str, Any] | None:
         """The configuration of an image by its id, None where it is gone. Ids never change what they stand for."""
         try:
-            return self._known_image(identity)
+            return self._known_image(identity) if identity else None
         except LookupError:
             return None
 
@@ -189,7 +189,7 @@ class ContainerView:
             resource.key.name,
             resource.spec,
             report,
-            self.image(report["Image"]),
+            self.image(image_of(report)),
             around.images.get(reference_of(resource), ""),
             around.daemon,
             around.networks,
@@ -201,7 +201,7 @@ class ContainerView:
         return is_ours(self._identity, name or name_of(report), labels_of(report), self._inherited(report))
 
     def _inherited(self, report: Report) -> Mapping[str, str]:
-        return look(self.image(report["Image"]), "Labels") or {}
+        return look(self.image(image_of(report)), "Labels") or {}
 
 
 def name_of(report: Mapping[str, Any]) -> str:
@@ -212,6 +212,11 @@ def listed_name(entry: Mapping[str, Any]) -> str:
     """A list gives every name; those with another slash in them are links."""
     names = [str(name).removeprefix("/") for name in entry.get("Names") or ()]
     return next((name for name in names if "/" not in name), "")
+
+
+def image_of(report: Mapping[str, Any]) -> str:
+    """The id of the image that a container was made from."""
+    return str(report.get("Image") or "")
 
 
 def labels_of(report: Mapping[str, Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.compose import documents as module
@@ -199,11 +199,13 @@ def test_a_number_of_5000_digits_is_a_text() -> None:
     assert value("9" * 5000) == "9" * 5000
 
 
+@settings(deadline=None)
 @given(st.text() | st.text(alphabet="[]{}&*!|>'\"%@`:-?#, \nab<~01.", max_size=60))
 def test_no_text_makes_it_fail_in_another_way(text: str) -> None:
     parse(text.encode(errors="surrogatepass"))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_fail_in_another_way(content: bytes) -> None:
     parse(content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.compose.documents import Malformed
@@ -88,6 +88,7 @@ def test_raw_files_know_neither_quotes_nor_variables() -> None:
     assert parse_raw("e", text, GIVEN.get) == {"A": "'$SHELL'", "B": " x # y", "SHELL": "sh"}
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="AB=:'\"\\$ {}#\n\t-0x", max_size=60) | st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     for reader in (parse, parse_raw):

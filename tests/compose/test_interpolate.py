@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.compose.interpolate import BadTemplate, Template
@@ -69,22 +69,24 @@ def test_a_required_variable_says_what_it_is_for(text: str) -> None:
         Template(VARIABLES.get).fill(text)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="$V{}:-+?U1. \n", max_size=40))
 def test_a_text_is_filled_in_or_refused(text: str) -> None:
     with contextlib.suppress(BadTemplate):
         assert isinstance(Template(VARIABLES.get).fill(text), str)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_doubled_dollars_give_the_text_back(text: str) -> None:
-    assert Template({}.get).fill(text.replace("$", "$$")) == text
+    assert Template(VARIABLES.get).fill(text.replace("$", "$$")) == text
 
 
 def test_growth_is_bounded() -> None:
     with pytest.raises(BadTemplate, match="longer than"):
         Template({"V": "x" * 100_000}.get).fill("$V" * 1000)
     with pytest.raises(BadTemplate, match="nested deeper"):
-        Template({}.get).fill("${U:-" * 1000 + "}" * 1000)
+        Template(VARIABLES.get).fill("${U:-" * 1000 + "}" * 1000)
 
 
 def test_keys_are_never_filled_in() -> None:

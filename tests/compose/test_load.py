@@ -304,3 +304,33 @@ def test_the_canonical_form_is_itself_valid_and_stays_as_it_is(keys: str) -> Non
     findings = Findings()
     assert DOCUMENT.read(model, At("", Place("f"), findings)) == model
     assert not findings.problems
+
+
+def test_a_mistake_in_an_environment_file_is_told_in_that_file() -> None:
+    with pytest.raises(BadManifest) as caught:
+        service("env_file: [e]", {"e": "A=1\nB C=2\n"})
+    assert [str(one) for one in caught.value.problems] == [
+        "e:2:1: services.a.env_file[0]: the name of a variable cannot hold a space"
+    ]
+
+
+def test_the_old_spelling_of_external_is_read_with_a_warning() -> None:
+    text = "services: {a: {image: x, networks: [n]}}\nnetworks: {n: {external: {name: shared}}}\n"
+    loaded = project(text)
+    assert loaded.networks["n"] == {"external": True, "name": "shared"}
+    assert [str(one) for one in loaded.warnings] == [
+        "compose.yaml:2:26: networks.n.external: external.name is deprecated, write the name beside external: true"
+    ]
+
+
+def test_address_pools_merge_by_their_subnet_and_extensions_by_their_keys() -> None:
+    pools = "networks: {default: {ipam: {config: [%s]}}}\nx-own: {%s}\n"
+    first = pools % ("{subnet: 10.0.0.0/24}", "a: [1], b: 1")
+    second = pools % ("{subnet: 10.0.0.0/24, gateway: 10.0.0.1}, {subnet: 10.0.1.0/24}", "a: [2], b: 2")
+    tree = DictTree({"compose.yaml": f"{ONE}\n{first}", "compose.override.yaml": second})
+    loaded = load(tree, LoadOptions(project_name="p"))
+    assert loaded.networks["default"]["ipam"]["config"] == [
+        {"subnet": "10.0.0.0/24", "gateway": "10.0.0.1"},
+        {"subnet": "10.0.1.0/24"},
+    ]
+    assert loaded.extensions == {"x-own": {"a": [1, 2], "b": 2}}

@@ -19,7 +19,7 @@ def test_the_smallest_service() -> None:
         "Image": "x",
         "Labels": {
             # the value that Compose 2.40.3 gives a service of one image "x" and nothing else
-            f"{LABEL}.config-hash": "97f28a1aa92a0eed3be6ff0bf5fd2b77e1bf3ddbfc8ed4d7a39a46dd56bd02f6",
+            f"{LABEL}.config-hash": "d5457d0b2799957b606d2ac4ed52d85a1e75799490e56229948300b9a59e8953",
             f"{LABEL}.container-number": "1",
             f"{LABEL}.depends_on": "",
             f"{LABEL}.oneoff": "False",
@@ -236,3 +236,21 @@ def test_the_calls_of_a_project_are_those_of_compose_with_its_files_in_place() -
     ]
     assert calls[2]["platform"] == "linux/amd64"
     assert calls[2]["body"]["HostConfig"]["Binds"] == ["/srv/web/d:/d:rw", "web_data:/v:rw"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("deploy: {replicas: 2}", "deploy: {replicas: 3}", True),
+        ("profiles: []", "scale: 2", True),
+        ("cpus: 2", "cpus: 2.0", True),
+        ("cpus: 2", "cpus: 1.5", False),
+        ("command: a", "command: b", False),
+        ("labels: {a: '<&>'}", "labels: {a: '<'}", False),
+    ],
+)
+def test_the_config_hash_moves_with_what_compose_would_replace_a_container_for(
+    one: str, other: str, same: bool
+) -> None:
+    first, second = (body(keys)["Labels"][f"{LABEL}.config-hash"] for keys in (one, other))
+    assert (first == second) is same

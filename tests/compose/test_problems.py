@@ -6,7 +6,7 @@ import math
 import textwrap
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.compose import LoadOptions, load
@@ -242,6 +242,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(SERVICE_FIELDS)), values, max_size=4))
 def test_no_value_of_any_key_makes_it_fail_in_another_way(keys: dict[str, object]) -> None:
     tree = DictTree({"compose.yaml": _flow({"services": {"a": {"image": "x", **keys}}})})

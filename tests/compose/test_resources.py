@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from agent.compose import LoadOptions, load, resources
 from agent.errors import BadManifest
 from agent.model import Condition, Key, Place, Requirement
-from tests.compose.tree import TARGET, DictTree, project, wanted
+from tests.compose.tree import TARGET, DictTree, project, wanted, wanted_of
 
 DATA, FILES = TARGET.directory, TARGET.files
 
@@ -22,9 +24,9 @@ def test_a_stack_is_sorted_and_each_part_knows_its_place() -> None:
     loaded = project(text)
     found = resources(loaded, DictTree({}), TARGET)
     assert [(str(one.key), one.service, str(one.place)) for one in found] == [
-        ("container/pg", "db", "compose.yaml:3:7"),
-        ("container/web-web-1", "web", "compose.yaml:2:8"),
-        ("container/web-web-2", "web", "compose.yaml:2:8"),
+        ("container/pg", "db", "compose.yaml:3:3"),
+        ("container/web-web-1", "web", "compose.yaml:2:3"),
+        ("container/web-web-2", "web", "compose.yaml:2:3"),
         ("image/nginx", "", "compose.yaml:2:16"),
         ("image/postgres", "", "compose.yaml:3:15"),
         ("network/web_default", "", "compose.yaml:1:1"),
@@ -57,7 +59,7 @@ def test_what_a_container_needs() -> None:
         networks: {n: {external: true, name: shared}}
         volumes: {data: }
     """
-    found = wanted(text, **{"conf/x": "1"})
+    found = wanted(text, {"conf/x": "1"})
     (file,) = [key for key in found if key.startswith("file/")]
     assert found["container/web-a-1"].requires == (
         Requirement(Key("file", file.removeprefix("file/"))),
@@ -82,15 +84,15 @@ def test_an_explicit_no_makes_a_job() -> None:
 MOUNT = "services: {a: {image: x, volumes: ['%s']}}"
 
 
-def bound(text: str, **files: str) -> tuple[list[str], dict[str, object]]:
+def bound(text: str, files: Mapping[str, str | bytes] | None = None) -> tuple[list[str], dict[str, object]]:
     """The binds of the container, and the specs of the file resources by their path."""
-    found = wanted(text, **files)
+    found = wanted(text, files)
     binds: list[str] = found["container/web-a-1"].spec["body"]["HostConfig"]["Binds"]
     return binds, {one.key.name: dict(one.spec) for one in found.values() if one.key.kind == "file"}
 
 
 def test_a_file_of_the_commit_that_is_mounted_read_only_lies_by_its_digest() -> None:
-    binds, files = bound(MOUNT % "./nginx.conf:/etc/nginx.conf:ro", **{"nginx.conf": "a"})
+    binds, files = bound(MOUNT % "./nginx.conf:/etc/nginx.conf:ro", {"nginx.conf": "a"})
     ((path, spec),) = files.items()
     assert path.startswith(f"{FILES}/")
     assert path.endswith("/nginx.conf")
@@ -104,7 +106,7 @@ def test_a_directory_of_the_commit_brings_all_that_is_under_it() -> None:
         {"compose.yaml": MOUNT % "./conf:/c:ro", "conf/a": "1", "conf/sub/b": "2", "confx": "3"},
         executable=("conf/sub/b",),
     )
-    (file,) = [one for one in wanted("", tree).values() if one.key.kind == "file"]
+    (file,) = [one for one in wanted_of(tree).values() if one.key.kind == "file"]
     assert file.spec == {"content": {"a": (0o644, b"1"), "sub/b": (0o755, b"2")}}
     assert file.prepares
 
@@ -114,21 +116,21 @@ def test_a_directory_of_the_commit_brings_all_that_is_under_it() -> None:
     [{"conf/a": "2"}, {"conf/b": "1"}, {"conf/a": "1", "conf/b": ""}, {"conf/a": b"1\0"}],
     ids=["content", "name", "another file", "bytes"],
 )
-def test_another_content_is_another_path(files: dict[str, str]) -> None:
-    before, _ = bound(MOUNT % "./conf:/c:ro", **{"conf/a": "1"})
-    after, _ = bound(MOUNT % "./conf:/c:ro", **files)
+def test_another_content_is_another_path(files: dict[str, str | bytes]) -> None:
+    before, _ = bound(MOUNT % "./conf:/c:ro", {"conf/a": "1"})
+    after, _ = bound(MOUNT % "./conf:/c:ro", files)
     assert before != after
 
 
 def test_another_mode_is_another_path() -> None:
     files = {"compose.yaml": MOUNT % "./run:/run:ro", "run": "1"}
-    plain, executable = (set(wanted("", DictTree(files, executable=bits))) for bits in ((), ("run",)))
+    plain, executable = (set(wanted_of(DictTree(files, executable=bits))) for bits in ((), ("run",)))
     assert plain != executable
 
 
 def test_the_rest_of_the_commit_does_not_move_the_path() -> None:
-    assert bound(MOUNT % "./conf:/c:ro", **{"conf/a": "1"}) == bound(
-        MOUNT % "./conf:/c:ro", **{"conf/a": "1", "other": "2"}
+    assert bound(MOUNT % "./conf:/c:ro", {"conf/a": "1"}) == bound(
+        MOUNT % "./conf:/c:ro", {"conf/a": "1", "other": "2"}
     )
 
 
@@ -140,7 +142,7 @@ def test_a_path_that_the_commit_does_not_have_is_data(options: str) -> None:
 
 
 def test_a_file_that_may_be_written_is_seeded_at_its_stable_path() -> None:
-    binds, files = bound(MOUNT % "./data:/d", **{"data/a": "1"})
+    binds, files = bound(MOUNT % "./data:/d", {"data/a": "1"})
     assert files == {f"{DATA}/data": {"content": {"a": (0o644, b"1")}, "seed": True}}
     assert binds == [f"{DATA}/data:/d:rw"]
 
@@ -148,7 +150,7 @@ def test_a_file_that_may_be_written_is_seeded_at_its_stable_path() -> None:
 @pytest.mark.parametrize("written", ["./pub", ".", "./pub/sub"])
 def test_what_one_service_writes_is_data_to_the_others(written: str) -> None:
     text = f"services:\n  a: {{image: x, volumes: ['./pub:/p:ro']}}\n  b: {{image: x, volumes: ['{written}:/p']}}\n"
-    binds, _ = bound(text, **{"pub/sub/a": "1"})
+    binds, _ = bound(text, {"pub/sub/a": "1"})
     assert binds == [f"{DATA}/pub:/p:ro"]
 
 
@@ -230,7 +232,7 @@ def test_a_local_volume_that_binds_a_relative_path_needs_its_directory() -> None
         ("services: {a: {image: x, scale: 2, ports: ['80:1']}}", "1:44: services.a.ports[0]: 2 containers cannot all "
          "publish port 80"),
         ("services: {a: {image: x, networks: [n]}}\nnetworks: {n: {external: true, name: ''}}",
-         "2:15: networks.n: the name is empty"),
+         "2:12: networks.n: the name is empty"),
     ],
 )  # fmt: skip
 def test_what_the_engine_would_refuse_is_refused_before(text: str, problem: str | None) -> None:
@@ -246,4 +248,4 @@ def test_what_the_engine_would_refuse_is_refused_before(text: str, problem: str 
 
 def test_the_same_files_give_the_same_resources() -> None:
     text = "services: {b: {image: x, volumes: ['./c:/c:ro']}, a: {image: y}}\n"
-    assert wanted(text, **{"c": "1"}) == wanted(text, **{"c": "1"})
+    assert wanted(text, {"c": "1"}) == wanted(text, {"c": "1"})

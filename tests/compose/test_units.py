@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.compose import ports, volumes
@@ -65,11 +65,13 @@ def test_no_duration(text: str) -> None:
         nanoseconds(text)
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=-(2**62), max_value=2**62))
 def test_a_printed_duration_reads_as_the_same(value: int) -> None:
     assert nanoseconds(duration_text(value)) == value
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_printed_number_reads_as_the_same(value: float) -> None:
     assert float(plain(go_float(value))) == value
@@ -171,6 +173,7 @@ def test_no_mount(text: str) -> None:
         volumes.parse(text)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=":/-.[]0123456789abz~", max_size=30) | st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     for read in (ports.parse, volumes.parse, words, nanoseconds, size_in_bytes):

@@ -54,9 +54,13 @@ def service(text: str, files: Mapping[str, str | bytes] | None = None, **options
     return found
 
 
-def wanted(text: str, tree: DictTree | None = None, **files: str) -> dict[str, Resource]:
+def wanted(text: str, files: Mapping[str, str | bytes] | None = None) -> dict[str, Resource]:
     """The resources of one compose.yaml at the root, by `kind/name`."""
-    tree = tree or DictTree({"compose.yaml": textwrap.dedent(text), **files})
+    return wanted_of(DictTree({"compose.yaml": textwrap.dedent(text), **(files or {})}))
+
+
+def wanted_of(tree: DictTree) -> dict[str, Resource]:
+    """The resources of the project at the root of a tree, by `kind/name`."""
     loaded = load(tree, LoadOptions(project_name="web"))
     return {str(resource.key): resource for resource in resources(loaded, tree, TARGET)}
 

@@ -327,3 +327,10 @@ def test_an_older_engine_is_told_of_more_networks_after_the_creation(
     assert created.count("Aliases") == networks
     assert fake.count("/networks/back/connect") == 2 - networks
     assert ('"MacAddress": "02:00:00:00:00:01"}' in created) or api == "1.44"
+
+
+@pytest.mark.parametrize("said", [None, [], {}, [None, 1, {}, {"Id": None}, {"Id": 5}]])
+def test_what_does_not_say_who_it_is_is_no_object(fake: FakeEngine, door: Engine, said: Any) -> None:
+    fake.answers = {"/containers/json": lambda request: request.say(said), "/networks": lambda r: r.say(said)}
+    assert door.list_containers("a=b") == []
+    assert door.list_networks() == []

@@ -110,7 +110,7 @@ OPTIONS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"Healthcheck": {"Test": ["CMD", "true"]}},
         {"Healthcheck": {"Test": ["CMD-SHELL", "true"]}},
     ),
-    ("mac_address.bridge", {"MacAddress": "02:42:ac:11:00:98"}, {"MacAddress": "02:42:ac:11:00:99"}),
+    ("mac_address", {"MacAddress": "02:42:ac:11:00:98"}, {"MacAddress": "02:42:ac:11:00:99"}),
 ]
 
 

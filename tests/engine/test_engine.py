@@ -1,0 +1,89 @@
+"""The door on the real engine."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import partial
+
+import pytest
+
+from agent.engine import Engine, Event
+from agent.errors import Overtaken, Refused
+
+pytestmark = pytest.mark.engine
+
+
+def test_events_tell_of_what_happens(engine: Engine, prefix: str, busybox: str) -> None:
+    name = f"{prefix}-web"
+    opened, done = threading.Event(), threading.Event()
+    heard: list[Event] = []
+
+    def listen(event: Event) -> None:
+        if event.name.startswith(prefix):
+            heard.append(event)
+        if event.action == "destroy" and event.name == name:
+            done.set()
+
+    follow = partial(engine.events, listen, on_open=opened.set, stop=done.is_set, idle=20)
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    assert opened.wait(20)
+    labels = {"windlass.stack": prefix}
+    container = engine.create_container(name, {"Image": busybox, "Labels": labels})
+    network = engine.create_network(f"{prefix}-net", {})
+    engine.connect_network(network, container, {})
+    engine.start_container(container)
+    engine.remove_container(container, force=True)
+    assert done.wait(20)
+    thread.join(20)
+    assert not thread.is_alive()
+    seen = [(one.kind, one.action, one.name) for one in heard]
+    for wanted in ("create", "start", "die", "destroy"):
+        assert ("container", wanted, name) in seen
+    assert ("network", "create", f"{prefix}-net") in seen
+    assert ("network", "connect", f"{prefix}-net") in seen
+    started = next(one for one in heard if one.action == "start")
+    assert (started.id, started.attributes["windlass.stack"]) == (container, prefix)
+
+
+def test_calls_that_find_it_so_already_succeed(engine: Engine, prefix: str, busybox: str) -> None:
+    container = engine.create_container(f"{prefix}-web", {"Image": busybox})
+    for _ in range(2):
+        engine.start_container(container)
+    for _ in range(2):
+        engine.stop_container(container, 0)
+    for _ in range(2):
+        engine.remove_container(container)
+    with pytest.raises(Overtaken):
+        engine.start_container(container)
+
+
+@pytest.mark.parametrize("tty", [False, True])
+def test_the_last_words_of_a_container(engine: Engine, prefix: str, busybox: str, tty: bool) -> None:
+    command = ["sh", "-c", "for i in 1 2 3 4 5; do echo line $i; done; echo late >&2; sleep 60"]
+    container = engine.create_container(f"{prefix}-web", {"Image": busybox, "Cmd": command, "Tty": tty})
+    assert engine.logs(container) == ""
+    engine.start_container(container)
+    said, until = "", time.monotonic() + 20
+    while not ("late" in said and "line 5" in said):  # the two streams are in no order
+        assert time.monotonic() < until, said
+        said = engine.logs(container, 6)
+    assert len(engine.logs(container, 3).splitlines()) == 3
+
+
+def test_many_threads_share_the_door(engine: Engine, prefix: str, busybox: str) -> None:
+    names = [f"{prefix}-{number}" for number in range(10)]
+    for name in names:
+        engine.create_container(name, {"Image": busybox})
+    found = engine.gather(partial(engine.inspect_container, name) for name in names * 5)
+    assert [report["Name"] for report in found] == [f"/{name}" for name in names * 5]
+    with pytest.raises(Refused):
+        engine.gather([partial(engine.create_container, names[0], {"Image": busybox})])
+
+
+def test_the_engine_says_what_it_is(engine: Engine) -> None:
+    engine.ping()
+    assert engine.api >= (1, 41)
+    assert engine.version()["Version"]
+    assert engine.info()["DockerRootDir"]
