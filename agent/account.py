@@ -59,7 +59,9 @@ def report_of(taken: Taken, name: str) -> Report:
     stack = next((stack for stack in taken.stacks if stack.name == name), None)
     outcomes = tuple(outcome for outcome in taken.outcomes if outcome.change.stack == name)
     left = _of_stack(taken.last.plan, name) if taken.last else Plan()
-    failure = taken.failure or failure_of(outcomes) or (_did_not_take(left) if _all_done(outcomes) else None)
+    failure = taken.failure or failure_of(outcomes) or _held_back(left)
+    if failure is None and _all_done(outcomes):
+        failure = _did_not_take(left)
     services = service_states(stack.resources if stack else (), taken.last.actual if taken.last else {})
     return Report(
         run_id=taken.run_id,
@@ -108,8 +110,20 @@ def failure_of(outcomes: Sequence[Outcome]) -> Failure | None:
     if not failed:
         return None
     first = failed[0]
-    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-    return Failure(first.reason or "Failed", f"{first.change.action} {first.change.key}: {first.detail}{more}")
+    return Failure(first.reason or "Failed", f"{first.change.action} {first.change.key}: {first.detail}{_more(failed)}")
+
+
+def _held_back(plan: Plan) -> Failure | None:
+    """What cannot become as it is wanted, or None. What only waits for another thing that is held comes behind it."""
+    held = [change for change in plan.changes if change.action is Action.HOLD and _matters(change)]
+    held.sort(key=lambda change: change.code == "Waits")
+    if not held:
+        return None
+    return Failure(held[0].code or "Held", f"{held[0].key}: {held[0].reason}{_more(held)}")
+
+
+def _more(things: Sequence[object]) -> str:
+    return f" (and {len(things) - 1} more)" if len(things) > 1 else ""
 
 
 def _did_not_take(left: Plan) -> Failure | None:

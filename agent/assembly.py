@@ -193,6 +193,7 @@ class Assembly:
             PurePosixPath(self._state(target.state_dir).path),
             default_name=directory.absolute().name,
             file=path.name if path.is_file() else "",
+            directory=PurePosixPath(directory.absolute()),
         )
         return DirectorySource(directory), reader, root
 

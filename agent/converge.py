@@ -162,7 +162,7 @@ class _Run:
     def _over_already(self, change: Change) -> Outcome | None:
         """The outcome of a change that is not to begin at all."""
         if change.action is Action.HOLD:
-            return Outcome(change, Status.HELD, change.reason, HELD)
+            return Outcome(change, Status.HELD, change.reason, change.code or HELD)
         for earlier in sorted(change.after):
             outcome = self._outcomes[earlier]
             if outcome.status is not Status.DONE:

@@ -124,7 +124,12 @@ class Daemon:
             stop=lambda: self._loop.stopping,
             listen=self._witness.progressed,
         )
-        reader = Reader(PurePosixPath(self._state.path), settings.variables, default_name=_default_name(settings.repo))
+        reader = Reader(
+            PurePosixPath(self._state.path),
+            settings.variables,
+            default_name=_default_name(settings.repo),
+            directory=self._directory(),
+        )
         rhythm = Rhythm(poll=float(settings.interval), resync=min(60.0, float(settings.interval)))
         self._metrics.interval(float(settings.interval))
         return Loop(
@@ -140,6 +145,12 @@ class Daemon:
 
     def _fetched(self, result: str, seconds: float) -> None:
         self._metrics.fetch(self._settings.repo, result, seconds)
+
+    def _directory(self) -> PurePosixPath | None:
+        """Where the source lies on this host, when it is a plain directory."""
+        if not isinstance(self._source, DirectorySource):
+            return None
+        return PurePosixPath((Path(self._settings.repo) / self._settings.path).absolute())
 
     def _begin_log(self) -> None:
         log = self._settings.log

@@ -38,13 +38,15 @@ class Reader:
     """Reads snapshots for one host.
 
     `state_dir` is absolute; `environment` is all that interpolation sees; `default_name` is the name of a stack at the
-    root of the tree. With `file`, that one compose file at the root is the only stack.
+    root of the tree. With `file`, that one compose file at the root is the only stack. `directory` is where the tree
+    lies on this host, if it does: then the stacks' data is there as well, and not in the state directory.
     """
 
     state_dir: PurePosixPath
     environment: Mapping[str, str] = field(default_factory=dict)
     default_name: str = ""
     file: str = ""
+    directory: PurePosixPath | None = None
 
     def read(self, snapshot: Snapshot) -> Reading:
         """Every stack of the tree. Raises `BadManifest` only when the tree as a whole cannot be understood."""
@@ -86,10 +88,8 @@ class Reader:
         return load(tree, options)
 
     def _stack(self, snapshot: Snapshot, project: Project, found: Found) -> Stack:
-        target = Target(
-            directory=str(self.state_dir / "stacks" / project.name),
-            files=str(self.state_dir / "files"),
-        )
+        data = self.directory / found.directory if self.directory else self.state_dir / "stacks" / project.name
+        target = Target(str(data), str(self.state_dir / "files"), in_place=self.directory is not None)
         wanted = resources(project, snapshot.tree, target)
         services = tuple(sorted({resource.service for resource in wanted if resource.service}))
         return Stack(project.name, wanted, snapshot.revision, services, found.place)

@@ -263,6 +263,7 @@ class Change:
     fields: tuple[FieldChange, ...] = ()
     after: frozenset[int] = frozenset()
     follows: frozenset[int] = frozenset()
+    code: str = ""  # of what is held: why, as a word for metrics and alerts (`NameConflict`)
     wanted: Resource | None = field(default=None, repr=False, compare=False)
     seen: Observed | None = field(default=None, repr=False, compare=False)
 

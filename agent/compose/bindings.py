@@ -4,6 +4,8 @@ An absolute path stays. A relative one that the commit holds and that is mounted
 carries the digest of its content, so that another content is another path and replaces exactly its users. Anything
 else lies in the stack's stable directory: it is data, seeded from the commit where the commit has it. What one service
 may write is data to all of them.
+
+A project that is read from a directory of this host keeps its data there: see `Target.in_place`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from agent.compose.paths import Escape, clean, in_tree, is_absolute, joined
 from agent.compose.project import Project
 from agent.model import Key, Place, Resource
 
+MAX_COPIED = 1 << 20  # bytes of a file that is copied although it could be used where it lies
 Content = dict[str, tuple[int, bytes]]  # by path below the source, "" for a single file: mode and bytes
 
 
@@ -28,11 +31,13 @@ class Target:
     """Where the files of a stack lie on the host, as absolute paths of directories.
 
     `directory` is what the project's relative paths mean where the path is data; `files` holds what the commit has,
-    by the digest of its content.
+    by the digest of its content. With `in_place` the project lies in `directory` itself: then only single files that
+    nobody writes are taken from the tree, and everything else is used where it lies, as `docker compose` does.
     """
 
     directory: str
     files: str
+    in_place: bool = False
 
 
 class Bindings:
@@ -50,6 +55,8 @@ class Bindings:
         source: str = volume["source"]
         if is_absolute(source):
             return source, None
+        if self.target.in_place and not self._is_settings_file(source):
+            return joined(self.target.directory, source), None
         try:
             located = self.files.locate(self.project.directory, source)
             content = self._content(located)
@@ -64,7 +71,18 @@ class Bindings:
 
     def device(self, path: str, at: At) -> Key | None:
         """The directory that a volume of the local driver binds: data, which has to be there before the volume."""
-        return None if is_absolute(path) else self._data(path, {}, True, at)[1]
+        if is_absolute(path) or self.target.in_place:
+            return None
+        return self._data(path, {}, True, at)[1]
+
+    def _is_settings_file(self, source: str) -> bool:
+        """Whether it is a file of the tree, of a size to be copied, that nobody writes."""
+        try:
+            located = self.files.locate(self.project.directory, source)
+        except NotReadable:
+            return False
+        small = self.files.is_file(located) and self.files.entries[located].size <= MAX_COPIED
+        return small and not self._is_written(clean(source))
 
     def _is_written(self, source: str) -> bool:
         """Whether a service may write to the path, to something in it, or to a directory that it is in."""

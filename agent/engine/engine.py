@@ -239,7 +239,9 @@ class Engine:
 
     def _object(self, endpoint: str, path: str, name: str) -> Json | None:
         found = self._read(endpoint, path, name)
-        return found if isinstance(found, dict) else None
+        if found is not None and not isinstance(found, dict):  # which must not be taken for absence
+            raise Refused(f"read {name}: the engine's answer is no object", reason="EngineObjectInvalid")
+        return found
 
     def _write(
         self, endpoint: str, subject: str, path: str, *names: str, extra: float = 0.0,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from agent.model import Action, Cause, Key
 from agent.planning import words
-from agent.planning.decide import Verdict
+from agent.planning.decide import Verdict, hold
 from agent.planning.situation import Situation
 
 
@@ -89,5 +89,5 @@ def _held_rivals(situation: Situation) -> list[Step]:
     held = []
     for rival in situation.rivals:
         reason = words.claimed_twice(rival.key, situation.wanted[rival.key].stack)
-        held.append(Step(Action.HOLD, rival.key, rival.stack, Verdict(Action.HOLD, Cause.COMMIT, reason)))
+        held.append(Step(Action.HOLD, rival.key, rival.stack, hold("NameConflict", Cause.COMMIT, reason)))
     return held

@@ -19,9 +19,14 @@ class Verdict:
     cause: Cause
     reason: str
     fields: tuple[FieldChange, ...] = ()
+    code: str = ""  # why it is held
 
-    def held(self, reason: str) -> Verdict:
-        return replace(self, action=Action.HOLD, reason=reason)
+    def held(self, code: str, reason: str) -> Verdict:
+        return replace(self, action=Action.HOLD, reason=reason, code=code)
+
+
+def hold(code: str, cause: Cause, reason: str) -> Verdict:
+    return Verdict(Action.HOLD, cause, reason, code=code)
 
 
 def judge_wanted(situation: Situation, known: frozenset[Key]) -> dict[Key, Verdict]:
@@ -36,7 +41,7 @@ def judge_wanted(situation: Situation, known: frozenset[Key]) -> dict[Key, Verdi
 
 def _judge_absent(resource: Resource, was_there: bool) -> Verdict:
     if resource.external:
-        return Verdict(Action.HOLD, Cause.COMMIT, words.external_missing(resource.key))
+        return hold("ExternalMissing", Cause.COMMIT, words.external_missing(resource.key))
     if was_there:
         return Verdict(Action.CREATE, Cause.DRIFT, words.REMOVED_OUTSIDE)
     if resource.prepares and "content" in resource.spec:
@@ -48,7 +53,7 @@ def _judge_present(resource: Resource, seen: Observed) -> Verdict | None:
     if resource.external:
         return None
     if seen.owner is Owner.FOREIGN:
-        return Verdict(Action.HOLD, Cause.COMMIT, words.name_taken(resource.key))
+        return hold("NameConflict", Cause.COMMIT, words.name_taken(resource.key))
     if not seen.differences:
         return None  # what can be adopted and is as wanted needs no step: its name and its stack make it ours
     verdict = Verdict(
@@ -57,7 +62,7 @@ def _judge_present(resource: Resource, seen: Observed) -> Verdict | None:
         words.changed(seen.differences, adopted=seen.owner is Owner.ADOPTABLE),
         tuple(map(field_change, seen.differences)),
     )
-    return verdict.held(_why_not(seen)) if verdict.action is Action.HOLD else verdict
+    return verdict.held("Immutable", _why_not(seen)) if verdict.action is Action.HOLD else verdict
 
 
 def _action(seen: Observed) -> Action:

@@ -73,20 +73,20 @@ class _Holding:
             if verdict is None or self._mends(verdict, key):
                 self.pin(requirer)  # it goes on as it is, but it could not be made again now
             elif verdict.action is not Action.HOLD:
-                self._hold(requirer, words.waits_for(key, held=self._is(key, Action.HOLD)))
+                self._hold(requirer, "Waits", words.waits_for(key, held=self._is(key, Action.HOLD)))
 
     def _keep(self, used: Key, user: Key) -> None:
         """Hold what would be taken from under its user."""
         lets_go = user in self._verdicts and not self._is(user, Action.HOLD)
         if self._is(used, Action.REMOVE) and not lets_go:
-            self._hold(used, words.in_use(user))
+            self._hold(used, "InUse", words.in_use(user))
         if user in self._pinned:
             if self._is(used, Action.REPLACE) and not self._situation.wanted[used].prepares:
-                self._hold(used, words.in_use(user))
+                self._hold(used, "InUse", words.in_use(user))
             self.pin(used)
 
-    def _hold(self, key: Key, reason: str) -> None:
-        self._verdicts[key] = self._verdicts[key].held(reason)
+    def _hold(self, key: Key, code: str, reason: str) -> None:
+        self._verdicts[key] = self._verdicts[key].held(code, reason)
         self._pinned.add(key)
         self._queue.append(key)
 

@@ -186,6 +186,7 @@ def _change(situation: Situation, step: Step, number: int, after: frozenset[int]
         fields=() if removes else step.verdict.fields,
         after=after,
         follows=follows,
+        code=step.verdict.code,
         wanted=resource if resource and resource.stack == step.stack and not removes else None,
         seen=None if creates else situation.actual.get(step.key),
     )

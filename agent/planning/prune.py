@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agent.model import Action, Cause, Key, Observed, Owner, Scope
 from agent.planning import words
-from agent.planning.decide import Verdict
+from agent.planning.decide import Verdict, hold
 from agent.planning.situation import Situation
 
 EMPTY_DESIRED_STATE = "EmptyDesiredState"
@@ -37,11 +37,11 @@ def _inside(scope: Scope, seen: Observed) -> bool:
 
 def _judge(seen: Observed, policy: Policy, suspicious: bool) -> Verdict:
     if seen.keeps_data:
-        return Verdict(Action.HOLD, Cause.PRUNE, words.keeps_data(seen.key))
+        return hold("KeepsData", Cause.PRUNE, words.keeps_data(seen.key))
     if suspicious:
-        return Verdict(Action.HOLD, Cause.PRUNE, words.nothing_wanted(EMPTY_DESIRED_STATE))
+        return hold(EMPTY_DESIRED_STATE, Cause.PRUNE, words.nothing_wanted(EMPTY_DESIRED_STATE))
     if seen.leftover:  # debris of our own, in the way of the next replacement: removed however pruning is set
         return Verdict(Action.REMOVE, Cause.DRIFT, words.LEFTOVER)
     if not policy.prune:
-        return Verdict(Action.HOLD, Cause.PRUNE, words.PRUNE_OFF)
+        return hold("PruneOff", Cause.PRUNE, words.PRUNE_OFF)
     return Verdict(Action.REMOVE, Cause.PRUNE, words.NOT_WANTED)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from agent.compose import LoadOptions, load, resources
+from agent.compose import LoadOptions, Target, load, resources
 from agent.errors import BadManifest
 from agent.model import Condition, Key, Place, Requirement
 from tests.compose.tree import TARGET, DictTree, project, wanted, wanted_of
@@ -249,3 +249,34 @@ def test_what_the_engine_would_refuse_is_refused_before(text: str, problem: str 
 def test_the_same_files_give_the_same_resources() -> None:
     text = "services: {b: {image: x, volumes: ['./c:/c:ro']}, a: {image: y}}\n"
     assert wanted(text, {"c": "1"}) == wanted(text, {"c": "1"})
+
+
+@pytest.mark.parametrize(
+    ("mount", "source"),
+    [
+        ("./conf.txt:/c:ro", None),
+        ("./conf.txt:/c", "/here/web/conf.txt"),
+        ("./site:/c:ro", "/here/web/site"),
+        ("./nothing:/c", "/here/web/nothing"),
+        ("../beside:/c", "/here/beside"),
+        ("./link:/c:ro", "/here/web/link"),
+        ("/abs:/c", "/abs"),
+    ],
+)
+def test_a_project_of_this_host_is_used_where_it_lies_but_for_its_small_files(mount: str, source: str | None) -> None:
+    tree = DictTree(
+        {
+            "web/compose.yaml": f"services: {{a: {{image: x, volumes: ['{mount}']}}}}",
+            "web/conf.txt": "one",
+            "web/site/a": "b",
+        },
+        links=("web/link",),
+    )
+    found = resources(load(tree, LoadOptions(directory="web")), tree, Target("/here/web", FILES, in_place=True))
+    (bind,) = next(one for one in found if one.key.kind == "container").spec["body"]["HostConfig"]["Binds"]
+    files = [one.key.name for one in found if one.key.kind == "file"]
+    if source is None:
+        assert files == [bind.split(":")[0]]
+        assert files[0].startswith(FILES)
+    else:
+        assert (bind.split(":")[0], files) == (source, [])

@@ -5,9 +5,6 @@ import pytest
 import stamina
 
 from tests.engine.fake import FakeEngine, fake_engine
-from tests.engine.fixtures import busybox, docker_host, engine, prefix, sdk
-
-__all__ = ["busybox", "docker_host", "engine", "prefix", "sdk"]
 
 
 @pytest.fixture

@@ -334,3 +334,10 @@ def test_what_does_not_say_who_it_is_is_no_object(fake: FakeEngine, door: Engine
     fake.answers = {"/containers/json": lambda request: request.say(said), "/networks": lambda r: r.say(said)}
     assert door.list_containers("a=b") == []
     assert door.list_networks() == []
+
+
+def test_an_answer_that_makes_no_sense_is_not_absence(fake: FakeEngine, door: Engine) -> None:
+    fake.answers = {"/json": lambda request: request.say([])}
+    with pytest.raises(Refused) as caught:
+        door.inspect_container("web")
+    assert caught.value.reason == "EngineObjectInvalid"

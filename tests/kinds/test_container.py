@@ -352,7 +352,7 @@ def test_a_network_namespace_of_another_container_is_known_by_name(bench: Bench)
         ({"Cmd": ["true"]}, Condition.STARTED, Gate.PASSED, ""),
         ({"Cmd": ["sh", "-c", "echo oh dear; exit 3"]}, Condition.COMPLETED, Gate.FAILED, "exit code 3\noh dear"),
         ({"Cmd": ["sh", "-c", "echo oh dear; exit 3"]}, Condition.STARTED, Gate.FAILED, "oh dear"),
-        ({"Cmd": ["true"]}, Condition.HEALTHY, Gate.FAILED, "exit code 0"),
+        ({"Cmd": ["true"], "Healthcheck": {"Test": ["CMD", "true"]}}, Condition.HEALTHY, Gate.FAILED, "exit code 0"),
         ({"Healthcheck": {"Test": ["CMD", "true"], "Interval": 10**8}}, Condition.HEALTHY, Gate.PASSED, ""),
         (
             {"Healthcheck": {"Test": ["CMD", "false"], "Interval": 10**8, "Retries": 1}},

@@ -214,7 +214,9 @@ def test_a_bug_in_one_stack_is_its_own_failure() -> None:
 
     audience = FakeAudience()
     with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), FakeTurns(buggy), audience)):
-        by_stack = {report.stack: report for report in (audience.reports.get(timeout=5), audience.reports.get(timeout=5))}
+        by_stack = {
+            report.stack: report for report in (audience.reports.get(timeout=5), audience.reports.get(timeout=5))
+        }
     assert by_stack["b"].synced
     assert by_stack["a"].failure == Failure("InternalError", "ZeroDivisionError: a bug")
     assert isinstance(audience.bugs[0], ZeroDivisionError)

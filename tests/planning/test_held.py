@@ -276,3 +276,25 @@ def test_users_of_a_coming_twin_make_way_with_it() -> None:
         3 create container/side (commit: user changed; uses container/web.next) after 0,2
         """,
     )
+
+
+def test_a_twin_that_cannot_go_keeps_even_drift_from_being_mended() -> None:
+    actual = [
+        there(WEB, differs("hostname", drift=True)),
+        there("container/web.next", leftover=True),
+        there("container/stranger", uses=["container/web.next"], owner=Owner.FOREIGN, stack=""),
+    ]
+    found = plan([want(WEB)], actual)
+    assert {change.action for change in found.changes} == {Action.HOLD}
+    assert found.changes[0].reason == "waits for container/web.next, which is held"
+
+
+# --- the order of the input -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("turn", [1, -1], ids=["forwards", "backwards"])
+def test_of_several_that_are_in_the_way_the_same_one_is_named(turn: int) -> None:
+    strangers = [there(f"container/s{one}", uses=["network/front"], owner=Owner.FOREIGN) for one in range(3)]
+    actual = [there("network/front", differs("driver")), *strangers]
+    found = plan([want("network/front")], actual[::turn])
+    check(found, "0 hold network/front (commit: is in use by container/s0, which cannot make way)")
