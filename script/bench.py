@@ -96,12 +96,12 @@ def _end(number: int, _frame: FrameType | None) -> None:
 def main(arguments: Sequence[str]) -> int:
     options = options_of(arguments)
     signal.signal(signal.SIGTERM, _end)
-    results = Results(options.rounds)
+    results, code = Results(options.rounds), 0
     try:
         measure(results, options.services, PLANNED)
     except BenchError as error:
-        say(f"could not be measured: {error}")
-        return 1
+        say(f"could not be measured: {error}; what was measured before follows")
+        code = 1
     except KeyboardInterrupt:
         return 130
     document = json.dumps(results.document(), indent=2)
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str]) -> int:
     print(results.text(), file=sys.stdout if options.output == "text" else sys.stderr)
     if options.output == "json":
         print(document)
-    return 0
+    return code
 
 
 if __name__ == "__main__":

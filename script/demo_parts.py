@@ -39,7 +39,7 @@ def say(text: str = "") -> None:
     print(text, flush=True)
 
 
-def see(what: str, look: Callable[[], T], patience: float = PATIENCE) -> T:
+def see(what: str, look: Callable[[], T | None], patience: float = PATIENCE) -> T:
     """Look until there is something to see. Raises `NotSeenError` after `patience` seconds."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:

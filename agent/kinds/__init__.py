@@ -17,7 +17,10 @@ from agent.kinds.volume import VolumeKind
 def make_kinds(
     engine: Engine, identity: Identity, state_dir: Path, on_pull: Callable[[PullProgress], None]
 ) -> tuple[Kind, ...]:
-    """Every kind, for one host. A new kind is one more line here."""
+    """Every kind, for one host, what is used before what uses it: of one object, the later report counts.
+
+    A new kind is one more line here.
+    """
     return (
         ImageKind(engine, on_pull),
         NetworkKind(engine, identity),

@@ -173,13 +173,21 @@ class NetworkKind:
         known = {one.id for one in chosen}
         names = {resource.key.name for resource in wanted}
         ours = [report for report in listed if report["Id"] not in known and self._is_ours(report)]
+        strays = [
+            self._stray(report, leftover=report["Name"] in names)
+            for report in ours
+            if report["Name"] in names or in_scope(scope, report.get("Labels") or {})
+        ]
+        going = [*strays, *(one for one in chosen if one.differences and one.owner is not Owner.FOREIGN)]
+        return [*chosen, *strays, *(user for network in going for user in self._users(network))]
+
+    def _users(self, network: Observed) -> list[Observed]:
+        """What is attached to a network that cannot stay as it is: nobody's, until the kind that knows it says more."""
+        attached = (self._engine.inspect_network(network.id) or {}).get("Containers") or {}
         return [
-            *chosen,
-            *(
-                self._stray(report, leftover=report["Name"] in names)
-                for report in ours
-                if report["Name"] in names or in_scope(scope, report.get("Labels") or {})
-            ),
+            Observed(Key("container", endpoint["Name"]), id, Owner.FOREIGN, uses=frozenset({network.key}))
+            for id, endpoint in sorted(attached.items())
+            if endpoint.get("Name")
         ]
 
     def _named(self, resource: Resource, listed: Sequence[Report]) -> list[Report]:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from script.benchmarks.bare import BenchError, Engine
-from script.benchmarks.ground import COMPOSE_FILE, ROOT, WINDLASS, Ground, compose_file, service_name
+from script.benchmarks.ground import COMPOSE_FILE, ROOT, WINDLASS, Ground, clean_environment, compose_file, service_name
 from script.benchmarks.results import RESIDENT
 
 PATIENCE = 600.0  # seconds; a hundred containers take their time on a small machine
@@ -78,7 +78,7 @@ class Repository:
         self._git("push", "--quiet", "origin", "HEAD:main")
 
     def _git(self, *arguments: str, at: Path | None = None) -> str:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+        clean = clean_environment()
         command = ["git", *arguments]
         done = subprocess.run(command, cwd=at or self._work, env=clean, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -116,7 +116,9 @@ class Agent:
         command += ["--listen", f"127.0.0.1:{self._port}", "--instance", project]
         command += ["--state-dir", str(ground.home / f"{project}-state"), "--docker-host", ground.engine.url]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=ROOT, env=clean_environment(), start_new_session=True
+            )
         try:
             yield
         finally:

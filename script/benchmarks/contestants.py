@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import time
@@ -21,7 +20,7 @@ from agent.source.directory import DirectorySource
 from agent.statedir import StateDir
 from script.benchmarks.bare import BenchError
 from script.benchmarks.floor import Replay, Script
-from script.benchmarks.ground import COMPOSE_FILE, ROOT, WINDLASS, Ground, compose_file
+from script.benchmarks.ground import COMPOSE_FILE, ROOT, WINDLASS, Ground, clean_environment, compose_file
 from script.benchmarks.results import (
     CHANGE,
     CHANGES_ONLY,
@@ -184,11 +183,9 @@ class Compose:
 
 def timed(command: Sequence[str], environment: Mapping[str, str]) -> float:
     """Seconds that a process took. Raises `BenchError` with its last words unless it ended well."""
-    clean = {
-        key: value for key, value in os.environ.items() if not key.startswith(("WINDLASS_", "COMPOSE_", "DOCKER_"))
-    }
+    clean = clean_environment(**environment)
     began = time.perf_counter()
-    done = subprocess.run(command, env={**clean, **environment}, capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(command, env=clean, capture_output=True, text=True, cwd=ROOT, check=False)
     took = time.perf_counter() - began
     if done.returncode:
         raise BenchError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-500:]}")

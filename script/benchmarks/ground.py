@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -118,6 +119,15 @@ def compose_file(image: str, services: int, changed: int = -1) -> str:
         lines += [f"  {service_name(number)}:", f"    image: {image}", "    stop_signal: SIGKILL"]
         lines += ["    environment:", f'      ROUND: "{int(number == changed)}"']
     return "\n".join(lines) + "\n"
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """This process's, without what would make what is measured behave otherwise than it does by itself.
+
+    A process shall find its modules compiled, for one, as it does where it is installed.
+    """
+    ours = ("WINDLASS_", "COMPOSE_", "DOCKER_", "PYTHON", "GIT_")
+    return {key: value for key, value in os.environ.items() if not key.startswith(ours)} | more
 
 
 def _engine_script(command: str, place: Path) -> str:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 PATIENCE = 40.0  # seconds; each thing waited for takes one or two
 
 
-def until(look: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
+def until(look: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
     """Look until there is something to see."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import sqlite3
+from collections.abc import Callable
 
 import docker
 import docker.errors
@@ -159,7 +160,9 @@ def test_an_unchanged_host_is_not_touched(agent: Agent, fleet: Fleet, prefix: st
         assert changes() == before
 
 
-TROUBLES = {
+Trouble = tuple[Callable[[str, int], str], set[str]]  # of an image and a taken port: the file; the reasons
+
+TROUBLES: dict[str, Trouble] = {
     "an image that does not exist": (
         lambda image, port: compose("127.0.0.1:1/not/there:1"),
         {"ImagePullFailed", "RegistryUnavailable", "EngineUnavailable"},

@@ -113,3 +113,18 @@ def test_pruning_keeps_to_the_scope_and_a_gate_to_the_name(bench: Bench) -> None
     assert bench.kinds["network"].probe(key, Condition.EXISTS)[0] is Gate.PASSED
     bench.do(Action.REMOVE, seen=stray)
     assert bench.kinds["network"].probe(key, Condition.EXISTS)[0] is Gate.FAILED
+
+
+def test_a_strangers_container_on_a_network_that_cannot_stay_is_told(
+    bench: Bench, sdk: docker.APIClient, busybox: str
+) -> None:
+    wanted = bench.network()
+    bench.create(wanted)
+    stranger = f"{bench.stack}-stranger"
+    made = sdk.create_container(
+        busybox, name=stranger, host_config=sdk.create_host_config(network_mode=wanted.key.name)
+    )
+    sdk.start(made)
+    assert Key("container", stranger) not in bench.look(wanted), "of a network that is as wanted nothing is asked"
+    seen = bench.look(bench.network(Internal=True))[Key("container", stranger)]
+    assert (seen.owner, seen.uses) == (Owner.FOREIGN, frozenset({wanted.key}))
