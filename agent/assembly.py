@@ -22,13 +22,14 @@ from agent.cli.errors import NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Target
 from agent.errors import BadManifest
 from agent.model import Health, Place, Problem, Report, Scope
-from agent.settings import default_state_dir
+from agent.settings import Settings, default_state_dir, load, require_repo
 from agent.statedir import StateDir
 
 if TYPE_CHECKING:
     from agent.account import Look
     from agent.converge import Event
     from agent.desired import Reader, Reading
+    from agent.engine import Engine as Door
     from agent.pulls import Pulls
     from agent.reconcile import Reconciler, Turn
     from agent.source.directory import DirectorySource
@@ -38,14 +39,21 @@ HEALTH_POLL = 0.5
 
 
 @dataclass(frozen=True)
+class Works:
+    """What carries a plan out."""
+
+    reconciler: Reconciler
+    state: StateDir
+    pulls: Pulls
+
+
+@dataclass(frozen=True)
 class Prepared(Planned):
     """A plan with what is needed to carry out just that plan."""
 
+    works: Works | None = None
     turn: Turn | None = None
     look: Look | None = None
-    reconciler: Reconciler | None = None
-    state: StateDir | None = None
-    pulls: Pulls | None = None
 
 
 @dataclass(frozen=True)
@@ -58,12 +66,9 @@ class Assembly:
     # --- files alone ---
 
     def check(self, target: Target) -> Checked:
-        from agent.model import Entry
-
-        source, reader, root = self._files(target)
+        source, reader, root = self._files(target, self._settings(target))
         snapshot = source.sync()
-        entries: Mapping[str, Entry] = snapshot.tree.entries()
-        count = sum(1 for path in entries if path.endswith((".yaml", ".yml")))
+        count = sum(1 for path in snapshot.tree.entries() if path.endswith((".yaml", ".yml")))
         try:
             reading = reader.read(snapshot)
         except BadManifest as error:
@@ -72,57 +77,59 @@ class Assembly:
         return Checked(count, (*errors, *_empty(reading)), reading.warnings, root)
 
     def render(self, target: Target) -> Mapping[str, Mapping[str, Any]]:
-        source, reader, root = self._files(target)
+        source, reader, root = self._files(target, self._settings(target))
         with _places_below(root):
-            return reader.render(source.sync(), str(Path(root or ".").absolute()))
+            return reader.render(source.sync())
 
     # --- the host ---
 
     def plan(self, target: Target) -> Planned:
-        from agent.converge import Options
         from agent.engine import Engine as Door
-        from agent.parts import docker_url, make_host
-        from agent.pulls import Pulls
-        from agent.reconcile import Reconciler, Turn
+        from agent.parts import docker_url
+        from agent.reconcile import Turn
 
-        source, reader, root = self._files(target)
+        settings = self._settings(target)
+        source, reader, root = self._files(target, settings)
         with _places_below(root):
             reading = _all_good(reader.read(source.sync()))
-        state = self._state(target.state_dir)
-        engine = Door(docker_url(target.docker_host, self.environment))
+        engine = Door(docker_url(settings.docker_host, self.environment))
         facts = engine.version()
-        instance = self.environment.get("WINDLASS_INSTANCE") or "default"
-        pulls = Pulls()
-        host = make_host(engine, state, instance, source.origin, pulls)
-        reconciler = Reconciler(host, options=Options())
         stacks = tuple(stack for _, stack in sorted(reading.stacks.items()))
-        turn = Turn(stacks, Scope(instance, source.origin, frozenset(reading.stacks)), "manual")
-        look = reconciler.look(turn)
+        turn = Turn(stacks, Scope(settings.instance, source.origin, frozenset(reading.stacks)), "manual")
+        works = self._works(engine, settings, source.origin)
+        look = works.reconciler.look(turn)
         return Prepared(
             plan=look.plan,
             stacks=stacks,
             revision=reading.snapshot.revision,
             url=root or ".",
-            host=target.host or self._hostname(),
+            host=settings.host,
             engine=Engine(str(facts.get("Version", "")), str(facts.get("ApiVersion", ""))),
             warnings=reading.warnings,
+            works=works,
             turn=turn,
             look=look,
-            reconciler=reconciler,
-            state=state,
-            pulls=pulls,
         )
 
+    def _works(self, engine: Door, settings: Settings, origin: str) -> Works:
+        from agent.parts import make_host
+        from agent.planning import Policy
+        from agent.pulls import Pulls
+        from agent.reconcile import Reconciler
+
+        state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
+        host = make_host(engine, state, settings.instance, origin, pulls)
+        return Works(Reconciler(host, Policy(prune=settings.prune)), state, pulls)
+
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
-        if not isinstance(planned, Prepared) or not (planned.turn and planned.reconciler and planned.state):
+        if not isinstance(planned, Prepared) or not (planned.works and planned.turn):
             raise TypeError("apply carries out what plan of the same parts returned")
-        if planned.pulls:
-            planned.pulls.tell = lambda reference, done, total: on_event(Pulling(reference, done, total))
-        began = time.monotonic()
-        reconciler = replace(planned.reconciler, listen=lambda _, event: on_event(event), stop=stop)
-        with planned.state.locked():
+        works, began = planned.works, time.monotonic()
+        works.pulls.tell = lambda reference, done, total: on_event(Pulling(reference, done, total))
+        reconciler = replace(works.reconciler, listen=lambda _, event: on_event(event), stop=stop)
+        with works.state.locked():
             reports = reconciler.take(planned.turn, planned.look)
-            _note(planned.state, reports)
+            _note(works.state, reports)
             reports = self._await_health(reconciler, planned.turn, reports, stop)
         healthy = all(report.health is Health.HEALTHY for report in reports)
         return Applied(reports, healthy, time.monotonic() - began)
@@ -147,18 +154,16 @@ class Assembly:
     # --- the agent ---
 
     def run(self, config: Path | None, given: Mapping[str, Any], *, once: bool) -> int:
-        from agent import settings
         from agent.daemon import Daemon
 
-        state_dir = default_state_dir(self.uid, self.environment)
-        chosen = settings.load(config, given, hostname=self._hostname(), state_dir=state_dir)
-        settings.require_repo(chosen)
+        chosen = self._load(config, given)
+        require_repo(chosen)
         return Daemon(chosen, self.environment).run(once=once)
 
-    def records(self, state_dir: Path | None) -> Records:
+    def records(self, target: Target) -> Records:
         from agent.store import Store
 
-        state = self._state(state_dir)
+        state = StateDir(self._settings(target).state_dir.absolute())
         if not state.database.exists():
             raise NoAgent(str(state.database))
         return Store(state.database)
@@ -173,13 +178,15 @@ class Assembly:
 
     # --- how ---
 
-    def _state(self, given: Path | None) -> StateDir:
-        return StateDir((given or default_state_dir(self.uid, self.environment)).absolute())
+    def _settings(self, target: Target) -> Settings:
+        given = {name: getattr(target, name) for name in ("state_dir", "docker_host", "host", "instance")}
+        return self._load(target.config, {name: None if value is None else str(value) for name, value in given.items()})
 
-    def _hostname(self) -> str:
-        return re.sub(r"[^a-zA-Z0-9._-]", "-", socket.gethostname()) or "localhost"
+    def _load(self, config: Path | None, given: Mapping[str, Any]) -> Settings:
+        state_dir = default_state_dir(self.uid, self.environment)
+        return load(config, given, hostname=_hostname(), state_dir=state_dir)
 
-    def _files(self, target: Target) -> tuple[DirectorySource, Reader, str]:
+    def _files(self, target: Target, settings: Settings) -> tuple[DirectorySource, Reader, str]:
         """The source of a path, how it is read, and the directory that places are relative to ("" for this one)."""
         from agent.desired import Reader
         from agent.source.directory import DirectorySource
@@ -188,14 +195,18 @@ class Assembly:
         if not path.exists():
             raise BadManifest([Problem(Place(str(path)), "there is no such file or directory")], reason="PathNotFound")
         directory = path.parent if path.is_file() else path
-        root = "" if directory == Path() else str(directory)
         reader = Reader(
-            PurePosixPath(self._state(target.state_dir).path),
+            PurePosixPath(settings.state_dir.absolute()),
+            settings.variables,
             default_name=directory.absolute().name,
             file=path.name if path.is_file() else "",
             directory=PurePosixPath(directory.absolute()),
         )
-        return DirectorySource(directory), reader, root
+        return DirectorySource(directory), reader, "" if directory == Path() else str(directory)
+
+
+def _hostname() -> str:
+    return re.sub(r"[^a-zA-Z0-9._-]", "-", socket.gethostname()) or "localhost"
 
 
 def _note(state: StateDir, reports: tuple[Report, ...]) -> None:

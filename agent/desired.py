@@ -68,10 +68,14 @@ class Reader:
         """One stack, or None where the tree has none of that name that is right."""
         return self.read(snapshot).stacks.get(name)
 
-    def render(self, snapshot: Snapshot, base: str) -> dict[str, dict[str, Any]]:
-        """The resolved Compose model of each stack, by name, with relative paths below `base`. Raises `BadManifest`."""
+    def render(self, snapshot: Snapshot) -> dict[str, dict[str, Any]]:
+        """The resolved Compose model of each stack, by name, with absolute paths. Raises `BadManifest`."""
         projects = [self._project(snapshot.tree, found) for found in self._found(snapshot.tree)]
-        return {project.name: render(project, base) for project in projects}
+        return {project.name: render(project, str(self._home(project))) for project in projects}
+
+    def _home(self, project: Project) -> PurePosixPath:
+        """What the project's relative paths mean on this host where they are data."""
+        return self.directory / project.directory if self.directory else self.state_dir / "stacks" / project.name
 
     def _found(self, tree: Tree) -> Sequence[Found]:
         if self.file:
@@ -88,8 +92,8 @@ class Reader:
         return load(tree, options)
 
     def _stack(self, snapshot: Snapshot, project: Project, found: Found) -> Stack:
-        data = self.directory / found.directory if self.directory else self.state_dir / "stacks" / project.name
-        target = Target(str(data), str(self.state_dir / "files"), in_place=self.directory is not None)
+        files = str(self.state_dir / "files")
+        target = Target(str(self._home(project)), files, in_place=self.directory is not None)
         wanted = resources(project, snapshot.tree, target)
         services = tuple(sorted({resource.service for resource in wanted if resource.service}))
         return Stack(project.name, wanted, snapshot.revision, services, found.place)

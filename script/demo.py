@@ -89,12 +89,13 @@ class Demo:
         see("the stack in sync", lambda: self.in_sync(head))
         if (self.container(f"{SHOP}-web-1") or {})["Id"] == before:
             raise NotSeenError("the container was not replaced")
-        changes = self.agent.history(SHOP)[0]["changes"]
-        change = next(change for change in changes if change["name"] == f"{SHOP}-web-1")
+        run = self.agent.history(SHOP)[0]
+        change = next(change for change in run["changes"] if change["name"] == f"{SHOP}-web-1")
         fields = ", ".join(f"{f['path']} {f['from']} -> {f['to']}" for f in change["fields"])
         if change["action"] != "replace" or change["cause"] != "commit" or "MESSAGE" not in fields:
             raise NotSeenError(f"history does not say why: {change}")
-        return f"{change['action']} {change['name']}, cause {change['cause']}, {fields}"
+        because = f'{change["cause"]} {run["revision"][:7]} "{run["subject"]}"'
+        return f"{change['action']} {change['name']}, because of {because}: {fields}"
 
     def removed_by_hand(self) -> str:
         name = f"{SHOP}-web-1"

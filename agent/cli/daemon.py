@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from agent.cli.errors import Exit
@@ -17,13 +15,11 @@ from agent.cli.text import columns
 @click.option("--path", metavar="DIR", help="The directory inside it.")
 @click.option("--interval", metavar="TIME", help="How often to ask for a new revision, as in 30s or 5m.")
 @click.option("--listen", metavar="ADDRESS:PORT", help="Where to serve metrics, health and the status page.")
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The settings file.")
 @click.option("--mode", type=click.Choice(["apply", "plan"]), help="Change the host, or only say what would change.")
-@click.option("--instance", metavar="NAME", help="Tells apart agents that share one engine.")
 @click.option("--log-format", type=click.Choice(["console", "json"]), help="The form of the log, on stderr.")
 @click.option("--once", is_flag=True, help="Do one turn of everything, then end.")
 @click.pass_obj
-def run(session: Session, /, config: Path | None, log_format: str | None, once: bool, **given: str | None) -> int:
+def run(session: Session, /, log_format: str | None, once: bool, **given: str | None) -> int:
     """Run the agent, which keeps this host as git says.
 
     What is not given here comes from the settings file, then from the defaults. SIGHUP asks for a new revision now;
@@ -31,8 +27,9 @@ def run(session: Session, /, config: Path | None, log_format: str | None, once: 
     """
     state_dir = str(session.state_dir) if session.state_dir else None
     given |= {"state_dir": state_dir, "host": session.host, "docker_host": session.docker_host}
+    given |= {"instance": session.instance}
     given |= {"log.format": log_format, "log.level": _log_level(session)}
-    return session.parts.run(config, given, once=once)
+    return session.parts.run(session.config, given, once=once)
 
 
 def _log_level(session: Session) -> str | None:

@@ -24,6 +24,7 @@ from agent.cli.parts import Parts, Target
 from agent.errors import Trouble
 
 _GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+_HERE = Path()
 _HELP_NAMES = ["-h", "--help"]
 
 
@@ -35,12 +36,14 @@ class Session:
     state_dir: Path | None = None
     docker_host: str | None = None
     host: str | None = None
+    instance: str | None = None
+    config: Path | None = None
     output: str = "text"
     quiet: bool = False
     verbose: bool = False
 
-    def target(self, path: Path) -> Target:
-        return Target(path, self.state_dir, self.docker_host, self.host)
+    def target(self, path: Path = _HERE) -> Target:
+        return Target(path, self.state_dir, self.docker_host, self.host, self.instance, self.config)
 
     def note(self, lines: Iterable[str]) -> None:
         """For people, beside the data: on stderr, and not with --quiet."""
@@ -62,6 +65,8 @@ def shared_options(formats: Sequence[str], names: Sequence[str] = (), *, variabl
         ),
         click.Option(["--docker-host"], metavar="URL", envvar=docker_variables, help="The Docker Engine to talk to."),
         click.Option(["--host"], metavar="NAME", help="The name of this host; the machine's own by default."),
+        click.Option(["-c", "--config"], type=click.Path(path_type=Path, dir_okay=False), help="The settings file."),
+        click.Option(["--instance"], metavar="NAME", help="Tells apart agents that share one engine."),
         click.Option(["-q", "--quiet"], is_flag=True, help="Say nothing but data and errors."),
         click.Option(["-v", "--verbose"], is_flag=True, help="Say more."),
         click.Option(

@@ -36,7 +36,7 @@ def history(session: Session, stack: str | None, limit: int, show: str | None) -
 
     The newest runs first, of STACK or of all stacks. A run that found nothing to do is not kept.
     """
-    records = session.parts.records(session.state_dir)
+    records = session.parts.records(session.target())
     runs = records.history(stack, limit) if show is None else records.show(show)
     if show is not None and not runs:
         raise Trouble(f"there is no run {show!r}: `windlass history` lists those that are kept", reason="NoSuchRun")

@@ -27,6 +27,8 @@ class Target:
     state_dir: Path | None = None
     docker_host: str | None = None
     host: str | None = None
+    instance: str | None = None
+    config: Path | None = None  # the agent's settings: their variables, and what is not given above
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class Parts(Protocol):
         Returns the exit code. Raises `BadSettings`.
         """
 
-    def records(self, state_dir: Path | None) -> Records:
+    def records(self, target: Target) -> Records:
         """What the agent of this host wrote down. Raises `NoAgent` (`agent.cli.errors`) where no such file is."""
 
     def version(self) -> Mapping[str, str]:

@@ -52,7 +52,7 @@ def status(session: Session, exit_code: bool) -> int:
     """
     from agent.telemetry.overview import Overview
 
-    document = session.parts.records(session.state_dir).overview()
+    document = session.parts.records(session.target()).overview()
     if document is None:
         raise NoAgent("its status yet")
     overview, now = Overview.from_document(document), time.time()

@@ -122,8 +122,8 @@ class Agent:
         self.asked.append(("run", config, dict(given), once))
         return self.run_code
 
-    def records(self, state_dir: Path | None) -> Records:
-        self.asked.append(("records", state_dir))
+    def records(self, target: Target) -> Records:
+        self.asked.append(("records", target.state_dir))
         return _answer(self.stored or NoAgent("/state/windlass.db"))
 
     def version(self) -> Mapping[str, str]:
