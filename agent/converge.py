@@ -16,7 +16,7 @@ from typing import NamedTuple
 from agent.errors import Overtaken, Trouble
 from agent.model import Action, Change, Condition, Gate, Outcome, Plan, Requirement, Status
 
-SHUTTING_DOWN = "ShuttingDown"
+STOPPED = "Stopped"
 DEPENDENCY_FAILED = "DependencyFailed"
 DEPENDENCY_TIMEOUT = "DependencyTimeout"
 HELD = "Held"
@@ -169,7 +169,7 @@ class _Run:
                 detail = f"needs {outcome.change.action} {outcome.change.key}, which {_FATE[outcome.status]}"
                 return Outcome(change, Status.SKIPPED, detail, DEPENDENCY_FAILED)
         if self.stop():
-            return Outcome(change, Status.SKIPPED, "shutting down", SHUTTING_DOWN)
+            return Outcome(change, Status.SKIPPED, "not begun, for the agent ends or newer content is wanted", STOPPED)
         return None
 
     def _end(self, outcome: Outcome) -> None:

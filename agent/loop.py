@@ -35,6 +35,7 @@ class _Stop:
 class _TurnDone:
     stack: str
     report: Report
+    superseded: bool = False
 
 
 _Message = AskSource | LookAt | _Stop | Intake | _TurnDone
@@ -319,7 +320,7 @@ class Loop:
         work.busy_since = now
         stacks = (work.desired,) if work.desired else ()
         scope = replace(self._scope, stacks=frozenset({work.name}), whole=False)
-        turn = Turn(stacks, scope, trigger, work.known, self._act)
+        turn = Turn(stacks, scope, trigger, work.known, self._act, superseded=_moved_on(work))
         name, accepted = work.name, work.accepted
         self._submit(lambda: self._take_turn(name, turn, accepted), lambda bug: self._turn_crashed(name, turn, bug))
 
@@ -328,19 +329,20 @@ class Loop:
         (report,) = self._turns.take(turn)
         if report.synced and turn.stacks and report.revision and report.revision.id != accepted:
             self._desires.accept(turn.stacks[0])
-        return _TurnDone(name, report)
+        return _TurnDone(name, report, turn.superseded())
 
     def _on_turn(self, done: _TurnDone) -> None:
         work = self._stacks[done.stack]
         now, report = self._clock(), done.report
         work.busy_since = None
-        if report.synced and report.revision:
+        if report.synced and report.revision and not done.superseded:
             work.accepted = report.revision.id
             work.known = work.keys
         if work.broken:
             report = replace(report, synced=False, failure=report.failure or work.broken)
         work.last = report
-        self._schedule_next(work, done.report, now)
+        if not done.superseded:
+            self._schedule_next(work, done.report, now)
         self._audience.reported(report)
         if work.desired is None and done.report.synced:
             self._forget(work)
@@ -369,6 +371,17 @@ class Loop:
         del self._stacks[work.name]
         self._backoffs.pop(work.name, None)
         self._audience.forgotten(work.name)
+
+
+def _moved_on(work: _Work) -> Callable[[], bool]:
+    """Whether other content is wanted by now; asked by the worker, of a reference that only the loop replaces."""
+    wanted = work.desired
+
+    def moved_on() -> bool:
+        now = work.desired
+        return now is not wanted and (now is None or wanted is None or now.resources != wanted.resources)
+
+    return moved_on
 
 
 def _only_held(report: Report) -> bool:

@@ -19,6 +19,10 @@ from agent.model import Change, Key, Outcome, Plan, Report, Scope, Stack
 from agent.planning import Policy, make_plan
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Turn:
     """What to do in one turn: for which stacks, inside which scope, because of what."""
@@ -29,10 +33,7 @@ class Turn:
     known: frozenset[Key] = frozenset()  # what was as wanted when last looked at: if it is gone now, that is drift
     act: bool = True
     run_id: str = field(default_factory=new_run_id)  # on every line that is said of this turn
-
-
-def _never() -> bool:
-    return False
+    superseded: Callable[[], bool] = _never  # whether something newer is wanted by now: then nothing more is begun
 
 
 def _nobody(_turn: Turn, _event: Event) -> None:
@@ -90,7 +91,7 @@ class Reconciler:
             perform,
             self.host.probe,
             options=self.options,
-            stop=self.stop,
+            stop=lambda: self.stop() or turn.superseded(),
             clock=self.clock,
             report=partial(self.listen, turn),
         )

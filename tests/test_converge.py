@@ -13,7 +13,7 @@ from agent.converge import (
     DEPENDENCY_FAILED,
     DEPENDENCY_TIMEOUT,
     HELD,
-    SHUTTING_DOWN,
+    STOPPED,
     Ended,
     Event,
     Options,
@@ -253,7 +253,9 @@ def test_when_told_to_stop_nothing_more_begins(after: int) -> None:
     outcomes = host.converge(*(change(number, follows=[number - 1] if number else []) for number in range(5)))
     assert host.performed == list(range(after))
     assert statuses(outcomes) == [Status.DONE] * after + [Status.SKIPPED] * (5 - after)
-    assert {(outcome.reason, outcome.detail) for outcome in outcomes[after:]} == {(SHUTTING_DOWN, "shutting down")}
+    assert {(outcome.reason, outcome.detail) for outcome in outcomes[after:]} == {
+        (STOPPED, "not begun, for the agent ends or newer content is wanted")
+    }
 
 
 def test_stopping_ends_a_wait() -> None:

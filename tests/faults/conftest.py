@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import docker
 import pytest
 
 from tests.e2e.agents import Agent, Fleet
 from tests.engine import images
 from tests.faults.daemon import Daemon
 from tests.faults.proxy import Proxy, proxy_to
+from tests.faults.scene import Scene
 
 NEEDED = ("dockerd", "ip", "nsenter")
 
@@ -41,21 +43,13 @@ def daemon() -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def running_daemon(daemon: Daemon) -> Daemon:
-    """The daemon, started again where the test before has ended it."""
-    daemon.start()
-    return daemon
-
-
-@pytest.fixture
-def docker_host(running_daemon: Daemon) -> str:
-    return running_daemon.url
+def docker_host(daemon: Daemon) -> str:
+    return daemon.url
 
 
 @pytest.fixture(scope="session")
 def busybox(daemon: Daemon) -> str:
     """An image that runs until it is told to stop. It goes with the daemon."""
-    daemon.start()
     reference = f"windlass-test-{uuid.uuid4().hex[:8]}:1"
     images.load(daemon.url, reference)
     return reference
@@ -76,7 +70,7 @@ def fleet(tmp_path: Path) -> Fleet:
 @pytest.fixture
 def agent(tmp_path: Path, docker_host: str, prefix: str, fleet: Fleet) -> Agent:
     """An agent that talks to the engine itself, not started yet."""
-    return Agent(tmp_path, docker_host, prefix, str(fleet.bare))
+    return Agent(tmp_path, docker_host, prefix, str(fleet.bare), ("--interval", "200ms"))
 
 
 @pytest.fixture
@@ -84,3 +78,8 @@ def proxied(agent: Agent, proxy: Proxy) -> Agent:
     """An agent that talks to the engine through the proxy, not started yet."""
     agent.docker_host = proxy.url
     return agent
+
+
+@pytest.fixture
+def scene(fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str) -> Scene:
+    return Scene(f"{prefix}a", busybox, fleet, sdk)

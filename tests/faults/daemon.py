@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SCRIPT = Path(__file__).resolve().parents[2] / "script" / "engine"
@@ -31,8 +33,16 @@ class Daemon:
     def signal(self, number: signal.Signals) -> None:
         os.kill(self._pid, number)
 
-    def end(self, number: signal.Signals) -> None:
-        """End it by a signal; it is gone when this returns."""
+    @contextmanager
+    def away(self, number: signal.Signals) -> Iterator[None]:
+        """Ended by a signal, gone while the block runs, and started again."""
+        try:
+            self._end(number)
+            yield
+        finally:
+            self.start()
+
+    def _end(self, number: signal.Signals) -> None:
         pid = self._pid
         os.kill(pid, number)
         deadline = time.monotonic() + END

@@ -109,6 +109,10 @@ Fault = Callable[[Call], None]
 Choice = Callable[[Call], Fault | None]
 
 
+def _sound(_call: Call) -> None:
+    """All goes well."""
+
+
 class Proxy(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """`fault` picks what goes wrong with a call; it is asked for one call after the other. `seen` is every call."""
 
@@ -120,7 +124,7 @@ class Proxy(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         super().__init__(str(path), Call)
         self.url = f"unix://{path}"
         self.engine = engine.removeprefix("unix://")
-        self.fault: Choice = sound
+        self.fault: Choice = _sound
         self.seen: list[str] = []
         self._streams: set[tuple[socket.socket, socket.socket]] = set()
         self._lock = threading.Lock()
@@ -129,6 +133,14 @@ class Proxy(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def changes(self) -> list[str]:
         """Every call so far that changes something, as `POST /containers/create`."""
         return [call for call in self.seen if not call.startswith("GET ")]
+
+    def count(self, place: str) -> int:
+        """How many calls there were whose path ends so."""
+        return sum(call.endswith(place) for call in self.seen)
+
+    def mend(self) -> None:
+        """Let nothing go wrong any more."""
+        self.fault = _sound
 
     def take(self, call: Call) -> Fault | None:
         with self._lock:
@@ -179,10 +191,6 @@ def proxy_to(engine: str, path: Path) -> Iterator[Proxy]:
 
 
 # --- what may go wrong ----------------------------------------------------------------------------------------------
-
-
-def sound(_call: Call) -> None:
-    """A choice of faults: none."""
 
 
 def lose(call: Call) -> None:

@@ -25,6 +25,7 @@ class Scene:
     sdk: docker.APIClient
     services: tuple[str, ...] = ("always", "plain", "web")
     head: str = ""
+    kept: str = ""  # what was put into the volume
 
     def push(self, message: str, more: tuple[str, ...] = ()) -> str:
         """Commit the stack with a message for `web` and further services. Returns the commit's SHA."""
@@ -75,6 +76,7 @@ volumes: {{data: }}
 
     def put_data(self, text: str, path: str = "/data") -> None:
         """Leave something in a volume of `web`."""
+        self.kept = text
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:
             entry = tarfile.TarInfo("kept")
@@ -90,11 +92,12 @@ volumes: {{data: }}
             return kept.read().decode()
 
     def assert_as_wanted(self) -> None:
-        """One running container a service, no leftovers, each network once."""
+        """One running container a service, no leftovers, each network once, and the data."""
         assert self.containers() == {self.name(service): "running" for service in self.services}
         networks = sorted(one["Name"] for one in self.sdk.networks() if one["Name"].startswith(self.stack))
         assert networks == [f"{self.stack}_back", f"{self.stack}_front"]
         assert set(self.inspect("web")["NetworkSettings"]["Networks"]) == set(networks)
+        assert not self.kept or self.data() == self.kept
 
     def await_settled(self, agent: Agent, message: str, patience: float = 40.0) -> None:
         """Wait until the agent says that the newest commit is there; hold it to that, and to leaving it alone."""

@@ -271,3 +271,24 @@ def test_stopping_lets_the_turn_under_way_end() -> None:
         loop.stop()
         may_end.set()
     assert audience.reports.get(timeout=1).synced
+
+
+def test_a_turn_that_waits_makes_way_for_newer_content_and_its_failure_delays_nothing() -> None:
+    def waits_for_a_gate(turn: Turn) -> Report:
+        if turn.stacks[0].revision.id == "a" * 40:
+            ended = threading.Event()
+            while not turn.superseded():
+                ended.wait(0.01)
+            return failed(turn, "DependencyFailed")
+        return synced(turn)
+
+    desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(waits_for_a_gate), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        turns.next()
+        desires.answer = reading(stack("a", "b" * 40), revision="b" * 40)
+        loop.wake(AskSource("manual"))
+        assert turns.nothing_more(0.3), "another commit that does not touch the stack changes nothing for it"
+        desires.answer = reading(stack("a", "c" * 40, content="2"), revision="c" * 40)
+        loop.wake(AskSource("manual"))
+        assert audience.reports.get(timeout=5).failure
+        assert turns.taken.get(timeout=0.8).stacks[0].revision.id == "c" * 40
