@@ -44,7 +44,7 @@ class ContainerKind:
         if report is not None:
             self._mend(resource, report)
             return
-        made = self._make(resource, revision, resource.key.name)
+        made = self._make(resource, revision, resource.key.name, self._set_aside(resource.key.name))
         try:
             self._engine.start_container(made)
         except (Refused, Overtaken):
@@ -174,6 +174,11 @@ class ContainerKind:
         if report is not None and self._view.is_ours(report):
             self._stop(report)
             self._discard(report["Id"])
+
+    def _set_aside(self, name: str) -> Report | None:
+        """The one whose replacement was cut before its twin had the name: what it keeps anonymously goes on."""
+        report = self._engine.inspect_container(name + OLD)
+        return report if report is not None and self._view.is_ours(report) else None
 
     def _still_there(self, change: Change) -> Report:
         report = self._engine.inspect_container(seen_of(change).id)

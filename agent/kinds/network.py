@@ -8,7 +8,8 @@ place.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from agent.engine import Engine
@@ -158,12 +159,16 @@ TABLE: tuple[Row[Facts], ...] = (
 )
 
 
+ATTEMPTS, PAUSE = 20, 0.25  # at removing a network that nobody is attached to any more, and seconds between them
+
+
 class NetworkKind:
     name = "network"
 
-    def __init__(self, engine: Engine, identity: Identity) -> None:
+    def __init__(self, engine: Engine, identity: Identity, sleep: Callable[[float], None] = time.sleep) -> None:
         self._engine = engine
         self._identity = identity
+        self._sleep = sleep
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also what else of ours has a wanted name, as leftovers."""
@@ -259,11 +264,29 @@ class NetworkKind:
 
     def replace(self, change: Change, revision: str) -> None:
         """Remove and make anew; refused while a container that runs is attached."""
-        self._engine.remove_network(seen_of(change).id)
+        self._remove(seen_of(change).id)
         self._make(wanted_of(change), revision)
 
     def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - nothing is made
-        self._engine.remove_network(seen_of(change).id)
+        self._remove(seen_of(change).id)
+
+    def _remove(self, network: str) -> None:
+        """Remove it. An engine with much to do frees an endpoint some time after it has removed the container."""
+        for _ in range(ATTEMPTS):
+            try:
+                self._engine.remove_network(network)
+            except Refused as error:
+                if error.reason != "NetworkInUse" or self._is_attached(network):
+                    raise
+                self._sleep(PAUSE)
+            else:
+                return
+        self._engine.remove_network(network)
+
+    def _is_attached(self, network: str) -> bool:
+        """Whether a container that is there holds on to the network."""
+        attached = (self._engine.inspect_network(network) or {}).get("Containers") or {}
+        return any(self._engine.inspect_container(container) for container in attached)
 
     def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:  # noqa: ARG002 - it is there or it is not
         there = any(report.get("Name") == key.name for report in self._engine.list_networks())
