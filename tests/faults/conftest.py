@@ -37,7 +37,7 @@ def daemon() -> Iterator[Daemon]:
         yield made
     finally:
         with suppress(OSError):  # it has been ended
-            made.signal(signal.SIGCONT)
+            made.send(signal.SIGCONT)
         made.remove()
         directory.rmdir()
 
@@ -57,9 +57,11 @@ def busybox(daemon: Daemon) -> str:
 
 @pytest.fixture
 def proxy(docker_host: str) -> Iterator[Proxy]:
-    with tempfile.TemporaryDirectory(prefix="windlass-proxy-") as directory:
-        with proxy_to(docker_host, Path(directory) / "p.sock") as proxy:
-            yield proxy
+    with (
+        tempfile.TemporaryDirectory(prefix="windlass-proxy-") as directory,
+        proxy_to(docker_host, Path(directory) / "p.sock") as proxy,
+    ):
+        yield proxy
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ class Daemon:
         """End it and take away all that it had."""
         self._script("stop")
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         os.kill(self._pid, number)
 
     @contextmanager

@@ -126,6 +126,7 @@ class Proxy(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.engine = engine.removeprefix("unix://")
         self.fault: Choice = _sound
         self.seen: list[str] = []
+        self.over = threading.Event()
         self._streams: set[tuple[socket.socket, socket.socket]] = set()
         self._lock = threading.Lock()
 
@@ -185,6 +186,7 @@ def proxy_to(engine: str, path: Path) -> Iterator[Proxy]:
         try:
             yield proxy
         finally:
+            proxy.over.set()
             proxy.shutdown()
             proxy.cut_streams()
             thread.join(5)
@@ -231,3 +233,15 @@ def nothing_there(call: Call) -> None:
     """A list of nothing, as though all were well."""
     empty = {"Volumes": [], "Warnings": None} if call.place == "/volumes" else []
     call.answer(Answer(200, "application/json", json.dumps(empty).encode()))
+
+
+def drip(call: Call) -> None:
+    """The answer of the engine, a byte a second."""
+    answer = call.ask()
+    call.head(answer)
+    for byte in answer.body:
+        call.wfile.write(bytes([byte]))
+        call.wfile.flush()
+        if call.server.over.wait(1.0):
+            break
+    swallow(call)

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import docker
+import docker.errors
 
 from agent.kinds.base import STACK
 from tests.e2e.agents import Agent, Fleet, until
 
+VOLUMES = ("/data", "/scratch")  # a named one and an anonymous one
+POLICY = {"always": "restart: always, "}  # who says nothing is to run, and the engine itself never brings it back
 CHANGING = ("create", "start", "stop", "remove", "rename", "update", "connect", "disconnect", "pull", "unpause")
 
 
@@ -23,28 +26,35 @@ class Scene:
     image: str
     fleet: Fleet
     sdk: docker.APIClient
-    services: tuple[str, ...] = ("always", "plain", "web")
+    alone: bool = False  # `web` and nothing else
+    more: tuple[str, ...] = ()
     head: str = ""
     kept: str = ""  # what was put into the volume
 
     def push(self, message: str, more: tuple[str, ...] = ()) -> str:
         """Commit the stack with a message for `web` and further services. Returns the commit's SHA."""
-        self.services = ("always", "plain", "web", *more)
-        self.head = self.fleet.push({f"stacks/{self.stack}/compose.yaml": self.compose(message, more)}, message)
+        self.more = more
+        self.head = self.fleet.push({f"stacks/{self.stack}/compose.yaml": self.compose(message)}, message)
         return self.head
 
-    def compose(self, message: str, more: tuple[str, ...] = ()) -> str:
-        others = "".join(f"  {name}: {{image: {self.image}, networks: [back]}}\n" for name in more)
+    @property
+    def services(self) -> tuple[str, ...]:
+        return ("web",) if self.alone else ("always", "plain", "web", *self.more)
+
+    def compose(self, message: str) -> str:
+        others = "".join(
+            f"  {name}: {{image: {self.image}, {POLICY.get(name, '')}networks: [back]}}\n"
+            for name in self.services
+            if name != "web"
+        )
         return f"""\
 services:
-  always: {{image: {self.image}, restart: always, networks: [back]}}
-  plain: {{image: {self.image}, networks: [back]}}
   web:
     image: {self.image}
     restart: unless-stopped
     environment: {{MESSAGE: {message}}}
     networks: [back, front]
-    volumes: ["data:/data"]
+    volumes: ["data:/data", "/scratch"]
 {others}\
 networks: {{back: , front: }}
 volumes: {{data: }}
@@ -74,18 +84,26 @@ volumes: {{data: }}
         env = dict(entry.partition("=")[::2] for entry in self.inspect("web")["Config"]["Env"])
         return str(env["MESSAGE"])
 
-    def put_data(self, text: str, path: str = "/data") -> None:
-        """Leave something in a volume of `web`."""
+    def put_data(self, text: str) -> None:
+        """Leave something in each volume of `web`."""
         self.kept = text
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:
             entry = tarfile.TarInfo("kept")
             entry.size = len(text)
             tar.addfile(entry, io.BytesIO(text.encode()))
-        assert self.sdk.put_archive(self.name("web"), path, archive.getvalue())
+        for path in VOLUMES:
+            assert self.sdk.put_archive(self.name("web"), path, archive.getvalue())
 
-    def data(self, path: str = "/data") -> str:
-        chunks, _ = self.sdk.get_archive(self.name("web"), f"{path}/kept")
+    def data(self) -> dict[str, str]:
+        """What each volume of `web` holds of that, by its path."""
+        return {path: self._data(path) for path in VOLUMES}
+
+    def _data(self, path: str) -> str:
+        try:
+            chunks, _ = self.sdk.get_archive(self.name("web"), f"{path}/kept")
+        except docker.errors.NotFound:
+            return ""
         with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
             kept = tar.extractfile("kept")
             assert kept is not None
@@ -97,7 +115,15 @@ volumes: {{data: }}
         networks = sorted(one["Name"] for one in self.sdk.networks() if one["Name"].startswith(self.stack))
         assert networks == [f"{self.stack}_back", f"{self.stack}_front"]
         assert set(self.inspect("web")["NetworkSettings"]["Networks"]) == set(networks)
-        assert not self.kept or self.data() == self.kept
+        assert self.data() == dict.fromkeys(VOLUMES, self.kept)
+
+    def remove(self) -> None:
+        """Take everything of the stack away, as though it had never been."""
+        for one in self.sdk.containers(all=True, filters={"name": f"{self.stack}-"}):
+            self.sdk.remove_container(one["Id"], force=True, v=True)
+        for network in self.sdk.networks(filters={"name": f"{self.stack}_"}):
+            self.sdk.remove_network(network["Id"])
+        self.sdk.remove_volume(f"{self.stack}_data")
 
     def await_settled(self, agent: Agent, message: str, patience: float = 40.0) -> None:
         """Wait until the agent says that the newest commit is there; hold it to that, and to leaving it alone."""

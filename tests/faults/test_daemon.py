@@ -34,13 +34,17 @@ def test_an_engine_that_went_and_came_back(agent: Agent, scene: Scene, daemon: D
         scene.await_settled(agent, "second")
 
 
-@pytest.mark.parametrize("agent_too", [False, True], ids=["the agent lives", "the agent is killed meanwhile"])
+@pytest.mark.parametrize(
+    "agent_too",
+    [False, pytest.param(True, marks=pytest.mark.slow)],
+    ids=["the agent lives", "the agent is killed meanwhile"],
+)
 def test_an_engine_that_hangs_while_containers_are_made(
     proxied: Agent, proxy: Proxy, scene: Scene, daemon: Daemon, agent_too: bool
 ) -> None:
     def hang(call: Call) -> None:
         if call.place == "/containers/create":
-            daemon.signal(signal.SIGSTOP)  # before the engine hears of it; it will, once it goes on
+            daemon.send(signal.SIGSTOP)  # before the engine hears of it; it will, once it goes on
 
     with running(proxied):
         scene.push("first")
@@ -49,28 +53,25 @@ def test_an_engine_that_hangs_while_containers_are_made(
         asked, proxy.fault = proxy.count("/containers/create"), hang
         try:
             scene.push("second", ("more", "most"))
-            until(lambda: proxy.count("/containers/create") == asked + 3, "three requests for a container")
+            until(lambda: proxy.count("/containers/create") > asked, "a request for a container")
             if agent_too:
                 proxied.kill()
         finally:
             proxy.mend()
-            daemon.signal(signal.SIGCONT)
+            daemon.send(signal.SIGCONT)
         if agent_too:
             proxied.start()
         scene.await_settled(proxied, "second")
 
 
-@pytest.mark.parametrize("after", [1, 4], ids=["at the first", "among others"])
-def test_an_engine_that_is_killed_while_containers_are_made(
-    agent: Agent, scene: Scene, daemon: Daemon, after: int
-) -> None:
+def test_an_engine_that_is_killed_while_containers_are_made(agent: Agent, scene: Scene, daemon: Daemon) -> None:
     with running(agent):
         scene.push("first")
         scene.await_settled(agent, "first")
         scene.put_data("precious")
         before = len(scene.containers())
-        scene.push("second", ("a", "b", "c", "d", "e", "f"))
-        until(lambda: len(scene.containers()) >= before + after, "some of the containers")
+        scene.push("second", ("a", "b", "c", "d"))
+        until(lambda: len(scene.containers()) > before, "the first of the containers")
         with daemon.away(signal.SIGKILL):
             pass
         scene.await_settled(agent, "second")

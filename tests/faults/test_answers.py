@@ -1,0 +1,163 @@
+"""The engine answers badly: late, in part, wrongly or not at all. Nothing is done twice and nothing is lost by it."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+
+import docker
+import pytest
+
+from agent.engine import Engine
+from agent.errors import Unreachable
+from tests.e2e.agents import Agent, running, until
+from tests.faults import proxy as faults
+from tests.faults.proxy import Call, Choice, Fault, Proxy
+from tests.faults.scene import Scene, changes
+
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("faults")]
+
+
+def some_reads(fault: Fault) -> Choice:
+    """Three of ten reads, evenly."""
+    count = itertools.count()
+    return lambda call: fault if not call.changes and next(count) % 10 in (2, 5, 9) else None
+
+
+def once_each(fault: Fault, *places: str) -> Choice:
+    """The first call that ends so, for each of the places."""
+    left = set(places)
+
+    def choose(call: Call) -> Fault | None:
+        place = next((place for place in left if call.place.endswith(place)), None)
+        left.discard(place or "")
+        return fault if place else None
+
+    return choose
+
+
+BAD: dict[str, Callable[[], Choice]] = {
+    "reads that fail": lambda: some_reads(faults.stumble),
+    "reads cut after the headers": lambda: some_reads(faults.cut_after_head),
+    "reads cut in the middle": lambda: some_reads(faults.cut_within),
+    "changes done whose answer is lost": lambda: once_each(faults.lose, "/containers/create", "/rename"),
+    "changes never heard of": lambda: once_each(faults.swallow, "/containers/create", "/start"),
+}
+
+
+SELDOM = {"reads cut after the headers", "changes never heard of"}  # much like another one
+
+
+@pytest.mark.parametrize("bad", [pytest.param(bad, marks=[pytest.mark.slow] if bad in SELDOM else []) for bad in BAD])
+def test_a_commit_gets_through_bad_answers(proxied: Agent, proxy: Proxy, scene: Scene, bad: str) -> None:
+    with running(proxied):
+        proxy.fault = BAD[bad]()
+        scene.push("first")
+        scene.await_settled(proxied, "first", patience=60)
+        scene.put_data("precious")
+        proxy.fault = BAD[bad]()
+        scene.push("second")
+        scene.await_settled(proxied, "second", patience=60)
+
+
+LISTS = ("/containers/json", "/networks", "/volumes")
+
+
+def test_lists_that_come_empty_move_nothing(proxied: Agent, proxy: Proxy, scene: Scene) -> None:
+    with running(proxied):
+        scene.push("first")
+        scene.await_settled(proxied, "first")
+        before, made = scene.ids(), changes(proxied)
+        proxy.fault = lambda call: faults.nothing_there if call.place in LISTS else None
+        asked = proxy.count("/containers/json")
+        until(lambda: proxy.count("/containers/json") >= asked + 10, "the lists asked for")
+        assert proxied.get("/healthz")[0] == 200
+        assert scene.ids() == before
+        proxy.mend()
+        scene.await_settled(proxied, "first")
+        assert scene.ids() == before
+        assert changes(proxied) == made
+
+
+def test_a_stack_that_left_while_lists_came_empty_is_pruned_afterwards(
+    proxied: Agent, proxy: Proxy, scene: Scene, fleet_keeper: str
+) -> None:
+    with running(proxied):
+        scene.push("first")
+        scene.await_settled(proxied, "first")
+        proxy.fault = lambda call: faults.nothing_there if call.place in LISTS else None
+        scene.fleet.push({f"stacks/{scene.stack}/compose.yaml": None}, "gone")
+        until(lambda: not proxied.stack(scene.stack), "the stack forgotten")
+        proxy.mend()
+        until(lambda: not scene.containers(), "the stack pruned")
+
+
+@pytest.fixture
+def fleet_keeper(scene: Scene) -> str:
+    """Another stack, so that the repository is never empty."""
+    name = f"{scene.stack[:-1]}b"
+    compose = f"services: {{web: {{image: {scene.image}}}}}\n"
+    scene.fleet.push({f"stacks/{name}/compose.yaml": compose}, "the other stack")
+    return name
+
+
+def test_an_event_stream_that_ends_is_opened_again_and_the_host_looked_at(
+    proxied: Agent, proxy: Proxy, scene: Scene, sdk: docker.APIClient
+) -> None:
+    scene.push("first")
+    proxied.extra = ("--interval", "1h")
+    with running(proxied):
+        until(lambda: proxied.synced_at(scene.stack, scene.head), "deployed")
+        for _ in range(2):
+            opened = proxy.count("/events")
+            proxy.fault = lambda call: faults.swallow if call.place == "/events" else None
+            assert proxy.cut_streams() == 1
+            until(lambda: proxied.metric("windlass_docker_event_stream_up") == 0, "the end of the stream told")
+            sdk.remove_container(scene.name("web"), force=True)  # which nobody hears
+            proxy.mend()
+            until(lambda: scene.containers().get(scene.name("web")) == "running", "what was missed put right", 15)
+            assert proxy.count("/events") > opened
+        until(lambda: proxied.synced_at(scene.stack, scene.head), "in sync")
+        scene.assert_as_wanted()
+
+
+def test_answers_that_come_late_delay_and_no_more(proxied: Agent, proxy: Proxy, scene: Scene) -> None:
+    def late(call: Call) -> None:
+        answer = call.ask()
+        time.sleep(0.5 if call.changes else 0.05)
+        call.answer(answer)
+
+    with running(proxied):
+        proxy.fault = lambda call: late if call.place != "/events" else None
+        scene.push("first")
+        scene.await_settled(proxied, "first")
+        assert proxied.get("/readyz")[0] == 200
+
+
+def test_an_answer_that_drips_ends_by_its_deadline(proxy: Proxy, scene: Scene) -> None:
+    door = Engine(proxy.url, timeout=2)
+    proxy.fault = lambda call: faults.drip if call.place == "/info" else None
+    began = time.monotonic()
+    try:
+        with pytest.raises(Unreachable) as caught:
+            door.info()
+        assert caught.value.reason == "EngineTimeout"
+        assert 1.5 < time.monotonic() - began < 15
+        assert door.version()["ApiVersion"], "the next call has a connection of its own"
+    finally:
+        door.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_an_agent_outlives_answers_that_drip(proxied: Agent, proxy: Proxy, scene: Scene) -> None:
+    with running(proxied):
+        scene.push("first")
+        scene.await_settled(proxied, "first")
+        proxy.fault = lambda call: faults.drip if call.place.startswith("/containers") else None
+        scene.push("second")
+        failure = until(lambda: proxied.stack(scene.stack).get("failure"), "the deadline told", 120)
+        assert failure["reason"] == "EngineTimeout"
+        proxy.mend()
+        scene.await_settled(proxied, "second", 120)
