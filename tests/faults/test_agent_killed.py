@@ -24,7 +24,7 @@ from tests.e2e.agents import Agent, running, until
 from tests.faults.proxy import Call, Choice, Fault, Proxy, lose, swallow
 from tests.faults.scene import Scene
 
-pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.engine
 
 
 @dataclass

@@ -16,7 +16,7 @@ from tests.faults import proxy as faults
 from tests.faults.proxy import Call, Choice, Fault, Proxy
 from tests.faults.scene import Scene, changes
 
-pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.engine
 
 
 def some_reads(fault: Fault) -> Choice:

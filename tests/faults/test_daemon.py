@@ -11,7 +11,7 @@ from tests.faults.daemon import Daemon
 from tests.faults.proxy import Call, Proxy
 from tests.faults.scene import Scene
 
-pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.engine
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["restarted", "killed"])
