@@ -141,7 +141,7 @@ def test_what_a_committer_may_write_is_bounded_and_taken(store: Store) -> None:
 def test_the_json_form(store: Store) -> None:
     store.record(CHANGED)
     document = msgspec.json.decode(msgspec.json.encode(store.history()[0].document()))
-    assert document["changes"][0]["fields"] == [{"path": "image", "before": "api:1", "after": "api:2"}]
+    assert document["changes"][0]["fields"] == [{"path": "image", "from": "api:1", "to": "api:2"}]
     assert document["failure"] is None
 
 
