@@ -21,7 +21,9 @@ NOOP_LIMIT = 0.5  # times `docker compose up`
 MEMORY_LIMIT = 80.0  # MiB
 PLANNER_LIMIT = 1.5  # seconds for PLANNER_SIZE resources
 PLANNER_SIZE = 10_000
-GROWTH_LIMIT = 1.25  # the exponent: 1 is linear, 2 quadratic; large heaps cost the caches and the collector a bit more than 1
+GROWTH_LIMIT = (
+    1.25  # the exponent: 1 is linear, 2 quadratic; large heaps cost the caches and the collector a bit more than 1
+)
 
 NOTES = f"""\
 {FLOOR}: Windlass's own Engine calls, made bare over kept-alive connections with the best number of threads.
