@@ -31,16 +31,23 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 class LoadOptions:
     """What is loaded, and with what. Paths are paths of the tree; "" is its root.
 
-    `files` are explicit; without them the file of `directory` is looked for, with its override. `default_name` names
-    the project where neither `project_name` nor a file nor the directory does. `environment` is all that interpolation
-    sees besides the `.env` of the directory: the process's own environment is never looked at.
+    `directory` is where one stands. `files` are explicit, in the order in which they are merged; without them
+    `COMPOSE_FILE` says which, else the file of `directory` is looked for, with its override, and with `upward` in the
+    directories above it too. `project_directory` is what relative paths mean; without it, where the first file lies.
+    `env_files` stand in for the `.env` of the project's directory, later ones over earlier ones.
+
+    `default_name` names the project where neither `project_name` nor a file nor the directory does. `environment` is
+    all that interpolation sees besides those files: the process's own environment is never looked at.
     """
 
     directory: str = ""
     files: tuple[str, ...] = ()
+    project_directory: str | None = None
+    env_files: tuple[str, ...] = ()
     project_name: str = ""
     default_name: str = ""
     profiles: tuple[str, ...] = ()
+    upward: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

@@ -27,13 +27,15 @@ class Project:
 
     `model` has the canonical form of `services`, `networks` and `volumes`, those that are enabled and used; relative
     paths in it are meant from `directory`. Every part of it knows its place. `extensions` are the `x-` keys of the
-    top level.
+    top level. `environment` is what interpolation saw; `env_files` are those that were named to the load.
     """
 
     name: str
     directory: str
     files: tuple[str, ...]
     model: Map = field(repr=False)
+    env_files: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
     warnings: tuple[Problem, ...] = ()
 
@@ -74,7 +76,16 @@ def load(tree: Tree, options: LoadOptions) -> Project:
     _resolve(model, name, active_profiles(options, environment), environments)
     findings.raise_if_any()
     extensions = reduce(merging.deep, map(_extensions, filled))
-    return Project(name, options.directory, tuple(paths), model, extensions, tuple(findings.warnings))
+    return Project(
+        name,
+        options.directory,
+        tuple(paths),
+        model,
+        options.env_files,
+        environment,
+        extensions,
+        tuple(findings.warnings),
+    )
 
 
 def _read_files(files: Files, paths: Sequence[str], findings: Findings) -> list[Map]:
