@@ -35,10 +35,12 @@ def admit(project: Project, findings: Findings) -> None:
     ]
     for service, at in services:
         _image(service, at)
+        _unsupported(service, at)
         _container_name(service, at)
         _restart(service, at)
         _targets(service, at)
     _host_ports(services)
+    _stores(project, findings)
     for section, elements in (("networks", project.networks), ("volumes", project.volumes)):
         for key, element in elements.items():
             if not element["name"]:
@@ -46,10 +48,31 @@ def admit(project: Project, findings: Findings) -> None:
 
 
 def _image(service: Map, at: At) -> None:
-    image = service["image"]
+    image = service.get("image", "built")
     if len(image) > _LONGEST_REFERENCE or not _REFERENCE.fullmatch(image):
         below = at.of(service, "image")
         below.problem(f"{below.shown(image)} is no image reference")
+
+
+def _unsupported(service: Map, at: At) -> None:
+    """What loads and renders, and cannot be run by Windlass."""
+    if "build" in service:
+        at.of(service, "build").problem(
+            "images are not built on this host", "build it elsewhere, push it to a registry and name it as the image"
+        )
+
+
+def _stores(project: Project, findings: Findings) -> None:
+    for section, elements in (("secrets", project.secrets), ("configs", project.configs)):
+        for key, element in elements.items():
+            at = At(path_to(section, key), project.element_place(section, key), findings)
+            if element.get("external"):
+                at.of(element, "external").problem(
+                    f"a plain Docker engine keeps no {section}, so there is none to refer to",
+                    'say where its content comes from: "file" or "environment"',
+                )
+            elif "file" not in element:
+                at.problem("content that is no file is not supported yet")
 
 
 def _container_name(service: Map, at: At) -> None:

@@ -69,6 +69,12 @@ class Bindings:
         creates = volume.get("bind") is None or bool(volume["bind"].get("create_host_path"))
         return self._data(source, content, creates, at)
 
+    def of_file(self, source: str, at: At) -> tuple[str, Key | None]:
+        """As `of`, for a single file that is mounted read-only: a secret or a config."""
+        volume = Map(at.place)
+        volume.update(source=source, bind=Map(at.place))
+        return self.of(volume, at)
+
     def device(self, path: str, at: At) -> Key | None:
         """The directory that a volume of the local driver binds: data, which has to be there before the volume."""
         if is_absolute(path) or self.target.in_place:

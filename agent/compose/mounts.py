@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from agent.compose.nodes import Map
 
@@ -27,6 +27,17 @@ def binds_and_mounts(
         else:
             mounts.append(_mount(volume, source))
     return binds, mounts
+
+
+class Stored(NamedTuple):
+    """A secret or a config: where its file lies on the host, and where it is mounted."""
+
+    source: str
+    target: str
+
+
+def stored_mount(stored: Stored) -> dict[str, Any]:
+    return {"Type": "bind", "Source": stored.source, "Target": stored.target, "ReadOnly": True}
 
 
 def _volume_name(volume: Map, volumes: Mapping[str, Map]) -> str:

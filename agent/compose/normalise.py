@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from agent.compose.findings import At, Findings, path_to
 from agent.compose.nodes import Map, Seq
 from agent.compose.paths import clean
+from agent.compose.stores import SECRETS_DIRECTORY
 
 
-def normalise(model: Map, services: Iterable[str], project: str, home: str, findings: Findings) -> None:
-    """Completes the model in place. `services` are those that may be looked into; `home` is what `~` stands for."""
+def normalise(
+    model: Map, services: Iterable[str], project: str, variables: Mapping[str, str], findings: Findings
+) -> None:
+    """Completes the model in place. `services` are those that may be looked into; `variables` fill the arguments of a
+    build that have no value, and say what `~` stands for."""
     uses_default = False
     for name in services:
         service = model["services"][name]
         at = At(path_to("services", name), model["services"].key_place(name), findings)
-        _complete(service, home, at)
+        _complete(service, variables.get("HOME", ""), at)
+        if "build" in service:
+            _complete_build(service["build"], variables)
         if not service.get("network_mode") and not service.get("networks"):
             networks = Map(service.place)
             networks["default"] = None
@@ -24,8 +30,13 @@ def normalise(model: Map, services: Iterable[str], project: str, home: str, find
         uses_default = uses_default or "default" in (service.get("networks") or ())
     if uses_default and "default" not in model["networks"]:
         model["networks"]["default"] = None
-    for section in ("networks", "volumes"):
+    for section in ("networks", "volumes", "secrets", "configs"):
         _name(model[section], section, project, findings)
+    for section in ("secrets", "configs"):
+        for key, element in model[section].items():
+            if element.get("file", "").startswith("~"):
+                at = At(path_to(section, key), element.place, findings).of(element, "file")
+                element["file"] = _expanded(element["file"], variables.get("HOME", ""), at)
 
 
 def enabled(service: Map, profiles: Collection[str]) -> bool:
@@ -43,9 +54,32 @@ def drop_unused(model: Map, services: Sequence[str]) -> None:
         for volume in service.get("volumes") or ()
         if volume["type"] == "volume"
     }
-    for section, used in (("services", set(services)), ("networks", networks), ("volumes", volumes)):
+    secrets = {one["source"] for service in kept for one in _secrets_of(service)}
+    configs = {one["source"] for service in kept for one in service.get("configs") or ()}
+    for section, used in (
+        ("services", set(services)),
+        ("networks", networks),
+        ("volumes", volumes),
+        ("secrets", secrets),
+        ("configs", configs),
+    ):
         for name in [name for name in model[section] if name not in used]:
             del model[section][name]
+
+
+def _secrets_of(service: Map) -> list[Map]:
+    return [*(service.get("secrets") or ()), *((service.get("build") or {}).get("secrets") or ())]
+
+
+def _complete_build(build: Map, variables: Mapping[str, str]) -> None:
+    build.setdefault("context", ".")
+    if "dockerfile" not in build and "dockerfile_inline" not in build:
+        build["dockerfile"] = "Dockerfile"
+    for name, value in list((build.get("args") or {}).items()):
+        if value is None and name in variables:
+            build["args"][name] = variables[name]
+        elif value is None:
+            del build["args"][name]
 
 
 def _complete(service: Map, home: str, at: At) -> None:
@@ -56,6 +90,10 @@ def _complete(service: Map, home: str, at: At) -> None:
         dependency.setdefault("required", True)
     for env_file in service.get("env_file") or ():
         env_file.setdefault("required", True)
+    for secret in service.get("secrets") or ():
+        secret.setdefault("target", f"{SECRETS_DIRECTORY}/{secret.get('source', '')}")
+    if service.get("pull_policy") == "if_not_present":
+        service["pull_policy"] = "missing"
     if "dns" in service:
         service["dns"] = _without_empty(service["dns"])
     volumes = service.get("volumes") or Seq(service.place)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from agent.compose.mounts import binds_and_mounts
+from agent.compose.mounts import Stored, binds_and_mounts, stored_mount
 from agent.compose.nodes import Map
 from agent.compose.paths import joined
 from agent.compose.project import Project
@@ -31,9 +31,9 @@ class Maker(NamedTuple):
     project: Project
     directory: str
 
-    def container(self, name: str, number: int, sources: Sequence[str]) -> dict[str, Any]:
+    def container(self, name: str, number: int, sources: Sequence[str], stored: Sequence[Stored]) -> dict[str, Any]:
         """The body for container `number` of a service; `sources` has the path of the host for each of its
-        volumes that is a bind, "" for the others."""
+        volumes that is a bind, "" for the others; `stored` are its secrets and configs."""
         service = self.project.services[name]
         body = {
             "Hostname": service.get("hostname"),
@@ -44,12 +44,12 @@ class Maker(NamedTuple):
             "OpenStdin": service.get("stdin_open"),
             "AttachStdout": True,
             "AttachStderr": True,
-            "Image": service["image"],
+            "Image": image_name(self.project, name),
             "WorkingDir": service.get("working_dir"),
             "Labels": self._labels(name, service, number),
             "StopSignal": service.get("stop_signal"),
             "Env": _environment(service),
-            "HostConfig": self._host_config(service, sources),
+            "HostConfig": self._host_config(service, sources, stored),
             "NetworkingConfig": self._networking(name, service, number),
         }
         return _set(body) | _wanted(
@@ -109,13 +109,13 @@ class Maker(NamedTuple):
         up = "../" * depth
         return [joined(self.directory, f"{up}{path}") for path in self.project.files]
 
-    def _host_config(self, service: Map, sources: Sequence[str]) -> dict[str, Any]:
+    def _host_config(self, service: Map, sources: Sequence[str], stored: Sequence[Stored]) -> dict[str, Any]:
         binds, mounts = binds_and_mounts(service, self.project.volumes, sources)
         options, unconfined = _security(service)
         config = {
             "Annotations": dict(service.get("annotations") or {}),
             "Binds": binds,
-            "Mounts": mounts,
+            "Mounts": [*mounts, *map(stored_mount, stored)],
             "CapAdd": _capabilities(service.get("cap_add")),
             "CapDrop": _capabilities(service.get("cap_drop")),
             "NetworkMode": self._network_mode(service),
@@ -156,6 +156,12 @@ class Maker(NamedTuple):
                 endpoint |= _addresses(config)
             endpoints[self.project.networks[key]["name"]] = endpoint
         return {"EndpointsConfig": dict(sorted(endpoints.items()))} if endpoints else {}
+
+
+def image_name(project: Project, name: str) -> str:
+    """The image of a service; one that is built and not named is called after the stack and the service."""
+    written: str = project.services[name].get("image", "")
+    return written or f"{project.name}-{name}"
 
 
 def platform(service: Map) -> str:

@@ -25,7 +25,7 @@ from agent.model import Place, Problem, Tree
 class Project:
     """What a stack says, resolved: names filled in, short notations long, variables and environment files in place.
 
-    `model` has the canonical form of `services`, `networks` and `volumes`, those that are enabled and used; relative
+    `model` has the canonical form of `services` and of what they use, those that are enabled and used; relative
     paths in it are meant from `directory`. Every part of it knows its place. `extensions` are the `x-` keys of the
     top level. `environment` is what interpolation saw; `env_files` are those that were named to the load.
     """
@@ -51,8 +51,16 @@ class Project:
     def volumes(self) -> Mapping[str, Map]:
         return _part(self.model, "volumes")
 
+    @property
+    def secrets(self) -> Mapping[str, Map]:
+        return _part(self.model, "secrets")
+
+    @property
+    def configs(self) -> Mapping[str, Map]:
+        return _part(self.model, "configs")
+
     def element_place(self, section: str, name: str) -> Place:
-        """Where the name of a service, network or volume is written."""
+        """Where the name of a service, a network and so on is written."""
         elements: Map = self.model[section]
         return elements.key_place(name)
 
@@ -109,7 +117,7 @@ def _merged(parts: Sequence[Map], findings: Findings) -> Map:
     read = [DOCUMENT.read(part, At("", part.place, findings, partial=several)) for part in parts]
     whole = reduce(lambda base, other: merging.merged(base, other, DOCUMENT.merge), read)
     model = DOCUMENT.read(whole, At("", whole.place, findings)) if several else whole
-    for key in ("services", "networks", "volumes"):
+    for key in ("services", "networks", "volumes", "secrets", "configs"):
         if model.get(key) is None:
             model[key] = Map(model.place)
     return model  # type: ignore[no-any-return]  # a record read from a mapping is a mapping
@@ -123,7 +131,7 @@ def _resolve(model: Map, name: str, profiles: Collection[str], environments: Env
     findings = environments.findings
     everything = frozenset(model["services"])
     sound = [service for service in model["services"] if not findings.concerns("services", service)]
-    normalise(model, sound, name, environments.variables.get("HOME", ""), findings)
+    normalise(model, sound, name, environments.variables, findings)
     on = [service for service in sound if enabled(model["services"][service], profiles)]
     validate(model, on, everything, findings)
     for service in on:

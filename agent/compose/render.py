@@ -7,10 +7,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from agent.compose.build import is_local
 from agent.compose.nodes import Map
 from agent.compose.paths import joined
 from agent.compose.project import Project
 from agent.compose.schema import NETWORK, SERVICE, VOLUME
+from agent.compose.shapes import Shape
+from agent.compose.stores import CONFIG, SECRET
 
 _NOT_HASHED: Final = ("build", "pull_policy", "scale", "depends_on", "profiles")
 _GO_ESCAPES: Final = str.maketrans(
@@ -23,9 +26,14 @@ def render(project: Project, base: str) -> dict[str, Any]:
 
     As in Compose's own output every `$` is doubled, so that the output can be loaded again.
     """
-    result: dict[str, Any] = {"name": project.name}
+    result: dict[str, Any] = {}
+    if project.configs:
+        result["configs"] = {key: store_model(CONFIG, one, base) for key, one in sorted(project.configs.items())}
+    result["name"] = project.name
     if project.networks:
         result["networks"] = {key: NETWORK.write(network) for key, network in sorted(project.networks.items())}
+    if project.secrets:
+        result["secrets"] = {key: store_model(SECRET, one, base) for key, one in sorted(project.secrets.items())}
     result["services"] = {name: service_model(project.services[name], base) for name in sorted(project.services)}
     if project.volumes:
         result["volumes"] = {key: volume_model(volume, base) for key, volume in sorted(project.volumes.items())}
@@ -40,6 +48,23 @@ def service_model(service: Map, base: str) -> dict[str, Any]:
     for volume in result.get("volumes", ()):
         if volume["type"] == "bind":
             volume["source"] = joined(base, volume["source"])
+    if "build" in result:
+        _locate_build(result["build"], base)
+    return result
+
+
+def _locate_build(build: dict[str, Any], base: str) -> None:
+    if is_local(build["context"]):
+        build["context"] = joined(base, build["context"])
+    contexts = build.get("additional_contexts", {})
+    contexts.update({name: joined(base, context) for name, context in contexts.items() if is_local(context)})
+
+
+def store_model(shape: Shape, store: Map, base: str) -> dict[str, Any]:
+    """A secret or a config; `shape` is the one of its kind."""
+    result: dict[str, Any] = shape.write(store)
+    if "file" in result:
+        result["file"] = joined(base, result["file"])
     return result
 
 

@@ -10,11 +10,13 @@ from agent.compose.admit import admit
 from agent.compose.bindings import Bindings, Target
 from agent.compose.files import Files
 from agent.compose.findings import At, Findings, path_to
+from agent.compose.mounts import Stored
 from agent.compose.nodes import Map
 from agent.compose.paths import joined
-from agent.compose.payload import Maker, platform
+from agent.compose.payload import Maker, image_name, platform
 from agent.compose.project import Project
 from agent.compose.render import bound_device
+from agent.compose.stores import targets
 from agent.compose.validate import replicas_of
 from agent.model import Condition, Key, Requirement, Resource, Tree
 
@@ -54,7 +56,7 @@ def engine_calls(project: Project, base: str) -> list[dict[str, Any]]:
             "call": "container.create",
             "name": maker.container_name(name, number),
             "platform": platform(service),
-            "body": maker.container(name, number, _plain_sources(service, base)),
+            "body": maker.container(name, number, _plain_sources(service, base), _plain_stored(project, service, base)),
         }
         for name, service in sorted(project.services.items())
         for number in range(1, replicas_of(service) + 1)
@@ -106,10 +108,11 @@ class _Wanted:
         )
 
     def _image(self, name: str, service: Map) -> Resource:
+        reference = image_name(self.project, name)
         return Resource(
-            Key("image", service["image"]),
+            Key("image", reference),
             self.project.name,
-            {"reference": service["image"], "platform": platform(service)},
+            {"reference": reference, "platform": platform(service)},
             prepares=True,
             on_demand=True,
             place=self.project.place("services", name, "image"),
@@ -117,7 +120,8 @@ class _Wanted:
 
     def _containers(self, name: str, service: Map, completes: bool) -> Iterator[Resource]:
         sources, files = self._sources(name, service)
-        requires = (*self._objects(service, files), *self._dependencies(service))
+        stored = self._stored(service, files)
+        requires = (*self._objects(name, service, files), *self._dependencies(service))
         about: dict[str, Any] = {
             "platform": platform(service),
             "state": "completed" if completes else "running",
@@ -128,7 +132,7 @@ class _Wanted:
             yield Resource(
                 Key("container", self.maker.container_name(name, number)),
                 self.project.name,
-                {"body": self.maker.container(name, number, sources), **about},
+                {"body": self.maker.container(name, number, sources, stored), **about},
                 requires=requires,
                 service=name,
                 place=self.project.element_place("services", name),
@@ -148,14 +152,28 @@ class _Wanted:
             files |= {file} if file else set()
         return sources, files
 
-    def _objects(self, service: Map, files: set[Key]) -> list[Requirement]:
+    def _stored(self, service: Map, files: set[Key]) -> list[Stored]:
+        """Its secrets and configs; the file resources behind them are added to `files`."""
+        found: list[Stored] = []
+        for section, defined in (("configs", self.project.configs), ("secrets", self.project.secrets)):
+            for reference, target in zip(service.get(section) or (), targets(service, section), strict=True):
+                key = reference["source"]
+                path = defined[key].get("file", "")
+                place = self.project.place(section, key, "file")
+                at = At(f"{path_to(section, key)}.file", place, self.findings)
+                source, file = self.bindings.of_file(path, at)
+                files |= {file} if file else set()
+                found.append(Stored(source, target))
+        return found
+
+    def _objects(self, name: str, service: Map, files: set[Key]) -> list[Requirement]:
         networks = [Key("network", self.project.networks[key]["name"]) for key in service.get("networks") or ()]
         volumes = [
             Key("volume", self.project.volumes[volume["source"]]["name"])
             for volume in service.get("volumes") or ()
             if volume["type"] == "volume" and volume.get("source")
         ]
-        keys = {Key("image", service["image"]), *files, *networks, *volumes}
+        keys = {Key("image", image_name(self.project, name)), *files, *networks, *volumes}
         return [Requirement(key) for key in sorted(keys)]
 
     def _dependencies(self, service: Map) -> list[Requirement]:
@@ -176,6 +194,16 @@ def _awaited_to_complete(project: Project) -> frozenset[str]:
         for target, how in (service.get("depends_on") or {}).items()
         if how["condition"] == "service_completed_successfully"
     )
+
+
+def _plain_stored(project: Project, service: Map, base: str) -> list[Stored]:
+    """As Compose sends them: it copies into the container what has no file, and mounts the rest."""
+    return [
+        Stored(joined(base, defined[reference["source"]].get("file", "")), target)
+        for section, defined in (("configs", project.configs), ("secrets", project.secrets))
+        for reference, target in zip(service.get(section) or (), targets(service, section), strict=True)
+        if not any(defined[reference["source"]].get(way) for way in ("environment", "content"))
+    ]
 
 
 def _plain_sources(service: Map, base: str) -> list[str]:

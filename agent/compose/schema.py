@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from agent.compose.build import BUILD, PULL_POLICY
 from agent.compose.elements import (
     DEPENDENCY,
     DEPLOY,
@@ -52,6 +53,7 @@ from agent.compose.shapes import (
     record,
     whole,
 )
+from agent.compose.stores import CONFIG, SECRET, SERVICE_CONFIGS, SERVICE_SECRETS
 
 _UNIQUE_TEXTS: Final = list_of(TEXT, key=before_equals)
 
@@ -59,7 +61,7 @@ SERVICE_FIELDS: Final[Fields] = {
     "profiles": Field(_UNIQUE_TEXTS),
     "annotations": Field(LABELS),
     "attach": LATER,
-    "build": LATER,
+    "build": Field(BUILD, kept=True),
     "develop": LATER,
     "blkio_config": LATER,
     "cap_add": Field(_UNIQUE_TEXTS),
@@ -76,7 +78,7 @@ SERVICE_FIELDS: Final[Fields] = {
     "cpuset": LATER,
     "cpu_shares": LATER,
     "command": Field(COMMAND, kept=True),
-    "configs": LATER,
+    "configs": Field(SERVICE_CONFIGS),
     "container_name": Field(TEXT),
     "credential_spec": LATER,
     "depends_on": Field(or_names(
@@ -124,13 +126,13 @@ SERVICE_FIELDS: Final[Fields] = {
     "platform": Field(TEXT),
     "ports": Field(PORTS),
     "privileged": Field(BOOLEAN),
-    "pull_policy": LATER,
+    "pull_policy": Field(PULL_POLICY),
     "pull_refresh_after": LATER,
     "read_only": Field(BOOLEAN),
     "restart": Field(TEXT),
     "runtime": LATER,
     "scale": Field(whole(0), kept=True),
-    "secrets": LATER,
+    "secrets": Field(SERVICE_SECRETS),
     "security_opt": Field(list_of(SECURITY_OPTION, distinct=True)),
     "shm_size": Field(SIZE),
     "stdin_open": Field(BOOLEAN),
@@ -194,7 +196,7 @@ DOCUMENT: Final = record({
     "services": Field(mapping_of(SERVICE, names=NAME, keep_broken=True)),
     "networks": Field(mapping_of(NETWORK, names=NAME, keep_broken=True)),
     "volumes": Field(mapping_of(VOLUME, names=NAME, keep_broken=True)),
-    "secrets": LATER,
-    "configs": LATER,
+    "secrets": Field(mapping_of(SECRET, names=NAME, keep_broken=True)),
+    "configs": Field(mapping_of(CONFIG, names=NAME, keep_broken=True)),
     "models": LATER,
 })  # fmt: skip

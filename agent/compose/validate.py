@@ -8,6 +8,7 @@ from typing import Final
 from agent.compose.findings import At, Findings, path_to
 from agent.compose.nodes import Map
 from agent.compose.shapes import did_you_mean
+from agent.compose.stores import CONFIG_SOURCES, SECRET_SOURCES
 
 MOST_REPLICAS: Final = 1000
 
@@ -34,9 +35,11 @@ class _Check:
             _mounts(service, at)
             self._networks(service, at)
             self._volumes(service, at)
+            self._stores(service, at)
             self._dependencies(service, at)
         self._container_names()
         self._externals()
+        self._sources()
         self._cycles()
 
     def _service(self, name: str) -> tuple[Map, At]:
@@ -62,6 +65,34 @@ class _Check:
                 below.problem(
                     f'the volume "{source}" is not defined', _define(source, self.model["volumes"], "volumes")
                 )
+
+    def _stores(self, service: Map, at: At) -> None:
+        """The secrets and configs that a service or its build refers to."""
+        build = service.get("build") or Map(service.place)
+        for holder, above, key in (
+            (service, at, "secrets"),
+            (service, at, "configs"),
+            (build, at.below("build", build.place), "secrets"),
+        ):
+            for index, reference in enumerate(holder.get(key) or ()):
+                below, source = above.of_item(holder, key, index), reference.get("source", "")
+                if not source:
+                    below.problem('needs the key "source"')
+                elif source not in self.model[key]:
+                    below.problem(f'the {key[:-1]} "{source}" is not defined', _define(source, self.model[key], key))
+
+    def _sources(self) -> None:
+        """Each secret and config says once where its content comes from."""
+        for section, ways in (("secrets", SECRET_SOURCES), ("configs", CONFIG_SOURCES)):
+            for key, element in self.model[section].items():
+                if self.findings.concerns(section, key):
+                    continue
+                at = At(path_to(section, key), self.model[section].key_place(key), self.findings)
+                said = [way for way in ways if way in element]
+                if len(said) > 1:
+                    at.of(element, said[1]).problem(f"{said[0]} and {said[1]} exclude each other")
+                elif not said and "external" not in element:
+                    at.problem(f"needs one of the keys {', '.join(ways)}")
 
     def _dependencies(self, service: Map, at: At) -> None:
         dependencies = service.get("depends_on") or Map(service.place)
@@ -128,8 +159,8 @@ def _define(name: str, known: Map, section: str) -> str:
 
 
 def _image(service: Map, at: At) -> None:
-    if not service.get("image"):
-        at.problem('needs the key "image"')
+    if not service.get("image") and "build" not in service:
+        at.problem('needs the key "image" or "build"')
 
 
 def _scale(service: Map, at: At) -> None:

@@ -105,7 +105,7 @@ def test_the_problems_of_a_file_are_told_together_and_in_order() -> None:
          "none, host and bridge are"),
         ("security_opt: [seccomp=p.json]", "4:20: services.a.security_opt[0]: a seccomp profile from a file is not "
          "supported yet"),
-        ("build: .", "4:5: services.a.build: not supported yet"),
+        ("build: [.]", "4:12: services.a.build: must be a string or a mapping, not a list"),
         ("deploy: {resources: {}}", "4:14: services.a.deploy.resources: not supported yet"),
         ("x-windlass: {}", "4:5: services.a.x-windlass: not supported yet"),
     ],
@@ -123,11 +123,10 @@ def test_a_problem_of_a_service(keys: str, problem: str) -> None:
         ("services: []", "1:11: services: must be a mapping, not a list"),
         ("services:", "1:10: services: has no value: it must be a mapping"),
         ("services: {a: 5}", "1:15: services.a: must be a mapping, not a number"),
-        ("services: {a: {}}", '1:12: services.a: needs the key "image"'),
+        ("services: {a: {}}", '1:12: services.a: needs the key "image" or "build"'),
         ("services: {a/b: {image: x}}", '1:12: services: "a/b" is no valid name: letters, digits, ".", "_" and "-" '
          "only"),
         ("include: [x.yaml]", "1:1: include: not supported yet"),
-        ("secrets: {}", "1:1: secrets: not supported yet"),
         ("x-windlass: {}", "1:1: x-windlass: not supported yet"),
         ("name: 5", "1:7: name: must be a string, not a number, put it in quotes"),
         ("volumes: {v: {external: true, driver: d}}", '1:31: volumes.v: an external volume has no "driver": it is '
