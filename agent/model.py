@@ -6,7 +6,7 @@ Everything here is a value. Nothing reads a clock, a file or the engine. An obje
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
@@ -75,7 +75,10 @@ class Tree(Protocol):
     """The files of one revision. Paths are relative, with `/`, never with `..`; directories are implied by files."""
 
     def entries(self) -> Mapping[str, Entry]:
-        """Every path of the tree with what it is."""
+        """Every path of the tree with what it is. To go through all of them can be dear: a tree may be a whole disk."""
+
+    def beneath(self, directory: str) -> Iterable[str]:
+        """Every path below a directory, "" for all of them, in any order; none where it is no directory."""
 
     def read(self, path: str) -> bytes:
         """The bytes of a regular file. `KeyError` for a path that `entries` does not hold or that is no file."""

@@ -24,6 +24,9 @@ class Paths:
     def entries(self) -> Mapping[str, Entry]:
         return {path: Entry(self.kind, 1) for path in self.paths}
 
+    def beneath(self, directory: str) -> list[str]:
+        return [path for path in self.paths if not directory or path.startswith(f"{directory}/")]
+
     def read(self, path: str) -> bytes:
         raise AssertionError("nothing is read to find stacks")
 

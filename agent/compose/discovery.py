@@ -34,7 +34,8 @@ class LoadOptions:
     `directory` is where one stands. `files` are explicit, in the order in which they are merged; without them
     `COMPOSE_FILE` says which, else the file of `directory` is looked for, with its override, and with `upward` in the
     directories above it too. `project_directory` is what relative paths mean; without it, where the first file lies.
-    `env_files` stand in for the `.env` of the project's directory, later ones over earlier ones.
+    `env_files` stand in for the `.env` of the project's directory, later ones over earlier ones. `root` is set where
+    the tree is what lies in that directory of this host: then an absolute path that leads into it is as good as others.
 
     `default_name` names the project where neither `project_name` nor a file nor the directory does. `environment` is
     all that interpolation sees besides those files: the process's own environment is never looked at.
@@ -48,6 +49,7 @@ class LoadOptions:
     default_name: str = ""
     profiles: tuple[str, ...] = ()
     upward: bool = False
+    root: str = ""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from functools import cached_property
-
 from agent.compose.documents import MAX_BYTES
 from agent.compose.findings import At
-from agent.compose.paths import Escape, ancestors, in_tree
+from agent.compose.paths import Escape, ancestors, clean, in_tree, joined
 from agent.model import Entry, EntryKind, Tree
 
 REGULAR = (EntryKind.FILE, EntryKind.EXECUTABLE)
@@ -23,22 +20,22 @@ class NotReadable(Exception):  # noqa: N818 - says what the path is, as the othe
 
 
 class Files:
-    """A tree with the questions that a Compose file asks of it."""
+    """A tree with the questions that a Compose file asks of it.
 
-    def __init__(self, tree: Tree) -> None:
+    `root` is the directory of this host that the tree is known to lie in, "" where absolute paths mean nothing here.
+    """
+
+    def __init__(self, tree: Tree, root: str = "") -> None:
         self.tree = tree
+        self.root = root
         self.entries = tree.entries()
-
-    @cached_property
-    def _sorted(self) -> list[str]:
-        return sorted(self.entries)
 
     def locate(self, directory: str, path: str) -> str:
         """The path in the tree of one that is relative to `directory`. Raises `NotReadable`."""
         try:
-            located = in_tree(directory, path)
+            located = self._below_root(path) if self.root and path.startswith("/") else in_tree(directory, path)
         except Escape:
-            raise NotReadable("leads out of the repository", "PathEscape") from None
+            raise NotReadable(f"leads out of {self.root or 'the repository'}", "PathEscape") from None
         for above in ancestors(located):
             self._refuse_link(above)
         return located
@@ -49,21 +46,27 @@ class Files:
 
     def beneath(self, directory: str) -> list[str]:
         """Every path below a directory of the tree, in order; none where it is no directory. Raises `NotReadable`."""
-        prefix = f"{directory}/" if directory else ""
-        start = bisect_left(self._sorted, prefix)
-        found = []
-        for path in self._sorted[start:] if prefix else self._sorted:
-            if not path.startswith(prefix):
-                break
+        found = sorted(self.tree.beneath(directory))
+        for path in found:
             self._refuse_link(path)
-            found.append(path)
         return found
+
+    def shown(self, path: str) -> str:
+        """A path of the tree as the user knows it."""
+        return joined(self.root, path) if self.root else path
 
     def read(self, path: str) -> bytes:
         return self.tree.read(path)
 
     def mode(self, path: str) -> int:
         return 0o755 if self.entries[path].kind is EntryKind.EXECUTABLE else 0o644
+
+    def _below_root(self, path: str) -> str:
+        """The path in the tree of an absolute one. Raises `Escape`."""
+        cleaned, root = clean(path), self.root.rstrip("/")
+        if cleaned != self.root and not cleaned.startswith(f"{root}/"):
+            raise Escape(path)
+        return cleaned.removeprefix(root).lstrip("/")
 
     def _refuse_link(self, path: str) -> None:
         entry: Entry | None = self.entries.get(path)
@@ -79,10 +82,12 @@ def read_small(files: Files, path: str, at: At) -> bytes | None:
         at.findings.problem(at.place, error.message, at.path, reason=error.reason)
         return None
     if not files.is_file(located):
-        at.findings.problem(at.place, f'there is no file "{path}" in the repository', at.path, reason="FileMissing")
+        where = "" if files.root else " in the repository"
+        text = f'there is no file "{files.shown(located)}"{where}'
+        at.findings.problem(at.place, text, at.path, reason="FileMissing")
         return None
     if files.entries[located].size > MAX_BYTES:
-        text = f'the file "{path}" has more than {MAX_BYTES} bytes'
+        text = f'the file "{files.shown(located)}" has more than {MAX_BYTES} bytes'
         at.findings.problem(at.place, text, at.path, reason="FileTooLarge")
         return None
     return files.read(located)

@@ -71,7 +71,7 @@ class Project:
 
 def load(tree: Tree, options: LoadOptions) -> Project:
     """Reads a project from the tree. Raises `BadManifest` with every problem that was found."""
-    files, findings = Files(tree), Findings()
+    files, findings = Files(tree, options.root), Findings()
     environment = variables(files, options, findings)
     paths = compose_files(files, options, environment, findings)
     parts = _read_files(files, paths, findings)

@@ -5,6 +5,9 @@ The one thing to know: names are judged as bytes, before anything is decoded, an
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
+
 from agent.errors import BadManifest, Refused
 from agent.model import Entry, EntryKind, Place, Problem
 
@@ -40,6 +43,13 @@ def checked_path(raw: bytes) -> str:
 
 def too_many(what: str) -> Refused:
     return Refused(f"{what} holds more than {MAX_ENTRIES} files", reason="RepoTooManyFiles")
+
+
+def under(paths: Sequence[str], directory: str) -> Sequence[str]:
+    """Those of the paths, which are sorted, that lie below a directory, "" being above them all."""
+    if not directory:
+        return paths
+    return paths[bisect_left(paths, f"{directory}/") : bisect_left(paths, f"{directory}0")]  # 0 comes after /
 
 
 def is_text(path: str) -> bool:

@@ -12,14 +12,14 @@ import hashlib
 import os
 import stat
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import Refused
 from agent.model import Entry, EntryKind, Revision, Snapshot
-from agent.source.content import MAX_FILE, checked_path, fits, genuine, is_text, readable, unreadable
+from agent.source.content import MAX_FILE, checked_path, fits, genuine, is_text, readable, under, unreadable
 
 _MAX_ENTRIES = 200_000
 _MAX_HELD = 64 << 20  # bytes of parsed files held of one directory
@@ -76,9 +76,13 @@ class _DiskTree:
     def __init__(self, top: Path, found: Mapping[str, _Found]) -> None:
         self._top, self._found = top, found
         self._entries = {path: one.entry for path, one in found.items()}
+        self._paths = list(found)  # sorted as they were read
 
     def entries(self) -> Mapping[str, Entry]:
         return self._entries
+
+    def beneath(self, directory: str) -> Iterable[str]:
+        return under(self._paths, directory)
 
     def read(self, path: str) -> bytes:
         """As `Tree.read`; also `BadManifest` for a file that is too large, that we may not read, or an LFS pointer."""

@@ -23,6 +23,7 @@ from agent.source.content import (
     is_text,
     readable,
     too_many,
+    under,
 )
 from agent.source.trouble import MirrorCorrupt
 
@@ -76,11 +77,15 @@ class CommitTree:
     def __init__(self, found: Mapping[str, Listed], held: Mapping[str, bytes], late: Callable[[str], bytes]) -> None:
         self._found = found
         self._entries = {path: listed.entry for path, listed in found.items()}
+        self._paths = sorted(found)
         self._held = held
         self._late = late
 
     def entries(self) -> Mapping[str, Entry]:
         return self._entries
+
+    def beneath(self, directory: str) -> Iterable[str]:
+        return under(self._paths, directory)
 
     def read(self, path: str) -> bytes:
         """As `Tree.read`; also `BadManifest` for a file that is too large or only an LFS pointer."""

@@ -37,6 +37,9 @@ class DictTree:
     def entries(self) -> Mapping[str, Entry]:
         return self._entries
 
+    def beneath(self, directory: str) -> list[str]:
+        return [path for path in self._entries if not directory or path.startswith(f"{directory}/")]
+
     def read(self, path: str) -> bytes:
         return self._files[path]
 
