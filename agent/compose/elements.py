@@ -6,7 +6,6 @@ A part has one canonical, long form; whichever way it is written, it is read as 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
 
 from agent.compose import merge as merging
@@ -318,28 +317,6 @@ _ULIMIT_RANGE: Final = record({"soft": Field(WHOLE, required=True), "hard": Fiel
 EXTRA_HOSTS: Final = Shape("a list or a mapping", _read_extra_hosts, sorted, merging.missing)
 
 ULIMIT: Final = Shape("a number or a mapping", _read_ulimit, _write_ulimit)
-
-_DEPLOY: Final = record(
-    {
-        "mode": LATER,
-        "replicas": Field(whole(0), kept=True),
-        "labels": LATER,
-        "update_config": LATER,
-        "rollback_config": LATER,
-        "resources": LATER,
-        "restart_policy": LATER,
-        "placement": LATER,
-        "endpoint_mode": LATER,
-    }
-)
-
-
-def _write_deploy(value: Any) -> Any:
-    """Compose always prints the two parts that are structs of its own, also when they are empty."""
-    return {**_DEPLOY.write(value), "resources": {}, "placement": {}}
-
-
-DEPLOY: Final = replace(_DEPLOY, write=_write_deploy)
 
 EXTERNAL: Final = Shape("a boolean", _read_external)
 NETWORK_MODE: Final = Shape("a string", _read_network_mode)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from agent.compose.limits import limits, restart_policy
 from agent.compose.mounts import Stored, binds_and_mounts, stored_mount
 from agent.compose.nodes import Map
 from agent.compose.paths import joined
 from agent.compose.project import Project
 from agent.compose.render import config_hash, volume_model
-from agent.compose.units import nano_cpus, nanoseconds
+from agent.compose.units import nanoseconds
 
 # Which Compose the labels say made the objects: the release whose calls these bodies follow. Compose and the tools
 # around it only show it.
@@ -22,7 +23,6 @@ COMPOSE_VERSION: Final = "2.40.3"
 
 _LABEL: Final = "com.docker.compose"
 _ARCHITECTURES: Final = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386"}
-_RESTART_NAMES: Final = {"none": "no", "any": "always"}
 
 
 class Maker(NamedTuple):
@@ -120,25 +120,36 @@ class Maker(NamedTuple):
             "CapDrop": _capabilities(service.get("cap_drop")),
             "NetworkMode": self._network_mode(service),
             "ReadonlyRootfs": service.get("read_only"),
-            "RestartPolicy": _restart_policy(service.get("restart", "")),
+            "RestartPolicy": restart_policy(service),
             "ShmSize": service.get("shm_size"),
             "Sysctls": dict(service.get("sysctls") or {}),
             "PortBindings": _port_bindings(service),
-            "Memory": service.get("mem_limit"),
-            "MemoryReservation": service.get("mem_reservation"),
-            "NanoCpus": nano_cpus(service.get("cpus") or 0),
-            "PidsLimit": service.get("pids_limit"),
-            "Ulimits": _ulimits(service),
             "Dns": _list(service.get("dns")),
+            "DnsSearch": _list(service.get("dns_search")),
+            "DnsOptions": _list(service.get("dns_opt")),
             "ExtraHosts": [host.replace("=", ":", 1) for host in service.get("extra_hosts") or ()],
             "SecurityOpt": options,
             "Privileged": service.get("privileged"),
             "Tmpfs": _tmpfs(service),
             "LogConfig": _log_config(service),
             "GroupAdd": _list(service.get("group_add")),
+            "IpcMode": service.get("ipc"),
+            "PidMode": service.get("pid"),
+            "UTSMode": service.get("uts"),
+            "UsernsMode": service.get("userns_mode"),
+            "CgroupnsMode": service.get("cgroup"),
+            "Isolation": service.get("isolation"),
+            "Runtime": service.get("runtime"),
+            "StorageOpt": dict(service.get("storage_opt") or {}),
+            **limits(service),
         }
         closed: dict[str, Any] = {"MaskedPaths": [], "ReadonlyPaths": []} if unconfined else {}
-        return _set(config) | {"OomKillDisable": False} | _wanted(Init=service.get("init")) | closed
+        return (
+            _set(config)
+            | {"OomKillDisable": bool(service.get("oom_kill_disable"))}
+            | _wanted(Init=service.get("init"))
+            | closed
+        )
 
     def _network_mode(self, service: Map) -> str:
         mode: str = service.get("network_mode", "")
@@ -243,20 +254,6 @@ def _stop_timeout(service: Map) -> int | None:
     """Whole seconds, cut as Compose cuts them: half a second is a kill at once."""
     period = service.get("stop_grace_period")
     return None if period is None else int(nanoseconds(period) / 10**9)
-
-
-def _restart_policy(restart: str) -> dict[str, Any]:
-    name, _, attempts = restart.partition(":")
-    count = int(attempts) if attempts.isdecimal() else 0
-    return _set({"Name": _RESTART_NAMES.get(name, name), "MaximumRetryCount": count})
-
-
-def _ulimits(service: Map) -> list[dict[str, Any]]:
-    limits = []
-    for name, limit in sorted((service.get("ulimits") or {}).items()):
-        both = limit if isinstance(limit, Map) else {"soft": limit, "hard": limit}
-        limits.append({"Name": name, "Soft": both["soft"], "Hard": both["hard"]})
-    return limits
 
 
 def _tmpfs(service: Map) -> dict[str, str]:

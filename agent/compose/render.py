@@ -94,10 +94,17 @@ def config_hash(service: Map, base: str) -> str:
     model = {key: value for key, value in service_model(service, base).items() if key not in _NOT_HASHED}
     if "deploy" in model:
         model["deploy"] = {key: value for key, value in model["deploy"].items() if key != "replicas"}
-    if (cpus := model.get("cpus")) and cpus == int(cpus):
-        model["cpus"] = int(cpus)  # Go prints a whole float without a fraction; it is the only float of a service
-    text = json.dumps(model, ensure_ascii=False, separators=(",", ":")).translate(_GO_ESCAPES)
+    text = json.dumps(_go_numbers(model), ensure_ascii=False, separators=(",", ":")).translate(_GO_ESCAPES)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _go_numbers(value: Any) -> Any:
+    """Go prints a float that is whole without a fraction."""
+    if isinstance(value, dict):
+        return {key: _go_numbers(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_go_numbers(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _doubled(value: Any) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, Final
 
@@ -105,7 +105,7 @@ def _read_boolean(value: Any, at: At) -> Any:
 
 
 def whole(low: int = _INT64[0], high: int = _INT64[-1]) -> Shape:
-    """An integer; a number with a fraction is cut, as Compose does."""
+    """A number that is kept as an integer: a fraction is cut, as Compose does."""
 
     def read_whole(value: Any, at: At) -> Any:
         if isinstance(value, bool) or not (is_text(value) or isinstance(value, int | float)):
@@ -117,6 +117,18 @@ def whole(low: int = _INT64[0], high: int = _INT64[-1]) -> Shape:
         return at.problem(f"must be at least {low}" if high == _INT64[-1] else f"must be between {low} and {high}")
 
     return Shape("a whole number", read_whole)
+
+
+def integer(low: int = _INT64[0], high: int = _INT64[-1]) -> Shape:
+    """An integer, in quotes or not; a number with a fraction is none."""
+    number = whole(low, high)
+
+    def read_integer(value: Any, at: At) -> Any:
+        if isinstance(value, float) and not value.is_integer():
+            return at.problem(f"{at.shown(value)} is not a whole number")
+        return number.read(value, at)
+
+    return Shape(number.expects, read_integer)
 
 
 def _read_cpus(value: Any, at: At) -> Any:
@@ -191,6 +203,15 @@ SIZE: Final = Shape("a size", _read_size, write=str)
 EXACT_SIZE: Final = Shape("a size", _read_exact_size, write=str)
 DURATION: Final = Shape("a duration", _read_duration)
 COMMAND: Final = Shape("a string or a list", _read_command, merge=merging.override, nullable=True)
+
+
+def absent_if_null(shape: Shape) -> Shape:
+    """The same, where a key without a value says as little as no key."""
+
+    def read_unless_null(value: Any, at: At) -> Any:
+        return BROKEN if value is None else shape.read(value, at)  # which leaves the key out; nothing is reported
+
+    return replace(shape, read=read_unless_null, nullable=True)
 
 
 # --- lists ------------------------------------------------------------------------------------------------------

@@ -106,7 +106,6 @@ def test_the_problems_of_a_file_are_told_together_and_in_order() -> None:
         ("security_opt: [seccomp=p.json]", "4:20: services.a.security_opt[0]: a seccomp profile from a file is not "
          "supported yet"),
         ("build: [.]", "4:12: services.a.build: must be a string or a mapping, not a list"),
-        ("deploy: {resources: {}}", "4:14: services.a.deploy.resources: not supported yet"),
         ("x-windlass: {}", "4:5: services.a.x-windlass: not supported yet"),
     ],
 )  # fmt: skip

@@ -1,0 +1,92 @@
+"""What a service says of its deployment: replicas, limits and reservations, and when it is started again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from agent.compose.devices import RESERVED_DEVICES
+from agent.compose.findings import At
+from agent.compose.nodes import Map
+from agent.compose.shapes import (
+    CPUS,
+    DURATION,
+    LATER,
+    SIZE,
+    TEXT,
+    Field,
+    Shape,
+    absent_if_null,
+    integer,
+    is_text,
+    list_of,
+    record,
+    whole,
+    wrong,
+)
+
+
+def _read_memory(value: Any, at: At) -> Any:
+    """Here a size is a text: Compose's own schema takes no bare number."""
+    return SIZE.read(value, at) if is_text(value) else wrong(value, "a string", at)
+
+
+_MEMORY: Final = Shape("a string", _read_memory, SIZE.write)
+
+_DISCRETE: Final = record({"kind": Field(TEXT, kept=True), "value": Field(whole(), kept=True)})
+
+
+def _write_discrete(value: Any) -> Any:
+    """Compose prints both, whether they are written or not."""
+    return {"kind": "", "value": 0, **_DISCRETE.write(value)}
+
+
+_GENERIC: Final = record({"discrete_resource_spec": Field(replace(_DISCRETE, write=_write_discrete), kept=True)})
+
+_LIMITS: Final = record({"cpus": Field(CPUS), "memory": Field(_MEMORY), "pids": Field(integer())})
+
+_RESERVATIONS: Final = record(
+    {
+        "cpus": Field(CPUS),
+        "memory": Field(_MEMORY),
+        "devices": Field(RESERVED_DEVICES),
+        "generic_resources": Field(list_of(_GENERIC)),
+    }
+)
+
+_RESOURCES: Final = record({"limits": Field(_LIMITS, kept=True), "reservations": Field(_RESERVATIONS, kept=True)})
+
+_RESTART_POLICY: Final = record(
+    {
+        "condition": Field(TEXT),
+        "delay": Field(DURATION, kept=True),
+        "max_attempts": Field(integer(0), kept=True),
+        "window": Field(DURATION, kept=True),
+    }
+)
+
+_PLACEMENT: Final = record({"constraints": LATER, "preferences": LATER, "max_replicas_per_node": LATER})
+
+_DEPLOY: Final = record(
+    {
+        "mode": LATER,
+        "replicas": Field(whole(0), kept=True),
+        "labels": LATER,
+        "update_config": LATER,
+        "rollback_config": LATER,
+        "resources": Field(_RESOURCES, kept=True),
+        "restart_policy": Field(_RESTART_POLICY, kept=True),
+        "placement": Field(_PLACEMENT, kept=True),
+        "endpoint_mode": LATER,
+    }
+)
+
+
+def _write_deploy(value: Map) -> Any:
+    """Compose prints the two parts that are no pointers in its own types even where nobody wrote them."""
+    complete = Map(value.place)
+    complete.update({"resources": Map(value.place), "placement": Map(value.place)}, **value)
+    return _DEPLOY.write(complete)
+
+
+DEPLOY: Final = absent_if_null(replace(_DEPLOY, write=_write_deploy))
