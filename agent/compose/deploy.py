@@ -10,16 +10,18 @@ from agent.compose.findings import At
 from agent.compose.nodes import Map
 from agent.compose.shapes import (
     CPUS,
+    DECIMAL,
     DURATION,
-    LATER,
     SIZE,
     TEXT,
     Field,
     Shape,
     absent_if_null,
+    choice,
     integer,
     is_text,
     list_of,
+    pairs,
     record,
     whole,
     wrong,
@@ -65,19 +67,44 @@ _RESTART_POLICY: Final = record(
     }
 )
 
-_PLACEMENT: Final = record({"constraints": LATER, "preferences": LATER, "max_replicas_per_node": LATER})
+_PLACEMENT: Final = record(
+    {
+        "constraints": Field(list_of(TEXT)),
+        "preferences": Field(list_of(record({"spread": Field(TEXT)}))),
+        "max_replicas_per_node": Field(integer(0)),
+    }
+)
+
+_UPDATE: Final = record(
+    {
+        "parallelism": Field(integer(0), kept=True),
+        "delay": Field(DURATION),
+        "failure_action": Field(TEXT),
+        "monitor": Field(DURATION),
+        "max_failure_ratio": Field(DECIMAL),
+        "order": Field(choice("start-first", "stop-first")),
+    }
+)
+
+
+def _write_update(value: Map) -> Any:
+    """Here, unlike elsewhere, a duration of zero is one that nobody set."""
+    return {key: one for key, one in _UPDATE.write(value).items() if one != "0s"}
+
+
+_ROLLOUT: Final = replace(_UPDATE, write=_write_update)
 
 _DEPLOY: Final = record(
     {
-        "mode": LATER,
+        "mode": Field(TEXT),
         "replicas": Field(whole(0), kept=True),
-        "labels": LATER,
-        "update_config": LATER,
-        "rollback_config": LATER,
+        "labels": Field(pairs()),
+        "update_config": Field(_ROLLOUT, kept=True),
+        "rollback_config": Field(_ROLLOUT, kept=True),
         "resources": Field(_RESOURCES, kept=True),
         "restart_policy": Field(_RESTART_POLICY, kept=True),
         "placement": Field(_PLACEMENT, kept=True),
-        "endpoint_mode": LATER,
+        "endpoint_mode": Field(TEXT),
     }
 )
 

@@ -86,12 +86,6 @@ def _volume(value: Any, at: At) -> Any:
     return mapped(at, **volume)
 
 
-def _read_volume_type(value: Any, at: At) -> Any:
-    if value in ("npipe", "cluster", "image"):
-        return at.problem(f"volumes of the type {value} are not supported yet")
-    return choice("bind", "volume", "tmpfs").read(value, at)
-
-
 def _read_ports(value: Any, at: At) -> Any:
     """Short entries may stand for several ports, so the list is read as a whole."""
     if not isinstance(value, Seq):
@@ -299,7 +293,7 @@ BIND: Final = record(
 
 SERVICE_VOLUME: Final = record(
     {
-        "type": Field(Shape("a string", _read_volume_type), required=True),
+        "type": Field(choice("bind", "volume", "tmpfs", "cluster", "npipe", "image"), required=True),
         "source": Field(TEXT),
         "target": Field(TEXT, required=True),
         "read_only": Field(BOOLEAN),
@@ -307,7 +301,7 @@ SERVICE_VOLUME: Final = record(
         "bind": Field(BIND, kept=True),
         "volume": Field(record({"labels": Field(LABELS), "nocopy": Field(BOOLEAN), "subpath": Field(TEXT)}), kept=True),
         "tmpfs": Field(record({"size": Field(EXACT_SIZE), "mode": Field(whole(0, 0o7777))}), kept=True),
-        "image": LATER,
+        "image": Field(record({"subpath": Field(TEXT)}), kept=True),
     },
     short=_volume,
 )
@@ -338,6 +332,6 @@ IPAM: Final = record(
                 merge=merging.by_subnet,
             )
         ),
-        "options": LATER,
+        "options": Field(mapping_of(TEXT), printed=False),
     }
 )

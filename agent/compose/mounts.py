@@ -41,14 +41,14 @@ def stored_mount(stored: Stored) -> dict[str, Any]:
 
 
 def _volume_name(volume: Map, volumes: Mapping[str, Map]) -> str:
-    written = volume.get("source")
-    name: str = volumes[written]["name"] if volume["type"] == "volume" and written else ""
+    written: str = volume.get("source", "")
+    name: str = volumes[written]["name"] if volume["type"] == "volume" and written else written
     return name
 
 
 def _fits_bind(volume: Map, source: str) -> bool:
     """`Binds` makes a missing path of the host, but cannot say as much as `Mounts`."""
-    if not source:
+    if not source or volume["type"] not in ("bind", "volume"):
         return False
     if volume["type"] == "bind":
         bind = volume.get("bind")
@@ -85,6 +85,8 @@ def _options(volume: Map) -> tuple[str, dict[str, Any] | None]:
         return "BindOptions", _set_only(_bind_options(said)) if said is not None else None
     if volume["type"] == "volume":
         return "VolumeOptions", _set_only(_volume_options(said)) if said is not None else None
+    if volume["type"] == "image":
+        return "ImageOptions", _set_only({"Subpath": said.get("subpath")}) if said is not None else None
     return "TmpfsOptions", _set_only({"SizeBytes": said.get("size"), "Mode": said.get("mode")}) if said else None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from agent.compose.findings import At, Findings, path_to
+from agent.compose.located import service_paths
 from agent.compose.nodes import Map, Seq
 from agent.compose.paths import clean
 from agent.compose.stores import SECRETS_DIRECTORY
@@ -20,10 +21,11 @@ def normalise(
     for name in services:
         service = model["services"][name]
         at = At(path_to("services", name), model["services"].key_place(name), findings)
-        _complete(service, variables.get("HOME", ""), at)
+        _expand_home(service, variables.get("HOME", ""), at)
+        _complete(service)
         if "build" in service:
             _complete_build(service["build"], variables)
-        if not service.get("network_mode") and not service.get("networks"):
+        if not service.get("network_mode") and not service.get("networks") and "provider" not in service:
             networks = Map(service.place)
             networks["default"] = None
             service["networks"] = networks
@@ -45,7 +47,7 @@ def enabled(service: Map, profiles: Collection[str]) -> bool:
 
 
 def drop_unused(model: Map, services: Sequence[str]) -> None:
-    """Keeps the given services, and of the networks and volumes those that they use."""
+    """Keeps the given services, and of everything else what they use."""
     kept = [model["services"][name] for name in services]
     networks = {key for service in kept for key in service.get("networks") or ()}
     volumes = {
@@ -62,6 +64,7 @@ def drop_unused(model: Map, services: Sequence[str]) -> None:
         ("volumes", volumes),
         ("secrets", secrets),
         ("configs", configs),
+        ("models", {name for service in kept for name in service.get("models") or ()}),
     ):
         for name in [name for name in model[section] if name not in used]:
             del model[section][name]
@@ -82,7 +85,7 @@ def _complete_build(build: Map, variables: Mapping[str, str]) -> None:
             del build["args"][name]
 
 
-def _complete(service: Map, home: str, at: At) -> None:
+def _complete(service: Map) -> None:
     for port in service.get("ports") or ():
         port.setdefault("mode", "ingress")
         port.setdefault("protocol", "tcp")
@@ -96,13 +99,18 @@ def _complete(service: Map, home: str, at: At) -> None:
         service["pull_policy"] = "missing"
     if "dns" in service:
         service["dns"] = _without_empty(service["dns"])
-    volumes = service.get("volumes") or Seq(service.place)
-    for index, volume in enumerate(volumes):
+    for volume in service.get("volumes") or ():
         volume["target"] = clean(volume["target"])
-        source = volume.get("source", "")
-        if volume["type"] == "bind" and source.startswith("~"):
-            below = at.below("volumes", at.place).below(index, volumes.item_place(index))
-            volume["source"] = _expanded(source, home, below)
+    for hook in service.get("pre_start") or ():
+        if "image" not in hook and service.get("image"):
+            hook["image"] = service["image"]
+
+
+def _expand_home(service: Map, home: str, at: At) -> None:
+    for holder, key, path in service_paths(service):
+        if holder[key].startswith("~"):
+            place = holder.item_place(key) if isinstance(holder, Seq) else holder.value_place(key)
+            holder[key] = _expanded(holder[key], home, At(f"{at.path}.{path}", place, at.findings))
 
 
 def _expanded(source: str, home: str, at: At) -> str:

@@ -70,7 +70,7 @@ class Maker(NamedTuple):
             "Attachable": network.get("attachable"),
             "Labels": dict(network.get("labels") or {}) | self._own_labels(network=key),
         }
-        return _set(body) | _wanted(EnableIPv6=network.get("enable_ipv6"))
+        return _set(body) | _wanted(EnableIPv4=network.get("enable_ipv4"), EnableIPv6=network.get("enable_ipv6"))
 
     def volume(self, key: str) -> dict[str, Any]:
         """The body of `POST /volumes/create`, without its Name."""

@@ -59,6 +59,10 @@ class Project:
     def configs(self) -> Mapping[str, Map]:
         return _part(self.model, "configs")
 
+    @property
+    def models(self) -> Mapping[str, Map]:
+        return _part(self.model, "models")
+
     def element_place(self, section: str, name: str) -> Place:
         """Where the name of a service, a network and so on is written."""
         elements: Map = self.model[section]
@@ -117,7 +121,7 @@ def _merged(parts: Sequence[Map], findings: Findings) -> Map:
     read = [DOCUMENT.read(part, At("", part.place, findings, partial=several)) for part in parts]
     whole = reduce(lambda base, other: merging.merged(base, other, DOCUMENT.merge), read)
     model = DOCUMENT.read(whole, At("", whole.place, findings)) if several else whole
-    for key in ("services", "networks", "volumes", "secrets", "configs"):
+    for key in ("services", "networks", "volumes", "secrets", "configs", "models"):
         if model.get(key) is None:
             model[key] = Map(model.place)
     return model  # type: ignore[no-any-return]  # a record read from a mapping is a mapping

@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from agent.compose.build import is_local
+from agent.compose.located import service_paths
+from agent.compose.models import MODEL
 from agent.compose.nodes import Map
 from agent.compose.paths import joined
 from agent.compose.project import Project
@@ -24,19 +25,19 @@ _GO_ESCAPES: Final = str.maketrans(
 def render(project: Project, base: str) -> dict[str, Any]:
     """The resolved model, JSON-like. Relative paths are made absolute under `base`, the project's directory on disk.
 
-    As in Compose's own output every `$` is doubled, so that the output can be loaded again.
+    As in Compose's own output every `$` is doubled, so that the output can be loaded again. To that end the models are
+    there as well, which Compose prints as YAML only.
     """
-    result: dict[str, Any] = {}
-    if project.configs:
-        result["configs"] = {key: store_model(CONFIG, one, base) for key, one in sorted(project.configs.items())}
-    result["name"] = project.name
-    if project.networks:
-        result["networks"] = {key: NETWORK.write(network) for key, network in sorted(project.networks.items())}
-    if project.secrets:
-        result["secrets"] = {key: store_model(SECRET, one, base) for key, one in sorted(project.secrets.items())}
-    result["services"] = {name: service_model(project.services[name], base) for name in sorted(project.services)}
-    if project.volumes:
-        result["volumes"] = {key: volume_model(volume, base) for key, volume in sorted(project.volumes.items())}
+    result: dict[str, Any] = {
+        "configs": {key: store_model(CONFIG, one, base) for key, one in sorted(project.configs.items())},
+        "models": {key: MODEL.write(model) for key, model in sorted(project.models.items())},
+        "name": project.name,
+        "networks": {key: NETWORK.write(network) for key, network in sorted(project.networks.items())},
+        "secrets": {key: store_model(SECRET, one, base) for key, one in sorted(project.secrets.items())},
+        "services": {name: service_model(project.services[name], base) for name in sorted(project.services)},
+        "volumes": {key: volume_model(volume, base) for key, volume in sorted(project.volumes.items())},
+    }
+    result = {key: part for key, part in result.items() if part or key == "services"}
     result.update(sorted(project.extensions.items()))
     doubled: dict[str, Any] = _doubled(result)
     return doubled
@@ -45,19 +46,16 @@ def render(project: Project, base: str) -> dict[str, Any]:
 def service_model(service: Map, base: str) -> dict[str, Any]:
     """One service as Compose's own type prints it, in the order of that type."""
     result: dict[str, Any] = SERVICE.write(with_commands(service))
-    for volume in result.get("volumes", ()):
-        if volume["type"] == "bind":
-            volume["source"] = joined(base, volume["source"])
-    if "build" in result:
-        _locate_build(result["build"], base)
+    for holder, key, _ in service_paths(result):
+        holder[key] = joined(base, holder[key])
+    if keys := result.get("build", {}).get("ssh"):
+        result["build"]["ssh"] = [_ssh_key(key, base) for key in keys]
     return result
 
 
-def _locate_build(build: dict[str, Any], base: str) -> None:
-    if is_local(build["context"]):
-        build["context"] = joined(base, build["context"])
-    contexts = build.get("additional_contexts", {})
-    contexts.update({name: joined(base, context) for name, context in contexts.items() if is_local(context)})
+def _ssh_key(key: str, base: str) -> str:
+    name, equals, path = key.partition("=")
+    return f"{name}={joined(base, path)}" if equals else key
 
 
 def store_model(shape: Shape, store: Map, base: str) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def engine_calls(project: Project, base: str) -> list[dict[str, Any]]:
             "body": maker.container(name, number, _plain_sources(service, base), _plain_stored(project, service, base)),
         }
         for name, service in sorted(project.services.items())
+        if "provider" not in service
         for number in range(1, replicas_of(service) + 1)
     ]
     return [*networks, *volumes, *containers]
@@ -79,6 +80,8 @@ class _Wanted:
         for key in self.project.volumes:
             yield self._volume(key)
         for name, service in self.project.services.items():
+            if "provider" in service:
+                continue  # admission has refused it
             image = self._image(name, service)
             images.setdefault(image.key, image)
             yield from self._containers(name, service, name in completed)

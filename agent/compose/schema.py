@@ -33,7 +33,9 @@ from agent.compose.elements import (
     mapped,
     or_names,
 )
+from agent.compose.hooks import DEVELOP, FIRST_HOOKS, HOOKS
 from agent.compose.merge import before_equals, itself, path_of, target_of
+from agent.compose.models import MODEL, PROVIDER, SERVICE_MODELS
 from agent.compose.shapes import (
     BOOLEAN,
     COMMAND,
@@ -44,6 +46,7 @@ from agent.compose.shapes import (
     NAME,
     SCALAR_TEXT,
     SIZE,
+    STRICT_BOOLEAN,
     TEXT,
     Field,
     Fields,
@@ -61,13 +64,14 @@ from agent.compose.stores import CONFIG, SECRET, SERVICE_CONFIGS, SERVICE_SECRET
 
 _UNIQUE_TEXTS: Final = list_of(TEXT, key=before_equals)
 _DISTINCT_TEXTS: Final = list_of(TEXT, distinct=True)
+_CREDENTIAL_SPEC: Final = record({"config": Field(TEXT), "file": Field(TEXT), "registry": Field(TEXT)})
 
 SERVICE_FIELDS: Final[Fields] = {
     "profiles": Field(_UNIQUE_TEXTS),
     "annotations": Field(LABELS),
-    "attach": LATER,
+    "attach": Field(BOOLEAN, kept=True),
     "build": Field(BUILD, kept=True),
-    "develop": LATER,
+    "develop": Field(DEVELOP, kept=True),
     "blkio_config": Field(BLKIO, kept=True),
     "cap_add": Field(_UNIQUE_TEXTS),
     "cap_drop": Field(_UNIQUE_TEXTS),
@@ -85,7 +89,7 @@ SERVICE_FIELDS: Final[Fields] = {
     "command": Field(COMMAND, kept=True),
     "configs": Field(SERVICE_CONFIGS),
     "container_name": Field(TEXT),
-    "credential_spec": LATER,
+    "credential_spec": Field(_CREDENTIAL_SPEC, kept=True),
     "depends_on": Field(or_names(
         mapping_of(DEPENDENCY, names=NAME), lambda at: mapped(at, condition="service_started", required=True)
     )),
@@ -97,7 +101,7 @@ SERVICE_FIELDS: Final[Fields] = {
     "dns_search": Field(one_or_list(TEXT, key=before_equals)),
     "domainname": Field(TEXT),
     "entrypoint": Field(COMMAND, kept=True),
-    "provider": LATER,
+    "provider": Field(PROVIDER, kept=True),
     "environment": Field(pairs(null=None)),
     "env_file": Field(one_or_list(ENV_FILE, key=path_of)),
     "expose": Field(list_of(SCALAR_TEXT, key=itself)),
@@ -121,7 +125,7 @@ SERVICE_FIELDS: Final[Fields] = {
     "memswap_limit": Field(SIZE),
     "mem_swappiness": Field(EXACT_SIZE),
     "mac_address": Field(TEXT),
-    "models": LATER,
+    "models": Field(SERVICE_MODELS),
     "network_mode": Field(NETWORK_MODE),
     "networks": Field(or_names(mapping_of(SERVICE_NETWORK, names=NAME), lambda _at: None)),
     "oom_kill_disable": Field(BOOLEAN),
@@ -132,7 +136,7 @@ SERVICE_FIELDS: Final[Fields] = {
     "ports": Field(PORTS),
     "privileged": Field(BOOLEAN),
     "pull_policy": Field(PULL_POLICY),
-    "pull_refresh_after": LATER,
+    "pull_refresh_after": Field(TEXT, printed=False),
     "read_only": Field(BOOLEAN),
     "restart": Field(TEXT),
     "runtime": Field(TEXT),
@@ -148,16 +152,16 @@ SERVICE_FIELDS: Final[Fields] = {
     "tmpfs": Field(one_or_list(TEXT, key=before_equals)),
     "tty": Field(BOOLEAN),
     "ulimits": Field(mapping_of(ULIMIT)),
-    "use_api_socket": LATER,
+    "use_api_socket": Field(STRICT_BOOLEAN),
     "user": Field(TEXT),
     "userns_mode": Field(TEXT),
     "uts": Field(TEXT),
     "volumes": Field(list_of(SERVICE_VOLUME, key=target_of)),
     "volumes_from": Field(_DISTINCT_TEXTS),
     "working_dir": Field(TEXT),
-    "pre_start": LATER,
-    "post_start": LATER,
-    "pre_stop": LATER,
+    "pre_start": Field(FIRST_HOOKS),
+    "post_start": Field(HOOKS),
+    "pre_stop": Field(HOOKS),
 }  # fmt: skip
 SERVICE: Final = record(SERVICE_FIELDS)
 
@@ -172,7 +176,7 @@ NETWORK_FIELDS: Final[Fields] = {
     "internal": Field(BOOLEAN),
     "attachable": Field(BOOLEAN),
     "labels": Field(LABELS),
-    "enable_ipv4": LATER,
+    "enable_ipv4": Field(BOOLEAN, kept=True),
     "enable_ipv6": Field(BOOLEAN, kept=True),
 }
 _NETWORK: Final = record(NETWORK_FIELDS, nullable=True)
@@ -203,5 +207,5 @@ DOCUMENT: Final = record({
     "volumes": Field(mapping_of(VOLUME, names=NAME, keep_broken=True)),
     "secrets": Field(mapping_of(SECRET, names=NAME, keep_broken=True)),
     "configs": Field(mapping_of(CONFIG, names=NAME, keep_broken=True)),
-    "models": LATER,
+    "models": Field(mapping_of(MODEL, names=NAME, keep_broken=True)),
 })  # fmt: skip

@@ -44,11 +44,13 @@ class Shape:
 
 @dataclass(frozen=True)
 class Field:
-    """A key of an element. `kept`: printed even where its value is empty, zero or false."""
+    """A key of an element. `kept`: printed even where its value is empty, zero or false. Not `printed`: Compose reads
+    it and prints it nowhere."""
 
     shape: Shape
     required: bool = False
     kept: bool = False
+    printed: bool = True
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ def integer(low: int = _INT64[0], high: int = _INT64[-1]) -> Shape:
     return Shape(number.expects, read_integer)
 
 
-def _read_cpus(value: Any, at: At) -> Any:
+def _read_decimal(value: Any, at: At) -> Any:
+    """A number that Compose keeps in 32 bits."""
     if is_text(value) and not _DECIMAL.fullmatch(value):
         return at.problem(f"{at.shown(value)} is not a number")
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -140,7 +143,14 @@ def _read_cpus(value: Any, at: At) -> Any:
         number = float32(float(value))
     except (ValueError, OverflowError):
         return at.problem("is too large a number")
-    return shortest32(number) if 0 <= number < 1e6 else at.problem("must be a number of CPUs such as 0.5 or 2")
+    return shortest32(number) if isfinite(number) else at.problem("is no finite number")
+
+
+def _read_cpus(value: Any, at: At) -> Any:
+    number = _read_decimal(value, at)
+    if isinstance(number, Broken) or 0 <= number < 1e6:
+        return number
+    return at.problem("must be a number of CPUs such as 0.5 or 2")
 
 
 def _read_size(value: Any, at: At) -> Any:
@@ -198,6 +208,10 @@ def choice(*allowed: str) -> Shape:
 TEXT: Final = Shape("a string", _read_text)
 SCALAR_TEXT: Final = Shape("a string or a number", _read_scalar_text)
 BOOLEAN: Final = Shape("a boolean", _read_boolean)
+STRICT_BOOLEAN: Final = Shape(
+    "a boolean", lambda value, at: value if isinstance(value, bool) else wrong(value, "a boolean", at)
+)
+DECIMAL: Final = Shape("a number", _read_decimal)
 CPUS: Final = Shape("a number", _read_cpus)
 SIZE: Final = Shape("a size", _read_size, write=str)
 EXACT_SIZE: Final = Shape("a size", _read_exact_size, write=str)
@@ -374,7 +388,7 @@ def write_record(value: Map, fields: Fields) -> dict[str, Any]:
     """As Compose prints it: in the order of the fields, and what is empty left out unless it is `kept`."""
     result: dict[str, Any] = {}
     for key, field in fields.items():
-        if not isinstance(field, Field) or key not in value:
+        if not isinstance(field, Field) or not field.printed or key not in value:
             continue
         one = value[key]
         if field.kept or one not in _EMPTY:

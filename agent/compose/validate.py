@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from agent.compose.consistency import check_build, check_develop, check_models, check_sources, check_stores, define
 from agent.compose.findings import At, Findings, path_to
 from agent.compose.nodes import Map
 from agent.compose.shapes import did_you_mean
-from agent.compose.stores import CONFIG_SOURCES, SECRET_SOURCES
 
 MOST_REPLICAS: Final = 1000
 
@@ -35,11 +35,14 @@ class _Check:
             _mounts(service, at)
             self._networks(service, at)
             self._volumes(service, at)
-            self._stores(service, at)
+            check_build(service, at, self.model["services"], self.on)
+            check_stores(service, at, self.model)
+            check_models(service, at, self.model["models"])
+            check_develop(service, at)
             self._dependencies(service, at)
         self._container_names()
         self._externals()
-        self._sources()
+        check_sources(self.model, self.findings)
         self._cycles()
 
     def _service(self, name: str) -> tuple[Map, At]:
@@ -53,7 +56,7 @@ class _Check:
         for key in networks:
             if key not in self.model["networks"]:
                 below = at.of(service, "networks").below(key, networks.key_place(key))
-                below.problem(f'the network "{key}" is not defined', _define(key, self.model["networks"], "networks"))
+                below.problem(f'the network "{key}" is not defined', define(key, self.model["networks"], "networks"))
 
     def _volumes(self, service: Map, at: At) -> None:
         for index, volume in enumerate(service.get("volumes") or ()):
@@ -62,37 +65,7 @@ class _Check:
             if volume["type"] == "bind" and not source:
                 below.problem("a bind mount needs a source")
             if volume["type"] == "volume" and source and source not in self.model["volumes"]:
-                below.problem(
-                    f'the volume "{source}" is not defined', _define(source, self.model["volumes"], "volumes")
-                )
-
-    def _stores(self, service: Map, at: At) -> None:
-        """The secrets and configs that a service or its build refers to."""
-        build = service.get("build") or Map(service.place)
-        for holder, above, key in (
-            (service, at, "secrets"),
-            (service, at, "configs"),
-            (build, at.below("build", build.place), "secrets"),
-        ):
-            for index, reference in enumerate(holder.get(key) or ()):
-                below, source = above.of_item(holder, key, index), reference.get("source", "")
-                if not source:
-                    below.problem('needs the key "source"')
-                elif source not in self.model[key]:
-                    below.problem(f'the {key[:-1]} "{source}" is not defined', _define(source, self.model[key], key))
-
-    def _sources(self) -> None:
-        """Each secret and config says once where its content comes from."""
-        for section, ways in (("secrets", SECRET_SOURCES), ("configs", CONFIG_SOURCES)):
-            for key, element in self.model[section].items():
-                if self.findings.concerns(section, key):
-                    continue
-                at = At(path_to(section, key), self.model[section].key_place(key), self.findings)
-                said = [way for way in ways if way in element]
-                if len(said) > 1:
-                    at.of(element, said[1]).problem(f"{said[0]} and {said[1]} exclude each other")
-                elif not said and "external" not in element:
-                    at.problem(f"needs one of the keys {', '.join(ways)}")
+                below.problem(f'the volume "{source}" is not defined', define(source, self.model["volumes"], "volumes"))
 
     def _dependencies(self, service: Map, at: At) -> None:
         dependencies = service.get("depends_on") or Map(service.place)
@@ -154,12 +127,8 @@ class _Check:
         at.of(service, "depends_on").below(again, on.key_place(again)).problem(f"dependency cycle: {loop}")
 
 
-def _define(name: str, known: Map, section: str) -> str:
-    return did_you_mean(name, known) or f'define it under "{section}:"'
-
-
 def _image(service: Map, at: At) -> None:
-    if not service.get("image") and "build" not in service:
+    if not service.get("image") and "build" not in service and "provider" not in service:
         at.problem('needs the key "image" or "build"')
 
 

@@ -89,8 +89,8 @@ def test_the_problems_of_a_file_are_told_together_and_in_order() -> None:
         ("volumes: [{type: bind, target: /a}]", "4:15: services.a.volumes[0]: a bind mount needs a source"),
         ("volumes: [/a:/x, /b:/y]\n    tmpfs: /x", "4:15: services.a.volumes[0]: /x is a mount already, by tmpfs[0]"),
         ("volumes: [~/a:/x]", '4:15: services.a.volumes[0]: "~/a" has no meaning on the host, write an absolute path'),
-        ("volumes: [{type: npipe, source: x, target: y}]", "4:22: services.a.volumes[0].type: volumes of the type "
-         "npipe are not supported yet"),
+        ("volumes: [{type: volum, target: y}]", '4:22: services.a.volumes[0].type: "volum" is not one of bind, volume, '
+         'tmpfs, cluster, npipe, image, did you mean "volume"?'),
         ("healthcheck: {test: [true]}", "4:26: services.a.healthcheck.test[0]: must be a string, not a boolean, "
          "put it in quotes"),
         ("healthcheck: {test: [curl, x]}", '4:25: services.a.healthcheck.test: a list must start with "CMD", '
@@ -130,7 +130,8 @@ def test_a_problem_of_a_service(keys: str, problem: str) -> None:
         ("name: 5", "1:7: name: must be a string, not a number, put it in quotes"),
         ("volumes: {v: {external: true, driver: d}}", '1:31: volumes.v: an external volume has no "driver": it is '
          "used as it is"),
-        ("networks: {n: {ipam: {options: {}}}}", "1:23: networks.n.ipam.options: not supported yet"),
+        ("networks: {n: {ipam: {options: {a: 5}}}}", "1:36: networks.n.ipam.options.a: must be a string, not a number, "
+         "put it in quotes"),
         ("networks: {n: {external: {name: x}, name: y}}", "1:26: networks.n.external: the name here differs from the "
          "one beside it, keep only the one beside external: true"),
     ],
