@@ -11,28 +11,28 @@ import platform
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent import __version__
 from agent.cli.errors import NoAgent
-from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Target
+from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered, Target
 from agent.errors import BadManifest
-from agent.model import Health, Place, Problem, Report, Scope
+from agent.model import Health, Report, Scope
 from agent.settings import Settings, default_state_dir, load, require_repo
 from agent.statedir import StateDir
 
 if TYPE_CHECKING:
     from agent.account import Look
+    from agent.compose import Project
     from agent.converge import Event
-    from agent.desired import Reader, Reading
     from agent.engine import Engine as Door
+    from agent.places import Ground
     from agent.pulls import Pulls
     from agent.reconcile import Reconciler, Turn
-    from agent.source.directory import DirectorySource
 
 HEALTH_TIMEOUT = 600.0  # seconds that `apply` waits for what it made to become healthy
 HEALTH_POLL = 0.5
@@ -66,20 +66,28 @@ class Assembly:
     # --- files alone ---
 
     def check(self, target: Target) -> Checked:
-        source, reader, root = self._files(target, self._settings(target))
-        snapshot = source.sync()
-        count = sum(1 for path in snapshot.tree.entries() if path.endswith((".yaml", ".yml")))
+        ground = self._ground(target, self._settings(target))
         try:
-            reading = reader.read(snapshot)
+            reading = ground.read()
         except BadManifest as error:
-            return Checked(count, error.problems, root=root)
-        errors = [problem for failure in reading.broken.values() for problem in failure.problems]
-        return Checked(count, (*errors, *_empty(reading)), reading.warnings, root)
+            return Checked(len(ground.tree.files_read), error.problems)
+        return Checked(len(ground.tree.files_read), ground.problems(reading), reading.warnings)
 
-    def render(self, target: Target) -> Mapping[str, Mapping[str, Any]]:
-        source, reader, root = self._files(target, self._settings(target))
-        with _places_below(root):
-            return reader.render(source.sync())
+    def render(self, target: Target) -> Rendered:
+        from agent.compose import render
+
+        return self._rendered(target, render)
+
+    def calls(self, target: Target, api: tuple[int, int] | None) -> Rendered:  # noqa: ARG002 - one form so far
+        from agent.compose import engine_calls
+
+        return self._rendered(target, engine_calls)
+
+    def _rendered(self, target: Target, form: Callable[[Project, str], Any]) -> Rendered:
+        ground = self._ground(target, self._settings(target))
+        projects = ground.projects()
+        documents = {project.name: form(project, str(ground.reader.home(project))) for project in projects}
+        return Rendered(documents, ground.placed([one for project in projects for one in project.warnings]))
 
     # --- the host ---
 
@@ -89,20 +97,22 @@ class Assembly:
         from agent.reconcile import Turn
 
         settings = self._settings(target)
-        source, reader, root = self._files(target, settings)
-        with _places_below(root):
-            reading = _all_good(reader.read(source.sync()))
+        ground = self._ground(target, settings)
+        reading = ground.read()
+        if problems := ground.problems(reading):
+            raise BadManifest(problems)
+        origin = ground.origin(reading)
         engine = Door(docker_url(settings.docker_host, self.environment))
         facts = engine.version()
         stacks = tuple(stack for _, stack in sorted(reading.stacks.items()))
-        turn = Turn(stacks, Scope(settings.instance, source.origin, frozenset(reading.stacks)), "manual")
-        works = self._works(engine, settings, source.origin)
+        turn = Turn(stacks, Scope(settings.instance, origin, frozenset(reading.stacks)), "manual")
+        works = self._works(engine, settings, origin)
         look = works.reconciler.look(turn)
         return Prepared(
             plan=look.plan,
             stacks=stacks,
             revision=reading.snapshot.revision,
-            url=root or ".",
+            url=ground.typed(ground.directory(reading)),
             host=settings.host,
             engine=Engine(str(facts.get("Version", "")), str(facts.get("ApiVersion", ""))),
             warnings=reading.warnings,
@@ -186,23 +196,10 @@ class Assembly:
         state_dir = default_state_dir(self.uid, self.environment)
         return load(config, given, hostname=_hostname(), state_dir=state_dir)
 
-    def _files(self, target: Target, settings: Settings) -> tuple[DirectorySource, Reader, str]:
-        """The source of a path, how it is read, and the directory that places are relative to ("" for this one)."""
-        from agent.desired import Reader
-        from agent.source.directory import DirectorySource
+    def _ground(self, target: Target, settings: Settings) -> Ground:
+        from agent.places import ground
 
-        path = target.path
-        if not path.exists():
-            raise BadManifest([Problem(Place(str(path)), "there is no such file or directory")], reason="PathNotFound")
-        directory = path.parent if path.is_file() else path
-        reader = Reader(
-            PurePosixPath(settings.state_dir.absolute()),
-            settings.variables,
-            default_name=directory.absolute().name,
-            file=path.name if path.is_file() else "",
-            directory=PurePosixPath(directory.absolute()),
-        )
-        return DirectorySource(directory), reader, "" if directory == Path() else str(directory)
+        return ground(target, settings, self.environment)
 
 
 def _hostname() -> str:
@@ -216,40 +213,6 @@ def _note(state: StateDir, reports: tuple[Report, ...]) -> None:
     with suppress(StoreUnavailable):
         for report in reports:
             Store(state.database).record(report)
-
-
-@contextmanager
-def _places_below(root: str) -> Iterator[None]:
-    """Make the places of a `BadManifest` paths that the user can open: below the directory that was named."""
-    try:
-        yield
-    except BadManifest as error:
-        if not root:
-            raise
-        placed = [
-            replace(problem, place=problem.place._replace(file=str(Path(root) / problem.place.file)))
-            for problem in error.problems
-        ]
-        raise BadManifest(placed, reason=error.reason) from error
-
-
-def _all_good(reading: Reading) -> Reading:
-    """The reading, or `BadManifest` with everything that is wrong in it."""
-    problems = [problem for failure in reading.broken.values() for problem in failure.problems]
-    problems += _empty(reading)
-    if problems:
-        raise BadManifest(problems)
-    return reading
-
-
-def _empty(reading: Reading) -> list[Problem]:
-    if reading.names:
-        return []
-    return [
-        Problem(
-            Place("compose.yaml"), "there is no stack here", hint="expected a compose.yaml here or in a directory below"
-        )
-    ]
 
 
 def make_assembly() -> Assembly:

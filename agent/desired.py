@@ -5,14 +5,14 @@ Stacks are read one by one, so a mistake in one of them leaves the others to fol
 
 from __future__ import annotations
 
+import posixpath
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
 
-from agent.compose import LoadOptions, Project, Target, load, render, resources
+from agent.compose import LoadOptions, Project, Target, load, resources
 from agent.errors import BadManifest, Trouble
 from agent.fleet import Found, stacks
 from agent.model import Failure, Place, Problem, Snapshot, Stack, Tree
@@ -21,12 +21,16 @@ from agent.source import Source
 
 @dataclass(frozen=True)
 class Reading:
-    """A snapshot, read. `broken` holds the stacks that are in the tree but wrong, with every problem."""
+    """A snapshot, read. `broken` holds the stacks that are in the tree but wrong, with every problem.
+
+    `homes` is where each stack that is right has its data on this host.
+    """
 
     snapshot: Snapshot
     stacks: Mapping[str, Stack]
     broken: Mapping[str, Failure] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
+    homes: Mapping[str, PurePosixPath] = field(default_factory=dict)
 
     @property
     def names(self) -> frozenset[str]:
@@ -38,14 +42,16 @@ class Reader:
     """Reads snapshots for one host.
 
     `state_dir` is absolute; `environment` is all that interpolation sees; `default_name` is the name of a stack at the
-    root of the tree. With `file`, that one compose file at the root is the only stack. `directory` is where the tree
-    lies on this host, if it does: then the stacks' data is there as well, and not in the state directory.
+    root of the tree. `below` is the directory of the tree in which stacks are looked for; with `single` they are not
+    looked for, and there is this one. `directory` is where the tree lies on this host, if it does: then the stacks'
+    data is there as well, and not in the state directory.
     """
 
     state_dir: PurePosixPath
     environment: Mapping[str, str] = field(default_factory=dict)
     default_name: str = ""
-    file: str = ""
+    below: str = ""
+    single: LoadOptions | None = None
     directory: PurePosixPath | None = None
 
     def read(self, snapshot: Snapshot) -> Reading:
@@ -53,50 +59,58 @@ class Reader:
         good: dict[str, Stack] = {}
         broken: dict[str, Failure] = {}
         warnings: list[Problem] = []
+        homes: dict[str, PurePosixPath] = {}
         for found in self._found(snapshot.tree):
             try:
                 project = self._project(snapshot.tree, found)
-                stack = self._stack(snapshot, project, found)
+                stack = self._stack(snapshot, project)
                 _refuse_twin(good.get(stack.name), stack)
                 good[stack.name] = stack
+                homes[stack.name] = self.home(project)
                 warnings += project.warnings
             except BadManifest as error:
                 broken[found.name] = error.failure()
-        return Reading(snapshot, good, broken, tuple(warnings))
+        return Reading(snapshot, good, broken, tuple(warnings), homes)
 
     def read_stack(self, snapshot: Snapshot, name: str) -> Stack | None:
         """One stack, or None where the tree has none of that name that is right."""
         return self.read(snapshot).stacks.get(name)
 
-    def render(self, snapshot: Snapshot) -> dict[str, dict[str, Any]]:
-        """The resolved Compose model of each stack, by name, with absolute paths. Raises `BadManifest`."""
-        projects = [self._project(snapshot.tree, found) for found in self._found(snapshot.tree)]
-        return {project.name: render(project, str(self._home(project))) for project in projects}
+    def projects(self, tree: Tree) -> tuple[Project, ...]:
+        """Every stack as its files have it, whether a host could run it or not. Raises `BadManifest`."""
+        projects: list[Project] = []
+        broken: list[BadManifest] = []
+        for found in self._found(tree):
+            try:
+                projects.append(self._project(tree, found))
+            except BadManifest as error:
+                broken.append(error)
+        if broken:
+            reasons = {error.reason for error in broken}
+            problems = [problem for error in broken for problem in error.problems]
+            raise BadManifest(problems, reason=reasons.pop() if len(reasons) == 1 else "ConfigInvalid")
+        return tuple(projects)
 
-    def _home(self, project: Project) -> PurePosixPath:
+    def home(self, project: Project) -> PurePosixPath:
         """What the project's relative paths mean on this host where they are data."""
         return self.directory / project.directory if self.directory else self.state_dir / "stacks" / project.name
 
     def _found(self, tree: Tree) -> Sequence[Found]:
-        if self.file:
-            return (Found(self.default_name, "", Place(self.file)),)
-        return stacks(tree, default_name=self.default_name)
+        if self.single is None:
+            return stacks(tree, default_name=self.default_name, below=self.below)
+        named = self.single.project_name or posixpath.basename(self.single.directory) or self.default_name
+        return (Found(named, self.single.directory, Place(".")),)
 
     def _project(self, tree: Tree, found: Found) -> Project:
-        options = LoadOptions(
-            directory=found.directory,
-            files=(self.file,) if self.file else (),
-            default_name=found.name,
-            environment=self.environment,
-        )
-        return load(tree, options)
+        options = LoadOptions(directory=found.directory, default_name=found.name, environment=self.environment)
+        return load(tree, self.single or options)
 
-    def _stack(self, snapshot: Snapshot, project: Project, found: Found) -> Stack:
+    def _stack(self, snapshot: Snapshot, project: Project) -> Stack:
         files = str(self.state_dir / "files")
-        target = Target(str(self._home(project)), files, in_place=self.directory is not None)
+        target = Target(str(self.home(project)), files, in_place=self.directory is not None)
         wanted = resources(project, snapshot.tree, target)
         services = tuple(sorted({resource.service for resource in wanted if resource.service}))
-        return Stack(project.name, wanted, snapshot.revision, services, found.place)
+        return Stack(project.name, wanted, snapshot.revision, services, Place(project.files[0]))
 
 
 def _refuse_twin(first: Stack | None, second: Stack) -> None:

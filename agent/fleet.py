@@ -6,6 +6,7 @@ error at its place, and so are two stacks with one name.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
@@ -16,6 +17,7 @@ from agent.model import Place, Problem, Tree
 
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")  # the first one counts
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_SETTINGS_FILES = ("windlass.yaml", "windlass.yml")
 _SETTINGS = re.compile(r"windlass\.ya?ml|hosts/[^/]+\.ya?ml")
 
 
@@ -27,28 +29,48 @@ class Found(NamedTuple):
     place: Place
 
 
-def stacks(tree: Tree, *, default_name: str = "") -> tuple[Found, ...]:
-    """Every stack of the tree, by name. `default_name` is that of a stack at the root, which has no directory's name.
+def stacks(tree: Tree, *, default_name: str = "", below: str = "") -> tuple[Found, ...]:
+    """Every stack of the tree, by name; only those at or `below` a directory of it, if one is given.
+
+    `default_name` is that of a stack at the root, which has no directory's name.
 
     Whatever stands under a Compose file's name makes a stack, be it a symlink: that the file cannot be read is for the
     stack to say. Raises `BadManifest` with every name that is wrong or double and all that is not supported yet.
     """
-    files = _compose_files(tree.entries())
+    paths = tuple(_candidates(tree, below))
+    files = _compose_files(paths, below)
     found = [Found(_normalised(PurePosixPath(at).name or default_name), at, Place(files[at])) for at in _tops(files)]
-    problems = [*_unsupported(tree.entries(), files), *_bad_names(found), *_doubles(found)]
+    problems = [*_unsupported(paths, files, below), *_bad_names(found), *_doubles(found)]
     if problems:
         raise BadManifest(sorted(problems, key=lambda problem: problem.place))
     return tuple(sorted(found))
 
 
-def _compose_files(paths: Iterable[str]) -> dict[str, str]:
+def _candidates(tree: Tree, below: str) -> Iterable[str]:
+    """Every path that may have to do with which stacks there are.
+
+    Under a Compose file there are no further stacks, but data of any amount: then only what is known by name counts.
+    """
+    entries = tree.entries()
+    known = [posixpath.join(below, name) for name in (*COMPOSE_FILES, *_SETTINGS_FILES)]
+    there = [path for path in known if path in entries]
+    if not any(posixpath.basename(path) in COMPOSE_FILES for path in there):
+        return tree.beneath(below)
+    return (*there, *tree.beneath(posixpath.join(below, "hosts")))
+
+
+def _compose_files(paths: Iterable[str], top: str) -> dict[str, str]:
     """The Compose file of each directory that has one and is not to be skipped."""
     best: dict[str, tuple[int, str]] = {}
     for path in paths:
         directory, _, name = path.rpartition("/")
-        if name in COMPOSE_FILES and not _skipped(directory):
+        if name in COMPOSE_FILES and not _skipped(_within(directory, top)):
             best[directory] = min(best.get(directory, (len(COMPOSE_FILES), "")), (COMPOSE_FILES.index(name), path))
     return {directory: path for directory, (_, path) in best.items()}
+
+
+def _within(path: str, top: str) -> str:
+    return path.removeprefix(top).lstrip("/") if top else path
 
 
 def _skipped(directory: str) -> bool:
@@ -70,10 +92,10 @@ def _normalised(name: str) -> str:
     return re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-")
 
 
-def _unsupported(paths: Iterable[str], files: Iterable[str]) -> Iterator[Problem]:
-    own = frozenset(files) - {""}  # a stack in hosts/ may have files there
+def _unsupported(paths: Iterable[str], files: Iterable[str], top: str) -> Iterator[Problem]:
+    own = frozenset(files) - {top}  # a stack in hosts/ may have files there
     for path in paths:
-        if _SETTINGS.fullmatch(path) and path.rpartition("/")[0] not in own:
+        if _SETTINGS.fullmatch(_within(path, top)) and path.rpartition("/")[0] not in own:
             yield Problem(Place(path), "selecting stacks by host is not supported yet", hint="remove the file")
 
 

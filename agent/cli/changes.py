@@ -14,50 +14,54 @@ import click
 
 from agent.cli.documents import applied_document, plan_document
 from agent.cli.errors import Exit
-from agent.cli.files import PATH
 from agent.cli.frame import Command, Session, write_json
-from agent.cli.parts import Applied, Planned
+from agent.cli.parts import Applied, OneStack, Planned
 from agent.cli.plans import differs, interruption_text, plan_lines
+from agent.cli.targets import PATH, names_a_stack, target, words
 from agent.cli.text import clean, count, failure_lines, problem_lines, span
 from agent.model import Action, Health, Report, Status
 
-_ARGUMENT = click.argument("path", default=".", type=PATH, metavar="[PATH]")
+_ARGUMENT = click.argument("path", required=False, type=PATH, metavar="[PATH]")
 
 
 @click.command(cls=Command, formats=("text", "json"), exits=(Exit.PENDING, Exit.INVALID))
 @_ARGUMENT
+@names_a_stack
 @click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there is something to do.")
 @click.pass_obj
-def plan(session: Session, path: Path, detailed_exitcode: bool) -> int:
+def plan(session: Session, path: Path | None, one: OneStack | None, detailed_exitcode: bool) -> int:
     """Show what would be done to this host, and why. Nothing is changed.
 
-    PATH is a compose file, a stack's directory or a repository's root; the current directory by default.
+    PATH is a compose file, a stack's directory or a repository's root; the current directory by default. With -f, -p
+    and the options beside them it is one stack instead, named as for docker compose.
     """
-    planned = session.parts.plan(session.target(path))
+    planned = session.parts.plan(target(session, path, one))
     _warn(session, planned)
     if session.output == "json":
         write_json(plan_document(planned))
     else:
         _print_plan(session, planned)
         if planned.plan.pending:
-            _print_advice(planned, path)
+            _print_advice(planned, words(one) if one else str(path or ""))
     return Exit.PENDING if detailed_exitcode and differs(planned.plan) else Exit.DONE
 
 
 @click.command(cls=Command, formats=("text", "json"), exits=(Exit.UNHEALTHY, Exit.INVALID, Exit.LOCKED))
 @_ARGUMENT
+@names_a_stack
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def apply(session: Session, path: Path, yes: bool) -> int:
+def apply(session: Session, path: Path | None, one: OneStack | None, yes: bool) -> int:
     """Make this host what the files say, once.
 
     Shows the plan, asks, carries it out, and waits for what was started to be healthy. The first Ctrl-C lets the
     steps under way end, the second ends at once. PATH is a compose file, a stack's directory or a
-    repository's root; the current directory by default.
+    repository's root; the current directory by default. With -f, -p and the options beside them it is one stack
+    instead, named as for docker compose.
     """
     if not yes and not _may_ask():
         raise click.UsageError("nobody is there to be asked: add --yes to apply without asking, or look with `plan`.")
-    planned = session.parts.plan(session.target(path))
+    planned = session.parts.plan(target(session, path, one))
     _warn(session, planned)
     asks = bool(planned.plan.pending) and not yes
     if asks or (session.output == "text" and not session.quiet):
@@ -88,8 +92,8 @@ def _print_plan(session: Session, planned: Planned) -> None:
         click.echo(line, err=session.output == "json")
 
 
-def _print_advice(planned: Planned, path: Path) -> None:
-    command = "windlass apply" if path == Path() else f"windlass apply {clean(str(path))}"
+def _print_advice(planned: Planned, named: str) -> None:
+    command = f"windlass apply {clean(named)}".rstrip()
     click.echo("  ".join(filter(None, (interruption_text(planned.plan), f"Apply it with: {command}"))))
 
 

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from agent.cli.errors import Exit
 from agent.cli.frame import Command, Session, write_json
-from agent.cli.parts import Checked
-from agent.cli.text import clean, count, in_root, problem_document, problem_lines, wording
+from agent.cli.parts import Checked, OneStack
+from agent.cli.targets import PATH, names_a_stack, target
+from agent.cli.text import clean, count, problem_document, problem_lines, wording
 from agent.model import Problem
-
-PATH = click.Path(exists=True, path_type=Path)
 
 
 @click.command(cls=Command, formats=("text", "json", "github"), output_names=("--format",), exits=(Exit.INVALID,))
 @click.argument("paths", nargs=-1, type=PATH, metavar="[PATH]...")
+@names_a_stack
 @click.pass_obj
-def validate(session: Session, paths: Sequence[Path]) -> int:
+def validate(session: Session, paths: Sequence[Path], one: OneStack | None) -> int:
     """Check the files, and say everything that is wrong.
 
     Each mistake is told with its file, line and column; with --format github they appear as marks in the pull
     request. PATH is a compose file, a stack's directory or a repository's root; the current directory by default.
+    With -f, -p and the options beside them it is one stack instead, named as for docker compose.
     """
-    results = [session.parts.check(session.target(path)) for path in paths or (Path(),)]
+    results = [session.parts.check(target(session, path, one)) for path in paths or (None,)]
     if session.output == "json":
         write_json(_document(results))
     elif session.output == "github":
@@ -43,14 +46,14 @@ def validate(session: Session, paths: Sequence[Path]) -> int:
 
 def _print(session: Session, results: Iterable[Checked]) -> None:
     for checked in results:
-        session.note(problem_lines(checked.warnings, root=checked.root, label="warning: "))
-        for line in problem_lines(checked.errors, root=checked.root):
+        session.note(problem_lines(checked.warnings, label="warning: "))
+        for line in problem_lines(checked.errors):
             click.echo(line)
 
 
 def _verdict(results: Sequence[Checked]) -> str:
     errors = sum(len(checked.errors) for checked in results)
-    wrong = {in_root(problem.place.file, checked.root) for checked in results for problem in checked.errors}
+    wrong = {problem.place.file for checked in results for problem in checked.errors}
     files = sum(checked.files for checked in results)
     if not errors:
         return f"{count(files, 'file')} checked, no errors"
@@ -62,10 +65,8 @@ def _document(results: Sequence[Checked]) -> dict[str, object]:
         "format": "1",
         "valid": not any(checked.errors for checked in results),
         "files": sum(checked.files for checked in results),
-        "errors": [problem_document(problem, root=checked.root) for checked in results for problem in checked.errors],
-        "warnings": [
-            problem_document(problem, root=checked.root) for checked in results for problem in checked.warnings
-        ],
+        "errors": [problem_document(problem) for checked in results for problem in checked.errors],
+        "warnings": [problem_document(problem) for checked in results for problem in checked.warnings],
     }
 
 
@@ -73,14 +74,14 @@ def _annotations(results: Iterable[Checked]) -> list[str]:
     """Workflow commands, as GitHub's runner reads them from a step's output."""
     lines: list[str] = []
     for checked in results:
-        lines += [_annotation("error", problem, checked.root) for problem in checked.errors]
-        lines += [_annotation("warning", problem, checked.root) for problem in checked.warnings]
+        lines += [_annotation("error", problem) for problem in checked.errors]
+        lines += [_annotation("warning", problem) for problem in checked.warnings]
     return lines
 
 
-def _annotation(level: str, problem: Problem, root: str) -> str:
+def _annotation(level: str, problem: Problem) -> str:
     place = problem.place
-    file = _in_property(in_root(place.file, root))
+    file = _in_property(place.file)
     return f"::{level} file={file},line={place.line},col={place.column}::{_in_message(wording(problem))}"
 
 
@@ -94,23 +95,48 @@ def _in_property(text: str) -> str:
     return _in_message(text).replace(":", "%3A").replace(",", "%2C")
 
 
-@click.command(cls=Command, formats=("yaml", "json"), exits=(Exit.INVALID,))
-@click.argument("path", default=".", type=PATH, metavar="[PATH]")
+class _ApiVersion(click.ParamType[tuple[int, int]]):
+    name = "version"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        match = re.fullmatch(r"v?(\d{1,3})\.(\d{1,3})", str(value), re.ASCII)
+        if not match:
+            self.fail(f"{value!r} is no version of the Engine API such as 1.44.", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+@click.command(cls=Command, formats=("yaml", "json", "calls"), exits=(Exit.INVALID,))
+@click.argument("path", required=False, type=PATH, metavar="[PATH]")
+@names_a_stack
+@click.option(
+    "--api-version", metavar="V", type=_ApiVersion(), help="With -o calls: the version of the Engine API, as in 1.44."
+)
 @click.pass_obj
-def render(session: Session, path: Path) -> int:
+def render(session: Session, path: Path | None, one: OneStack | None, api_version: tuple[int, int] | None) -> int:
     """Print the resolved Compose model of each stack.
 
-    One document a stack, in the order of their names, in the shape of `docker compose config`. PATH is a compose
-    file, a stack's directory or a repository's root; the current directory by default.
+    One document a stack, in the order of their names, in the shape of `docker compose config`; with -o calls, what an
+    engine would be asked for were nothing there yet. PATH is a compose file, a stack's directory or a repository's
+    root; the current directory by default. With -f, -p and the options beside them it is one stack instead, named as
+    for docker compose.
     """
-    models = session.parts.render(session.target(path))
-    for number, name in enumerate(sorted(models)):
-        if session.output == "json":
-            write_json(models[name])
-            continue
-        import yaml
-
-        if number:
-            click.echo("---")
-        click.echo(yaml.safe_dump(dict(models[name]), sort_keys=False, allow_unicode=True, width=120), nl=False)
+    if api_version and session.output != "calls":
+        raise click.UsageError("--api-version is for -o calls.")
+    about = target(session, path, one)
+    parts = session.parts
+    rendered = parts.calls(about, api_version) if session.output == "calls" else parts.render(about)
+    session.note(problem_lines(rendered.warnings, label="warning: "))
+    for number, name in enumerate(sorted(rendered.documents)):
+        _write(rendered.documents[name], session.output, first=number == 0)
     return Exit.DONE
+
+
+def _write(document: Any, form: str, *, first: bool) -> None:
+    if form != "yaml":
+        write_json(document)
+        return
+    import yaml
+
+    if not first:
+        click.echo("---")
+    click.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120), nl=False)

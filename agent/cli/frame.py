@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,7 +20,7 @@ from click.core import ParameterSource
 
 from agent import __version__
 from agent.cli.errors import MEANINGS, Ended, Exit, failure_document, reporting
-from agent.cli.parts import Parts, Target
+from agent.cli.parts import OneStack, Parts, Target
 from agent.errors import Trouble
 
 _GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
@@ -42,8 +42,8 @@ class Session:
     quiet: bool = False
     verbose: bool = False
 
-    def target(self, path: Path = _HERE) -> Target:
-        return Target(path, self.state_dir, self.docker_host, self.host, self.instance, self.config)
+    def target(self, path: Path = _HERE, one: OneStack | None = None) -> Target:
+        return Target(path, one, self.state_dir, self.docker_host, self.host, self.instance, self.config)
 
     def note(self, lines: Iterable[str]) -> None:
         """For people, beside the data: on stderr, and not with --quiet."""
@@ -51,8 +51,8 @@ class Session:
             click.echo(line, err=True)
 
 
-def write_json(document: Mapping[str, Any]) -> None:
-    """One object on stdout; pure ASCII, so that no terminal acts upon what it holds."""
+def write_json(document: Any) -> None:
+    """One value on stdout; pure ASCII, so that no terminal acts upon what it holds."""
     click.echo(json.dumps(document, indent=2))
 
 

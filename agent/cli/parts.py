@@ -20,10 +20,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class OneStack:
+    """One stack, named as one names a project to `docker compose`. Paths are as they were typed."""
+
+    files: tuple[Path, ...] = ()
+    project_directory: Path | None = None
+    project_name: str = ""
+    profiles: tuple[str, ...] = ()
+    env_files: tuple[Path, ...] = ()
+    os_env: bool = False  # its files see the variables of this process, COMPOSE_FILE and its like among them
+
+
+@dataclass(frozen=True)
 class Target:
-    """What a command is about: the files at `path` and the host that they are for. None means the default."""
+    """What a command is about: the files at `path`, or `one` stack, and the host that they are for. None means the
+    default."""
 
     path: Path = Path()  # a compose file, a stack's directory or a repository's root
+    one: OneStack | None = None
     state_dir: Path | None = None
     docker_host: str | None = None
     host: str | None = None
@@ -33,12 +47,19 @@ class Target:
 
 @dataclass(frozen=True)
 class Checked:
-    """What is wrong in the files at one path. Places are relative to `root`, a directory as the user would type it."""
+    """What is wrong in the files of one target, of which so many were read. Places are as the user would type them."""
 
     files: int
     errors: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
-    root: str = ""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """By stack, what its files come to: plain values, as JSON has them."""
+
+    documents: Mapping[str, Any]
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,8 +136,12 @@ class Parts(Protocol):
     def check(self, target: Target) -> Checked:
         """Read the files and say everything that is wrong. Needs no engine."""
 
-    def render(self, target: Target) -> Mapping[str, Mapping[str, Any]]:
-        """Stack name → resolved Compose model. Needs no engine. Raises `BadManifest`."""
+    def render(self, target: Target) -> Rendered:
+        """The resolved Compose models. Needs no engine. Raises `BadManifest`."""
+
+    def calls(self, target: Target, api: tuple[int, int] | None) -> Rendered:
+        """What an engine would be asked for, by an API of this version, were nothing there yet: a list of calls for
+        each stack. Needs no engine; None is the newest API that is known. Raises `BadManifest`."""
 
     def plan(self, target: Target) -> Planned:
         """Look at the host and decide; change nothing. Raises `BadManifest` before the engine is asked."""

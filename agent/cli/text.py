@@ -6,7 +6,6 @@ sequences that would otherwise reach the terminal.
 
 from __future__ import annotations
 
-import posixpath
 import re
 import time
 import unicodedata
@@ -15,7 +14,7 @@ from typing import Any
 
 import click
 
-from agent.model import Place, Problem
+from agent.model import Problem
 
 # Control characters, and what turns the direction of writing or breaks lines: each could make a text look like another.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -93,12 +92,12 @@ def moment(then: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(then))
 
 
-def problem_lines(problems: Iterable[Problem], *, root: str = "", label: str = "") -> list[str]:
+def problem_lines(problems: Iterable[Problem], *, label: str = "") -> list[str]:
     """Each problem as `file:line:column: subject: message`; what a message has on further lines is indented."""
     lines: list[str] = []
     for problem in problems:
         first, *more = wording(problem).splitlines() or [""]
-        lines.append(f"{click.style(clean(located(problem.place, root)), bold=True)}: {label}{clean(first)}")
+        lines.append(f"{click.style(clean(str(problem.place)), bold=True)}: {label}{clean(first)}")
         lines += [f"    {clean(line)}" for line in more]
     return lines
 
@@ -112,25 +111,16 @@ def failure_lines(mark: str, message: str, reason: str) -> list[str]:
     ]
 
 
-def in_root(file: str, root: str) -> str:
-    """The file as the user would type it, where the tree's root is the directory `root`."""
-    return posixpath.normpath(posixpath.join(root, file))
-
-
-def located(place: Place, root: str) -> str:
-    return str(place._replace(file=in_root(place.file, root)))
-
-
 def wording(problem: Problem) -> str:
     """All that the problem says, without its place."""
     return str(problem).removeprefix(f"{problem.place}: ")
 
 
-def problem_document(problem: Problem, *, root: str = "") -> dict[str, Any]:
+def problem_document(problem: Problem) -> dict[str, Any]:
     """The problem as plain values, for JSON."""
     place = problem.place
     return {
-        "file": in_root(place.file, root),
+        "file": place.file,
         "line": place.line,
         "column": place.column,
         "path": problem.path,

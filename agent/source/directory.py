@@ -13,17 +13,17 @@ import os
 import stat
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import Refused
 from agent.model import Entry, EntryKind, Revision, Snapshot
-from agent.source.content import MAX_FILE, checked_path, fits, genuine, is_text, readable, under, unreadable
+from agent.source.content import checked_path, fits, genuine, is_text, readable, under, unreadable
+from agent.source.disk import load_at, load_below, origin_of
 
 _MAX_ENTRIES = 200_000
 _MAX_HELD = 64 << 20  # bytes of parsed files held of one directory
-_NOT_FOLLOWED = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class DirectorySource:
 
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
-        self.origin = f"dir:{hashlib.sha256(os.fsencode(self._path)).hexdigest()[:12]}"
+        self.origin = origin_of(self._path)
         self._last: Snapshot | None = None
         self._good: dict[str, Snapshot] = {}
         self._snapshots: weakref.WeakValueDictionary[str, Snapshot] = weakref.WeakValueDictionary()
@@ -90,7 +90,7 @@ class _DiskTree:
         data = self._found[path].data
         if data is None:
             try:
-                data = _load(self._top, path)
+                data = load_below(self._top, path)
             except OSError as error:
                 raise unreadable(path, error.strerror or str(error)) from error
         return genuine(path, data)
@@ -156,26 +156,9 @@ def _look_at_file(name: bytes, directory: int, status: os.stat_result) -> _Found
     text = name.decode(errors="replace")
     if is_text(text) and fits(text, status.st_size):
         with suppress(PermissionError):  # it is told when somebody asks for the content
-            data = _content(os.open(name, _NOT_FOLLOWED, dir_fd=directory))
+            data = load_at(name, directory)
             return _Found(Entry(kind, len(data)), data)
     return _Found(Entry(kind, status.st_size), None, status.st_mtime_ns)
-
-
-def _load(top: Path, path: str) -> bytes:
-    """The content of a file below `top`, over no link."""
-    *directories, name = path.split("/")
-    with ExitStack() as opened:
-        fd = os.open(top, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
-        opened.callback(os.close, fd)
-        for directory in directories:
-            fd = os.open(directory, _NOT_FOLLOWED | os.O_DIRECTORY, dir_fd=fd)
-            opened.callback(os.close, fd)
-        return _content(os.open(name, _NOT_FOLLOWED, dir_fd=fd))
-
-
-def _content(fd: int) -> bytes:
-    with os.fdopen(fd, "rb") as file:
-        return file.read(MAX_FILE + 1)  # it may have grown since
 
 
 def _digest(found: Mapping[str, _Found]) -> str:

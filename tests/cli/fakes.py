@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agent.cli.errors import NoAgent
-from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Target
+from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered, Target
 from agent.converge import Event
 from agent.errors import Trouble
 from agent.model import (
@@ -90,7 +90,7 @@ class Agent:
     """Follows `agent.cli.parts.Parts`. An answer that is a `Trouble` is raised."""
 
     checked: Checked | Trouble = field(default_factory=lambda: Checked(1))
-    rendered: Mapping[str, Mapping[str, Any]] | Trouble = field(default_factory=dict)
+    rendered: Rendered | Trouble = field(default_factory=lambda: Rendered({}))
     planned: Planned | BaseException = field(default_factory=planned)
     applied: Applied | BaseException = field(default_factory=lambda: Applied((), healthy=True))
     events: tuple[Event | Pulling, ...] = ()
@@ -103,8 +103,12 @@ class Agent:
         self.asked.append(("check", target))
         return _answer(self.checked)
 
-    def render(self, target: Target) -> Mapping[str, Mapping[str, Any]]:
+    def render(self, target: Target) -> Rendered:
         self.asked.append(("render", target))
+        return _answer(self.rendered)
+
+    def calls(self, target: Target, api: tuple[int, int] | None) -> Rendered:
+        self.asked.append(("calls", target, api))
         return _answer(self.rendered)
 
     def plan(self, target: Target) -> Planned:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agent.cli.parts import Checked
+from agent.cli.parts import Checked, Rendered
 from agent.errors import BadManifest
 from agent.model import Place, Problem
 from tests.cli.conftest import Run
@@ -51,16 +51,16 @@ def test_quiet_leaves_the_errors(run: Run, agent: Agent) -> None:
 
 
 def test_several_paths_are_checked_in_turn(run: Run, agent: Agent, tmp_path: Path) -> None:
-    agent.checked = Checked(2, (RESTRAT,), root="deploy")
+    agent.checked = Checked(2, (RESTRAT,))
     result = run("validate", str(tmp_path), ".")
     assert [target.path for _, target in agent.asked] == [tmp_path, Path()]
-    assert result.stdout.count("deploy/stacks/web/compose.yaml:7:5: ") == 2
+    assert result.stdout.count("stacks/web/compose.yaml:7:5: ") == 2
     assert result.stderr == "2 errors in 1 of 4 files\n"
 
 
 @pytest.mark.parametrize("option", ["--format=json", "-ojson", "--output=json"])
 def test_json(run: Run, agent: Agent, option: str) -> None:
-    agent.checked = Checked(12, (RESTRAT,), (VERSION,), root="deploy")
+    agent.checked = Checked(12, (RESTRAT,), (VERSION,))
     result = run("validate", option)
     assert result.exit_code == 4
     assert json.loads(result.stdout) == {
@@ -69,7 +69,7 @@ def test_json(run: Run, agent: Agent, option: str) -> None:
         "files": 12,
         "errors": [
             {
-                "file": "deploy/stacks/web/compose.yaml",
+                "file": "stacks/web/compose.yaml",
                 "line": 7,
                 "column": 5,
                 "path": "services.web",
@@ -79,7 +79,7 @@ def test_json(run: Run, agent: Agent, option: str) -> None:
         ],
         "warnings": [
             {
-                "file": "deploy/stacks/web/compose.yaml",
+                "file": "stacks/web/compose.yaml",
                 "line": 1,
                 "column": 1,
                 "path": "",
@@ -105,7 +105,7 @@ def test_github_annotations_are_escaped_as_the_runner_expects(run: Run, agent: A
 def test_render_prints_one_document_a_stack(run: Run, agent: Agent) -> None:
     web = {"name": "web", "services": {"api": {"image": "api:1", "command": ["a", "\x1b[0m"], "init": True}}}
     cron = {"name": "cron", "services": {}}
-    agent.rendered = {"web": web, "cron": cron}
+    agent.rendered = Rendered({"web": web, "cron": cron}, (VERSION,))
     result = run("render")
     assert result.exit_code == 0
     assert list(yaml.safe_load_all(result.stdout)) == [cron, web]
@@ -114,7 +114,7 @@ def test_render_prints_one_document_a_stack(run: Run, agent: Agent) -> None:
 
 
 def test_render_json_of_one_stack_is_its_model(run: Run, agent: Agent) -> None:
-    agent.rendered = {"web": {"name": "web", "services": {"api": {"image": "ä"}}}}
+    agent.rendered = Rendered({"web": {"name": "web", "services": {"api": {"image": "ä"}}}})
     assert json.loads(run("render", "-o", "json").stdout) == {"name": "web", "services": {"api": {"image": "ä"}}}
 
 

@@ -17,6 +17,7 @@ PROGRAM = """
 import atexit, json, os, sys
 from pathlib import Path
 from agent.cli import main
+from agent.cli.parts import Rendered
 from agent.store import Store
 from agent.telemetry.overview import Overview
 from tests.cli.fakes import Agent
@@ -88,7 +89,7 @@ def test_a_bug_shows_its_traceback_to_whoever_wants_it() -> None:
 
 @pytest.mark.parametrize("size", [10, 100_000], ids=["in the buffer", "while writing"])
 def test_a_reader_that_goes_away(size: int) -> None:
-    program = PROGRAM.format(setup=f"agent.rendered = {{'a': {{'name': 'x' * {size}}}}}")
+    program = PROGRAM.format(setup=f"agent.rendered = Rendered({{'a': {{'name': 'x' * {size}}}}})")
     reading, writing = os.pipe()
     os.close(reading)
     try:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.cli.text import ago, clean, columns, in_root, problem_lines, span, width
+from agent.cli.text import ago, clean, columns, problem_lines, span, width
 from agent.model import Place, Problem
 
 
@@ -80,20 +80,6 @@ def test_span(seconds: float, words: str) -> None:
 )
 def test_ago(passed: float, words: str) -> None:
     assert ago(1000.0, 1000.0 + passed) == words
-
-
-@pytest.mark.parametrize(
-    ("file", "root", "typed"),
-    [
-        ("web/compose.yaml", "", "web/compose.yaml"),
-        ("web/compose.yaml", ".", "web/compose.yaml"),
-        ("web/compose.yaml", "deploy", "deploy/web/compose.yaml"),
-        ("compose.yaml", "../fleet/", "../fleet/compose.yaml"),
-        ("compose.yaml", "/srv/fleet", "/srv/fleet/compose.yaml"),
-    ],
-)
-def test_files_are_named_as_the_user_would_type_them(file: str, root: str, typed: str) -> None:
-    assert in_root(file, root) == typed
 
 
 def test_a_problem_is_shown_with_its_place_its_path_and_what_to_do() -> None:

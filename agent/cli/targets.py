@@ -1,0 +1,92 @@
+"""Which files a command is about: the stacks at a path, or one stack named by the options of `docker compose`."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from agent.cli.frame import Session
+from agent.cli.parts import OneStack, Target
+
+R = TypeVar("R")
+
+PATH = click.Path(exists=True, path_type=Path)
+_FILE = click.Path(path_type=Path)
+
+
+class _Named(click.Path):
+    """A file of this machine: what Compose takes besides has no place that an error could name."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        text = str(value)
+        if text == "-":
+            self.fail("standard input is not read: write it to a file, and name that.", param, ctx)
+        if "://" in text or text.startswith(("oci:", "git@")):
+            self.fail(f"{text!r} is not on this machine: fetch it, and name the file.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+_OPTIONS = (
+    click.Option(
+        ["-f", "--file", "files"], multiple=True, metavar="FILE", type=_Named(path_type=Path),
+        help="A Compose file of one stack; later ones override. Else looked for here and in the directories above.",
+    ),
+    click.Option(
+        ["--project-directory"], metavar="DIR", type=_FILE,
+        help="What relative paths mean; else the directory of the first file.",
+    ),
+    click.Option(["-p", "--project-name"], metavar="NAME", help="The name of the stack."),
+    click.Option(
+        ["--profile", "profiles"], multiple=True, metavar="NAME", help="Turn on the services of a profile; * for all.",
+    ),
+    click.Option(
+        ["--env-file", "env_files"], multiple=True, metavar="FILE", type=_FILE,
+        help="Variables, in place of the .env file; later ones override.",
+    ),
+    click.Option(
+        ["--os-env"], is_flag=True,
+        help="Let the files see the variables of this process, COMPOSE_FILE and its like included.",
+    ),
+)  # fmt: skip
+
+
+def names_a_stack(function: Callable[..., R]) -> Callable[..., R]:
+    """Gives a command the options that name one stack, and passes them on as `one`; None where there is none."""
+
+    @functools.wraps(function)
+    def command(*args: Any, **given: Any) -> R:
+        chosen = {option.name: given.pop(option.name) for option in _OPTIONS if option.name}
+        one = OneStack(**{name: value for name, value in chosen.items() if value})
+        return function(*args, one=None if one == OneStack() else one, **given)
+
+    # As click's own decorators leave them: the last of the options first.
+    command.__click_params__ = [*getattr(function, "__click_params__", []), *reversed(_OPTIONS)]  # type: ignore[attr-defined]
+    return command
+
+
+def target(session: Session, path: Path | None, one: OneStack | None) -> Target:
+    """What a command is about. Raises `click.UsageError` where a path and options say it both."""
+    if one and path:
+        instead = ["-f", str(path)] if path.is_file() else ["--project-directory", str(path)]
+        raise click.UsageError(
+            f"a PATH is read as a repository, and cannot be had with {words(one)}:"
+            f" name the stack by `{shlex.join(instead)}` as well, without PATH."
+        )
+    return session.target(path or Path(), one)
+
+
+def words(one: OneStack) -> str:
+    """The options as a user types them."""
+    typed: list[str] = []
+    for name, values in (("-f", one.files), ("--env-file", one.env_files), ("--profile", one.profiles)):
+        for value in values:
+            typed += [name, str(value)]
+    typed += ["--project-directory", str(one.project_directory)] if one.project_directory else []
+    typed += ["-p", one.project_name] if one.project_name else []
+    typed += ["--os-env"] if one.os_env else []
+    return shlex.join(typed)

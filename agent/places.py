@@ -1,0 +1,163 @@
+"""Where the files of a command lie: which tree they are read from, which stacks of it are meant, and how a path of the
+tree reads for whoever typed the command.
+
+The one thing to know: what stands at a path (`windlass plan stacks/web`) is read as the repository that it is in, which
+it cannot leave. One stack that is named by options (`windlass plan -f compose.yaml`) is read as `docker compose` reads
+it: with the whole disk in reach, and over links. Why: docs/decisions/0006-two-ways-to-name-files.md.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from agent.cli.parts import OneStack, Target
+from agent.compose import LoadOptions, Project
+from agent.desired import Reader, Reading
+from agent.errors import BadManifest
+from agent.model import Failure, Place, Problem, Revision, Snapshot
+from agent.settings import Settings
+from agent.source.disk import DiskTree, bounded, origin_of, whole_disk, work_tree_of
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The files of one command. `here` is where its user stands; `named` the directory that is meant, None where only
+    reading tells: it is then the project's. Places of what these give and raise are as the user would type them."""
+
+    tree: DiskTree
+    reader: Reader
+    here: Path
+    named: Path | None = None
+
+    def read(self) -> Reading:
+        """Every stack, as a host would have it. Raises `BadManifest`."""
+        with self._placing():
+            reading = self.reader.read(Snapshot(Revision("dir-"), self.tree))
+        revision = self.tree.revision()  # of all that was read
+        return replace(
+            reading,
+            snapshot=Snapshot(revision, self.tree),
+            stacks={
+                name: replace(stack, revision=revision, place=stack.place and self._typed(stack.place))
+                for name, stack in reading.stacks.items()
+            },
+            broken={name: self._failure(failure) for name, failure in reading.broken.items()},
+            warnings=self.placed(reading.warnings),
+        )
+
+    def projects(self) -> tuple[Project, ...]:
+        """Every stack, as its files have it. Raises `BadManifest`."""
+        with self._placing():
+            found = self.reader.projects(self.tree)
+        if not found:
+            raise BadManifest([self._nothing(self.named or self.here)])
+        return found
+
+    def problems(self, reading: Reading) -> tuple[Problem, ...]:
+        """Everything that is wrong in the files: each of the stacks, or that there is none."""
+        if not reading.names:
+            return (self._nothing(self.directory(reading)),)
+        return tuple(problem for failure in reading.broken.values() for problem in failure.problems)
+
+    def _nothing(self, directory: Path) -> Problem:
+        place = Place(self.typed(directory / "compose.yaml"))
+        return Problem(place, "there is no stack here", hint="expected a compose.yaml here or in a directory below")
+
+    def directory(self, reading: Reading) -> Path:
+        return self.named or Path(next(iter(reading.homes.values()), self.here))
+
+    def origin(self, reading: Reading) -> str:
+        """The name of the place that the files come from, as a `Source` has it."""
+        return origin_of(self.directory(reading))
+
+    def typed(self, path: Path) -> str:
+        """An absolute path, from where the user stands unless that is all the way up."""
+        if len(self.here.parts) > 1 and posixpath.commonpath((path, self.here)) == "/":
+            return str(path)
+        return posixpath.relpath(path, self.here)
+
+    def placed(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+        return tuple(replace(problem, place=self._typed(problem.place)) for problem in problems)
+
+    def _typed(self, place: Place) -> Place:
+        return place._replace(file=self.typed(_absolute(self.tree.top, place.file)))
+
+    def _failure(self, failure: Failure) -> Failure:
+        return BadManifest(self.placed(failure.problems), reason=failure.reason).failure()
+
+    @contextmanager
+    def _placing(self) -> Iterator[None]:
+        try:
+            yield
+        except BadManifest as error:
+            raise BadManifest(self.placed(error.problems), reason=error.reason) from error
+
+
+def ground(target: Target, settings: Settings, environment: Mapping[str, str]) -> Ground:
+    """The files that a command is about; `environment` is the process's. Raises `BadManifest` where there are none."""
+    if target.one is None and not target.path.exists():
+        problem = Problem(Place(str(target.path)), "there is no such file or directory")
+        raise BadManifest([problem], reason="PathNotFound")
+    here = _here(environment)
+    state_dir = PurePosixPath(settings.state_dir.absolute())
+    if target.one is None:
+        return _of_path(_absolute(here, target.path), here, state_dir, settings.variables)
+    variables = dict(settings.variables)
+    if target.one.os_env:
+        variables |= {"PWD": str(here), **environment}
+    options = _load_options(target.one, here, variables)
+    return Ground(whole_disk(), Reader(state_dir, single=options, directory=PurePosixPath("/")), here)
+
+
+def _of_path(path: Path, here: Path, state_dir: PurePosixPath, variables: Mapping[str, str]) -> Ground:
+    """What stands at a path: one file, or every stack of a directory. The tree is the repository that it is in."""
+    directory = path.parent if path.is_file() else path
+    top = work_tree_of(directory)
+    below = "" if directory == top else directory.relative_to(top).as_posix()
+    reader = Reader(state_dir, variables, default_name=directory.name, below=below, directory=PurePosixPath(top))
+    if path.is_file():
+        file = posixpath.join(below, path.name)
+        single = LoadOptions(below, (file,), default_name=directory.name, environment=variables)
+        reader = replace(reader, single=single)
+    return Ground(bounded(top), reader, here, named=directory)
+
+
+def _load_options(one: OneStack, here: Path, variables: Mapping[str, str]) -> LoadOptions:
+    """As `docker compose` understands the same options, in a tree that is the whole disk."""
+
+    def in_tree(path: Path) -> str:
+        return str(_absolute(here, path)).lstrip("/")
+
+    return LoadOptions(
+        directory=in_tree(Path()),
+        files=tuple(map(in_tree, one.files)),
+        project_directory=None if one.project_directory is None else in_tree(one.project_directory),
+        env_files=tuple(map(in_tree, one.env_files)),
+        project_name=one.project_name,
+        profiles=one.profiles,
+        upward=True,
+        root="/",
+        environment=variables,
+    )
+
+
+def _absolute(base: Path, path: str | Path) -> Path:
+    """By spelling alone, as Compose has it: a link on the way is not looked behind."""
+    return Path(posixpath.normpath(posixpath.join(base, path)))
+
+
+def _here(environment: Mapping[str, str]) -> Path:
+    """Where the user stands, in his own spelling: his shell tells of the link by which he came."""
+    said = environment.get("PWD", "")
+    if said.startswith("/") and posixpath.normpath(said) == said:
+        try:
+            if os.path.samefile(said, "."):  # noqa: PTH121 - Path has it with an object in between
+                return Path(said)
+        except OSError:
+            pass
+    return Path.cwd()
