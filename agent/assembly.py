@@ -22,7 +22,7 @@ from agent.cli.errors import NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered, Target
 from agent.errors import BadManifest
 from agent.model import Health, Report, Scope
-from agent.settings import Settings, default_state_dir, load, require_repo
+from agent.settings import Settings, default_secrets_dir, default_state_dir, load, require_repo
 from agent.statedir import StateDir
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ class Assembly:
         from agent.reconcile import Turn
 
         settings = self._settings(target)
-        ground = self._ground(target, settings)
+        state = StateDir(settings.state_dir.absolute())
+        ground = self._ground(target, settings, state.key())
         reading = ground.read()
         if problems := ground.problems(reading):
             raise BadManifest(problems)
@@ -128,7 +129,7 @@ class Assembly:
         from agent.reconcile import Reconciler
 
         state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
-        host = make_host(engine, state, settings.instance, origin, pulls)
+        host = make_host(engine, state, settings.instance, origin, pulls, secrets_dir=settings.secrets_dir)
         return Works(Reconciler(host, Policy(prune=settings.prune)), state, pulls)
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
@@ -193,13 +194,19 @@ class Assembly:
         return self._load(target.config, {name: None if value is None else str(value) for name, value in given.items()})
 
     def _load(self, config: Path | None, given: Mapping[str, Any]) -> Settings:
-        state_dir = default_state_dir(self.uid, self.environment)
-        return load(config, given, hostname=_hostname(), state_dir=state_dir)
+        return load(
+            config,
+            given,
+            hostname=_hostname(),
+            state_dir=default_state_dir(self.uid, self.environment),
+            secrets_dir=default_secrets_dir(self.uid, self.environment),
+        )
 
-    def _ground(self, target: Target, settings: Settings) -> Ground:
+    def _ground(self, target: Target, settings: Settings, key: bytes = b"") -> Ground:
         from agent.places import ground
 
-        return ground(target, settings, self.environment)
+        found = ground(target, settings, self.environment)
+        return replace(found, reader=replace(found.reader, secrets_dir=str(settings.secrets_dir), key=key))
 
 
 def _hostname() -> str:

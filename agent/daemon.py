@@ -116,7 +116,12 @@ class Daemon:
         settings = self._settings
         scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
         host = make_host(
-            self._engine, self._state, settings.instance, self._source.origin, Pulls(self._witness.pulling)
+            self._engine,
+            self._state,
+            settings.instance,
+            self._source.origin,
+            Pulls(self._witness.pulling),
+            secrets_dir=settings.secrets_dir,
         )
         reconciler = Reconciler(
             host,
@@ -130,6 +135,8 @@ class Daemon:
             settings.variables,
             default_name=_default_name(settings.repo),
             directory=self._directory(),
+            secrets_dir=str(settings.secrets_dir),
+            key=self._state.key(),
         )
         rhythm = Rhythm(poll=float(settings.interval), resync=min(60.0, float(settings.interval)))
         self._metrics.interval(float(settings.interval))

@@ -44,7 +44,8 @@ class Reader:
     `state_dir` is absolute; `environment` is all that interpolation sees; `default_name` is the name of a stack at the
     root of the tree. `below` is the directory of the tree in which stacks are looked for; with `single` they are not
     looked for, and there is this one. `directory` is where the tree lies on this host, if it does: then the stacks'
-    data is there as well, and not in the state directory.
+    data is there as well, and not in the state directory. `secrets_dir` and `key` are for secrets, see
+    `agent.compose.Target`; only what a host is to hold takes the key.
     """
 
     state_dir: PurePosixPath
@@ -53,6 +54,8 @@ class Reader:
     below: str = ""
     single: LoadOptions | None = None
     directory: PurePosixPath | None = None
+    secrets_dir: str = "/run/windlass/secrets"
+    key: bytes = field(default=b"", repr=False)
 
     def read(self, snapshot: Snapshot) -> Reading:
         """Every stack of the tree. Raises `BadManifest` only when the tree as a whole cannot be understood."""
@@ -107,7 +110,13 @@ class Reader:
 
     def _stack(self, snapshot: Snapshot, project: Project) -> Stack:
         files = str(self.state_dir / "files")
-        target = Target(str(self.home(project)), files, in_place=self.directory is not None)
+        target = Target(
+            str(self.home(project)),
+            files,
+            in_place=self.directory is not None,
+            secrets=self.secrets_dir,
+            key=self.key,
+        )
         wanted = resources(project, snapshot.tree, target)
         services = tuple(sorted({resource.service for resource in wanted if resource.service}))
         return Stack(project.name, wanted, snapshot.revision, services, Place(project.files[0]))

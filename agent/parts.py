@@ -10,6 +10,7 @@ from agent.errors import BadSettings
 from agent.host import Host
 from agent.kinds import make_kinds
 from agent.kinds.base import Identity
+from agent.kinds.file import SECRETS
 from agent.settings import Settings
 from agent.source import Source
 from agent.source.access import Access
@@ -27,9 +28,15 @@ def docker_url(given: str | None, environment: Mapping[str, str]) -> str:
 
 
 def make_host(
-    engine: Engine, state: StateDir, instance: str, origin: str, on_pull: Callable[[PullProgress], None]
+    engine: Engine,
+    state: StateDir,
+    instance: str,
+    origin: str,
+    on_pull: Callable[[PullProgress], None],
+    *,
+    secrets_dir: Path = SECRETS,
 ) -> Host:
-    return Host(make_kinds(engine, Identity(instance, origin, state.key()), state.path, on_pull))
+    return Host(make_kinds(engine, Identity(instance, origin, state.key()), state.path, secrets_dir, on_pull))
 
 
 def make_source(settings: Settings, state: StateDir, observe: Callable[[str, float, str], None]) -> Source:

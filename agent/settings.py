@@ -56,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     `variables` is the environment that `${…}` in the stacks' files sees. `listen` is ADDRESS:PORT, or "" for no HTTP;
     an address that others reach needs `behind_proxy`. `allowed_hosts` are further names that a request may ask for.
+    `secrets_dir` is in memory, on a tmpfs; it has to outlive the agent, since running containers read from it.
     """
 
     repo: str = ""
@@ -66,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     behind_proxy: bool = False
     allowed_hosts: tuple[str, ...] = ()
     state_dir: Path = Path("/var/lib/windlass")
+    secrets_dir: Path = Path("/run/windlass/secrets")
     host: str = ""
     docker_host: str = ""
     instance: Name = "default"
@@ -85,11 +87,17 @@ class Address(NamedTuple):
 
 
 def load(
-    path: Path | None, overrides: Mapping[str, Any], *, hostname: str = "", state_dir: Path | None = None
+    path: Path | None,
+    overrides: Mapping[str, Any],
+    *,
+    hostname: str = "",
+    state_dir: Path | None = None,
+    secrets_dir: Path | None = None,
 ) -> Settings:
     """The settings of the file, with `overrides` (dotted keys, None for not given) above them.
 
-    `hostname` and `state_dir` stand in where neither says. Raises `BadSettings` with every mistake, one a line.
+    `hostname`, `state_dir` and `secrets_dir` stand in where neither says. Raises `BadSettings` with every mistake,
+    one a line.
     """
     read = _read(path) if path else _File("", {}, {})
     given = {key: value for key, value in overrides.items() if value is not None}
@@ -97,8 +105,9 @@ def load(
     for key, value in given.items():
         _put(document, key.split("."), value)
     document.setdefault("host", hostname)
-    if state_dir is not None:
-        document.setdefault("state_dir", str(state_dir))
+    for name, directory in (("state_dir", state_dir), ("secrets_dir", secrets_dir)):
+        if directory is not None:
+            document.setdefault(name, str(directory))
     mistakes = list(_mistakes(document, Settings))
     if not mistakes:
         settings = msgspec.convert(document, Settings, strict=False, dec_hook=_decode)
@@ -123,6 +132,15 @@ def default_state_dir(uid: int, environment: Mapping[str, str]) -> Path:
     if not home.startswith("/"):
         home = f"{environment.get('HOME', '/')}/.local/state"
     return Path(home) / "windlass"
+
+
+def default_secrets_dir(uid: int, environment: Mapping[str, str]) -> Path:
+    """Where secrets go when nobody says: what systemd made for the service, the system's place for root, or the
+    user's own. All of them are in memory as a rule; whether they are is looked at before anything is written."""
+    if service := environment.get("RUNTIME_DIRECTORY", "").partition(":")[0]:
+        return Path(service) / "secrets"
+    own = environment.get("XDG_RUNTIME_DIR", "")
+    return Path(own if uid and own.startswith("/") else "/run") / "windlass" / "secrets"
 
 
 def parse_address(text: str) -> Address:

@@ -13,6 +13,7 @@ from agent.compose.findings import At, Findings, path_to
 from agent.compose.nodes import Map
 from agent.compose.ports import parse_range
 from agent.compose.project import Project
+from agent.compose.refusals import refuse
 from agent.compose.validate import replicas_of
 
 _HOST = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
@@ -27,52 +28,31 @@ _CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _RESTART = re.compile(r"no|always|unless-stopped|on-failure(?::[0-9]+)?")
 
 
-def admit(project: Project, findings: Findings) -> None:
-    """Reports what no engine can do: claims on one port twice, and names and references that it does not take."""
+def admit(project: Project, findings: Findings, *, allow_build: bool = False) -> None:
+    """Reports what is not carried out here, and what no engine can do: claims on one port twice, and names and
+    references that it does not take."""
+    refuse(project, findings, allow_build=allow_build)
     services = [
-        (service, At(path_to("services", name), project.element_place("services", name), findings))
+        (name, service, At(path_to("services", name), project.element_place("services", name), findings))
         for name, service in project.services.items()
     ]
-    for service, at in services:
-        _image(service, at)
-        _unsupported(service, at)
+    for name, service, at in services:
+        if "provider" not in service:
+            _image(project.image_of(name), service, at)
         _container_name(service, at)
         _restart(service, at)
         _targets(service, at)
-    _host_ports(services)
-    _stores(project, findings)
+    _host_ports([(service, at) for _, service, at in services])
     for section, elements in (("networks", project.networks), ("volumes", project.volumes)):
         for key, element in elements.items():
             if not element["name"]:
                 At(path_to(section, key), project.element_place(section, key), findings).problem("the name is empty")
 
 
-def _image(service: Map, at: At) -> None:
-    image = service.get("image", "built")
+def _image(image: str, service: Map, at: At) -> None:
     if len(image) > _LONGEST_REFERENCE or not _REFERENCE.fullmatch(image):
         below = at.of(service, "image")
         below.problem(f"{below.shown(image)} is no image reference")
-
-
-def _unsupported(service: Map, at: At) -> None:
-    """What loads and renders, and cannot be run by Windlass."""
-    if "build" in service:
-        at.of(service, "build").problem(
-            "images are not built on this host", "build it elsewhere, push it to a registry and name it as the image"
-        )
-
-
-def _stores(project: Project, findings: Findings) -> None:
-    for section, elements in (("secrets", project.secrets), ("configs", project.configs)):
-        for key, element in elements.items():
-            at = At(path_to(section, key), project.element_place(section, key), findings)
-            if element.get("external"):
-                at.of(element, "external").problem(
-                    f"a plain Docker engine keeps no {section}, so there is none to refer to",
-                    'say where its content comes from: "file" or "environment"',
-                )
-            elif "file" not in element:
-                at.problem("content that is no file is not supported yet")
 
 
 def _container_name(service: Map, at: At) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agent.compose.files import Files, NotReadable
@@ -33,11 +33,18 @@ class Target:
     `directory` is what the project's relative paths mean where the path is data; `files` holds what the commit has,
     by the digest of its content. With `in_place` the project lies in `directory` itself: then only single files that
     nobody writes are taken from the tree, and everything else is used where it lies, as `docker compose` does.
+
+    `secrets` is where secrets are written, which has to be in memory; `key` makes the digests in their paths, so that
+    nobody guesses a short secret from them. With `allow_build` images are built from the commit, else a build is
+    refused.
     """
 
     directory: str
     files: str
     in_place: bool = False
+    secrets: str = "/run/windlass/secrets"
+    key: bytes = field(default=b"", repr=False)
+    allow_build: bool = False
 
 
 class Bindings:
@@ -65,7 +72,7 @@ class Bindings:
             return source, None
         if content and not self._is_written(clean(source)):
             name = posixpath.basename(located) or self.project.name
-            return self._add(f"{self.target.files}/{_digest(content)}/{name}", {"content": content}, at.place)
+            return self.add(f"{self.target.files}/{_digest(content)}/{name}", {"content": content}, at.place)
         creates = volume.get("bind") is None or bool(volume["bind"].get("create_host_path"))
         return self._data(source, content, creates, at)
 
@@ -114,10 +121,11 @@ class Bindings:
             return source, None
         path = joined(self.target.directory, source)
         if content:
-            return self._add(path, {"content": content, "seed": True}, at.place)
-        return self._add(path, {"directory": True}, at.place) if creates else (path, None)
+            return self.add(path, {"content": content, "seed": True}, at.place)
+        return self.add(path, {"directory": True}, at.place) if creates else (path, None)
 
-    def _add(self, path: str, spec: dict[str, Any], place: Place) -> tuple[str, Key]:
+    def add(self, path: str, spec: dict[str, Any], place: Place) -> tuple[str, Key]:
+        """Wants a file or directory of the host to be as `spec` says; see the kind for its shape."""
         key = Key("file", path)
         self.found.setdefault(path, Resource(key, self.project.name, spec, prepares=True, place=place))
         return path, key

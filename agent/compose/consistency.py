@@ -51,6 +51,8 @@ def _check_references(holder: Map, key: str, at: At, defined: Map) -> None:
             below.problem('needs the key "source"')
         elif source not in defined:
             below.problem(f'the {key[:-1]} "{source}" is not defined', define(source, defined, key))
+        elif "file" in defined[source] and (about := [one for one in ("uid", "gid", "mode") if one in reference]):
+            below.warn(f"{', '.join(about)} has no effect: a file keeps its own owner and mode")
 
 
 def check_sources(model: Map, findings: Findings) -> None:

@@ -44,7 +44,7 @@ class Maker(NamedTuple):
             "OpenStdin": service.get("stdin_open"),
             "AttachStdout": True,
             "AttachStderr": True,
-            "Image": image_name(self.project, name),
+            "Image": self.project.image_of(name),
             "WorkingDir": service.get("working_dir"),
             "Labels": self._labels(name, service, number),
             "StopSignal": service.get("stop_signal"),
@@ -167,12 +167,6 @@ class Maker(NamedTuple):
                 endpoint |= _addresses(config)
             endpoints[self.project.networks[key]["name"]] = endpoint
         return {"EndpointsConfig": dict(sorted(endpoints.items()))} if endpoints else {}
-
-
-def image_name(project: Project, name: str) -> str:
-    """The image of a service; one that is built and not named is called after the stack and the service."""
-    written: str = project.services[name].get("image", "")
-    return written or f"{project.name}-{name}"
 
 
 def platform(service: Map) -> str:

@@ -63,6 +63,11 @@ class Project:
     def models(self) -> Mapping[str, Map]:
         return _part(self.model, "models")
 
+    def image_of(self, service: str) -> str:
+        """The image of a service; one that is built and not named is called after the stack and the service."""
+        written: str = self.services[service].get("image", "")
+        return written or f"{self.name}-{service}"
+
     def element_place(self, section: str, name: str) -> Place:
         """Where the name of a service, a network and so on is written."""
         elements: Map = self.model[section]

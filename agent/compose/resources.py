@@ -13,9 +13,10 @@ from agent.compose.findings import At, Findings, path_to
 from agent.compose.mounts import Stored
 from agent.compose.nodes import Map
 from agent.compose.paths import joined
-from agent.compose.payload import Maker, image_name, platform
+from agent.compose.payload import Maker, platform
 from agent.compose.project import Project
 from agent.compose.render import bound_device
+from agent.compose.stored import Stores
 from agent.compose.stores import targets
 from agent.compose.validate import replicas_of
 from agent.model import Condition, Key, Requirement, Resource, Tree
@@ -31,7 +32,7 @@ def resources(project: Project, tree: Tree, target: Target) -> tuple[Resource, .
     """Everything that the host must hold for the project, sorted by key. Raises `BadManifest` for paths that may not
     be mounted, and for what the engine would refuse."""
     findings = Findings()
-    admit(project, findings)
+    admit(project, findings, allow_build=target.allow_build)
     bindings = Bindings(Files(tree), project, target)
     wanted = list(_Wanted(project, Maker(project, target.directory), bindings, findings).all())
     findings.raise_if_any()
@@ -111,7 +112,7 @@ class _Wanted:
         )
 
     def _image(self, name: str, service: Map) -> Resource:
-        reference = image_name(self.project, name)
+        reference = self.project.image_of(name)
         return Resource(
             Key("image", reference),
             self.project.name,
@@ -123,7 +124,9 @@ class _Wanted:
 
     def _containers(self, name: str, service: Map, completes: bool) -> Iterator[Resource]:
         sources, files = self._sources(name, service)
-        stored = self._stored(service, files)
+        at = At(path_to("services", name), self.project.element_place("services", name), self.findings)
+        stored, written = Stores(self.project, self.bindings).of(service, at)
+        files |= written
         requires = (*self._objects(name, service, files), *self._dependencies(service))
         about: dict[str, Any] = {
             "platform": platform(service),
@@ -155,20 +158,6 @@ class _Wanted:
             files |= {file} if file else set()
         return sources, files
 
-    def _stored(self, service: Map, files: set[Key]) -> list[Stored]:
-        """Its secrets and configs; the file resources behind them are added to `files`."""
-        found: list[Stored] = []
-        for section, defined in (("configs", self.project.configs), ("secrets", self.project.secrets)):
-            for reference, target in zip(service.get(section) or (), targets(service, section), strict=True):
-                key = reference["source"]
-                path = defined[key].get("file", "")
-                place = self.project.place(section, key, "file")
-                at = At(f"{path_to(section, key)}.file", place, self.findings)
-                source, file = self.bindings.of_file(path, at)
-                files |= {file} if file else set()
-                found.append(Stored(source, target))
-        return found
-
     def _objects(self, name: str, service: Map, files: set[Key]) -> list[Requirement]:
         networks = [Key("network", self.project.networks[key]["name"]) for key in service.get("networks") or ()]
         volumes = [
@@ -176,7 +165,7 @@ class _Wanted:
             for volume in service.get("volumes") or ()
             if volume["type"] == "volume" and volume.get("source")
         ]
-        keys = {Key("image", image_name(self.project, name)), *files, *networks, *volumes}
+        keys = {Key("image", self.project.image_of(name)), *files, *networks, *volumes}
         return [Requirement(key) for key in sorted(keys)]
 
     def _dependencies(self, service: Map) -> list[Requirement]:

@@ -15,7 +15,7 @@ from agent.kinds.volume import VolumeKind
 
 
 def make_kinds(
-    engine: Engine, identity: Identity, state_dir: Path, on_pull: Callable[[PullProgress], None]
+    engine: Engine, identity: Identity, state_dir: Path, secrets_dir: Path, on_pull: Callable[[PullProgress], None]
 ) -> tuple[Kind, ...]:
     """Every kind, for one host, what is used before what uses it: of one object, the later report counts.
 
@@ -26,5 +26,5 @@ def make_kinds(
         NetworkKind(engine, identity),
         VolumeKind(engine, identity),
         ContainerKind(engine, identity),
-        FileKind(state_dir),
+        FileKind(state_dir, secrets=secrets_dir),
     )

@@ -6,6 +6,10 @@
     when the commit has another one than the last that was written; in between it is the containers' own.
 {"directory": True}: a directory that has to be there. It is made once and left alone.
 
+With {"uid", "gid"} beside the content (numbers, or None for whoever writes) the owner and the mode are exactly these;
+without, a file is for everyone to read, and to execute where the commit says so. With {"secret": True} it lies below
+the directory for secrets, in memory, and nothing of it is shown.
+
 Only wanted files are looked at. Nothing is written outside of the directories that the agent was given.
 """
 
@@ -17,35 +21,42 @@ import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from dataclasses import replace
+from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
 
 from agent.errors import Refused
 from agent.kinds.base import wanted_of
-from agent.kinds.file_writing import Found, look, opened, write
+from agent.kinds.file_writing import Form, Found, look, opened, write
+from agent.kinds.memory import make_private
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Remedy, Resource, Scope
+
+SECRETS = Path("/run/windlass/secrets")
 
 
 class Piece(NamedTuple):
     """One file of a resource: its path below the resource's ("" for the resource itself), and what it is to be."""
 
     path: str
-    mode: int
-    content: bytes
+    form: Form
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()
+        return hashlib.sha256(self.form.content).hexdigest()
 
 
 class FileKind:
-    """Files below `state`, the agent's own directory, and below those in `data`, which stacks keep their data in."""
+    """Files below `state`, the agent's own directory, and below those in `data`, which stacks keep their data in.
+
+    Secrets go below `secrets`, which has to be in memory; it is made when the first one is written.
+    """
 
     name = "file"
 
-    def __init__(self, state: Path, data: Sequence[Path] = ()) -> None:
+    def __init__(self, state: Path, data: Sequence[Path] = (), secrets: Path = SECRETS) -> None:
         self._state = state
         self._roots = (state, *data)
+        self._secrets = secrets
 
     # --- looking ---
 
@@ -53,7 +64,7 @@ class FileKind:
         """See `Kind.observe`; nothing is listed. Raises `Refused` (`StateReadFailed`)."""
         found = []
         for resource in wanted:
-            with _refusing(resource.key, "read"):
+            with _refusing(resource, "read"):
                 differences = self._differences(resource)
             if differences is not None:
                 found.append(_observed(resource, scope, differences))
@@ -64,19 +75,20 @@ class FileKind:
         if resource.spec.get("directory"):
             return () if os.path.lexists(resource.key.name) else None
         try:
-            place = self._place(resource.key)
+            place = self._place(resource)
             found = [(piece, self._look(place, piece)) for piece in _pieces(resource)]
         except (NotADirectoryError, Refused) as error:
             return (Difference("path", _why(error), resource.key.name, Remedy.NEVER, declared=False),)
         if all(state is Found.NOTHING for _, state in found):
             return None
         record = self._read_record(resource)
-        return tuple(one for piece, state in found if (one := _difference(piece, state, record)))
+        differences = (_difference(piece, state, record) for piece, state in found)
+        return tuple(_hidden(one) if resource.spec.get("secret") else one for one in differences if one)
 
     def _look(self, place: _Place, piece: Piece) -> Found:
         try:
             with opened(place.root, place.directory_of(piece)) as directory:
-                return look(directory, place.name_of(piece), piece.mode, piece.content)
+                return look(directory, place.name_of(piece), piece.form)
         except FileNotFoundError:
             return Found.NOTHING
 
@@ -88,8 +100,10 @@ class FileKind:
     def create(self, change: Change, revision: str) -> None:  # noqa: ARG002 - files carry no labels
         """Write what is missing or not as wanted. Raises `Refused` (`StateWriteFailed`, `PathOutside`)."""
         resource = wanted_of(change)
-        with _refusing(resource.key, "written"):
-            place = self._place(resource.key)
+        with _refusing(resource, "written"):
+            place = self._place(resource)
+            if resource.spec.get("secret"):
+                make_private(self._secrets)
             if resource.spec.get("directory"):
                 with opened(place.root, place.parts, make=True):
                     return
@@ -107,7 +121,7 @@ class FileKind:
             return record.get(piece.path) if record is not None else None
         if found is not Found.EQUAL:
             with opened(place.root, place.directory_of(piece), make=True) as directory:
-                write(directory, place.name_of(piece), piece.mode, piece.content)
+                write(directory, place.name_of(piece), piece.form)
         return piece.digest
 
     def update(self, change: Change, revision: str) -> None:
@@ -120,24 +134,27 @@ class FileKind:
         raise Refused(f"file {change.key.name} is left where it is: containers may have it mounted", reason="FileKept")
 
     def sweep(self, keep: Collection[str]) -> int:
-        """Remove the content-addressed files that no path of `keep` lies in; how many there were.
+        """Remove the content-addressed files, secrets among them, that no path of `keep` lies in; how many there were.
 
         `keep` has to hold every path that a container, running or not, has mounted.
         """
+        needed = {above for path in keep for above in PurePosixPath(path).parents}
         removed = 0
-        with suppress(FileNotFoundError), os.scandir(self._state / "files") as entries:
-            for entry in entries:
-                if not any(PurePosixPath(entry.path) in PurePosixPath(path).parents for path in keep):
-                    shutil.rmtree(entry.path)
+        for directory in (self._state / "files", *_directories(self._secrets)):
+            for path in _directories(directory):
+                if path not in needed:
+                    shutil.rmtree(path)
                     removed += 1
         return removed
 
-    def _place(self, key: Key) -> _Place:
-        path = PurePosixPath(key.name)
-        for root in self._roots:
+    def _place(self, resource: Resource) -> _Place:
+        path = PurePosixPath(resource.key.name)
+        secret = resource.spec.get("secret")
+        for root in (self._secrets,) if secret else self._roots:
             if path.is_relative_to(root) and ".." not in path.parts and path != PurePosixPath(root):
                 return _Place(root, path.relative_to(root).parts)
-        raise Refused(f"{key.name} lies outside of {self._state}, where Windlass may write", reason="PathOutside")
+        allowed = self._secrets if secret else self._state
+        raise Refused(f"{path} lies outside of {allowed}, where Windlass may write", reason="PathOutside")
 
     # --- what was last written of a seed ---
 
@@ -153,7 +170,7 @@ class FileKind:
 
     def _write_record(self, resource: Resource, record: Mapping[str, str]) -> None:
         with opened(self._state, ("seeds",), make=True) as directory:
-            write(directory, _record_name(resource), 0o600, json.dumps(record, sort_keys=True).encode())
+            write(directory, _record_name(resource), Form(0o600, json.dumps(record, sort_keys=True).encode()))
 
 
 class _Place(NamedTuple):
@@ -170,8 +187,24 @@ class _Place(NamedTuple):
 
 
 def _pieces(resource: Resource) -> Iterator[Piece]:
-    for path, (mode, content) in sorted(resource.spec["content"].items()):
-        yield Piece(path, 0o755 if mode & 0o111 else 0o644, content)
+    spec = resource.spec
+    for path, (mode, content) in sorted(spec["content"].items()):
+        if "uid" in spec:
+            yield Piece(path, Form(mode, content, spec["uid"], spec["gid"]))
+        else:
+            yield Piece(path, Form(0o755 if mode & 0o111 else 0o644, content))
+
+
+def _directories(path: PurePath) -> list[PurePosixPath]:
+    """The directories in one; none where it is not there."""
+    with suppress(FileNotFoundError), os.scandir(path) as entries:
+        return [PurePosixPath(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return []
+
+
+def _hidden(difference: Difference) -> Difference:
+    """Without the digest of the content, which a short secret could be guessed from."""
+    return replace(difference, wanted="as wanted", secret=True)
 
 
 def _record_name(resource: Resource) -> str:
@@ -215,10 +248,11 @@ def _why(error: Exception) -> str:
 
 
 @contextmanager
-def _refusing(key: Key, done: str) -> Iterator[None]:
+def _refusing(resource: Resource, done: str) -> Iterator[None]:
     """The disk is full, read-only or broken: said of the file, so that others go on."""
     try:
         yield
     except OSError as error:
-        reason = "StateWriteFailed" if done == "written" else "StateReadFailed"
-        raise Refused(f"{key.name} cannot be {done}: {error.strerror}", reason=reason) from error
+        what = "Secret" if resource.spec.get("secret") else "State"
+        reason = f"{what}WriteFailed" if done == "written" else f"{what}ReadFailed"
+        raise Refused(f"{resource.key.name} cannot be {done}: {error.strerror}", reason=reason) from error

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
 DIRECTORY_MODE = 0o755  # the users that containers run as have to read what is in it
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW
@@ -48,35 +49,64 @@ def opened(root: Path, parts: Sequence[str], *, make: bool = False) -> Iterator[
         os.close(current)
 
 
-def look(directory: int, name: str, mode: int, content: bytes) -> Found:
-    """How what is under the name compares with a file of that mode and content."""
+class Form(NamedTuple):
+    """What a file is to be. An owner of None is whoever writes it."""
+
+    mode: int
+    content: bytes
+    uid: int | None = None
+    gid: int | None = None
+
+    def fits(self, status: os.stat_result) -> bool:
+        """All but the content, as far as its length tells."""
+        return (
+            stat.S_ISREG(status.st_mode)
+            and stat.S_IMODE(status.st_mode) == self.mode
+            and status.st_size == len(self.content)
+            and self.uid in (None, status.st_uid)
+            and self.gid in (None, status.st_gid)
+        )
+
+
+def look(directory: int, name: str, form: Form) -> Found:
+    """How what is under the name compares with a file of that form."""
     try:
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         return Found.NOTHING
     if stat.S_ISDIR(status.st_mode):
         return Found.BLOCKED
-    if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) != mode or status.st_size != len(content):
+    if not form.fits(status):
         return Found.OTHER
     # without O_NONBLOCK, a pipe that took the file's place in this moment would keep us waiting
     descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | _OPEN, dir_fd=directory)
     with os.fdopen(descriptor, "rb") as file:
-        return Found.EQUAL if file.read(len(content) + 1) == content else Found.OTHER
+        return Found.EQUAL if file.read(len(form.content) + 1) == form.content else Found.OTHER
 
 
-def write(directory: int, name: str, mode: int, content: bytes) -> None:
+def write(directory: int, name: str, form: Form) -> None:
     """Put the file in its place, over whatever file or link is there. What a cut attempt left is written over."""
     draft = f".windlass-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
     with suppress(FileNotFoundError):
         os.unlink(draft, dir_fd=directory)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN, 0o600, dir_fd=directory)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
+        file.write(form.content)
         file.flush()
-        os.fchmod(file.fileno(), mode)
+        if (form.uid, form.gid) != (None, None):
+            _give(file.fileno(), form.uid, form.gid)
+        os.fchmod(file.fileno(), form.mode)
         os.fsync(file.fileno())
     os.replace(draft, name, src_dir_fd=directory, dst_dir_fd=directory)
     os.fsync(directory)
+
+
+def _give(descriptor: int, uid: int | None, gid: int | None) -> None:
+    try:
+        os.fchown(descriptor, -1 if uid is None else uid, -1 if gid is None else gid)
+    except PermissionError as error:
+        message = f"Windlass may not give it to uid {uid}, gid {gid}: run it as root, or leave both out"
+        raise PermissionError(error.errno, message) from error
 
 
 def _make(directory: int, name: str) -> bool:
