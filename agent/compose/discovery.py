@@ -8,23 +8,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from agent.compose import dotenv
-from agent.compose.documents import Malformed
-from agent.compose.files import Files, read_small
-from agent.compose.findings import At, Findings, printable
+from agent.compose.environment import completed
+from agent.compose.files import Files, NotReadable
+from agent.compose.findings import Findings, printable
 from agent.compose.interpolate import BadTemplate, Template
 from agent.compose.nodes import Map
+from agent.compose.paths import ancestors, clean
 from agent.model import Place
 
 # In the order in which Compose takes them; the first that is there counts.
 COMPOSE_FILES: Final = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 OVERRIDE_FILES: Final = (
-    "compose.override.yaml",
     "compose.override.yml",
+    "compose.override.yaml",
     "docker-compose.override.yml",
     "docker-compose.override.yaml",
 )
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_TRUE: Final = ("1", "t", "T", "true", "TRUE", "True")
 
 
 @dataclass(frozen=True)
@@ -53,32 +54,84 @@ class LoadOptions:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def variables(files: Files, options: LoadOptions, findings: Findings) -> dict[str, str]:
-    """The variables for interpolation: those given, then those of the directory's `.env`."""
+@dataclass(frozen=True)
+class Start:
+    """What a load starts from: the files in their order, what their relative paths mean, and all variables.
+
+    `env_files` are those that were named; the `.env` of a directory is not.
+    """
+
+    files: tuple[str, ...]
+    directory: str
+    env_files: tuple[str, ...]
+    environment: dict[str, str]
+
+
+def start_of(files: Files, options: LoadOptions, findings: Findings) -> Start:
+    """Finds the files and variables of a project, in Compose's order. Whatever is not there is a problem.
+
+    The `.env` of the directory where one stands may say in `COMPOSE_FILE` where the files are; the project then has
+    the `.env` of their directory as well.
+    """
+    named = _named_env_files(options)
     given = dict(options.environment)
-    path = posixpath.join(options.directory, ".env")
-    if path not in files.entries:
-        return given
-    content = read_small(files, path, At("", Place(path), findings))
-    try:
-        return dotenv.parse(path, content or b"", given.get) | given
-    except Malformed as error:
-        findings.problem(error.place, error.message, reason=error.reason)
-        return given
+    environment = completed(files, given, named or _own_env_file(files, options, options.files), findings)
+    paths = _compose_files(files, options, environment, findings)
+    if not named:
+        environment = completed(files, environment, _own_env_file(files, options, paths), findings)
+    return Start(tuple(paths), _directory(options, paths), named, environment)
 
 
-def compose_files(files: Files, options: LoadOptions, environment: Mapping[str, str], findings: Findings) -> list[str]:
+def _directory(options: LoadOptions, paths: Sequence[str]) -> str:
+    """What relative paths mean: as said, else the directory of the first file, else where one stands."""
+    if options.project_directory is not None:
+        return options.project_directory
+    return posixpath.dirname(paths[0]) if paths else options.directory
+
+
+def _named_env_files(options: LoadOptions) -> tuple[str, ...]:
+    if options.env_files:
+        return options.env_files
+    listed = options.environment.get("COMPOSE_ENV_FILES", "")
+    return tuple(_below(options.directory, name) for name in listed.split(",") if name)
+
+
+def _own_env_file(files: Files, options: LoadOptions, paths: Sequence[str]) -> tuple[str, ...]:
+    """The `.env` that is read because nobody named another one."""
+    path = posixpath.join(_directory(options, paths), ".env")
+    unwanted = options.environment.get("COMPOSE_DISABLE_ENV_FILE") in _TRUE
+    return () if unwanted or path not in files.entries else (path,)
+
+
+def _compose_files(files: Files, options: LoadOptions, environment: Mapping[str, str], findings: Findings) -> list[str]:
     """The files to load, in their order. None found is a problem."""
-    if options.files:
-        return list(options.files)
-    if listed := environment.get("COMPOSE_FILE"):
-        separator = environment.get("COMPOSE_PATH_SEPARATOR") or ":"
-        return [posixpath.join(options.directory, name) for name in listed.split(separator)]
-    found = _first(files, options.directory, COMPOSE_FILES, findings)
-    if not found:
-        findings.problem(Place(options.directory or "."), f"holds no Compose file, such as {COMPOSE_FILES[0]}")
-        return []
-    return found + _first(files, options.directory, OVERRIDE_FILES, findings)
+    listed = environment.get("COMPOSE_FILE", "")
+    separator = environment.get("COMPOSE_PATH_SEPARATOR") or ":"
+    if named := options.files or [_below(options.directory, name) for name in listed.split(separator) if listed]:
+        return [path for name in named if (path := _located(files, name, findings)) is not None]
+    directory = _directory(options, ())
+    for at in [directory, *(_above(directory) if options.upward else ())]:
+        if found := _first(files, at, COMPOSE_FILES, findings):
+            return found + _first(files, at, OVERRIDE_FILES, findings)
+    findings.problem(Place(directory or "."), f"holds no Compose file, such as {COMPOSE_FILES[0]}")
+    return []
+
+
+def _located(files: Files, path: str, findings: Findings) -> str | None:
+    try:
+        return files.locate("", path)
+    except NotReadable as error:
+        findings.problem(Place(path), error.message, reason=error.reason)
+        return None
+
+
+def _below(directory: str, path: str) -> str:
+    """The path in its shortest spelling; one that leads out of the tree still does, and is refused when it is read."""
+    return clean(posixpath.join(directory, path))
+
+
+def _above(directory: str) -> list[str]:
+    return [*ancestors(directory)[1:], ""] if directory else []
 
 
 def _first(files: Files, directory: str, names: Sequence[str], findings: Findings) -> list[str]:
@@ -88,10 +141,9 @@ def _first(files: Files, directory: str, names: Sequence[str], findings: Finding
     return there[:1]
 
 
-def project_name(
-    documents: Sequence[Map], options: LoadOptions, environment: Mapping[str, str], findings: Findings
-) -> str:
+def project_name(documents: Sequence[Map], options: LoadOptions, start: Start, findings: Findings) -> str:
     """The project's name: as given, else as the last file says, else as the directory is called."""
+    environment = start.environment
     for given in (options.project_name, environment.get("COMPOSE_PROJECT_NAME", "")):
         if given:
             if not _NAME.fullmatch(given):
@@ -103,7 +155,7 @@ def project_name(
                 )
             return given
     named = _written_name(documents, environment)
-    name = _normal(named) or _normal(posixpath.basename(options.directory)) or _normal(options.default_name)
+    name = _normal(named) or _normal(posixpath.basename(start.directory)) or _normal(options.default_name)
     if not name and documents:
         findings.problem(documents[0].place, "the project has no name", hint='write a "name:" at the top of the file')
     return name

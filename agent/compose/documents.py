@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 
 from agent.compose.findings import Findings, printable, step_down
-from agent.compose.nodes import BROKEN, Broken, Map, Seq
+from agent.compose.nodes import BROKEN, Broken, Map, Mark, Seq
+from agent.compose.resets import Steps, settled
 from agent.compose.scalars import plain, tagged
 from agent.model import Place
 
@@ -36,16 +37,33 @@ class Malformed(Exception):  # noqa: N818 - read as a word: the text is malforme
         self.reason = reason
 
 
-def documents(file: str, content: bytes, findings: Findings) -> list[Map]:
-    """Every document of a file. What cannot be read at all is reported and gives no document."""
+class Document(NamedTuple):
+    """One YAML document, and the paths of what it takes away of the documents before it."""
+
+    root: Map
+    resets: tuple[Steps, ...] = ()
+
+
+def documents(file: str, content: bytes, findings: Findings) -> list[Document] | None:
+    """Every document of a file, none of an empty one. None, and a problem, for a file that cannot be read at all."""
     try:
-        found = _read(file, content, findings)
+        text = decoded(file, content)
+        composer = _Composer(file, yaml.parse(text, Loader=_LOADER), findings)
+        roots = [_as_mapping(node, place, findings) for node, place in composer.documents()]
     except Malformed as error:
         findings.problem(error.place, error.message, reason=error.reason)
-        return []
-    if not found:
-        findings.problem(Place(file), "the file is empty")
-    return [_as_mapping(node, place, findings) for node, place in found]
+        return None
+    except yaml.YAMLError as error:
+        _report(file, error, findings)
+        return None
+    return [Document(*settled(root)) if composer.marked else Document(root) for root in roots]
+
+
+def _report(file: str, error: yaml.YAMLError, findings: Findings) -> None:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
+    said = getattr(error, "problem", None) or getattr(error, "context", None) or printable(str(error), 200)
+    findings.problem(place, f"not valid YAML: {said}")
 
 
 def decoded(file: str, content: bytes) -> str:
@@ -65,23 +83,12 @@ def decoded(file: str, content: bytes) -> str:
 
 
 def _as_mapping(node: Any, place: Place, findings: Findings) -> Map:
+    node = node.value if isinstance(node, Mark) else node
     if isinstance(node, Map):
         return node
     if not isinstance(node, Broken):
         findings.problem(place, "the top level must be a mapping" if node is not None else "the document is empty")
     return Map(place)
-
-
-def _read(file: str, content: bytes, findings: Findings) -> list[tuple[Any, Place]]:
-    text = decoded(file, content)
-    try:
-        return list(_Composer(file, yaml.parse(text, Loader=_LOADER), findings).documents())
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-        raise Malformed(place, f"not valid YAML: {error.problem or error.context}") from error
-    except yaml.YAMLError as error:
-        raise Malformed(Place(file), f"not valid YAML: {printable(str(error), 200)}") from error
 
 
 @dataclass
@@ -100,6 +107,7 @@ class _Composer:
     findings: Findings
     anchors: dict[str, _Anchored] = field(default_factory=dict)
     nodes: int = 0
+    marked: bool = False
     trail: list[str | int] = field(default_factory=list)  # the way down to where the reading is, for the problems
 
     def documents(self) -> Iterator[tuple[Any, Place]]:
@@ -164,8 +172,8 @@ class _Composer:
             return self._problem(self._place(event), "a NUL character is not allowed")
         if event.tag is None or event.tag == "!":
             return plain(text) if event.implicit[0] else text
-        if event.tag in _LATER_TAGS:
-            return self._later_tag(event)
+        if event.tag in _MARKS:
+            return self._marked(event, text if event.style else plain(text))
         try:
             return tagged(event.tag, text)
         except ValueError as error:
@@ -220,6 +228,7 @@ class _Composer:
         return False
 
     def _merge_sources(self, value: Any, event: Any) -> list[Map]:
+        value = value.value if isinstance(value, Mark) else value
         sources = value if isinstance(value, Seq) else [value]
         if all(isinstance(source, Map) for source in sources):
             return list(sources)
@@ -227,26 +236,32 @@ class _Composer:
         return []
 
     def _with_merged(self, result: Map, sources: list[Map], event: Any) -> Map:
-        """Adds what the merge keys bring: a key that is written out wins, and of the sources the first."""
+        """Adds what the merge keys bring: a key that is written out wins, and of the sources the first.
+
+        A source that takes something away does so all the same.
+        """
         for source in sources:
             self._count(event, len(source))
             for key, value in source.items():
                 if key not in result:
                     result.put_from(source, key, value)
+                elif isinstance(value, Mark) and not isinstance(result[key], Mark):
+                    result[key] = Mark(result[key])
         return result
 
     def _checked_tag(self, event: Any, value: Any) -> Any:
-        if event.tag in _LATER_TAGS:
-            return self._later_tag(event)
+        if event.tag in _MARKS:
+            return self._marked(event, value)
         if event.tag and event.tag.startswith("tag:") and event.tag not in _COLLECTION_TAGS:
             return self._problem(self._place(event), f'the tag "{printable(event.tag)}" is not allowed')
         return value
 
-    def _later_tag(self, event: Any) -> Broken:
-        return self._problem(self._place(event), f"the tag {event.tag} is not supported yet")
+    def _marked(self, event: Any, value: Any) -> Mark:
+        self.marked = True
+        return Mark() if event.tag == "!reset" else Mark(value)
 
 
-_LATER_TAGS: Final = frozenset({"!reset", "!override"})
+_MARKS: Final = frozenset({"!reset", "!override"})
 _COLLECTION_TAGS: Final = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
 
 

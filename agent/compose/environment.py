@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,8 +11,26 @@ from agent.compose.documents import Malformed
 from agent.compose.files import Files, NotReadable, read_small
 from agent.compose.findings import At, Findings, path_to
 from agent.compose.nodes import Map, Seq
+from agent.model import Place
 
 _MAX_TOTAL: Final = 32 * 1024 * 1024  # bytes of environment files, each counted as often as it is named
+
+
+def completed(
+    files: Files, given: Mapping[str, str], paths: Iterable[str], findings: Findings, at: At | None = None
+) -> dict[str, str]:
+    """The variables that are given, and under them those of files like `.env`, later files over earlier ones.
+
+    What is wrong with a path is said where it is written, `at`; without that, of the file itself.
+    """
+    found: dict[str, str] = {}
+    for path in paths:
+        content = read_small(files, path, at or At("", Place(path), findings))
+        try:
+            found |= dotenv.parse(path, content or b"", given.get, found)
+        except Malformed as error:
+            findings.problem(error.place, error.message, reason=error.reason)
+    return found | dict(given)
 
 
 @dataclass

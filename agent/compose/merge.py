@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from agent.compose.nodes import Map, Seq
+from agent.compose.nodes import Listed, Map, Seq
 from agent.compose.ports import PROTOCOLS
 
 Merge = Callable[[Any, Any], Any]
@@ -25,6 +25,11 @@ def override(_base: Any, other: Any) -> Any:
     return other
 
 
+def pairs(base: Map, other: Map) -> Map:
+    """Two lists of `KEY=value`: a key without a value takes the base's value away."""
+    return mappings(base, other, lambda _key: override, Listed(base.place))
+
+
 def merged(base: Any, other: Any, merge: Merge) -> Any:
     """`other` over `base`; but for `override`, an element that is written without a value keeps the base's."""
     if other is None and merge is not override:
@@ -32,8 +37,9 @@ def merged(base: Any, other: Any, merge: Merge) -> Any:
     return other if base is None else merge(base, other)
 
 
-def mappings(base: Map, other: Map, merge_of: Callable[[str], Merge]) -> Map:
-    result = Map(base.place)
+def mappings(base: Map, other: Map, merge_of: Callable[[str], Merge], result: Map | None = None) -> Map:
+    """Both by their keys, in a new mapping or the empty `result`."""
+    result = Map(base.place) if result is None else result
     for key, value in base.items():
         result.put_from(base, key, value)
     for key, value in other.items():

@@ -41,6 +41,12 @@ class Map(dict[str, Any]):
         return self.places(key)[1]
 
 
+class Listed(Map):
+    """A mapping that was written as a list, or is one to Compose since it was merged: `KEY=value` items."""
+
+    __slots__ = ()
+
+
 class Seq(list[Any]):
     """A list; `place` is where it starts."""
 
@@ -78,6 +84,18 @@ class Broken:
 
 
 BROKEN: Final = Broken()
+
+
+class Mark:
+    """A value under `!override`, or under `!reset`: then it is `BROKEN`, for nobody reads it.
+
+    Only a document that was just composed holds marks; see `agent.compose.resets`.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any = BROKEN) -> None:
+        self.value = value
 
 
 def kind_of(value: Any) -> str:

@@ -8,7 +8,7 @@ from functools import reduce
 from typing import Any
 
 from agent.compose import merge as merging
-from agent.compose.discovery import LoadOptions, active_profiles, compose_files, project_name, variables
+from agent.compose.discovery import LoadOptions, active_profiles, project_name, start_of
 from agent.compose.documents import documents
 from agent.compose.environment import Environments
 from agent.compose.files import Files, read_small
@@ -81,24 +81,24 @@ class Project:
 def load(tree: Tree, options: LoadOptions) -> Project:
     """Reads a project from the tree. Raises `BadManifest` with every problem that was found."""
     files, findings = Files(tree, options.root), Findings()
-    environment = variables(files, options, findings)
-    paths = compose_files(files, options, environment, findings)
-    parts = _read_files(files, paths, findings)
-    name = project_name(parts, options, environment, findings)
+    start = start_of(files, options, findings)
+    environment = start.environment
+    parts = _read_files(files, start.files, findings)
+    name = project_name(parts, options, start, findings)
     environment["COMPOSE_PROJECT_NAME"] = name
 
     filled = [interpolated(part, environment, findings) for part in parts]
     model = _merged(filled, findings)
-    environments = Environments(files, options.directory, environment, findings)
+    environments = Environments(files, start.directory, environment, findings)
     _resolve(model, name, active_profiles(options, environment), environments)
     findings.raise_if_any()
     extensions = reduce(merging.deep, map(_extensions, filled))
     return Project(
         name,
-        options.directory,
-        tuple(paths),
+        start.directory,
+        start.files,
         model,
-        options.env_files,
+        start.env_files,
         environment,
         extensions,
         tuple(findings.warnings),
@@ -107,13 +107,13 @@ def load(tree: Tree, options: LoadOptions) -> Project:
 
 def _read_files(files: Files, paths: Sequence[str], findings: Findings) -> list[Map]:
     """Every document of the files. Raises `BadManifest` where one cannot be read at all: the rest would mislead."""
-    parts: list[Map] = []
+    parts: list[Document] = []
     unread = not paths
     for path in paths:
         content = read_small(files, path, At("", Place(path), findings))
-        found = [] if content is None else documents(path, content, findings)
-        unread = unread or not found
-        parts += found
+        found = None if content is None else documents(path, content, findings)
+        unread = unread or found is None
+        parts += found or ()
     if unread:
         findings.raise_if_any()
     return parts

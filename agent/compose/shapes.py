@@ -17,7 +17,7 @@ from typing import Any, Final
 from agent.compose import merge as merging
 from agent.compose.findings import At, printable
 from agent.compose.merge import KeyOf, Merge
-from agent.compose.nodes import BROKEN, Broken, Map, Seq, Timestamp, kind_of
+from agent.compose.nodes import BROKEN, Broken, Listed, Map, Seq, Timestamp, kind_of
 from agent.compose.scalars import go_text
 from agent.compose.units import duration_text, float32, nanoseconds, shortest32, size_in_bytes
 from agent.compose.words import words
@@ -285,7 +285,7 @@ def mapping_of(item: Shape, *, names: re.Pattern[str] | None = None, keep_broken
     def read_mapping(value: Any, at: At) -> Any:
         if not isinstance(value, Map):
             return wrong(value, "a mapping", at)
-        result = Map(value.place)
+        result = type(value)(value.place)
         for key, entry in value.items():
             below = at.below(key, value.value_place(key))
             if names and not names.fullmatch(key):
@@ -322,7 +322,7 @@ def pairs(*, null: str | None = "") -> Shape:
             return values.read(value, at)
         if not isinstance(value, Seq):
             return wrong(value, "a mapping or a list", at)
-        result = Map(value.place)
+        result = Listed(value.place)
         for index, entry in enumerate(value):
             below = at.below(index, value.item_place(index))
             if not is_text(entry):
@@ -335,7 +335,7 @@ def pairs(*, null: str | None = "") -> Shape:
             result.put(key, said if equals else null, below.place, below.place)
         return result
 
-    return Shape("a mapping or a list", read_pairs, values.write, values.merge)
+    return Shape("a mapping or a list", read_pairs, values.write, merging.pairs)
 
 
 def record(
@@ -347,6 +347,7 @@ def record(
     expects: str = "a mapping",
 ) -> Shape:
     """A mapping with known keys, in the order in which Compose prints them. `short` turns another notation into it."""
+    required = [key for key, field in fields.items() if isinstance(field, Field) and field.required]
 
     def read_record(value: Any, at: At) -> Any:
         long = value if isinstance(value, Map) or short is None or value is None else short(value, at)
@@ -356,10 +357,11 @@ def record(
         for key, entry in long.items():
             if (one := _read_field(key, entry, fields, long, at)) is not BROKEN:
                 result.put_from(long, key, one)
-        if not at.partial:
-            for key, field in fields.items():
-                if isinstance(field, Field) and field.required and key not in long:
-                    at.problem(f'needs the key "{key}"')
+        for key in required:
+            if key not in long and not at.partial:
+                at.problem(f'needs the key "{key}"')
+            elif key in long and key not in result:
+                return BROKEN  # it is not missing, so whoever reads the rest again must not say that it is
         return result
 
     def merge_of(key: str) -> Merge:
