@@ -34,7 +34,7 @@ def _device(value: Any, at: At) -> Any:
     source, *rest = value.split(":")
     if len(rest) > 2:
         return at.problem(f"the device {at.shown(value)} has too many colons", "write source, target and permissions")
-    target, permissions = [*rest, *("", "rwm")[len(rest) :]]
+    target, permissions = [*rest, *["", "rwm"][len(rest) :]]
     return mapped(at, source=source, target=target or source, permissions=permissions)
 
 

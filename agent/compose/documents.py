@@ -15,7 +15,7 @@ import yaml
 
 from agent.compose.findings import Findings, printable, step_down
 from agent.compose.nodes import BROKEN, Broken, Map, Mark, Seq
-from agent.compose.resets import Steps, settled
+from agent.compose.resets import Steps, repeated, settled
 from agent.compose.scalars import plain, tagged
 from agent.model import Place
 
@@ -98,6 +98,7 @@ class _Anchored:
     value: Any = None
     weight: int | None = None
     height: int = 0
+    repeated: bool = False  # it has been made into what aliases stand for
 
 
 @dataclass
@@ -163,6 +164,8 @@ class _Composer:
             raise Malformed(self._place(event), f'the alias "{printable(event.anchor)}" contains itself')
         self._check_depth(event, anchored.height)
         self._count(event, anchored.weight)
+        if self.marked and not anchored.repeated:
+            anchored.value, anchored.repeated = repeated(anchored.value), True
         return anchored.value, anchored.height
 
     def _scalar(self, event: Any) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from agent.compose import dotenv
 from agent.compose.documents import Malformed
 from agent.compose.files import Files, NotReadable, read_small
 from agent.compose.findings import At, Findings, path_to
+from agent.compose.interpolate import Lookup
 from agent.compose.nodes import Map, Seq
 from agent.model import Place
 
@@ -35,7 +36,7 @@ def completed(
 
 @dataclass
 class Environments:
-    """Resolves the environment of one service after the other."""
+    """Resolves what one service after the other takes from files: its environment and its labels."""
 
     files: Files
     directory: str
@@ -44,49 +45,66 @@ class Environments:
     room: int = _MAX_TOTAL
 
     def resolve(self, name: str, service: Map) -> None:
-        """Replaces `env_file` and `environment` of the service by the environment that comes of them.
+        """Replaces `env_file` and `label_file` of the service by what comes of them."""
+        self._environment(name, service)
+        if "label_file" in service:
+            self._labels(name, service)
 
-        `environment` wins over the files even where it gives no value: such a name is taken from the variables of the
-        project or sent without a value, which takes it out of what the image sets.
-        """
+    def _environment(self, name: str, service: Map) -> None:
+        """`environment` wins over the files even where it gives no value: such a name is taken from the variables of
+        the project or sent without a value, which takes it out of what the image sets."""
         declared = service.get("environment") or Map(service.place)
         result = Map(declared.place)
         for key, value in declared.items():
             result.put_from(declared, key, self.variables.get(key) if value is None else value)
         given = {key: value for key, value in result.items() if value is not None}
         known = dict(given)
+
+        def lookup(key: str) -> str | None:
+            return self.variables.get(key, given.get(key))
+
         env_files = service.pop("env_file", None) or Seq(service.place)
         for index, env_file in enumerate(env_files):
             place = env_files.item_place(index)
             at = At(f"{path_to('services', name)}.env_file[{index}]", place, self.findings)
-            for key, value in self._read(env_file, at, given, known).items():
+            for key, value in self._read(env_file, at, lookup, known).items():
                 known[key] = value
                 if key not in declared:
                     result.put(key, value, place, place)
         if result:
             service.put_from(service, "environment", result)
 
-    def _read(self, env_file: Map, at: At, given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
-        """The variables of one file; `given` are those of `environment`, `known` with those of the files before."""
-        path = env_file["path"]
+    def _labels(self, name: str, service: Map) -> None:
+        """`labels` win over the files. The files know no variables but the labels of the files before."""
+        declared = service.get("labels") or Map(service.place)
+        result = Map(declared.place)
+        label_files = service.pop("label_file")
+        for index, path in enumerate(label_files):
+            place = label_files.item_place(index)
+            at = At(f"{path_to('services', name)}.label_file[{index}]", place, self.findings)
+            for key, value in self._read({"path": path, "required": True}, at, result.get, {}).items():
+                result.put(key, value, place, place)
+        for key, value in declared.items():
+            result.put_from(declared, key, value)
+        if result:
+            service.put("labels", result, result.place, result.place)
+
+    def _read(self, file: Mapping[str, Any], at: At, lookup: Lookup, known: Mapping[str, str]) -> dict[str, str]:
+        """The variables of one file. Values may use what `lookup` finds, then lines above, then what is `known`."""
         try:
-            located = self.files.locate(self.directory, path)
+            located = self.files.locate(self.directory, file["path"])
         except NotReadable as error:
             self.findings.problem(at.place, error.message, at.path, reason=error.reason)
             return {}
-        if located not in self.files.entries and not env_file["required"]:
+        if located not in self.files.entries and not file["required"]:
             return {}
         content = read_small(self.files, located, at)
         self.room -= len(content or b"")
         if self.room < 0:
             at.problem(f"the environment files of this stack exceed {_MAX_TOTAL} bytes")
             return {}
-
-        def lookup(key: str) -> str | None:
-            return self.variables.get(key, given.get(key))
-
         try:
-            if env_file.get("format") == "raw":
+            if file.get("format") == "raw":
                 return dotenv.parse_raw(located, content or b"", lookup)
             return dotenv.parse(located, content or b"", lookup, known)
         except Malformed as error:

@@ -14,6 +14,7 @@ from agent.errors import BadManifest
 from agent.model import Place, Problem
 
 EXPANSION_BUDGET: Final = 100_000  # ports that ranges may expand to, in one stack
+_LONGEST_WAY: Final = 5
 MOST_PROBLEMS: Final = 500  # nobody reads more, and a hostile file could hold a hundred thousand
 
 _SECRET_NAME = re.compile(
@@ -50,20 +51,41 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     budget: int = EXPANSION_BUDGET
+    blind: bool = False  # something could not be read, so that much more would seem to be missing
     reasons: set[str] = field(default_factory=set)
+    _reached: dict[str, tuple[str, Place] | None] = field(default_factory=dict)  # by file: how, and from where
     _elements: set[str] = field(default_factory=set)
     _indexed: int = 0
 
     def problem(self, place: Place, message: str, path: str = "", hint: str = "", reason: str = "") -> None:
         """Notes a problem. Raises BadManifest at once when there are more than anyone would read."""
-        self.problems.append(Problem(place, message, path, hint))
+        self.problems.append(Problem(place, message + self._way_to(place.file), path, hint))
         self.reasons.add(reason or "ConfigInvalid")
         if len(self.problems) == MOST_PROBLEMS:
             self.raise_if_any()
 
     def warn(self, place: Place, message: str, path: str = "", hint: str = "") -> None:
         if len(self.warnings) < MOST_PROBLEMS:
-            self.warnings.append(Problem(place, message, path, hint))
+            self.warnings.append(Problem(place, message + self._way_to(place.file), path, hint))
+
+    def reach(self, file: str, how: str, place: Place) -> None:
+        """Notes that a file is read because of what stands at a place. What is found in it will say so.
+
+        `how` goes before the place, as in "included by". The files of the project itself are reached without one.
+        """
+        self._reached.setdefault(file, (how, place) if how else None)
+
+    def _way_to(self, file: str) -> str:
+        """Why a file is read that the project does not name itself, as it goes on behind a message."""
+        ways: list[str] = []
+        while (reached := self._reached.get(file)) and len(ways) < _LONGEST_WAY:
+            ways.append(f"{reached[0]} {reached[1]}")
+            file = reached[1].file
+        return f" ({', '.join(ways)})" if ways else ""
+
+    def doubt(self, section: str, name: str) -> None:
+        """Notes that an element is not what it should be, for a reason that is reported elsewhere."""
+        self._elements.add(path_to(section, name))
 
     def spend(self, amount: int) -> bool:
         """Whether `amount` more items may be made of a short notation."""

@@ -19,17 +19,27 @@ class Located(NamedTuple):
 def service_paths(service: Mapping[str, Any]) -> Iterator[Located]:
     """The paths of a service in canonical form; those of `build.ssh` only while it is a mapping, not as printed."""
     for index, volume in enumerate(service.get("volumes") or ()):
-        if volume["type"] == "bind" and volume.get("source"):
+        if volume.get("type") == "bind" and volume.get("source"):
             yield Located(volume, "source", f"volumes[{index}]")
     for index, env_file in enumerate(service.get("env_file") or ()):
-        yield Located(env_file, "path", f"env_file[{index}]")
+        if env_file.get("path"):
+            yield Located(env_file, "path", f"env_file[{index}]")
     label_files = service.get("label_file") or ()
     for index in range(len(label_files)):
         yield Located(label_files, index, f"label_file[{index}]")
     for index, trigger in enumerate((service.get("develop") or {}).get("watch") or ()):
-        if trigger["path"]:
+        if trigger.get("path"):
             yield Located(trigger, "path", f"develop.watch[{index}].path")
+    if (service.get("extends") or {}).get("file"):
+        yield Located(service["extends"], "file", "extends.file")
     yield from _build_paths(service.get("build") or {})
+
+
+def bound_device(volume: Mapping[str, Any]) -> str | None:
+    """The path that a volume of the local driver binds, if any. As in Compose, only where the driver is written out."""
+    options = volume.get("driver_opts") or {}
+    bound = volume.get("driver") == "local" and options.get("o") == "bind"
+    return options.get("device") if bound else None
 
 
 def _build_paths(build: Mapping[str, Any]) -> Iterator[Located]:

@@ -28,6 +28,17 @@ def joined(base: str, path: str) -> str:
     return path if is_absolute(path) else clean(posixpath.join(base, path))
 
 
+def moved(way: str, path: str) -> str:
+    """A path that is meant from a directory, as one that is meant from where the `way` to that directory starts."""
+    return path if path.startswith("~") else joined(way, path)
+
+
+def way(start: str, end: str) -> str:
+    """The way from a directory of the tree to another one; "" to itself."""
+    found = posixpath.relpath(f"/{end}", f"/{start}")
+    return "" if found == "." else found
+
+
 def in_tree(directory: str, path: str) -> str:
     """The path in the tree ("" is its root) of a path that is relative to `directory`. Raises `Escape`."""
     resolved = posixpath.normpath(posixpath.join("/", directory, path)) if not path.startswith("/") else None

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import Any
 
-from agent.compose import merge as merging
+from agent.compose.assembly import assemble
 from agent.compose.discovery import LoadOptions, active_profiles, project_name, start_of
-from agent.compose.documents import documents
+from agent.compose.documents import Document
 from agent.compose.environment import Environments
-from agent.compose.files import Files, read_small
+from agent.compose.files import Files
 from agent.compose.findings import At, Findings
-from agent.compose.interpolate import interpolated
+from agent.compose.library import Library, Scope
 from agent.compose.nodes import Map, place_of
 from agent.compose.normalise import drop_unused, enabled, normalise
-from agent.compose.schema import DOCUMENT
 from agent.compose.validate import validate
 from agent.model import Place, Problem, Tree
 
@@ -83,16 +81,17 @@ def load(tree: Tree, options: LoadOptions) -> Project:
     files, findings = Files(tree, options.root), Findings()
     start = start_of(files, options, findings)
     environment = start.environment
-    parts = _read_files(files, start.files, findings)
-    name = project_name(parts, options, start, findings)
-    environment["COMPOSE_PROJECT_NAME"] = name
-
-    filled = [interpolated(part, environment, findings) for part in parts]
-    model = _merged(filled, findings)
+    library = Library(files, findings)
+    documents = _read_files(library, start.files)
+    environment["COMPOSE_PROJECT_NAME"] = name = project_name(
+        [document.root for document in documents], options, start, findings
+    )
+    model, extensions = assemble(documents, Scope(library, start.directory, environment))
+    if findings.blind:
+        findings.raise_if_any()
     environments = Environments(files, start.directory, environment, findings)
     _resolve(model, name, active_profiles(options, environment), environments)
     findings.raise_if_any()
-    extensions = reduce(merging.deep, map(_extensions, filled))
     return Project(
         name,
         start.directory,
@@ -105,31 +104,21 @@ def load(tree: Tree, options: LoadOptions) -> Project:
     )
 
 
-def _read_files(files: Files, paths: Sequence[str], findings: Findings) -> list[Map]:
+def _read_files(library: Library, paths: Sequence[str]) -> list[Document]:
     """Every document of the files. Raises `BadManifest` where one cannot be read at all: the rest would mislead."""
-    parts: list[Document] = []
-    unread = not paths
+    findings = library.findings
+    found: list[Document] = []
     for path in paths:
-        content = read_small(files, path, At("", Place(path), findings))
-        found = None if content is None else documents(path, content, findings)
-        unread = unread or found is None
-        parts += found or ()
-    if unread:
+        findings.reach(path, "", Place(path))
+        read = library.documents(path, At("", Place(path), findings))
+        findings.blind = findings.blind or read is None
+        found += read or ()
+    empty = not any(document.root for document in found)
+    if empty and not findings.problems:
+        findings.problem(Place(paths[0]), "the file is empty")
+    if empty or findings.blind:
         findings.raise_if_any()
-    return parts
-
-
-def _merged(parts: Sequence[Map], findings: Findings) -> Map:
-    """The canonical form of all documents together. What one leaves out may stand in another, so the whole is read
-    once more when there are several: the canonical form is itself valid Compose."""
-    several = len(parts) > 1
-    read = [DOCUMENT.read(part, At("", part.place, findings, partial=several)) for part in parts]
-    whole = reduce(lambda base, other: merging.merged(base, other, DOCUMENT.merge), read)
-    model = DOCUMENT.read(whole, At("", whole.place, findings)) if several else whole
-    for key in ("services", "networks", "volumes", "secrets", "configs", "models"):
-        if model.get(key) is None:
-            model[key] = Map(model.place)
-    return model  # type: ignore[no-any-return]  # a record read from a mapping is a mapping
+    return found
 
 
 def _resolve(model: Map, name: str, profiles: Collection[str], environments: Environments) -> None:
@@ -146,14 +135,6 @@ def _resolve(model: Map, name: str, profiles: Collection[str], environments: Env
     for service in on:
         environments.resolve(service, model["services"][service])
     drop_unused(model, on)
-
-
-def _extensions(document: Map) -> Map:
-    result = Map(document.place)
-    for key, value in document.items():
-        if key.startswith("x-"):
-            result.put_from(document, key, value)
-    return result
 
 
 def _part(model: Map, key: str) -> Mapping[str, Map]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from typing import Any, Final
 
-from agent.compose.located import service_paths
+from agent.compose.located import bound_device, service_paths
 from agent.compose.models import MODEL
 from agent.compose.nodes import Map
 from agent.compose.paths import joined
@@ -78,13 +77,6 @@ def volume_model(volume: Map, base: str) -> dict[str, Any]:
     if (device := bound_device(result)) is not None:
         result["driver_opts"]["device"] = joined(base, device)
     return result
-
-
-def bound_device(volume: Mapping[str, Any]) -> str | None:
-    """The path that a volume of the local driver binds, if any. As in Compose, only where the driver is written out."""
-    options = volume.get("driver_opts") or {}
-    bound = volume.get("driver") == "local" and options.get("o") == "bind"
-    return options.get("device") if bound else None
 
 
 def config_hash(service: Map, base: str) -> str:

@@ -19,6 +19,23 @@ def settled(root: Map) -> tuple[Map, tuple[Steps, ...]]:
     return _plain_mapping(root, (), found), tuple(found)
 
 
+def repeated(value: Any) -> Any:
+    """What an alias stands for: as in Compose 2.40, `!reset` inside it counts only where the anchor stands."""
+    if isinstance(value, Map):
+        mapping = Map(value.place)
+        for key, item in value.items():
+            if not _is_reset(item):
+                mapping.put_from(value, key, repeated(item))
+        return mapping
+    if isinstance(value, Seq):
+        sequence = Seq(value.place)
+        for index, item in enumerate(value):
+            if not _is_reset(item):
+                sequence.add(repeated(item), value.item_place(index))
+        return sequence
+    return value
+
+
 def without(base: Map, paths: Iterable[Steps]) -> Map:
     """What is left of a mapping, in its canonical form. Nothing of it is changed in place."""
     for path in paths:
@@ -37,7 +54,7 @@ def _plain(value: Any, path: Steps, found: list[Steps]) -> Any:
     if isinstance(value, Seq):
         result = Seq(value.place)
         for index, item in enumerate(value):
-            if not (isinstance(item, Mark) and item.value is BROKEN):
+            if not _is_reset(item):
                 result.add(_plain(_unmarked(item), (*path, str(index)), found), value.item_place(index))
         return result
     return value
@@ -49,9 +66,13 @@ def _plain_mapping(source: Map, path: Steps, found: list[Steps]) -> Map:
         here = (*path, key)
         if isinstance(value, Mark):
             found.append(here)
-        if not (isinstance(value, Mark) and value.value is BROKEN):
+        if not _is_reset(value):
             result.put_from(source, key, _plain(_unmarked(value), here, found))
     return result
+
+
+def _is_reset(value: Any) -> bool:
+    return isinstance(value, Mark) and value.value is BROKEN
 
 
 def _unmarked(value: Any) -> Any:

@@ -10,12 +10,12 @@ from agent.compose.admit import admit
 from agent.compose.bindings import Bindings, Target
 from agent.compose.files import Files
 from agent.compose.findings import At, Findings, path_to
+from agent.compose.located import bound_device
 from agent.compose.mounts import Stored
 from agent.compose.nodes import Map
 from agent.compose.paths import joined
 from agent.compose.payload import Maker, platform
 from agent.compose.project import Project
-from agent.compose.render import bound_device
 from agent.compose.stored import Stores
 from agent.compose.stores import targets
 from agent.compose.validate import replicas_of

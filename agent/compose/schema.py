@@ -36,13 +36,13 @@ from agent.compose.elements import (
 from agent.compose.hooks import DEVELOP, FIRST_HOOKS, HOOKS
 from agent.compose.merge import before_equals, itself, path_of, target_of
 from agent.compose.models import MODEL, PROVIDER, SERVICE_MODELS
+from agent.compose.reuse import EXTENDS, INCLUDES
 from agent.compose.shapes import (
     BOOLEAN,
     COMMAND,
     CPUS,
     DURATION,
     EXACT_SIZE,
-    LATER,
     NAME,
     SCALAR_TEXT,
     SIZE,
@@ -105,7 +105,7 @@ SERVICE_FIELDS: Final[Fields] = {
     "environment": Field(pairs(null=None)),
     "env_file": Field(one_or_list(ENV_FILE, key=path_of)),
     "expose": Field(list_of(SCALAR_TEXT, key=itself)),
-    "extends": LATER,
+    "extends": Field(EXTENDS),
     "external_links": Field(_DISTINCT_TEXTS),
     "extra_hosts": Field(EXTRA_HOSTS),
     "group_add": Field(list_of(SCALAR_TEXT, distinct=True)),
@@ -117,7 +117,7 @@ SERVICE_FIELDS: Final[Fields] = {
     "ipc": Field(TEXT),
     "isolation": Field(TEXT),
     "labels": Field(LABELS),
-    "label_file": LATER,
+    "label_file": Field(one_or_list(TEXT)),
     "links": Field(_DISTINCT_TEXTS),
     "logging": Field(LOGGING, kept=True),
     "mem_limit": Field(SIZE),
@@ -201,7 +201,7 @@ VOLUME: Final = record(VOLUME_FIELDS, nullable=True)
 DOCUMENT: Final = record({
     "version": Field(TEXT),
     "name": Field(TEXT),
-    "include": LATER,
+    "include": Field(INCLUDES),
     "services": Field(mapping_of(SERVICE, names=NAME, keep_broken=True)),
     "networks": Field(mapping_of(NETWORK, names=NAME, keep_broken=True)),
     "volumes": Field(mapping_of(VOLUME, names=NAME, keep_broken=True)),

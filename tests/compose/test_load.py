@@ -44,7 +44,7 @@ def test_compose_file_of_the_env_file_names_the_files() -> None:
         ({}, "name: written", "written"),
         ({}, "name: My Proj", "myproj"),
         ({"environment": {"V": "v"}}, "name: a$V", "av"),
-        ({"default_name": "other"}, "{}", "other"),
+        ({"default_name": "other"}, "services: {}", "other"),
     ],
 )
 def test_the_name_of_a_project(options: dict[str, Any], text: str, name: str) -> None:

@@ -125,7 +125,7 @@ def test_a_problem_of_a_service(keys: str, problem: str) -> None:
         ("services: {a: {}}", '1:12: services.a: needs the key "image" or "build"'),
         ("services: {a/b: {image: x}}", '1:12: services: "a/b" is no valid name: letters, digits, ".", "_" and "-" '
          "only"),
-        ("include: [x.yaml]", "1:1: include: not supported yet"),
+        ("include: [x.yaml]", '1:11: include[0]: there is no file "x.yaml" in the repository'),
         ("x-windlass: {}", "1:1: x-windlass: not supported yet"),
         ("name: 5", "1:7: name: must be a string, not a number, put it in quotes"),
         ("volumes: {v: {external: true, driver: d}}", '1:31: volumes.v: an external volume has no "driver": it is '

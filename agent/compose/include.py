@@ -1,0 +1,136 @@
+"""`include`: other Compose files, read with variables and a directory of their own, beside what a file itself defines.
+
+The one thing to know: nothing that is included is merged with what the including document says; only documents that
+come after may change it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from agent.compose.documents import Document
+from agent.compose.environment import completed
+from agent.compose.findings import At, path_to
+from agent.compose.library import Scope
+from agent.compose.located import bound_device, service_paths
+from agent.compose.nodes import Listed, Map, Seq
+from agent.compose.paths import moved, way
+from agent.compose.reuse import INCLUDES, located
+
+_SECTIONS: Final = ("services", "volumes", "networks", "secrets", "configs", "models")
+_DEEPEST: Final = 32
+_NOTHING: Final = "/dev/null"  # the usual way to say that no environment file is wanted
+
+Assemble = Callable[[Sequence[Document], Scope], Map]
+
+
+class _Entry(NamedTuple):
+    """One item of `include`, with all its paths in the tree. The first of the files is the one that matters."""
+
+    files: list[str]
+    env_files: list[str]
+    directory: str
+
+
+def include(written: Any, model: Map, scope: Scope, at: At, assemble: Assemble) -> None:
+    """Adds what the files of `include` define to the model of the document that names them."""
+    entries = INCLUDES.read(written, at)
+    for index, written_entry in enumerate(entries if isinstance(entries, list) else ()):
+        below = at.below(index, entries.item_place(index))
+        entry = _entry(written_entry, scope, below)
+        above = (*scope.above, at.place.file)
+        if entry is None or not _may_follow(entry.files[0], above, below):
+            scope.findings.blind = True
+            continue
+        _add(entry, model, scope._replace(above=above), below, assemble)
+
+
+def _entry(written: Map, scope: Scope, at: At) -> _Entry | None:
+    """The paths of an item. None, and a problem, where one of them is not to be had."""
+
+    def find(key: str) -> list[str | None]:
+        paths: Seq = written.get(key) or Seq(at.place)
+        wanted = [(path, at._replace(place=paths.item_place(i))) for i, path in enumerate(paths) if path != _NOTHING]
+        return [located(scope.files, scope.directory, path, here) for path, here in wanted]
+
+    files, env_files = find("path"), find("env_file")
+    directory = posixpath.dirname(files[0]) if files and files[0] is not None else None
+    if "project_directory" in written:
+        place = written.value_place("project_directory")
+        directory = located(scope.files, scope.directory, written["project_directory"], at._replace(place=place))
+    if directory is None or None in files or None in env_files:
+        return None
+    if "env_file" not in written and posixpath.join(directory, ".env") in scope.files.entries:
+        env_files = [posixpath.join(directory, ".env")]
+    return _Entry([file for file in files if file], [file for file in env_files if file], directory)
+
+
+def _may_follow(file: str, above: Sequence[str], at: At) -> bool:
+    if file in above:
+        at.problem(f"the files include one another: {' → '.join([*above[above.index(file) :], file])}")
+    elif len(above) > _DEEPEST:
+        at.problem(f"files are included more than {_DEEPEST} levels deep")
+    else:
+        return True
+    return False
+
+
+def _add(entry: _Entry, model: Map, scope: Scope, at: At, assemble: Assemble) -> None:
+    environment = completed(scope.files, scope.environment, entry.env_files, scope.findings, at)
+    documents: list[Document] = []
+    for file in entry.files:
+        scope.findings.reach(file, "included by", at.place)
+        read = scope.library.documents(file, at)
+        scope.findings.blind = scope.findings.blind or read is None
+        documents += read or ()
+    if documents:
+        inner = scope._replace(directory=entry.directory, environment=environment)
+        included = assemble(documents, inner)
+        _fill(included, environment)
+        _move(included, way(scope.directory, entry.directory) or ".")
+        _put(included, model, at)
+
+
+def _fill(included: Map, environment: Mapping[str, str]) -> None:
+    """Takes what is inherited from the variables of the include; as in Compose, not where it is written `VAR:`."""
+    for service in included["services"].values():
+        declared = service.get("environment")
+        for name, value in declared.items() if isinstance(declared, Listed) else ():
+            if value is None and name in environment:
+                declared[name] = environment[name]
+
+
+def _move(included: Map, path: str) -> None:
+    """Makes relative paths mean the directory of the including file, from which `path` leads to their own.
+
+    Each is spelled anew even where they are the same, so that what is included twice is equal.
+    """
+    for service in included["services"].values():
+        for holder, key, _ in service_paths(service):
+            holder[key] = moved(path, holder[key])
+    for section in ("secrets", "configs"):
+        for element in included[section].values():
+            if element.get("file"):
+                element["file"] = moved(path, element["file"])
+    for volume in included["volumes"].values():
+        if volume and (device := bound_device(volume)) is not None:
+            volume["driver_opts"]["device"] = moved(path, device)
+
+
+def _put(included: Map, model: Map, at: At) -> None:
+    for section in _SECTIONS:
+        own = model.get(section)
+        elements = Map(model.place) if own is None else own
+        for name, element in included[section].items():
+            if name not in elements:
+                elements.put_from(included[section], name, element)
+            elif elements[name] != element and not at.findings.concerns(section, name):
+                first, second = elements.key_place(name), included[section].key_place(name)
+                at.problem(
+                    f"{path_to(section, name)} is defined at {first} and at {second}, and not in the same way",
+                    "rename one of them, or change what is included in a file that is loaded after this one",
+                )
+        if elements:
+            model.put(section, elements, elements.place, elements.place)
