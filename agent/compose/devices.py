@@ -34,7 +34,8 @@ def _device(value: Any, at: At) -> Any:
     source, *rest = value.split(":")
     if len(rest) > 2:
         return at.problem(f"the device {at.shown(value)} has too many colons", "write source, target and permissions")
-    target, permissions = [*rest, *["", "rwm"][len(rest) :]]
+    target = rest[0] if rest else ""
+    permissions = rest[1] if len(rest) > 1 else "rwm"
     return mapped(at, source=source, target=target or source, permissions=permissions)
 
 

@@ -140,8 +140,8 @@ def test_the_documents_of_an_extended_file_are_merged_first() -> None:
     [
         ("{file: sub/base.yaml}", 'compose.yaml:3:16: services.a.extends: needs the key "service"'),
         ("[x]", "compose.yaml:3:16: services.a.extends: must be a string or a mapping, not a list"),
-        ("dbb", 'compose.yaml:3:16: services.a.extends.service: there is no service "dbb" in compose.yaml, did you mean '
-         '"db"?'),
+        ("dbb", 'compose.yaml:3:16: services.a.extends.service: there is no service "dbb" in compose.yaml, did you '
+         'mean "db"?'),
         ("{file: sub/base.yaml, service: webb}", "compose.yaml:3:47: services.a.extends.service: there is no service "
          '"webb" in sub/base.yaml, did you mean "web"?'),
         ("{file: none.yaml, service: w}", 'compose.yaml:3:23: services.a.extends.file: there is no file "none.yaml" in '
