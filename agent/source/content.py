@@ -5,6 +5,7 @@ The one thing to know: names are judged as bytes, before anything is decoded, an
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ MAX_TEXT = 1 << 20  # bytes of a file that is parsed: *.yaml, *.yml, *.env
 MAX_FILE = 5 << 20  # bytes of any other file
 MAX_PATH = 1024  # bytes
 MAX_NAME = 255  # bytes of one component: what a file system takes
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 
@@ -31,7 +33,7 @@ def checked_path(raw: bytes) -> str:
         path = raw.decode()
     except UnicodeDecodeError:
         raise _refused(raw, "is not UTF-8") from None
-    if any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in path):
+    if _CONTROL.search(path):
         raise _refused(raw, "holds a control character")
     parts = raw.split(b"/")
     if any(part in (b"", b".", b"..") or part.lower() == b".git" for part in parts):

@@ -198,6 +198,7 @@ class _Unbounded:
 
 
 def _is_named(path: str) -> bool:
+    """Whether a repository could hold a path of that spelling."""
     try:
         return bool(checked_path(path.encode()))
     except (Refused, UnicodeEncodeError):
