@@ -5,11 +5,8 @@ What is heavy is imported in the method that needs it, so a command pays only fo
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import re
-import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -23,7 +20,6 @@ from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records,
 from agent.errors import BadManifest
 from agent.model import Health, Report, Scope
 from agent.settings import Settings, default_secrets_dir, default_state_dir, load, require_repo
-from agent.statedir import StateDir
 
 if TYPE_CHECKING:
     from agent.account import Look
@@ -33,6 +29,7 @@ if TYPE_CHECKING:
     from agent.places import Ground
     from agent.pulls import Pulls
     from agent.reconcile import Reconciler, Turn
+    from agent.statedir import StateDir
 
 HEALTH_TIMEOUT = 600.0  # seconds that `apply` waits for what it made to become healthy
 HEALTH_POLL = 0.5
@@ -95,6 +92,7 @@ class Assembly:
         from agent.engine import Engine as Door
         from agent.parts import docker_url
         from agent.reconcile import Turn
+        from agent.statedir import StateDir
 
         settings = self._settings(target)
         state = StateDir(settings.state_dir.absolute())
@@ -127,6 +125,7 @@ class Assembly:
         from agent.planning import Policy
         from agent.pulls import Pulls
         from agent.reconcile import Reconciler
+        from agent.statedir import StateDir
 
         state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
         host = make_host(engine, state, settings.instance, origin, pulls, secrets_dir=settings.secrets_dir)
@@ -172,6 +171,7 @@ class Assembly:
         return Daemon(chosen, self.environment).run(once=once)
 
     def records(self, target: Target) -> Records:
+        from agent.statedir import StateDir
         from agent.store import Store
 
         state = StateDir(self._settings(target).state_dir.absolute())
@@ -180,6 +180,9 @@ class Assembly:
         return Store(state.database)
 
     def version(self) -> Mapping[str, str]:
+        import importlib.metadata
+        import platform
+
         return {
             "windlass": __version__,
             "python": platform.python_version(),
@@ -210,7 +213,7 @@ class Assembly:
 
 
 def _hostname() -> str:
-    return re.sub(r"[^a-zA-Z0-9._-]", "-", socket.gethostname()) or "localhost"
+    return re.sub(r"[^a-zA-Z0-9._-]", "-", os.uname().nodename) or "localhost"
 
 
 def _note(state: StateDir, reports: tuple[Report, ...]) -> None:

@@ -19,6 +19,7 @@ import yaml
 from agent.errors import BadSettings
 
 _DEEPEST = 4
+DURATION = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SHORTEST_INTERVAL = 0.1
 
@@ -27,53 +28,75 @@ class Duration(float):
     """Seconds; written as a number with a unit: 500ms, 30s, 5m, 1h, 1h30m."""
 
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$")]
+def _says(description: str, *examples: str, pattern: str | None = None) -> msgspec.Meta:
+    """What a field is for, as `windlass schema` tells it."""
+    return msgspec.Meta(description=description, examples=list(examples) or None, pattern=pattern)
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    format: Literal["console", "json"] = "console"
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    """What the agent writes to stderr."""
+
+    format: Annotated[
+        Literal["console", "json"], _says("The form of the log: for people, or a JSON object a line.")
+    ] = "console"
+    level: Annotated[Literal["debug", "info", "warning", "error"], _says("The least of what is written.")] = "info"
 
 
 class GitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the repository is reached. `insecure_http` lets credentials and content pass over plain http.
+    """How the repository is reached."""
 
-    `host` is the one that the key or token is for, with its port unless that is the usual one; "" means the host of
-    `repo`, whatever that is.
-    """
-
-    host: str = ""
-    timeout: Duration = Duration(60)
-    ssh_key: Path | None = None
-    known_hosts: Path | None = None
-    username: str = ""
-    token_file: Path | None = None
-    insecure_http: bool = False
+    host: Annotated[
+        str,
+        _says(
+            "The host that the key or token is for, and its port unless that is usual; that of `repo` by default.",
+            "git.example.com",
+        ),
+    ] = ""
+    timeout: Annotated[Duration, _says("How long one call of git may take.")] = Duration(60)
+    ssh_key: Annotated[Path | None, _says("The private key for a repository reached over ssh.")] = None
+    known_hosts: Annotated[Path | None, _says("The host keys that are trusted, as ssh keeps them.")] = None
+    username: Annotated[str, _says("The name that goes with the token.")] = ""
+    token_file: Annotated[Path | None, _says("The file that holds the token for a repository reached over https.")] = (
+        None
+    )
+    insecure_http: Annotated[bool, _says("Let credentials and content pass over plain http.")] = False
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Everything that may be set, with what holds when it is not.
+    """Everything that the operator of a host may set, with what holds when it is not."""
 
-    `variables` is the environment that `${…}` in the stacks' files sees. `listen` is ADDRESS:PORT, or "" for no HTTP;
-    an address that others reach needs `behind_proxy`. `allowed_hosts` are further names that a request may ask for.
-    `secrets_dir` is in memory, on a tmpfs; it has to outlive the agent, since running containers read from it.
-    """
-
-    repo: str = ""
-    ref: str = "main"
-    path: str = "."
-    interval: Duration = Duration(60)
-    listen: str = "127.0.0.1:9465"
-    behind_proxy: bool = False
-    allowed_hosts: tuple[str, ...] = ()
-    state_dir: Path = Path("/var/lib/windlass")
-    secrets_dir: Path = Path("/run/windlass/secrets")
-    host: str = ""
-    docker_host: str = ""
-    instance: Name = "default"
-    mode: Literal["apply", "plan"] = "apply"
-    prune: bool = True
-    variables: dict[str, str] = {}
+    repo: Annotated[
+        str,
+        _says(
+            "The repository, or a directory, that says what this host should be.", "https://git.example.com/fleet.git"
+        ),
+    ] = ""
+    ref: Annotated[str, _says("Its branch, tag or commit.")] = "main"
+    path: Annotated[str, _says("The directory inside it that holds the stacks: relative, and without `..`.")] = "."
+    interval: Annotated[Duration, _says("How often to ask for a new revision.")] = Duration(60)
+    listen: Annotated[
+        str,
+        _says("ADDRESS:PORT for metrics, health and the status page, or nothing for none of them.", "127.0.0.1:9465"),
+    ] = "127.0.0.1:9465"
+    behind_proxy: Annotated[
+        bool, _says("A proxy with TLS stands before it: needed to listen where others can reach it.")
+    ] = False
+    allowed_hosts: Annotated[tuple[str, ...], _says("Further names under which a request may ask for the pages.")] = ()
+    state_dir: Annotated[Path, _says("Where the agent keeps its state: an absolute path.")] = Path("/var/lib/windlass")
+    secrets_dir: Annotated[
+        Path,
+        _says("Where secrets lie while containers use them: an absolute path on a tmpfs, which outlives the agent."),
+    ] = Path("/run/windlass/secrets")
+    host: Annotated[str, _says("The name of this host; the machine's own by default.")] = ""
+    docker_host: Annotated[
+        str, _says("The Docker Engine to talk to; the usual socket by default.", "unix:///var/run/docker.sock")
+    ] = ""
+    instance: Annotated[
+        str, _says("Tells apart agents that share one engine.", pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$")
+    ] = "default"
+    mode: Annotated[Literal["apply", "plan"], _says("Change the host, or only say what would change.")] = "apply"
+    prune: Annotated[bool, _says("Remove the containers and networks of what is no longer in the repository.")] = True
+    variables: Annotated[dict[str, str], _says("The variables that `${…}` in the stacks' files sees.")] = {}
     log: LogSettings = LogSettings()
     git: GitSettings = GitSettings()
 
@@ -267,7 +290,8 @@ def _misfit(key: str, value: Any, hint: Any) -> Iterator[tuple[str, str]]:
         msgspec.convert(value, hint, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
         text = str(error).partition(" - at ")[0].replace("`bool`", "true or false")
-        allowed = f" (one of {', '.join(get_args(hint))})" if get_origin(hint) is Literal else ""
+        bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+        allowed = f" (one of {', '.join(get_args(bare))})" if get_origin(bare) is Literal else ""
         yield key, text[0].lower() + text[1:] + allowed
 
 
@@ -282,6 +306,15 @@ def _duration(text: str) -> Duration:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f'"{text}" is no duration such as 500ms, 30s, 5m or 1h30m')
     return Duration(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def duration_text(seconds: float) -> str:
+    """The shortest way to write a duration that has no part of a millisecond."""
+    rest, text = round(seconds * 1000), ""
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        number, rest = divmod(rest, size)
+        text += f"{number}{unit}" if number else ""
+    return text or "0s"
 
 
 def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:

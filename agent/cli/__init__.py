@@ -1,7 +1,7 @@
 """The command line: reads what the user wants, asks `Parts` for it, draws what comes back.
 
-Commands start fast: what is heavy (docker, git, the web server, rich) is imported by the parts, or by the drawing, at
-the moment it is needed. How commands end is told in `agent.cli.errors`.
+Commands start fast: each is imported when it is called, and what is heavy (docker, git, the web server, rich) by the
+parts, or by the drawing, at the moment it is needed. How commands end is told in `agent.cli.errors`.
 """
 
 from __future__ import annotations
@@ -12,20 +12,23 @@ from signal import SIGTERM, signal
 from types import FrameType
 from typing import NoReturn
 
-from agent.cli import changes, daemon, files, history, status
 from agent.cli.errors import Exit, tell_bug
 from agent.cli.frame import Group
 from agent.cli.parts import Parts
 
 windlass = Group(
-    files.validate,
-    files.render,
-    changes.plan,
-    changes.apply,
-    daemon.run,
-    status.status,
-    history.history,
-    daemon.version,
+    # In the order in which a user meets them, each with its module.
+    {
+        "validate": "agent.cli.files",
+        "render": "agent.cli.files",
+        "plan": "agent.cli.changes",
+        "apply": "agent.cli.changes",
+        "run": "agent.cli.daemon",
+        "status": "agent.cli.status",
+        "history": "agent.cli.history",
+        "schema": "agent.cli.schema",
+        "version": "agent.cli.daemon",
+    },
     name="windlass",
     help="Keep a Docker host equal to what a git repository says.",
 )

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -158,23 +159,30 @@ def _write_epilog(formatter: click.HelpFormatter, exits: Iterable[Exit], variabl
 
 
 class Group(click.Group):
-    """The program. Its `main` is where every command ends, whoever called it."""
+    """The program. Its `main` is where every command ends, whoever called it.
+
+    `commands` tells in which module each command stands under its name; it is imported when the command is called.
+    """
 
     command_class = Command
 
-    def __init__(self, *commands: click.Command, **settings: Any) -> None:
+    def __init__(self, commands: Mapping[str, str], **settings: Any) -> None:
         super().__init__(
             context_settings={"help_option_names": _HELP_NAMES, "auto_envvar_prefix": "WINDLASS"},
             params=shared_options(("text", "json", "yaml"), variables=True),
             **settings,
         )
         click.version_option(__version__, prog_name="windlass", message="%(prog)s %(version)s")(self)
-        for command in commands:
-            self.add_command(command)
+        self._modules = dict(commands)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """As they were added: in the order in which a user meets them."""
-        return list(self.commands)
+        return list(self._modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in self._modules:
+            return None
+        command: click.Command = getattr(import_module(self._modules[cmd_name]), cmd_name)
+        return command
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """As click's, but with our messages and exit codes."""

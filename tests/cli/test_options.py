@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 
 from agent import __version__
@@ -41,7 +42,7 @@ def test_every_exit_code_is_explained() -> None:
     assert set(MEANINGS) == set(Exit)
 
 
-@pytest.mark.parametrize("name", [None, *windlass.commands])
+@pytest.mark.parametrize("name", [None, *windlass.list_commands(click.Context(windlass))])
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_help_explains_exit_codes_and_variables(run: Run, name: str | None, option: str) -> None:
     result = run(*filter(None, [name]), option)
