@@ -9,7 +9,7 @@ import posixpath
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from agent.compose import LoadOptions, Project, Target, load, resources
@@ -45,7 +45,8 @@ class Reader:
     root of the tree. `below` is the directory of the tree in which stacks are looked for; with `single` they are not
     looked for, and there is this one. `directory` is where the tree lies on this host, if it does: then the stacks'
     data is there as well, and not in the state directory. `secrets_dir` and `key` are for secrets, see
-    `agent.compose.Target`; only what a host is to hold takes the key.
+    `agent.compose.Target`; only what a host is to hold takes the key. `shown` gives a path of the tree as the
+    user knows it.
     """
 
     state_dir: PurePosixPath
@@ -56,6 +57,7 @@ class Reader:
     directory: PurePosixPath | None = None
     secrets_dir: str = "/run/windlass/secrets"
     key: bytes = field(default=b"", repr=False)
+    shown: Callable[[str], str] = str
 
     def read(self, snapshot: Snapshot) -> Reading:
         """Every stack of the tree. Raises `BadManifest` only when the tree as a whole cannot be understood."""
@@ -105,8 +107,8 @@ class Reader:
         return (Found(named, self.single.directory, Place(".")),)
 
     def _project(self, tree: Tree, found: Found) -> Project:
-        options = LoadOptions(directory=found.directory, default_name=found.name, environment=self.environment)
-        return load(tree, self.single or options)
+        options = LoadOptions(found.directory, default_name=found.name, environment=self.environment)
+        return load(tree, replace(self.single or options, shown=self.shown))
 
     def _stack(self, snapshot: Snapshot, project: Project) -> Stack:
         files = str(self.state_dir / "files")

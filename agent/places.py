@@ -37,7 +37,7 @@ class Ground:
     def read(self) -> Reading:
         """Every stack, as a host would have it. Raises `BadManifest`."""
         with self._placing():
-            reading = self.reader.read(Snapshot(Revision("dir-"), self.tree))
+            reading = self._reader.read(Snapshot(Revision("dir-"), self.tree))
         revision = self.tree.revision()  # of all that was read
         return replace(
             reading,
@@ -53,10 +53,14 @@ class Ground:
     def projects(self) -> tuple[Project, ...]:
         """Every stack, as its files have it. Raises `BadManifest`."""
         with self._placing():
-            found = self.reader.projects(self.tree)
+            found = self._reader.projects(self.tree)
         if not found:
             raise BadManifest([self._nothing(self.named or self.here)])
         return found
+
+    @property
+    def _reader(self) -> Reader:
+        return replace(self.reader, shown=self._shown)
 
     def problems(self, reading: Reading) -> tuple[Problem, ...]:
         """Everything that is wrong in the files: each of the stacks, or that there is none."""
@@ -85,7 +89,11 @@ class Ground:
         return tuple(replace(problem, place=self._typed(problem.place)) for problem in problems)
 
     def _typed(self, place: Place) -> Place:
-        return place._replace(file=self.typed(_absolute(self.tree.top, place.file)))
+        return place._replace(file=self._shown(place.file))
+
+    def _shown(self, file: str) -> str:
+        """A path of the tree as the user would type it."""
+        return self.typed(_absolute(self.tree.top, file))
 
     def _failure(self, failure: Failure) -> Failure:
         return BadManifest(self.placed(failure.problems), reason=failure.reason).failure()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,6 +37,7 @@ class LoadOptions:
     directories above it too. `project_directory` is what relative paths mean; without it, where the first file lies.
     `env_files` stand in for the `.env` of the project's directory, later ones over earlier ones. `root` is set where
     the tree is what lies in that directory of this host: then an absolute path that leads into it is as good as others.
+    `shown` gives a path of the tree as the user knows it, for messages.
 
     `default_name` names the project where neither `project_name` nor a file nor the directory does. `environment` is
     all that interpolation sees besides those files: the process's own environment is never looked at.
@@ -51,6 +52,7 @@ class LoadOptions:
     profiles: tuple[str, ...] = ()
     upward: bool = False
     root: str = ""
+    shown: Callable[[str], str] = str
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -137,7 +139,7 @@ def _above(directory: str) -> list[str]:
 def _first(files: Files, directory: str, names: Sequence[str], findings: Findings) -> list[str]:
     there = [path for name in names if (path := posixpath.join(directory, name)) in files.entries]
     for other in there[1:]:
-        findings.warn(Place(other), f"is not read, since there is {there[0]}")
+        findings.warn(Place(other), f"is not read, since there is {findings.shown(there[0])}")
     return there[:1]
 
 

@@ -152,7 +152,7 @@ class Extender:
 
     def _refuse_cycle(self, links: Sequence[_Key], own: Map) -> None:
         loop = links[links.index(links[-1]) :]
-        said = " → ".join(f"{name} in {source.file}" for source, name in loop)
+        said = " → ".join(f"{name} in {self.findings.shown(source.file)}" for source, name in loop)
         At(path_to("services", links[-2][1]), own.place, self.findings).of(own, "extends").problem(
             f"a service cannot extend itself: {said}"
         )

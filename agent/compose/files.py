@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agent.compose.documents import MAX_BYTES
 from agent.compose.findings import At
-from agent.compose.paths import Escape, ancestors, clean, in_tree, joined
+from agent.compose.paths import Escape, ancestors, clean, in_tree
 from agent.model import Entry, EntryKind, Tree
 
 REGULAR = (EntryKind.FILE, EntryKind.EXECUTABLE)
@@ -22,12 +24,14 @@ class NotReadable(Exception):  # noqa: N818 - says what the path is, as the othe
 class Files:
     """A tree with the questions that a Compose file asks of it.
 
-    `root` is the directory of this host that the tree is known to lie in, "" where absolute paths mean nothing here.
+    `root` is the directory of this host that the tree is known to lie in, "" where absolute paths mean nothing here;
+    `shown` gives a path of the tree as the user knows it.
     """
 
-    def __init__(self, tree: Tree, root: str = "") -> None:
+    def __init__(self, tree: Tree, root: str = "", shown: Callable[[str], str] = str) -> None:
         self.tree = tree
         self.root = root
+        self.shown = shown
         self.entries = tree.entries()
 
     def locate(self, directory: str, path: str) -> str:
@@ -51,10 +55,6 @@ class Files:
             self._refuse_link(path)
         return found
 
-    def shown(self, path: str) -> str:
-        """A path of the tree as the user knows it."""
-        return joined(self.root, path) if self.root else path
-
     def read(self, path: str) -> bytes:
         return self.tree.read(path)
 
@@ -71,7 +71,7 @@ class Files:
     def _refuse_link(self, path: str) -> None:
         entry: Entry | None = self.entries.get(path)
         if entry is not None and entry.kind not in REGULAR:
-            raise NotReadable(f"{path} is a {entry.kind}, which is not followed", "SymlinkRefused")
+            raise NotReadable(f"{self.shown(path)} is a {entry.kind}, which is not followed", "SymlinkRefused")
 
 
 def read_small(files: Files, path: str, at: At) -> bytes | None:

@@ -6,6 +6,7 @@ Problems are collected, never raised one by one: whoever pushed a commit wants a
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -48,6 +49,9 @@ def printable(text: str, limit: int = 80) -> str:
 
 @dataclass
 class Findings:
+    """`shown` gives a path of the tree as whoever reads the messages knows it."""
+
+    shown: Callable[[str], str] = str
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     budget: int = EXPANSION_BUDGET
@@ -79,8 +83,9 @@ class Findings:
         """Why a file is read that the project does not name itself, as it goes on behind a message."""
         ways: list[str] = []
         while (reached := self._reached.get(file)) and len(ways) < _LONGEST_WAY:
-            ways.append(f"{reached[0]} {reached[1]}")
-            file = reached[1].file
+            how, place = reached
+            ways.append(f"{how} {place._replace(file=self.shown(place.file))}")
+            file = place.file
         return f" ({', '.join(ways)})" if ways else ""
 
     def doubt(self, section: str, name: str) -> None:

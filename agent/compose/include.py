@@ -69,7 +69,8 @@ def _entry(written: Map, scope: Scope, at: At) -> _Entry | None:
 
 def _may_follow(file: str, above: Sequence[str], at: At) -> bool:
     if file in above:
-        at.problem(f"the files include one another: {' → '.join([*above[above.index(file) :], file])}")
+        loop = map(at.findings.shown, [*above[above.index(file) :], file])
+        at.problem(f"the files include one another: {' → '.join(loop)}")
     elif len(above) > _DEEPEST:
         at.problem(f"files are included more than {_DEEPEST} levels deep")
     else:

@@ -236,7 +236,7 @@ def test_marks_for_a_pull_request(run: Windlass, home: Path) -> None:
 def test_a_missing_file_is_named(run: Windlass, home: Path) -> None:
     result = run("validate", "-f", "no.yaml")
     assert result.exit_code == 4
-    assert result.stdout == f'no.yaml:1:1: there is no file "{home}/web/no.yaml"\n'
+    assert result.stdout == 'no.yaml:1:1: there is no file "no.yaml"\n'
 
 
 def test_there_is_nothing_to_read(run: Windlass, home: Path) -> None:

@@ -57,7 +57,19 @@ def test_an_absolute_environment_file_is_read_where_the_tree_is_known_to_lie() -
 def test_a_missing_file_is_named_as_the_user_knows_it() -> None:
     text = "services: {a: {image: x, env_file: ./one.env}}"
     assert problems(text) == ['compose.yaml:1:36: services.a.env_file[0]: there is no file "one.env" in the repository']
-    assert problems(text, root="/srv") == ['compose.yaml:1:36: services.a.env_file[0]: there is no file "/srv/one.env"']
+    assert problems(text, root="/srv", shown="../{}".format) == [
+        'compose.yaml:1:36: services.a.env_file[0]: there is no file "../one.env"'
+    ]
+
+
+def test_the_way_to_a_file_is_told_as_the_user_knows_it() -> None:
+    files = {"inc.yaml": "services: {b: {imagee: x}}"}
+    assert problems("include: [inc.yaml]", files, shown="../{}".format)[0] == (
+        'inc.yaml:1:16: services.b: unknown key "imagee" (included by ../compose.yaml:1:11), did you mean "image"?'
+    )
+    assert problems("include: [compose.yaml]", shown="../{}".format) == [
+        "compose.yaml:1:11: include[0]: the files include one another: ../compose.yaml → ../compose.yaml"
+    ]
 
 
 PATHS = sorted(["a", "a-b/c", "a/b", "a/b/c", "a/é", "a0", "b/a"])
