@@ -209,7 +209,8 @@ class Assembly:
         from agent.places import ground
 
         found = ground(target, settings, self.environment)
-        return replace(found, reader=replace(found.reader, secrets_dir=str(settings.secrets_dir), key=key))
+        reader = replace(found.reader, secrets_dir=str(settings.secrets_dir), key=key, allow_build=settings.allow_build)
+        return replace(found, reader=reader)
 
 
 def _hostname() -> str:

@@ -137,6 +137,7 @@ class Daemon:
             directory=self._directory(),
             secrets_dir=str(settings.secrets_dir),
             key=self._state.key(),
+            allow_build=settings.allow_build,
         )
         rhythm = Rhythm(poll=float(settings.interval), resync=min(60.0, float(settings.interval)))
         self._metrics.interval(float(settings.interval))

@@ -44,7 +44,7 @@ class Reader:
     `state_dir` is absolute; `environment` is all that interpolation sees; `default_name` is the name of a stack at the
     root of the tree. `below` is the directory of the tree in which stacks are looked for; with `single` they are not
     looked for, and there is this one. `directory` is where the tree lies on this host, if it does: then the stacks'
-    data is there as well, and not in the state directory. `secrets_dir` and `key` are for secrets, see
+    data is there as well, and not in the state directory. `secrets_dir`, `key` and `allow_build`: see
     `agent.compose.Target`; only what a host is to hold takes the key. `shown` gives a path of the tree as the
     user knows it.
     """
@@ -57,6 +57,7 @@ class Reader:
     directory: PurePosixPath | None = None
     secrets_dir: str = "/run/windlass/secrets"
     key: bytes = field(default=b"", repr=False)
+    allow_build: bool = False
     shown: Callable[[str], str] = str
 
     def read(self, snapshot: Snapshot) -> Reading:
@@ -118,6 +119,7 @@ class Reader:
             in_place=self.directory is not None,
             secrets=self.secrets_dir,
             key=self.key,
+            allow_build=self.allow_build,
         )
         wanted = resources(project, snapshot.tree, target)
         services = tuple(sorted({resource.service for resource in wanted if resource.service}))

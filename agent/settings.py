@@ -96,6 +96,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = "default"
     mode: Annotated[Literal["apply", "plan"], _says("Change the host, or only say what would change.")] = "apply"
     prune: Annotated[bool, _says("Remove the containers and networks of what is no longer in the repository.")] = True
+    allow_build: Annotated[
+        bool, _says("Build images from the repository, which runs what stands in it with the engine's rights.")
+    ] = False
     variables: Annotated[dict[str, str], _says("The variables that `${…}` in the stacks' files sees.")] = {}
     log: LogSettings = LogSettings()
     git: GitSettings = GitSettings()

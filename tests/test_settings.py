@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import BadSettings
-from agent.settings import Settings, default_state_dir, is_loopback, load, parse_address, require_repo
+from agent.settings import (
+    Settings,
+    default_secrets_dir,
+    default_state_dir,
+    is_loopback,
+    load,
+    parse_address,
+    require_repo,
+)
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -219,3 +227,17 @@ def test_what_is_reachable_from_outside(host: str, only_here: bool) -> None:
 )
 def test_where_state_goes(uid: int, environment: dict[str, str], path: str) -> None:
     assert default_state_dir(uid, environment) == Path(path)
+
+
+@pytest.mark.parametrize(
+    ("uid", "environment", "found"),
+    [
+        (0, {}, "/run/windlass/secrets"),
+        (0, {"XDG_RUNTIME_DIR": "/run/user/0"}, "/run/windlass/secrets"),
+        (1000, {"XDG_RUNTIME_DIR": "/run/user/1000"}, "/run/user/1000/windlass/secrets"),
+        (1000, {}, "/run/windlass/secrets"),
+        (999, {"RUNTIME_DIRECTORY": "/run/windlass-a:/run/b", "XDG_RUNTIME_DIR": "/x"}, "/run/windlass-a/secrets"),
+    ],
+)
+def test_where_secrets_go_when_nobody_says(uid: int, environment: dict[str, str], found: str) -> None:
+    assert default_secrets_dir(uid, environment) == Path(found)

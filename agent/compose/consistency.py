@@ -52,7 +52,7 @@ def _check_references(holder: Map, key: str, at: At, defined: Map) -> None:
         elif source not in defined:
             below.problem(f'the {key[:-1]} "{source}" is not defined', define(source, defined, key))
         elif "file" in defined[source] and (about := [one for one in ("uid", "gid", "mode") if one in reference]):
-            below.warn(f"{', '.join(about)} has no effect: a file keeps its own owner and mode")
+            below.warn(f"without effect here: {', '.join(about)}", "a file keeps its own owner and mode")
 
 
 def check_sources(model: Map, findings: Findings) -> None:

@@ -21,6 +21,8 @@ MOST_PROBLEMS: Final = 500  # nobody reads more, and a hostile file could hold a
 _SECRET_NAME = re.compile(
     r"pass(?:word|wd|phrase)?|secret|token|credential|private|api_?key|access_?key|(?:^|[_.-])key$", re.I
 )
+# The section and the list called so hold no secret themselves, but names, paths, owners and modes.
+_SECRETS = re.compile(r"^secrets(?=\.)|(?<=\.)secrets(?=\[\d)")
 _ELEMENT = re.compile(r'\w+(?:\.[\w-]+|\["[^"]*"\])')
 _PLAIN_KEY = re.compile(r"[\w-]+")
 
@@ -148,6 +150,6 @@ class At(NamedTuple):
 
     def shown(self, value: Any) -> str:
         """The value for an error message, or `***` where it may be a secret."""
-        if isinstance(value, Masked) or looks_secret(self.path):
+        if isinstance(value, Masked) or looks_secret(_SECRETS.sub("", self.path)):
             return "***"
         return f'"{printable(str(value))}"'

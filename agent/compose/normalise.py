@@ -56,8 +56,8 @@ def drop_unused(model: Map, services: Sequence[str]) -> None:
         for volume in service.get("volumes") or ()
         if volume["type"] == "volume"
     }
-    secrets = {one["source"] for service in kept for one in _secrets_of(service)}
-    configs = {one["source"] for service in kept for one in service.get("configs") or ()}
+    secrets = {one.get("source") for service in kept for one in _secrets_of(service)}
+    configs = {one.get("source") for service in kept for one in service.get("configs") or ()}
     for section, used in (
         ("services", set(services)),
         ("networks", networks),

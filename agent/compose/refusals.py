@@ -57,13 +57,21 @@ def _plugins(service: Map, at: At) -> None:
 
 def _pull_policy(service: Map, at: At) -> None:
     policy: str = service.get("pull_policy", PULL_POLICIES[0])
-    if policy in PULL_POLICIES:
-        return
-    try:
-        nanoseconds(policy.removeprefix("every_") if policy.startswith("every_") else "")
-    except ValueError:
+    every = policy.removeprefix("every_") if policy.startswith("every_") else ""
+    if policy not in PULL_POLICIES and not _is_duration(every):
         below = at.of(service, "pull_policy")
         below.problem(f"{below.shown(policy)} is no pull policy", f"write {', '.join(PULL_POLICIES)} or every_12h")
+    if not _is_duration(service.get("pull_refresh_after", "0")):
+        below = at.of(service, "pull_refresh_after")
+        below.problem(f"{below.shown(service['pull_refresh_after'])} is no duration such as 12h")
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        nanoseconds(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _mounts(service: Map, at: At) -> None:
@@ -71,6 +79,8 @@ def _mounts(service: Map, at: At) -> None:
         below = at.of_item(service, "volumes", index)
         if volume["type"] == "cluster":
             below.problem(f"no volumes of a cluster: {_SWARM_ONLY}", "use a volume with a driver of its own")
+        elif volume["type"] == "image" and not volume.get("source"):
+            below.problem('needs the key "source": the image that is mounted')
         elif volume["type"] == "npipe":
             below.problem("a named pipe is a thing of Windows", "mount a socket as a bind")
 

@@ -10,6 +10,7 @@ from agent.compose.admit import admit
 from agent.compose.bindings import Bindings, Target
 from agent.compose.files import Files
 from agent.compose.findings import At, Findings, path_to
+from agent.compose.images import Images, merged
 from agent.compose.located import bound_device
 from agent.compose.mounts import Stored
 from agent.compose.nodes import Map
@@ -33,8 +34,9 @@ def resources(project: Project, tree: Tree, target: Target) -> tuple[Resource, .
     be mounted, and for what the engine would refuse."""
     findings = Findings()
     admit(project, findings, allow_build=target.allow_build)
-    bindings = Bindings(Files(tree), project, target)
-    wanted = list(_Wanted(project, Maker(project, target.directory), bindings, findings).all())
+    files = Files(tree)
+    bindings, images = Bindings(files, project, target), Images(project, files, target)
+    wanted = list(_Wanted(project, Maker(project, target.directory), bindings, images, findings).all())
     findings.raise_if_any()
     return tuple(sorted([*wanted, *bindings.found.values()], key=lambda resource: resource.key))
 
@@ -71,6 +73,7 @@ class _Wanted:
     project: Project
     maker: Maker
     bindings: Bindings
+    images: Images
     findings: Findings
 
     def all(self) -> Iterator[Resource]:
@@ -83,10 +86,13 @@ class _Wanted:
         for name, service in self.project.services.items():
             if "provider" in service:
                 continue  # admission has refused it
-            image = self._image(name, service)
-            images.setdefault(image.key, image)
+            for image in self.images.of(name, service, self._at(name)):
+                images[image.key] = merged(images.get(image.key, image), image)
             yield from self._containers(name, service, name in completed)
         yield from images.values()
+
+    def _at(self, service: str) -> At:
+        return At(path_to("services", service), self.project.element_place("services", service), self.findings)
 
     def _network(self, key: str) -> Resource:
         network = self.project.networks[key]
@@ -111,21 +117,9 @@ class _Wanted:
             place=at.place,
         )
 
-    def _image(self, name: str, service: Map) -> Resource:
-        reference = self.project.image_of(name)
-        return Resource(
-            Key("image", reference),
-            self.project.name,
-            {"reference": reference, "platform": platform(service)},
-            prepares=True,
-            on_demand=True,
-            place=self.project.place("services", name, "image"),
-        )
-
     def _containers(self, name: str, service: Map, completes: bool) -> Iterator[Resource]:
         sources, files = self._sources(name, service)
-        at = At(path_to("services", name), self.project.element_place("services", name), self.findings)
-        stored, written = Stores(self.project, self.bindings).of(service, at)
+        stored, written = Stores(self.project, self.bindings).of(service, self._at(name))
         files |= written
         requires = (*self._objects(name, service, files), *self._dependencies(service))
         about: dict[str, Any] = {
@@ -165,7 +159,12 @@ class _Wanted:
             for volume in service.get("volumes") or ()
             if volume["type"] == "volume" and volume.get("source")
         ]
-        keys = {Key("image", self.project.image_of(name)), *files, *networks, *volumes}
+        mounted = [
+            Key("image", volume["source"])
+            for volume in service.get("volumes") or ()
+            if volume["type"] == "image" and volume.get("source")
+        ]
+        keys = {Key("image", self.project.image_of(name)), *mounted, *files, *networks, *volumes}
         return [Requirement(key) for key in sorted(keys)]
 
     def _dependencies(self, service: Map) -> list[Requirement]:

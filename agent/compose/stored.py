@@ -88,7 +88,7 @@ class Stores:
 
     def _write(self, name: str, content: bytes, reference: Map, secret: bool, at: At) -> tuple[str, Key]:
         mode = reference.get("mode", _MODE)
-        owner = {key: int(reference[key]) for key in ("uid", "gid") if reference.get(key)}
+        owner = {key: int(reference[key]) for key in ("uid", "gid") if reference.get(key, "").isdecimal()}
         digest = self._digest(content, f"{mode:o}:{owner}", secret)
         file = name if name.strip(".") else "content"
         target = self.bindings.target

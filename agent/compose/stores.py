@@ -58,7 +58,7 @@ def _read_mode(value: Any, at: At) -> Any:
     elif isinstance(value, int) and not isinstance(value, bool):
         mode = value
     else:
-        return wrong(value, "a number or a string", at)
+        return wrong(value, "a whole number or a string", at)
     return mode if -_LARGEST_MODE <= mode < _LARGEST_MODE else at.problem("is too large")
 
 
@@ -76,7 +76,7 @@ REFERENCE: Final = record(
         "target": Field(TEXT),
         "uid": Field(TEXT),
         "gid": Field(TEXT),
-        "mode": Field(Shape("a number or a string", _read_mode, _write_mode), kept=True),
+        "mode": Field(Shape("a whole number or a string", _read_mode, _write_mode), kept=True),
     },
     short=_short,
 )

@@ -1,4 +1,5 @@
-"""Images. `spec` is {"reference": as the engine is sent it, "platform": "os/arch" or ""}.
+"""Images. `spec` is {"reference": as the engine is sent it, "platform": "os/arch" or ""} and perhaps more, as
+`agent.compose.images` has it: of "pull" only "never" is heeded so far, and what has "build" is refused.
 
 An image is there or it is pulled; none is ever removed. That a tag stands for another image by now is seen on the
 containers, which know the image that they were made from.
@@ -37,6 +38,7 @@ class ImageKind:
         reference, platform = str(spec["reference"]), str(spec.get("platform") or "")
         report = self._engine.inspect_image(reference)
         if report is None or _other_platform(platform, report):
+            _refuse_pull(reference, spec)
             self._engine.pull_image(reference, platform, progress=self._progress)
 
     def update(self, change: Change, revision: str) -> None:
@@ -51,6 +53,14 @@ class ImageKind:
     def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:  # noqa: ARG002 - it is there or it is not
         there = self._engine.inspect_image(key.name) is not None
         return (Gate.PASSED, "") if there else (Gate.FAILED, "the image is gone")
+
+
+def _refuse_pull(reference: str, spec: Mapping[str, Any]) -> None:
+    if "build" in spec:
+        raise Refused(f"image {reference} would have to be built, which is not possible yet", reason="BuildUnsupported")
+    if (spec.get("pull") or {}).get("policy") == "never":
+        message = f"image {reference} is not on this host, and its pull_policy forbids to pull it"
+        raise Refused(message, reason="ImageMissing")
 
 
 def _observed(resource: Resource, report: Mapping[str, Any]) -> Observed:

@@ -1,0 +1,174 @@
+"""The images that a project needs: each pulled, or built from the commit.
+
+The `spec` of an image resource is {"reference": text, "platform": "os/arch" or ""} and, where the file says so,
+
+"pull": {"policy": "always", "never" or "refresh", "after": seconds}, with `after` for "refresh" alone: how old the
+    image's last tag may become. Without it an image is pulled where it is missing.
+"build": how it is built instead:
+    "digest": 16 hex digits, keyed, over all of the following; the image carries it as the label `windlass.build`, and
+        one that carries another is built anew.
+    "tree", "paths": the tree, and for each file of the context its path in the tree; what `.dockerignore` leaves out
+        is not there.
+    "content": for each further file of the context its bytes: a Dockerfile that the Compose file holds itself.
+    "query": the members of `POST /build` that the file asks for, as JSON-like values, with "dockerfile" among them;
+        the reference, the platform and the label are the builder's to add.
+    "tags": further references for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agent.compose.bindings import Target
+from agent.compose.files import Files, NotReadable
+from agent.compose.findings import At
+from agent.compose.ignore import is_ignored, read_patterns
+from agent.compose.nodes import Map
+from agent.compose.payload import platform
+from agent.compose.project import Project
+from agent.compose.units import nanoseconds
+from agent.model import Key, Resource
+
+MOST_FILES: Final = 20_000  # of one build context
+MOST_BYTES: Final = 256 << 20
+DOCKERFILE: Final = ".windlass.Dockerfile"  # what lies outside of the context is called in it
+_DAY: Final = 24 * 3600.0
+_WINDOWS: Final = {"daily": _DAY, "weekly": 7 * _DAY}
+_PLAIN: Final = {
+    "target": "target",
+    "network": "networkmode",
+    "no_cache": "nocache",
+    "pull": "pull",
+    "shm_size": "shmsize",
+    "isolation": "isolation",
+}
+
+
+@dataclass(frozen=True)
+class Images:
+    project: Project
+    files: Files
+    target: Target
+
+    def of(self, name: str, service: Map, at: At) -> list[Resource]:
+        """What the service runs, and what it mounts. `at` is the service's."""
+        spec: dict[str, Any] = {"reference": self.project.image_of(name), "platform": platform(service)}
+        if "build" in service and self.target.allow_build:
+            if build := self._build(service["build"], at.of(service, "build")):
+                spec["build"] = build
+        elif pull := _pull(service):
+            spec["pull"] = pull
+        key = "build" if "build" in service else "image"
+        mounted = [
+            self._image({"reference": volume["source"], "platform": ""}, at.of_item(service, "volumes", index))
+            for index, volume in enumerate(service.get("volumes") or ())
+            if volume["type"] == "image" and volume.get("source")
+        ]
+        return [self._image(spec, at.of(service, key)), *mounted]
+
+    def _image(self, spec: Mapping[str, Any], at: At) -> Resource:
+        key = Key("image", spec["reference"])
+        return Resource(key, self.project.name, spec, prepares=True, on_demand=True, place=at.place)
+
+    def _build(self, build: Map, at: At) -> dict[str, Any] | None:
+        """None where it cannot be built, which is reported."""
+        try:
+            directory = self.files.locate(self.project.directory, build["context"])
+            paths = self._context(directory)
+            dockerfile = self._dockerfile(build, directory)
+        except NotReadable as error:
+            at.findings.problem(at.place, error.message, at.path, reason=error.reason)
+            return None
+        if len(paths) > MOST_FILES or sum(self.files.entries[path].size for path in paths.values()) > MOST_BYTES:
+            at.problem(f"the context has more than {MOST_FILES} files or {MOST_BYTES >> 20} MiB", "use .dockerignore")
+            return None
+        content = {DOCKERFILE: build["dockerfile_inline"].encode()} if build.get("dockerfile_inline") else {}
+        if dockerfile and not self.files.is_file(dockerfile):
+            at.of(build, "dockerfile").problem(f'there is no file "{dockerfile}" in the repository')
+            return None
+        known = {path: name for name, path in paths.items()}
+        name = known.get(dockerfile, DOCKERFILE)
+        if dockerfile and name == DOCKERFILE:
+            paths[name] = dockerfile
+        query = _query(build) | {"dockerfile": name}
+        digest = self._digest(paths, content, query)
+        return {
+            "digest": digest,
+            "tree": self.files.tree,
+            "paths": paths,
+            "content": content,
+            "query": query,
+            "tags": list(build.get("tags") or ()),
+        }
+
+    def _context(self, directory: str) -> dict[str, str]:
+        """The files of the context: name in it to path in the tree. Raises `NotReadable`."""
+        found = self.files.beneath(directory)
+        if not found:
+            raise NotReadable(f'there is no directory "{directory or "."}" in the repository', "FileMissing")
+        skip = len(directory) + 1 if directory else 0
+        ignore = posixpath.join(directory, ".dockerignore")
+        text = self.files.read(ignore).decode(errors="replace") if self.files.is_file(ignore) else ""
+        patterns = read_patterns(text)
+        return {path[skip:]: path for path in found if not is_ignored(path[skip:], patterns)}
+
+    def _dockerfile(self, build: Map, directory: str) -> str:
+        """Its path in the tree, "" where the Compose file holds it. Raises `NotReadable`."""
+        return "" if build.get("dockerfile_inline") else self.files.locate(directory, build["dockerfile"])
+
+    def _digest(self, paths: Mapping[str, str], content: Mapping[str, bytes], query: Mapping[str, Any]) -> str:
+        """Keyed: the arguments of a build may hold a secret, and everybody who may ask the engine sees labels."""
+        digest = hmac.new(self.target.key, json.dumps(query, sort_keys=True).encode(), hashlib.sha256)
+        whole = {name: (self.files.mode(path), self.files.read(path)) for name, path in paths.items()}
+        for name, (mode, data) in sorted({**whole, **{name: (0o644, data) for name, data in content.items()}}.items()):
+            digest.update(f"{len(name.encode())}:{name}:{mode:o}:{len(data)}:".encode())
+            digest.update(data)
+        return digest.hexdigest()[:16]
+
+
+def merged(one: Resource, other: Resource) -> Resource:
+    """The one of two demands for the same image that asks for more: to build it, then to pull it oftener."""
+    ranks = {"always": 0, "refresh": 1, "never": 3}
+
+    def rank(resource: Resource) -> tuple[bool, int, float]:
+        pull = resource.spec.get("pull") or {}
+        return "build" not in resource.spec, ranks.get(pull.get("policy", ""), 2), pull.get("after", 0.0)
+
+    return min(one, other, key=rank)
+
+
+def _pull(service: Map) -> dict[str, Any] | None:
+    """None for the usual: to pull what is missing."""
+    policy: str = service.get("pull_policy", "")
+    if policy in ("always", "never"):
+        return {"policy": policy}
+    if policy == "build":
+        return {"policy": "never"}  # which Compose never pulls
+    if policy in _WINDOWS:
+        return {"policy": "refresh", "after": _WINDOWS[policy]}
+    after = service.get("pull_refresh_after", "") if policy == "refresh" else policy.removeprefix("every_")
+    try:
+        return {"policy": "refresh", "after": nanoseconds(after) / 1e9}
+    except ValueError:
+        return None  # "missing" or nothing; any other text has been refused
+
+
+def _query(build: Map) -> dict[str, Any]:
+    values = {member: build.get(key) for key, member in _PLAIN.items()}
+    lists = {"cachefrom": build.get("cache_from"), "extrahosts": _hosts(build)}
+    pairs = {"buildargs": build.get("args"), "labels": build.get("labels")}
+    return {
+        **{member: value for member, value in values.items() if value},
+        **{member: list(value) for member, value in lists.items() if value},
+        **{member: dict(value) for member, value in pairs.items() if value},
+    }
+
+
+def _hosts(build: Map) -> list[str]:
+    return [host.replace("=", ":", 1) for host in build.get("extra_hosts") or ()]
