@@ -72,6 +72,23 @@ def test_nothing_heavy_is_imported(tmp_path: Path, words: tuple[str, ...]) -> No
     assert [name for name in HEAVY if name in modules] == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("render", "-f", "compose.yaml", "--os-env"), ("render", "-o", "calls"), ("validate",), ("schema", "agent")],
+    ids=" ".join,
+)
+def test_whoever_only_reads_files_pays_for_nothing_else(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {a: {image: x, ports: ['80:80']}}")
+    real = "from agent.assembly import make_assembly; agent = make_assembly()"
+    ended = windlass(*words, setup=f"{real}; os.chdir({str(tmp_path)!r})")
+    assert ended.returncode == 0, ended.stderr
+    modules = set(json.loads(ended.stderr.partition("MODULES ")[2]))
+    others = {"importlib.metadata", "sqlite3", "structlog", "asyncio", "email", "http", "ssl", "tempfile", "jsonschema"}
+    unneeded = {"agent.engine", "agent.kinds", "agent.planning", "agent.source.git", "agent.store", "agent.web"}
+    made_up = {"agent.store", "sqlite3"}  # the program of these tests imports them itself
+    assert sorted(({*HEAVY} | others | unneeded) & modules - made_up) == []
+
+
 def test_a_bug_is_one_line_without_a_traceback() -> None:
     ended = windlass("plan", setup="agent.planned = KeyError('no\\x1bsuch')")
     assert ended.returncode == 1
