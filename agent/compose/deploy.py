@@ -28,9 +28,16 @@ from agent.compose.shapes import (
 )
 
 
+class _Bytes(int):
+    """A size that was read from a text, and may be read again."""
+
+
 def _read_memory(value: Any, at: At) -> Any:
     """Here a size is a text: Compose's own schema takes no bare number."""
-    return SIZE.read(value, at) if is_text(value) else wrong(value, "a string", at)
+    if isinstance(value, _Bytes):
+        return value
+    size = SIZE.read(value, at) if is_text(value) else wrong(value, "a string", at)
+    return _Bytes(size) if isinstance(size, int) else size
 
 
 _MEMORY: Final = Shape("a string", _read_memory, SIZE.write)

@@ -16,9 +16,11 @@ from agent.compose.findings import printable
 from agent.compose.interpolate import BadTemplate, Lookup, Template, explained
 from agent.model import Place
 
-_BLANK = re.compile(r"(?:\s+|#[^\n]*)+")
-_SPACE: Final = " \t\v\f\r\x85\xa0"
-_EXPORT = re.compile(rf"export(?=\s)[{_SPACE}]*")
+_SPACE: Final = " \t\v\f\r\x85\xa0"  # what may stand around a name and before a value
+# What is space to Go, and to Python not quite the same.
+_STRIPPED: Final = f"{_SPACE}\n\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+_BLANK = re.compile(rf"(?:[{_STRIPPED}]+|#[^\n]*)+")
+_EXPORT = re.compile(rf"export(?=[\t\n\f\r ])[{_SPACE}]*")
 _KEY_SIGNS: Final = frozenset("_.-[]")
 _ESCAPE = re.compile(r'\\(?:[abcfnrtv$"\\]|0[0-9]{0,3})')
 _ESCAPED: Final = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", '"': '"', "\\": "\\"}
@@ -37,12 +39,13 @@ def parse(file: str, content: bytes, lookup: Lookup, above: Mapping[str, str] | 
 def parse_raw(file: str, content: bytes, lookup: Lookup) -> dict[str, str]:
     """The same for `format: raw`: a value is the rest of its line as it stands. Raises `Malformed`."""
     variables: dict[str, str] = {}
-    for number, line in enumerate(decoded(file, content).splitlines(), 1):
-        key, equals, value = line.lstrip().partition("=")
-        if not key or key.startswith("#"):
+    for number, line in enumerate(decoded(file, content).split("\n"), 1):
+        statement = line.removesuffix("\r").lstrip(_STRIPPED)
+        if not statement or statement.startswith("#"):
             continue
-        if key != "".join(key.split()):
-            raise Malformed(Place(file, number), "the name of a variable cannot hold a space")
+        key, equals, value = statement.partition("=")
+        if not key or " " in key or "\t" in key:
+            raise Malformed(Place(file, number), f"the name of a variable cannot {'hold a space' if key else 'be empty'}")
         said = value if equals else lookup(key)
         if said is not None:
             variables[key] = said
@@ -92,7 +95,7 @@ class _Parser:
             if char not in _SPACE and char not in _KEY_SIGNS and not (char.isalpha() or char.isnumeric()):
                 raise self._error(end, f'unexpected character "{printable(char)}" in the name of a variable')
             end += 1
-        key = self.text[start:end].rstrip()
+        key = self.text[start:end].rstrip(_STRIPPED)
         if " " in key:
             raise self._error(start, "the name of a variable cannot hold a space")
         inherited = self.text[end : end + 1] in ("", "\n")
@@ -108,7 +111,7 @@ class _Parser:
         end = self.text.find("\n", start)
         end = len(self.text) if end < 0 else end
         self.position = end + 1
-        return self._expanded(self.text[start:end].split(" #", 1)[0].rstrip(), start, key)
+        return self._expanded(self.text[start:end].split(" #", 1)[0].rstrip(_STRIPPED), start, key)
 
     def _quoted(self, key: str) -> str:
         start, quote = self.position, self.text[self.position]

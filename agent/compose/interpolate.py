@@ -1,13 +1,14 @@
 """`$VAR` and `${VAR…}` in the values of a document, by the grammar of Compose.
 
 Only string values are filled in, never keys. `$$` is a dollar; a dollar that starts no variable stays as it is. The
-operator is the one that stands right behind the name, and a default, replacement or message may hold variables again.
+operator is the one that stands right behind the name. A default, replacement or message may hold variables again; it
+stands on one line, and is filled in, and may fail, whether it is needed or not.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ _BRACED = re.compile(r"\{(?P<name>[_a-zA-Z][_a-zA-Z0-9]*)(?:\}|(?P<operator>:?[-
 _BRACE = re.compile(r"[{}]")
 _MAX_NESTING: Final = 32
 _MAX_TOTAL: Final = 16 * MAX_BYTES  # characters that all values of one file may grow to
+
+_TOO_LONG: Final = f"longer than {MAX_BYTES} characters once filled in"
 
 Lookup = Callable[[str], str | None]
 
@@ -48,32 +51,44 @@ class Template:
             return text
         if depth > _MAX_NESTING:
             raise BadTemplate(f"variables nested deeper than {_MAX_NESTING} levels")
-        parts: list[str] = []
+        length = 0
+        lines = text.split("\n")  # no variable goes on in the next line
+        for number, line in enumerate(lines):
+            if "$" in line:
+                lines[number] = "".join(self._parts(line, depth))
+                length += len(lines[number])
+            if length > MAX_BYTES:
+                raise BadTemplate(_TOO_LONG)
+        return "\n".join(lines)
+
+    def _parts(self, line: str, depth: int) -> Iterator[str]:
+        last = line.rfind("}")
         position = length = 0
-        while match := _TOKEN.search(text, position):
-            parts.append(text[position : match.start()])
-            value, position = self._variable(text, match, depth)
-            parts.append(value)
+        while match := _TOKEN.search(line, position):
+            yield line[position : match.start()]
+            value, position = self._variable(line, match, last, depth)
             length += len(value)
             if length > MAX_BYTES:
-                raise BadTemplate(f"longer than {MAX_BYTES} characters once filled in")
-        parts.append(text[position:])
-        return "".join(parts)
+                raise BadTemplate(_TOO_LONG)
+            yield value
+        yield line[position:]
 
-    def _variable(self, text: str, match: re.Match[str], depth: int) -> tuple[str, int]:
-        """What the variable becomes, and where the text goes on behind it."""
+    def _variable(self, line: str, match: re.Match[str], last: int, depth: int) -> tuple[str, int]:
+        """What the variable becomes, and where the line goes on behind it; `last` is the last brace that closes."""
         if match["escaped"]:
             return "$", match.end()
         if match["name"]:
             return self._value(match["name"]), match.end()
         start = match.start("open")
-        braced = _BRACED.match(text, start)
+        braced = _BRACED.match(line, start)
         if not braced:
-            raise BadTemplate(f'"{printable(text[start - 1 : start + 20])}" is no variable: write $$ for a dollar')
+            raise BadTemplate(f'"{printable(line[start - 1 : start + 20])}" is no variable: write $$ for a dollar')
         if not braced["operator"]:
             return self._value(braced["name"]), braced.end()
-        end = _closing(text, start)
-        return self._operated(braced["name"], braced["operator"], text[braced.end() : end], depth), end + 1
+        if last < braced.end():
+            raise BadTemplate(f'"{printable(line[start - 1 : start + 20])}" is not closed: write $$ for a dollar')
+        end = _closing(line, start, last)
+        return self._operated(braced["name"], braced["operator"], line[braced.end() : end], depth), end + 1
 
     @property
     def secret(self) -> bool:
@@ -93,33 +108,40 @@ class Template:
         return value or ""
 
     def _operated(self, name: str, operator: str, argument: str, depth: int) -> str:
+        inner = Template(self.lookup)
+        said = inner.fill(argument, depth + 1)
         value = self._get(name)
         there = bool(value) if operator.startswith(":") else value is not None
         match operator[-1], there:
             case ("+", True) | ("-", False):
-                return self.fill(argument, depth + 1)
+                self.unset += inner.unset
+                self.used |= inner.used
+                return said
             case ("?", False):
-                said = self.fill(argument, depth + 1)
-                said = argument if self.secret else said
+                said = argument if self.secret or inner.secret else said
                 raise BadTemplate(f"required variable {name} is missing a value{': ' if said else ''}{printable(said)}")
             case _:
                 return value or ""
 
 
-def _closing(text: str, start: int) -> int:
-    """Where the brace at `start` is closed. Braces within count, whatever they belong to."""
+def _closing(line: str, start: int, last: int) -> int:
+    """Where the brace at `start` is closed.
+
+    As in Compose, braces within count, whatever they belong to, and what follows an opening one closes nothing. Where
+    the count does not come out it is the `last` one of the line.
+    """
     depth = 0
     position = start
-    while match := _BRACE.search(text, position):
+    while match := _BRACE.search(line, position, last + 1):
         position = match.end()
         if match[0] == "{":
             depth += 1
-            position += 1  # as Compose: what follows an opening brace cannot close it
+            position += 1
         else:
             depth -= 1
             if not depth:
                 return match.start()
-    raise BadTemplate(f'"{printable(text[start - 1 : start + 20])}" is not closed: write $$ for a dollar')
+    return last
 
 
 def interpolated(document: Map, environment: Mapping[str, str], findings: Findings) -> Map:

@@ -52,6 +52,8 @@ def read(text: str) -> dict[str, str]:
         ("ümlaut=1", {"ümlaut": "1"}),
         ("1A=1", {"1A": "1"}),
         ("", {}),
+        ("A=x\x1c\n", {"A": "x\x1c"}),  # space to Python, but not to Compose
+        ("A=x\u2003\u00a0\n", {"A": "x"}),
     ],
 )
 def test_a_file(text: str, expected: dict[str, str]) -> None:
@@ -86,6 +88,13 @@ def test_values_cannot_grow_without_a_bound() -> None:
 def test_raw_files_know_neither_quotes_nor_variables() -> None:
     text = b"# note\nA='$SHELL'\n\nB= x # y\nSHELL\nUNKNOWN\n"
     assert parse_raw("e", text, GIVEN.get) == {"A": "'$SHELL'", "B": " x # y", "SHELL": "sh"}
+    assert parse_raw("e", b"  A=1\r\nB=\x0c\xc2\x85\n", GIVEN.get) == {"A": "1", "B": "\f\x85"}
+
+
+@pytest.mark.parametrize("text", ["A B=1", "A =1", "=1", "A\t=1"])
+def test_a_raw_file_needs_names_without_spaces(text: str) -> None:
+    with pytest.raises(Malformed, match="the name of a variable cannot"):
+        parse_raw("e", text.encode(), GIVEN.get)
 
 
 @settings(deadline=None)
