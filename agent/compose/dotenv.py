@@ -45,7 +45,9 @@ def parse_raw(file: str, content: bytes, lookup: Lookup) -> dict[str, str]:
             continue
         key, equals, value = statement.partition("=")
         if not key or " " in key or "\t" in key:
-            raise Malformed(Place(file, number), f"the name of a variable cannot {'hold a space' if key else 'be empty'}")
+            raise Malformed(
+                Place(file, number), f"the name of a variable cannot {'hold a space' if key else 'be empty'}"
+            )
         said = value if equals else lookup(key)
         if said is not None:
             variables[key] = said

@@ -58,7 +58,8 @@ class Images:
 
     def of(self, name: str, service: Map, at: At) -> list[Resource]:
         """What the service runs, and what it mounts. `at` is the service's."""
-        spec: dict[str, Any] = {"reference": self.project.image_of(name), "platform": platform(service)}
+        wanted = platform(service, self.project.environment)
+        spec: dict[str, Any] = {"reference": self.project.image_of(name), "platform": wanted}
         if "build" in service and self.target.allow_build:
             if build := self._build(service["build"], at.of(service, "build")):
                 spec["build"] = build

@@ -90,6 +90,7 @@ def _add(entry: _Entry, model: Map, scope: Scope, at: At, assemble: Assemble) ->
         inner = scope._replace(directory=entry.directory, environment=environment)
         included = assemble(documents, inner)
         _fill(included, environment)
+        _supply(included, inner)
         _move(included, way(scope.directory, entry.directory) or ".")
         _put(included, model, at)
 
@@ -101,6 +102,14 @@ def _fill(included: Map, environment: Mapping[str, str]) -> None:
         for name, value in declared.items() if isinstance(declared, Listed) else ():
             if value is None and name in environment:
                 declared[name] = environment[name]
+
+
+def _supply(included: Map, scope: Scope) -> None:
+    """Notes the values of secrets and configs that are in the variables of the include."""
+    for section in ("secrets", "configs"):
+        for name, element in included[section].items():
+            if (value := scope.environment.get(element.get("environment", ""))) is not None:
+                scope.library.supplied.setdefault((section, name), value)
 
 
 def _move(included: Map, path: str) -> None:

@@ -16,10 +16,14 @@ _MOST_BYTES: Final = 32 * 1024 * 1024  # of all files, each as often as it is us
 
 @dataclass
 class Library:
+    """`supplied` has the values of secrets and configs that come from a variable of an `include`, by section and name:
+    the project's own variables do not have it."""
+
     files: Files
     findings: Findings
     uses: int = _MOST_USES
     room: int = _MOST_BYTES
+    supplied: dict[tuple[str, str], str] = field(default_factory=dict)
     _held: dict[str, list[Document] | None] = field(default_factory=dict)
 
     def documents(self, path: str, at: At) -> list[Document] | None:

@@ -169,9 +169,9 @@ class Maker(NamedTuple):
         return {"EndpointsConfig": dict(sorted(endpoints.items()))} if endpoints else {}
 
 
-def platform(service: Map) -> str:
+def platform(service: Map, variables: Mapping[str, str]) -> str:
     """The platform to ask for, with the architecture as the engine calls it; "" for the host's own."""
-    written: str = service.get("platform", "")
+    written: str = service.get("platform") or variables.get("DOCKER_DEFAULT_PLATFORM", "")
     system, _, rest = written.lower().partition("/")
     architecture, slash, variant = rest.partition("/")
     return "/".join(filter(None, (system, _ARCHITECTURES.get(architecture, architecture) + slash + variant)))

@@ -36,6 +36,7 @@ class Project:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
     warnings: tuple[Problem, ...] = ()
+    _supplied: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
 
     @property
     def services(self) -> Mapping[str, Map]:
@@ -65,6 +66,11 @@ class Project:
         """The image of a service; one that is built and not named is called after the stack and the service."""
         written: str = self.services[service].get("image", "")
         return written or f"{self.name}-{service}"
+
+    def supplied(self, section: str, name: str) -> str | None:
+        """The value of a secret or config that comes from a variable: of the project, or of what included it."""
+        variable = self.model[section][name]["environment"]
+        return self.environment.get(variable, self._supplied.get((section, name)))
 
     def element_place(self, section: str, name: str) -> Place:
         """Where the name of a service, a network and so on is written."""
@@ -101,6 +107,7 @@ def load(tree: Tree, options: LoadOptions) -> Project:
         environment,
         extensions,
         tuple(findings.warnings),
+        library.supplied,
     )
 
 

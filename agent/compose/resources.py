@@ -58,7 +58,7 @@ def engine_calls(project: Project, base: str) -> list[dict[str, Any]]:
         {
             "call": "container.create",
             "name": maker.container_name(name, number),
-            "platform": platform(service),
+            "platform": platform(service, project.environment),
             "body": maker.container(name, number, _plain_sources(service, base), _plain_stored(project, service, base)),
         }
         for name, service in sorted(project.services.items())
@@ -123,7 +123,7 @@ class _Wanted:
         files |= written
         requires = (*self._objects(name, service, files), *self._dependencies(service))
         about: dict[str, Any] = {
-            "platform": platform(service),
+            "platform": platform(service, self.project.environment),
             "state": "completed" if completes else "running",
         }
         if service.get("restart") == "no":

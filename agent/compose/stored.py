@@ -77,7 +77,7 @@ class Stores:
         if "content" in element:
             return str(element["content"])
         variable = element["environment"]
-        value = self.project.environment.get(variable)
+        value = self.project.supplied(section, name)
         if value is None:
             at = At(f"{path_to(section, name)}.environment", element.value_place("environment"), findings)
             at.problem(f"the variable {variable} is not set, so the {section[:-1]} has no content")

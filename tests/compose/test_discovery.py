@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.compose import LoadOptions, load
+from agent.compose import LoadOptions, engine_calls, load
 from agent.errors import BadManifest
 from tests.compose.tree import DictTree
 
@@ -120,6 +120,13 @@ def test_a_file_that_is_not_there(options: dict[str, Any], problem: str) -> None
 def test_profiles(given: dict[str, Any], on: list[str]) -> None:
     text = "services: {always: {image: x}, p: {image: x, profiles: [p]}, both: {image: x, profiles: [q, r]}}"
     assert sorted(load(DictTree({"compose.yaml": text}), LoadOptions(default_name="p", **given)).services) == on
+
+
+@pytest.mark.parametrize(("written", "asked"), [("", "linux/arm64"), (", platform: linux/amd64", "linux/amd64")])
+def test_the_default_platform_is_one_of_the_variables(written: str, asked: str) -> None:
+    files = {"compose.yaml": f"services: {{a: {{image: x{written}}}}}", ".env": "DOCKER_DEFAULT_PLATFORM=linux/aarch64"}
+    (call,) = engine_calls(load(DictTree(files), LoadOptions(project_name="p")), "/srv")[1:]
+    assert call["platform"] == asked
 
 
 def test_an_empty_file_is_none_beside_others() -> None:

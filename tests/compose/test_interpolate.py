@@ -59,15 +59,17 @@ def test_an_operator(text: str, filled: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["${", "${}", "${V", "${V:}", "${1V}", "${V:=x}", "${V!}", "${ V }", "${V.x}", "${U:-${W}", "${U:-a", "${U:-a\nb}",
-             "${U:-{} and ${V}", "${V:-${}}", "${V+$V${X!}}"]
+    "text", ["${", "${}", "${V", "${V:}", "${1V}", "${V:=x}", "${V!}", "${ V }", "${V.x}", "${U:-${W}", "${U:-a",
+             "${U:-a\nb}", "${U:-{} and ${V}", "${V:-${}}", "${V+$V${X!}}"]
 )  # fmt: skip
 def test_what_is_no_variable_is_refused(text: str) -> None:
     with pytest.raises(BadTemplate, match=r"write \$\$ for a dollar"):
         Template(VARIABLES.get).fill(text)
 
 
-@pytest.mark.parametrize("text", ["${U?need $V}", "${U:?need ${V}}", "${E:?need v}", "${V:-${U?need v}}", "${U+${U:?need v}}"])
+@pytest.mark.parametrize(
+    "text", ["${U?need $V}", "${U:?need ${V}}", "${E:?need v}", "${V:-${U?need v}}", "${U+${U:?need v}}"]
+)
 def test_a_required_variable_says_what_it_is_for(text: str) -> None:
     with pytest.raises(BadTemplate, match=r"required variable [UE] is missing a value: need v"):
         Template(VARIABLES.get).fill(text)

@@ -240,6 +240,16 @@ def test_given_variables_win_over_those_of_an_include() -> None:
     assert found["j"]["environment"] == {"INC": None}
 
 
+def test_a_secret_has_its_value_from_the_variables_of_the_include() -> None:
+    files = {
+        "inc/c.yaml": "services: {i: {image: x, secrets: [s, t]}}\nsecrets: {s: {environment: V}, t: {environment: W}}",
+        "inc/.env": "V=inc\nW=inc\n",
+    }
+    found = project("include: [inc/c.yaml]", files, environment={"W": "given"})
+    assert (found.supplied("secrets", "s"), found.supplied("secrets", "t")) == ("inc", "given")
+    assert "V" not in found.environment
+
+
 def test_an_override_changes_what_is_included() -> None:
     files = {**INCLUDED, "compose.override.yaml": "services: {i: {image: over, secrets: !reset []}}"}
     found = project("include: [inc/a.yaml]", files).services["i"]
