@@ -30,14 +30,17 @@ def binds_and_mounts(
 
 
 class Stored(NamedTuple):
-    """A secret or a config: where its file lies on the host, and where it is mounted."""
+    """A secret or a config: where its file lies on the host, where it is mounted, and of which section it is."""
 
     source: str
     target: str
+    section: str
 
 
 def stored_mount(stored: Stored) -> dict[str, Any]:
-    return {"Type": "bind", "Source": stored.source, "Target": stored.target, "ReadOnly": True}
+    """As Compose has it: with a secret it says that the options are the usual ones, with a config it says nothing."""
+    options: dict[str, Any] = {"BindOptions": {}} if stored.section == "secrets" else {}
+    return {"Type": "bind", "Source": stored.source, "Target": stored.target, "ReadOnly": True, **options}
 
 
 def _volume_name(volume: Map, volumes: Mapping[str, Map]) -> str:

@@ -98,6 +98,9 @@ class _Wanted:
         network = self.project.networks[key]
         external = bool(network.get("external"))
         spec = {} if external else self.maker.network(key)
+        if not external and (options := (network.get("ipam") or {}).get("options")):
+            # Compose 2.40 forgets them, which later ones and the engine do not
+            spec["IPAM"] = {**spec.get("IPAM", {}), "Options": dict(options)}
         place = self.project.element_place("networks", key)
         return Resource(Key("network", network["name"]), self.project.name, spec, external=external, place=place)
 
@@ -190,7 +193,7 @@ def _awaited_to_complete(project: Project) -> frozenset[str]:
 def _plain_stored(project: Project, service: Map, base: str) -> list[Stored]:
     """As Compose sends them: it copies into the container what has no file, and mounts the rest."""
     return [
-        Stored(joined(base, defined[reference["source"]].get("file", "")), target)
+        Stored(joined(base, defined[reference["source"]].get("file", "")), target, section)
         for section, defined in (("configs", project.configs), ("secrets", project.secrets))
         for reference, target in zip(service.get(section) or (), targets(service, section), strict=True)
         if not any(defined[reference["source"]].get(way) for way in ("environment", "content"))

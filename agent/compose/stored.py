@@ -39,7 +39,7 @@ class Stores:
             for index, target in enumerate(targets(service, section)):
                 reference = service[section][index]
                 source, key = self._source(section, reference, at.of_item(service, section, index))
-                mounts.append(Stored(source, target))
+                mounts.append(Stored(source, target, section))
                 keys |= {key} if key else set()
         return mounts, keys
 

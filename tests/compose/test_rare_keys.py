@@ -106,6 +106,8 @@ def test_the_addresses_of_a_network_have_options_that_compose_does_not_print() -
     text = "services: {a: {image: x, networks: [n]}}\nnetworks: {n: {enable_ipv4: false, ipam: {options: {a: b}}}}"
     assert render(project(text), "/p")["networks"] == {"n": {"name": "web_n", "ipam": {}, "enable_ipv4": False}}
     assert engine_calls(project(text), "/p")[0]["body"]["EnableIPv4"] is False
+    assert "IPAM" not in engine_calls(project(text), "/p")[0]["body"]
+    assert wanted(text)["network/web_n"].spec["IPAM"] == {"Options": {"a": "b"}}
 
 
 @pytest.mark.parametrize(

@@ -167,9 +167,9 @@ def test_files_are_mounted_as_compose_mounts_them() -> None:
     assert [tuple(mount.values()) for mount in call["body"]["HostConfig"]["Mounts"]] == [
         ("bind", "/p/c.txt", "/c", True),
         ("bind", "/p/c.txt", "/rel", True),
-        ("bind", "/etc/s", "/run/secrets/s", True),
-        ("bind", "/etc/s", "/run/secrets/rel", True),
-        ("bind", "/etc/s", "/abs", True),
+        ("bind", "/etc/s", "/run/secrets/s", True, {}),
+        ("bind", "/etc/s", "/run/secrets/rel", True, {}),
+        ("bind", "/etc/s", "/abs", True, {}),
     ]
 
 
