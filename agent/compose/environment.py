@@ -45,7 +45,10 @@ class Environments:
     room: int = _MAX_TOTAL
 
     def resolve(self, name: str, service: Map) -> None:
-        """Replaces `env_file` and `label_file` of the service by what comes of them."""
+        """Replaces `env_file` of the service by what comes of it, and adds what comes of `label_file`.
+
+        The names of the label files stay: they are part of what Compose takes its hash of.
+        """
         self._environment(name, service)
         if "label_file" in service:
             self._labels(name, service)
@@ -78,7 +81,7 @@ class Environments:
         """`labels` win over the files. The files know no variables but the labels of the files before."""
         declared = service.get("labels") or Map(service.place)
         result = Map(declared.place)
-        label_files = service.pop("label_file")
+        label_files = service["label_file"]
         for index, path in enumerate(label_files):
             place = label_files.item_place(index)
             at = At(f"{path_to('services', name)}.label_file[{index}]", place, self.findings)

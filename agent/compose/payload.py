@@ -92,9 +92,11 @@ class Maker(NamedTuple):
             f"{_LABEL}.config-hash": config_hash(service, self.directory),
             f"{_LABEL}.container-number": str(number),
             f"{_LABEL}.depends_on": ",".join(self._dependencies(service)),
-            f"{_LABEL}.project.config_files": ",".join(self._config_files()),
+            f"{_LABEL}.project.config_files": self._paths(self.project.files),
             f"{_LABEL}.project.working_dir": self.directory,
         }
+        if self.project.env_files:
+            own[f"{_LABEL}.project.environment_file"] = self._paths(self.project.env_files)
         return dict(sorted({**(service.get("labels") or {}), **own}.items()))
 
     def _dependencies(self, service: Map) -> list[str]:
@@ -104,10 +106,11 @@ class Maker(NamedTuple):
             if target in self.project.services
         ]
 
-    def _config_files(self) -> list[str]:
+    def _paths(self, files: Sequence[str]) -> str:
+        """Files of the tree as they lie beside the project's directory."""
         depth = len([part for part in self.project.directory.split("/") if part])
         up = "../" * depth
-        return [joined(self.directory, f"{up}{path}") for path in self.project.files]
+        return ",".join(joined(self.directory, f"{up}{path}") for path in files)
 
     def _host_config(self, service: Map, sources: Sequence[str], stored: Sequence[Stored]) -> dict[str, Any]:
         binds, mounts = binds_and_mounts(service, self.project.volumes, sources)

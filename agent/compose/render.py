@@ -33,13 +33,20 @@ def render(project: Project, base: str) -> dict[str, Any]:
         "name": project.name,
         "networks": {key: NETWORK.write(network) for key, network in sorted(project.networks.items())},
         "secrets": {key: store_model(SECRET, one, base) for key, one in sorted(project.secrets.items())},
-        "services": {name: service_model(project.services[name], base) for name in sorted(project.services)},
+        "services": {name: _printed(project.services[name], base) for name in sorted(project.services)},
         "volumes": {key: volume_model(volume, base) for key, volume in sorted(project.volumes.items())},
     }
     result = {key: part for key, part in result.items() if part or key == "services"}
     result.update(sorted(project.extensions.items()))
     doubled: dict[str, Any] = _doubled(result)
     return doubled
+
+
+def _printed(service: Map, base: str) -> dict[str, Any]:
+    """One service without the names of the files whose labels are among its own by now."""
+    model = service_model(service, base)
+    model.pop("label_file", None)
+    return model
 
 
 def service_model(service: Map, base: str) -> dict[str, Any]:

@@ -122,6 +122,14 @@ def test_profiles(given: dict[str, Any], on: list[str]) -> None:
     assert sorted(load(DictTree({"compose.yaml": text}), LoadOptions(default_name="p", **given)).services) == on
 
 
+def test_files_that_were_named_stand_in_the_labels() -> None:
+    named = start(files=("web/compose.yaml", "web/more/other.yaml"), env_files=("one.env", "web/.env"))
+    labels = engine_calls(named, "/srv/web")[1]["body"]["Labels"]
+    assert labels["com.docker.compose.project.config_files"] == "/srv/web/compose.yaml,/srv/web/more/other.yaml"
+    assert labels["com.docker.compose.project.environment_file"] == "/srv/one.env,/srv/web/.env"
+    assert "com.docker.compose.project.environment_file" not in engine_calls(start(), "/srv")[1]["body"]["Labels"]
+
+
 @pytest.mark.parametrize(("written", "asked"), [("", "linux/arm64"), (", platform: linux/amd64", "linux/amd64")])
 def test_the_default_platform_is_one_of_the_variables(written: str, asked: str) -> None:
     files = {"compose.yaml": f"services: {{a: {{image: x{written}}}}}", ".env": "DOCKER_DEFAULT_PLATFORM=linux/aarch64"}

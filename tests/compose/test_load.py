@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import pytest
@@ -304,6 +305,22 @@ def test_the_canonical_form_is_itself_valid_and_stays_as_it_is(keys: str) -> Non
     findings = Findings()
     assert DOCUMENT.read(model, At("", Place("f"), findings)) == model
     assert not findings.problems
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("label_file: l", {"A": "file", "B": "x", "C": "file"}),
+        ("label_file: l\nlabels: {A: own, D: }", {"A": "own", "B": "x", "C": "file", "D": ""}),
+        ("label_file: [l, m]", {"A": "file", "B": "file!", "C": "later"}),
+        ("label_file: [m, l]", {"A": "file", "B": "later", "C": "file"}),
+    ],
+)
+def test_labels_from_files(keys: str, expected: dict[str, str]) -> None:
+    files = {"l": "A=file\nB=${C:-x}\nC=file\n", "m": "B=${A:-none}!\nC=later\n", ".env": "A=env\nC=env\n"}
+    loaded = project(f"services:\n  a:\n    image: x\n{textwrap.indent(keys, '    ')}\n", files)
+    assert loaded.services["a"]["labels"] == expected
+    assert "label_file" not in render(loaded, "/srv")["services"]["a"]
 
 
 def test_a_mistake_in_an_environment_file_is_told_in_that_file() -> None:
