@@ -54,8 +54,10 @@ class _Check:
         if service.get("network_mode") and networks:
             at.of(service, "network_mode").problem("network_mode and networks exclude each other")
         for key in networks:
-            if key not in self.model["networks"]:
-                below = at.of(service, "networks").below(key, networks.key_place(key))
+            below = at.of(service, "networks").below(key, networks.key_place(key))
+            if key.startswith("x-"):
+                below.problem("Compose reads such a key as an extension here, not as a network", "rename the network")
+            elif key not in self.model["networks"]:
                 below.problem(f'the network "{key}" is not defined', define(key, self.model["networks"], "networks"))
 
     def _volumes(self, service: Map, at: At) -> None:

@@ -83,6 +83,8 @@ def test_the_problems_of_a_file_are_told_together_and_in_order() -> None:
         ("depends_on: [b, b]", '4:21: services.a.depends_on[1]: "b" is in the list already'),
         ("networks: [front]", '4:16: services.a.networks.front: the network "front" is not defined, '
          'define it under "networks:"'),
+        ("networks: [x-front]", "4:16: services.a.networks.x-front: Compose reads such a key as an extension here, not "
+         "as a network, rename the network"),
         ("volumes: [data:/d]", '4:15: services.a.volumes[0]: the volume "data" is not defined, '
          'define it under "volumes:"'),
         ("volumes: ['data:']", '4:15: services.a.volumes[0]: the volume "data:" has an empty section between colons'),
