@@ -272,6 +272,17 @@ def test_nobody_guesses_a_secret_from_its_path() -> None:
     assert len(paths) == 2
 
 
+@pytest.mark.parametrize(("variables", "content"), [({}, b"included"), ({"V": "ours"}, b"ours")])
+def test_an_included_secret_has_the_value_of_its_own_variables(variables: dict[str, str], content: bytes) -> None:
+    files = {
+        "compose.override.yaml": "services: {a: {user: u}}",
+        "sub/compose.yaml": SECRET % ("s", "environment: V"),
+        "sub/.env": "V=included",
+    }
+    _, resource = only_file("include: [sub/compose.yaml]", files, **variables)
+    assert resource.spec["content"] == {"": (0o444, content)}
+
+
 def test_a_name_cannot_lead_elsewhere() -> None:
     path, _ = only_file("services: {a: {image: x, configs: [{source: .., target: /x}]}}\nconfigs: {..: {content: y}}")
     assert ".." not in PurePosixPath(path).parts
