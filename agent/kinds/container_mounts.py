@@ -59,7 +59,12 @@ def _bind(text: str) -> tuple[str, str]:
 def _mount(mount: Mapping[str, Any]) -> str:
     kind, source = str(mount.get("Type") or ""), str(mount.get("Source") or "")
     options = ["ro"] if mount.get("ReadOnly") else []
-    for field in (mount.get("BindOptions"), mount.get("VolumeOptions"), mount.get("TmpfsOptions"), mount.get("ImageOptions")):
+    for field in (
+        mount.get("BindOptions"),
+        mount.get("VolumeOptions"),
+        mount.get("TmpfsOptions"),
+        mount.get("ImageOptions"),
+    ):
         options += _options(field or {})
     return _words(kind, source, options)
 
