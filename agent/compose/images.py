@@ -71,7 +71,12 @@ class Images:
             for index, volume in enumerate(service.get("volumes") or ())
             if volume["type"] == "image" and volume.get("source")
         ]
-        return [self._image(spec, at.of(service, key)), *mounted]
+        before = [
+            self._image({"reference": hook["image"], "platform": ""}, at.of_item(service, "pre_start", index))
+            for index, hook in enumerate(service.get("pre_start") or ())
+            if hook.get("image", spec["reference"]) != spec["reference"]
+        ]
+        return [self._image(spec, at.of(service, key)), *mounted, *before]
 
     def _image(self, spec: Mapping[str, Any], at: At) -> Resource:
         key = Key("image", spec["reference"])

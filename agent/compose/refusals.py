@@ -25,6 +25,7 @@ def refuse(project: Project, findings: Findings, *, allow_build: bool) -> None:
     for name, service in project.services.items():
         at = At(path_to("services", name), project.element_place("services", name), findings)
         _plugins(service, at)
+        _hooks(service, at)
         _pull_policy(service, at)
         _mounts(service, at)
         for section in ("secrets", "configs"):
@@ -53,6 +54,13 @@ def _plugins(service: Map, at: At) -> None:
             "would hand the container the engine, and with it the host, and the client's credentials",
             "mount the socket as a volume if that is meant",
         )
+
+
+def _hooks(service: Map, at: At) -> None:
+    for index, hook in enumerate(service.get("pre_start") or ()):
+        if hook.get("per_replica"):
+            below = at.of_item(service, "pre_start", index).of(hook, "per_replica")
+            below.problem("runs once for a service, not for each of its containers", "leave it out")
 
 
 def _pull_policy(service: Map, at: At) -> None:

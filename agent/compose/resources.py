@@ -11,6 +11,7 @@ from agent.compose.bindings import Bindings, Target
 from agent.compose.files import Files
 from agent.compose.findings import At, Findings, path_to
 from agent.compose.images import Images, merged
+from agent.compose.lifecycle import hooks
 from agent.compose.located import bound_device
 from agent.compose.mounts import Stored
 from agent.compose.nodes import Map
@@ -86,9 +87,10 @@ class _Wanted:
         for name, service in self.project.services.items():
             if "provider" in service:
                 continue  # admission has refused it
-            for image in self.images.of(name, service, self._at(name)):
+            needed = self.images.of(name, service, self._at(name))
+            for image in needed:
                 images[image.key] = merged(images.get(image.key, image), image)
-            yield from self._containers(name, service, name in completed)
+            yield from self._containers(name, service, {image.key for image in needed}, name in completed)
         yield from images.values()
 
     def _at(self, service: str) -> At:
@@ -120,23 +122,28 @@ class _Wanted:
             place=at.place,
         )
 
-    def _containers(self, name: str, service: Map, completes: bool) -> Iterator[Resource]:
+    def _containers(self, name: str, service: Map, needed: set[Key], completes: bool) -> Iterator[Resource]:
+        """`needed` is what has to be there before: its images, to which its files are added."""
         sources, files = self._sources(name, service)
         stored, written = Stores(self.project, self.bindings).of(service, self._at(name))
-        files |= written
-        requires = (*self._objects(name, service, files), *self._dependencies(service))
+        files |= written | needed
+        requires = (*self._objects(service, files), *self._dependencies(service))
         about: dict[str, Any] = {
             "platform": platform(service, self.project.environment),
             "state": "completed" if completes else "running",
         }
         if service.get("restart") == "no":
             about["job"] = True
+        first = Key("container", self.maker.container_name(name, 1))
+        after_first = (Requirement(first, Condition.STARTED),) if service.get("pre_start") else ()
         for number in range(1, replicas_of(service) + 1):
+            body = self.maker.container(name, number, sources, stored)
+            around = hooks(self.project, name, body, first=number == 1)
             yield Resource(
                 Key("container", self.maker.container_name(name, number)),
                 self.project.name,
-                {"body": self.maker.container(name, number, sources, stored), **about},
-                requires=requires,
+                {"body": body, **about, **({"hooks": around} if around else {})},
+                requires=requires if number == 1 else (*requires, *after_first),
                 service=name,
                 place=self.project.element_place("services", name),
             )
@@ -155,19 +162,14 @@ class _Wanted:
             files |= {file} if file else set()
         return sources, files
 
-    def _objects(self, name: str, service: Map, files: set[Key]) -> list[Requirement]:
+    def _objects(self, service: Map, files: set[Key]) -> list[Requirement]:
         networks = [Key("network", self.project.networks[key]["name"]) for key in service.get("networks") or ()]
         volumes = [
             Key("volume", self.project.volumes[volume["source"]]["name"])
             for volume in service.get("volumes") or ()
             if volume["type"] == "volume" and volume.get("source")
         ]
-        mounted = [
-            Key("image", volume["source"])
-            for volume in service.get("volumes") or ()
-            if volume["type"] == "image" and volume.get("source")
-        ]
-        keys = {Key("image", self.project.image_of(name)), *mounted, *files, *networks, *volumes}
+        keys = {*files, *networks, *volumes}
         return [Requirement(key) for key in sorted(keys)]
 
     def _dependencies(self, service: Map) -> list[Requirement]:

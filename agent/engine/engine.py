@@ -134,6 +134,19 @@ class Engine:
     def unpause_container(self, container: str) -> None:
         self._write("container_unpause", f"unpause container {container[:12]}", "/containers/{0}/unpause", container)
 
+    def execute(self, container: str, body: Mapping[str, Any], patience: float) -> tuple[int, str]:
+        """Run a command in a container until it ends; its exit status and what it said. `body` is that of
+        `POST /containers/ID/exec`; `patience` are the seconds that it may take."""
+        subject = f"run {' '.join(body.get('Cmd') or ())[:40]} in container {container[:12]}"
+        made = self._write("exec_create", subject, "/containers/{0}/exec", container, body=body)["Id"]
+
+        def tell(client: Client) -> Any:
+            return client.hear("/exec/{0}/start", made, body={"Detach": False, "Tty": False})
+
+        said = self._calls.write("exec_start", subject, tell, extra=patience)
+        report = self._object("exec_inspect", "/exec/{0}/json", made) or {}
+        return int(report.get("ExitCode") or 0), _demultiplexed(said).decode(errors="replace")
+
     def update_container(self, container: str, resources: Mapping[str, Any]) -> None:
         """Change limits and the restart policy in place. The engine takes zero for "leave it as it is"."""
         subject = f"update container {container[:12]}"

@@ -162,6 +162,10 @@ class Client(docker.APIClient):
         answer = self._send("POST", self._path(path, names), params, json=body)
         return answer.json() if answer.content else None
 
+    def hear(self, path: str, *names: str, body: Mapping[str, Any]) -> bytes:
+        """POST, and all that is said until the other end is done."""
+        return self._send("POST", self._path(path, names), {}, json=body).content
+
     def drop(self, path: str, *names: str, **params: Any) -> None:
         """DELETE."""
         self._send("DELETE", self._path(path, names), params)

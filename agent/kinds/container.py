@@ -1,9 +1,9 @@
 """Containers: how they are made, mended in place, replaced and removed; how they are seen is in `container_view`.
 
 `spec` is {"body": the body of `POST /containers/create` as of API 1.44, "platform": text, "state": "running" or
-"completed"}. A container is replaced by a twin: it is made under `NAME.next` while the old one runs, the old one is
-stopped and set aside as `NAME.old`, the twin takes the name and is started, and only then the old one goes. If the
-twin does not start, the old one is put back.
+"completed", "hooks": what runs around its life, if anything}. A container is replaced by a twin: it is made under
+`NAME.next` while the old one runs, the old one is stopped and set aside as `NAME.old`, the twin takes the name and is
+started, and only then the old one goes. If the twin does not start, the old one is put back.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from agent.errors import Overtaken, Refused, Trouble
 from agent.kinds.base import NEXT, OLD, Identity, our_labels, seen_of, wanted_of
 from agent.kinds.container_facts import Facts
 from agent.kinds.container_fields import LIVE, TABLE
+from agent.kinds.container_hooks import Hooks
 from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
 from agent.kinds.container_networks import RANKED, endpoints, seen_networks, wanted_endpoints, wanted_networks
 from agent.kinds.container_state import gate
@@ -33,6 +34,7 @@ class ContainerKind:
         self._engine = engine
         self._identity = identity
         self._view = ContainerView(engine, identity)
+        self._hooks = Hooks(engine)
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
@@ -46,7 +48,7 @@ class ContainerKind:
             return
         made = self._make(resource, revision, resource.key.name, self._set_aside(resource.key.name))
         try:
-            self._engine.start_container(made)
+            self._hooks.start(resource, made)
         except (Refused, Overtaken):
             self._discard(made)
             raise
@@ -61,7 +63,7 @@ class ContainerKind:
             self._clear(leftover)
         twin = self._make(resource, revision, resource.key.name + NEXT, old)
         try:
-            self._swap(resource.key.name, twin, old)
+            self._swap(resource, twin, old)
         except (Refused, Overtaken):
             self._discard(twin)
             raise
@@ -81,6 +83,7 @@ class ContainerKind:
         body = resource.spec["body"]
         made_from = fingerprint(TABLE, resource.spec, self._identity.key)
         labels = {**(body.get("Labels") or {}), **our_labels(self._identity, resource, revision, made_from)}
+        labels |= self._hooks.labels(resource)
         host = body.get("HostConfig") or {}
         if old is not None:
             host = carry_over(host, self._kept_volumes(resource, old))
@@ -95,13 +98,14 @@ class ContainerKind:
         wanted = mounts(body.get("HostConfig") or {}, volumes)
         return {target: name for target, name in anonymous(old).items() if wanted.get(target) == ANONYMOUS}
 
-    def _swap(self, name: str, twin: str, old: Report) -> None:
+    def _swap(self, resource: Resource, twin: str, old: Report) -> None:
         """Stop the old one and start the twin in its place; if that is refused, put the old one back as it was."""
+        name = resource.key.name
         try:
-            self._stop(old)
+            self._stop(old, resource)
             self._engine.rename_container(old["Id"], name + OLD)
             self._engine.rename_container(twin, name)
-            self._engine.start_container(twin)
+            self._hooks.start(resource, twin)
         except (Refused, Overtaken) as trouble:
             self._put_back(twin, old, trouble)
             raise
@@ -134,7 +138,7 @@ class ContainerKind:
             self._engine.update_container(report["Id"], limits)
         self._reattach(facts)
         if "state" in paths:
-            self._bring_up(report)
+            self._bring_up(resource, report)
 
     def _reattach(self, facts: Facts) -> None:
         """Make the networks those that are wanted, each with its whole endpoint configuration."""
@@ -149,16 +153,18 @@ class ContainerKind:
             if name in asked:
                 self._engine.connect_network(min(facts.networks.get(name) or {name}), container, asked[name])
 
-    def _bring_up(self, report: Report) -> None:
+    def _bring_up(self, resource: Resource, report: Report) -> None:
         if look(report, "State.Paused"):
             self._engine.unpause_container(report["Id"])
         else:
-            self._engine.start_container(report["Id"])
+            self._hooks.start(resource, report["Id"])
 
-    def _stop(self, report: Report) -> None:
+    def _stop(self, report: Report, resource: Resource | None = None) -> None:
+        """`resource` is what is wanted in its place, if anything is."""
         if look(report, "State.Paused"):
             self._engine.unpause_container(report["Id"])
         if _is_up(report):
+            self._hooks.before_stop(resource, report)
             self._engine.stop_container(report["Id"], look(report, "Config.StopTimeout"))
 
     def _discard(self, container: str) -> None:

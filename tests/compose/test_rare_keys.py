@@ -9,6 +9,7 @@ import pytest
 
 from agent.compose import LoadOptions, engine_calls, load, render
 from agent.errors import BadManifest
+from agent.model import Condition, Key, Requirement
 from tests.compose.tree import DictTree, problems, project, wanted
 
 
@@ -142,6 +143,47 @@ def test_what_is_wrong_with_a_rare_key(keys: str, problem: str) -> None:
     assert problems(f"services:\n  a:\n    {keys}{image}\nmodels: {{m: {{model: x}}}}") == [f"compose.yaml:{problem}"]
 
 
+def test_what_runs_around_the_life_of_a_container() -> None:
+    text = """\
+        services:
+          a:
+            image: x
+            environment: {E: 1}
+            networks: [n]
+            scale: 2
+            post_start: [{command: b, user: root, privileged: true, environment: {F: 2, G: }}]
+            pre_stop: [{command: [c, d], working_dir: /w}]
+            pre_start: [{command: migrate}, {image: y, environment: [E=2], privileged: true}]
+        networks: {n: {name: real}}
+    """
+    found = wanted(text)
+    around = found["container/web-a-1"].spec["hooks"]
+    assert around["post_start"] == [
+        {"Cmd": ["b"], "User": "root", "AttachStdout": True, "AttachStderr": True, "Env": ["F=2", "G"],
+         "Privileged": True}
+    ]  # fmt: skip
+    assert around["pre_stop"] == [{"Cmd": ["c", "d"], "WorkingDir": "/w", "AttachStdout": True, "AttachStderr": True}]
+    first, second = around["pre_start"]
+    assert (first["Image"], first["Cmd"], first["Env"]) == ("x", ["migrate"], ["E=1"])
+    assert (second["Image"], "Cmd" in second, second["Env"]) == ("y", False, ["E=1", "E=2"])
+    assert second["HostConfig"] == {"NetworkMode": "real", "Privileged": True}
+    assert set(second["NetworkingConfig"]["EndpointsConfig"]) == {"real"}
+    assert second["Labels"] == {
+        "com.docker.compose.hook": "pre_start",
+        "com.docker.compose.project": "web",
+        "com.docker.compose.service": "a",
+        "com.docker.compose.version": "2.40.3",
+    }
+
+
+def test_what_runs_before_a_service_runs_once_and_before_all_of_it() -> None:
+    found = wanted("services: {a: {image: x, scale: 2, pre_start: [{image: y}]}}")
+    assert "hooks" not in found["container/web-a-2"].spec
+    first = Requirement(Key("container", "web-a-1"), Condition.STARTED)
+    assert [first in found[f"container/web-a-{number}"].requires for number in (1, 2)] == [False, True]
+    assert Requirement(Key("image", "y")) in found["container/web-a-1"].requires
+
+
 @pytest.mark.parametrize(
     ("models", "problem"),
     [
@@ -160,6 +202,8 @@ def test_what_is_wrong_with_a_model(models: str, problem: str) -> None:
          "run the model as a service of its own and give its address in environment"),
         ("provider: {type: p}", "3:15: services.a.provider: a provider is a program that Compose would run on this "
          "host, which Windlass does not, set up by other means what it provides, and name it in environment"),
+        ("pre_start: [{per_replica: true}]", "3:31: services.a.pre_start[0].per_replica: runs once for a service, not "
+         "for each of its containers, leave it out"),
         ("use_api_socket: true", "3:21: services.a.use_api_socket: would hand the container the engine, and with it "
          "the host, and the client's credentials, mount the socket as a volume if that is meant"),
         ("volumes: [{type: cluster, source: n, target: /n}]", "3:15: services.a.volumes[0]: no volumes of a cluster: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -341,3 +342,35 @@ def test_an_answer_that_makes_no_sense_is_not_absence(fake: FakeEngine, door: En
     with pytest.raises(Refused) as caught:
         door.inspect_container("web")
     assert caught.value.reason == "EngineObjectInvalid"
+
+
+@pytest.mark.parametrize(("code", "frames"), [(0, b""), (3, b"\x01\0\0\0\0\0\0\x04out\n\x02\0\0\0\0\0\0\x04err\n")])
+def test_a_command_in_a_container_is_waited_for(fake: FakeEngine, door: Engine, code: int, frames: bytes) -> None:
+    def talk(request: Request) -> None:
+        """As the engine does: no length, and the end of the connection is the end of the command."""
+        request.head(200, {"Connection": "close"})
+        request.wfile.write(frames[:5])
+        request.wfile.flush()
+        time.sleep(0.8)  # longer than a call may take that is not about running something
+        request.wfile.write(frames[5:])
+        request.close_connection = True
+
+    fake.answers = {
+        "/containers/c/exec": lambda request: request.say({"Id": "e1"}, 201),
+        "/exec/e1/start": talk,
+        "/exec/e1/json": lambda request: request.say({"Running": False, "ExitCode": code}),
+    }
+    said = door.execute("c", {"Cmd": ["x"], "AttachStdout": True}, 5)
+    assert said == (code, "out\nerr\n" if frames else "")
+    assert json.loads(fake.requests[1][2]) == {"Cmd": ["x"], "AttachStdout": True}
+    assert json.loads(fake.requests[2][2]) == {"Detach": False, "Tty": False}
+
+
+def test_a_command_that_does_not_end_is_given_up(fake: FakeEngine, door: Engine) -> None:
+    fake.answers = {
+        "/containers/c/exec": lambda request: request.say({"Id": "e1"}, 201),
+        "/exec/e1/start": Request.hang,
+    }
+    with pytest.raises(Unreachable) as caught:
+        door.execute("c", {"Cmd": ["x"]}, 0.2)
+    assert caught.value.reason == "EngineTimeout"

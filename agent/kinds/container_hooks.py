@@ -1,0 +1,98 @@
+"""What runs around a container's life, as `hooks` of its spec say; see `agent.compose.lifecycle` for their shape.
+
+A hook that fails is a refusal: what was to start does not stay started, and what was to stop goes on. What is to run
+before a stop is noted on the container, for when nobody wants it any more.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from agent.engine import Engine
+from agent.errors import Refused
+from agent.kinds.base import COMPOSE, PREFIX
+from agent.kinds.table import look
+from agent.model import Resource
+
+PRE_STOP = f"{PREFIX}pre-stop"
+HOOK = ".hook"  # how a container that runs before another one starts is called after that
+HOOK_LABEL = f"{COMPOSE}hook"  # which no container but such a one carries
+PATIENCE = 600.0  # seconds that a hook may take
+POLL = 0.2
+WORDS = 500  # characters of what a failing hook said last
+
+
+class Hooks:
+    def __init__(self, engine: Engine, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._engine = engine
+        self._sleep = sleep
+
+    def labels(self, resource: Resource) -> dict[str, str]:
+        """What the container carries so that it can be stopped properly without the file that it came of."""
+        bodies = _of(resource, "pre_stop")
+        return {PRE_STOP: json.dumps(bodies, sort_keys=True, separators=(",", ":"))} if bodies else {}
+
+    def start(self, resource: Resource, container: str) -> None:
+        """Start the container, with what has to run before and after. Raises `Refused` (`HookFailed`)."""
+        for index, body in enumerate(_of(resource, "pre_start")):
+            self._run(f"{resource.key.name}{HOOK}", body, container, f"pre_start[{index}] of {resource.service}")
+        self._engine.start_container(container)
+        self._execute(_of(resource, "post_start"), container, f"post_start of {resource.service}")
+
+    def before_stop(self, resource: Resource | None, report: Mapping[str, Any]) -> None:
+        """Run what has to run before the container stops: what the file says now, else what it said when made."""
+        labels = look(report, "Config.Labels") or {}
+        bodies = _noted(labels.get(PRE_STOP, "")) if resource is None else _of(resource, "pre_stop")
+        self._execute(bodies, report["Id"], f"pre_stop of {str(report.get('Name', '')).removeprefix('/')}")
+
+    def _execute(self, bodies: Sequence[Mapping[str, Any]], container: str, what: str) -> None:
+        for index, body in enumerate(bodies):
+            code, said = self._engine.execute(container, body, PATIENCE)
+            if code:
+                raise _failed(f"{what}, hook {index}", code, said)
+
+    def _run(self, name: str, body: Mapping[str, Any], container: str, what: str) -> None:
+        """Run a container of its own to its end, with the volumes of the other one; it is gone afterwards."""
+        left = self._engine.inspect_container(name)
+        if left and HOOK_LABEL in (look(left, "Config.Labels") or {}):
+            self._engine.remove_container(left["Id"], force=True, volumes=True)
+        host = {**body["HostConfig"], "VolumesFrom": [container]}
+        made = self._engine.create_container(name, {**body, "HostConfig": host})
+        try:
+            self._engine.start_container(made)
+            code = self._await_end(made, what)
+            if code:
+                raise _failed(what, code, self._engine.logs(made))
+        finally:
+            self._engine.remove_container(made, force=True, volumes=True)
+
+    def _await_end(self, container: str, what: str) -> int:
+        for _ in range(int(PATIENCE / POLL)):
+            report = self._engine.inspect_container(container)
+            if report is None:
+                raise Refused(f"{what} was removed while it ran", reason="HookFailed")
+            if look(report, "State.Status") in ("exited", "dead"):
+                return int(look(report, "State.ExitCode") or 0)
+            self._sleep(POLL)
+        raise Refused(f"{what} has not ended after {PATIENCE:g} seconds", reason="HookFailed")
+
+
+def _of(resource: Resource, key: str) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = (resource.spec.get("hooks") or {}).get(key) or ()
+    return found
+
+
+def _noted(label: str) -> Sequence[Mapping[str, Any]]:
+    try:
+        found = json.loads(label or "[]")
+    except ValueError:
+        return ()
+    return [body for body in found if isinstance(body, dict)] if isinstance(found, list) else ()
+
+
+def _failed(what: str, code: int, said: str) -> Refused:
+    words = said.strip()[-WORDS:]
+    return Refused(f"{what} ended with status {code}{f': {words}' if words else ''}", reason="HookFailed")
