@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from agent.compose.elements import EXTRA_HOSTS, LABELS, ULIMIT, mapped
-from agent.compose.findings import At
+from agent.compose.findings import At, did_you_mean
 from agent.compose.merge import before_equals
 from agent.compose.nodes import BROKEN, Map, Seq
 from agent.compose.scalars import go_text
@@ -16,7 +16,6 @@ from agent.compose.shapes import (
     TEXT,
     Field,
     Shape,
-    did_you_mean,
     is_text,
     list_of,
     mapping_of,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from agent.compose.findings import At, Findings, path_to
+from agent.compose.findings import At, Findings, did_you_mean, path_to
 from agent.compose.nodes import Map
-from agent.compose.shapes import did_you_mean
 from agent.compose.stores import CONFIG_SOURCES, SECRET_SOURCES
 
 _SERVICE_CONTEXT: Final = "service:"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from agent.compose import merge as merging
 from agent.compose.documents import Document
-from agent.compose.findings import At, path_to
+from agent.compose.findings import At, did_you_mean, path_to
 from agent.compose.interpolate import interpolated
 from agent.compose.library import Scope
 from agent.compose.located import service_paths
@@ -21,7 +21,6 @@ from agent.compose.paths import moved, way
 from agent.compose.resets import below, without
 from agent.compose.reuse import located
 from agent.compose.schema import SERVICE
-from agent.compose.shapes import did_you_mean
 
 
 @dataclass(frozen=True, eq=False)

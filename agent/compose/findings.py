@@ -5,8 +5,9 @@ Problems are collected, never raised one by one: whoever pushed a commit wants a
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +25,7 @@ _SECRET_NAME = re.compile(
 # The section and the list called so hold no secret themselves, but names, paths, owners and modes.
 _SECRETS = re.compile(r"^secrets(?=\.)|(?<=\.)secrets(?=\[\d)")
 _ELEMENT = re.compile(r'\w+(?:\.[\w-]+|\["[^"]*"\])')
+_LONGEST_KEY: Final = 40  # longer than every key of Compose
 _PLAIN_KEY = re.compile(r"[\w-]+")
 
 
@@ -47,6 +49,11 @@ def printable(text: str, limit: int = 80) -> str:
     """The text with control characters escaped, cut to a length that a terminal bears."""
     shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[: limit + 1])
     return shown if len(shown) <= limit else f"{shown[:limit]}…"
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.7) if len(word) <= _LONGEST_KEY else []
+    return f'did you mean "{close[0]}"?' if close else ""
 
 
 @dataclass

@@ -7,15 +7,14 @@ again after files were merged. Whatever is wrong is reported at its place and re
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, Final
 
 from agent.compose import merge as merging
-from agent.compose.findings import At, printable
+from agent.compose.findings import At, did_you_mean, printable
 from agent.compose.merge import KeyOf, Merge
 from agent.compose.nodes import BROKEN, Broken, Listed, Map, Seq, Timestamp, kind_of
 from agent.compose.scalars import go_text
@@ -27,7 +26,6 @@ _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1
 _INT64: Final = range(-(2**63), 2**63)
 _TRUE: Final = ("true", "y", "yes", "on")
 _FALSE: Final = ("false", "n", "no", "off")
-_LONGEST_KEY: Final = 40  # longer than every key of Compose
 NAME: Final = re.compile(r"[a-zA-Z0-9._-]+")
 
 
@@ -399,8 +397,3 @@ def write_record(value: Map, fields: Fields) -> dict[str, Any]:
 
 
 _EMPTY: Final[tuple[Any, ...]] = (None, "", 0, [], {})
-
-
-def did_you_mean(word: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.7) if len(word) <= _LONGEST_KEY else []
-    return f'did you mean "{close[0]}"?' if close else ""

@@ -6,9 +6,8 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from agent.compose.consistency import check_build, check_develop, check_models, check_sources, check_stores, define
-from agent.compose.findings import At, Findings, path_to
+from agent.compose.findings import At, Findings, did_you_mean, path_to
 from agent.compose.nodes import Map
-from agent.compose.shapes import did_you_mean
 
 MOST_REPLICAS: Final = 1000
 
