@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from agent.cli.parts import OneStack, Target
 from agent.compose import LoadOptions, Project
 from agent.desired import Reader, Reading
-from agent.errors import BadManifest
+from agent.errors import BadManifest, Refused
 from agent.model import Failure, Place, Problem, Revision, Snapshot
 from agent.settings import Settings
 from agent.source.disk import DiskTree, bounded, origin_of, whole_disk, work_tree_of
@@ -108,10 +108,10 @@ class Ground:
 
 def ground(target: Target, settings: Settings, environment: Mapping[str, str]) -> Ground:
     """The files that a command is about; `environment` is the process's. Raises `BadManifest` where there are none."""
+    here = _here(environment)
     if target.one is None and not target.path.exists():
         problem = Problem(Place(str(target.path)), "there is no such file or directory")
         raise BadManifest([problem], reason="PathNotFound")
-    here = _here(environment)
     state_dir = PurePosixPath(settings.state_dir.absolute())
     if target.one is None:
         return _of_path(_absolute(here, target.path), here, state_dir, settings.variables)
@@ -160,7 +160,7 @@ def _absolute(base: Path, path: str | Path) -> Path:
 
 
 def _here(environment: Mapping[str, str]) -> Path:
-    """Where the user stands, in his own spelling: his shell tells of the link by which he came."""
+    """Where the user stands, in his own spelling: his shell tells of the link by which he came. Raises `Refused`."""
     said = environment.get("PWD", "")
     if said.startswith("/") and posixpath.normpath(said) == said:
         try:
@@ -168,4 +168,7 @@ def _here(environment: Mapping[str, str]) -> Path:
                 return Path(said)
         except OSError:
             pass
-    return Path.cwd()
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise Refused("the current directory is gone: go to another one", reason="DirectoryNotFound") from error

@@ -28,6 +28,9 @@ class _Named(click.Path):
             self.fail("standard input is not read: write it to a file, and name that.", param, ctx)
         if "://" in text or text.startswith(("oci:", "git@")):
             self.fail(f"{text!r} is not on this machine: fetch it, and name the file.", param, ctx)
+        path = Path(text)
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            self.fail(f"{text!r} is a pipe or a device: write it to a file, and name that.", param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -45,8 +45,9 @@ def home(tmp_path: Path) -> Path:
 def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Windlass:
     """Runs `windlass` in a directory below `home`, with nothing in its environment but what is given."""
 
-    def run(*words: str, at: str = "web", **environment: str) -> Result:
-        monkeypatch.chdir(home / at)
+    def run(*words: str, at: str | None = "web", **environment: str) -> Result:
+        if at is not None:
+            monkeypatch.chdir(home / at)
         parts = Assembly({"WINDLASS_STATE_DIR": str(home.parent / "state"), **environment}, uid=1000)
         result = CliRunner().invoke(windlass, list(words), obj=parts)
         if result.exception and not isinstance(result.exception, SystemExit):
@@ -255,6 +256,18 @@ def test_warnings_are_told_beside_the_model(run: Windlass, home: Path) -> None:
     assert "other.yaml:1:27: warning: " in result.stderr
     assert "V" in result.stderr
     assert run("render", "-f", "other.yaml", "-q").stderr == ""
+
+
+@pytest.mark.parametrize("words", [["render"], ["validate", "-f", "compose.yaml"], ["plan"]], ids=" ".join)
+def test_a_current_directory_that_is_gone(
+    run: Windlass, home: Path, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "gone").mkdir()
+    monkeypatch.chdir(home / "gone")
+    (home / "gone").rmdir()
+    result = run(*words, at=None)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "Error: the current directory is gone: go to another one (DirectoryNotFound)\n"
 
 
 def test_where_one_stands_is_spelled_as_the_shell_does(run: Windlass, home: Path) -> None:

@@ -63,6 +63,7 @@ def test_a_path_and_a_named_stack_are_two_things(
         ("https://example.com/compose.yaml", "is not on this machine"),
         ("oci://example.com/app", "is not on this machine"),
         ("git@example.com:app.git", "is not on this machine"),
+        ("/dev/null", "is a pipe or a device"),
     ],
 )
 def test_only_files_of_this_machine_are_taken(run: Run, file: str, said: str) -> None:
