@@ -135,8 +135,8 @@ def _write(document: Any, form: str, *, first: bool) -> None:
     if form != "yaml":
         write_json(document)
         return
-    import yaml
+    from agent.cli.yaml_text import yaml_text
 
     if not first:
         click.echo("---")
-    click.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120), nl=False)
+    click.echo(yaml_text(document), nl=False)
