@@ -14,6 +14,7 @@ from agent.compose.nodes import Map
 from agent.compose.ports import parse_range
 from agent.compose.project import Project
 from agent.compose.refusals import refuse
+from agent.compose.security import split_option
 from agent.compose.validate import replicas_of
 
 _HOST = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
@@ -25,6 +26,7 @@ _REFERENCE = re.compile(
 )
 _LONGEST_REFERENCE: Final = 512
 _CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_CONDITION = re.compile(r"none|no|on-failure|any|always|unless-stopped")
 _RESTART = re.compile(r"no|always|unless-stopped|on-failure(?::[0-9]+)?")
 
 
@@ -41,6 +43,7 @@ def admit(project: Project, findings: Findings, *, allow_build: bool = False) ->
             _image(project.image_of(name), service, at)
         _container_name(service, at)
         _restart(service, at)
+        _security(service, at)
         _targets(service, at)
     _host_ports([(service, at) for _, service, at in services])
     for section, elements in (("networks", project.networks), ("volumes", project.volumes)):
@@ -63,12 +66,30 @@ def _container_name(service: Map, at: At) -> None:
 
 
 def _restart(service: Map, at: At) -> None:
-    restart = service.get("restart")
-    if restart and not _RESTART.fullmatch(restart):
-        below = at.of(service, "restart")
-        below.problem(
-            f"{below.shown(restart)} is no restart policy", "use no, always, unless-stopped or on-failure[:N]"
+    """The policy of `deploy` counts where there is one."""
+    deploy = service.get("deploy") or Map(service.place)
+    if "restart_policy" in deploy:
+        above = at.of(service, "deploy").of(deploy, "restart_policy")
+        holder, key, allowed, usage = deploy["restart_policy"], "condition", _CONDITION, "none, on-failure or any"
+    else:
+        above, holder, key, allowed, usage = (
+            at,
+            service,
+            "restart",
+            _RESTART,
+            "no, always, unless-stopped or on-failure[:N]",
         )
+    said = holder.get(key)
+    if said and not allowed.fullmatch(said):
+        below = above.of(holder, key)
+        below.problem(f"{below.shown(said)} is no restart policy", f"use {usage}")
+
+
+def _security(service: Map, at: At) -> None:
+    for index, option in enumerate(service.get("security_opt") or ()):
+        if not split_option(option)[1] and option != "no-new-privileges":
+            below = at.of_item(service, "security_opt", index)
+            below.problem(f"{below.shown(option)} is no security option")
 
 
 def _targets(service: Map, at: At) -> None:

@@ -31,7 +31,8 @@ def _device(value: Any, at: At) -> Any:
     """`SOURCE[:TARGET[:PERMISSIONS]]`."""
     if not is_text(value):
         return wrong(value, "a string or a mapping", at)
-    source, *rest = value.split(":")
+    parts: list[str] = value.split(":")
+    source, *rest = parts
     if len(rest) > 2:
         return at.problem(f"the device {at.shown(value)} has too many colons", "write source, target and permissions")
     target = rest[0] if rest else ""
@@ -41,7 +42,7 @@ def _device(value: Any, at: At) -> Any:
 
 DEVICES: Final = list_of(
     record(
-        {"source": Field(TEXT, required=True), "target": Field(TEXT), "permissions": Field(TEXT)},
+        {"source": Field(TEXT, required=True), "target": Field(TEXT, required=True), "permissions": Field(TEXT)},
         short=_device,
     ),
     key=target_of,

@@ -18,7 +18,6 @@ from agent.compose.shapes import (
     BOOLEAN,
     DURATION,
     EXACT_SIZE,
-    LATER,
     SCALAR_TEXT,
     TEXT,
     Field,
@@ -200,23 +199,6 @@ def _read_external(value: Any, at: At) -> Any:
     return record({"name": Field(TEXT)}).read(value, at)
 
 
-def _read_network_mode(value: Any, at: At) -> Any:
-    if is_text(value) and value not in ("none", "host", "bridge"):
-        return at.problem(f"the network mode {at.shown(value)} is not supported yet", "none, host and bridge are")
-    return TEXT.read(value, at)
-
-
-def _read_security_option(value: Any, at: At) -> Any:
-    if not is_text(value):
-        return wrong(value, "a string", at)
-    kind, separator, said = value.partition("=") if "=" in value else value.partition(":")
-    if not separator and value != "no-new-privileges":
-        return at.problem(f"{at.shown(value)} is no security option")
-    if kind == "seccomp" and said not in ("unconfined", "builtin"):
-        return at.problem("a seccomp profile from a file is not supported yet")
-    return value
-
-
 # --- parts of a service -----------------------------------------------------------------------------------------
 
 DEPENDENCY: Final = record(
@@ -255,13 +237,13 @@ LOGGING: Final = record({"driver": Field(TEXT), "options": Field(OPTIONS)}, merg
 SERVICE_NETWORK: Final = record(
     {
         "aliases": Field(list_of(TEXT, key=before_equals)),
-        "driver_opts": LATER,
-        "gw_priority": LATER,
-        "interface_name": LATER,
+        "driver_opts": Field(OPTIONS),
+        "gw_priority": Field(WHOLE),
+        "interface_name": Field(TEXT),
         "ipv4_address": Field(TEXT),
         "ipv6_address": Field(TEXT),
-        "link_local_ips": LATER,
-        "mac_address": LATER,
+        "link_local_ips": Field(list_of(TEXT, key=before_equals)),
+        "mac_address": Field(TEXT),
         "priority": Field(WHOLE),
     },
     nullable=True,
@@ -313,8 +295,6 @@ EXTRA_HOSTS: Final = Shape("a list or a mapping", _read_extra_hosts, sorted, mer
 ULIMIT: Final = Shape("a number or a mapping", _read_ulimit, _write_ulimit)
 
 EXTERNAL: Final = Shape("a boolean", _read_external)
-NETWORK_MODE: Final = Shape("a string", _read_network_mode)
-SECURITY_OPTION: Final = Shape("a string", _read_security_option)
 
 IPAM: Final = record(
     {

@@ -87,7 +87,7 @@ def _devices(service: Map) -> list[dict[str, Any]]:
     return [
         {
             "PathOnHost": device["source"],
-            "PathInContainer": device.get("target", ""),
+            "PathInContainer": device["target"],
             "CgroupPermissions": device.get("permissions", ""),
         }
         for device in service.get("devices") or ()
@@ -115,7 +115,7 @@ def _request(request: Map, capabilities: list[str]) -> dict[str, Any]:
 
 def _is_cdi(device: Map) -> bool:
     source: str = device["source"]
-    return source == device.get("target") and bool(_CDI_DEVICE.fullmatch(source))
+    return source == device["target"] and bool(_CDI_DEVICE.fullmatch(source))
 
 
 def _ulimits(service: Map) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from agent.compose.nodes import Map
@@ -21,7 +21,7 @@ def binds_and_mounts(
     binds: list[str] = []
     mounts: list[dict[str, Any]] = []
     for volume, bound in zip(service.get("volumes") or (), sources, strict=True):
-        source = bound or _volume_name(volume, volumes)
+        source = bound or _volume_name(volume, volumes) or volume.get("source", "")
         if _fits_bind(volume, source):
             binds.append(_bind(volume, source))
         else:
@@ -63,9 +63,9 @@ def _fits_bind(volume: Map, source: str) -> bool:
 
 
 def _bind(volume: Map, source: str) -> str:
-    options = ["ro" if volume.get("read_only") else "rw"]
-    selinux = (volume.get("bind") or {}).get("selinux")
-    return ":".join((source, volume["target"], ",".join([*options, selinux] if selinux else options)))
+    bind = volume.get("bind") or {}
+    options = ["ro" if volume.get("read_only") else "rw", bind.get("selinux"), bind.get("propagation")]
+    return ":".join((source, volume["target"], ",".join(filter(None, options))))
 
 
 def _mount(volume: Map, source: str) -> dict[str, Any]:
@@ -83,14 +83,13 @@ def _mount(volume: Map, source: str) -> dict[str, Any]:
 
 def _options(volume: Map) -> tuple[str, dict[str, Any] | None]:
     """The part of a mount that belongs to its type, None where the file says nothing of it."""
+    member, options = _OPTIONS.get(volume["type"], ("", _no_options))
     said = volume.get(volume["type"])
-    if volume["type"] == "bind":
-        return "BindOptions", _set_only(_bind_options(said)) if said is not None else None
-    if volume["type"] == "volume":
-        return "VolumeOptions", _set_only(_volume_options(said)) if said is not None else None
-    if volume["type"] == "image":
-        return "ImageOptions", _set_only({"Subpath": said.get("subpath")}) if said is not None else None
-    return "TmpfsOptions", _set_only({"SizeBytes": said.get("size"), "Mode": said.get("mode")}) if said else None
+    return member, None if said is None else _set_only(options(said))
+
+
+def _no_options(_said: Map) -> dict[str, Any]:
+    return {}
 
 
 def _bind_options(bind: Map) -> dict[str, Any]:
@@ -111,3 +110,11 @@ def _volume_options(volume: Map) -> dict[str, Any]:
 
 def _set_only(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value}
+
+
+_OPTIONS: Final[dict[str, tuple[str, Callable[[Map], dict[str, Any]]]]] = {
+    "bind": ("BindOptions", _bind_options),
+    "volume": ("VolumeOptions", _volume_options),
+    "tmpfs": ("TmpfsOptions", lambda tmpfs: {"SizeBytes": tmpfs.get("size"), "Mode": tmpfs.get("mode")}),
+    "image": ("ImageOptions", lambda image: {"Subpath": image.get("subpath")}),
+}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from agent.compose.elements import mapped
 from agent.compose.findings import At, Findings, path_to
 from agent.compose.located import service_paths
 from agent.compose.nodes import Map, Seq
 from agent.compose.paths import clean
+from agent.compose.sharing import references
 from agent.compose.stores import SECRETS_DIRECTORY
 
 
@@ -23,9 +25,10 @@ def normalise(
         at = At(path_to("services", name), model["services"].key_place(name), findings)
         _expand_home(service, variables.get("HOME", ""), at)
         _complete(service)
+        _depend_on_references(service, at)
         if "build" in service:
             _complete_build(service["build"], variables)
-        if not service.get("network_mode") and not service.get("networks") and "provider" not in service:
+        if "network_mode" not in service and not service.get("networks") and "provider" not in service:
             networks = Map(service.place)
             networks["default"] = None
             service["networks"] = networks
@@ -111,6 +114,17 @@ def _expand_home(service: Map, home: str, at: At) -> None:
         if holder[key].startswith("~"):
             place = holder.item_place(key) if isinstance(holder, Seq) else holder.value_place(key)
             holder[key] = _expanded(holder[key], home, At(f"{at.path}.{path}", place, at.findings))
+
+
+def _depend_on_references(service: Map, at: At) -> None:
+    """Whom a service refers to, it depends on; what `depends_on` says of the same one stands."""
+    for reference in references(service, at):
+        if "depends_on" not in service:
+            service.put("depends_on", Map(service.place), service.place, service.place)
+        how = mapped(reference.at, condition="service_started", restart=reference.restart, required=True)
+        if reference.service not in service["depends_on"]:
+            place = reference.at.place
+            service["depends_on"].put(reference.service, how, place, place)
 
 
 def _expanded(source: str, home: str, at: At) -> str:

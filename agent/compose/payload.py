@@ -6,35 +6,41 @@ the engine reads both alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from agent.compose.limits import limits, restart_policy
+from agent.compose.endpoints import endpoints
+from agent.compose.host_config import host_config
+from agent.compose.labels import container_labels, network_labels, volume_labels
 from agent.compose.mounts import Stored, binds_and_mounts, stored_mount
+from agent.compose.names import container_name
 from agent.compose.nodes import Map
-from agent.compose.paths import joined
 from agent.compose.project import Project
-from agent.compose.render import config_hash, volume_model
+from agent.compose.render import volume_model
+from agent.compose.sharing import CONTAINER, shared_service
 from agent.compose.units import nanoseconds
 
-# Which Compose the labels say made the objects: the release whose calls these bodies follow. Compose and the tools
-# around it only show it.
-COMPOSE_VERSION: Final = "2.40.3"
-
-_LABEL: Final = "com.docker.compose"
 _ARCHITECTURES: Final = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386"}
 
 
 class Maker(NamedTuple):
-    """What the bodies of one project have in common: `directory` is where the host has the project's files."""
+    """What the bodies of one project have in common.
+
+    `directory` is where the host has the project's files; `reference` makes the name of a container into that by which
+    another one refers to it.
+    """
 
     project: Project
     directory: str
+    reference: Callable[[str], str] = str
 
     def container(self, name: str, number: int, sources: Sequence[str], stored: Sequence[Stored]) -> dict[str, Any]:
         """The body for container `number` of a service; `sources` has the path of the host for each of its
         volumes that is a bind, "" for the others; `stored` are its secrets and configs."""
-        service = self.project.services[name]
+        service, shared = self.project.services[name], self._shared(self.project.services[name])
+        binds, mounts = binds_and_mounts(service, self.project.volumes, sources)
+        mounts += map(stored_mount, stored)
+        networks = endpoints(self.project, name, number)
         body = {
             "Hostname": service.get("hostname"),
             "Domainname": service.get("domainname"),
@@ -46,11 +52,12 @@ class Maker(NamedTuple):
             "AttachStderr": True,
             "Image": self.project.image_of(name),
             "WorkingDir": service.get("working_dir"),
-            "Labels": self._labels(name, service, number),
+            "Labels": container_labels(self.project, self.directory, name, number, shared),
             "StopSignal": service.get("stop_signal"),
             "Env": _environment(service),
-            "HostConfig": self._host_config(service, sources, stored),
-            "NetworkingConfig": self._networking(name, service, number),
+            "NetworkDisabled": service.get("network_mode") == "disabled",
+            "HostConfig": host_config(self.project, name, number, shared=shared, binds=binds, mounts=mounts),
+            "NetworkingConfig": {"EndpointsConfig": networks} if networks else {},
         }
         return _set(body) | _wanted(
             Cmd=_list(service.get("command")),
@@ -68,108 +75,33 @@ class Maker(NamedTuple):
             "IPAM": _ipam(network.get("ipam") or {}),
             "Internal": network.get("internal"),
             "Attachable": network.get("attachable"),
-            "Labels": dict(network.get("labels") or {}) | self._own_labels(network=key),
+            "Labels": network_labels(self.project, key),
         }
         return _set(body) | _wanted(EnableIPv4=network.get("enable_ipv4"), EnableIPv6=network.get("enable_ipv6"))
 
     def volume(self, key: str) -> dict[str, Any]:
         """The body of `POST /volumes/create`, without its Name."""
         volume = volume_model(self.project.volumes[key], self.directory)
-        labels = volume.get("labels", {}) | self._own_labels(volume=key)
+        labels = volume_labels(self.project, self.directory, key)
         return _set({"Driver": volume.get("driver"), "DriverOpts": volume.get("driver_opts"), "Labels": labels})
 
-    def container_name(self, name: str, number: int) -> str:
-        written: str = self.project.services[name].get("container_name", "")
-        return written or f"{self.project.name}-{name}-{number}"
+    def _shared(self, service: Map) -> dict[str, Any]:
+        """The keys of a service that mean other containers, as the engine takes them."""
+        modes = {key: service.get(key, "") for key in ("network_mode", "ipc", "pid")}
+        shared: dict[str, Any] = {key: self._owner(mode) for key, mode in modes.items() if shared_service(mode)}
+        if "volumes_from" in service:
+            shared["volumes_from"] = [self._volumes_of(entry) for entry in service["volumes_from"]]
+        return shared
 
-    def _own_labels(self, **more: str) -> dict[str, str]:
-        labels = {"project": self.project.name, "version": COMPOSE_VERSION, **more}
-        return {f"{_LABEL}.{key}": value for key, value in sorted(labels.items())}
+    def _owner(self, mode: str) -> str:
+        return CONTAINER + self.reference(container_name(self.project, shared_service(mode), 1))
 
-    def _labels(self, name: str, service: Map, number: int) -> dict[str, str]:
-        own = self._own_labels(service=name, oneoff="False")
-        own |= {
-            f"{_LABEL}.config-hash": config_hash(service, self.directory),
-            f"{_LABEL}.container-number": str(number),
-            f"{_LABEL}.depends_on": ",".join(self._dependencies(service)),
-            f"{_LABEL}.project.config_files": self._paths(self.project.files),
-            f"{_LABEL}.project.working_dir": self.directory,
-        }
-        if self.project.env_files:
-            own[f"{_LABEL}.project.environment_file"] = self._paths(self.project.env_files)
-        return dict(sorted({**(service.get("labels") or {}), **own}.items()))
-
-    def _dependencies(self, service: Map) -> list[str]:
-        return [
-            f"{target}:{how['condition']}:{str(bool(how.get('restart'))).lower()}"
-            for target, how in sorted((service.get("depends_on") or {}).items())
-            if target in self.project.services
-        ]
-
-    def _paths(self, files: Sequence[str]) -> str:
-        """Files of the tree as they lie beside the project's directory."""
-        depth = len([part for part in self.project.directory.split("/") if part])
-        up = "../" * depth
-        return ",".join(joined(self.directory, f"{up}{path}") for path in files)
-
-    def _host_config(self, service: Map, sources: Sequence[str], stored: Sequence[Stored]) -> dict[str, Any]:
-        binds, mounts = binds_and_mounts(service, self.project.volumes, sources)
-        options, unconfined = _security(service)
-        config = {
-            "Annotations": dict(service.get("annotations") or {}),
-            "Binds": binds,
-            "Mounts": [*mounts, *map(stored_mount, stored)],
-            "CapAdd": _capabilities(service.get("cap_add")),
-            "CapDrop": _capabilities(service.get("cap_drop")),
-            "NetworkMode": self._network_mode(service),
-            "ReadonlyRootfs": service.get("read_only"),
-            "RestartPolicy": restart_policy(service),
-            "ShmSize": service.get("shm_size"),
-            "Sysctls": dict(service.get("sysctls") or {}),
-            "PortBindings": _port_bindings(service),
-            "Dns": _list(service.get("dns")),
-            "DnsSearch": _list(service.get("dns_search")),
-            "DnsOptions": _list(service.get("dns_opt")),
-            "ExtraHosts": [host.replace("=", ":", 1) for host in service.get("extra_hosts") or ()],
-            "SecurityOpt": options,
-            "Privileged": service.get("privileged"),
-            "Tmpfs": _tmpfs(service),
-            "LogConfig": _log_config(service),
-            "GroupAdd": _list(service.get("group_add")),
-            "IpcMode": service.get("ipc"),
-            "PidMode": service.get("pid"),
-            "UTSMode": service.get("uts"),
-            "UsernsMode": service.get("userns_mode"),
-            "CgroupnsMode": service.get("cgroup"),
-            "Isolation": service.get("isolation"),
-            "Runtime": service.get("runtime"),
-            "StorageOpt": dict(service.get("storage_opt") or {}),
-            **limits(service),
-        }
-        closed: dict[str, Any] = {"MaskedPaths": [], "ReadonlyPaths": []} if unconfined else {}
-        return (
-            _set(config)
-            | {"OomKillDisable": bool(service.get("oom_kill_disable"))}
-            | _wanted(Init=service.get("init"))
-            | closed
-        )
-
-    def _network_mode(self, service: Map) -> str:
-        mode: str = service.get("network_mode", "")
-        return mode or self.project.networks[_by_priority(service)[0]]["name"]
-
-    def _networking(self, name: str, service: Map, number: int) -> dict[str, Any]:
-        """Every network that the container joins, the first by priority included."""
-        endpoints = {}
-        for key in _by_priority(service):
-            config = service["networks"][key]
-            said = config or {}
-            aliases = [self.container_name(name, number), name, *(said.get("aliases") or ())]
-            endpoint: dict[str, Any] = {"Aliases": aliases}
-            if config is not None:
-                endpoint |= _addresses(config)
-            endpoints[self.project.networks[key]["name"]] = endpoint
-        return {"EndpointsConfig": dict(sorted(endpoints.items()))} if endpoints else {}
+    def _volumes_of(self, entry: str) -> str:
+        """Compose forgets what follows the name: also who shares with `:ro` may write."""
+        name, _, rest = entry.partition(":")
+        if entry.startswith(CONTAINER):
+            return rest.partition(":")[0]
+        return self.reference(container_name(self.project, name, 1))
 
 
 def platform(service: Map, variables: Mapping[str, str]) -> str:
@@ -194,25 +126,6 @@ def _list(value: Any) -> list[Any] | None:
     return None if value is None else list(value)
 
 
-def _capabilities(names: Sequence[str] | None) -> list[str]:
-    """As the client behind Compose sends them: in upper case, with their prefix, each once and sorted."""
-    upper = {name.strip().upper() for name in names or ()}
-    return sorted({name if name == "ALL" or name.startswith("CAP_") else f"CAP_{name}" for name in upper})
-
-
-def _addresses(network: Map) -> dict[str, Any]:
-    """Compose repeats the addresses where the engine only reports them (and one at a wrong key); it ignores that."""
-    ipv4, ipv6 = network.get("ipv4_address"), network.get("ipv6_address")
-    asked = _set({"IPv4Address": ipv4, "IPv6Address": ipv6})
-    return {"IPAMConfig": asked, **_set({"IPAddress": ipv4, "IPv6Gateway": ipv6})}
-
-
-def _by_priority(service: Map) -> list[str]:
-    """The networks of a service; the first is its primary one."""
-    networks = service.get("networks") or {}
-    return sorted(networks, key=lambda key: (-((networks[key] or {}).get("priority") or 0), key))
-
-
 def _environment(service: Map) -> list[str]:
     """A name without a value takes the variable out of what the image sets."""
     variables = service.get("environment") or {}
@@ -222,14 +135,6 @@ def _environment(service: Map) -> list[str]:
 def _exposed(service: Map) -> dict[str, Any]:
     published = {f"{port['target']}/{port['protocol']}" for port in service.get("ports") or ()}
     return {port: {} for port in sorted(published.union(service.get("expose") or ()))}
-
-
-def _port_bindings(service: Map) -> dict[str, Any]:
-    bindings: dict[str, list[dict[str, str]]] = {}
-    for port in service.get("ports") or ():
-        binding = _set({"HostIp": port.get("host_ip"), "HostPort": port.get("published")})
-        bindings.setdefault(f"{port['target']}/{port['protocol']}", []).append(binding)
-    return dict(sorted(bindings.items()))
 
 
 def _healthcheck(service: Map) -> dict[str, Any] | None:
@@ -251,22 +156,6 @@ def _stop_timeout(service: Map) -> int | None:
     """Whole seconds, cut as Compose cuts them: half a second is a kill at once."""
     period = service.get("stop_grace_period")
     return None if period is None else int(nanoseconds(period) / 10**9)
-
-
-def _tmpfs(service: Map) -> dict[str, str]:
-    parts = (entry.partition(":") for entry in service.get("tmpfs") or ())
-    return dict(sorted((path, options) for path, _, options in parts))
-
-
-def _log_config(service: Map) -> dict[str, Any]:
-    logging = service.get("logging") or {}
-    return _set({"Type": logging.get("driver"), "Config": dict(logging.get("options") or {})})
-
-
-def _security(service: Map) -> tuple[list[str], bool]:
-    """The options for the engine, and whether the system paths are to be open."""
-    options = service.get("security_opt") or []
-    return [one for one in options if one != "systempaths=unconfined"], "systempaths=unconfined" in options
 
 
 def _ipam(ipam: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from agent.compose.findings import At, Findings
 from agent.compose.library import Library, Scope
 from agent.compose.nodes import Map, place_of
 from agent.compose.normalise import drop_unused, enabled, normalise
+from agent.compose.security import read_profiles
 from agent.compose.validate import validate
 from agent.model import Place, Problem, Tree
 
@@ -25,7 +26,8 @@ class Project:
 
     `model` has the canonical form of `services` and of what they use, those that are enabled and used; relative
     paths in it are meant from `directory`. Every part of it knows its place. `extensions` are the `x-` keys of the
-    top level. `environment` is what interpolation saw; `env_files` are those that were named to the load.
+    top level. `environment` is what interpolation saw; `env_files` are those that were named to the load, `seccomp`
+    the profiles that could be read, by the path at which a service names each.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Project:
     model: Map = field(repr=False)
     env_files: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    seccomp: Mapping[str, str] = field(default_factory=dict, repr=False)
     extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
     warnings: tuple[Problem, ...] = ()
     _supplied: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
@@ -105,6 +108,7 @@ def load(tree: Tree, options: LoadOptions) -> Project:
         model,
         start.env_files,
         environment,
+        read_profiles(files, start.directory, model["services"], Findings(), {}),  # what is missing is told later
         extensions,
         tuple(findings.warnings),
         library.supplied,

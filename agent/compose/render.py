@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from agent.compose.located import bound_device, service_paths
@@ -86,11 +87,27 @@ def volume_model(volume: Map, base: str) -> dict[str, Any]:
     return result
 
 
-def config_hash(service: Map, base: str) -> str:
-    """What Compose keeps in `com.docker.compose.config-hash`, so that it knows our containers for its own."""
-    model = {key: value for key, value in service_model(service, base).items() if key not in _NOT_HASHED}
+def config_hash(service: Map, base: str, shared: Mapping[str, Any]) -> str:
+    """What Compose keeps in `com.docker.compose.config-hash`, so that it knows our containers for its own. `shared`
+    takes the place of the keys that refer to other services: Compose hashes them with the containers filled in."""
+    model = {key: shared.get(key, value) for key, value in service_model(service, base).items()}
     if "deploy" in model:
         model["deploy"] = {key: value for key, value in model["deploy"].items() if key != "replicas"}
+    return _digest({key: value for key, value in model.items() if key not in _NOT_HASHED})
+
+
+def network_hash(network: Map) -> str:
+    return _digest(NETWORK.write(network))
+
+
+def volume_hash(volume: Map, base: str) -> str:
+    """As Compose takes it, a volume without a driver has the local one."""
+    model = volume_model(volume, base)
+    ordered = {"name": model.pop("name", ""), "driver": model.pop("driver", "local"), **model}
+    return _digest(ordered)
+
+
+def _digest(model: Any) -> str:
     text = json.dumps(_go_numbers(model), ensure_ascii=False, separators=(",", ":")).translate(_GO_ESCAPES)
     return hashlib.sha256(text.encode()).hexdigest()
 

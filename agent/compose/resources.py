@@ -13,13 +13,12 @@ from agent.compose.findings import At, Findings, path_to
 from agent.compose.images import Images, merged
 from agent.compose.lifecycle import hooks
 from agent.compose.located import bound_device
-from agent.compose.mounts import Stored
+from agent.compose.names import container_name, container_names
 from agent.compose.nodes import Map
-from agent.compose.paths import joined
 from agent.compose.payload import Maker, platform
 from agent.compose.project import Project
+from agent.compose.security import read_profiles
 from agent.compose.stored import Stores
-from agent.compose.stores import targets
 from agent.compose.validate import replicas_of
 from agent.model import Condition, Key, Requirement, Resource, Tree
 
@@ -36,37 +35,11 @@ def resources(project: Project, tree: Tree, target: Target) -> tuple[Resource, .
     findings = Findings()
     admit(project, findings, allow_build=target.allow_build)
     files = Files(tree)
+    read_profiles(files, project.directory, project.services, findings, known=project.seccomp)
     bindings, images = Bindings(files, project, target), Images(project, files, target)
     wanted = list(_Wanted(project, Maker(project, target.directory), bindings, images, findings).all())
     findings.raise_if_any()
     return tuple(sorted([*wanted, *bindings.found.values()], key=lambda resource: resource.key))
-
-
-def engine_calls(project: Project, base: str) -> list[dict[str, Any]]:
-    """The calls that create the project as Docker Compose would make them with its files lying in `base`."""
-    maker = Maker(project, base)
-    networks = [
-        {"call": "network.create", "body": {"Name": network["name"], **maker.network(key)}}
-        for key, network in sorted(project.networks.items())
-        if not network.get("external")
-    ]
-    volumes = [
-        {"call": "volume.create", "body": {"Name": volume["name"], **maker.volume(key)}}
-        for key, volume in sorted(project.volumes.items())
-        if not volume.get("external")
-    ]
-    containers = [
-        {
-            "call": "container.create",
-            "name": maker.container_name(name, number),
-            "platform": platform(service, project.environment),
-            "body": maker.container(name, number, _plain_sources(service, base), _plain_stored(project, service, base)),
-        }
-        for name, service in sorted(project.services.items())
-        if "provider" not in service
-        for number in range(1, replicas_of(service) + 1)
-    ]
-    return [*networks, *volumes, *containers]
 
 
 @dataclass(frozen=True)
@@ -134,13 +107,13 @@ class _Wanted:
         }
         if service.get("restart") == "no":
             about["job"] = True
-        first = Key("container", self.maker.container_name(name, 1))
+        first = Key("container", container_name(self.project, name, 1))
         after_first = (Requirement(first, Condition.STARTED),) if service.get("pre_start") else ()
         for number in range(1, replicas_of(service) + 1):
             body = self.maker.container(name, number, sources, stored)
             around = hooks(self.project, name, body, first=number == 1)
             yield Resource(
-                Key("container", self.maker.container_name(name, number)),
+                Key("container", container_name(self.project, name, number)),
                 self.project.name,
                 {"body": body, **about, **({"hooks": around} if around else {})},
                 requires=requires if number == 1 else (*requires, *after_first),
@@ -175,9 +148,8 @@ class _Wanted:
     def _dependencies(self, service: Map) -> list[Requirement]:
         requirements = []
         for target, how in sorted((service.get("depends_on") or {}).items()):
-            other = self.project.services.get(target)
-            for number in range(1, (replicas_of(other) if other else 0) + 1):
-                key = Key("container", self.maker.container_name(target, number))
+            for container in container_names(self.project, target):
+                key = Key("container", container)
                 requirements.append(Requirement(key, _CONDITIONS[how["condition"]], optional=not how["required"]))
         return requirements
 
@@ -190,18 +162,3 @@ def _awaited_to_complete(project: Project) -> frozenset[str]:
         for target, how in (service.get("depends_on") or {}).items()
         if how["condition"] == "service_completed_successfully"
     )
-
-
-def _plain_stored(project: Project, service: Map, base: str) -> list[Stored]:
-    """As Compose sends them: it copies into the container what has no file, and mounts the rest."""
-    return [
-        Stored(joined(base, defined[reference["source"]].get("file", "")), target, section)
-        for section, defined in (("configs", project.configs), ("secrets", project.secrets))
-        for reference, target in zip(service.get(section) or (), targets(service, section), strict=True)
-        if not any(defined[reference["source"]].get(way) for way in ("environment", "content"))
-    ]
-
-
-def _plain_sources(service: Map, base: str) -> list[str]:
-    volumes = service.get("volumes") or ()
-    return [joined(base, volume["source"]) if volume["type"] == "bind" else "" for volume in volumes]

@@ -22,10 +22,8 @@ from agent.compose.elements import (
     IPAM,
     LABELS,
     LOGGING,
-    NETWORK_MODE,
     OPTIONS,
     PORTS,
-    SECURITY_OPTION,
     SERVICE_NETWORK,
     SERVICE_VOLUME,
     ULIMIT,
@@ -36,6 +34,7 @@ from agent.compose.elements import (
 from agent.compose.hooks import DEVELOP, FIRST_HOOKS, HOOKS
 from agent.compose.merge import before_equals, itself, path_of, target_of
 from agent.compose.models import MODEL, PROVIDER, SERVICE_MODELS
+from agent.compose.nodes import Map
 from agent.compose.reuse import EXTENDS, INCLUDES
 from agent.compose.shapes import (
     BOOLEAN,
@@ -97,7 +96,7 @@ SERVICE_FIELDS: Final[Fields] = {
     "device_cgroup_rules": Field(_DISTINCT_TEXTS),
     "devices": Field(DEVICES),
     "dns": Field(one_or_list(TEXT, key=before_equals)),
-    "dns_opt": Field(list_of(TEXT, key=before_equals, distinct=True)),
+    "dns_opt": Field(_UNIQUE_TEXTS),
     "dns_search": Field(one_or_list(TEXT, key=before_equals)),
     "domainname": Field(TEXT),
     "entrypoint": Field(COMMAND, kept=True),
@@ -118,7 +117,7 @@ SERVICE_FIELDS: Final[Fields] = {
     "isolation": Field(TEXT),
     "labels": Field(LABELS),
     "label_file": Field(one_or_list(TEXT)),
-    "links": Field(_DISTINCT_TEXTS),
+    "links": Field(_UNIQUE_TEXTS),
     "logging": Field(LOGGING, kept=True),
     "mem_limit": Field(SIZE),
     "mem_reservation": Field(EXACT_SIZE),
@@ -126,7 +125,7 @@ SERVICE_FIELDS: Final[Fields] = {
     "mem_swappiness": Field(EXACT_SIZE),
     "mac_address": Field(TEXT),
     "models": Field(SERVICE_MODELS),
-    "network_mode": Field(NETWORK_MODE),
+    "network_mode": Field(TEXT),
     "networks": Field(or_names(mapping_of(SERVICE_NETWORK, names=NAME), lambda _at: None)),
     "oom_kill_disable": Field(BOOLEAN),
     "oom_score_adj": Field(integer(-1000, 1000)),
@@ -142,7 +141,7 @@ SERVICE_FIELDS: Final[Fields] = {
     "runtime": Field(TEXT),
     "scale": Field(whole(0), kept=True),
     "secrets": Field(SERVICE_SECRETS),
-    "security_opt": Field(list_of(SECURITY_OPTION, distinct=True)),
+    "security_opt": Field(_DISTINCT_TEXTS),
     "shm_size": Field(SIZE),
     "stdin_open": Field(BOOLEAN),
     "stop_grace_period": Field(DURATION, kept=True),
@@ -182,9 +181,11 @@ NETWORK_FIELDS: Final[Fields] = {
 _NETWORK: Final = record(NETWORK_FIELDS, nullable=True)
 
 
-def _write_network(value: Any) -> Any:
+def _write_network(value: Map) -> Any:
     """Compose prints the addresses of a network also where there are none."""
-    return {"ipam": {}, **_NETWORK.write(value)}
+    complete = Map(value.place)
+    complete.update({"ipam": Map(value.place)}, **value)
+    return _NETWORK.write(complete)
 
 
 NETWORK: Final = replace(_NETWORK, write=_write_network)

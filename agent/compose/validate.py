@@ -8,8 +8,15 @@ from typing import Final
 from agent.compose.consistency import check_build, check_develop, check_models, check_sources, check_stores, define
 from agent.compose.findings import At, Findings, did_you_mean, path_to
 from agent.compose.nodes import Map
+from agent.compose.sharing import dependency
 
 MOST_REPLICAS: Final = 1000
+_SAID_TWICE: Final = {
+    "cpus": ("limits", "cpus"),
+    "mem_limit": ("limits", "memory"),
+    "mem_reservation": ("reservations", "memory"),
+    "pids_limit": ("limits", "pids"),
+}
 
 
 def validate(model: Map, services: Sequence[str], everything: Collection[str], findings: Findings) -> None:
@@ -30,6 +37,7 @@ class _Check:
             service, at = self._service(name)
             _image(service, at)
             _scale(service, at)
+            _limits(service, at)
             _healthcheck(service, at)
             _mounts(service, at)
             self._networks(service, at)
@@ -69,9 +77,8 @@ class _Check:
                 below.problem(f'the volume "{source}" is not defined', define(source, self.model["volumes"], "volumes"))
 
     def _dependencies(self, service: Map, at: At) -> None:
-        dependencies = service.get("depends_on") or Map(service.place)
-        for target, how in dependencies.items():
-            below = at.of(service, "depends_on").below(target, dependencies.key_place(target))
+        for target, how in (service.get("depends_on") or {}).items():
+            below = dependency(service, target, at)
             if target not in self.everything:
                 below.problem(f'there is no service "{target}"', did_you_mean(target, self.everything))
             elif target not in self.on and how["required"] and not self.findings.concerns("services", target):
@@ -124,8 +131,7 @@ class _Check:
     def _cycle(self, path: list[str], again: str) -> None:
         service, at = self._service(path[-1])
         loop = " → ".join([*path[path.index(again) :], again])
-        on = service["depends_on"]
-        at.of(service, "depends_on").below(again, on.key_place(again)).problem(f"dependency cycle: {loop}")
+        dependency(service, again, at).problem(f"dependency cycle: {loop}")
 
 
 def _image(service: Map, at: At) -> None:
@@ -143,6 +149,16 @@ def _scale(service: Map, at: At) -> None:
         at.problem(f"{count} containers are more than the {MOST_REPLICAS} that one service may have")
     if count > 1 and service.get("container_name"):
         at.of(service, "container_name").problem(f"{count} containers cannot all have this name")
+
+
+def _limits(service: Map, at: At) -> None:
+    """What is said twice has to be said alike. As in Compose, a part of `deploy` says also what it leaves out."""
+    resources = (service.get("deploy") or {}).get("resources") or {}
+    for key, (part, name) in _SAID_TWICE.items():
+        beside, below = service.get(key), resources.get(part)
+        if beside and below is not None and beside != (below.get(name) or 0):
+            there = f"is {below[name]}" if below.get(name) else "is not set"
+            at.of(service, key).problem(f"is {beside}, but deploy.resources.{part}.{name} {there}")
 
 
 def replicas_of(service: Map) -> int:

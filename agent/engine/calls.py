@@ -15,9 +15,9 @@ from docker.errors import APIError
 from agent.engine.errors import is_quick, plain_errors
 from agent.engine.transport import Client
 from agent.errors import Overtaken, Refused, Trouble
+from agent.versions import NEWEST
 
 OLDEST = (1, 41)  # what Debian 12 and everything since speaks
-NEWEST = (1, 51)  # what this agent was made against; a newer engine is spoken to in this version
 
 Observe = Callable[[str, float, str], None]
 

@@ -12,6 +12,7 @@ from agent.engine.calls import Calls, Observe, unobserved
 from agent.engine.errors import REMOVAL_UNDER_WAY
 from agent.engine.transport import Client
 from agent.errors import Overtaken, Refused, Unreachable
+from agent.versions import container_body, network_body
 
 Json = dict[str, Any]
 
@@ -19,7 +20,6 @@ GRACE = 10  # seconds; what the engine gives a container that does not say how l
 AMPLE = 3600.0  # seconds; the end of patience with a container that wants to be waited for without end
 READERS = 8  # reads at once
 POLL = 0.1  # seconds between looks at a removal that is under way
-ALL_NETWORKS = (1, 44)  # the API since which a container may be made with more than one network
 TAIL = 64 * 1024  # bytes of a log that are kept
 
 
@@ -111,7 +111,7 @@ class Engine:
         `body` is that of `POST /containers/create` since API 1.44. What an older engine does not take there (the
         networks beyond the first, the address of a network card) it is told in the way of its time.
         """
-        first, others = (dict(body), {}) if self._calls.api >= ALL_NETWORKS else _split_networks(body)
+        first, others = container_body(body, self._calls.api)
         made = self._write(
             "container_create", f"create container {name}", "/containers/create", body=first, name=name,
             platform=platform or None,
@@ -191,7 +191,7 @@ class Engine:
         return self._object("network_inspect", "/networks/{0}", network)
 
     def create_network(self, name: str, body: Mapping[str, Any]) -> str:
-        whole = {**body, "Name": name, "CheckDuplicate": True}
+        whole = {**network_body(body, self._calls.api), "Name": name}
         made = self._write("network_create", f"create network {name}", "/networks/create", body=whole)
         return str(made["Id"])
 
@@ -285,18 +285,6 @@ def _objects(found: Any, *needed: str) -> list[Json]:
     return [
         one for one in found or () if isinstance(one, dict) and all(isinstance(one.get(key), str) for key in needed)
     ]
-
-
-def _split_networks(body: Mapping[str, Any]) -> tuple[Json, Json]:
-    """The body for an engine that takes one network at creation, and the endpoints that are to be connected after."""
-    networking = body.get("NetworkingConfig") or {}
-    endpoints = dict(networking.get("EndpointsConfig") or {})
-    first = (body.get("HostConfig") or {}).get("NetworkMode") or next(iter(sorted(endpoints)), "")
-    mine = {first: endpoints.pop(first)} if first in endpoints else {}
-    whole = {**body, "NetworkingConfig": {"EndpointsConfig": mine}}
-    if address := (mine.get(first) or {}).get("MacAddress"):
-        whole["MacAddress"] = address
-    return whole, endpoints
 
 
 def _demultiplexed(raw: bytes) -> bytes:

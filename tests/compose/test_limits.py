@@ -47,11 +47,11 @@ DEVICE = {"PathOnHost": "/dev/a", "PathInContainer": "/dev/b", "CgroupPermission
         ("gpus: [{device_ids: ['0'], options: [a=b]}, {count: '2'}]", {
             "gpus": [{"device_ids": ["0"], "options": {"a": "b"}}, {"count": 2}],
         }),
-        ("devices: [/dev/a, '/dev/b:/dev/c', '/dev/d::r', {source: /dev/e}]", {"devices": [
+        ("devices: [/dev/a, '/dev/b:/dev/c', '/dev/d::r', {source: /e, target: /f}]", {"devices": [
             {"source": "/dev/a", "target": "/dev/a", "permissions": "rwm"},
             {"source": "/dev/b", "target": "/dev/c", "permissions": "rwm"},
             {"source": "/dev/d", "target": "/dev/d", "permissions": "r"},
-            {"source": "/dev/e"},
+            {"source": "/e", "target": "/f"},
         ]}),
         ("blkio_config: {weight: 300, weight_device: [{path: /dev/a, weight: 4}], device_read_bps: [{path: /dev/a, "
          "rate: 1mb}]}", {"blkio_config": {
@@ -120,10 +120,11 @@ def test_a_limit_is_sent_to_the_engine(keys: str, expected: dict[str, Any]) -> N
         ("cpu_quota: 1400us", '4:16: services.a.cpu_quota: "1400us" is not a whole number'),
         ("cgroup: hosts", '4:13: services.a.cgroup: "hosts" is not one of host, private, did you mean "host"?'),
         ("oom_score_adj: 1001", "4:20: services.a.oom_score_adj: must be between -1000 and 1000"),
-        ("links: [b, b]", '4:16: services.a.links[1]: "b" is in the list already'),
+        ("external_links: [b, b]", '4:25: services.a.external_links[1]: "b" is in the list already'),
         ("devices: ['a:b:c:d']", '4:15: services.a.devices[0]: the device "a:b:c:d" has too many colons, '
          "write source, target and permissions"),
         ("devices: [{target: a}]", '4:15: services.a.devices[0]: needs the key "source"'),
+        ("devices: [{source: a}]", '4:15: services.a.devices[0]: needs the key "target"'),
         ("gpus: some", '4:11: services.a.gpus: "some" is not all, write all, or a list of what is asked for'),
         ("gpus: [{count: 1, device_ids: [a]}]", "4:20: services.a.gpus[0].count: count and device_ids exclude each "
          "other"),
@@ -141,3 +142,11 @@ def test_a_limit_is_sent_to_the_engine(keys: str, expected: dict[str, Any]) -> N
 )  # fmt: skip
 def test_a_limit_that_is_wrong(keys: str, problem: str) -> None:
     assert problems(f"services:\n  b: {{image: x}}\n  a:\n    {keys}\n    image: x\n") == [f"compose.yaml:{problem}"]
+
+
+def test_limits_of_two_files_are_one() -> None:
+    limits = "services: {a: {image: x, deploy: {resources: {limits: {%s}}}}}\n"
+    files = {"compose.override.yaml": limits % "cpus: 2"}
+    loaded = project(limits % "memory: 1k, cpus: 1", files)
+    printed = render(loaded, "/p")["services"]["a"]["deploy"]["resources"]
+    assert printed == {"limits": {"cpus": 2, "memory": "1024"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -10,6 +11,10 @@ from agent.compose import engine_calls
 from tests.compose.tree import body, project, wanted
 
 LABEL = "com.docker.compose"
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_the_smallest_service() -> None:
@@ -193,7 +198,17 @@ def test_a_network() -> None:
         "Internal": True,
         "Attachable": True,
         "EnableIPv6": False,
-        "Labels": {"own": "1", f"{LABEL}.network": "n", f"{LABEL}.project": "web", f"{LABEL}.version": "2.40.3"},
+        "Labels": {
+            "own": "1",
+            f"{LABEL}.config-hash": sha256(
+                '{"name":"web_n","driver":"bridge","driver_opts":{"mtu":"1400"},"ipam":{"driver":"default","config":['
+                '{"subnet":"10.0.0.0/24","gateway":"10.0.0.1","ip_range":"10.0.0.0/25","aux_addresses":'
+                '{"h":"10.0.0.9"}}]},"internal":true,"attachable":true,"labels":{"own":"1"},"enable_ipv6":false}'
+            ),
+            f"{LABEL}.network": "n",
+            f"{LABEL}.project": "web",
+            f"{LABEL}.version": "2.40.3",
+        },
         "IPAM": {
             "Driver": "default",
             "Config": [
@@ -216,8 +231,29 @@ def test_a_volume() -> None:
     assert wanted(text)["volume/web_data"].spec == {
         "Driver": "local",
         "DriverOpts": {"type": "nfs", "device": ":/x"},
-        "Labels": {"own": "1", f"{LABEL}.volume": "data", f"{LABEL}.project": "web", f"{LABEL}.version": "2.40.3"},
+        "Labels": {
+            "own": "1",
+            f"{LABEL}.config-hash": sha256(
+                '{"name":"web_data","driver":"local","driver_opts":{"device":":/x","type":"nfs"},"labels":{"own":"1"}}'
+            ),
+            f"{LABEL}.volume": "data",
+            f"{LABEL}.project": "web",
+            f"{LABEL}.version": "2.40.3",
+        },
     }
+
+
+def test_the_hash_of_a_network_and_a_volume_of_which_nothing_is_said() -> None:
+    """The values that Compose 2.40.3 gives them."""
+    found = wanted("services: {a: {image: x, volumes: [data:/d]}}\nvolumes: {data: }")
+    labels = [found[key].spec["Labels"][f"{LABEL}.config-hash"] for key in ("network/web_default", "volume/web_data")]
+    assert labels == [sha256('{"name":"web_default","ipam":{}}'), sha256('{"name":"web_data","driver":"local"}')]
+
+
+def test_the_environment_files_of_a_project_are_on_its_containers() -> None:
+    loaded = project("services: {a: {image: x}}", {"one.env": "", "two.env": ""}, env_files=("one.env", "two.env"))
+    labels = engine_calls(loaded, "/p")[1]["body"]["Labels"]
+    assert labels[f"{LABEL}.project.environment_file"] == "/p/one.env,/p/two.env"
 
 
 def test_the_calls_of_a_project_are_those_of_compose_with_its_files_in_place() -> None:

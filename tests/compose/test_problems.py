@@ -103,10 +103,6 @@ def test_the_problems_of_a_file_are_told_together_and_in_order() -> None:
         ("scale: 2\n    deploy: {replicas: 3}", "4:12: services.a.scale: scale is 2, but deploy.replicas is 3"),
         ("network_mode: host\n    networks: [default]", "4:19: services.a.network_mode: network_mode and networks "
          "exclude each other"),
-        ("network_mode: service:b", '4:19: services.a.network_mode: the network mode "service:b" is not supported yet, '
-         "none, host and bridge are"),
-        ("security_opt: [seccomp=p.json]", "4:20: services.a.security_opt[0]: a seccomp profile from a file is not "
-         "supported yet"),
         ("build: [.]", "4:12: services.a.build: must be a string or a mapping, not a list"),
         ("x-windlass: {}", "4:5: services.a.x-windlass: not supported yet"),
     ],

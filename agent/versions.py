@@ -1,0 +1,58 @@
+"""What the versions of the Engine API differ in, where it matters to what an engine is sent.
+
+Everything is made as the newest version takes it; what is sent to an older one is put here in the way of its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+Version = tuple[int, int]
+Json = dict[str, Any]
+
+NEWEST: Final[Version] = (1, 51)  # what this agent was made against; a newer engine is spoken to in this version
+ALL_NETWORKS: Final[Version] = (1, 44)  # since when a container may be made with more than one network
+
+# Members that came later than the oldest engine that is spoken to, with the version that they came with.
+_LATER: Final[dict[str, dict[str, Version]]] = {
+    "HostConfig": {"Annotations": (1, 43)},
+    "Healthcheck": {"StartInterval": (1, 44)},
+    "BindOptions": {"CreateMountpoint": (1, 42), "ReadOnlyNonRecursive": (1, 44), "ReadOnlyForceRecursive": (1, 44)},
+    "VolumeOptions": {"Subpath": (1, 45)},
+    "ImageOptions": {"Subpath": (1, 48)},
+    "Endpoint": {"GwPriority": (1, 48)},
+}
+
+
+def container_body(body: Mapping[str, Any], api: Version) -> tuple[Json, dict[str, Json]]:
+    """The body to make a container with, and the endpoints to connect it with before it is started, by network.
+
+    An engine older than 1.44 takes one network when a container is made, and the address of its card beside it.
+    """
+    whole: Json = _of_its_time(body, api)
+    if api >= ALL_NETWORKS:
+        return whole, {}
+    endpoints = dict((whole.get("NetworkingConfig") or {}).get("EndpointsConfig") or {})
+    first = (whole.get("HostConfig") or {}).get("NetworkMode") or next(iter(sorted(endpoints)), "")
+    mine = {first: endpoints.pop(first)} if first in endpoints else {}
+    whole["NetworkingConfig"] = {"EndpointsConfig": mine}
+    if address := (mine.get(first) or {}).get("MacAddress"):
+        whole["MacAddress"] = address
+    return whole, endpoints
+
+
+def network_body(body: Mapping[str, Any], api: Version) -> Json:
+    """Older engines make a second network of one name unless they are asked not to."""
+    whole = {key: value for key, value in body.items() if key != "EnableIPv4" or api >= (1, 48)}
+    return {**whole, "CheckDuplicate": True} if api < ALL_NETWORKS else whole
+
+
+def _of_its_time(value: Any, api: Version, part: str = "") -> Any:
+    """Without what came later. `part` is the member that the value stands at."""
+    if isinstance(value, list):
+        return [_of_its_time(one, api, part) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    later, below = _LATER.get(part, {}), "Endpoint" if part == "EndpointsConfig" else ""
+    return {key: _of_its_time(one, api, below or key) for key, one in value.items() if later.get(key, api) <= api}

@@ -1,0 +1,221 @@
+"""What containers have of each other and of networks: as it is read, printed and sent, to engines of every age."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agent.compose import engine_calls, render
+from agent.errors import BadManifest
+from agent.model import Condition
+from tests.compose.tree import body, problems, project, wanted
+
+STARTED = {"condition": "service_started", "required": True}
+
+
+def host(text: str, name: str = "web-a-1") -> dict[str, Any]:
+    found: dict[str, Any] = wanted(text)[f"container/{name}"].spec["body"]["HostConfig"]
+    return found
+
+
+def services(keys: str, *, b: str = "image: x") -> str:
+    lines = "".join(f"    {line}\n" for line in keys.splitlines())
+    return f"services:\n  b: {{{b}}}\n  a:\n    image: x\n{lines}"
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("network_mode: service:b", {"NetworkMode": "container:web-b-1"}),
+        ("ipc: service:b\npid: service:b", {"IpcMode": "container:web-b-1", "PidMode": "container:web-b-1"}),
+        ("network_mode: container:other", {"NetworkMode": "container:other"}),
+        ("pid: container:other\nipc: shareable", {"PidMode": "container:other", "IpcMode": "shareable"}),
+        ("volumes_from: [b]", {"VolumesFrom": ["web-b-1"]}),
+        ("volumes_from: ['b:ro', 'container:other:ro']", {"VolumesFrom": ["web-b-1", "other"]}),
+        ("links: [b]", {"Links": ["web-b-1:b", "web-b-1:b-1", "web-b-1:web-b-1"]}),
+        ("links: ['b:db']", {"Links": ["web-b-1:db", "web-b-1:b-1", "web-b-1:web-b-1"]}),
+        ("external_links: [one, 'two:alias', 'three:x:y']", {"Links": ["one:one", "two:alias", "three:three"]}),
+    ],
+)
+def test_a_reference_is_one_to_a_container(keys: str, expected: dict[str, Any]) -> None:
+    found = host(services(keys))
+    assert {key: found.get(key) for key in expected} == expected
+
+
+def test_a_reference_means_the_first_container_under_the_name_that_it_has() -> None:
+    assert host(services("ipc: service:b", b="image: x, scale: 2"))["IpcMode"] == "container:web-b-1"
+    assert host(services("ipc: service:b", b="image: x, container_name: bee"))["IpcMode"] == "container:bee"
+
+
+def test_a_link_leads_to_every_container_and_is_on_every_endpoint() -> None:
+    found = wanted(services("links: [b]", b="image: x, scale: 2"))["container/web-a-1"].spec["body"]
+    links = [f"web-b-{number}:{alias}" for number in (1, 2) for alias in ("b", "b-1", "web-b-1")]
+    assert found["HostConfig"]["Links"] == links
+    assert found["NetworkingConfig"]["EndpointsConfig"]["web_default"]["Links"] == links
+
+
+@pytest.mark.parametrize(
+    ("keys", "restart"),
+    [
+        ("links: ['b:x']", True),
+        ("network_mode: service:b", True),
+        ("ipc: service:b", True),
+        ("pid: service:b", True),
+        ("uts: service:b", True),
+        ("volumes_from: ['b:ro']", False),
+    ],
+)
+def test_who_refers_to_a_service_depends_on_it(keys: str, restart: bool) -> None:
+    printed = render(project(services(keys)), "/p")["services"]["a"]
+    assert printed["depends_on"] == {"b": {**STARTED, **({"restart": True} if restart else {})}}
+    requires = wanted(services(keys))["container/web-a-1"].requires
+    assert [one.condition for one in requires if one.key.kind == "container"] == [Condition.STARTED]
+
+
+def test_what_depends_on_says_stands() -> None:
+    keys = "links: [b]\ndepends_on: {b: {condition: service_healthy}}"
+    assert project(services(keys)).services["a"]["depends_on"] == {
+        "b": {"condition": "service_healthy", "required": True}
+    }
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ("network_mode: service:c", '5:19: services.a.network_mode: there is no service "c"'),
+        ("links: [b, 'c:d']", '5:16: services.a.links[1]: there is no service "c"'),
+        ("links: ['b:c:d']", '5:13: services.a.links[0]: there is no service "b:c:d"'),
+        ("volumes_from: [c]", '5:20: services.a.volumes_from[0]: there is no service "c"'),
+        ("ipc: service:a", "5:10: services.a.ipc: dependency cycle: a → a"),
+        ("pid: service:off", '5:10: services.a.pid: the service "off" is off: none of its profiles is active'),
+    ],
+)
+def test_a_reference_that_leads_nowhere(keys: str, problem: str) -> None:
+    text = services(keys) + "  off: {image: x, profiles: [p]}\n"
+    assert problems(text) == [f"compose.yaml:{problem}"]
+
+
+# --- networks ---------------------------------------------------------------------------------------------------
+
+NETWORKS = "networks: {one: , two: }\n"
+
+
+def endpoint(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = body(f"networks: {{default: {text}}}")["NetworkingConfig"]["EndpointsConfig"]["web_default"]
+    return {key: value for key, value in found.items() if key != "Aliases"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("", {}),
+        ("{}", {"IPAMConfig": {}}),
+        ("{link_local_ips: [169.254.8.8]}", {"IPAMConfig": {"LinkLocalIPs": ["169.254.8.8"]}}),
+        ("{mac_address: '02:42:ac:11:65:43'}", {"IPAMConfig": {}, "MacAddress": "02:42:ac:11:65:43"}),
+        ("{driver_opts: {a: 1}, gw_priority: 5}", {"IPAMConfig": {}, "DriverOpts": {"a": "1"}, "GwPriority": 5}),
+        ("{interface_name: eth9}",
+         {"IPAMConfig": {}, "DriverOpts": {"com.docker.network.endpoint.ifname": "eth9"}}),
+        ("{interface_name: eth9, driver_opts: {com.docker.network.endpoint.ifname: e}}",
+         {"IPAMConfig": {}, "DriverOpts": {"com.docker.network.endpoint.ifname": "e"}}),
+    ],
+)  # fmt: skip
+def test_an_endpoint(keys: str, expected: dict[str, Any]) -> None:
+    assert endpoint(keys) == expected
+
+
+def test_the_address_of_the_card_is_that_of_the_primary_network() -> None:
+    text = f"services: {{a: {{image: x, mac_address: m, networks: {{one: , two: {{priority: 1}}}}}}}}\n{NETWORKS}"
+    found = wanted(text)["container/web-a-1"].spec["body"]
+    endpoints = found["NetworkingConfig"]["EndpointsConfig"]
+    assert endpoints["web_two"]["MacAddress"] == "m"
+    assert "MacAddress" not in endpoints["web_one"]
+    assert "MacAddress" not in found
+    assert found["HostConfig"]["NetworkMode"] == "web_two"
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("disabled", ("disabled", True, {})),
+        ("bridge", ("bridge", None, {})),
+        ("''", ("none", None, {})),
+    ],
+)
+def test_a_mode_without_networks(mode: str, expected: tuple[str, bool | None, Any]) -> None:
+    found = body(f"network_mode: {mode}")
+    seen = (found["HostConfig"]["NetworkMode"], found.get("NetworkDisabled"), found.get("NetworkingConfig", {}))
+    assert seen == expected
+
+
+# --- engines of another age -------------------------------------------------------------------------------------
+
+
+def test_an_old_engine_is_told_of_each_further_network_after_the_container() -> None:
+    text = f"services: {{a: {{image: x, mac_address: m, networks: [two, one]}}}}\n{NETWORKS}"
+    calls = engine_calls(project(text), "/p", (1, 43))
+    assert [call["call"] for call in calls] == ["network.create"] * 2 + ["container.create", "network.connect"]
+    assert calls[0]["body"]["CheckDuplicate"] is True
+    assert calls[2]["body"]["MacAddress"] == "m"
+    assert list(calls[2]["body"]["NetworkingConfig"]["EndpointsConfig"]) == ["web_one"]
+    assert calls[3] == {
+        "call": "network.connect",
+        "network": "web_two",
+        "body": {"Container": "<web-a-1>", "EndpointConfig": {"Aliases": ["web-a-1", "a"]}},
+    }
+    newer = engine_calls(project(text), "/p", (1, 44))
+    assert [call["call"] for call in newer] == ["network.create"] * 2 + ["container.create"]
+    assert "CheckDuplicate" not in newer[0]["body"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "path", "since"),
+    [
+        ("annotations: {a: b}", "HostConfig.Annotations", (1, 43)),
+        ("healthcheck: {start_period: 1s, start_interval: 1s}", "Healthcheck.StartInterval", (1, 44)),
+        ("networks: {default: {gw_priority: 1}}", "NetworkingConfig.EndpointsConfig.web_default.GwPriority", (1, 48)),
+    ],
+)
+def test_what_came_later_is_not_sent_to_an_older_engine(keys: str, path: str, since: tuple[int, int]) -> None:
+    for api, there in ((since, True), ((1, since[1] - 1), False)):
+        found: Any = engine_calls(project(services(keys)), "/p", api)[1]["body"]
+        for step in path.split("."):
+            found = found.get(step, {})
+        assert bool(found) is there
+
+
+def test_a_call_names_a_container_of_its_own_by_an_id_that_is_not_known_yet() -> None:
+    calls = engine_calls(project(services("ipc: service:b\nvolumes_from: [b]")), "/p")
+    asked = next(call["body"]["HostConfig"] for call in calls if call.get("name") == "web-a-1")
+    assert (asked["IpcMode"], asked["VolumesFrom"]) == ("container:@CID(web-b-1)@", ["@CID(web-b-1)@"])
+
+
+# --- seccomp ----------------------------------------------------------------------------------------------------
+
+PROFILE = '{\n  "defaultAction": "a b \\" c",\n  "n": [1.50, 2]\n}\n'
+
+
+@pytest.mark.parametrize("option", ["seccomp=./p.json", "seccomp:p.json"])
+def test_a_seccomp_profile_is_sent_as_its_content_without_space(option: str) -> None:
+    text = services(f"security_opt: ['{option}', no-new-privileges, seccomp=unconfined]")
+    found = wanted(text, {"p.json": PROFILE})["container/web-a-1"].spec["body"]["HostConfig"]["SecurityOpt"]
+    assert found[0] == 'seccomp={"defaultAction":"a b \\" c","n":[1.50,2]}'
+    assert found[1:] == ["no-new-privileges", "seccomp=unconfined"]
+
+
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        ("seccomp=no.json", 'there is no file "no.json" in the repository'),
+        ("seccomp=../p.json", '"../p.json" leads out of the repository'),
+        ("seccomp=bad.json", 'the seccomp profile "bad.json" is no JSON'),
+        ("seccomp=deep.json", 'the seccomp profile "deep.json" is no JSON'),
+        ("apparmor", '"apparmor" is no security option'),
+    ],
+)
+def test_a_security_option_that_cannot_be_run_is_refused_when_it_is_to_run(option: str, problem: str) -> None:
+    text, files = services(f"security_opt: [{option}]"), {"bad.json": "{,}", "deep.json": "[" * 100_000}
+    assert project(text, files).services["a"]["security_opt"] == [option]
+    with pytest.raises(BadManifest) as caught:
+        wanted(text, files)
+    assert [str(one) for one in caught.value.problems] == [f"compose.yaml:5:20: services.a.security_opt[0]: {problem}"]
