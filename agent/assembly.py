@@ -89,11 +89,14 @@ class Assembly:
     # --- the host ---
 
     def plan(self, target: Target) -> Planned:
+        from stamina.instrumentation import set_on_retry_hooks
+
         from agent.engine import Engine as Door
         from agent.parts import docker_url
         from agent.reconcile import Turn
         from agent.statedir import StateDir
 
+        set_on_retry_hooks([])  # stamina would log to stdout, where the plan goes
         settings = self._settings(target)
         state = StateDir(settings.state_dir.absolute())
         ground = self._ground(target, settings, state.key())

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +18,9 @@ from click.testing import CliRunner, Result
 
 from agent.assembly import Assembly
 from agent.cli import windlass
+from agent.model import Plan
+from agent.reconcile import Turn
+from agent.source.disk import origin_of
 
 FILES = {
     "home/compose.yaml": "services: {home: {image: x}}",
@@ -281,3 +286,53 @@ def test_where_one_stands_is_spelled_as_the_shell_does(run: Windlass, home: Path
 def test_the_calls_of_a_first_apply(run: Windlass, home: Path) -> None:
     calls = model(run("render", "-o", "calls", "-f", "other.yaml", "-p", "shop"))
     assert [call["call"] for call in calls] == ["network.create", "container.create"]  # type: ignore[index]
+
+
+@dataclass
+class Bare:
+    """An engine with nothing on it, and what was asked of it."""
+
+    turns: list[Turn] = field(default_factory=list)
+
+    def version(self) -> dict[str, str]:
+        return {"Version": "27.0", "ApiVersion": "1.46"}
+
+    def look(self, turn: Turn) -> Any:
+        self.turns.append(turn)
+        return SimpleNamespace(plan=Plan(()))
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> Bare:
+    engine = Bare()
+    monkeypatch.setattr("agent.engine.Engine", lambda _url: engine)
+    monkeypatch.setattr(Assembly, "_works", lambda *_: SimpleNamespace(reconciler=engine))
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("at", "words", "url", "file"),
+    [
+        ("web", [], ".", "compose.yaml"),
+        ("web", ["."], ".", "compose.yaml"),
+        ("web", ["compose.yaml"], ".", "compose.yaml"),
+        ("web", ["-p", "web"], ".", "compose.yaml"),
+        ("web/sub", ["-p", "web"], "..", "../compose.yaml"),
+        ("", ["web"], "web", "web/compose.yaml"),
+        ("up", ["-f", "../web/compose.yaml"], "../web", "../web/compose.yaml"),
+    ],
+)
+def test_a_plan_says_where_the_stack_is_and_is_of_the_same_source_however_it_is_named(
+    run: Windlass, home: Path, bare: Bare, at: str, words: list[str], url: str, file: str
+) -> None:
+    result = run("plan", "-o", "json", *words, at=at)
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert (document["source"]["url"], [stack["file"] for stack in document["stacks"]]) == (url, [file])
+    (turn,) = bare.turns
+    assert turn.scope.origin == origin_of(home / "web")
+    assert turn.scope.stacks == {"web"}
+    assert turn.stacks[0].revision.id == document["revision"]
+    container = next(resource for resource in turn.stacks[0].resources if resource.key.kind == "container")
+    labels = container.spec["body"]["Labels"]
+    assert labels["com.docker.compose.project.working_dir"] == str(home / "web")

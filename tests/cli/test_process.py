@@ -89,6 +89,25 @@ def test_whoever_only_reads_files_pays_for_nothing_else(tmp_path: Path, words: t
     assert sorted(({*HEAVY} | others | unneeded) & modules - made_up) == []
 
 
+def test_an_engine_that_does_not_answer_leaves_stdout_to_the_data(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {a: {image: x}}")
+    real = "from agent.assembly import make_assembly; agent = make_assembly()"
+    words = (
+        "plan",
+        str(tmp_path),
+        "-o",
+        "json",
+        "--state-dir",
+        str(tmp_path),
+        "--docker-host",
+        f"unix://{tmp_path}/no",
+    )
+    ended = windlass(*words, setup=real)
+    assert ended.returncode == 1
+    assert json.loads(ended.stdout)["failure"]["reason"] == "EngineUnavailable"
+    assert ended.stderr.startswith("Error: ")
+
+
 def test_a_bug_is_one_line_without_a_traceback() -> None:
     ended = windlass("plan", setup="agent.planned = KeyError('no\\x1bsuch')")
     assert ended.returncode == 1
