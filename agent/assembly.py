@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,10 +76,10 @@ class Assembly:
 
         return self._rendered(target, render)
 
-    def calls(self, target: Target, api: tuple[int, int] | None) -> Rendered:  # noqa: ARG002 - one form so far
+    def calls(self, target: Target, api: tuple[int, int] | None) -> Rendered:
         from agent.compose import engine_calls
 
-        return self._rendered(target, engine_calls)
+        return self._rendered(target, partial(engine_calls, api=api) if api else engine_calls)
 
     def _rendered(self, target: Target, form: Callable[[Project, str], Any]) -> Rendered:
         ground = self._ground(target, self._settings(target))

@@ -109,7 +109,10 @@ class _ApiVersion(click.ParamType[tuple[int, int]]):
 @click.argument("path", required=False, type=PATH, metavar="[PATH]")
 @names_a_stack
 @click.option(
-    "--api-version", metavar="V", type=_ApiVersion(), help="With -o calls: the version of the Engine API, as in 1.44."
+    "--api-version",
+    metavar="V",
+    type=_ApiVersion(),
+    help="With -o calls: the version of the Engine API, as in 1.44; else the newest known.",
 )
 @click.pass_obj
 def render(session: Session, path: Path | None, one: OneStack | None, api_version: tuple[int, int] | None) -> int:

@@ -283,6 +283,16 @@ def test_where_one_stands_is_spelled_as_the_shell_does(run: Windlass, home: Path
     assert model(found)["services"]["other"]["volumes"][0]["source"] == f"{home}/web/d"
 
 
+def test_the_calls_are_those_of_the_version_that_is_asked_for(run: Windlass, home: Path) -> None:
+    (home / "web/other.yaml").write_text("services: {a: {image: x, networks: [b, c]}}\nnetworks: {b: {}, c: {}}")
+    words = ["render", "-o", "calls", "-f", "other.yaml"]
+    said = {
+        version: model(run(*words, *version.split())) for version in ("--api-version 1.43", "--api-version 1.44", "")
+    }
+    connected = {version: sum(call["call"] == "network.connect" for call in calls) for version, calls in said.items()}  # type: ignore[index]
+    assert connected == {"--api-version 1.43": 1, "--api-version 1.44": 0, "": 0}
+
+
 def test_the_calls_of_a_first_apply(run: Windlass, home: Path) -> None:
     calls = model(run("render", "-o", "calls", "-f", "other.yaml", "-p", "shop"))
     assert [call["call"] for call in calls] == ["network.create", "container.create"]  # type: ignore[index]
