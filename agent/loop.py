@@ -1,8 +1,9 @@
 """When to look: every trigger ends here, and every turn begins here.
 
 One thread decides (this one); what takes time runs in workers: the source in one, each busy stack in one of its own,
-so a hung fetch delays no healing and a slow stack no other. Workers and triggers talk to the loop through one queue
-and share nothing with it. A trigger for a busy stack makes one more turn after the running one, however many came.
+so a hung fetch delays no healing and a slow stack no other, however many of them are slow. Workers and triggers talk to
+the loop through one queue and share nothing with it. A trigger for a busy stack makes one more turn after the running
+one, however many came.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ import queue
 import random
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from agent.account import new_run_id
 from agent.backoff import Backoff, Repeats
 from agent.desired import Reading
+from agent.errors import Trouble
 from agent.intake import Intake, take_in
 from agent.model import Failure, Health, Key, Report, Result, Scope, Stack, Status
 from agent.ports import AskSource, Audience, Desires, LookAt, Rhythm, Turns
 from agent.reconcile import Turn
+from agent.workers import Workers
 
 ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout"})
 LOCKS_OUT = frozenset({"GitAuthFailed"})  # asking often with a refused credential gets the address locked out
@@ -75,7 +78,6 @@ class Loop:
         wall: Callable[[], float],
         rhythm: Rhythm | None = None,
         act: bool = True,
-        workers: int = 8,
         chance: random.Random | None = None,
     ) -> None:
         self._desires, self._turns, self._audience = desires, turns, audience
@@ -94,7 +96,7 @@ class Loop:
         self._backoffs: dict[str, Backoff] = {}
         self._repeats = Repeats()
         self._stopping = threading.Event()
-        self._pool = ThreadPoolExecutor(max_workers=workers + 1, thread_name_prefix="turn")
+        self._workers = Workers()
 
     # --- what others may call, from any thread ---
 
@@ -124,7 +126,7 @@ class Loop:
                 break
             self._hear(self._until_next())
             self._feed_watchdog()
-        self._pool.shutdown(wait=True)
+        self._workers.join()
         self._drain()
         return tuple(work.last for _, work in sorted(self._stacks.items()) if work.last)
 
@@ -186,21 +188,23 @@ class Loop:
         if not self._source_busy and now >= self._source_due:
             self._source_busy = True
             first = self._reading is None
-            self._submit(lambda: take_in(self._desires, self._turns, first=first), _source_crashed)
+            take = partial(take_in, self._desires, self._turns, first=first)
+            self._submit("source", take, lambda failure: Intake(failure=failure))
         for work in self._stacks.values():
             if work.trigger and work.busy_since is None and now >= work.not_before:
                 self._begin_turn(work, now)
 
-    def _submit(self, job: Callable[[], _Message], crashed: Callable[[BaseException], _Message]) -> None:
+    def _submit(self, name: str, job: Callable[[], _Message], crashed: Callable[[Failure], _Message]) -> None:
         """Run the job in a worker. A bug in it becomes a failure of that one job, told with its traceback."""
 
-        def bring(future: Future[_Message]) -> None:
-            bug = future.exception()
-            if bug is not None:
-                self._audience.crashed(bug)
-            self._inbox.put(future.result() if bug is None else crashed(bug))
+        def broke(raised: BaseException) -> None:
+            if isinstance(raised, Trouble):
+                self._inbox.put(crashed(raised.failure()))
+                return
+            self._audience.crashed(raised)
+            self._inbox.put(crashed(Failure("InternalError", f"{type(raised).__name__}: {raised}")))
 
-        self._pool.submit(job).add_done_callback(bring)
+        self._workers.begin(name, lambda: self._inbox.put(job()), broke)
 
     # --- triggers ---
 
@@ -322,7 +326,11 @@ class Loop:
         scope = replace(self._scope, stacks=frozenset({work.name}), whole=False)
         turn = Turn(stacks, scope, trigger, work.known, self._act, superseded=_moved_on(work))
         name, accepted = work.name, work.accepted
-        self._submit(lambda: self._take_turn(name, turn, accepted), lambda bug: self._turn_crashed(name, turn, bug))
+        self._submit(
+            f"turn-{name}",
+            lambda: self._take_turn(name, turn, accepted),
+            lambda failure: self._turn_crashed(name, turn, failure),
+        )
 
     def _take_turn(self, name: str, turn: Turn, accepted: str) -> _TurnDone:
         """In a worker: one turn, and, when it converged at a new revision, the note that it did."""
@@ -360,8 +368,7 @@ class Loop:
         if any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes):
             work.trigger = work.trigger or "retry"
 
-    def _turn_crashed(self, name: str, turn: Turn, bug: BaseException) -> _TurnDone:
-        failure = Failure("InternalError", f"{type(bug).__name__}: {bug}")
+    def _turn_crashed(self, name: str, turn: Turn, failure: Failure) -> _TurnDone:
         revision = turn.stacks[0].revision if turn.stacks else None
         return _TurnDone(
             name, Report("", name, turn.trigger, revision, Result.ERROR, self._wall(), 0.0, failure=failure)
@@ -387,7 +394,3 @@ def _moved_on(work: _Work) -> Callable[[], bool]:
 def _only_held(report: Report) -> bool:
     """Nothing was touched, so nothing can feed itself: the next event or the next full look is soon enough."""
     return bool(report.outcomes) and all(outcome.status is Status.HELD for outcome in report.outcomes)
-
-
-def _source_crashed(bug: BaseException) -> _Message:
-    return Intake(failure=Failure("InternalError", f"{type(bug).__name__}: {bug}"))

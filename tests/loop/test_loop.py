@@ -82,6 +82,42 @@ def test_a_slow_stack_delays_no_other() -> None:
         may_end.set()
 
 
+def test_however_many_stacks_are_slow_another_has_its_turn_and_the_source_is_asked() -> None:
+    may_end, slow = threading.Event(), [f"slow-{number}" for number in range(20)]
+    turns = FakeTurns(lambda turn: synced(turn) if "slow" not in str(turn.scope) or may_end.wait(5) else failed(turn))
+    desires, audience = FakeDesires(reading(*map(stack, slow))), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        for _ in slow:
+            turns.next()
+        desires.answer = reading(*map(stack, slow), stack("quick"), revision="b" * 40)
+        loop.wake(AskSource("manual"))
+        assert audience.reports.get(timeout=5).stack == "quick"
+        asked = desires.asked
+        loop.wake(AskSource("manual"))
+        audience.sources.get(timeout=5), audience.sources.get(timeout=5), audience.sources.get(timeout=5)
+        assert desires.asked == asked + 1
+        may_end.set()
+
+
+def test_a_turn_for_which_there_is_no_thread_fails_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, refused = threading.Thread.start, list[str]()
+
+    def none_for_turns(thread: threading.Thread) -> None:
+        if thread.name.startswith("turn-") and not refused:
+            refused.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", none_for_turns)
+    turns, audience = FakeTurns(), FakeAudience()
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience)):
+        failure = audience.reports.get(timeout=5).failure
+        assert failure is not None
+        assert failure.reason == "NoThread"
+        assert audience.reports.get(timeout=5).synced
+    assert not audience.bugs
+
+
 def test_a_broken_stack_is_told_once_and_keeps_its_last_good_state() -> None:
     desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(), FakeAudience()
     with running(make_loop(desires, turns, audience)) as loop:
