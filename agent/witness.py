@@ -47,6 +47,7 @@ class Witness:
     _fed_at: float = field(default=0.0, init=False)
     _store_failure: str = field(default="", init=False)
     _source_failure: Failure | None = field(default=None, init=False)
+    _failures: dict[str, Failure] = field(default_factory=dict, init=False)  # by stack, what fails for now
     _asked: bool = field(default=False, init=False)
     _begun: set[str] = field(default_factory=set, init=False)  # runs of which the history has the beginning
     _pull_told: dict[str, float] = field(default_factory=dict, init=False)
@@ -66,7 +67,9 @@ class Witness:
     def reported(self, report: Report) -> None:
         self._begun.discard(report.run_id)
         self.metrics.record(report)
-        logs.record(self.logger, report)
+        logs.record(self.logger, report, self._failures.pop(report.stack, None))
+        if report.failure:
+            self._failures[report.stack] = report.failure
         self.overview = self.overview.with_report(report)
         self._write(lambda: self.store.record(report))
         self._save()
@@ -88,10 +91,11 @@ class Witness:
     def _tell_source(self, revision: Revision | None, failure: Failure | None) -> None:
         """A line when something is new: a revision, a failure, or its end."""
         before = self.overview.source.revision
-        if failure is not None and failure != self._source_failure:
+        was = self._source_failure
+        if failure is not None and (was is None or not logs.is_same(failure, was)):
             self.logger.error("source", reason=failure.reason, message=failure.message)
-        elif failure is None and self._source_failure is not None:
-            self.logger.info("source is back", ended=self._source_failure.reason)
+        elif failure is None and was is not None:
+            self.logger.info("source is back", ended=was.reason)
         if revision is not None and (before is None or before.id != revision.id):
             self.logger.info("new revision", revision=revision.short, subject=revision.subject, author=revision.author)
         self._source_failure = failure
@@ -100,6 +104,7 @@ class Witness:
         self.metrics.trigger(trigger)
 
     def forgotten(self, stack: str) -> None:
+        self._failures.pop(stack, None)
         self.metrics.forget(stack)
         self.overview = self.overview.without(stack)
         self.logger.info("stack is gone", stack=stack)

@@ -24,7 +24,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from agent.model import Cause, Outcome, Report, Revision, Status
+from agent.model import Cause, Outcome, Report, Result, Revision, Status
 from agent.telemetry import catalogue
 from agent.telemetry.catalogue import Spec
 from agent.telemetry.labels import OTHER, Labels, registry_label, repository_label
@@ -121,7 +121,7 @@ class Metrics:
         self._reconciles.labels(label, report.result).inc()
         self._duration.labels(label).observe(report.seconds, exemplar)
         self._last.labels(report.result).set(self._clock())
-        if report.failure:
+        if report.failure and report.result is Result.ERROR:  # a mistake that goes on beside a good pass failed nothing
             self._failures.labels(label, self._reasons.of(report.failure.reason)).inc()
 
     def _count_outcome(self, outcome: Outcome, label: str) -> None:

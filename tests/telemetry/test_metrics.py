@@ -73,6 +73,12 @@ SERIES = [
         [failed(BROKEN)], 'windlass_reconcile_failures_total{reason="ConfigInvalid",stack="web"}', 1, id="reason"
     ),
     pytest.param(
+        [failed(BROKEN), report(failure=BROKEN, synced=False), report(failure=BROKEN, synced=False)],
+        'windlass_reconcile_failures_total{reason="ConfigInvalid",stack="web"}',
+        1,
+        id="a mistake that goes on beside good passes fails none of them",
+    ),
+    pytest.param(
         [report(plan=Plan((change(),)))], 'windlass_plan_changes{action="create",stack="web"}', 1, id="planned"
     ),
     pytest.param([did(done(change()))], 'windlass_plan_changes{action="create",stack="web"}', 0, id="planned and done"),

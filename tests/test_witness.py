@@ -1,0 +1,87 @@
+"""The witness tells each audience once what each of them needs: the log, the metrics, the history, the status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import LogCapture
+
+from agent.model import Failure
+from agent.store import Store
+from agent.telemetry.metrics import Metrics
+from agent.telemetry.overview import Overview
+from agent.telemetry.sdnotify import Notifier
+from agent.witness import Witness
+from tests.telemetry.made import BROKEN, UNREACHABLE, failed, report
+
+
+@dataclass
+class Stage:
+    """A witness with a clock that the test sets, and what it has said."""
+
+    witness: Witness
+    lines: LogCapture
+    now: list[float]
+
+    def said(self, *events: str) -> list[dict[str, Any]]:
+        """The lines so far that are not for debugging, those of these events where some are named."""
+        told = [line for line in self.lines.entries if line["log_level"] != "debug"]
+        return [dict(line) for line in told if not events or line["event"] in events]
+
+    def metric(self, series: str) -> float | None:
+        text = self.witness.metrics.render("")[1].decode()
+        values = [line.rpartition(" ")[2] for line in text.splitlines() if line.startswith(f"{series} ")]
+        return float(values[0]) if values else None
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    lines, now = LogCapture(), [1000.0]
+    witness = Witness(
+        metrics=Metrics("0.1.0"),
+        store=Store(tmp_path / "state.db"),
+        notifier=Notifier(),
+        logger=structlog.wrap_logger(
+            None, processors=[lines], wrapper_class=structlog.make_filtering_bound_logger("debug")
+        ),
+        overview=Overview("edge-01"),
+        engine_facts=lambda: ("20.10.24", "1.41"),
+        clock=lambda: now[0],
+        wall=lambda: now[0],
+    )
+    yield Stage(witness, lines, now)
+    witness.close()
+
+
+def test_a_commit_that_stays_broken_is_told_once_and_its_end_once(stage: Stage) -> None:
+    stage.witness.reported(failed(BROKEN))
+    assert {line["event"] for line in stage.said()} == {"failed", "mistake", "not converged"}
+    told = len(stage.said())
+    for _ in range(5):
+        stage.witness.reported(report(failure=BROKEN, synced=False))
+    assert len(stage.said()) == told
+    assert stage.metric('windlass_reconcile_failures_total{reason="ConfigInvalid",stack="web"}') == 1
+    assert stage.metric('windlass_reconciles_total{result="noop",stack="web"}') == 5
+    stage.witness.reported(report())
+    assert [(line["event"], line["ended"]) for line in stage.said()[told:]] == [("recovered", "ConfigInvalid")]
+
+
+@pytest.mark.parametrize("failure", [UNREACHABLE, Failure("NameConflict", "container/web-api-1: is somebody else's")])
+def test_what_fails_look_after_look_is_told_once_and_counted_each_time(stage: Stage, failure: Failure) -> None:
+    for _ in range(5):
+        stage.witness.reported(failed(failure))
+    assert [line["event"] for line in stage.said()] == ["failed", "not converged"]
+    assert stage.metric(f'windlass_reconcile_failures_total{{reason="{failure.reason}",stack="web"}}') == 5
+    assert stage.metric('windlass_reconciles_total{result="error",stack="web"}') == 5
+
+
+def test_a_stack_that_comes_back_after_it_was_gone_fails_anew(stage: Stage) -> None:
+    for _ in range(2):
+        stage.witness.reported(failed(UNREACHABLE))
+        stage.witness.forgotten("web")
+    assert len(stage.said("failed")) == 2
