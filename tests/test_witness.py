@@ -85,3 +85,17 @@ def test_a_stack_that_comes_back_after_it_was_gone_fails_anew(stage: Stage) -> N
         stage.witness.reported(failed(UNREACHABLE))
         stage.witness.forgotten("web")
     assert len(stage.said("failed")) == 2
+
+
+def test_a_source_that_fails_is_in_the_log_the_status_and_a_metric(stage: Stage) -> None:
+    empty = Failure("EmptyDesiredState", "no stack at all")
+    for _ in range(3):
+        stage.witness.source_read(None, empty, 60.0)
+    assert [(line["log_level"], line["reason"]) for line in stage.said()] == [("error", "EmptyDesiredState")]
+    assert stage.metric('windlass_source_failure{reason="EmptyDesiredState"}') == 1
+    assert stage.witness.overview.source.failure
+    assert "EmptyDesiredState" in stage.witness.ready()[1]
+    stage.witness.source_read(None, None, 60.0)
+    assert stage.said()[-1]["event"] == "source is back"
+    assert stage.metric('windlass_source_failure{reason="EmptyDesiredState"}') == 0
+    assert stage.witness.overview.source.failure is None

@@ -164,9 +164,7 @@ class Overview:
     format: str = "1"
 
     def with_report(self, report: Report) -> Overview:
-        """After one more pass. A report that names no stack speaks of the source as a whole."""
-        if not report.stack:
-            return replace(self, source=replace(self.source, failure=FailureStatus.of(report.failure)))
+        """After one more pass."""
         before = self.stack(report.stack) or StackStatus(report.stack)
         others = self.without(report.stack).stacks
         return replace(self, stacks=tuple(sorted((*others, before.after(report)), key=lambda stack: stack.name)))
