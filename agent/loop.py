@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from agent.account import new_run_id
-from agent.backoff import Backoff, Repeats
+from agent.backoff import Backoff, Patience, only_held
 from agent.desired import Reading
 from agent.errors import Trouble
 from agent.intake import Intake, take_in
@@ -25,7 +25,7 @@ from agent.ports import AskSource, Audience, Desires, LookAt, Rhythm, Turns
 from agent.reconcile import Turn
 from agent.workers import Workers
 
-ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout"})
+ASKED = "manual"  # the trigger of a turn that somebody asked for
 LOCKS_OUT = frozenset({"GitAuthFailed"})  # asking often with a refused credential gets the address locked out
 
 
@@ -93,8 +93,7 @@ class Loop:
         self.source_failure: Failure | None = None
         self._source_failures = Backoff(self._chance, longest=300.0)
         self._resync_due = clock() + self._rhythm.resync
-        self._backoffs: dict[str, Backoff] = {}
-        self._repeats = Repeats()
+        self._patience = Patience(self._chance)
         self._stopping = threading.Event()
         self._workers = Workers()
 
@@ -223,8 +222,10 @@ class Loop:
         return list(self._stacks)
 
     def _mark(self, work: _Work, trigger: str) -> None:
-        """Make a turn due. Backing off is not cut short by it, or a failing stack would feed itself with events."""
-        if work.trigger is None:
+        """Make a turn due. Backing off is cut short only for who asks by hand: events of a failing stack feed it."""
+        if trigger == ASKED:
+            work.trigger, work.not_before = trigger, 0.0
+        elif work.trigger is None:
             settled = self._clock() + (self._rhythm.settle if trigger == "event" else 0.0)
             work.trigger, work.not_before = trigger, max(work.not_before, settled)
 
@@ -260,10 +261,13 @@ class Loop:
         for name, stack in reading.stacks.items():
             work = self._work_of(name)
             if moved or work.desired is None or work.broken:
-                changed = work.desired is None or work.desired.resources != stack.resources or work.broken
+                changed = work.desired is None or work.desired.resources != stack.resources
                 work.want(stack)
                 work.broken = None
-                self._fresh(work, "git" if changed else "interval")
+                if changed:
+                    self._fresh(work, "git")
+                else:
+                    self._mark(work, "interval")
         for name, failure in reading.broken.items():
             work = self._work_of(name)
             if work.broken != failure:
@@ -287,7 +291,7 @@ class Loop:
         """New content is tried at once, whatever happened to the old."""
         work.not_before = 0.0
         work.trigger = work.trigger or trigger
-        self._backoff_of(work.name).succeeded()
+        self._patience.forgive(work.name)
 
     def _tell_broken(self, work: _Work, reading: Reading) -> None:
         """Report the mistake once, now: the last good state goes on being kept and healed in turns of its own."""
@@ -308,9 +312,6 @@ class Loop:
 
     def _work_of(self, name: str) -> _Work:
         return self._stacks.setdefault(name, _Work(name))
-
-    def _backoff_of(self, name: str) -> Backoff:
-        return self._backoffs.setdefault(name, Backoff(self._chance, longest=300.0))
 
     def _jittered(self, seconds: float) -> float:
         return seconds * self._chance.uniform(1 - self._rhythm.jitter, 1 + self._rhythm.jitter)
@@ -356,17 +357,11 @@ class Loop:
             self._forget(work)
 
     def _schedule_next(self, work: _Work, report: Report, now: float) -> None:
-        backoff = self._backoff_of(work.name)
-        if report.failure and not _only_held(report):
-            wait = backoff.failed()
-            if report.failure.reason in ENGINE_REASONS:
-                wait = min(wait, 30.0)
-            work.not_before, work.trigger = now + wait, work.trigger or "retry"
-            return
-        backoff.succeeded()
-        work.not_before = now + self._repeats.pause(report, now)
-        if any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes):
+        overtaken = any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes)
+        if overtaken or (report.failure and not only_held(report)):
             work.trigger = work.trigger or "retry"
+        wait = self._patience.after(report, now)
+        work.not_before = now if work.trigger == ASKED else now + wait
 
     def _turn_crashed(self, name: str, turn: Turn, failure: Failure) -> _TurnDone:
         revision = turn.stacks[0].revision if turn.stacks else None
@@ -376,7 +371,7 @@ class Loop:
 
     def _forget(self, work: _Work) -> None:
         del self._stacks[work.name]
-        self._backoffs.pop(work.name, None)
+        self._patience.forgive(work.name)
         self._audience.forgotten(work.name)
 
 
@@ -389,8 +384,3 @@ def _moved_on(work: _Work) -> Callable[[], bool]:
         return now is not wanted and (now is None or wanted is None or now.resources != wanted.resources)
 
     return moved_on
-
-
-def _only_held(report: Report) -> bool:
-    """Nothing was touched, so nothing can feed itself: the next event or the next full look is soon enough."""
-    return bool(report.outcomes) and all(outcome.status is Status.HELD for outcome in report.outcomes)

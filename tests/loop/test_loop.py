@@ -8,18 +8,20 @@ from dataclasses import replace
 import pytest
 
 from agent.errors import Refused, Unreachable
-from agent.model import Failure, Key, Report
+from agent.model import Failure, Key, Report, Status
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.reconcile import Turn
 from tests.loop.fakes import (
     FAST,
     FakeAudience,
+    FakeClock,
     FakeDesires,
     FakeTurns,
     drift,
     failed,
     make_loop,
     reading,
+    refused,
     running,
     stack,
     synced,
@@ -230,6 +232,63 @@ def test_new_content_is_tried_at_once_whatever_happened_to_the_old() -> None:
         desires.answer = reading(stack("a", "b" * 40, content="2"), revision="b" * 40)
         loop.wake(AskSource("manual"))
         assert turns.taken.get(timeout=1).stacks[0].revision.id == "b" * 40
+
+
+WEB = Key("container", "a-web-1")
+
+
+def test_what_runs_is_not_stopped_again_soon_for_a_replacement_that_was_refused() -> None:
+    turns, clock = FakeTurns(lambda turn: failed(turn, "PortInUse", (refused(WEB),))), FakeClock()
+    desires, audience = FakeDesires(reading(stack("a"))), FakeAudience()
+    with running(make_loop(desires, turns, audience, clock=clock)) as loop:
+        turns.next()
+        audience.reports.get(timeout=5)
+        clock.ahead += 299
+        loop.wake(LookAt("event", stack="a"))
+        desires.answer = reading(stack("a", "b" * 40), stack("other"), revision="b" * 40)
+        loop.wake(AskSource("manual"))
+        assert turns.next().scope.stacks == {"other"}, "the commit was read"
+        assert turns.nothing_more(1.5), "for the same content, five minutes are not over"
+        clock.ahead += 62
+        assert turns.next().stacks[0].revision.id == "b" * 40
+
+
+@pytest.mark.parametrize("asked", ["another content", "by hand", "by hand, meanwhile"])
+def test_a_refused_replacement_is_tried_at_once_for_new_content_and_for_who_asks(asked: str) -> None:
+    goes_on = threading.Event()
+
+    def refuses(turn: Turn) -> Report:
+        assert goes_on.wait(5)
+        return failed(turn, "PortInUse", (refused(WEB),))
+
+    desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(refuses), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        turns.next()
+        if asked == "by hand, meanwhile":
+            loop.wake(LookAt("manual"))
+        goes_on.set()
+        audience.reports.get(timeout=5)
+        if asked == "by hand":
+            loop.wake(LookAt("manual"))
+        if asked == "another content":
+            desires.answer = reading(stack("a", "b" * 40, content="2"), revision="b" * 40)
+            loop.wake(AskSource("manual"))
+        turns.next()
+
+
+@pytest.mark.parametrize("reason", ["EngineUnavailable", "DependencyFailed"])
+def test_a_replacement_that_nobody_refused_is_tried_again_soon(reason: str) -> None:
+    turns = FakeTurns(lambda turn: failed(turn, reason, (refused(WEB, reason),)))
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())):
+        turns.next(), turns.next()
+
+
+def test_a_replacement_that_did_not_take_is_not_repeated_soon() -> None:
+    replaced = replace(refused(WEB), status=Status.DONE)
+    turns = FakeTurns(lambda turn: failed(turn, "DidNotTake", (replaced,)))
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())):
+        turns.next()
+        assert turns.nothing_more(1.5)
 
 
 def test_what_is_healed_again_and_again_is_left_alone_for_a_while() -> None:
