@@ -125,8 +125,13 @@ class Assembly:
         if not isinstance(planned, Prepared) or not (planned.works and planned.turn):
             raise TypeError("apply carries out what plan of the same parts returned")
         works, began = planned.works, time.monotonic()
-        works.pulls.tell = lambda reference, done, total: on_event(Pulling(reference, done, total))
-        reconciler = replace(works.reconciler, listen=lambda _, event: on_event(event), stop=stop)
+        works.pulls.tell = lambda _, reference, done, total: on_event(Pulling(reference, done, total))
+
+        def listen(turn: Turn, event: Event) -> None:
+            works.pulls.listen(turn, event)
+            on_event(event)
+
+        reconciler = replace(works.reconciler, listen=listen, stop=stop)
         with works.state.locked():
             reports = reconciler.take(planned.turn, planned.look)
             _note(works.state, reports)

@@ -50,22 +50,33 @@ class Witness:
     _failures: dict[str, Failure] = field(default_factory=dict, init=False)  # by stack, what fails for now
     _asked: bool = field(default=False, init=False)
     _begun: set[str] = field(default_factory=set, init=False)  # runs of which the history has the beginning
-    _pull_told: dict[str, float] = field(default_factory=dict, init=False)
+    _pull_told: dict[str, dict[str, float]] = field(default_factory=dict, init=False)  # when, by run and reference
     _writer: ThreadPoolExecutor = field(default_factory=_one_thread, init=False)
 
     # --- the loop's audience ---
 
     def progressed(self, turn: Turn, event: Event) -> None:
         """What a turn is at. Called by the turn's own thread."""
-        revision = turn.stacks[0].revision if turn.stacks else None
-        logs.progress(self.logger.bind(run=turn.run_id, revision=revision.short if revision else ""), event)
+        logs.progress(self._logger_of(turn), event)
         if isinstance(event, Started) and turn.run_id not in self._begun:
             self._begun.add(turn.run_id)
-            stack = event.change.stack
+            stack, revision = event.change.stack, _revision_of(turn)
             self._write(lambda: self.store.begin(turn.run_id, stack, turn.trigger, revision))
+
+    def pulling(self, turn: Turn, reference: str, done: int, total: int) -> None:
+        """A line every few seconds of a pull that the turn waits for. Called by the threads that pull."""
+        now, told = self.clock(), self._pull_told.setdefault(turn.run_id, {})
+        if now - told.get(reference, now - TELL_PULL) >= TELL_PULL:
+            told[reference] = now
+            self._logger_of(turn).info("pulling", image=reference, done=done, total=total)
+
+    def _logger_of(self, turn: Turn) -> FilteringBoundLogger:
+        revision, stacks = _revision_of(turn), ",".join(sorted(turn.scope.stacks))
+        return self.logger.bind(run=turn.run_id, revision=revision.short if revision else "", stack=stacks)
 
     def reported(self, report: Report) -> None:
         self._begun.discard(report.run_id)
+        self._pull_told.pop(report.run_id, None)
         self.metrics.record(report)
         logs.record(self.logger, report, self._failures.pop(report.stack, None))
         if report.failure:
@@ -120,13 +131,6 @@ class Witness:
         if self.watchdog_every is not None and now - self._fed_at >= self.watchdog_every:
             self._fed_at = now
             self.notifier.watchdog()
-
-    def pulling(self, reference: str, done: int, total: int) -> None:
-        """A line every few seconds of a pull. Called by the threads that pull."""
-        now = self.clock()
-        if now - self._pull_told.get(reference, now - TELL_PULL) >= TELL_PULL:
-            self._pull_told[reference] = now
-            self.logger.info("pulling", image=reference, done=done, total=total)
 
     # --- the engine's listener ---
 
@@ -188,3 +192,7 @@ class Witness:
         if self._store_failure:
             self.logger.info("history is back", ended=self._store_failure)
         self._store_failure = ""
+
+
+def _revision_of(turn: Turn) -> Revision | None:
+    return turn.stacks[0].revision if turn.stacks else None

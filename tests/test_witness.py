@@ -11,13 +11,17 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from agent.model import Failure
+from agent.converge import Ended, Started, Waiting
+from agent.engine import PullProgress
+from agent.model import Condition, Failure, Key, Requirement, Revision, Scope, Stack
+from agent.pulls import Pulls
+from agent.reconcile import Turn
 from agent.store import Store
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import Overview
 from agent.telemetry.sdnotify import Notifier
 from agent.witness import Witness
-from tests.telemetry.made import BROKEN, UNREACHABLE, failed, report
+from tests.telemetry.made import API, BROKEN, OLDER, REVISION, UNREACHABLE, change, done, failed, report
 
 
 @dataclass
@@ -99,3 +103,41 @@ def test_a_source_that_fails_is_in_the_log_the_status_and_a_metric(stage: Stage)
     assert stage.said()[-1]["event"] == "source is back"
     assert stage.metric('windlass_source_failure{reason="EmptyDesiredState"}') == 0
     assert stage.witness.overview.source.failure is None
+
+
+def turn(revision: Revision | None = REVISION, stack: str = "web") -> Turn:
+    stacks = (Stack(stack, (), revision),) if revision else ()
+    return Turn(stacks, Scope("default", "git:1", frozenset({stack})), "git")
+
+
+def test_every_line_about_a_turn_has_its_run_its_revision_and_its_stack(stage: Stage) -> None:
+    pulls, both = Pulls(stage.witness.pulling), (turn(), turn(OLDER, "docs"))
+    pull = change(key=Key("image", "api:2"))
+    for one in both:
+        for event in (Started(pull), Started(change())):
+            pulls.listen(one, event)
+            stage.witness.progressed(one, event)
+    pulls(PullProgress("api:2", "0" * 12, "Downloading", 5, 9))
+    pulls(PullProgress("other:1", "0" * 12, "Downloading", 5, 9))
+    waits = Waiting(change(), Requirement(API, Condition.HEALTHY), "starting", 15.0)
+    stage.witness.progressed(both[0], waits)
+    lines = [dict(line) for line in stage.lines.entries]
+    assert {line["event"] for line in lines} == {"begins", "pulling", "waits"}
+    assert {(line["run"], line["revision"], line["stack"]) for line in lines if line["event"] == "pulling"} == {
+        (both[0].run_id, REVISION.short, "web"),
+        (both[1].run_id, OLDER.short, "docs"),
+    }
+    assert all(line["run"] and line["revision"] and line["stack"] for line in lines)
+
+
+def test_a_pull_is_told_every_few_seconds_to_those_who_still_wait_for_it(stage: Stage) -> None:
+    pulls, one, pull = Pulls(stage.witness.pulling), turn(), change(key=Key("image", "api:2"))
+    pulls.listen(one, Started(pull))
+    for second in range(12):
+        stage.now[0] += 1
+        pulls(PullProgress("api:2", "0" * 12, "Downloading", second, 12))
+    assert [line["done"] for line in stage.said("pulling")] == [0, 5, 10]
+    pulls.listen(one, Ended(done(pull)))
+    stage.now[0] += 60
+    pulls(PullProgress("api:2", "0" * 12, "Downloading", 12, 12))
+    assert len(stage.said("pulling")) == 3
