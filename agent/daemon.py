@@ -67,7 +67,7 @@ class Daemon:
         self._engine = Engine(docker_url(settings.docker_host or None, environment), observe=self._metrics.engine_call)
         self._source = make_source(settings, self._state, self._metrics.git_call)
         self._witness = self._make_witness()
-        self._pulls = Pulls(self._witness.pulling)
+        self._pulls = Pulls(self._witness.pulling, stop=lambda: self._loop.stopping)
         self._loop = self._make_loop()
 
     def run(self, *, once: bool) -> int:
@@ -116,7 +116,8 @@ class Daemon:
     def _make_loop(self) -> Loop:
         settings = self._settings
         scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
-        host = make_host(self._engine, self._state, settings.instance, self._source.origin, self._pulls)
+        pulls, origin = self._pulls, self._source.origin
+        host = make_host(self._engine, self._state, settings.instance, origin, pulls, stop=pulls.are_over)
         reconciler = Reconciler(
             host,
             Policy(prune=settings.prune),

@@ -17,17 +17,27 @@ def _to_nobody(_turn: Turn, _reference: str, _done: int, _total: int) -> None:
     """Nobody watches."""
 
 
+def _never() -> bool:
+    return False
+
+
 class Pulls:
     """Adds up what several pulls at once report. `tell` is set before any pull begins, and hears from any thread.
+
+    `stop`, set likewise, says when they are to be given up.
 
     The engine's words on a pull name the image and no turn, so `listen` has to hear of every step of the turns.
     """
 
-    def __init__(self, tell: Tell = _to_nobody) -> None:
-        self.tell = tell
+    def __init__(self, tell: Tell = _to_nobody, stop: Callable[[], bool] = _never) -> None:
+        self.tell, self.stop = tell, stop
         self._layers: dict[str, dict[str, tuple[int, int]]] = {}
         self._waiting: dict[str, dict[str, Turn]] = {}  # by reference, by run
         self._lock = threading.Lock()
+
+    def are_over(self) -> bool:
+        """Whether the pulls under way are to be given up."""
+        return self.stop()
 
     def listen(self, turn: Turn, event: Event) -> None:
         match event:
