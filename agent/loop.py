@@ -123,8 +123,8 @@ class Loop:
             self._begin_what_is_due()
             if once and self._all_had_their_turn():
                 break
-            self._hear(self._until_next())
             self._feed_watchdog()
+            self._hear(self._until_next())
         self._workers.join()
         self._drain()
         return tuple(work.last for _, work in sorted(self._stacks.items()) if work.last)

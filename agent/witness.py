@@ -43,6 +43,7 @@ class Witness:
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     watchdog_every: float | None = None
+    _status: str = field(default="", init=False)  # what the service manager was told last
     _rounds_at: float = field(default=0.0, init=False)
     _fed_at: float = field(default=0.0, init=False)
     _store_failure: str = field(default="", init=False)
@@ -95,10 +96,8 @@ class Witness:
             for warning in reading.warnings:
                 self.logger.debug("warning", place=str(warning.place), path=warning.path, message=warning.message)
         self.overview = self.overview.with_source(revision, failure, at=now, next_at=now + next_in)
+        self._asked = True
         self._save()
-        if not self._asked:
-            self._asked = True
-            self.notifier.ready("following the source" if failure is None else f"{failure.reason}: keeping what runs")
 
     def _tell_source(self, revision: Revision | None, failure: Failure | None) -> None:
         """A line when something is new: a revision, a failure, or its end."""
@@ -126,7 +125,11 @@ class Witness:
         self.logger.error("a bug, please report it", exc_info=bug)
 
     def alive(self) -> None:
+        """The loop goes round: that is what a service manager calls ready, however long the first look may take."""
         now = self.clock()
+        if not self._status:
+            self._status = "asks the source for the first time"
+            self.notifier.ready(self._status)
         self._rounds_at = now
         if self.watchdog_every is not None and now - self._fed_at >= self.watchdog_every:
             self._fed_at = now
@@ -174,7 +177,12 @@ class Witness:
         self._writer.shutdown(wait=True)
 
     def _save(self) -> None:
+        """The overview has changed: write it down, and tell the service manager where that can be seen in a line."""
         self._write(lambda: self.store.save_overview(self.overview.document()))
+        status = self.overview.in_a_line()
+        if self._asked and status != self._status:
+            self._status = status
+            self.notifier.status(status)
 
     def _write(self, write: Callable[[], None]) -> None:
         """In a thread of its own: a history that somebody has locked must not delay the loop."""

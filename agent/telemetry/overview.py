@@ -190,6 +190,14 @@ class Overview:
     def stack(self, name: str) -> StackStatus | None:
         return next((status for status in self.stacks if status.name == name), None)
 
+    def in_a_line(self) -> str:
+        """The one thing to know of the agent."""
+        synced = sum(stack.sync is Sync.SYNCED for stack in self.stacks)
+        stacks = f"{synced} of {len(self.stacks)} stacks synced" if self.stacks else "no stack yet"
+        if failure := self.source.failure or self.engine.failure:
+            return f"{failure.reason}: keeps what runs, {stacks}"
+        return f"{stacks}, at {self.source.revision.short}" if self.source.revision else stacks
+
     def document(self) -> dict[str, Any]:
         """The JSON form, as plain values."""
         document: dict[str, Any] = msgspec.to_builtins(self)

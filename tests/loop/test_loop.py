@@ -182,6 +182,16 @@ def test_a_source_that_is_away_is_asked_again_soon_but_not_with_a_refused_creden
     assert waits["GitAuthFailed"] > 50
 
 
+def test_the_engine_is_not_asked_for_what_a_source_that_is_away_cannot_prune() -> None:
+    desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        audience.sources.get(timeout=5)
+        desires.answer = Unreachable("no route", reason="GitFetchFailed")
+        turns.stacks_on_host = lambda: pytest.fail("asked")  # type: ignore[method-assign]
+        loop.wake(AskSource("manual"))
+        assert audience.sources.get(timeout=5)[1] == desires.answer.failure()
+
+
 def test_an_empty_source_removes_nothing() -> None:
     desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(host_stacks=frozenset({"a"})), FakeAudience()
     with running(make_loop(desires, turns, audience)) as loop:
