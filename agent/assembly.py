@@ -118,15 +118,21 @@ class Assembly:
         from agent.reconcile import Reconciler
 
         state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
-        host = make_host(engine, state, settings.instance, origin, pulls)
+        host = make_host(engine, state, settings.instance, origin, pulls, stop=pulls.are_over)
         return Works(Reconciler(host, Policy(prune=settings.prune)), state, pulls)
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
         if not isinstance(planned, Prepared) or not (planned.works and planned.turn):
             raise TypeError("apply carries out what plan of the same parts returned")
         works, began = planned.works, time.monotonic()
-        works.pulls.tell = lambda reference, done, total: on_event(Pulling(reference, done, total))
-        reconciler = replace(works.reconciler, listen=lambda _, event: on_event(event), stop=stop)
+        works.pulls.stop = stop
+        works.pulls.tell = lambda _, reference, done, total: on_event(Pulling(reference, done, total))
+
+        def listen(turn: Turn, event: Event) -> None:
+            works.pulls.listen(turn, event)
+            on_event(event)
+
+        reconciler = replace(works.reconciler, listen=listen, stop=stop)
         with works.state.locked():
             reports = reconciler.take(planned.turn, planned.look)
             _note(works.state, reports)

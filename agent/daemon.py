@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +13,7 @@ import structlog
 from stamina.instrumentation import set_on_retry_hooks
 
 from agent import __version__
-from agent.converge import Options
+from agent.converge import Event, Options
 from agent.desired import Follower, Reader
 from agent.engine import Engine
 from agent.errors import Trouble
@@ -46,6 +46,7 @@ class HostTurns:
     reconciler: Reconciler
     metrics: Metrics
     scope: Scope
+    look_afresh: Callable[[], None]
 
     def take(self, turn: Turn) -> tuple[Report, ...]:
         with self.metrics.reconciling():
@@ -67,6 +68,7 @@ class Daemon:
         self._engine = Engine(docker_url(settings.docker_host or None, environment), observe=self._metrics.engine_call)
         self._source = make_source(settings, self._state, self._metrics.git_call)
         self._witness = self._make_witness()
+        self._pulls = Pulls(self._witness.pulling, stop=lambda: self._loop.stopping)
         self._loop = self._make_loop()
 
     def run(self, *, once: bool) -> int:
@@ -115,15 +117,14 @@ class Daemon:
     def _make_loop(self) -> Loop:
         settings = self._settings
         scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
-        host = make_host(
-            self._engine, self._state, settings.instance, self._source.origin, Pulls(self._witness.pulling)
-        )
+        pulls, origin = self._pulls, self._source.origin
+        host = make_host(self._engine, self._state, settings.instance, origin, pulls, stop=pulls.are_over)
         reconciler = Reconciler(
             host,
             Policy(prune=settings.prune),
             Options(),
             stop=lambda: self._loop.stopping,
-            listen=self._witness.progressed,
+            listen=self._progressed,
         )
         reader = Reader(
             PurePosixPath(self._state.path),
@@ -135,7 +136,7 @@ class Daemon:
         self._metrics.interval(float(settings.interval))
         return Loop(
             Follower(self._source, reader, self._fetched),
-            HostTurns(host, reconciler, self._metrics, scope),
+            HostTurns(host, reconciler, self._metrics, scope, self._engine.forget),
             self._witness,
             scope,
             clock=time.monotonic,
@@ -143,6 +144,10 @@ class Daemon:
             rhythm=rhythm,
             act=settings.mode == "apply",
         )
+
+    def _progressed(self, turn: Turn, event: Event) -> None:
+        self._pulls.listen(turn, event)
+        self._witness.progressed(turn, event)
 
     def _fetched(self, result: str, seconds: float) -> None:
         self._metrics.fetch(self._settings.repo, result, seconds)

@@ -1,8 +1,9 @@
 """When to look: every trigger ends here, and every turn begins here.
 
 One thread decides (this one); what takes time runs in workers: the source in one, each busy stack in one of its own,
-so a hung fetch delays no healing and a slow stack no other. Workers and triggers talk to the loop through one queue
-and share nothing with it. A trigger for a busy stack makes one more turn after the running one, however many came.
+so a hung fetch delays no healing and a slow stack no other, however many of them are slow. Workers and triggers talk to
+the loop through one queue and share nothing with it. A trigger for a busy stack makes one more turn after the running
+one, however many came.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ import queue
 import random
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from agent.account import new_run_id
-from agent.backoff import Backoff, Repeats
+from agent.backoff import Backoff, Patience, only_held
 from agent.desired import Reading
+from agent.errors import Trouble
 from agent.intake import Intake, take_in
 from agent.model import Failure, Health, Key, Report, Result, Scope, Stack, Status
 from agent.ports import AskSource, Audience, Desires, LookAt, Rhythm, Turns
 from agent.reconcile import Turn
+from agent.workers import Workers
 
-ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout"})
+ASKED = "manual"  # the trigger of a turn that somebody asked for
 LOCKS_OUT = frozenset({"GitAuthFailed"})  # asking often with a refused credential gets the address locked out
 
 
@@ -75,7 +78,6 @@ class Loop:
         wall: Callable[[], float],
         rhythm: Rhythm | None = None,
         act: bool = True,
-        workers: int = 8,
         chance: random.Random | None = None,
     ) -> None:
         self._desires, self._turns, self._audience = desires, turns, audience
@@ -91,10 +93,9 @@ class Loop:
         self.source_failure: Failure | None = None
         self._source_failures = Backoff(self._chance, longest=300.0)
         self._resync_due = clock() + self._rhythm.resync
-        self._backoffs: dict[str, Backoff] = {}
-        self._repeats = Repeats()
+        self._patience = Patience(self._chance)
         self._stopping = threading.Event()
-        self._pool = ThreadPoolExecutor(max_workers=workers + 1, thread_name_prefix="turn")
+        self._workers = Workers()
 
     # --- what others may call, from any thread ---
 
@@ -122,9 +123,9 @@ class Loop:
             self._begin_what_is_due()
             if once and self._all_had_their_turn():
                 break
-            self._hear(self._until_next())
             self._feed_watchdog()
-        self._pool.shutdown(wait=True)
+            self._hear(self._until_next())
+        self._workers.join()
         self._drain()
         return tuple(work.last for _, work in sorted(self._stacks.items()) if work.last)
 
@@ -181,30 +182,35 @@ class Loop:
         now = self._clock()
         if now >= self._resync_due:
             self._resync_due = now + self._rhythm.resync
+            self._turns.look_afresh()
             for work in self._stacks.values():
                 self._mark(work, "interval")
         if not self._source_busy and now >= self._source_due:
             self._source_busy = True
             first = self._reading is None
-            self._submit(lambda: take_in(self._desires, self._turns, first=first), _source_crashed)
+            take = partial(take_in, self._desires, self._turns, first=first)
+            self._submit("source", take, lambda failure: Intake(failure=failure))
         for work in self._stacks.values():
             if work.trigger and work.busy_since is None and now >= work.not_before:
                 self._begin_turn(work, now)
 
-    def _submit(self, job: Callable[[], _Message], crashed: Callable[[BaseException], _Message]) -> None:
+    def _submit(self, name: str, job: Callable[[], _Message], crashed: Callable[[Failure], _Message]) -> None:
         """Run the job in a worker. A bug in it becomes a failure of that one job, told with its traceback."""
 
-        def bring(future: Future[_Message]) -> None:
-            bug = future.exception()
-            if bug is not None:
-                self._audience.crashed(bug)
-            self._inbox.put(future.result() if bug is None else crashed(bug))
+        def broke(raised: BaseException) -> None:
+            if isinstance(raised, Trouble):
+                self._inbox.put(crashed(raised.failure()))
+                return
+            self._audience.crashed(raised)
+            self._inbox.put(crashed(Failure("InternalError", f"{type(raised).__name__}: {raised}")))
 
-        self._pool.submit(job).add_done_callback(bring)
+        self._workers.begin(name, lambda: self._inbox.put(job()), broke)
 
     # --- triggers ---
 
     def _on_look(self, look: LookAt) -> None:
+        if not look.stack and not look.key:
+            self._turns.look_afresh()
         names = self._concerned(look)
         if names:
             self._audience.triggered(look.trigger)
@@ -219,8 +225,10 @@ class Loop:
         return list(self._stacks)
 
     def _mark(self, work: _Work, trigger: str) -> None:
-        """Make a turn due. Backing off is not cut short by it, or a failing stack would feed itself with events."""
-        if work.trigger is None:
+        """Make a turn due. Backing off is cut short only for who asks by hand: events of a failing stack feed it."""
+        if trigger == ASKED:
+            work.trigger, work.not_before = trigger, 0.0
+        elif work.trigger is None:
             settled = self._clock() + (self._rhythm.settle if trigger == "event" else 0.0)
             work.trigger, work.not_before = trigger, max(work.not_before, settled)
 
@@ -256,10 +264,13 @@ class Loop:
         for name, stack in reading.stacks.items():
             work = self._work_of(name)
             if moved or work.desired is None or work.broken:
-                changed = work.desired is None or work.desired.resources != stack.resources or work.broken
+                changed = work.desired is None or work.desired.resources != stack.resources
                 work.want(stack)
                 work.broken = None
-                self._fresh(work, "git" if changed else "interval")
+                if changed:
+                    self._fresh(work, "git")
+                else:
+                    self._mark(work, "interval")
         for name, failure in reading.broken.items():
             work = self._work_of(name)
             if work.broken != failure:
@@ -283,7 +294,7 @@ class Loop:
         """New content is tried at once, whatever happened to the old."""
         work.not_before = 0.0
         work.trigger = work.trigger or trigger
-        self._backoff_of(work.name).succeeded()
+        self._patience.forgive(work.name)
 
     def _tell_broken(self, work: _Work, reading: Reading) -> None:
         """Report the mistake once, now: the last good state goes on being kept and healed in turns of its own."""
@@ -305,9 +316,6 @@ class Loop:
     def _work_of(self, name: str) -> _Work:
         return self._stacks.setdefault(name, _Work(name))
 
-    def _backoff_of(self, name: str) -> Backoff:
-        return self._backoffs.setdefault(name, Backoff(self._chance, longest=300.0))
-
     def _jittered(self, seconds: float) -> float:
         return seconds * self._chance.uniform(1 - self._rhythm.jitter, 1 + self._rhythm.jitter)
 
@@ -322,7 +330,11 @@ class Loop:
         scope = replace(self._scope, stacks=frozenset({work.name}), whole=False)
         turn = Turn(stacks, scope, trigger, work.known, self._act, superseded=_moved_on(work))
         name, accepted = work.name, work.accepted
-        self._submit(lambda: self._take_turn(name, turn, accepted), lambda bug: self._turn_crashed(name, turn, bug))
+        self._submit(
+            f"turn-{name}",
+            lambda: self._take_turn(name, turn, accepted),
+            lambda failure: self._turn_crashed(name, turn, failure),
+        )
 
     def _take_turn(self, name: str, turn: Turn, accepted: str) -> _TurnDone:
         """In a worker: one turn, and, when it converged at a new revision, the note that it did."""
@@ -348,20 +360,13 @@ class Loop:
             self._forget(work)
 
     def _schedule_next(self, work: _Work, report: Report, now: float) -> None:
-        backoff = self._backoff_of(work.name)
-        if report.failure and not _only_held(report):
-            wait = backoff.failed()
-            if report.failure.reason in ENGINE_REASONS:
-                wait = min(wait, 30.0)
-            work.not_before, work.trigger = now + wait, work.trigger or "retry"
-            return
-        backoff.succeeded()
-        work.not_before = now + self._repeats.pause(report, now)
-        if any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes):
+        overtaken = any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes)
+        if overtaken or (report.failure and not only_held(report)):
             work.trigger = work.trigger or "retry"
+        wait = self._patience.after(report, now)
+        work.not_before = now if work.trigger == ASKED else now + wait
 
-    def _turn_crashed(self, name: str, turn: Turn, bug: BaseException) -> _TurnDone:
-        failure = Failure("InternalError", f"{type(bug).__name__}: {bug}")
+    def _turn_crashed(self, name: str, turn: Turn, failure: Failure) -> _TurnDone:
         revision = turn.stacks[0].revision if turn.stacks else None
         return _TurnDone(
             name, Report("", name, turn.trigger, revision, Result.ERROR, self._wall(), 0.0, failure=failure)
@@ -369,7 +374,7 @@ class Loop:
 
     def _forget(self, work: _Work) -> None:
         del self._stacks[work.name]
-        self._backoffs.pop(work.name, None)
+        self._patience.forgive(work.name)
         self._audience.forgotten(work.name)
 
 
@@ -382,12 +387,3 @@ def _moved_on(work: _Work) -> Callable[[], bool]:
         return now is not wanted and (now is None or wanted is None or now.resources != wanted.resources)
 
     return moved_on
-
-
-def _only_held(report: Report) -> bool:
-    """Nothing was touched, so nothing can feed itself: the next event or the next full look is soon enough."""
-    return bool(report.outcomes) and all(outcome.status is Status.HELD for outcome in report.outcomes)
-
-
-def _source_crashed(bug: BaseException) -> _Message:
-    return Intake(failure=Failure("InternalError", f"{type(bug).__name__}: {bug}"))

@@ -27,9 +27,16 @@ def docker_url(given: str | None, environment: Mapping[str, str]) -> str:
 
 
 def make_host(
-    engine: Engine, state: StateDir, instance: str, origin: str, on_pull: Callable[[PullProgress], None]
+    engine: Engine,
+    state: StateDir,
+    instance: str,
+    origin: str,
+    on_pull: Callable[[PullProgress], None],
+    *,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Host:
-    return Host(make_kinds(engine, Identity(instance, origin, state.key()), state.path, on_pull))
+    """`stop` says when pulls under way are to be given up."""
+    return Host(make_kinds(engine, Identity(instance, origin, state.key()), state.path, on_pull, stop))
 
 
 def make_source(settings: Settings, state: StateDir, observe: Callable[[str, float, str], None]) -> Source:

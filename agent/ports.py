@@ -34,6 +34,9 @@ class Turns(Protocol):
     def stacks_on_host(self) -> frozenset[str]:
         """The stacks of this origin that have something on the host. Raises `Trouble`."""
 
+    def look_afresh(self) -> None:
+        """Rely on nothing that was seen before: the next look asks for everything."""
+
 
 class Audience(Protocol):
     """Who is told. Nothing that these do may change what the loop does."""

@@ -268,13 +268,15 @@ class Engine:
         *,
         progress: images.Progress = lambda _: None,
         idle: float = 30.0,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         """Fetch an image, telling `progress` of each layer; given up (`Unreachable`) after `idle` seconds of silence.
 
-        The connection is closed then, which also frees other pulls of the layer that it was stuck in.
+        The connection is closed then, which also frees other pulls of the layer that it was stuck in. `stop` is asked
+        at each line that comes; where it says so, the pull is given up as well (`Overtaken`).
         """
         try:
-            images.pull(self._calls, reference, platform, progress, idle)
+            images.pull(self._calls, reference, platform, progress, idle=idle, stop=stop)
         finally:
             self._memory.forget_all("image")
 

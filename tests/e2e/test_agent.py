@@ -249,8 +249,11 @@ def test_a_git_server_that_is_away_stops_no_healing(
 
 
 def test_an_empty_repository_is_told(started: Agent) -> None:
-    failure = until(lambda: (started.status().get("source") or {}).get("failure"), "the failure")
+    failure = until(lambda: (started.status().get("source") or {}).get("failure"), "the failure in the status")
     assert failure["reason"] in {"EmptyRepository", "RefNotFound"}
+    assert started.metric(f'windlass_source_failure{{reason="{failure["reason"]}"}}') == 1
+    (line,) = [line for line in started.log_lines() if line["event"] == "source"]
+    assert (line["level"], line["reason"]) == ("error", failure["reason"])
 
 
 def test_an_engine_that_is_away_is_told(agent: Agent, fleet: Fleet, prefix: str, busybox: str) -> None:
