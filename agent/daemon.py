@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import structlog
-from stamina.instrumentation import set_on_retry_hooks
 
 from agent import __version__
 from agent.converge import Options
@@ -158,7 +157,6 @@ class Daemon:
         journal = logs.to_journal(sys.stderr, self._environment.get("JOURNAL_STREAM", ""))
         form: logs.Format = "journal" if journal and log.format == "console" else log.format
         logs.configure(form, log.level, sys.stderr, count=self._metrics.log_message)
-        set_on_retry_hooks([])  # stamina would log, and count in a registry of its own
 
     def _prepare_history(self) -> None:
         try:
