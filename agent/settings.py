@@ -38,8 +38,8 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 class GitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the repository is reached. `insecure_http` lets credentials and content pass over plain http.
 
-    `host` is the one that the key or token is for, with its port unless that is the usual one; "" means the host of
-    `repo`, whatever that is.
+    The files of a key and of a token are read at each use. `host` is the one that they are for, with its port unless
+    that is the usual one; "" means the host of `repo`, whatever that is.
     """
 
     host: str = ""

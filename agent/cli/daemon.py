@@ -22,8 +22,8 @@ from agent.cli.text import columns
 def run(session: Session, /, log_format: str | None, once: bool, **given: str | None) -> int:
     """Run the agent, which keeps this host as git says.
 
-    What is not given here comes from the settings file, then from the defaults. SIGHUP asks for a new revision now;
-    SIGTERM ends the agent when the steps under way are done.
+    What is not given here comes from the settings file, read at the start, then from the defaults. SIGHUP asks for a
+    new revision now; SIGTERM ends the agent when the steps under way are done.
     """
     state_dir = str(session.state_dir) if session.state_dir else None
     given |= {"state_dir": state_dir, "host": session.host, "docker_host": session.docker_host}

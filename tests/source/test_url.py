@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -235,6 +236,27 @@ def test_a_login_is_for_one_host(remote: Remote, access: Access, expected: tuple
     assert login(remote, access) == expected
 
 
+def test_the_file_of_a_token_is_read_at_each_use(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("old\n")
+    access = Access(host="example.com", token_file=str(file))
+    assert login(HTTPS, access) == ("git", "old")
+    file.write_text("new\n")
+    assert login(HTTPS, access) == ("git", "new")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff", b"a\nb"], ids=str)
+def test_a_file_that_gives_no_token_is_told_by_its_name(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    access = Access(host="example.com", token_file=str(file))
+    with pytest.raises(BadSettings, match=f"git.token_file: {file} ") as caught:
+        login(HTTPS, access)
+    assert caught.value.reason == "AccessInvalid"
+    assert login(Remote("https", "/x", "example.org"), access) is None, "another host has no use for it"
+
+
 def test_a_key_is_for_one_host() -> None:
     access = Access(host="example.com", identity="/k/id", known_hosts="/k/hosts")
     assert "-oIdentityFile=/k/id" in ssh_command(Remote("ssh", "/x", "example.com"), access)
@@ -246,6 +268,7 @@ def test_a_key_is_for_one_host() -> None:
     "fields",
     [
         {"token": "t"},
+        {"token_file": "/t"},
         {"host": "h", "token": "a\nb"},
         {"host": "h", "identity": "/a b"},
         {"host": "h", "identity": "relative"},
