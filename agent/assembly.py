@@ -91,7 +91,7 @@ class Assembly:
         settings = self._settings(target)
         source, reader, root = self._files(target, settings)
         with _places_below(root):
-            reading = _all_good(reader.read(source.sync()))
+            reading = self._as_committed(_all_good(reader.read(source.sync())), reader)
         engine = Door(docker_url(settings.docker_host, self.environment))
         facts = engine.version()
         stacks = tuple(stack for _, stack in sorted(reading.stacks.items()))
@@ -110,6 +110,16 @@ class Assembly:
             turn=turn,
             look=look,
         )
+
+    def _as_committed(self, reading: Reading, reader: Reader) -> Reading:
+        """With the commit as its cause, as far as the files are those of the commit that a work tree is at."""
+        from agent.desired import as_committed
+        from agent.source.worktree import head_of
+
+        sudo = self.environment.get("SUDO_UID", "") if self.uid == 0 else ""
+        owners = {self.uid, int(sudo)} if sudo.isdecimal() else {self.uid}
+        head = head_of(Path(reader.directory), owners) if reader.directory else None
+        return as_committed(reading, reader, head) if head else reading
 
     def _works(self, engine: Door, settings: Settings, origin: str) -> Works:
         from agent.parts import make_host

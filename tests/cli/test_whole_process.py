@@ -1,16 +1,18 @@
-"""The whole program as a process, with its real parts and without an engine."""
+"""The whole program as a process, with its real parts: without an engine, or with one that has nothing on it."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.test_process import environment
+from tests.engine.fake import FakeEngine, fake_engine
+from tests.source.repositories import ENV
 
 Windlass = Callable[..., subprocess.CompletedProcess[str]]
 FILE = "services:\n  web:\n    image: web:1\n"
@@ -43,6 +45,19 @@ def windlass(tmp_path: Path) -> Windlass:
     return run
 
 
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[FakeEngine]:
+    """An engine with nothing on it."""
+    with fake_engine(tmp_path) as made:
+        made.answers = {
+            "/containers/json": lambda request: request.say([]),
+            "/networks": lambda request: request.say([]),
+            "/volumes": lambda request: request.say({"Volumes": []}),
+            "/info": lambda request: request.say({}),
+        }
+        yield made
+
+
 @pytest.mark.parametrize("words", [("plan",), ("apply", "--yes")], ids=" ".join)
 def test_without_an_engine_stdout_is_still_one_object(windlass: Windlass, stack: Path, words: tuple[str, ...]) -> None:
     ended = windlass(*words, str(stack), "-o", "json")
@@ -51,3 +66,16 @@ def test_without_an_engine_stdout_is_still_one_object(windlass: Windlass, stack:
     assert (
         ended.stderr == "Error: ask the engine for its version: there is no engine at its socket (EngineUnavailable)\n"
     )
+
+
+def test_the_plan_of_a_clone_names_the_commit_as_the_cause(windlass: Windlass, stack: Path, engine: FakeEngine) -> None:
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "Bring the web")):
+        subprocess.run(["git", *words], cwd=stack, env=ENV, check=True)
+    head = subprocess.check_output(["git", "rev-parse", "--short=7", "HEAD"], cwd=stack, text=True).strip()
+    cause = f'git {head} "Bring the web" (Ada)'
+    planned = windlass("plan", str(stack), DOCKER_HOST=engine.url)
+    assert planned.returncode == 0, planned.stderr
+    assert planned.stdout.splitlines()[0] == f"Source  {stack}  {cause}"
+    assert [line for line in planned.stdout.splitlines() if "container web-web-1" in line and line.endswith(cause)]
+    (stack / "compose.yaml").write_text(FILE.replace("web:1", "web:2"))
+    assert f"Source  {stack}  directory dir-" in windlass("plan", str(stack), DOCKER_HOST=engine.url).stdout
