@@ -21,6 +21,7 @@ from agent import __version__
 from agent.cli.errors import NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Target
 from agent.errors import BadManifest
+from agent.fleet import COMPOSE_FILES
 from agent.model import Health, Place, Problem, Report, Scope
 from agent.settings import Settings, default_state_dir, load, require_repo
 from agent.statedir import StateDir
@@ -95,7 +96,8 @@ class Assembly:
         engine = Door(docker_url(settings.docker_host, self.environment))
         facts = engine.version()
         stacks = tuple(stack for _, stack in sorted(reading.stacks.items()))
-        turn = Turn(stacks, Scope(settings.instance, source.origin, frozenset(reading.stacks)), "manual")
+        whole = _is_root(target.path)
+        turn = Turn(stacks, Scope(settings.instance, source.origin, frozenset(reading.stacks), whole), "manual")
         works = self._works(engine, settings, source.origin)
         look = works.reconciler.look(turn)
         return Prepared(
@@ -155,10 +157,7 @@ class Assembly:
                 break
             time.sleep(HEALTH_POLL)
             now = {report.stack: report for report in reconciler.take(looking)}
-            reports = tuple(
-                replace(report, health=now[report.stack].health, services=now[report.stack].services)
-                for report in reports
-            )
+            reports = tuple(_with_health_of(now.get(report.stack), report) for report in reports)
         return reports
 
     # --- the agent ---
@@ -217,6 +216,16 @@ class Assembly:
 
 def _hostname() -> str:
     return re.sub(r"[^a-zA-Z0-9._-]", "-", socket.gethostname()) or "localhost"
+
+
+def _is_root(path: Path) -> bool:
+    """Whether the path is a repository's root: then a stack that is not there any more has left the repository."""
+    return path.is_dir() and not any((path / name).exists() for name in COMPOSE_FILES)
+
+
+def _with_health_of(now: Report | None, report: Report) -> Report:
+    """A stack that has left the repository has none, and no report either."""
+    return replace(report, health=now.health, services=now.services) if now else report
 
 
 def _note(state: StateDir, reports: tuple[Report, ...]) -> None:

@@ -61,12 +61,14 @@ class Reconciler:
     def take(self, turn: Turn, look: Look | None = None) -> tuple[Report, ...]:
         """The whole turn; one report a stack of the scope, in the order of their names. Raises no `Trouble`.
 
-        With a `look`, just its plan is carried out: what was shown to the user is what happens.
+        A whole scope has also the stacks that are not given any more and are left on the host. With a `look`, just its
+        plan is carried out: what was shown to the user is what happens.
         """
         began = self.clock()
         taken = self._take(turn, look, Taken(turn.run_id, turn.stacks, turn.trigger, self.wall()))
         taken = replace(taken, seconds=self.clock() - began)
-        return tuple(report_of(taken, name) for name in sorted(turn.scope.stacks))
+        left = {change.stack for change in taken.plan.changes} if turn.scope.whole else frozenset()
+        return tuple(report_of(taken, name) for name in sorted(turn.scope.stacks | left))
 
     def _take(self, turn: Turn, look: Look | None, taken: Taken) -> Taken:
         """Fill in what was seen and done, as far as it went."""

@@ -31,6 +31,8 @@ _ARGUMENT = click.argument("path", default=".", type=PATH, metavar="[PATH]")
 def plan(session: Session, path: Path, detailed_exitcode: bool) -> int:
     """Show what would be done to this host, and why. Nothing is changed.
 
+    With a repository's root, what an apply of it made for a stack that is there no more is removed, but for data.
+
     PATH is a compose file, a stack's directory or a repository's root; the current directory by default.
     """
     planned = session.parts.plan(session.target(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_process import environment
-from tests.engine.fake import FakeEngine, fake_engine
+from tests.engine.fake import FakeEngine, Request, fake_engine
 from tests.source.repositories import ENV
 
 Windlass = Callable[..., subprocess.CompletedProcess[str]]
@@ -79,3 +80,43 @@ def test_the_plan_of_a_clone_names_the_commit_as_the_cause(windlass: Windlass, s
     assert [line for line in planned.stdout.splitlines() if "container web-web-1" in line and line.endswith(cause)]
     (stack / "compose.yaml").write_text(FILE.replace("web:1", "web:2"))
     assert f"Source  {stack}  directory dir-" in windlass("plan", str(stack), DOCKER_HOST=engine.url).stdout
+
+
+def container(name: str, origin: Path) -> dict[str, object]:
+    """One that an apply of the directory `origin` made in a stack `name`, as a list and as inspect show it."""
+    digest = hashlib.sha256(str(origin).encode()).hexdigest()[:12]
+    marks = {"instance": "default", "stack": name, "name": f"{name}-web-1", "origin": f"dir:{digest}", "fields": "{}"}
+    labels = {f"windlass.{key}": value for key, value in marks.items()}
+    return {
+        "Id": name * 8,
+        "Names": [f"/{name}-web-1"],
+        "Name": f"/{name}-web-1",
+        "State": {"Status": "running", "Running": True},
+        "Labels": labels,
+        "Config": {"Labels": labels},
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "removed"),
+    [(".", ["gone"]), ("web", []), ("web/compose.yaml", [])],
+    ids=["the repository's root", "one stack", "one file"],
+)
+def test_a_stack_that_left_the_repository_is_removed_where_its_root_is_named(
+    windlass: Windlass, stack: Path, engine: FakeEngine, path: str, removed: list[str]
+) -> None:
+    """Only what was made from this very directory: what another source made is none of its business."""
+    root = stack.parent
+    there = [container("gone", root), container("elses", root / "another")]
+    engine.answers |= {
+        "/containers/json": lambda request: request.say(there),
+        **{f"/containers/{one['Id']}/json": _telling(one) for one in there},
+    }
+    planned = json.loads(windlass("plan", str(root / path), "-o", "json", DOCKER_HOST=engine.url).stdout)
+    assert [(one["stack"], one["cause"]) for one in planned["changes"] if one["action"] == "remove"] == [
+        (name, "prune") for name in removed
+    ]
+
+
+def _telling(what: object) -> Callable[[Request], None]:
+    return lambda request: request.say(what)
