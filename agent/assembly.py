@@ -5,9 +5,7 @@ What is heavy is imported in the method that needs it, so a command pays only fo
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import re
 import socket
 import time
@@ -17,13 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from agent import __version__
 from agent.cli.errors import NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Target
-from agent.errors import BadManifest
+from agent.errors import BadManifest, BadSettings
 from agent.fleet import COMPOSE_FILES
 from agent.model import Health, Place, Problem, Report, Scope
-from agent.settings import Settings, default_state_dir, load, require_repo
+from agent.settings import Settings, default_state_dir, docker_url, load, require_repo
 from agent.statedir import StateDir
 
 if TYPE_CHECKING:
@@ -86,7 +83,6 @@ class Assembly:
 
     def plan(self, target: Target) -> Planned:
         from agent.engine import Engine as Door
-        from agent.parts import docker_url
         from agent.reconcile import Turn
 
         settings = self._settings(target)
@@ -177,13 +173,14 @@ class Assembly:
             raise NoAgent(str(state.database))
         return Store(state.database)
 
-    def version(self) -> Mapping[str, str]:
-        return {
-            "windlass": __version__,
-            "python": platform.python_version(),
-            "docker": importlib.metadata.version("docker"),
-            "gitpython": importlib.metadata.version("gitpython"),
-        }
+    def version(self, target: Target) -> Mapping[str, str]:
+        from agent.versions import versions
+
+        try:
+            docker_host = self._settings(target).docker_host
+        except BadSettings:  # wrong settings are told by every other command
+            docker_host = target.docker_host or ""
+        return versions(self.environment, docker_url(docker_host, self.environment))
 
     # --- how ---
 

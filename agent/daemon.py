@@ -19,12 +19,12 @@ from agent.errors import Trouble
 from agent.host import Host
 from agent.loop import Loop
 from agent.model import Health, Report, Scope
-from agent.parts import docker_url, make_host, make_source
+from agent.parts import make_host, make_source
 from agent.planning import Policy
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.pulls import Pulls
 from agent.reconcile import Reconciler, Turn
-from agent.settings import Settings
+from agent.settings import Settings, docker_url
 from agent.source.directory import DirectorySource
 from agent.statedir import StateDir
 from agent.store import Store, StoreUnavailable
@@ -63,7 +63,7 @@ class Daemon:
         self._settings, self._environment = settings, environment
         self._state = StateDir(settings.state_dir.absolute())
         self._metrics = Metrics(__version__)
-        self._engine = Engine(docker_url(settings.docker_host or None, environment), observe=self._metrics.engine_call)
+        self._engine = Engine(docker_url(settings.docker_host, environment), observe=self._metrics.engine_call)
         self._source = make_source(settings, self._state, self._metrics.git_call)
         self._witness = self._make_witness()
         self._loop = self._make_loop()

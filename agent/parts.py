@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from agent.engine import Engine, PullProgress
@@ -16,13 +16,6 @@ from agent.source.directory import DirectorySource
 from agent.source.repository import GitSource
 from agent.source.url import parse_url
 from agent.statedir import StateDir
-
-SOCKET = "unix:///var/run/docker.sock"
-
-
-def docker_url(given: str | None, environment: Mapping[str, str]) -> str:
-    """The engine's address: what was given, what Docker's own client would take, or the usual socket."""
-    return given or environment.get("DOCKER_HOST") or SOCKET
 
 
 def make_host(

@@ -125,6 +125,11 @@ def default_state_dir(uid: int, environment: Mapping[str, str]) -> Path:
     return Path(home) / "windlass"
 
 
+def docker_url(given: str, environment: Mapping[str, str]) -> str:
+    """The engine's address: what was given, what Docker's own client would take, or the usual socket."""
+    return given or environment.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+
+
 def parse_address(text: str) -> Address:
     """ADDRESS:PORT, with an IPv6 address in brackets. Raises `BadSettings`."""
     host, colon, port = text.rpartition(":")

@@ -6,7 +6,7 @@ import click
 
 from agent.cli.errors import Exit
 from agent.cli.frame import Command, Session, write_json
-from agent.cli.text import columns
+from agent.cli.text import clean, columns
 
 
 @click.command(cls=Command, exits=(Exit.LOCKED, Exit.SETTINGS))
@@ -41,11 +41,11 @@ def _log_level(session: Session) -> str | None:
 @click.command(cls=Command, formats=("text", "json"))
 @click.pass_obj
 def version(session: Session) -> int:
-    """Show the versions of the agent and its parts."""
-    versions = session.parts.version()
+    """Show the versions of the agent and its parts; of git and of the engine where they answer."""
+    versions = session.parts.version(session.target())
     if session.output == "json":
         write_json(versions)
     else:
-        for line in columns(list(versions.items())):
+        for line in columns([(name, clean(version)) for name, version in versions.items()]):
             click.echo(line)
     return Exit.DONE

@@ -6,12 +6,13 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_process import environment
+from tests.cli.test_process import HEAVY, environment
 from tests.engine.fake import FakeEngine, Request, fake_engine
 from tests.source.repositories import ENV
 
@@ -120,3 +121,47 @@ def test_a_stack_that_left_the_repository_is_removed_where_its_root_is_named(
 
 def _telling(what: object) -> Callable[[Request], None]:
     return lambda request: request.say(what)
+
+
+def test_the_versions_of_all_that_answers(windlass: Windlass, engine: FakeEngine) -> None:
+    told = json.loads(windlass("version", "-o", "json", DOCKER_HOST=engine.url).stdout)
+    assert list(told) == ["windlass", "python", "git", "engine", "engine-api", "docker-sdk", "gitpython"]
+    assert (told["engine"], told["engine-api"]) == ("20.10.24", "1.41")
+    assert told["git"] in subprocess.check_output(["git", "--version"], text=True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Request.hang, id="hangs"),
+        pytest.param(Request.drip, id="a byte at a time"),
+        pytest.param(Request.silence, id="says nothing"),
+        pytest.param(Request.cut, id="half an answer"),
+        pytest.param(lambda request: request.say([]), id="something else"),
+        pytest.param(None, id="nobody there"),
+    ],
+)
+def test_the_version_waits_for_nobody(
+    windlass: Windlass, engine: FakeEngine, answer: Callable[[Request], None] | None
+) -> None:
+    if answer is not None:
+        engine.answers["version"] = answer
+    where = {"DOCKER_HOST": engine.url} if answer else {}
+    began = time.monotonic()
+    ended = windlass("version", PATH="/nonexistent", WINDLASS_CONFIG="/nonexistent", **where)
+    assert time.monotonic() - began < 15
+    assert ended.returncode == 0, ended.stderr
+    assert [line.split()[0] for line in ended.stdout.splitlines()] == ["windlass", "python", "docker-sdk", "gitpython"]
+
+
+def test_the_version_imports_nothing_heavy(engine: FakeEngine) -> None:
+    program = (
+        "import atexit, json, sys; from agent.__main__ import main;"
+        "atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr)); main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "version"],
+        env=environment(DOCKER_HOST=engine.url), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "engine-api" in ended.stdout
+    assert [name for name in HEAVY if name in json.loads(ended.stderr)] == []
