@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from agent.reconcile import Reconciler, Turn
     from agent.source.directory import DirectorySource
 
-HEALTH_TIMEOUT = 600.0  # seconds that `apply` waits for what it made to become healthy
-HEALTH_POLL = 0.5
-
 
 @dataclass(frozen=True)
 class Works:
@@ -138,23 +135,9 @@ class Assembly:
         with works.state.locked():
             reports = reconciler.take(planned.turn, planned.look)
             _note(works.state, reports)
-            reports = self._await_health(reconciler, planned.turn, reports, stop)
+            reports = reconciler.settle(planned.turn, reports)
         healthy = all(report.health is Health.HEALTHY for report in reports)
         return Applied(reports, healthy, time.monotonic() - began)
-
-    def _await_health(
-        self, reconciler: Reconciler, turn: Turn, reports: tuple[Report, ...], stop: Callable[[], bool]
-    ) -> tuple[Report, ...]:
-        """The reports with the health that the stacks have come to, once nothing is on its way any more."""
-        deadline = time.monotonic() + HEALTH_TIMEOUT
-        looking = replace(turn, act=False)
-        while any(report.health is Health.PROGRESSING for report in reports) and time.monotonic() < deadline:
-            if stop() or any(report.failure for report in reports):
-                break
-            time.sleep(HEALTH_POLL)
-            now = {report.stack: report for report in reconciler.take(looking)}
-            reports = tuple(_with_health_of(now.get(report.stack), report) for report in reports)
-        return reports
 
     # --- the agent ---
 
@@ -218,11 +201,6 @@ def _hostname() -> str:
 def _is_root(path: Path) -> bool:
     """Whether the path is a repository's root: then a stack that is not there any more has left the repository."""
     return path.is_dir() and not any((path / name).exists() for name in COMPOSE_FILES)
-
-
-def _with_health_of(now: Report | None, report: Report) -> Report:
-    """A stack that has left the repository has none, and no report either."""
-    return replace(report, health=now.health, services=now.services) if now else report
 
 
 def _note(state: StateDir, reports: tuple[Report, ...]) -> None:

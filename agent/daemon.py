@@ -65,7 +65,9 @@ class Daemon:
         self._metrics = Metrics(__version__)
         self._engine = Engine(docker_url(settings.docker_host, environment), observe=self._metrics.engine_call)
         self._source = make_source(settings, self._state, self._metrics.git_call)
+        self._scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
         self._witness = self._make_witness()
+        self._reconciler = self._make_reconciler()
         self._loop = self._make_loop()
 
     def run(self, *, once: bool) -> int:
@@ -83,6 +85,8 @@ class Daemon:
             events.start()
             self._watch_files()
             reports = self._loop.run(once=once)
+            if once and self._settings.mode == "apply" and not self._loop.source_failure:
+                reports = self._settled(reports)
             self._witness.notifier.stopping()
             events.stop()
             if server:
@@ -91,6 +95,21 @@ class Daemon:
             self._engine.close()
             self._witness.logger.info("ended")
         return _exit_code(reports, self._loop) if once else 0
+
+    def _settled(self, reports: tuple[Report, ...]) -> tuple[Report, ...]:
+        """With the health that the stacks have come to; how they stand then is told as well."""
+        wanted = self._loop.wanted
+        scope = replace(self._scope, stacks=frozenset(stack.name for stack in wanted), whole=False)
+        turn = Turn(wanted, scope, "manual", act=False)
+        settled = self._reconciler.settle(turn, reports)
+        for report in self._reconciler.take(turn) if settled != reports else ():
+            self._witness.reported(report)
+        return settled
+
+    def _sleep(self, seconds: float) -> None:
+        """While nothing is done but waiting, systemd is told that this is meant."""
+        self._witness.alive()
+        time.sleep(seconds)
 
     # --- the parts ---
 
@@ -111,19 +130,22 @@ class Daemon:
         version = self._engine.version()
         return str(version.get("Version", "")), str(version.get("ApiVersion", ""))
 
-    def _make_loop(self) -> Loop:
+    def _make_reconciler(self) -> Reconciler:
         settings = self._settings
-        scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
         host = make_host(
             self._engine, self._state, settings.instance, self._source.origin, Pulls(self._witness.pulling)
         )
-        reconciler = Reconciler(
+        return Reconciler(
             host,
             Policy(prune=settings.prune),
             Options(),
+            sleep=self._sleep,
             stop=lambda: self._loop.stopping,
             listen=self._witness.progressed,
         )
+
+    def _make_loop(self) -> Loop:
+        settings = self._settings
         reader = Reader(
             PurePosixPath(self._state.path),
             settings.variables,
@@ -134,9 +156,9 @@ class Daemon:
         self._metrics.interval(float(settings.interval))
         return Loop(
             Follower(self._source, reader, self._fetched),
-            HostTurns(host, reconciler, self._metrics, scope),
+            HostTurns(self._reconciler.host, self._reconciler, self._metrics, self._scope),
             self._witness,
-            scope,
+            self._scope,
             clock=time.monotonic,
             wall=time.time,
             rhythm=rhythm,
@@ -221,4 +243,4 @@ def _exit_code(reports: tuple[Report, ...], loop: Loop) -> int:
         return 4
     if failures:
         return 1
-    return 3 if any(report.health in {Health.DEGRADED, Health.MISSING} for report in reports) else 0
+    return 0 if all(report.health in {Health.HEALTHY, Health.SUSPENDED} for report in reports) else 3

@@ -24,7 +24,7 @@ from agent.model import Action, Health, Report, Status
 _ARGUMENT = click.argument("path", default=".", type=PATH, metavar="[PATH]")
 
 
-@click.command(cls=Command, formats=("text", "json"), exits=(Exit.PENDING, Exit.INVALID))
+@click.command(cls=Command, formats=("text", "json"), exits=(Exit.PENDING, Exit.INVALID, Exit.SETTINGS))
 @_ARGUMENT
 @click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there is something to do.")
 @click.pass_obj
@@ -46,7 +46,7 @@ def plan(session: Session, path: Path, detailed_exitcode: bool) -> int:
     return Exit.PENDING if detailed_exitcode and differs(planned.plan) else Exit.DONE
 
 
-@click.command(cls=Command, formats=("text", "json"), exits=(Exit.UNHEALTHY, Exit.INVALID, Exit.LOCKED))
+@click.command(cls=Command, formats=("text", "json"), exits=(Exit.UNHEALTHY, Exit.INVALID, Exit.LOCKED, Exit.SETTINGS))
 @_ARGUMENT
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj

@@ -9,7 +9,7 @@ from agent.cli.frame import Command, Session, write_json
 from agent.cli.text import clean, columns
 
 
-@click.command(cls=Command, exits=(Exit.LOCKED, Exit.SETTINGS))
+@click.command(cls=Command, exits=(Exit.UNHEALTHY, Exit.INVALID, Exit.LOCKED, Exit.SETTINGS))
 @click.option("--repo", metavar="URL", help="The repository, or a directory, that says what this host should be.")
 @click.option("--ref", metavar="REF", help="Its branch, tag or commit.")
 @click.option("--path", metavar="DIR", help="The directory inside it.")
@@ -17,7 +17,7 @@ from agent.cli.text import clean, columns
 @click.option("--listen", metavar="ADDRESS:PORT", help="Where to serve metrics, health and the status page.")
 @click.option("--mode", type=click.Choice(["apply", "plan"]), help="Change the host, or only say what would change.")
 @click.option("--log-format", type=click.Choice(["console", "json"]), help="The form of the log, on stderr.")
-@click.option("--once", is_flag=True, help="Do one turn of everything, then end.")
+@click.option("--once", is_flag=True, help="Do one turn of everything, wait for health, then end.")
 @click.pass_obj
 def run(session: Session, /, log_format: str | None, once: bool, **given: str | None) -> int:
     """Run the agent, which keeps this host as git says.
