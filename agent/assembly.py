@@ -20,7 +20,7 @@ from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records,
 from agent.errors import BadManifest, BadSettings
 from agent.fleet import COMPOSE_FILES
 from agent.model import Health, Place, Problem, Report, Scope
-from agent.settings import Settings, default_state_dir, docker_url, load, require_repo
+from agent.settings import USUAL, Settings, default_state_dir, docker_url, load, require_repo, usual_file
 from agent.statedir import StateDir
 
 if TYPE_CHECKING:
@@ -53,10 +53,14 @@ class Prepared(Planned):
 
 @dataclass(frozen=True)
 class Assembly:
-    """Implements `agent.cli.parts.Parts`. `environment` is the process's; only this class reads it."""
+    """Implements `agent.cli.parts.Parts`. `environment` is the process's; only this class reads it.
+
+    `usual_settings` is the file that is read where none is named.
+    """
 
     environment: Mapping[str, str]
     uid: int
+    usual_settings: Path = USUAL
 
     # --- files alone ---
 
@@ -151,7 +155,8 @@ class Assembly:
     def records(self, target: Target) -> Records:
         from agent.store import Store
 
-        state = StateDir(self._settings(target).state_dir.absolute())
+        state_dir = target.state_dir or self._settings(target).state_dir  # whoever names it needs no settings
+        state = StateDir(state_dir.absolute())
         if not state.database.exists():
             raise NoAgent(str(state.database))
         return Store(state.database)
@@ -173,7 +178,7 @@ class Assembly:
 
     def _load(self, config: Path | None, given: Mapping[str, Any]) -> Settings:
         state_dir = default_state_dir(self.uid, self.environment)
-        return load(config, given, hostname=_hostname(), state_dir=state_dir)
+        return load(config or usual_file(self.usual_settings), given, hostname=_hostname(), state_dir=state_dir)
 
     def _files(self, target: Target, settings: Settings) -> tuple[DirectorySource, Reader, str]:
         """The source of a path, how it is read, and the directory that places are relative to ("" for this one)."""

@@ -1,4 +1,4 @@
-"""What the operator of the host decides: `/etc/windlass/agent.yaml` and the options of `windlass run`.
+"""What the operator of the host decides: `/etc/windlass/agent.yaml` and the options of the commands.
 
 Scalars are read as the text that stands in the file and made into what the field wants, so `ref: 1.10` is no number
 and `NAME: no` is not false.
@@ -17,6 +17,8 @@ import msgspec
 import yaml
 
 from agent.errors import BadSettings
+
+USUAL = Path("/etc/windlass/agent.yaml")
 
 _DEEPEST = 4
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -108,6 +110,17 @@ def load(
     raise BadSettings("\n".join(f"{_place(key, read, given)}: {text}" for key, text in mistakes))
 
 
+def usual_file(path: Path = USUAL) -> Path | None:
+    """The file that is read where none is named, if it is there. One that may not be looked for counts as there."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return path  # reading it tells why not: to go on without it would be to go on as another instance
+    return path
+
+
 def require_repo(settings: Settings) -> str:
     """The repository to follow. Raises `BadSettings` where none is set."""
     if not settings.repo:
@@ -167,7 +180,9 @@ def _read(path: Path) -> _File:
     try:
         node = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
-        raise BadSettings(f"{path}: cannot be read: {error.strerror}") from error
+        may_not = isinstance(error, PermissionError)
+        advice = ": run this with sudo, or name another one with -c (-c /dev/null: none)" if may_not else ""
+        raise BadSettings(f"{path}: cannot be read: {error.strerror}{advice}") from error
     except UnicodeDecodeError as error:
         raise BadSettings(f"{path}: is no UTF-8 text") from error
     except yaml.MarkedYAMLError as error:

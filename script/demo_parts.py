@@ -206,20 +206,26 @@ class AgentProcess:
 
     def start(self) -> None:
         options = ["--repo", str(self._fleet.bare), "--interval", "2s", "--listen", f"127.0.0.1:{self._port}"]
-        options += ["--instance", self._site.instance, "--host", "demo"]
         command = [*WINDLASS, "run", *options, *self._places()]
         say(f"      $ windlass run --repo {self._fleet.bare} --interval 2s --listen 127.0.0.1:{self._port} …")
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=self._environment(), stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _environment(self) -> dict[str, str]:
+        """With nothing of an agent that this machine has as a service, or of what its user set for one."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("WINDLASS_")}
+        ours = {"WINDLASS_CONFIG": os.devnull, "WINDLASS_INSTANCE": self._site.instance, "WINDLASS_HOST": "demo"}
+        return kept | ours
 
     def _places(self) -> list[str]:
         return ["--state-dir", str(self._home / "state"), "--docker-host", self._site.url]
 
     def windlass(self, *arguments: str, indent: str = "") -> str:
         """The output of another command, given the agent's own state and engine."""
-        environment = {**os.environ, "WINDLASS_INSTANCE": self._site.instance, "WINDLASS_HOST": "demo"}
         command = [*WINDLASS, *arguments, *self._places()]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=self._environment(), check=False)
         if done.returncode:
             raise NotSeenError(f"windlass {arguments[0]} ended with {done.returncode}: {done.stderr.strip()}")
         return "\n".join(indent + line for line in done.stdout.splitlines())

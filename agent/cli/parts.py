@@ -28,7 +28,7 @@ class Target:
     docker_host: str | None = None
     host: str | None = None
     instance: str | None = None
-    config: Path | None = None  # the agent's settings: their variables, and what is not given above
+    config: Path | None = None  # the settings file of the agent: its variables, and what is not given above
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -34,7 +35,11 @@ def windlass(tmp_path: Path) -> Windlass:
     """Runs the program with a state directory of its own, on a machine without an engine."""
 
     def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        given = {"WINDLASS_STATE_DIR": str(tmp_path / "state"), "DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"}
+        given = {
+            "WINDLASS_STATE_DIR": str(tmp_path / "state"),
+            "WINDLASS_CONFIG": os.devnull,
+            "DOCKER_HOST": f"unix://{tmp_path}/nobody.sock",
+        }
         return subprocess.run(
             [sys.executable, "-m", "agent", *words],
             env=environment(**given | variables),
