@@ -24,7 +24,7 @@ from agent.planning import Policy
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.pulls import Pulls
 from agent.reconcile import Reconciler, Turn
-from agent.settings import Settings, docker_url
+from agent.settings import Settings, docker_url, is_in_the_clear
 from agent.source.directory import DirectorySource
 from agent.statedir import StateDir
 from agent.store import Store, StoreUnavailable
@@ -79,6 +79,8 @@ class Daemon:
         with self._state.locked():
             self._prepare_history()
             self._witness.logger.info("windlass", version=__version__, repo=self._witness.overview.source.url)
+            if is_in_the_clear(self._settings):
+                self._witness.logger.warning("plain http: anybody on the way can say what this host runs")
             events = EventWatch(self._engine, self._settings.instance, self._loop.wake, self._witness)
             server = self._serve()
             self._listen_to_signals()

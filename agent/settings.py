@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 import yaml
@@ -38,7 +39,8 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class GitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the repository is reached. `insecure_http` lets credentials and content pass over plain http.
+    """How the repository is reached. `insecure_http` lets credentials and content pass over plain http, where anybody
+    on the way can read and change them; the agent warns of it.
 
     The files of a key and of a token are read at each use. `host` is the one that they are for, with its port unless
     that is the usual one; "" means the host of `repo`, whatever that is.
@@ -126,6 +128,12 @@ def require_repo(settings: Settings) -> str:
     if not settings.repo:
         raise BadSettings("repo: no repository is set: say --repo URL, or `repo: URL` in the settings file")
     return settings.repo
+
+
+def is_in_the_clear(settings: Settings) -> bool:
+    """Whether the repository is reached so that others can read and change what comes of it."""
+    parts = urlsplit(settings.repo)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def default_state_dir(uid: int, environment: Mapping[str, str]) -> Path:
@@ -303,7 +311,8 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.repo.lower().startswith("http://") and not settings.git.insecure_http:
         yield (
             "repo",
-            "goes over plain http, where anybody on the way can change it: use https, or set git.insecure_http",
+            "goes over plain http, where anybody on the way can read and change it: use https,"
+            " or set git.insecure_http: true in the settings file",
         )
     for name in settings.variables:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):

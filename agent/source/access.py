@@ -29,7 +29,7 @@ class Access:
 
     A `token_file` is read at each use, as ssh reads the key: what was renewed counts from the next call on.
     `known_hosts` replaces the machine's own file (/etc/ssh/ssh_known_hosts), `ca_file` its certificates. `insecure`
-    lets http through, to a loopback host only. Raises `BadSettings` for what git or ssh would misread.
+    lets plain http through. Raises `BadSettings` for what git or ssh would misread.
     """
 
     host: str = ""

@@ -170,3 +170,17 @@ def test_the_version_imports_nothing_heavy(engine: FakeEngine) -> None:
     )  # fmt: skip
     assert "engine-api" in ended.stdout
     assert [name for name in HEAVY if name in json.loads(ended.stderr)] == []
+
+
+def test_plain_http_is_allowed_by_the_settings_alone_and_warned_of(windlass: Windlass, tmp_path: Path) -> None:
+    settings = tmp_path / "agent.yaml"
+    command = ("run", "-c", str(settings), "--once", "--listen", "")
+    settings.write_text("repo: http://git.invalid/fleet.git\n")
+    refused = windlass(*command)
+    assert refused.returncode == 78
+    assert "git.insecure_http" in refused.stderr
+    settings.write_text("repo: http://git.invalid/fleet.git\ngit: {insecure_http: true, timeout: 5s}\n")
+    taken = windlass(*command)
+    assert taken.returncode == 1
+    assert "plain http: anybody on the way" in taken.stderr
+    assert "GitFetchFailed" in taken.stderr

@@ -102,10 +102,22 @@ def test_addresses_that_could_be_misread_are_invalid(text: str) -> None:
     assert caught.value.reason == "UrlInvalid"
 
 
-@pytest.mark.parametrize("text", ["http://example.com/x", "http://127.0.0.1.example.com/x", "http://127.0.0.1@evil/x"])
-def test_http_never_leaves_the_machine(text: str) -> None:
-    with pytest.raises(BadSettings):
-        parse_url(text, insecure=True)
+@pytest.mark.parametrize(
+    ("text", "address", "netloc"),
+    [
+        ("http://git.lan/x", "http://git.lan/x", "git.lan"),
+        ("HTTP://git.lan:80/x", "http://git.lan/x", "git.lan"),
+        ("http://192.168.1.5:3000/a/b.git", "http://192.168.1.5:3000/a/b.git", "192.168.1.5:3000"),
+        ("http://127.0.0.1@git.lan/x", "http://git.lan/x", "git.lan"),
+        ("http://localhost/x", "http://localhost/x", "localhost"),
+    ],
+)
+def test_plain_http_is_taken_from_whoever_allows_it(text: str, address: str, netloc: str) -> None:
+    remote = parse_url(text, insecure=True)
+    assert (remote.scheme, remote.address, remote.netloc) == ("http", address, netloc)
+    with pytest.raises(BadSettings, match=r"git\.insecure_http") as caught:
+        parse_url(text)
+    assert caught.value.reason == "UrlSchemeDenied"
 
 
 def test_a_password_is_shown_nowhere() -> None:
