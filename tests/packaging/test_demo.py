@@ -87,12 +87,12 @@ def test_the_six_steps_are_seen_and_what_is_kept_ends_as_it_says(
 
 
 def test_an_early_end_leaves_nothing_behind(start: Start, sdk: docker.APIClient, prefix: str, tmp_path: Path) -> None:
-    process = start()
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("[2/6]"):
-            process.send_signal(signal.SIGTERM)
-            break
-    rest = process.stdout.read()
-    assert process.wait(60) == 128 + signal.SIGTERM, rest
+    with start() as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("[2/6]"):
+                process.send_signal(signal.SIGTERM)
+                break
+        rest = process.stdout.read()
+    assert process.returncode == 128 + signal.SIGTERM, rest
     assert left(sdk, prefix, tmp_path) == []
