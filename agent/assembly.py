@@ -5,9 +5,7 @@ What is heavy is imported in the method that needs it, so a command pays only fo
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import re
 import socket
 import time
@@ -17,12 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from agent import __version__
 from agent.cli.errors import NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Target
-from agent.errors import BadManifest
+from agent.errors import BadManifest, BadSettings
+from agent.fleet import COMPOSE_FILES
 from agent.model import Health, Place, Problem, Report, Scope
-from agent.settings import Settings, default_state_dir, load, require_repo
+from agent.settings import USUAL, Settings, default_state_dir, docker_url, load, require_repo, usual_file
 from agent.statedir import StateDir
 
 if TYPE_CHECKING:
@@ -33,9 +31,6 @@ if TYPE_CHECKING:
     from agent.pulls import Pulls
     from agent.reconcile import Reconciler, Turn
     from agent.source.directory import DirectorySource
-
-HEALTH_TIMEOUT = 600.0  # seconds that `apply` waits for what it made to become healthy
-HEALTH_POLL = 0.5
 
 
 @dataclass(frozen=True)
@@ -58,10 +53,14 @@ class Prepared(Planned):
 
 @dataclass(frozen=True)
 class Assembly:
-    """Implements `agent.cli.parts.Parts`. `environment` is the process's; only this class reads it."""
+    """Implements `agent.cli.parts.Parts`. `environment` is the process's; only this class reads it.
+
+    `usual_settings` is the file that is read where none is named.
+    """
 
     environment: Mapping[str, str]
     uid: int
+    usual_settings: Path = USUAL
 
     # --- files alone ---
 
@@ -85,17 +84,17 @@ class Assembly:
 
     def plan(self, target: Target) -> Planned:
         from agent.engine import Engine as Door
-        from agent.parts import docker_url
         from agent.reconcile import Turn
 
         settings = self._settings(target)
         source, reader, root = self._files(target, settings)
         with _places_below(root):
-            reading = _all_good(reader.read(source.sync()))
+            reading = self._as_committed(_all_good(reader.read(source.sync())), reader)
         engine = Door(docker_url(settings.docker_host, self.environment))
         facts = engine.version()
         stacks = tuple(stack for _, stack in sorted(reading.stacks.items()))
-        turn = Turn(stacks, Scope(settings.instance, source.origin, frozenset(reading.stacks)), "manual")
+        whole = _is_root(target.path)
+        turn = Turn(stacks, Scope(settings.instance, source.origin, frozenset(reading.stacks), whole), "manual")
         works = self._works(engine, settings, source.origin)
         look = works.reconciler.look(turn)
         return Prepared(
@@ -110,6 +109,16 @@ class Assembly:
             turn=turn,
             look=look,
         )
+
+    def _as_committed(self, reading: Reading, reader: Reader) -> Reading:
+        """With the commit as its cause, as far as the files are those of the commit that a work tree is at."""
+        from agent.desired import as_committed
+        from agent.source.worktree import head_of
+
+        sudo = self.environment.get("SUDO_UID", "") if self.uid == 0 else ""
+        owners = {self.uid, int(sudo)} if sudo.isdecimal() else {self.uid}
+        head = head_of(Path(reader.directory), owners) if reader.directory else None
+        return as_committed(reading, reader, head) if head else reading
 
     def _works(self, engine: Door, settings: Settings, origin: str) -> Works:
         from agent.parts import make_host
@@ -136,26 +145,9 @@ class Assembly:
         with works.state.locked():
             reports = reconciler.take(planned.turn, planned.look)
             _note(works.state, reports)
-            reports = self._await_health(reconciler, planned.turn, reports, stop)
+            reports = reconciler.settle(planned.turn, reports)
         healthy = all(report.health is Health.HEALTHY for report in reports)
         return Applied(reports, healthy, time.monotonic() - began)
-
-    def _await_health(
-        self, reconciler: Reconciler, turn: Turn, reports: tuple[Report, ...], stop: Callable[[], bool]
-    ) -> tuple[Report, ...]:
-        """The reports with the health that the stacks have come to, once nothing is on its way any more."""
-        deadline = time.monotonic() + HEALTH_TIMEOUT
-        looking = replace(turn, act=False)
-        while any(report.health is Health.PROGRESSING for report in reports) and time.monotonic() < deadline:
-            if stop() or any(report.failure for report in reports):
-                break
-            time.sleep(HEALTH_POLL)
-            now = {report.stack: report for report in reconciler.take(looking)}
-            reports = tuple(
-                replace(report, health=now[report.stack].health, services=now[report.stack].services)
-                for report in reports
-            )
-        return reports
 
     # --- the agent ---
 
@@ -169,18 +161,20 @@ class Assembly:
     def records(self, target: Target) -> Records:
         from agent.store import Store
 
-        state = StateDir(self._settings(target).state_dir.absolute())
+        state_dir = target.state_dir or self._settings(target).state_dir  # whoever names it needs no settings
+        state = StateDir(state_dir.absolute())
         if not state.database.exists():
             raise NoAgent(str(state.database))
         return Store(state.database)
 
-    def version(self) -> Mapping[str, str]:
-        return {
-            "windlass": __version__,
-            "python": platform.python_version(),
-            "docker": importlib.metadata.version("docker"),
-            "gitpython": importlib.metadata.version("gitpython"),
-        }
+    def version(self, target: Target) -> Mapping[str, str]:
+        from agent.versions import versions
+
+        try:
+            docker_host = self._settings(target).docker_host
+        except BadSettings:  # wrong settings are told by every other command
+            docker_host = target.docker_host or ""
+        return versions(self.environment, docker_url(docker_host, self.environment))
 
     # --- how ---
 
@@ -190,7 +184,7 @@ class Assembly:
 
     def _load(self, config: Path | None, given: Mapping[str, Any]) -> Settings:
         state_dir = default_state_dir(self.uid, self.environment)
-        return load(config, given, hostname=_hostname(), state_dir=state_dir)
+        return load(config or usual_file(self.usual_settings), given, hostname=_hostname(), state_dir=state_dir)
 
     def _files(self, target: Target, settings: Settings) -> tuple[DirectorySource, Reader, str]:
         """The source of a path, how it is read, and the directory that places are relative to ("" for this one)."""
@@ -213,6 +207,11 @@ class Assembly:
 
 def _hostname() -> str:
     return re.sub(r"[^a-zA-Z0-9._-]", "-", socket.gethostname()) or "localhost"
+
+
+def _is_root(path: Path) -> bool:
+    """Whether the path is a repository's root: then a stack that is not there any more has left the repository."""
+    return path.is_dir() and not any((path / name).exists() for name in COMPOSE_FILES)
 
 
 def _note(state: StateDir, reports: tuple[Report, ...]) -> None:

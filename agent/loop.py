@@ -112,6 +112,11 @@ class Loop:
     def stopping(self) -> bool:
         return self._stopping.is_set()
 
+    @property
+    def wanted(self) -> tuple[Stack, ...]:
+        """The stacks that are kept, each as it is wanted now. For the loop's own thread."""
+        return tuple(work.desired for _, work in sorted(self._stacks.items()) if work.desired)
+
     # --- the loop ---
 
     def run(self, *, once: bool = False) -> tuple[Report, ...]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import BadSettings
-from agent.settings import Settings, default_state_dir, is_loopback, load, parse_address, require_repo
+from agent.settings import Settings, default_state_dir, is_in_the_clear, is_loopback, load, parse_address, require_repo
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -219,3 +219,20 @@ def test_what_is_reachable_from_outside(host: str, only_here: bool) -> None:
 )
 def test_where_state_goes(uid: int, environment: dict[str, str], path: str) -> None:
     assert default_state_dir(uid, environment) == Path(path)
+
+
+@pytest.mark.parametrize(
+    ("repo", "clear"),
+    [
+        ("http://git.lan/x", True),
+        ("HTTP://git.lan/x", True),
+        ("http://127.0.0.1@git.lan/x", True),
+        ("http://127.0.0.1:3000/x", False),
+        ("http://[::1]/x", False),
+        ("https://git.lan/x", False),
+        ("git@git.lan:x", False),
+        ("/srv/http://x", False),
+    ],
+)
+def test_which_repositories_come_in_the_clear(repo: str, clear: bool) -> None:
+    assert is_in_the_clear(load(None, {"repo": repo, "git.insecure_http": True})) is clear

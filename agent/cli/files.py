@@ -16,7 +16,9 @@ from agent.model import Problem
 PATH = click.Path(exists=True, path_type=Path)
 
 
-@click.command(cls=Command, formats=("text", "json", "github"), output_names=("--format",), exits=(Exit.INVALID,))
+@click.command(
+    cls=Command, formats=("text", "json", "github"), output_names=("--format",), exits=(Exit.INVALID, Exit.SETTINGS)
+)
 @click.argument("paths", nargs=-1, type=PATH, metavar="[PATH]...")
 @click.pass_obj
 def validate(session: Session, paths: Sequence[Path]) -> int:
@@ -94,7 +96,7 @@ def _in_property(text: str) -> str:
     return _in_message(text).replace(":", "%3A").replace(",", "%2C")
 
 
-@click.command(cls=Command, formats=("yaml", "json"), exits=(Exit.INVALID,))
+@click.command(cls=Command, formats=("yaml", "json"), exits=(Exit.INVALID, Exit.SETTINGS))
 @click.argument("path", default=".", type=PATH, metavar="[PATH]")
 @click.pass_obj
 def render(session: Session, path: Path) -> int:

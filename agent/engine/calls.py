@@ -11,6 +11,7 @@ from typing import Any
 import requests
 import stamina
 from docker.errors import APIError
+from stamina.instrumentation import set_on_retry_hooks
 
 from agent.engine.errors import is_quick, plain_errors
 from agent.engine.transport import Client
@@ -36,6 +37,7 @@ class Calls:
         self._clock = clock
         self._idle: deque[Client] = deque()
         self._api = ""
+        set_on_retry_hooks([])  # stamina would print on stdout, which is for data, and count in a registry of its own
         self._reads = stamina.RetryingCaller(
             attempts=2, timeout=timeout, wait_initial=0.05, wait_max=0.5, wait_jitter=0.05
         ).on(_is_quick)

@@ -94,7 +94,7 @@ class Agent:
 
     def environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("WINDLASS_", "DOCKER_"))}
-        return {**kept, "WINDLASS_INSTANCE": self.instance, **self.variables}
+        return {**kept, "WINDLASS_INSTANCE": self.instance, "WINDLASS_CONFIG": os.devnull, **self.variables}
 
     def common(self) -> list[str]:
         return ["--state-dir", str(self.home / "state"), "--docker-host", self.docker_host, "--host", "test-host"]
