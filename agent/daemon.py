@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import structlog
 
 from agent import __version__
-from agent.converge import Event, Options
+from agent.converge import Event, Options, Started
 from agent.desired import Follower, Reader
 from agent.engine import Engine
 from agent.errors import Trouble
@@ -23,6 +23,7 @@ from agent.parts import make_host, make_source
 from agent.planning import Policy
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.pulls import Pulls
+from agent.pulse import grace_of
 from agent.reconcile import Reconciler, Turn
 from agent.settings import Settings, docker_url, is_in_the_clear
 from agent.source.directory import DirectorySource
@@ -65,10 +66,10 @@ class Daemon:
         self._state = StateDir(settings.state_dir.absolute())
         self._metrics = Metrics(__version__)
         self._engine = Engine(docker_url(settings.docker_host, environment), observe=self._metrics.engine_call)
-        self._source = make_source(settings, self._state, self._metrics.git_call)
+        self._source = make_source(settings, self._state, self._git_called)
         self._scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
         self._witness = self._make_witness()
-        self._pulls = Pulls(self._witness.pulling, stop=lambda: self._loop.stopping)
+        self._pulls = Pulls(self._witness.pulling, stop=lambda: self._loop.stopping, heard=self._got_on)
         self._reconciler = self._make_reconciler()
         self._loop = self._make_loop()
 
@@ -91,7 +92,6 @@ class Daemon:
             reports = self._loop.run(once=once)
             if once and self._settings.mode == "apply" and not self._loop.source_failure:
                 reports = self._settled(reports)
-            self._witness.notifier.stopping()
             events.stop()
             if server:
                 server.stop()
@@ -156,6 +156,7 @@ class Daemon:
             directory=self._directory(),
         )
         rhythm = Rhythm(poll=float(settings.interval), resync=min(60.0, float(settings.interval)))
+        rhythm = replace(rhythm, source_silence=rhythm.silence + float(settings.git.timeout))
         self._metrics.interval(float(settings.interval))
         return Loop(
             Follower(self._source, reader, self._fetched),
@@ -171,6 +172,15 @@ class Daemon:
     def _progressed(self, turn: Turn, event: Event) -> None:
         self._pulls.listen(turn, event)
         self._witness.progressed(turn, event)
+        self._got_on(turn, grace_of(event.change) if isinstance(event, Started) else 0.0)
+
+    def _got_on(self, turn: Turn, extra: float = 0.0) -> None:
+        for stack in turn.scope.stacks:
+            self._loop.progressed(stack, extra)
+
+    def _git_called(self, verb: str, seconds: float, result: str) -> None:
+        self._metrics.git_call(verb, seconds, result)
+        self._loop.source_progressed()
 
     def _fetched(self, result: str, seconds: float) -> None:
         self._metrics.fetch(self._settings.repo, result, seconds)
@@ -224,9 +234,10 @@ class Daemon:
             watch_directory(Path(self._settings.repo), self._loop.wake)
 
     def _listen_to_signals(self) -> None:
-        """A handler only puts a message into the loop's queue, which may be done at any moment."""
+        """A handler only puts a message into the loop's queue or a socket, which may be done at any moment."""
 
         def end(_number: int, _frame: object) -> None:
+            self._witness.notifier.stopping("ends the steps under way")
             self._loop.stop()
 
         def look(_number: int, _frame: object) -> None:

@@ -20,12 +20,15 @@ from agent.backoff import Backoff, Patience, only_held
 from agent.desired import Reading
 from agent.errors import Trouble
 from agent.intake import Intake, take_in
-from agent.model import Failure, Health, Key, Report, Result, Scope, Stack, Status
+from agent.model import Failure, Health, Report, Result, Scope, Stack, Status
 from agent.ports import AskSource, Audience, Desires, LookAt, Rhythm, Turns
+from agent.pulse import Pulse
 from agent.reconcile import Turn
+from agent.work import Work
 from agent.workers import Workers
 
 ASKED = "manual"  # the trigger of a turn that somebody asked for
+SOURCE = "source"
 LOCKS_OUT = frozenset({"GitAuthFailed"})  # asking often with a refused credential gets the address locked out
 
 
@@ -42,26 +45,6 @@ class _TurnDone:
 
 
 _Message = AskSource | LookAt | _Stop | Intake | _TurnDone
-
-
-@dataclass
-class _Work:
-    """What the loop knows of one stack. Touched by the loop's own thread only."""
-
-    name: str
-    desired: Stack | None = None  # None: gone from the source, to be pruned
-    broken: Failure | None = None  # the source's newest says something wrong; `desired` is the last good
-    trigger: str | None = None  # set: a turn is due
-    busy_since: float | None = None
-    not_before: float = 0.0
-    accepted: str = ""
-    keys: frozenset[Key] = frozenset()  # of what is wanted: an event about one of them concerns this stack
-    known: frozenset[Key] = frozenset()  # those of them that were there when the stack last converged
-    last: Report | None = None
-
-    def want(self, stack: Stack | None) -> None:
-        self.desired = stack
-        self.keys = frozenset(resource.key for resource in stack.resources) if stack else frozenset()
 
 
 class Loop:
@@ -85,7 +68,7 @@ class Loop:
         self._rhythm = rhythm or Rhythm()
         self._chance = chance or random.Random()  # noqa: S311 - jitter, not cryptography
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
-        self._stacks: dict[str, _Work] = {}
+        self._stacks: dict[str, Work] = {}
         self._reading: Reading | None = None
         self._source_busy = False
         self._source_due = 0.0
@@ -94,6 +77,7 @@ class Loop:
         self._source_failures = Backoff(self._chance, longest=300.0)
         self._resync_due = clock() + self._rhythm.resync
         self._patience = Patience(self._chance)
+        self._pulse, self._late = Pulse(clock), tuple[str, ...]()
         self._stopping = threading.Event()
         self._workers = Workers()
 
@@ -107,6 +91,13 @@ class Loop:
         """Begin nothing more. Turns under way finish the changes they are at."""
         self._stopping.set()
         self._inbox.put(_Stop())
+
+    def progressed(self, stack: str, extra: float = 0.0) -> None:
+        """The stack's turn has got on, and may be silent for `extra` seconds more than usual."""
+        self._pulse.beat(f"turn-{stack}", self._rhythm.silence + extra)
+
+    def source_progressed(self) -> None:
+        self._pulse.beat(SOURCE, self._rhythm.source_silence)
 
     @property
     def stopping(self) -> bool:
@@ -136,7 +127,7 @@ class Loop:
 
     def _all_had_their_turn(self) -> bool:
         idle = all(
-            work.busy_since is None and (work.trigger is None or (work.last is not None and work.last.failure))
+            not work.busy and (work.trigger is None or (work.last is not None and work.last.failure))
             for work in self._stacks.values()
         )
         return idle and not self._source_busy and self._source_due > self._clock()
@@ -175,12 +166,15 @@ class Loop:
         due = [self._resync_due]
         if not self._source_busy:
             due.append(self._source_due)
-        due += [work.not_before for work in self._stacks.values() if work.trigger and work.busy_since is None]
+        due += [work.not_before for work in self._stacks.values() if work.is_due]
         return min(1.0, max(0.0, min(due) - self._clock()))
 
     def _feed_watchdog(self) -> None:
-        oldest = min((work.busy_since for work in self._stacks.values() if work.busy_since is not None), default=None)
-        if oldest is None or self._clock() - oldest < self._rhythm.longest_turn:
+        late = self._pulse.late()
+        if late != self._late:
+            self._late = late
+            self._audience.hanging(late)
+        if not late:
             self._audience.alive()
 
     def _begin_what_is_due(self) -> None:
@@ -194,12 +188,14 @@ class Loop:
             self._source_busy = True
             first = self._reading is None
             take = partial(take_in, self._desires, self._turns, first=first)
-            self._submit("source", take, lambda failure: Intake(failure=failure))
+            self._submit(SOURCE, self._rhythm.source_silence, take, lambda failure: Intake(failure=failure))
         for work in self._stacks.values():
-            if work.trigger and work.busy_since is None and now >= work.not_before:
-                self._begin_turn(work, now)
+            if work.is_due and now >= work.not_before:
+                self._begin_turn(work)
 
-    def _submit(self, name: str, job: Callable[[], _Message], crashed: Callable[[Failure], _Message]) -> None:
+    def _submit(
+        self, name: str, silence: float, job: Callable[[], _Message], crashed: Callable[[Failure], _Message]
+    ) -> None:
         """Run the job in a worker. A bug in it becomes a failure of that one job, told with its traceback."""
 
         def broke(raised: BaseException) -> None:
@@ -209,6 +205,7 @@ class Loop:
             self._audience.crashed(raised)
             self._inbox.put(crashed(Failure("InternalError", f"{type(raised).__name__}: {raised}")))
 
+        self._pulse.begin(name, silence)
         self._workers.begin(name, lambda: self._inbox.put(job()), broke)
 
     # --- triggers ---
@@ -229,7 +226,7 @@ class Loop:
             return [name for name, work in self._stacks.items() if look.key in work.keys]
         return list(self._stacks)
 
-    def _mark(self, work: _Work, trigger: str) -> None:
+    def _mark(self, work: Work, trigger: str) -> None:
         """Make a turn due. Backing off is cut short only for who asks by hand: events of a failing stack feed it."""
         if trigger == ASKED:
             work.trigger, work.not_before = trigger, 0.0
@@ -240,6 +237,7 @@ class Loop:
     # --- the source ---
 
     def _on_source(self, done: Intake) -> None:
+        self._pulse.end(SOURCE)
         self._source_busy, self.source_failure = False, done.failure
         wait = self._until_next_poll(done.failure)
         self._source_due, self._source_again = self._clock() + wait, False
@@ -289,19 +287,19 @@ class Loop:
         """Whether something broken and unknown may be, by its `name:`, a stack that seems to have left the source."""
         return any(name not in on_host and self._stacks[name].desired is None for name in reading.broken)
 
-    def _let_go(self, work: _Work) -> None:
+    def _let_go(self, work: Work) -> None:
         if work.desired is not None or work.last is None:
             work.want(None)
             work.broken = None
             self._fresh(work, "git")
 
-    def _fresh(self, work: _Work, trigger: str) -> None:
+    def _fresh(self, work: Work, trigger: str) -> None:
         """New content is tried at once, whatever happened to the old."""
         work.not_before = 0.0
         work.trigger = work.trigger or trigger
         self._patience.forgive(work.name)
 
-    def _tell_broken(self, work: _Work, reading: Reading) -> None:
+    def _tell_broken(self, work: Work, reading: Reading) -> None:
         """Report the mistake once, now: the last good state goes on being kept and healed in turns of its own."""
         last = work.last
         report = Report(
@@ -318,25 +316,26 @@ class Loop:
         )
         self._audience.reported(report)
 
-    def _work_of(self, name: str) -> _Work:
-        return self._stacks.setdefault(name, _Work(name))
+    def _work_of(self, name: str) -> Work:
+        return self._stacks.setdefault(name, Work(name))
 
     def _jittered(self, seconds: float) -> float:
         return seconds * self._chance.uniform(1 - self._rhythm.jitter, 1 + self._rhythm.jitter)
 
     # --- turns ---
 
-    def _begin_turn(self, work: _Work, now: float) -> None:
+    def _begin_turn(self, work: Work) -> None:
         trigger, work.trigger = work.trigger or "interval", None
         if work.desired is None and work.broken:
             return  # never was good here: nothing is known to converge to, and nothing is removed
-        work.busy_since = now
+        work.busy = True
         stacks = (work.desired,) if work.desired else ()
         scope = replace(self._scope, stacks=frozenset({work.name}), whole=False)
-        turn = Turn(stacks, scope, trigger, work.known, self._act, superseded=_moved_on(work))
+        turn = Turn(stacks, scope, trigger, work.known, self._act, superseded=work.moved_on())
         name, accepted = work.name, work.accepted
         self._submit(
             f"turn-{name}",
+            self._rhythm.silence,
             lambda: self._take_turn(name, turn, accepted),
             lambda failure: self._turn_crashed(name, turn, failure),
         )
@@ -349,9 +348,10 @@ class Loop:
         return _TurnDone(name, report, turn.superseded())
 
     def _on_turn(self, done: _TurnDone) -> None:
+        self._pulse.end(f"turn-{done.stack}")
         work = self._stacks[done.stack]
         now, report = self._clock(), done.report
-        work.busy_since = None
+        work.busy = False
         if report.synced and report.revision and not done.superseded:
             work.accepted = report.revision.id
             work.known = work.keys
@@ -364,7 +364,7 @@ class Loop:
         if work.desired is None and done.report.synced:
             self._forget(work)
 
-    def _schedule_next(self, work: _Work, report: Report, now: float) -> None:
+    def _schedule_next(self, work: Work, report: Report, now: float) -> None:
         overtaken = any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes)
         if overtaken or (report.failure and not only_held(report)):
             work.trigger = work.trigger or "retry"
@@ -377,18 +377,7 @@ class Loop:
             name, Report("", name, turn.trigger, revision, Result.ERROR, self._wall(), 0.0, failure=failure)
         )
 
-    def _forget(self, work: _Work) -> None:
+    def _forget(self, work: Work) -> None:
         del self._stacks[work.name]
         self._patience.forgive(work.name)
         self._audience.forgotten(work.name)
-
-
-def _moved_on(work: _Work) -> Callable[[], bool]:
-    """Whether other content is wanted by now; asked by the worker, of a reference that only the loop replaces."""
-    wanted = work.desired
-
-    def moved_on() -> bool:
-        now = work.desired
-        return now is not wanted and (now is None or wanted is None or now.resources != wanted.resources)
-
-    return moved_on

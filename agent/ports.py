@@ -53,18 +53,26 @@ class Audience(Protocol):
         """A worker met a bug: to be logged with its traceback."""
 
     def alive(self) -> None:
-        """The loop got round once more: the watchdog is fed from here."""
+        """The loop got round once more, and all that is under way gets on: the watchdog is fed from here."""
+
+    def hanging(self, jobs: tuple[str, ...]) -> None:
+        """Which jobs hang by now, when that has changed; none when all get on again."""
 
 
 @dataclass(frozen=True)
 class Rhythm:
-    """How often, in seconds. `settle` lets a burst of events end before the host is looked at."""
+    """How often, in seconds. `settle` lets a burst of events end before the host is looked at.
+
+    `silence` is for how long a turn may show no progress: five calls of the engine that take all of their deadline.
+    The source may be silent for `source_silence`.
+    """
 
     poll: float = 60.0
     resync: float = 60.0
     settle: float = 0.15
     jitter: float = 0.1
-    longest_turn: float = 3600.0
+    silence: float = 300.0
+    source_silence: float = 360.0
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,10 @@ def _to_nobody(_turn: Turn, _reference: str, _done: int, _total: int) -> None:
     """Nobody watches."""
 
 
+def _ignored(_turn: Turn) -> None:
+    """Nobody wonders whether it gets on."""
+
+
 def _never() -> bool:
     return False
 
@@ -24,13 +28,15 @@ def _never() -> bool:
 class Pulls:
     """Adds up what several pulls at once report. `tell` is set before any pull begins, and hears from any thread.
 
-    `stop`, set likewise, says when they are to be given up.
+    `stop`, set likewise, says when they are to be given up. `heard` is told at each word of the engine on a pull.
 
     The engine's words on a pull name the image and no turn, so `listen` has to hear of every step of the turns.
     """
 
-    def __init__(self, tell: Tell = _to_nobody, stop: Callable[[], bool] = _never) -> None:
-        self.tell, self.stop = tell, stop
+    def __init__(
+        self, tell: Tell = _to_nobody, stop: Callable[[], bool] = _never, heard: Callable[[Turn], None] = _ignored
+    ) -> None:
+        self.tell, self.stop, self._heard = tell, stop, heard
         self._layers: dict[str, dict[str, tuple[int, int]]] = {}
         self._waiting: dict[str, dict[str, Turn]] = {}  # by reference, by run
         self._lock = threading.Lock()
@@ -49,6 +55,10 @@ class Pulls:
                     self._waiting.get(outcome.change.key.name, {}).pop(turn.run_id, None)
 
     def __call__(self, progress: PullProgress) -> None:
+        with self._lock:
+            turns = list(self._waiting.get(progress.reference, {}).values())
+        for turn in turns:
+            self._heard(turn)
         if progress.status != "Downloading":
             return
         with self._lock:
@@ -56,7 +66,6 @@ class Pulls:
             layers[progress.layer] = (progress.current, progress.total)
             done = sum(current for current, _ in layers.values())
             total = sum(of for _, of in layers.values())
-            turns = list(self._waiting.get(progress.reference, {}).values())
         for turn in turns:
             self.tell(turn, progress.reference, done, total)
 

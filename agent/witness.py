@@ -135,6 +135,12 @@ class Witness:
             self._fed_at = now
             self.notifier.watchdog()
 
+    def hanging(self, jobs: tuple[str, ...]) -> None:
+        if jobs:
+            self.logger.error("nothing is heard of what is under way", reason="Hangs", jobs=jobs)
+        else:
+            self.logger.info("what was under way has got on")
+
     # --- the engine's listener ---
 
     def stream_opened(self) -> None:

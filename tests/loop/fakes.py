@@ -129,6 +129,7 @@ class FakeAudience:
     gone: queue.Queue[str] = field(default_factory=queue.Queue)
     bugs: list[BaseException] = field(default_factory=list)
     rounds: int = 0
+    hung: queue.Queue[tuple[str, ...]] = field(default_factory=queue.Queue)
 
     def reported(self, report: Report) -> None:
         self.reports.put(report)
@@ -147,6 +148,9 @@ class FakeAudience:
 
     def alive(self) -> None:
         self.rounds += 1
+
+    def hanging(self, jobs: tuple[str, ...]) -> None:
+        self.hung.put(jobs)
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import Refused, Unreachable
 from agent.model import Failure, Key, Report, Status
-from agent.ports import AskSource, LookAt, Rhythm
+from agent.ports import AskSource, LookAt
 from agent.reconcile import Turn
 from tests.loop.fakes import (
     FAST,
@@ -366,22 +366,47 @@ def test_a_full_look_relies_on_nothing_that_was_seen_before() -> None:
     assert turns.afresh > 1
 
 
-def test_the_watchdog_starves_when_a_turn_never_ends() -> None:
-    may_end = threading.Event()
-    turns = FakeTurns(lambda turn: synced(turn) if may_end.wait(5) else failed(turn))
+def test_the_watchdog_starves_while_a_turn_shows_no_progress() -> None:
+    may_end, clock = threading.Event(), FakeClock()
+    turns = FakeTurns(lambda turn: synced(turn) if may_end.wait(20) else failed(turn))
     audience = FakeAudience()
-    rhythm = Rhythm(poll=3600, resync=3600, settle=0, longest_turn=0.05)
-    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience, rhythm)) as loop:
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience, clock=clock)) as loop:
         turns.next()
-        for _ in range(3):
-            threading.Event().wait(0.1)
-            loop.wake(AskSource("manual"))
+        clock.ahead += FAST.silence - 30
+        loop.progressed("a", 100.0)
+        loop.progressed("a")
+        clock.ahead += FAST.silence + 70
+        assert audience.hung.empty()
+        clock.ahead += 31
+        assert audience.hung.get(timeout=5) == ("turn-a",)
         rounds = audience.rounds
-        threading.Event().wait(0.1)
-        loop.wake(AskSource("manual"))
-        threading.Event().wait(0.1)
+        loop.wake(LookAt("event", stack="nobody's"))
+        assert turns.nothing_more(0.3)
         assert audience.rounds == rounds
+        loop.progressed("a")
+        assert audience.hung.get(timeout=5) == ()
         may_end.set()
+        audience.reports.get(timeout=5)
+        clock.ahead += 2 * FAST.silence
+        loop.wake(LookAt("event", stack="nobody's"))
+        assert turns.nothing_more(0.3)
+        assert audience.hung.empty(), "a loop that has nothing to do is in good health"
+    assert audience.rounds > rounds
+
+
+def test_the_watchdog_starves_while_the_source_shows_no_progress() -> None:
+    may_end, clock, desires, audience = threading.Event(), FakeClock(), FakeDesires(reading(stack("a"))), FakeAudience()
+    newest = desires.newest
+    desires.newest = lambda: newest() if may_end.wait(20) else pytest.fail("hung")  # type: ignore[method-assign]
+    with running(make_loop(desires, FakeTurns(), audience, clock=clock)) as loop:
+        clock.ahead += FAST.source_silence - 30
+        loop.source_progressed()
+        clock.ahead += FAST.source_silence - 1
+        assert audience.hung.empty()
+        clock.ahead += 2
+        assert audience.hung.get(timeout=5) == ("source",)
+        may_end.set()
+        assert audience.hung.get(timeout=5) == ()
 
 
 def test_stopping_lets_the_turn_under_way_end() -> None:
