@@ -15,25 +15,32 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent import __version__
 from agent.cli.errors import NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered, Target
-from agent.errors import BadManifest
+from agent.errors import BadManifest, BadSettings
+from agent.fleet import COMPOSE_FILES
 from agent.model import Health, Report, Scope
-from agent.settings import Settings, default_secrets_dir, default_state_dir, load, require_repo
+from agent.settings import (
+    USUAL,
+    Settings,
+    default_secrets_dir,
+    default_state_dir,
+    docker_url,
+    load,
+    require_repo,
+    usual_file,
+)
 
 if TYPE_CHECKING:
     from agent.account import Look
     from agent.compose import Project
     from agent.converge import Event
+    from agent.desired import Reading
     from agent.engine import Engine as Door
     from agent.places import Ground
     from agent.pulls import Pulls
     from agent.reconcile import Reconciler, Turn
     from agent.statedir import StateDir
-
-HEALTH_TIMEOUT = 600.0  # seconds that `apply` waits for what it made to become healthy
-HEALTH_POLL = 0.5
 
 
 @dataclass(frozen=True)
@@ -56,10 +63,14 @@ class Prepared(Planned):
 
 @dataclass(frozen=True)
 class Assembly:
-    """Implements `agent.cli.parts.Parts`. `environment` is the process's; only this class reads it."""
+    """Implements `agent.cli.parts.Parts`. `environment` is the process's; only this class reads it.
+
+    `usual_settings` is the file that is read where none is named.
+    """
 
     environment: Mapping[str, str]
     uid: int
+    usual_settings: Path = USUAL
 
     # --- files alone ---
 
@@ -93,7 +104,6 @@ class Assembly:
         from stamina.instrumentation import set_on_retry_hooks
 
         from agent.engine import Engine as Door
-        from agent.parts import docker_url
         from agent.reconcile import Turn
         from agent.statedir import StateDir
 
@@ -104,11 +114,12 @@ class Assembly:
         reading = ground.read()
         if problems := ground.problems(reading):
             raise BadManifest(problems)
-        origin = ground.origin(reading)
+        reading, origin = self._as_committed(reading, ground), ground.origin(reading)
         engine = Door(docker_url(settings.docker_host, self.environment))
         facts = engine.version()
         stacks = tuple(stack for _, stack in sorted(reading.stacks.items()))
-        turn = Turn(stacks, Scope(settings.instance, origin, frozenset(reading.stacks)), "manual")
+        whole = target.one is None and _is_root(target.path)
+        turn = Turn(stacks, Scope(settings.instance, origin, frozenset(reading.stacks), whole), "manual")
         works = self._works(engine, settings, origin)
         look = works.reconciler.look(turn)
         return Prepared(
@@ -124,6 +135,16 @@ class Assembly:
             look=look,
         )
 
+    def _as_committed(self, reading: Reading, ground: Ground) -> Reading:
+        """With the commit as its cause, as far as the files are those of the commit that a work tree is at."""
+        from agent.desired import as_committed
+        from agent.source.worktree import head_of
+
+        sudo = self.environment.get("SUDO_UID", "") if self.uid == 0 else ""
+        owners = {self.uid, int(sudo)} if sudo.isdecimal() else {self.uid}
+        head = head_of(ground.tree.top, owners)
+        return as_committed(reading, ground.placing, head) if head else reading
+
     def _works(self, engine: Door, settings: Settings, origin: str) -> Works:
         from agent.parts import make_host
         from agent.planning import Policy
@@ -132,38 +153,28 @@ class Assembly:
         from agent.statedir import StateDir
 
         state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
-        host = make_host(engine, state, settings.instance, origin, pulls, secrets_dir=settings.secrets_dir)
+        secrets = settings.secrets_dir
+        host = make_host(engine, state, settings.instance, origin, pulls, secrets_dir=secrets, stop=pulls.are_over)
         return Works(Reconciler(host, Policy(prune=settings.prune)), state, pulls)
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
         if not isinstance(planned, Prepared) or not (planned.works and planned.turn):
             raise TypeError("apply carries out what plan of the same parts returned")
         works, began = planned.works, time.monotonic()
-        works.pulls.tell = lambda reference, done, total: on_event(Pulling(reference, done, total))
-        reconciler = replace(works.reconciler, listen=lambda _, event: on_event(event), stop=stop)
+        works.pulls.stop = stop
+        works.pulls.tell = lambda _, reference, done, total: on_event(Pulling(reference, done, total))
+
+        def listen(turn: Turn, event: Event) -> None:
+            works.pulls.listen(turn, event)
+            on_event(event)
+
+        reconciler = replace(works.reconciler, listen=listen, stop=stop)
         with works.state.locked():
             reports = reconciler.take(planned.turn, planned.look)
             _note(works.state, reports)
-            reports = self._await_health(reconciler, planned.turn, reports, stop)
+            reports = reconciler.settle(planned.turn, reports)
         healthy = all(report.health is Health.HEALTHY for report in reports)
         return Applied(reports, healthy, time.monotonic() - began)
-
-    def _await_health(
-        self, reconciler: Reconciler, turn: Turn, reports: tuple[Report, ...], stop: Callable[[], bool]
-    ) -> tuple[Report, ...]:
-        """The reports with the health that the stacks have come to, once nothing is on its way any more."""
-        deadline = time.monotonic() + HEALTH_TIMEOUT
-        looking = replace(turn, act=False)
-        while any(report.health is Health.PROGRESSING for report in reports) and time.monotonic() < deadline:
-            if stop() or any(report.failure for report in reports):
-                break
-            time.sleep(HEALTH_POLL)
-            now = {report.stack: report for report in reconciler.take(looking)}
-            reports = tuple(
-                replace(report, health=now[report.stack].health, services=now[report.stack].services)
-                for report in reports
-            )
-        return reports
 
     # --- the agent ---
 
@@ -178,21 +189,20 @@ class Assembly:
         from agent.statedir import StateDir
         from agent.store import Store
 
-        state = StateDir(self._settings(target).state_dir.absolute())
+        state_dir = target.state_dir or self._settings(target).state_dir  # whoever names it needs no settings
+        state = StateDir(state_dir.absolute())
         if not state.database.exists():
             raise NoAgent(str(state.database))
         return Store(state.database)
 
-    def version(self) -> Mapping[str, str]:
-        import importlib.metadata
-        import platform
+    def version(self, target: Target) -> Mapping[str, str]:
+        from agent.releases import versions
 
-        return {
-            "windlass": __version__,
-            "python": platform.python_version(),
-            "docker": importlib.metadata.version("docker"),
-            "gitpython": importlib.metadata.version("gitpython"),
-        }
+        try:
+            docker_host = self._settings(target).docker_host
+        except BadSettings:  # wrong settings are told by every other command
+            docker_host = target.docker_host or ""
+        return versions(self.environment, docker_url(docker_host, self.environment))
 
     # --- how ---
 
@@ -202,7 +212,7 @@ class Assembly:
 
     def _load(self, config: Path | None, given: Mapping[str, Any]) -> Settings:
         return load(
-            config,
+            config or usual_file(self.usual_settings),
             given,
             hostname=_hostname(),
             state_dir=default_state_dir(self.uid, self.environment),
@@ -219,6 +229,11 @@ class Assembly:
 
 def _hostname() -> str:
     return re.sub(r"[^a-zA-Z0-9._-]", "-", os.uname().nodename) or "localhost"
+
+
+def _is_root(path: Path) -> bool:
+    """Whether the path is a repository's root: then a stack that is not there any more has left the repository."""
+    return path.is_dir() and not any((path / name).exists() for name in COMPOSE_FILES)
 
 
 def _note(state: StateDir, reports: tuple[Report, ...]) -> None:

@@ -1,11 +1,16 @@
-"""How long to wait after a failure, and after healing the same thing again and again."""
+"""How long to leave a stack alone: after a failure, and after healing the same thing again and again."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
 
-from agent.model import Cause, Key, Report, Status
+from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
+from agent.model import Action, Cause, Key, Outcome, Report, Status
+
+ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout"})
+UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
+BETWEEN_INTERRUPTIONS = 300.0
 
 
 @dataclass
@@ -49,3 +54,48 @@ class Repeats:
                 if count > self.free:
                     longest = max(longest, min(self.longest, 2.0 ** (count - self.free)))
         return longest
+
+
+class Patience:
+    """Seconds to leave each stack alone after a turn. `chance` spreads them."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._backoffs: dict[str, Backoff] = {}
+        self._repeats = Repeats()
+
+    def after(self, report: Report, now: float) -> float:
+        backoff = self._backoffs.setdefault(report.stack, Backoff(self._chance, longest=300.0))
+        if report.failure is None or only_held(report):
+            backoff.succeeded()
+            return self._repeats.pause(report, now)
+        wait = backoff.failed()
+        if interrupted_in_vain(report):
+            return max(wait, BETWEEN_INTERRUPTIONS * self._chance.uniform(1.0, 1.2))
+        return min(wait, 30.0) if report.failure.reason in ENGINE_REASONS else wait
+
+    def forgive(self, stack: str) -> None:
+        """Forget the failures so far: they say nothing of what is tried next."""
+        self._backoffs.pop(stack, None)
+
+
+def only_held(report: Report) -> bool:
+    """Nothing was touched, so nothing can feed itself: the next event or the next full look is soon enough."""
+    return bool(report.outcomes) and all(outcome.status is Status.HELD for outcome in report.outcomes)
+
+
+def interrupted_in_vain(report: Report) -> bool:
+    """Whether something that ran was stopped for a replacement that did not come about, as it would be each time."""
+    replaced = [outcome for outcome in report.outcomes if _interrupts(outcome)]
+    did_not_take = report.failure is not None and report.failure.reason == "DidNotTake"
+    return any(
+        (outcome.status is Status.FAILED and outcome.reason not in UNTOUCHED)
+        or (outcome.status is Status.DONE and did_not_take)
+        for outcome in replaced
+    )
+
+
+def _interrupts(outcome: Outcome) -> bool:
+    """What is prepared for a stack, its images and files, is fetched and written while all of it runs."""
+    change = outcome.change
+    return change.action is Action.REPLACE and not (change.wanted and change.wanted.prepares)

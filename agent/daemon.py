@@ -5,27 +5,27 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import structlog
-from stamina.instrumentation import set_on_retry_hooks
 
 from agent import __version__
-from agent.converge import Options
+from agent.converge import Event, Options, Started
 from agent.desired import Follower, Reader
 from agent.engine import Engine
 from agent.errors import Trouble
 from agent.host import Host
 from agent.loop import Loop
 from agent.model import Health, Report, Scope
-from agent.parts import docker_url, make_host, make_source
+from agent.parts import make_host, make_source
 from agent.planning import Policy
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.pulls import Pulls
+from agent.pulse import grace_of
 from agent.reconcile import Reconciler, Turn
-from agent.settings import Settings
+from agent.settings import Settings, docker_url, is_in_the_clear
 from agent.source.directory import DirectorySource
 from agent.statedir import StateDir
 from agent.store import Store, StoreUnavailable
@@ -46,6 +46,7 @@ class HostTurns:
     reconciler: Reconciler
     metrics: Metrics
     scope: Scope
+    look_afresh: Callable[[], None]
 
     def take(self, turn: Turn) -> tuple[Report, ...]:
         with self.metrics.reconciling():
@@ -64,9 +65,12 @@ class Daemon:
         self._settings, self._environment = settings, environment
         self._state = StateDir(settings.state_dir.absolute())
         self._metrics = Metrics(__version__)
-        self._engine = Engine(docker_url(settings.docker_host or None, environment), observe=self._metrics.engine_call)
-        self._source = make_source(settings, self._state, self._metrics.git_call)
+        self._engine = Engine(docker_url(settings.docker_host, environment), observe=self._metrics.engine_call)
+        self._source = make_source(settings, self._state, self._git_called)
+        self._scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
         self._witness = self._make_witness()
+        self._pulls = Pulls(self._witness.pulling, stop=lambda: self._loop.stopping, heard=self._got_on)
+        self._reconciler = self._make_reconciler()
         self._loop = self._make_loop()
 
     def run(self, *, once: bool) -> int:
@@ -78,13 +82,16 @@ class Daemon:
         with self._state.locked():
             self._prepare_history()
             self._witness.logger.info("windlass", version=__version__, repo=self._witness.overview.source.url)
+            if is_in_the_clear(self._settings):
+                self._witness.logger.warning("plain http: anybody on the way can say what this host runs")
             events = EventWatch(self._engine, self._settings.instance, self._loop.wake, self._witness)
             server = self._serve()
             self._listen_to_signals()
             events.start()
             self._watch_files()
             reports = self._loop.run(once=once)
-            self._witness.notifier.stopping()
+            if once and self._settings.mode == "apply" and not self._loop.source_failure:
+                reports = self._settled(reports)
             events.stop()
             if server:
                 server.stop()
@@ -92,6 +99,21 @@ class Daemon:
             self._engine.close()
             self._witness.logger.info("ended")
         return _exit_code(reports, self._loop) if once else 0
+
+    def _settled(self, reports: tuple[Report, ...]) -> tuple[Report, ...]:
+        """With the health that the stacks have come to; how they stand then is told as well."""
+        wanted = self._loop.wanted
+        scope = replace(self._scope, stacks=frozenset(stack.name for stack in wanted), whole=False)
+        turn = Turn(wanted, scope, "manual", act=False)
+        settled = self._reconciler.settle(turn, reports)
+        for report in self._reconciler.take(turn) if settled != reports else ():
+            self._witness.reported(report)
+        return settled
+
+    def _sleep(self, seconds: float) -> None:
+        """While nothing is done but waiting, systemd is told that this is meant."""
+        self._witness.alive()
+        time.sleep(seconds)
 
     # --- the parts ---
 
@@ -112,24 +134,24 @@ class Daemon:
         version = self._engine.version()
         return str(version.get("Version", "")), str(version.get("ApiVersion", ""))
 
-    def _make_loop(self) -> Loop:
+    def _make_reconciler(self) -> Reconciler:
         settings = self._settings
-        scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
+        pulls, origin = self._pulls, self._source.origin
+        secrets = settings.secrets_dir
         host = make_host(
-            self._engine,
-            self._state,
-            settings.instance,
-            self._source.origin,
-            Pulls(self._witness.pulling),
-            secrets_dir=settings.secrets_dir,
+            self._engine, self._state, settings.instance, origin, pulls, secrets_dir=secrets, stop=pulls.are_over
         )
-        reconciler = Reconciler(
+        return Reconciler(
             host,
             Policy(prune=settings.prune),
             Options(),
+            sleep=self._sleep,
             stop=lambda: self._loop.stopping,
-            listen=self._witness.progressed,
+            listen=self._progressed,
         )
+
+    def _make_loop(self) -> Loop:
+        settings = self._settings
         reader = Reader(
             PurePosixPath(self._state.path),
             settings.variables,
@@ -140,17 +162,31 @@ class Daemon:
             allow_build=settings.allow_build,
         )
         rhythm = Rhythm(poll=float(settings.interval), resync=min(60.0, float(settings.interval)))
+        rhythm = replace(rhythm, source_silence=rhythm.silence + float(settings.git.timeout))
         self._metrics.interval(float(settings.interval))
         return Loop(
             Follower(self._source, reader, self._fetched),
-            HostTurns(host, reconciler, self._metrics, scope),
+            HostTurns(self._reconciler.host, self._reconciler, self._metrics, self._scope, self._engine.forget),
             self._witness,
-            scope,
+            self._scope,
             clock=time.monotonic,
             wall=time.time,
             rhythm=rhythm,
             act=settings.mode == "apply",
         )
+
+    def _progressed(self, turn: Turn, event: Event) -> None:
+        self._pulls.listen(turn, event)
+        self._witness.progressed(turn, event)
+        self._got_on(turn, grace_of(event.change) if isinstance(event, Started) else 0.0)
+
+    def _got_on(self, turn: Turn, extra: float = 0.0) -> None:
+        for stack in turn.scope.stacks:
+            self._loop.progressed(stack, extra)
+
+    def _git_called(self, verb: str, seconds: float, result: str) -> None:
+        self._metrics.git_call(verb, seconds, result)
+        self._loop.source_progressed()
 
     def _fetched(self, result: str, seconds: float) -> None:
         self._metrics.fetch(self._settings.repo, result, seconds)
@@ -166,7 +202,6 @@ class Daemon:
         journal = logs.to_journal(sys.stderr, self._environment.get("JOURNAL_STREAM", ""))
         form: logs.Format = "journal" if journal and log.format == "console" else log.format
         logs.configure(form, log.level, sys.stderr, count=self._metrics.log_message)
-        set_on_retry_hooks([])  # stamina would log, and count in a registry of its own
 
     def _prepare_history(self) -> None:
         try:
@@ -205,9 +240,10 @@ class Daemon:
             watch_directory(Path(self._settings.repo), self._loop.wake)
 
     def _listen_to_signals(self) -> None:
-        """A handler only puts a message into the loop's queue, which may be done at any moment."""
+        """A handler only puts a message into the loop's queue or a socket, which may be done at any moment."""
 
         def end(_number: int, _frame: object) -> None:
+            self._witness.notifier.stopping("ends the steps under way")
             self._loop.stop()
 
         def look(_number: int, _frame: object) -> None:
@@ -231,4 +267,4 @@ def _exit_code(reports: tuple[Report, ...], loop: Loop) -> int:
         return 4
     if failures:
         return 1
-    return 3 if any(report.health in {Health.DEGRADED, Health.MISSING} for report in reports) else 0
+    return 0 if all(report.health in {Health.HEALTHY, Health.SUSPENDED} for report in reports) else 3

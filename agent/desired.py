@@ -185,3 +185,22 @@ class Follower:
         """Remember that the stack converged. Where that cannot be noted, an older good state is kept."""
         with suppress(Trouble):  # losing the note costs a fallback, never the deploy that it is about
             self._source.accept(stack.name, stack.revision.id)
+
+
+def as_committed(reading: Reading, reader: Reader, commit: Snapshot) -> Reading:
+    """The reading of a directory, with the commit as the revision of each stack that the commit wants just so."""
+    try:
+        committed = reader.read(commit)
+    except Trouble:
+        return reading
+    stacks = {
+        name: replace(stack, revision=commit.revision) if _is_same(stack, committed.stacks.get(name)) else stack
+        for name, stack in reading.stacks.items()
+    }
+    if reading.names != committed.names or any(stack.revision != commit.revision for stack in stacks.values()):
+        return replace(reading, stacks=stacks)
+    return replace(reading, stacks=stacks, snapshot=replace(reading.snapshot, revision=commit.revision))
+
+
+def _is_same(stack: Stack, other: Stack | None) -> bool:
+    return other is not None and stack.resources == other.resources

@@ -28,6 +28,8 @@ class Intake:
 def take_in(desires: Desires, turns: Turns, *, first: bool) -> Intake:
     """The newest reading; `first` says that nothing was read yet in this process."""
     taken = _newest(desires, first=first)
+    if taken.reading is None and not first:
+        return taken  # nothing is to be pruned for it: an engine that hangs need not delay the news
     on_host = _on_host(turns)
     if taken.reading is not None and not taken.reading.names:
         taken = Intake(failure=_empty(taken.reading.snapshot, on_host))

@@ -1,8 +1,9 @@
 """When to look: every trigger ends here, and every turn begins here.
 
 One thread decides (this one); what takes time runs in workers: the source in one, each busy stack in one of its own,
-so a hung fetch delays no healing and a slow stack no other. Workers and triggers talk to the loop through one queue
-and share nothing with it. A trigger for a busy stack makes one more turn after the running one, however many came.
+so a hung fetch delays no healing and a slow stack no other, however many of them are slow. Workers and triggers talk to
+the loop through one queue and share nothing with it. A trigger for a busy stack makes one more turn after the running
+one, however many came.
 """
 
 from __future__ import annotations
@@ -11,18 +12,23 @@ import queue
 import random
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from agent.account import new_run_id
-from agent.backoff import Backoff, Repeats
+from agent.backoff import Backoff, Patience, only_held
 from agent.desired import Reading
+from agent.errors import Trouble
 from agent.intake import Intake, take_in
-from agent.model import Failure, Health, Key, Report, Result, Scope, Stack, Status
+from agent.model import Failure, Health, Report, Result, Scope, Stack, Status
 from agent.ports import AskSource, Audience, Desires, LookAt, Rhythm, Turns
+from agent.pulse import Pulse
 from agent.reconcile import Turn
+from agent.work import Work
+from agent.workers import Workers
 
-ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout"})
+ASKED = "manual"  # the trigger of a turn that somebody asked for
+SOURCE = "source"
 LOCKS_OUT = frozenset({"GitAuthFailed"})  # asking often with a refused credential gets the address locked out
 
 
@@ -41,26 +47,6 @@ class _TurnDone:
 _Message = AskSource | LookAt | _Stop | Intake | _TurnDone
 
 
-@dataclass
-class _Work:
-    """What the loop knows of one stack. Touched by the loop's own thread only."""
-
-    name: str
-    desired: Stack | None = None  # None: gone from the source, to be pruned
-    broken: Failure | None = None  # the source's newest says something wrong; `desired` is the last good
-    trigger: str | None = None  # set: a turn is due
-    busy_since: float | None = None
-    not_before: float = 0.0
-    accepted: str = ""
-    keys: frozenset[Key] = frozenset()  # of what is wanted: an event about one of them concerns this stack
-    known: frozenset[Key] = frozenset()  # those of them that were there when the stack last converged
-    last: Report | None = None
-
-    def want(self, stack: Stack | None) -> None:
-        self.desired = stack
-        self.keys = frozenset(resource.key for resource in stack.resources) if stack else frozenset()
-
-
 class Loop:
     """Runs until `stop`. Every time is monotonic seconds from `clock`."""
 
@@ -75,7 +61,6 @@ class Loop:
         wall: Callable[[], float],
         rhythm: Rhythm | None = None,
         act: bool = True,
-        workers: int = 8,
         chance: random.Random | None = None,
     ) -> None:
         self._desires, self._turns, self._audience = desires, turns, audience
@@ -83,7 +68,7 @@ class Loop:
         self._rhythm = rhythm or Rhythm()
         self._chance = chance or random.Random()  # noqa: S311 - jitter, not cryptography
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
-        self._stacks: dict[str, _Work] = {}
+        self._stacks: dict[str, Work] = {}
         self._reading: Reading | None = None
         self._source_busy = False
         self._source_due = 0.0
@@ -91,10 +76,10 @@ class Loop:
         self.source_failure: Failure | None = None
         self._source_failures = Backoff(self._chance, longest=300.0)
         self._resync_due = clock() + self._rhythm.resync
-        self._backoffs: dict[str, Backoff] = {}
-        self._repeats = Repeats()
+        self._patience = Patience(self._chance)
+        self._pulse, self._late = Pulse(clock), tuple[str, ...]()
         self._stopping = threading.Event()
-        self._pool = ThreadPoolExecutor(max_workers=workers + 1, thread_name_prefix="turn")
+        self._workers = Workers()
 
     # --- what others may call, from any thread ---
 
@@ -107,9 +92,21 @@ class Loop:
         self._stopping.set()
         self._inbox.put(_Stop())
 
+    def progressed(self, stack: str, extra: float = 0.0) -> None:
+        """The stack's turn has got on, and may be silent for `extra` seconds more than usual."""
+        self._pulse.beat(f"turn-{stack}", self._rhythm.silence + extra)
+
+    def source_progressed(self) -> None:
+        self._pulse.beat(SOURCE, self._rhythm.source_silence)
+
     @property
     def stopping(self) -> bool:
         return self._stopping.is_set()
+
+    @property
+    def wanted(self) -> tuple[Stack, ...]:
+        """The stacks that are kept, each as it is wanted now. For the loop's own thread."""
+        return tuple(work.desired for _, work in sorted(self._stacks.items()) if work.desired)
 
     # --- the loop ---
 
@@ -122,15 +119,15 @@ class Loop:
             self._begin_what_is_due()
             if once and self._all_had_their_turn():
                 break
-            self._hear(self._until_next())
             self._feed_watchdog()
-        self._pool.shutdown(wait=True)
+            self._hear(self._until_next())
+        self._workers.join()
         self._drain()
         return tuple(work.last for _, work in sorted(self._stacks.items()) if work.last)
 
     def _all_had_their_turn(self) -> bool:
         idle = all(
-            work.busy_since is None and (work.trigger is None or (work.last is not None and work.last.failure))
+            not work.busy and (work.trigger is None or (work.last is not None and work.last.failure))
             for work in self._stacks.values()
         )
         return idle and not self._source_busy and self._source_due > self._clock()
@@ -169,42 +166,53 @@ class Loop:
         due = [self._resync_due]
         if not self._source_busy:
             due.append(self._source_due)
-        due += [work.not_before for work in self._stacks.values() if work.trigger and work.busy_since is None]
+        due += [work.not_before for work in self._stacks.values() if work.is_due]
         return min(1.0, max(0.0, min(due) - self._clock()))
 
     def _feed_watchdog(self) -> None:
-        oldest = min((work.busy_since for work in self._stacks.values() if work.busy_since is not None), default=None)
-        if oldest is None or self._clock() - oldest < self._rhythm.longest_turn:
+        late = self._pulse.late()
+        if late != self._late:
+            self._late = late
+            self._audience.hanging(late)
+        if not late:
             self._audience.alive()
 
     def _begin_what_is_due(self) -> None:
         now = self._clock()
         if now >= self._resync_due:
             self._resync_due = now + self._rhythm.resync
+            self._turns.look_afresh()
             for work in self._stacks.values():
                 self._mark(work, "interval")
         if not self._source_busy and now >= self._source_due:
             self._source_busy = True
             first = self._reading is None
-            self._submit(lambda: take_in(self._desires, self._turns, first=first), _source_crashed)
+            take = partial(take_in, self._desires, self._turns, first=first)
+            self._submit(SOURCE, self._rhythm.source_silence, take, lambda failure: Intake(failure=failure))
         for work in self._stacks.values():
-            if work.trigger and work.busy_since is None and now >= work.not_before:
-                self._begin_turn(work, now)
+            if work.is_due and now >= work.not_before:
+                self._begin_turn(work)
 
-    def _submit(self, job: Callable[[], _Message], crashed: Callable[[BaseException], _Message]) -> None:
+    def _submit(
+        self, name: str, silence: float, job: Callable[[], _Message], crashed: Callable[[Failure], _Message]
+    ) -> None:
         """Run the job in a worker. A bug in it becomes a failure of that one job, told with its traceback."""
 
-        def bring(future: Future[_Message]) -> None:
-            bug = future.exception()
-            if bug is not None:
-                self._audience.crashed(bug)
-            self._inbox.put(future.result() if bug is None else crashed(bug))
+        def broke(raised: BaseException) -> None:
+            if isinstance(raised, Trouble):
+                self._inbox.put(crashed(raised.failure()))
+                return
+            self._audience.crashed(raised)
+            self._inbox.put(crashed(Failure("InternalError", f"{type(raised).__name__}: {raised}")))
 
-        self._pool.submit(job).add_done_callback(bring)
+        self._pulse.begin(name, silence)
+        self._workers.begin(name, lambda: self._inbox.put(job()), broke)
 
     # --- triggers ---
 
     def _on_look(self, look: LookAt) -> None:
+        if not look.stack and not look.key:
+            self._turns.look_afresh()
         names = self._concerned(look)
         if names:
             self._audience.triggered(look.trigger)
@@ -218,15 +226,18 @@ class Loop:
             return [name for name, work in self._stacks.items() if look.key in work.keys]
         return list(self._stacks)
 
-    def _mark(self, work: _Work, trigger: str) -> None:
-        """Make a turn due. Backing off is not cut short by it, or a failing stack would feed itself with events."""
-        if work.trigger is None:
+    def _mark(self, work: Work, trigger: str) -> None:
+        """Make a turn due. Backing off is cut short only for who asks by hand: events of a failing stack feed it."""
+        if trigger == ASKED:
+            work.trigger, work.not_before = trigger, 0.0
+        elif work.trigger is None:
             settled = self._clock() + (self._rhythm.settle if trigger == "event" else 0.0)
             work.trigger, work.not_before = trigger, max(work.not_before, settled)
 
     # --- the source ---
 
     def _on_source(self, done: Intake) -> None:
+        self._pulse.end(SOURCE)
         self._source_busy, self.source_failure = False, done.failure
         wait = self._until_next_poll(done.failure)
         self._source_due, self._source_again = self._clock() + wait, False
@@ -256,10 +267,13 @@ class Loop:
         for name, stack in reading.stacks.items():
             work = self._work_of(name)
             if moved or work.desired is None or work.broken:
-                changed = work.desired is None or work.desired.resources != stack.resources or work.broken
+                changed = work.desired is None or work.desired.resources != stack.resources
                 work.want(stack)
                 work.broken = None
-                self._fresh(work, "git" if changed else "interval")
+                if changed:
+                    self._fresh(work, "git")
+                else:
+                    self._mark(work, "interval")
         for name, failure in reading.broken.items():
             work = self._work_of(name)
             if work.broken != failure:
@@ -273,19 +287,19 @@ class Loop:
         """Whether something broken and unknown may be, by its `name:`, a stack that seems to have left the source."""
         return any(name not in on_host and self._stacks[name].desired is None for name in reading.broken)
 
-    def _let_go(self, work: _Work) -> None:
+    def _let_go(self, work: Work) -> None:
         if work.desired is not None or work.last is None:
             work.want(None)
             work.broken = None
             self._fresh(work, "git")
 
-    def _fresh(self, work: _Work, trigger: str) -> None:
+    def _fresh(self, work: Work, trigger: str) -> None:
         """New content is tried at once, whatever happened to the old."""
         work.not_before = 0.0
         work.trigger = work.trigger or trigger
-        self._backoff_of(work.name).succeeded()
+        self._patience.forgive(work.name)
 
-    def _tell_broken(self, work: _Work, reading: Reading) -> None:
+    def _tell_broken(self, work: Work, reading: Reading) -> None:
         """Report the mistake once, now: the last good state goes on being kept and healed in turns of its own."""
         last = work.last
         report = Report(
@@ -302,27 +316,29 @@ class Loop:
         )
         self._audience.reported(report)
 
-    def _work_of(self, name: str) -> _Work:
-        return self._stacks.setdefault(name, _Work(name))
-
-    def _backoff_of(self, name: str) -> Backoff:
-        return self._backoffs.setdefault(name, Backoff(self._chance, longest=300.0))
+    def _work_of(self, name: str) -> Work:
+        return self._stacks.setdefault(name, Work(name))
 
     def _jittered(self, seconds: float) -> float:
         return seconds * self._chance.uniform(1 - self._rhythm.jitter, 1 + self._rhythm.jitter)
 
     # --- turns ---
 
-    def _begin_turn(self, work: _Work, now: float) -> None:
+    def _begin_turn(self, work: Work) -> None:
         trigger, work.trigger = work.trigger or "interval", None
         if work.desired is None and work.broken:
             return  # never was good here: nothing is known to converge to, and nothing is removed
-        work.busy_since = now
+        work.busy = True
         stacks = (work.desired,) if work.desired else ()
         scope = replace(self._scope, stacks=frozenset({work.name}), whole=False)
-        turn = Turn(stacks, scope, trigger, work.known, self._act, superseded=_moved_on(work))
+        turn = Turn(stacks, scope, trigger, work.known, self._act, superseded=work.moved_on())
         name, accepted = work.name, work.accepted
-        self._submit(lambda: self._take_turn(name, turn, accepted), lambda bug: self._turn_crashed(name, turn, bug))
+        self._submit(
+            f"turn-{name}",
+            self._rhythm.silence,
+            lambda: self._take_turn(name, turn, accepted),
+            lambda failure: self._turn_crashed(name, turn, failure),
+        )
 
     def _take_turn(self, name: str, turn: Turn, accepted: str) -> _TurnDone:
         """In a worker: one turn, and, when it converged at a new revision, the note that it did."""
@@ -332,9 +348,10 @@ class Loop:
         return _TurnDone(name, report, turn.superseded())
 
     def _on_turn(self, done: _TurnDone) -> None:
+        self._pulse.end(f"turn-{done.stack}")
         work = self._stacks[done.stack]
         now, report = self._clock(), done.report
-        work.busy_since = None
+        work.busy = False
         if report.synced and report.revision and not done.superseded:
             work.accepted = report.revision.id
             work.known = work.keys
@@ -347,47 +364,20 @@ class Loop:
         if work.desired is None and done.report.synced:
             self._forget(work)
 
-    def _schedule_next(self, work: _Work, report: Report, now: float) -> None:
-        backoff = self._backoff_of(work.name)
-        if report.failure and not _only_held(report):
-            wait = backoff.failed()
-            if report.failure.reason in ENGINE_REASONS:
-                wait = min(wait, 30.0)
-            work.not_before, work.trigger = now + wait, work.trigger or "retry"
-            return
-        backoff.succeeded()
-        work.not_before = now + self._repeats.pause(report, now)
-        if any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes):
+    def _schedule_next(self, work: Work, report: Report, now: float) -> None:
+        overtaken = any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes)
+        if overtaken or (report.failure and not only_held(report)):
             work.trigger = work.trigger or "retry"
+        wait = self._patience.after(report, now)
+        work.not_before = now if work.trigger == ASKED else now + wait
 
-    def _turn_crashed(self, name: str, turn: Turn, bug: BaseException) -> _TurnDone:
-        failure = Failure("InternalError", f"{type(bug).__name__}: {bug}")
+    def _turn_crashed(self, name: str, turn: Turn, failure: Failure) -> _TurnDone:
         revision = turn.stacks[0].revision if turn.stacks else None
         return _TurnDone(
             name, Report("", name, turn.trigger, revision, Result.ERROR, self._wall(), 0.0, failure=failure)
         )
 
-    def _forget(self, work: _Work) -> None:
+    def _forget(self, work: Work) -> None:
         del self._stacks[work.name]
-        self._backoffs.pop(work.name, None)
+        self._patience.forgive(work.name)
         self._audience.forgotten(work.name)
-
-
-def _moved_on(work: _Work) -> Callable[[], bool]:
-    """Whether other content is wanted by now; asked by the worker, of a reference that only the loop replaces."""
-    wanted = work.desired
-
-    def moved_on() -> bool:
-        now = work.desired
-        return now is not wanted and (now is None or wanted is None or now.resources != wanted.resources)
-
-    return moved_on
-
-
-def _only_held(report: Report) -> bool:
-    """Nothing was touched, so nothing can feed itself: the next event or the next full look is soon enough."""
-    return bool(report.outcomes) and all(outcome.status is Status.HELD for outcome in report.outcomes)
-
-
-def _source_crashed(bug: BaseException) -> _Message:
-    return Intake(failure=Failure("InternalError", f"{type(bug).__name__}: {bug}"))

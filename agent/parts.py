@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from agent.engine import Engine, PullProgress
-from agent.errors import BadSettings
 from agent.host import Host
 from agent.kinds import make_kinds
 from agent.kinds.base import Identity
@@ -19,13 +18,6 @@ from agent.source.repository import GitSource
 from agent.source.url import parse_url
 from agent.statedir import StateDir
 
-SOCKET = "unix:///var/run/docker.sock"
-
-
-def docker_url(given: str | None, environment: Mapping[str, str]) -> str:
-    """The engine's address: what was given, what Docker's own client would take, or the usual socket."""
-    return given or environment.get("DOCKER_HOST") or SOCKET
-
 
 def make_host(
     engine: Engine,
@@ -35,8 +27,11 @@ def make_host(
     on_pull: Callable[[PullProgress], None],
     *,
     secrets_dir: Path = SECRETS,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Host:
-    return Host(make_kinds(engine, Identity(instance, origin, state.key()), state.path, secrets_dir, on_pull))
+    """`stop` says when pulls under way are to be given up."""
+    identity = Identity(instance, origin, state.key())
+    return Host(make_kinds(engine, identity, state.path, secrets_dir, on_pull=on_pull, stop=stop))
 
 
 def make_source(settings: Settings, state: StateDir, observe: Callable[[str, float, str], None]) -> Source:
@@ -62,21 +57,16 @@ def _is_repository(path: Path) -> bool:
 
 
 def _access(repo: str, settings: Settings) -> Access:
-    """The operator's credentials, bound to the host of the repository."""
+    """The operator's credentials, bound to the host of the repository. A token that is missing now is a mistake."""
     git = settings.git
     remote = parse_url(repo, local=True, insecure=git.insecure_http)
-    return Access(
+    access = Access(
         host=git.host or (remote.netloc if git.token_file or git.ssh_key else ""),
         username=git.username,
-        token=_read_token(git.token_file) if git.token_file else "",
+        token_file=str(git.token_file.absolute()) if git.token_file else "",
         identity=str(git.ssh_key or ""),
         known_hosts=str(git.known_hosts or ""),
         insecure=git.insecure_http,
     )
-
-
-def _read_token(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"git.token_file: {file} cannot be read: {error}") from error
+    access.secret()
+    return access

@@ -37,7 +37,7 @@ class Ground:
     def read(self) -> Reading:
         """Every stack, as a host would have it. Raises `BadManifest`."""
         with self._placing():
-            reading = self._reader.read(Snapshot(Revision("dir-"), self.tree))
+            reading = self.placing.read(Snapshot(Revision("dir-"), self.tree))
         revision = self.tree.revision()  # of all that was read
         return replace(
             reading,
@@ -53,13 +53,14 @@ class Ground:
     def projects(self) -> tuple[Project, ...]:
         """Every stack, as its files have it. Raises `BadManifest`."""
         with self._placing():
-            found = self._reader.projects(self.tree)
+            found = self.placing.projects(self.tree)
         if not found:
             raise BadManifest([self._nothing(self.named or self.here)])
         return found
 
     @property
-    def _reader(self) -> Reader:
+    def placing(self) -> Reader:
+        """The reader, with paths in its messages as the user would type them."""
         return replace(self.reader, shown=self._shown)
 
     def problems(self, reading: Reading) -> tuple[Problem, ...]:

@@ -34,6 +34,9 @@ class Turns(Protocol):
     def stacks_on_host(self) -> frozenset[str]:
         """The stacks of this origin that have something on the host. Raises `Trouble`."""
 
+    def look_afresh(self) -> None:
+        """Rely on nothing that was seen before: the next look asks for everything."""
+
 
 class Audience(Protocol):
     """Who is told. Nothing that these do may change what the loop does."""
@@ -50,18 +53,26 @@ class Audience(Protocol):
         """A worker met a bug: to be logged with its traceback."""
 
     def alive(self) -> None:
-        """The loop got round once more: the watchdog is fed from here."""
+        """The loop got round once more, and all that is under way gets on: the watchdog is fed from here."""
+
+    def hanging(self, jobs: tuple[str, ...]) -> None:
+        """Which jobs hang by now, when that has changed; none when all get on again."""
 
 
 @dataclass(frozen=True)
 class Rhythm:
-    """How often, in seconds. `settle` lets a burst of events end before the host is looked at."""
+    """How often, in seconds. `settle` lets a burst of events end before the host is looked at.
+
+    `silence` is for how long a turn may show no progress: five calls of the engine that take all of their deadline.
+    The source may be silent for `source_silence`.
+    """
 
     poll: float = 60.0
     resync: float = 60.0
     settle: float = 0.15
     jitter: float = 0.1
-    longest_turn: float = 3600.0
+    silence: float = 300.0
+    source_silence: float = 360.0
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,11 @@ from agent.account import Look, Taken, new_run_id, report_of
 from agent.converge import Event, Options, converge
 from agent.errors import Trouble
 from agent.host import Host
-from agent.model import Change, Key, Outcome, Plan, Report, Scope, Stack
+from agent.model import Change, Health, Key, Outcome, Plan, Report, Scope, Stack
 from agent.planning import Policy, make_plan
+
+HEALTH_TIMEOUT = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
+HEALTH_POLL = 0.5
 
 
 def _never() -> bool:
@@ -49,6 +52,7 @@ class Reconciler:
     options: Options = field(default_factory=Options)
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
     stop: Callable[[], bool] = _never
     listen: Callable[[Turn, Event], None] = _nobody
 
@@ -61,12 +65,26 @@ class Reconciler:
     def take(self, turn: Turn, look: Look | None = None) -> tuple[Report, ...]:
         """The whole turn; one report a stack of the scope, in the order of their names. Raises no `Trouble`.
 
-        With a `look`, just its plan is carried out: what was shown to the user is what happens.
+        A whole scope has also the stacks that are not given any more and are left on the host. With a `look`, just its
+        plan is carried out: what was shown to the user is what happens.
         """
         began = self.clock()
         taken = self._take(turn, look, Taken(turn.run_id, turn.stacks, turn.trigger, self.wall()))
         taken = replace(taken, seconds=self.clock() - began)
-        return tuple(report_of(taken, name) for name in sorted(turn.scope.stacks))
+        left = {change.stack for change in taken.plan.changes} if turn.scope.whole else frozenset()
+        return tuple(report_of(taken, name) for name in sorted(turn.scope.stacks | left))
+
+    def settle(self, turn: Turn, reports: tuple[Report, ...]) -> tuple[Report, ...]:
+        """The reports of a turn, with the health that the stacks have come to once nothing is on its way any more."""
+        deadline = self.clock() + HEALTH_TIMEOUT
+        looking = replace(turn, act=False)
+        while any(report.health is Health.PROGRESSING for report in reports) and self.clock() < deadline:
+            if self.stop() or any(report.failure for report in reports):
+                break
+            self.sleep(HEALTH_POLL)
+            now = {report.stack: report for report in self.take(looking)}
+            reports = tuple(_with_health_of(now.get(report.stack), report) for report in reports)
+        return reports
 
     def _take(self, turn: Turn, look: Look | None, taken: Taken) -> Taken:
         """Fill in what was seen and done, as far as it went."""
@@ -95,3 +113,8 @@ class Reconciler:
             clock=self.clock,
             report=partial(self.listen, turn),
         )
+
+
+def _with_health_of(now: Report | None, report: Report) -> Report:
+    """A stack that has left the repository has none, and no report either."""
+    return replace(report, health=now.health, services=now.services) if now else report

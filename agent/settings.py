@@ -1,4 +1,4 @@
-"""What the operator of the host decides: `/etc/windlass/agent.yaml` and the options of `windlass run`.
+"""What the operator of the host decides: `/etc/windlass/agent.yaml` and the options of the commands.
 
 Scalars are read as the text that stands in the file and made into what the field wants, so `ref: 1.10` is no number
 and `NAME: no` is not false.
@@ -12,11 +12,14 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 import yaml
 
 from agent.errors import BadSettings
+
+USUAL = Path("/etc/windlass/agent.yaml")
 
 _DEEPEST = 4
 DURATION = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
@@ -43,7 +46,7 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class GitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the repository is reached."""
+    """How the repository is reached. The files of a key and of a token are read at each use."""
 
     host: Annotated[
         str,
@@ -59,7 +62,10 @@ class GitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     token_file: Annotated[Path | None, _says("The file that holds the token for a repository reached over https.")] = (
         None
     )
-    insecure_http: Annotated[bool, _says("Let credentials and content pass over plain http.")] = False
+    insecure_http: Annotated[
+        bool,
+        _says("Let credentials and content pass over plain http, where anybody on the way can read and change them."),
+    ] = False
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -143,11 +149,28 @@ def load(
     raise BadSettings("\n".join(f"{_place(key, read, given)}: {text}" for key, text in mistakes))
 
 
+def usual_file(path: Path = USUAL) -> Path | None:
+    """The file that is read where none is named, if it is there. One that may not be looked for counts as there."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return path  # reading it tells why not: to go on without it would be to go on as another instance
+    return path
+
+
 def require_repo(settings: Settings) -> str:
     """The repository to follow. Raises `BadSettings` where none is set."""
     if not settings.repo:
         raise BadSettings("repo: no repository is set: say --repo URL, or `repo: URL` in the settings file")
     return settings.repo
+
+
+def is_in_the_clear(settings: Settings) -> bool:
+    """Whether the repository is reached so that others can read and change what comes of it."""
+    parts = urlsplit(settings.repo)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def default_state_dir(uid: int, environment: Mapping[str, str]) -> Path:
@@ -167,6 +190,11 @@ def default_secrets_dir(uid: int, environment: Mapping[str, str]) -> Path:
         return Path(service) / "secrets"
     own = environment.get("XDG_RUNTIME_DIR", "")
     return Path(own if uid and own.startswith("/") else "/run") / "windlass" / "secrets"
+
+
+def docker_url(given: str, environment: Mapping[str, str]) -> str:
+    """The engine's address: what was given, what Docker's own client would take, or the usual socket."""
+    return given or environment.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 
 
 def parse_address(text: str) -> Address:
@@ -206,7 +234,9 @@ def _read(path: Path) -> _File:
     try:
         node = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
-        raise BadSettings(f"{path}: cannot be read: {error.strerror}") from error
+        may_not = isinstance(error, PermissionError)
+        advice = ": run this with sudo, or name another one with -c (-c /dev/null: none)" if may_not else ""
+        raise BadSettings(f"{path}: cannot be read: {error.strerror}{advice}") from error
     except UnicodeDecodeError as error:
         raise BadSettings(f"{path}: is no UTF-8 text") from error
     except yaml.MarkedYAMLError as error:
@@ -337,7 +367,8 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.repo.lower().startswith("http://") and not settings.git.insecure_http:
         yield (
             "repo",
-            "goes over plain http, where anybody on the way can change it: use https, or set git.insecure_http",
+            "goes over plain http, where anybody on the way can read and change it: use https,"
+            " or set git.insecure_http: true in the settings file",
         )
     for name in settings.variables:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):

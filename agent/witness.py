@@ -43,30 +43,45 @@ class Witness:
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     watchdog_every: float | None = None
+    _status: str = field(default="", init=False)  # what the service manager was told last
     _rounds_at: float = field(default=0.0, init=False)
     _fed_at: float = field(default=0.0, init=False)
     _store_failure: str = field(default="", init=False)
     _source_failure: Failure | None = field(default=None, init=False)
+    _failures: dict[str, Failure] = field(default_factory=dict, init=False)  # by stack, what fails for now
     _asked: bool = field(default=False, init=False)
     _begun: set[str] = field(default_factory=set, init=False)  # runs of which the history has the beginning
-    _pull_told: dict[str, float] = field(default_factory=dict, init=False)
+    _pull_told: dict[str, dict[str, float]] = field(default_factory=dict, init=False)  # when, by run and reference
     _writer: ThreadPoolExecutor = field(default_factory=_one_thread, init=False)
 
     # --- the loop's audience ---
 
     def progressed(self, turn: Turn, event: Event) -> None:
         """What a turn is at. Called by the turn's own thread."""
-        revision = turn.stacks[0].revision if turn.stacks else None
-        logs.progress(self.logger.bind(run=turn.run_id, revision=revision.short if revision else ""), event)
+        logs.progress(self._logger_of(turn), event)
         if isinstance(event, Started) and turn.run_id not in self._begun:
             self._begun.add(turn.run_id)
-            stack = event.change.stack
+            stack, revision = event.change.stack, _revision_of(turn)
             self._write(lambda: self.store.begin(turn.run_id, stack, turn.trigger, revision))
+
+    def pulling(self, turn: Turn, reference: str, done: int, total: int) -> None:
+        """A line every few seconds of a pull that the turn waits for. Called by the threads that pull."""
+        now, told = self.clock(), self._pull_told.setdefault(turn.run_id, {})
+        if now - told.get(reference, now - TELL_PULL) >= TELL_PULL:
+            told[reference] = now
+            self._logger_of(turn).info("pulling", image=reference, done=done, total=total)
+
+    def _logger_of(self, turn: Turn) -> FilteringBoundLogger:
+        revision, stacks = _revision_of(turn), ",".join(sorted(turn.scope.stacks))
+        return self.logger.bind(run=turn.run_id, revision=revision.short if revision else "", stack=stacks)
 
     def reported(self, report: Report) -> None:
         self._begun.discard(report.run_id)
+        self._pull_told.pop(report.run_id, None)
         self.metrics.record(report)
-        logs.record(self.logger, report)
+        logs.record(self.logger, report, self._failures.pop(report.stack, None))
+        if report.failure:
+            self._failures[report.stack] = report.failure
         self.overview = self.overview.with_report(report)
         self._write(lambda: self.store.record(report))
         self._save()
@@ -75,23 +90,23 @@ class Witness:
         now = self.wall()
         revision = reading.snapshot.revision if reading else None
         self._tell_source(revision, failure)
+        self.metrics.source_failure(failure)
         if reading is not None and failure is None:
             self.metrics.source(self.overview.source.url, self.overview.source.ref, reading.snapshot.revision)
             for warning in reading.warnings:
                 self.logger.debug("warning", place=str(warning.place), path=warning.path, message=warning.message)
         self.overview = self.overview.with_source(revision, failure, at=now, next_at=now + next_in)
+        self._asked = True
         self._save()
-        if not self._asked:
-            self._asked = True
-            self.notifier.ready("following the source" if failure is None else f"{failure.reason}: keeping what runs")
 
     def _tell_source(self, revision: Revision | None, failure: Failure | None) -> None:
         """A line when something is new: a revision, a failure, or its end."""
         before = self.overview.source.revision
-        if failure is not None and failure != self._source_failure:
+        was = self._source_failure
+        if failure is not None and (was is None or not logs.is_same(failure, was)):
             self.logger.error("source", reason=failure.reason, message=failure.message)
-        elif failure is None and self._source_failure is not None:
-            self.logger.info("source is back", ended=self._source_failure.reason)
+        elif failure is None and was is not None:
+            self.logger.info("source is back", ended=was.reason)
         if revision is not None and (before is None or before.id != revision.id):
             self.logger.info("new revision", revision=revision.short, subject=revision.subject, author=revision.author)
         self._source_failure = failure
@@ -100,6 +115,7 @@ class Witness:
         self.metrics.trigger(trigger)
 
     def forgotten(self, stack: str) -> None:
+        self._failures.pop(stack, None)
         self.metrics.forget(stack)
         self.overview = self.overview.without(stack)
         self.logger.info("stack is gone", stack=stack)
@@ -109,18 +125,21 @@ class Witness:
         self.logger.error("a bug, please report it", exc_info=bug)
 
     def alive(self) -> None:
+        """The loop goes round: that is what a service manager calls ready, however long the first look may take."""
         now = self.clock()
+        if not self._status:
+            self._status = "asks the source for the first time"
+            self.notifier.ready(self._status)
         self._rounds_at = now
         if self.watchdog_every is not None and now - self._fed_at >= self.watchdog_every:
             self._fed_at = now
             self.notifier.watchdog()
 
-    def pulling(self, reference: str, done: int, total: int) -> None:
-        """A line every few seconds of a pull. Called by the threads that pull."""
-        now = self.clock()
-        if now - self._pull_told.get(reference, now - TELL_PULL) >= TELL_PULL:
-            self._pull_told[reference] = now
-            self.logger.info("pulling", image=reference, done=done, total=total)
+    def hanging(self, jobs: tuple[str, ...]) -> None:
+        if jobs:
+            self.logger.error("nothing is heard of what is under way", reason="Hangs", jobs=jobs)
+        else:
+            self.logger.info("what was under way has got on")
 
     # --- the engine's listener ---
 
@@ -164,7 +183,12 @@ class Witness:
         self._writer.shutdown(wait=True)
 
     def _save(self) -> None:
+        """The overview has changed: write it down, and tell the service manager where that can be seen in a line."""
         self._write(lambda: self.store.save_overview(self.overview.document()))
+        status = self.overview.in_a_line()
+        if self._asked and status != self._status:
+            self._status = status
+            self.notifier.status(status)
 
     def _write(self, write: Callable[[], None]) -> None:
         """In a thread of its own: a history that somebody has locked must not delay the loop."""
@@ -182,3 +206,7 @@ class Witness:
         if self._store_failure:
             self.logger.info("history is back", ended=self._store_failure)
         self._store_failure = ""
+
+
+def _revision_of(turn: Turn) -> Revision | None:
+    return turn.stacks[0].revision if turn.stacks else None

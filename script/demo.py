@@ -6,26 +6,28 @@ with exit code 1 and the agent's log.
 
 from __future__ import annotations
 
+import argparse
 import re
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 from script.demo_parts import AgentProcess, Fleet, NotSeenError, Site, free_ports, get, opened, say, see
 
-PREFIX = "windlass-demo"
-SHOP, DOCS = f"{PREFIX}-shop", f"{PREFIX}-docs"
-
 
 @dataclass
 class Demo:
-    """The six steps. `told` holds a line for each step that was seen to work."""
+    """The six steps, on two stacks. `told` holds a line for each step that was seen to work."""
 
     site: Site
     fleet: Fleet
     agent: AgentProcess
+    shop: str
+    docs: str
     ports: dict[str, int]
     told: list[str] = field(default_factory=list)
 
@@ -57,7 +59,7 @@ class Demo:
 
     def in_sync(self, revision: str) -> bool:
         """Whether the agent says that both stacks are as this revision wants them."""
-        stacks = [self.stack_status(name) for name in (SHOP, DOCS)]
+        stacks = [self.stack_status(name) for name in (self.shop, self.docs)]
         return all(
             stack.get("sync") == "synced" and (stack.get("revision") or {}).get("id") == revision for stack in stacks
         )
@@ -65,32 +67,35 @@ class Demo:
     # --- the steps ---
 
     def first_convergence(self) -> str:
-        head = self.fleet.push("The fleet")
+        self.fleet.commit("The fleet")
+        head = self.fleet.push()
         self.agent.start()
         see("both stacks in sync", lambda: self.in_sync(head))
-        database = self.container(f"{SHOP}-db-1") or {}
-        web = self.container(f"{SHOP}-web-1") or {}
-        if not self.healthy(f"{SHOP}-db-1") or web["State"]["StartedAt"] < database["State"]["StartedAt"]:
+        database = self.container(f"{self.shop}-db-1") or {}
+        web = self.container(f"{self.shop}-web-1") or {}
+        if not self.healthy(f"{self.shop}-db-1") or web["State"]["StartedAt"] < database["State"]["StartedAt"]:
             raise NotSeenError("web was started before the healthy database that it depends on")
-        if not self.site.has_network(f"{SHOP}_backend") or not self.site.has_volume(f"{SHOP}_data"):
+        if not self.site.has_network(f"{self.shop}_backend") or not self.site.has_volume(f"{self.shop}_data"):
             raise NotSeenError("the network or the volume is missing")
-        shop = see("an answer over HTTP", lambda: self.page(SHOP)).strip()
-        docs = see("an answer over HTTP", lambda: self.page(DOCS)).splitlines()[0]
+        shop = see("an answer over HTTP", lambda: self.page(self.shop)).strip()
+        docs = see("an answer over HTTP", lambda: self.page(self.docs)).splitlines()[0]
         return f"network, volume, healthy database, then web; HTTP says {shop!r} and {docs!r}"
 
     def change_a_service(self) -> str:
-        before = (self.container(f"{SHOP}-web-1") or {})["Id"]
+        before = (self.container(f"{self.shop}-web-1") or {})["Id"]
         self.fleet.edit(
             "shop", "compose.yaml", lambda text: re.sub(r"MESSAGE: .*", "MESSAGE: a new message", text, count=1)
         )
+        self.fleet.commit("A new message for the shop")
+        say(f"      $ windlass plan {self.fleet.work}")
         say(self.agent.windlass("plan", str(self.fleet.work), indent="      | "))
-        head = self.fleet.push("A new message for the shop")
-        see("the new message over HTTP", lambda: "a new message" in self.page(SHOP))
+        head = self.fleet.push()
+        see("the new message over HTTP", lambda: "a new message" in self.page(self.shop))
         see("the stack in sync", lambda: self.in_sync(head))
-        if (self.container(f"{SHOP}-web-1") or {})["Id"] == before:
+        if (self.container(f"{self.shop}-web-1") or {})["Id"] == before:
             raise NotSeenError("the container was not replaced")
-        run = self.agent.history(SHOP)[0]
-        change = next(change for change in run["changes"] if change["name"] == f"{SHOP}-web-1")
+        run = self.agent.history(self.shop)[0]
+        change = next(change for change in run["changes"] if change["name"] == f"{self.shop}-web-1")
         fields = ", ".join(f"{f['path']} {f['from']} -> {f['to']}" for f in change["fields"])
         if change["action"] != "replace" or change["cause"] != "commit" or "MESSAGE" not in fields:
             raise NotSeenError(f"history does not say why: {change}")
@@ -98,17 +103,17 @@ class Demo:
         return f"{change['action']} {change['name']}, because of {because}: {fields}"
 
     def removed_by_hand(self) -> str:
-        name = f"{SHOP}-web-1"
+        name = f"{self.shop}-web-1"
         before = (self.container(name) or {})["Id"]
         say(f"      $ docker rm -f {name}")
         self.site.remove_container(name)
         began = time.monotonic()
         see("the container again", lambda: self.healthy(name) and (self.container(name) or {})["Id"] != before)
-        see("an answer over HTTP", lambda: "a new message" in self.page(SHOP))
+        see("an answer over HTTP", lambda: "a new message" in self.page(self.shop))
         return f"{name} runs again {time.monotonic() - began:.1f} s after it was removed"
 
     def disconnected_by_hand(self) -> str:
-        name, network = f"{SHOP}-web-1", f"{SHOP}_backend"
+        name, network = f"{self.shop}-web-1", f"{self.shop}_backend"
         say(f"      $ docker network disconnect {network} {name}")
         self.site.disconnect(network, name)
         began = time.monotonic()
@@ -121,30 +126,33 @@ class Demo:
         return f"{name} is back on {network} as 'web' after {time.monotonic() - began:.1f} s"
 
     def broken_commit(self) -> str:
-        running = {name: (self.container(name) or {})["Id"] for name in (f"{SHOP}-web-1", f"{SHOP}-db-1")}
+        running = {name: (self.container(name) or {})["Id"] for name in (f"{self.shop}-web-1", f"{self.shop}-db-1")}
         self.fleet.edit("shop", "compose.yaml", lambda text: text.replace("restart:", "restrat:", 1))
-        self.fleet.push("A typing mistake")
-        status = see("the refusal", lambda: (self.stack_status(SHOP).get("failure") or {}).get("problems"))
+        self.fleet.commit("A typing mistake")
+        self.fleet.push()
+        status = see("the refusal", lambda: (self.stack_status(self.shop).get("failure") or {}).get("problems"))
         problem = status[0]
         place = f"{problem['file']}:{problem['line']}:{problem['column']}"
         if "restrat" not in problem["message"] or not problem["line"]:
             raise NotSeenError(f"not the refusal that was expected: {problem}")
-        if {name: (self.container(name) or {}).get("Id") for name in running} != running or not self.page(SHOP):
+        if {name: (self.container(name) or {}).get("Id") for name in running} != running or not self.page(self.shop):
             raise NotSeenError("something was touched although the commit is broken")
         self.fleet.edit("shop", "compose.yaml", lambda text: text.replace("restrat:", "restart:", 1))
-        head = self.fleet.push("The mistake mended")
+        self.fleet.commit("The mistake mended")
+        head = self.fleet.push()
         see("both stacks in sync", lambda: self.in_sync(head))
         return f"{place}: {problem['message']}; everything kept running"
 
     def removed_from_git(self) -> str:
         self.fleet.edit("shop", "compose.yaml", without_database)
-        head = self.fleet.push("The shop without its database")
+        self.fleet.commit("The shop without its database")
+        head = self.fleet.push()
         see("both stacks in sync", lambda: self.in_sync(head))
-        if self.container(f"{SHOP}-db-1") is not None:
+        if self.container(f"{self.shop}-db-1") is not None:
             raise NotSeenError("the container is still there")
-        if not self.site.has_volume(f"{SHOP}_data"):
+        if not self.site.has_volume(f"{self.shop}_data"):
             raise NotSeenError("the volume is gone")
-        return f"{SHOP}-db-1 is gone, its volume {SHOP}_data is kept"
+        return f"{self.shop}-db-1 is gone, its volume {self.shop}_data is kept"
 
     def run(self) -> None:
         self.step("a commit becomes running containers", self.first_convergence)
@@ -170,22 +178,47 @@ def without_database(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    keep = "--keep" in sys.argv[1:]
-    with opened(PREFIX, keep=keep) as (site, fleet, agent):
-        ports = dict(zip((SHOP, DOCS), free_ports(2), strict=True))
-        fleet.prepare({"shop": SHOP, "docs": DOCS}, {"SHOP_PORT": ports[SHOP], "DOCS_PORT": ports[DOCS]})
-        demo = Demo(site, fleet, agent, ports)
+def show(prefix: str, *, keep: bool) -> None:
+    """The whole demo. Raises `NotSeenError` once the agent's last lines are told."""
+    shop, docs = f"{prefix}-shop", f"{prefix}-docs"
+    with opened(prefix, keep=keep) as (site, fleet, agent):
+        ports = dict(zip((shop, docs), free_ports(2), strict=True))
+        demo = Demo(site, fleet, agent, shop, docs, ports)
         try:
+            fleet.prepare({"shop": shop, "docs": docs}, {"SHOP_PORT": ports[shop], "DOCS_PORT": ports[docs]})
             demo.run()
         except NotSeenError as error:
             say(f"\nFAILED: {error}\n\nThe agent's last lines:\n{agent.log_tail()}")
-            return 1
+            raise
         say("\nSeen to work:\n  " + "\n  ".join(demo.told))
         if keep:
-            agent.tell_urls({stack: f"http://127.0.0.1:{port}/" for stack, port in ports.items()})
+            agent.tell_what_stays({stack: f"http://127.0.0.1:{port}/" for stack, port in ports.items()})
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)  # by way of every clean-up
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="script/demo", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--keep", action="store_true", help="leave all of it running, and say how to end it")
+    parser.add_argument(
+        "--prefix",
+        default="windlass-demo",
+        metavar="NAME",
+        help="how the names of all that it makes begin (%(default)s)",
+    )
+    options = parser.parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+    try:
+        show(options.prefix, keep=options.keep)
+    except NotSeenError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -8,12 +8,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +25,8 @@ import docker.errors
 from script.image import image as demo_image
 
 ROOT = Path(__file__).resolve().parent.parent
-WINDLASS = ROOT / ".venv" / "bin" / "windlass"
+WINDLASS = (sys.executable, "-m", "agent")
+ENGINE = ROOT / ".run" / "engine"  # where script/engine keeps one that it had to start
 TAGS = ("windlass/demo:1", "windlass/demo:2")
 PATIENCE = 60.0  # seconds for a step; each takes a few
 
@@ -120,7 +122,26 @@ class Site:
         for volume in self._client.api.volumes(filters=ours)["Volumes"] or []:
             self._client.api.remove_volume(volume["Name"])
         for tag in self._made:
-            self._client.api.remove_image(tag)
+            with suppress(docker.errors.APIError):  # another container uses it by now
+                self._client.api.remove_image(tag)
+
+    def how_to_clean(self, user: int) -> list[str]:
+        """Commands that take away all that is here, or the whole engine where it was started for `user` (its pid)."""
+        if self._is_started_for_us():
+            return [f"{ROOT}/script/engine stop --dir {ENGINE} --for {user}"]
+        ours = f"--filter label=windlass.instance={self.instance}"
+        docker_command = f"docker -H {self.url}"
+        return [
+            f"{docker_command} rm -fv $({docker_command} ps -aq {ours})",
+            f"{docker_command} network rm $({docker_command} network ls -q {ours})",
+            f"{docker_command} volume rm $({docker_command} volume ls -q {ours})",
+            *([f"{docker_command} rmi {' '.join(self._made)}"] if self._made else []),
+        ]
+
+    def _is_started_for_us(self) -> bool:
+        """Whether script/engine had to start the engine, which then holds nothing of anybody else's."""
+        mark = ENGINE / "windlass-engine"
+        return mark.is_file() and self.url == f"unix://{mark.read_text().strip()}/docker.sock"
 
 
 @dataclass
@@ -149,21 +170,15 @@ class Fleet:
             raise NotSeenError(f"the example {example}/{path} has nothing to edit")
         file.write_text(after)
 
-    def push(self, subject: str) -> str:
-        """Commit everything and push it. Returns the commit's SHA."""
-        say(f'      $ git commit -m "{subject}" && git push')
+    def commit(self, subject: str) -> None:
+        say(f'      $ git commit -m "{subject}"')
         _git("add", "--all", at=self.work)
-        _git(
-            "-c",
-            "user.name=Demo",
-            "-c",
-            "user.email=demo@example.com",
-            "commit",
-            "--quiet",
-            "-m",
-            subject,
-            at=self.work,
-        )
+        identity = ("-c", "user.name=Demo", "-c", "user.email=demo@example.com")
+        _git(*identity, "commit", "--quiet", "-m", subject, at=self.work)
+
+    def push(self) -> str:
+        """Push what was committed. Returns the commit's SHA."""
+        say("      $ git push")
         _git("push", "--quiet", "origin", "HEAD:main", at=self.work)
         return _git("rev-parse", "HEAD", at=self.work).strip()
 
@@ -191,20 +206,26 @@ class AgentProcess:
 
     def start(self) -> None:
         options = ["--repo", str(self._fleet.bare), "--interval", "2s", "--listen", f"127.0.0.1:{self._port}"]
-        options += ["--instance", self._site.instance, "--host", "demo"]
-        command = [str(WINDLASS), "run", *options, *self._places()]
+        command = [*WINDLASS, "run", *options, *self._places()]
         say(f"      $ windlass run --repo {self._fleet.bare} --interval 2s --listen 127.0.0.1:{self._port} …")
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=self._environment(), stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _environment(self) -> dict[str, str]:
+        """With nothing of an agent that this machine has as a service, or of what its user set for one."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("WINDLASS_")}
+        ours = {"WINDLASS_CONFIG": os.devnull, "WINDLASS_INSTANCE": self._site.instance, "WINDLASS_HOST": "demo"}
+        return kept | ours
 
     def _places(self) -> list[str]:
         return ["--state-dir", str(self._home / "state"), "--docker-host", self._site.url]
 
     def windlass(self, *arguments: str, indent: str = "") -> str:
         """The output of another command, given the agent's own state and engine."""
-        environment = {**os.environ, "WINDLASS_INSTANCE": self._site.instance, "WINDLASS_HOST": "demo"}
-        command = [str(WINDLASS), *arguments, *self._places()]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        command = [*WINDLASS, *arguments, *self._places()]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=self._environment(), check=False)
         if done.returncode:
             raise NotSeenError(f"windlass {arguments[0]} ended with {done.returncode}: {done.stderr.strip()}")
         return "\n".join(indent + line for line in done.stdout.splitlines())
@@ -226,15 +247,21 @@ class AgentProcess:
     def log_tail(self) -> str:
         return "\n".join(self._log.read_text().splitlines()[-20:]) if self._log.exists() else "(it was never started)"
 
-    def tell_urls(self, pages: Mapping[str, str]) -> None:
-        if self._process is None:
-            return
+    @property
+    def pid(self) -> int:
+        """0 where it was not started."""
+        return self._process.pid if self._process else 0
+
+    def tell_what_stays(self, pages: Mapping[str, str]) -> None:
         say("\nThe agent goes on running:")
         for name, url in {"status": f"{self.url}/", "metrics": f"{self.url}/metrics", **pages}.items():
             say(f"  {name:<20} {url}")
         say(f"  {'repository':<20} {self._fleet.work} (commit and push here)")
-        say(f"\nEnd it with: kill {self._process.pid}")
-        say(f"Its containers carry the label windlass.instance={self._site.instance}.")
+        say(f"  {'its log':<20} {self._log}")
+        say("\nEnd all of it with:")
+        ended = f"kill {self.pid}; tail --pid={self.pid} -f /dev/null"
+        for command in (ended, *self._site.how_to_clean(self.pid), f"rm -r {self._home}"):
+            say(f"  {command}")
 
     def stop(self) -> None:
         if self._process is None or self._process.poll() is not None:
@@ -247,16 +274,9 @@ class AgentProcess:
             self._process.wait()
 
 
-def _engine(command: str) -> str:
+def _engine(command: str, user: int) -> str:
     """The engine that the tests may be using as well: it ends when the last who uses it has let go of it."""
-    words = [
-        str(ROOT / "script" / "engine"),
-        command,
-        "--dir",
-        str(ROOT / ".run" / "engine"),
-        "--for",
-        str(os.getpid()),
-    ]
+    words = [str(ROOT / "script" / "engine"), command, "--dir", str(ENGINE), "--for", str(user)]
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.returncode)
@@ -269,20 +289,20 @@ def opened(prefix: str, *, keep: bool) -> Iterator[tuple[Site, Fleet, AgentProce
 
     With `keep`, everything stays when the demo went well.
     """
-    site = Site(_engine("start"), f"{prefix}-{os.getpid()}")
-    if left := site.in_the_way(prefix):
-        raise SystemExit(f"demo: these containers are in the way, from an earlier --keep? {', '.join(left)}")
-    home = Path(tempfile.mkdtemp(prefix=f"{prefix}-"))
-    fleet = Fleet(home / "fleet.git", home / "fleet")
-    agent = AgentProcess(site, fleet, home)
-    went_well = False
-    try:
+    with ExitStack() as undo:
+        undo.callback(_engine, "stop", os.getpid())
+        site = Site(_engine("start", os.getpid()), f"{prefix}-{os.getpid()}")
+        if left := site.in_the_way(prefix):
+            raise SystemExit(f"demo: these containers are in the way, from an earlier --keep? {', '.join(left)}")
+        home = Path(tempfile.mkdtemp(prefix=f"{prefix}-"))
+        undo.callback(shutil.rmtree, home)
+        fleet = Fleet(home / "fleet.git", home / "fleet")
+        agent = AgentProcess(site, fleet, home)
+        undo.callback(site.clean)
+        undo.callback(agent.stop)
         site.load_images()
         yield site, fleet, agent
-        went_well = True
-    finally:
-        if not (keep and went_well):
-            agent.stop()
-            site.clean()
-            shutil.rmtree(home)
-            _engine("stop")
+        if keep:
+            undo.pop_all()
+            _engine("start", agent.pid)  # which uses the engine from now on, so that it outlives us and later scripts
+            _engine("stop", os.getpid())

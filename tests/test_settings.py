@@ -15,6 +15,7 @@ from agent.settings import (
     Settings,
     default_secrets_dir,
     default_state_dir,
+    is_in_the_clear,
     is_loopback,
     load,
     parse_address,
@@ -241,3 +242,20 @@ def test_where_state_goes(uid: int, environment: dict[str, str], path: str) -> N
 )
 def test_where_secrets_go_when_nobody_says(uid: int, environment: dict[str, str], found: str) -> None:
     assert default_secrets_dir(uid, environment) == Path(found)
+
+
+@pytest.mark.parametrize(
+    ("repo", "clear"),
+    [
+        ("http://git.lan/x", True),
+        ("HTTP://git.lan/x", True),
+        ("http://127.0.0.1@git.lan/x", True),
+        ("http://127.0.0.1:3000/x", False),
+        ("http://[::1]/x", False),
+        ("https://git.lan/x", False),
+        ("git@git.lan:x", False),
+        ("/srv/http://x", False),
+    ],
+)
+def test_which_repositories_come_in_the_clear(repo: str, clear: bool) -> None:
+    assert is_in_the_clear(load(None, {"repo": repo, "git.insecure_http": True})) is clear

@@ -24,13 +24,15 @@ from agent.model import Action, Health, Report, Status
 _ARGUMENT = click.argument("path", required=False, type=PATH, metavar="[PATH]")
 
 
-@click.command(cls=Command, formats=("text", "json"), exits=(Exit.PENDING, Exit.INVALID))
+@click.command(cls=Command, formats=("text", "json"), exits=(Exit.PENDING, Exit.INVALID, Exit.SETTINGS))
 @_ARGUMENT
 @names_a_stack
 @click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there is something to do.")
 @click.pass_obj
 def plan(session: Session, path: Path | None, one: OneStack | None, detailed_exitcode: bool) -> int:
     """Show what would be done to this host, and why. Nothing is changed.
+
+    With a repository's root, what an apply of it made for a stack that is there no more is removed, but for data.
 
     PATH is a compose file, a stack's directory or a repository's root; the current directory by default. With -f, -p
     and the options beside them it is one stack instead, named as for docker compose.
@@ -46,7 +48,7 @@ def plan(session: Session, path: Path | None, one: OneStack | None, detailed_exi
     return Exit.PENDING if detailed_exitcode and differs(planned.plan) else Exit.DONE
 
 
-@click.command(cls=Command, formats=("text", "json"), exits=(Exit.UNHEALTHY, Exit.INVALID, Exit.LOCKED))
+@click.command(cls=Command, formats=("text", "json"), exits=(Exit.UNHEALTHY, Exit.INVALID, Exit.LOCKED, Exit.SETTINGS))
 @_ARGUMENT
 @names_a_stack
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")

@@ -17,7 +17,9 @@ from agent.cli.text import clean, count, problem_document, problem_lines, wordin
 from agent.model import Problem
 
 
-@click.command(cls=Command, formats=("text", "json", "github"), output_names=("--format",), exits=(Exit.INVALID,))
+@click.command(
+    cls=Command, formats=("text", "json", "github"), output_names=("--format",), exits=(Exit.INVALID, Exit.SETTINGS)
+)
 @click.argument("paths", nargs=-1, type=PATH, metavar="[PATH]...")
 @names_a_stack
 @click.pass_obj
@@ -105,7 +107,7 @@ class _ApiVersion(click.ParamType[tuple[int, int]]):
         return int(match[1]), int(match[2])
 
 
-@click.command(cls=Command, formats=("yaml", "json", "calls"), exits=(Exit.INVALID,))
+@click.command(cls=Command, formats=("yaml", "json", "calls"), exits=(Exit.INVALID, Exit.SETTINGS))
 @click.argument("path", required=False, type=PATH, metavar="[PATH]")
 @names_a_stack
 @click.option(

@@ -66,7 +66,11 @@ def shared_options(formats: Sequence[str], names: Sequence[str] = (), *, variabl
         ),
         click.Option(["--docker-host"], metavar="URL", envvar=docker_variables, help="The Docker Engine to talk to."),
         click.Option(["--host"], metavar="NAME", help="The name of this host; the machine's own by default."),
-        click.Option(["-c", "--config"], type=click.Path(path_type=Path, dir_okay=False), help="The settings file."),
+        click.Option(
+            ["-c", "--config"],
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="The settings file; /etc/windlass/agent.yaml where that is there.",
+        ),
         click.Option(["--instance"], metavar="NAME", help="Tells apart agents that share one engine."),
         click.Option(["-q", "--quiet"], is_flag=True, help="Say nothing but data and errors."),
         click.Option(["-v", "--verbose"], is_flag=True, help="Say more."),

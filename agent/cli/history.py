@@ -26,7 +26,7 @@ _STATUSES = {"done": ("✔", "green"), "failed": ("✗", "red"), "held": ("!", "
 _TITLES = ("WHEN", "RUN", "STACK", "REVISION", "TRIGGER", "RESULT", "CHANGES", "TOOK", "MESSAGE")
 
 
-@click.command(cls=Command, formats=("text", "json"), exits=(Exit.NO_AGENT,))
+@click.command(cls=Command, formats=("text", "json"), exits=(Exit.NO_AGENT, Exit.SETTINGS))
 @click.argument("stack", required=False, metavar="[STACK]")
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many runs.")
 @click.option("--show", metavar="RUN", help="All about one run: its steps, their fields, and what went wrong.")

@@ -42,7 +42,7 @@ class Target:
     docker_host: str | None = None
     host: str | None = None
     instance: str | None = None
-    config: Path | None = None  # the agent's settings: their variables, and what is not given above
+    config: Path | None = None  # the settings file of the agent: its variables, and what is not given above
 
 
 @dataclass(frozen=True)
@@ -162,5 +162,5 @@ class Parts(Protocol):
     def records(self, target: Target) -> Records:
         """What the agent of this host wrote down. Raises `NoAgent` (`agent.cli.errors`) where no such file is."""
 
-    def version(self) -> Mapping[str, str]:
-        """Component → version, in the order to be shown. Starts no program and imports nothing heavy."""
+    def version(self, target: Target) -> Mapping[str, str]:
+        """Component → version, in the order to be shown. Imports nothing heavy; what does not answer is left out."""

@@ -11,6 +11,7 @@ from typing import Any
 import requests
 import stamina
 from docker.errors import APIError
+from stamina.instrumentation import set_on_retry_hooks
 
 from agent.engine.errors import is_quick, plain_errors
 from agent.engine.transport import Client
@@ -36,8 +37,9 @@ class Calls:
         self._clock = clock
         self._idle: deque[Client] = deque()
         self._api = ""
+        set_on_retry_hooks([])  # stamina would print on stdout, which is for data, and count in a registry of its own
         self._reads = stamina.RetryingCaller(
-            attempts=3, timeout=timeout, wait_initial=0.05, wait_max=0.5, wait_jitter=0.05
+            attempts=2, timeout=timeout, wait_initial=0.05, wait_max=0.5, wait_jitter=0.05
         ).on(_is_quick)
 
     def close(self) -> None:
@@ -53,6 +55,11 @@ class Calls:
     def read(self, endpoint: str, subject: str, ask: Callable[[Client], Any]) -> Any:
         """Make a call that changes nothing, a few times where the connection broke; None where nothing is there."""
         with self.conversation(endpoint, subject) as client:
+            try:
+                return _or_none(ask, client)  # nearly always; to set up the retries takes as long as a short call
+            except (APIError, requests.exceptions.RequestException) as error:
+                if not is_quick(error):
+                    raise
             return self._reads(_or_none, ask, client)
 
     def write(self, endpoint: str, subject: str, tell: Callable[[Client], Any], *, extra: float = 0.0) -> Any:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from agent.engine import events, images
 from agent.engine.calls import Calls, Observe, unobserved
 from agent.engine.errors import REMOVAL_UNDER_WAY
+from agent.engine.memory import Memory
 from agent.engine.transport import Client
 from agent.errors import Overtaken, Refused, Unreachable
 from agent.versions import container_body, network_body
@@ -45,6 +48,7 @@ class Engine:
         self._clock = clock
         self._sleep = sleep
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="engine-read")
+        self._memory = Memory()
 
     def close(self) -> None:
         """End the readers and close the idle connections."""
@@ -63,6 +67,10 @@ class Engine:
         """
         return [answer.result() for answer in [self._readers.submit(ask) for ask in asks]]
 
+    def forget(self) -> None:
+        """Remember nothing: whatever is recalled next is asked for anew."""
+        self._memory.clear()
+
     # --- the engine itself --------------------------------------------------------------------------------------
 
     def ping(self) -> None:
@@ -73,7 +81,10 @@ class Engine:
         return dict(self._read("version", "/version") or {})
 
     def info(self) -> Json:
-        return dict(self._read("info", "/info") or {})
+        """The daemon's defaults and abilities. While the events are followed it is asked for once."""
+        ask = partial(self._read, "info", "/info")
+        found = self._memory.known("daemon", "info") or self._memory.learn("daemon", "info", ask)
+        return dict(found or {})
 
     def events(
         self,
@@ -90,7 +101,19 @@ class Engine:
         at the host after that misses nothing. `stop` is asked after each event and after `idle` seconds of silence,
         when the engine is also asked whether it is still there. `on_event` must return at once.
         """
-        events.follow(self._calls, on_event, on_open, stop, since=since, idle=idle)
+
+        def opened() -> None:
+            self._memory.follow()
+            on_open()
+
+        def heard(event: events.Event) -> None:
+            self._memory.hear(event)
+            on_event(event)
+
+        try:
+            events.follow(self._calls, heard, opened, stop, since=since, idle=idle)
+        finally:
+            self._memory.lose()
 
     # --- containers ---------------------------------------------------------------------------------------------
 
@@ -104,6 +127,23 @@ class Engine:
         found = self._object("container_inspect", "/containers/{0}/json", name)
         # The engine also takes the beginning of an id for a name.
         return found if found and name in (str(found.get("Name", "")).removeprefix("/"), found.get("Id")) else None
+
+    def inspect_listed(self, entries: Sequence[Json]) -> list[Json | None]:
+        """The reports of containers that a list has just named, None for one that is gone; nobody may change them.
+
+        While the events are followed, a report is asked for only where something happened since the last one, or where
+        the list says otherwise than it did then.
+        """
+        known = [self._memory.known("container", entry["Id"], _lasting(entry)) for entry in entries]
+        unknown = [entry for entry, report in zip(entries, known, strict=True) if report is None]
+        asked = iter(self.gather(partial(self._learn_container, entry) for entry in unknown))
+        return [next(asked) if report is None else report for report in known]
+
+    def _learn_container(self, entry: Json) -> Json | None:
+        container = str(entry["Id"])
+        ask = partial(self.inspect_container, container)
+        found: Json | None = self._memory.learn("container", container, ask, _lasting(entry))
+        return found
 
     def create_container(self, name: str, body: Mapping[str, Any], platform: str = "") -> str:
         """Make a container, connected to all its networks and not started; the id.
@@ -158,12 +198,14 @@ class Engine:
 
     def remove_container(self, container: str, *, force: bool = False, volumes: bool = False) -> None:
         """Remove it; one that is gone, or just going, is a success. `volumes` takes its anonymous volumes along."""
+        subject = f"remove container {container[:12]}"
         try:
-            self._calls.write(
-                "container_remove",
-                f"remove container {container[:12]}",
-                lambda client: client.drop("/containers/{0}", container, force=force, v=volumes),
-            )
+            with self._changing(container):
+                self._calls.write(
+                    "container_remove",
+                    subject,
+                    lambda client: client.drop("/containers/{0}", container, force=force, v=volumes),
+                )
         except Overtaken as error:
             if REMOVAL_UNDER_WAY.search(error.message):
                 self._wait_gone(container)
@@ -227,8 +269,10 @@ class Engine:
     # --- images -------------------------------------------------------------------------------------------------
 
     def inspect_image(self, reference: str) -> Json | None:
-        """The local image of a reference or id."""
-        return self._object("image_inspect", "/images/{0}/json", reference)
+        """The local image of a reference or id. While the events are followed it is asked for when an image moved."""
+        ask = partial(self._object, "image_inspect", "/images/{0}/json", reference)
+        found: Json | None = self._memory.known("image", reference) or self._memory.learn("image", reference, ask)
+        return found
 
     def pull_image(
         self,
@@ -237,12 +281,17 @@ class Engine:
         *,
         progress: images.Progress = lambda _: None,
         idle: float = 30.0,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         """Fetch an image, telling `progress` of each layer; given up (`Unreachable`) after `idle` seconds of silence.
 
-        The connection is closed then, which also frees other pulls of the layer that it was stuck in.
+        The connection is closed then, which also frees other pulls of the layer that it was stuck in. `stop` is asked
+        at each line that comes; where it says so, the pull is given up as well (`Overtaken`).
         """
-        images.pull(self._calls, reference, platform, progress, idle)
+        try:
+            images.pull(self._calls, reference, platform, progress, idle=idle, stop=stop)
+        finally:
+            self._memory.forget_all("image")
 
     # --- how ----------------------------------------------------------------------------------------------------
 
@@ -263,7 +312,19 @@ class Engine:
         def tell(client: Client) -> Any:
             return client.tell(path, *names, body=body, **params)
 
-        return self._calls.write(endpoint, subject, tell, extra=extra)
+        attached = str((body or {}).get("Container") or "")
+        container = names[0] if names and endpoint.startswith("container_") else attached
+        with self._changing(container):
+            return self._calls.write(endpoint, subject, tell, extra=extra)
+
+    @contextmanager
+    def _changing(self, container: str) -> Iterator[None]:
+        """What is known of the container is no more, whatever comes of the call."""
+        try:
+            yield
+        finally:
+            if container:
+                self._memory.forget("container", container)
 
     def _gone_is_fine(self, endpoint: str, subject: str, tell: Callable[[Client], Any]) -> None:
         try:
@@ -285,6 +346,11 @@ def _objects(found: Any, *needed: str) -> list[Json]:
     return [
         one for one in found or () if isinstance(one, dict) and all(isinstance(one.get(key), str) for key in needed)
     ]
+
+
+def _lasting(entry: Mapping[str, Any]) -> Json:
+    """What a list says of a container, without the words that tell the time since its start."""
+    return {key: value for key, value in entry.items() if key != "Status"}
 
 
 def _demultiplexed(raw: bytes) -> bytes:

@@ -20,11 +20,12 @@ from agent.engine.errors import plain_errors, timed_out
 from agent.errors import Unreachable
 
 WATCHED = {
-    "type": ["container", "network", "volume", "image"],
+    "type": ["container", "network", "volume", "image", "daemon"],
     "event": [
         *("create", "start", "die", "stop", "kill", "oom", "pause", "unpause", "rename", "update", "destroy"),
         *("connect", "disconnect", "remove", "health_status"),
         *("tag", "untag", "delete", "pull", "load", "import"),
+        "reload",
     ],
 }
 REMEMBERED = 512  # events by which duplicates are known after a resumption; the engine itself keeps 256

@@ -12,7 +12,7 @@ from docker.utils import parse_repository_tag
 from agent.engine.calls import Calls
 from agent.engine.errors import PULL_MEANINGS, plain_errors, translated
 from agent.engine.transport import Client
-from agent.errors import Unreachable
+from agent.errors import Overtaken, Unreachable
 
 
 class PullProgress(NamedTuple):
@@ -28,7 +28,9 @@ class PullProgress(NamedTuple):
 Progress = Callable[[PullProgress], None]
 
 
-def pull(calls: Calls, reference: str, platform: str, progress: Progress, idle: float) -> None:
+def pull(
+    calls: Calls, reference: str, platform: str, progress: Progress, *, idle: float, stop: Callable[[], bool]
+) -> None:
     """See `Engine.pull_image`."""
     subject = f"pull {reference}"
     try:
@@ -36,6 +38,8 @@ def pull(calls: Calls, reference: str, platform: str, progress: Progress, idle: 
             for line in _lines(client, reference, platform, idle):
                 _raise_said(subject, line)
                 progress(_progress(reference, line))
+                if stop():  # to leave the stream closes it, and with it the engine's own pull
+                    raise Overtaken(f"{subject}: given up, for who wanted it ends", reason="Stopped")
     except Unreachable as error:
         if error.reason != "EngineTimeout":
             raise

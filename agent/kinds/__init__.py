@@ -15,14 +15,20 @@ from agent.kinds.volume import VolumeKind
 
 
 def make_kinds(
-    engine: Engine, identity: Identity, state_dir: Path, secrets_dir: Path, on_pull: Callable[[PullProgress], None]
+    engine: Engine,
+    identity: Identity,
+    state_dir: Path,
+    secrets_dir: Path,
+    *,
+    on_pull: Callable[[PullProgress], None],
+    stop: Callable[[], bool],
 ) -> tuple[Kind, ...]:
     """Every kind, for one host, what is used before what uses it: of one object, the later report counts.
 
-    A new kind is one more line here.
+    `stop` says when pulls are to be given up. A new kind is one more line here.
     """
     return (
-        ImageKind(engine, on_pull),
+        ImageKind(engine, on_pull, stop),
         NetworkKind(engine, identity),
         VolumeKind(engine, identity),
         ContainerKind(engine, identity),

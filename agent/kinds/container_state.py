@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from agent.kinds.container_facts import is_job
@@ -11,29 +13,56 @@ from agent.kinds.container_networks import endpoints
 from agent.kinds.table import Spec, look
 from agent.model import Condition, Gate, Health, Key
 
+STEADY = 60.0  # seconds that a container has to run after restarts before it is trusted again
 BUILT_IN = ("bridge", "host", "none")  # networks that every engine has
 
 Report = Mapping[str, Any]
 
 
-def health_of(report: Report, spec: Spec) -> tuple[Health, str]:
-    """The health of a container that is there, and in words what is wrong with it."""
-    status, check = str(look(report, "State.Status") or ""), str(look(report, "State.Health.Status") or "")
-    match status, check:
-        case "running", "starting":
-            return Health.PROGRESSING, "health check has not passed yet"
-        case "running", "unhealthy":
-            return Health.DEGRADED, f"unhealthy, {look(report, 'State.Health.FailingStreak') or 0} checks failed"
-        case "running", _:
-            return Health.HEALTHY, ""
-        case "restarting", _:
-            return Health.PROGRESSING, f"restarting after {_exit(report)}"
-        case "exited", _ if is_job(spec) and not _code(report):
+def health_of(report: Report, spec: Spec, wall: Callable[[], float] = time.time) -> tuple[Health, str]:
+    """The health of a container that is there, and in words what is wrong with it.
+
+    A container that dies and is restarted over and over is degraded at whichever moment it is looked at, or an alert
+    would never see it ill for long enough: while the engine waits to start it, and while it runs again but has not yet
+    run for a minute. One restart is bad luck and no illness, and a health check that passes has the last word.
+    """
+    status = str(look(report, "State.Status") or "")
+    match status:
+        case "running":
+            return _health_running(report, wall())
+        case "restarting":
+            return Health.DEGRADED, f"restarted {_restarts(report)} times, {_exit(report)}"
+        case "exited" if is_job(spec) and not _code(report):
             return Health.HEALTHY, "completed"
-        case "exited", _:
+        case "exited":
             return Health.DEGRADED, _exit(report)
         case _:
             return Health.DEGRADED, status or "in an unknown state"
+
+
+def _health_running(report: Report, now: float) -> tuple[Health, str]:
+    check = str(look(report, "State.Health.Status") or "")
+    if check == "unhealthy":
+        return Health.DEGRADED, f"unhealthy, {look(report, 'State.Health.FailingStreak') or 0} checks failed"
+    if check != "healthy" and _restarts(report) > 1 and _is_young(report, now):
+        return Health.DEGRADED, f"restarted {_restarts(report)} times, runs since less than a minute"
+    if check == "starting":
+        return Health.PROGRESSING, "health check has not passed yet"
+    return Health.HEALTHY, ""
+
+
+def _restarts(report: Report) -> int:
+    """How often the engine has restarted it by its policy since it was last started by hand."""
+    return int(look(report, "RestartCount") or 0)
+
+
+def _is_young(report: Report, now: float) -> bool:
+    """Whether its present run began a short while ago. A clock that is far off says nothing about that."""
+    try:
+        began = datetime.fromisoformat(str(look(report, "State.StartedAt"))).timestamp()
+    except ValueError:
+        return False
+    return abs(now - began) < STEADY
 
 
 def gate(report: Report | None, condition: Condition, logs: Callable[[str], str]) -> tuple[Gate, str]:

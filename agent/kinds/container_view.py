@@ -38,7 +38,16 @@ class Surroundings(NamedTuple):
     daemon: Mapping[str, Any]
     networks: Mapping[str, frozenset[str]]
     names: Mapping[str, str]
-    images: Mapping[str, str]
+
+
+class Compared(NamedTuple):
+    """A comparison, and all that it was made from."""
+
+    resource: Resource
+    report: Report
+    around: Surroundings
+    local: str
+    observed: Observed
 
 
 class ContainerView:
@@ -48,26 +57,43 @@ class ContainerView:
         self._engine = engine
         self._identity = identity
         self._known_image = lru_cache(maxsize=512)(self._ask_image)
+        self._around = Surroundings({}, {}, {})
+        self._compared: dict[Key, Compared] = {}
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
-        by_name = [partial(self._engine.inspect_container, resource.key.name) for resource in wanted]
-        listed, *named = self._engine.gather([self._list, *by_name])
-        reports = [found or self._renamed(one, listed) for one, found in zip(wanted, named, strict=True)]
+        listed = self._engine.list_containers()
+        ours = [one for one in listed if (one.get("Labels") or {}).get(INSTANCE) == self._identity.instance]
+        reports = self._reports(wanted, listed, ours)
         there = [(one, report) for one, report in zip(wanted, reports, strict=True) if report]
-        others = self._unwanted([report["Id"] for _, report in there], listed, scope)
-        around = self._surroundings([report for _, report in there], listed, references(wanted))
+        others = self._unwanted([report["Id"] for _, report in there], ours, scope)
+        around, local = self._surroundings([report for _, report in there], listed, references(wanted))
         images = sorted({image_of(report) for report in (*(report for _, report in there), *others)})
         self._engine.gather(partial(self.image, image) for image in images)
         return [
-            *(self._observed(one, report, around) for one, report in there),
+            *(self._observed(one, report, around, local.get(reference_of(one), "")) for one, report in there),
             *(self._stray(report, around) for report in others if self._is_ours(report)),
         ]
 
+    def _reports(
+        self, wanted: Sequence[Resource], listed: Sequence[Report], ours: Sequence[Report]
+    ) -> list[Report | None]:
+        """The report of each wanted container. One that the list lacks is asked for by name before it is absent."""
+        by_name = {listed_name(entry): entry for entry in listed}
+        entries = [entry for one in wanted if (entry := by_name.get(one.key.name))]
+        found = {
+            listed_name(entry): report
+            for entry, report in zip(entries, self._engine.inspect_listed(entries), strict=True)
+        }
+        missing = [one.key.name for one in wanted if not found.get(one.key.name)]
+        asked = self._engine.gather(partial(self._engine.inspect_container, name) for name in missing)
+        found.update(zip(missing, asked, strict=True))
+        return [found[one.key.name] or self._renamed(one, ours) for one in wanted]
+
     def facts(self, resource: Resource, report: Report) -> Facts:
         """All that is needed to compare one container, asked for now."""
-        around = self._surroundings([report], self._list(), references([resource]))
-        return self._facts(resource, report, around)
+        around, local = self._surroundings([report], self._engine.list_containers(), references([resource]))
+        return self._facts(resource, report, around, local.get(reference_of(resource), ""))
 
     def differences(self, facts: Facts, owner: Owner) -> tuple[Difference, ...]:
         """Every field in which the container is not as wanted."""
@@ -104,9 +130,6 @@ class ContainerView:
             raise LookupError(identity)  # which is not remembered
         return found.get("Config") or {}
 
-    def _list(self) -> Any:
-        return self._engine.list_containers(f"{INSTANCE}={self._identity.instance}")
-
     def _renamed(self, resource: Resource, listed: Iterable[Report]) -> Report | None:
         """The wanted container under a name that somebody else gave it."""
         for entry in listed:
@@ -122,10 +145,12 @@ class ContainerView:
         """Everything of this instance in the scope that is not among the wanted."""
         known = frozenset(seen)
         entries = [one for one in listed if one["Id"] not in known and in_scope(scope, one.get("Labels") or {})]
-        reports = self._engine.gather(partial(self._engine.inspect_container, entry["Id"]) for entry in entries)
-        return [report for report in reports if report]
+        return [report for report in self._engine.inspect_listed(entries) if report]
 
-    def _surroundings(self, reports: Sequence[Report], listed: Iterable[Report], wanted: Sequence[str]) -> Surroundings:
+    def _surroundings(
+        self, reports: Sequence[Report], listed: Iterable[Report], wanted: Sequence[str]
+    ) -> tuple[Surroundings, dict[str, str]]:
+        """The surroundings, and the id of the image that each wanted reference has here."""
         engine, names = self._engine, {entry["Id"]: listed_name(entry) for entry in listed}
         names.update((report["Id"], name_of(report)) for report in reports)
         strangers = sorted({owner for report in reports for owner in sharers(report)} - {*names, *names.values()})
@@ -140,7 +165,10 @@ class ContainerView:
         images, found = answers[: len(wanted)], answers[len(wanted) :]
         names.update((report["Id"], name_of(report)) for report in found if report)
         local = {reference: image["Id"] for reference, image in zip(wanted, images, strict=True) if image}
-        return Surroundings(daemon, networks, names, local)
+        around = Surroundings(daemon, networks, names)
+        if around != self._around:
+            self._around = around
+        return self._around, local
 
     def _network_ids(self) -> dict[str, frozenset[str]]:
         ids: dict[str, frozenset[str]] = {}
@@ -148,10 +176,26 @@ class ContainerView:
             ids[network["Name"]] = ids.get(network["Name"], frozenset()) | {network["Id"]}
         return ids
 
-    def _observed(self, resource: Resource, report: Report, around: Surroundings) -> Observed:
+    def _observed(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Observed:
+        """One container held against what is wanted of it; as before, where nothing of either is another."""
+        last = self._compared.get(resource.key)
+        if (
+            last is not None
+            and last.report is report
+            and last.around is around
+            and last.local == local
+            and last.resource == resource
+        ):
+            return last.observed
+        observed = self._compare(resource, report, around, local)
+        self._compared[resource.key] = Compared(resource, report, around, local, observed)
+        return observed
+
+    def _compare(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Observed:
         labels = labels_of(report)
         owner = self.owner(resource, report)
         health, detail = health_of(report, resource.spec)
+        facts = self._facts(resource, report, around, local)
         return Observed(
             resource.key,
             report["Id"],
@@ -159,7 +203,7 @@ class ContainerView:
             stack=labels.get(STACK) or resource.stack,
             origin=labels.get(ORIGIN, ""),
             service=resource.service,
-            differences=() if resource.external else self.differences(self._facts(resource, report, around), owner),
+            differences=() if resource.external else self.differences(facts, owner),
             uses=uses_of(report, around.names),
             health=health,
             detail=detail,
@@ -170,6 +214,7 @@ class ContainerView:
         """One of ours that nobody wants: to be pruned, or left over from a replacement that was cut."""
         labels, name = labels_of(report), name_of(report)
         health, detail = health_of(report, {})
+        self._compared.pop(Key("container", name), None)
         return Observed(
             Key("container", name),
             report["Id"],
@@ -184,13 +229,13 @@ class ContainerView:
             raw=report,
         )
 
-    def _facts(self, resource: Resource, report: Report, around: Surroundings) -> Facts:
+    def _facts(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Facts:
         return Facts(
             resource.key.name,
             resource.spec,
             report,
             self.image(image_of(report)),
-            around.images.get(reference_of(resource), ""),
+            local,
             around.daemon,
             around.networks,
             around.names,

@@ -21,12 +21,24 @@ def unwatched(_progress: PullProgress) -> None:
     """Stands in where nobody watches a pull."""
 
 
+def never() -> bool:
+    return False
+
+
 class ImageKind:
+    """`stop` is asked during each pull; one that is given up is begun again by whoever wants the image next."""
+
     name = "image"
 
-    def __init__(self, engine: Engine, progress: Callable[[PullProgress], None] = unwatched) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        progress: Callable[[PullProgress], None] = unwatched,
+        stop: Callable[[], bool] = never,
+    ) -> None:
         self._engine = engine
         self._progress = progress
+        self._stop = stop
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:  # noqa: ARG002 - none is pruned
         found = self._engine.gather(partial(self._engine.inspect_image, resource.key.name) for resource in wanted)
@@ -39,7 +51,7 @@ class ImageKind:
         report = self._engine.inspect_image(reference)
         if report is None or _other_platform(platform, report):
             _refuse_pull(reference, spec)
-            self._engine.pull_image(reference, platform, progress=self._progress)
+            self._engine.pull_image(reference, platform, progress=self._progress, stop=self._stop)
 
     def update(self, change: Change, revision: str) -> None:
         self.create(change, revision)

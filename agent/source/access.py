@@ -27,26 +27,40 @@ _SSH_PATH = re.compile(r"/[A-Za-z0-9._/@+=:,-]+")
 class Access:
     """`host` (with `:port` unless it is the scheme's own) says whose `token` and `identity` these are.
 
+    A `token_file` is read at each use, as ssh reads the key: what was renewed counts from the next call on.
     `known_hosts` replaces the machine's own file (/etc/ssh/ssh_known_hosts), `ca_file` its certificates. `insecure`
-    lets http through, to a loopback host only. Raises `BadSettings` for what git or ssh would misread.
+    lets plain http through. Raises `BadSettings` for what git or ssh would misread.
     """
 
     host: str = ""
     username: str = ""
     token: str = field(default="", repr=False)  # or password
+    token_file: str = ""  # in place of `token`
     identity: str = ""  # absolute path of a private key
     known_hosts: str = ""  # absolute path
     ca_file: str = ""  # absolute path
     insecure: bool = False
 
     def __post_init__(self) -> None:
-        if (self.token or self.identity) and not self.host:
+        if (self.token or self.token_file or self.identity) and not self.host:
             raise BadSettings("a git credential needs the host that it is for", reason="AccessInvalid")
         if not (self.username + self.token).isprintable():
             raise BadSettings("a git user name or token holds a control character", reason="AccessInvalid")
         for path in (self.identity, self.known_hosts, self.ca_file):
             if path and not _SSH_PATH.fullmatch(path):
                 raise BadSettings(f"{path!r} must be an absolute path without spaces or '%'", reason="AccessInvalid")
+
+    def secret(self) -> str:
+        """The token as it is now; "" where there is none. Raises `BadSettings` for a file that gives none."""
+        if not self.token_file:
+            return self.token
+        try:
+            token = Path(self.token_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise _bad_token(self.token_file, f"cannot be read: {error}") from error
+        if not token or not token.isprintable():
+            raise _bad_token(self.token_file, "is empty, or holds more than one line")
+        return token
 
 
 class Login(NamedTuple):
@@ -58,13 +72,16 @@ class Login(NamedTuple):
 
 
 def login(remote: Remote, access: Access) -> Login | None:
-    """What to answer when this remote asks: what its URL holds goes before what is configured for its host."""
+    """What to answer when this remote asks: what its URL holds goes before what is configured for its host.
+
+    Raises `BadSettings` where the file of the token gives none.
+    """
     if remote.scheme not in ("https", "http"):
         return None
     if remote.password:
         return Login(remote.user, remote.password)
-    if access.token and _is_for(remote, access):
-        return Login(remote.user or access.username or "git", access.token)
+    if _is_for(remote, access) and (secret := access.secret()):
+        return Login(remote.user or access.username or "git", secret)
     return Login(remote.user, "") if remote.user else None
 
 
@@ -94,6 +111,10 @@ def handed_over(given: Login | None) -> Iterator[int | None]:
         yield fd
     finally:
         os.close(fd)
+
+
+def _bad_token(file: str, why: str) -> BadSettings:
+    return BadSettings(f"git.token_file: {file} {why}", reason="AccessInvalid")
 
 
 def _is_for(remote: Remote, access: Access) -> bool:

@@ -68,6 +68,8 @@ class Listing:
             raise Refused(f"'{escaped(path)}' has an unknown mode or is there twice", reason="RepoPathRefused")
         if len(self.found) >= MAX_ENTRIES:
             raise too_many("the repository")
+        if size == b"BAD":  # git's word for a blob that it lists and does not have
+            raise MirrorCorrupt(f"'{escaped(path)}' is not in the mirror")
         self.found[path] = Listed(Entry(kind, 0 if size == b"-" else int(size)), object_id.decode())
 
 

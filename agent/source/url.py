@@ -15,7 +15,6 @@ from agent.errors import BadSettings
 from agent.source.content import escaped
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}")
 _SCP = re.compile(r"(?:(?P<user>[^@:/]*)@)?(?P<host>[^@:/]*):(?P<path>.*)", re.DOTALL)
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
 _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,200}")
@@ -65,8 +64,8 @@ class Remote:
 def parse_url(text: str, *, local: bool = False, insecure: bool = False) -> Remote:
     """The remote that `text` names: an https or ssh URL, or `user@host:path`.
 
-    `local` also lets an absolute path or a file:// URL through, `insecure` also http on a loopback host. Raises
-    `BadSettings`, reason `UrlSchemeDenied` for a transport that is not allowed and `UrlInvalid` for the rest.
+    `local` also lets an absolute path or a file:// URL through, `insecure` also plain http. Raises `BadSettings`,
+    reason `UrlSchemeDenied` for a transport that is not allowed and `UrlInvalid` for the rest.
     """
     if not text or text.startswith("-") or _unprintable(text) or _unprintable(unquote(text)):
         raise _bad_url(text, "is empty, begins with '-' or holds a control character")
@@ -138,10 +137,10 @@ def _local(text: str, path: str, local: bool) -> Remote:
 
 
 def _http(text: str, rest: str, insecure: bool) -> Remote:
-    remote = _remote(text, "http", rest)
-    if not insecure or not _LOOPBACK.fullmatch(remote.host):
-        raise _bad_url(text, "uses http, which anybody on the way can change; use https://", "UrlSchemeDenied")
-    return remote
+    if not insecure:
+        why = "uses http, which anybody on the way can read and change; use https://, or set git.insecure_http"
+        raise _bad_url(text, why, "UrlSchemeDenied")
+    return _remote(text, "http", rest)
 
 
 def _remote(text: str, scheme: str, rest: str) -> Remote:

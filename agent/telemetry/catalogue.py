@@ -58,6 +58,12 @@ GIT_FETCHES = Spec(
 GIT_FETCH_DURATION = Spec(
     "windlass_git_fetch_duration_seconds", "histogram", ("repository",), "Time that asking took.", _SLOW
 )
+SOURCE_FAILURE = Spec(
+    "windlass_source_failure",
+    "gauge",
+    ("reason",),
+    "1 for the reason why nothing new can be taken from the source, 0 for those that are over.",
+)
 GIT_CALLS = Spec("windlass_git_calls_total", "counter", ("verb", "result"), "Runs of the git binary.")
 GIT_CALL_DURATION = Spec("windlass_git_call_duration_seconds", "histogram", ("verb",), "Time that they took.", _SLOW)
 GIT_REVISION = Spec(
@@ -93,7 +99,12 @@ PLAN_CHANGES = Spec(
     f"Steps planned and not done by the last pass: {', '.join(PENDING_ACTIONS)}.",
 )
 PRUNE_HELD = Spec("windlass_prune_held", "gauge", ("stack",), "Objects that are wanted no more and are kept.")
-VALIDATION_ERRORS = Spec("windlass_validation_errors", "gauge", ("stack",), "Mistakes in the stack's files.")
+VALIDATION_ERRORS = Spec(
+    "windlass_validation_errors",
+    "gauge",
+    ("stack",),
+    "Mistakes in the stack's files; without a stack, those that keep the whole source from being read.",
+)
 
 ACTIONS = Spec(
     "windlass_actions_total",
@@ -131,7 +142,16 @@ LOG_MESSAGES = Spec("windlass_log_messages_total", "counter", ("level",), "Lines
 ALL: tuple[Spec, ...] = (
     *(BUILD_INFO, DOCKER_INFO),
     *(RECONCILES, FAILURES, TRIGGERED, DURATION, INTERVAL, IN_PROGRESS, LAST_RECONCILE),
-    *(GIT_FETCHES, GIT_FETCH_DURATION, GIT_CALLS, GIT_CALL_DURATION, GIT_REVISION, GIT_HEAD, GIT_APPLIED),
+    *(
+        SOURCE_FAILURE,
+        GIT_FETCHES,
+        GIT_FETCH_DURATION,
+        GIT_CALLS,
+        GIT_CALL_DURATION,
+        GIT_REVISION,
+        GIT_HEAD,
+        GIT_APPLIED,
+    ),
     *(STACK_SYNCED, STACK_HEALTH, STACK_DESIRED, STACK_READY, STACK_REVISION, STACK_CHANGED, STACK_FAILURES),
     *(PLAN_CHANGES, PRUNE_HELD, VALIDATION_ERRORS),
     *(ACTIONS, ACTION_DURATION, DRIFT_DETECTED, DRIFT_CORRECTED, IMAGE_PULLS),

@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from enum import Enum
@@ -19,7 +20,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from agent.converge import Ended, Event, Started, Waiting
-from agent.model import Action, Change, Outcome, Report, Result, Status
+from agent.model import Action, Change, Failure, Outcome, Report, Result, Status
 from agent.telemetry.overview import first_line, pending_of
 
 Format = Literal["console", "json", "journal"]
@@ -29,6 +30,7 @@ _LONGEST_TRACEBACK = 16384
 _MOST_ITEMS = 50
 _SAY_EVERY = 15  # seconds, of a wait that goes on
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+_OF_AN_ATTEMPT = re.compile(r"\b[0-9a-f]{12,64}\b|:\d+(?=->)")  # ids of the engine, ports of a connection
 _COLOURS = {"debug": "2", "warning": "33", "error": "31", "critical": "31;1"}
 _NOISY = ("urllib3", "docker", "git", "watchfiles", "asyncio", "uvicorn.access")
 
@@ -78,22 +80,32 @@ def to_journal(stream: TextIO, journal_stream: str) -> bool:
 # --- what is said of a pass -------------------------------------------------------------------------------------
 
 
-def record(logger: FilteringBoundLogger, report: Report) -> None:
+def record(logger: FilteringBoundLogger, report: Report, before: Failure | None = None) -> None:
     """Say what a pass has come to: a line a step, a line a failure, a line a mistake in the files, and the sum.
 
-    A pass that changed nothing is told at debug level.
+    `before` is how the pass before this one over the stack failed. What is told is what is new: a pass that changed
+    nothing, and a failure that goes on as it was, are told at debug level.
     """
     revision = report.revision.short if report.revision else ""
     logger = logger.bind(run=report.run_id, revision=revision, stack=report.stack, trigger=report.trigger)
-    quiet = report.result is Result.NOOP
+    again = report.failure is not None and before is not None and is_same(report.failure, before)
+    quiet = again or report.result is Result.NOOP
     for outcome in report.outcomes:
-        _tell_outcome(logger, outcome, quiet=quiet)
+        _tell_outcome(logger, outcome, quiet=quiet and outcome.status is not Status.DONE)
     if report.failure:
-        logger.error("failed", reason=report.failure.reason, message=first_line(report.failure.message))
-        for problem in report.failure.problems:
-            place = str(problem.place)
-            logger.error("mistake", place=place, path=problem.path, message=problem.message, hint=problem.hint)
+        _tell_failure(logger, report.failure, logging.DEBUG if again else logging.ERROR)
+    elif before is not None:
+        logger.info("recovered", ended=before.reason)
     logger.log(logging.DEBUG if quiet else logging.INFO, _summary(report), **_sums(report))
+
+
+def is_same(failure: Failure, before: Failure) -> bool:
+    """Whether a failure is the one before going on. The objects and ports of an attempt make no other of it."""
+    return (failure.reason, failure.problems, _OF_AN_ATTEMPT.sub("", failure.message)) == (
+        before.reason,
+        before.problems,
+        _OF_AN_ATTEMPT.sub("", before.message),
+    )
 
 
 def progress(logger: FilteringBoundLogger, event: Event) -> None:
@@ -133,14 +145,23 @@ def _tell_outcome(logger: FilteringBoundLogger, outcome: Outcome, *, quiet: bool
     logger.log(_level(outcome.status, quiet=quiet), "step", **facts)
 
 
+def _tell_failure(logger: FilteringBoundLogger, failure: Failure, level: int) -> None:
+    logger.log(level, "failed", reason=failure.reason, message=first_line(failure.message))
+    for problem in failure.problems:
+        place = str(problem.place)
+        logger.log(level, "mistake", place=place, path=problem.path, message=problem.message, hint=problem.hint)
+
+
 def _level(status: Status, *, quiet: bool) -> int:
+    if quiet:
+        return logging.DEBUG
     match status:
         case Status.FAILED:
             return logging.ERROR
         case Status.OVERTAKEN | Status.SKIPPED:
             return logging.WARNING
         case Status.DONE | Status.HELD:
-            return logging.DEBUG if quiet else logging.INFO
+            return logging.INFO
 
 
 def _summary(report: Report) -> str:

@@ -24,7 +24,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from agent.model import Cause, Outcome, Report, Revision, Status
+from agent.model import Cause, Failure, Outcome, Report, Result, Revision, Status
 from agent.telemetry import catalogue
 from agent.telemetry.catalogue import Spec
 from agent.telemetry.labels import OTHER, Labels, registry_label, repository_label
@@ -53,6 +53,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._states: dict[str, StackState] = {}
         self._collector = StateCollector()
+        self._source_reason = ""
         self._registry.register(self._collector)
         self._stacks = Labels(_MOST_STACKS)
         self._reasons, self._endpoints, self._verbs = (Labels(_MOST_VALUES) for _ in range(3))
@@ -72,6 +73,7 @@ class Metrics:
         self._duration = self._histogram(catalogue.DURATION)
         self._interval, self._in_progress = self._gauge(catalogue.INTERVAL), self._gauge(catalogue.IN_PROGRESS)
         self._last = self._gauge(catalogue.LAST_RECONCILE)
+        self._source_failure = self._gauge(catalogue.SOURCE_FAILURE)
         self._fetches, self._fetch_duration = self._pair(catalogue.GIT_FETCHES, catalogue.GIT_FETCH_DURATION)
         self._git_calls, self._git_duration = self._pair(catalogue.GIT_CALLS, catalogue.GIT_CALL_DURATION)
         self._actions, self._action_duration = self._pair(catalogue.ACTIONS, catalogue.ACTION_DURATION)
@@ -121,7 +123,7 @@ class Metrics:
         self._reconciles.labels(label, report.result).inc()
         self._duration.labels(label).observe(report.seconds, exemplar)
         self._last.labels(report.result).set(self._clock())
-        if report.failure:
+        if report.failure and report.result is Result.ERROR:  # a mistake that goes on beside a good pass failed nothing
             self._failures.labels(label, self._reasons.of(report.failure.reason)).inc()
 
     def _count_outcome(self, outcome: Outcome, label: str) -> None:
@@ -172,6 +174,16 @@ class Metrics:
     def source(self, url: str, ref: str, revision: Revision) -> None:
         """The newest revision of the repository; `url` is shown without its credentials."""
         self._collector.source = SourceState(self._repositories.of(repository_label(url)), ref, revision)
+
+    def source_failure(self, failure: Failure | None) -> None:
+        """Why nothing new can be taken from the source; None once it can."""
+        reason = self._reasons.of(failure.reason) if failure else ""
+        if self._source_reason not in {"", reason}:
+            self._source_failure.labels(self._source_reason).set(0)
+        if reason:
+            self._source_failure.labels(reason).set(1)
+        self._source_reason = reason
+        self._collector.source_problems = len(failure.problems) if failure else 0
 
     def fetch(self, url: str, result: str, seconds: float) -> None:
         """The repository was asked for its newest revision: `success` or `error`."""

@@ -164,9 +164,7 @@ class Overview:
     format: str = "1"
 
     def with_report(self, report: Report) -> Overview:
-        """After one more pass. A report that names no stack speaks of the source as a whole."""
-        if not report.stack:
-            return replace(self, source=replace(self.source, failure=FailureStatus.of(report.failure)))
+        """After one more pass."""
         before = self.stack(report.stack) or StackStatus(report.stack)
         others = self.without(report.stack).stacks
         return replace(self, stacks=tuple(sorted((*others, before.after(report)), key=lambda stack: stack.name)))
@@ -191,6 +189,14 @@ class Overview:
 
     def stack(self, name: str) -> StackStatus | None:
         return next((status for status in self.stacks if status.name == name), None)
+
+    def in_a_line(self) -> str:
+        """The one thing to know of the agent."""
+        synced = sum(stack.sync is Sync.SYNCED for stack in self.stacks)
+        stacks = f"{synced} of {len(self.stacks)} stacks synced" if self.stacks else "no stack yet"
+        if failure := self.source.failure or self.engine.failure:
+            return f"{failure.reason}: keeps what runs, {stacks}"
+        return f"{stacks}, at {self.source.revision.short}" if self.source.revision else stacks
 
     def document(self) -> dict[str, Any]:
         """The JSON form, as plain values."""

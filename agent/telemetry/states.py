@@ -86,21 +86,23 @@ class SourceState:
 
 
 class StateCollector(Collector):
-    """Serves `states`, by stack label, and `source`. Both are set whole, never changed in place."""
+    """Serves `states`, by stack label, and `source`. Both are set whole, never changed in place.
+
+    `source_problems` are the mistakes for which no stack of the source can be read.
+    """
 
     def __init__(self) -> None:
         self.states: Mapping[str, StackState] = {}
         self.source: SourceState | None = None
+        self.source_problems = 0
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         states, source = self.states, self.source
         yield from _source_families(source, _oldest(states.values()))
-        named = {label: state for label, state in sorted(states.items()) if label}
-        for spec, values in _stack_values(named):
+        for spec, values in _stack_values(dict(sorted(states.items()))):
             yield _family(spec, values)
-        # A mistake in the files may stop the whole source before any stack of it is known: its label is empty.
         problems = [((label,), float(state.problems)) for label, state in sorted(states.items())]
-        yield _family(catalogue.VALIDATION_ERRORS, problems)
+        yield _family(catalogue.VALIDATION_ERRORS, [(("",), float(self.source_problems)), *problems])
 
 
 _Values = list[tuple[tuple[str, ...], float]]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -27,6 +29,7 @@ from script.benchmarks.results import (
     COLD,
     COMPOSE,
     FLOOR,
+    FULL_LOOK,
     NOOP,
     PROCESS,
     READING,
@@ -95,10 +98,14 @@ class Floor:
 
 @dataclass
 class Reconcile:
-    """One turn in a process that is warm, made of the same parts as the agent's."""
+    """One turn in a process that is warm, made of the same parts as the agent's.
+
+    With `follow` the engine's events are listened to, as the agent does; without, each look asks for everything.
+    """
 
     files: Files
     url: str
+    follow: bool = True
     _reconciler: Reconciler = field(init=False)
     _reader: Reader = field(init=False)
     _source: DirectorySource = field(init=False)
@@ -111,6 +118,15 @@ class Reconcile:
         self._door = Door(self.url)
         host = make_host(self._door, state, self.project, self._source.origin, lambda _: None)
         self._reconciler = Reconciler(host, Policy())
+        if self.follow:
+            self._listen()
+
+    def _listen(self) -> None:
+        opened = threading.Event()
+        listen = partial(self._door.events, lambda _event: None, on_open=opened.set)
+        threading.Thread(target=listen, daemon=True).start()  # until the process ends
+        if not opened.wait(30):
+            raise BenchError("the engine's events could not be followed")
 
     @property
     def project(self) -> str:
@@ -120,11 +136,19 @@ class Reconcile:
         self.files.prepare(scene)
         began = time.perf_counter()
         reading = self._reader.read(self._source.sync())
-        read = time.perf_counter()
+        took = {} if scene == REMOVAL else {READING: time.perf_counter() - began}
+        if scene == NOOP:
+            self._door.forget()
+            took[FULL_LOOK] = self._take(reading)
+        return {RECONCILE: self._take(reading), **took}
+
+    def _take(self, reading: Reading) -> float:
+        """Seconds of one turn."""
+        began = time.perf_counter()
         (report,) = self._reconciler.take(self._turn(reading))
-        ended = time.perf_counter()
+        took = time.perf_counter() - began
         self._refuse(report)
-        return {RECONCILE: ended - read} if scene == REMOVAL else {RECONCILE: ended - read, READING: read - began}
+        return took
 
     def _turn(self, reading: Reading) -> Turn:
         stack = reading.stacks.get(self.project)

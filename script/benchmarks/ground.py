@@ -127,7 +127,8 @@ def clean_environment(**more: str) -> dict[str, str]:
     A process shall find its modules compiled, for one, as it does where it is installed.
     """
     ours = ("WINDLASS_", "COMPOSE_", "DOCKER_", "PYTHON", "GIT_")
-    return {key: value for key, value in os.environ.items() if not key.startswith(ours)} | more
+    settled = {"WINDLASS_CONFIG": os.devnull}  # nor the settings of a service of this machine
+    return {key: value for key, value in os.environ.items() if not key.startswith(ours)} | settled | more
 
 
 def _engine_script(command: str, place: Path) -> str:

@@ -64,7 +64,7 @@ class Race:
         scripts: dict[str, Script] = {}
         self.tell(f"{self.services} services: recording what Windlass calls")
         with recording(self.ground.home / f"record-{self.services}.sock", self.ground.engine.path) as recorder:
-            reconcile = Reconcile(self._files("floor"), recorder.url)
+            reconcile = Reconcile(self._files("floor"), recorder.url, follow=False)
             try:
                 for scene in SCENES:
                     self._scene(reconcile, scene)

@@ -13,6 +13,7 @@ COLD, NOOP, CHANGE, REMOVAL = "cold", "no-op", "one changed", "removal"
 FLOOR, CHANGES_ONLY = "floor", "its changes only"
 RECONCILE, PROCESS, COMPOSE = "reconcile", "windlass apply", "docker compose"
 READING = "reading the file"
+FULL_LOOK = "full look"
 MEMORY, RESIDENT = "idle agent", "VmRSS"
 PLANNER, MAKE_PLAN = "plan", "make_plan"
 
@@ -28,7 +29,8 @@ GROWTH_LIMIT = (
 NOTES = f"""\
 {FLOOR}: Windlass's own Engine calls, made bare over kept-alive connections with the best number of threads.
 {CHANGES_ONLY}: the part of them that changes something, which no tool can do without.
-{RECONCILE}: one turn in a warm process, as the agent takes it. {READING}: text to resources, before that turn.
+{RECONCILE}: one turn in a warm process that follows the engine's events, as the agent takes it.
+{FULL_LOOK}: the same when nothing is remembered, as the agent does each minute. {READING}: text to resources, before.
 {PROCESS}: a whole process; for the removal it is `windlass run --once`.
 {COMPOSE}: `up --detach` with the same file, and `down`.
 beyond the engine: from the end of the push (or of the removal by hand) to the start that the engine reports, less the

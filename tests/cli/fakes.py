@@ -130,7 +130,7 @@ class Agent:
         self.asked.append(("records", target.state_dir))
         return _answer(self.stored or NoAgent("/state/windlass.db"))
 
-    def version(self) -> Mapping[str, str]:
+    def version(self, target: Target) -> Mapping[str, str]:
         return {"windlass": "0.1.0", "python": "3.11.7"}
 
 

@@ -53,6 +53,27 @@ def test_help_explains_exit_codes_and_variables(run: Run, name: str | None, opti
     assert variables in result.stdout
 
 
+ANY = {Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.INTERRUPTED, Exit.TERMINATED}
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("validate", {Exit.INVALID, Exit.SETTINGS}),
+        ("render", {Exit.INVALID, Exit.SETTINGS}),
+        ("plan", {Exit.PENDING, Exit.INVALID, Exit.SETTINGS}),
+        ("apply", {Exit.UNHEALTHY, Exit.INVALID, Exit.LOCKED, Exit.SETTINGS}),
+        ("run", {Exit.UNHEALTHY, Exit.INVALID, Exit.LOCKED, Exit.SETTINGS}),
+        ("status", {Exit.PENDING, Exit.UNHEALTHY, Exit.NO_AGENT, Exit.SETTINGS}),
+        ("history", {Exit.NO_AGENT, Exit.SETTINGS}),
+        ("version", set()),
+    ],
+)
+def test_help_names_the_codes_that_the_command_ends_with(run: Run, name: str, codes: set[Exit]) -> None:
+    explained = run(name, "--help").stdout.partition("Exit codes:\n")[2].partition("\n\n")[0]
+    assert {int(line.split()[0]) for line in explained.splitlines() if line.split()[0].isdecimal()} == codes | ANY
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -14,8 +14,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HEAVY = ("docker", "requests", "git", "starlette", "uvicorn", "rich", "prometheus_client", "jinja2", "watchfiles")
 PROGRAM = """
-import atexit, json, os, sys
+import atexit, json, os, signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background has it ignored
 from agent.cli import main
 from agent.cli.parts import Rendered
 from agent.store import Store

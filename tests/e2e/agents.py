@@ -84,6 +84,7 @@ class Agent:
     instance: str
     repo: str
     extra: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)  # of its environment
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -93,7 +94,7 @@ class Agent:
 
     def environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("WINDLASS_", "DOCKER_"))}
-        return {**kept, "WINDLASS_INSTANCE": self.instance}
+        return {**kept, "WINDLASS_INSTANCE": self.instance, "WINDLASS_CONFIG": os.devnull, **self.variables}
 
     def common(self) -> list[str]:
         return ["--state-dir", str(self.home / "state"), "--docker-host", self.docker_host, "--host", "test-host"]

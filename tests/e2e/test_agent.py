@@ -249,8 +249,11 @@ def test_a_git_server_that_is_away_stops_no_healing(
 
 
 def test_an_empty_repository_is_told(started: Agent) -> None:
-    failure = until(lambda: (started.status().get("source") or {}).get("failure"), "the failure")
+    failure = until(lambda: (started.status().get("source") or {}).get("failure"), "the failure in the status")
     assert failure["reason"] in {"EmptyRepository", "RefNotFound"}
+    assert started.metric(f'windlass_source_failure{{reason="{failure["reason"]}"}}') == 1
+    (line,) = [line for line in started.log_lines() if line["event"] == "source"]
+    assert (line["level"], line["reason"]) == ("error", failure["reason"])
 
 
 def test_an_engine_that_is_away_is_told(agent: Agent, fleet: Fleet, prefix: str, busybox: str) -> None:
@@ -314,6 +317,41 @@ def test_once_does_one_turn_and_ends(
     done = agent.windlass("run", "--repo", agent.repo, "--instance", agent.instance, "--listen", "", "--once")
     assert done.returncode == 0, done.stderr
     assert identity(sdk, f"{prefix}a-web-1")
+
+
+def test_apply_of_a_root_removes_a_stack_that_is_gone_from_it_and_keeps_its_data(
+    agent: Agent, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    root = agent.home / "root"
+    for name in (f"{prefix}a", f"{prefix}b"):
+        (root / name).mkdir(parents=True)
+        data = "    volumes: [data:/data]\n"
+        (root / name / "compose.yaml").write_text(compose(busybox, extra=data) + "volumes:\n  data:\n")
+    assert agent.windlass("apply", str(root), "--yes").returncode == 0
+    assert identity(sdk, f"{prefix}b-web-1")
+    (root / f"{prefix}b" / "compose.yaml").unlink()
+    one = agent.windlass("apply", str(root / f"{prefix}a"), "--yes")
+    assert one.returncode == 0, one.stderr
+    assert identity(sdk, f"{prefix}b-web-1"), "a single stack says nothing of the others"
+    applied = agent.windlass("apply", str(root), "--yes")
+    assert applied.returncode == 0, applied.stderr
+    assert not sdk.containers(all=True, filters={"name": f"{prefix}b-"})
+    assert not sdk.networks(names=[f"{prefix}b_back"])
+    assert sdk.inspect_volume(f"{prefix}b_data")
+    assert identity(sdk, f"{prefix}a-web-1")
+
+
+@pytest.mark.parametrize(("check", "code"), [("test -e /tmp/ready", 0), ("false", 3)], ids=["in time", "never"])
+def test_once_waits_for_health(agent: Agent, fleet: Fleet, prefix: str, busybox: str, check: str, code: int) -> None:
+    """The container says that it is ready some seconds after it was started."""
+    ready = f"""\
+    command: ["sh", "-c", "trap 'exit 0' TERM; sleep 3; touch /tmp/ready; while true; do sleep 1; done"]
+    healthcheck: {{test: ["CMD-SHELL", "{check}"], interval: 500ms, retries: 12}}
+"""
+    fleet.push({f"stacks/{prefix}a/compose.yaml": compose(busybox, extra=ready)})
+    done = agent.windlass("run", "--repo", agent.repo, "--instance", agent.instance, "--listen", "", "--once")
+    assert done.returncode == code, done.stderr
+    assert agent.windlass("status", "--exit-code").returncode == code
 
 
 def test_plan_and_apply_of_a_path(agent: Agent, sdk: docker.APIClient, prefix: str, busybox: str) -> None:

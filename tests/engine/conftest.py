@@ -15,6 +15,6 @@ def fake(tmp_path: Path) -> Iterator[FakeEngine]:
 
 @pytest.fixture(autouse=True)
 def quick_retries() -> Iterator[None]:
-    """No waiting between the attempts of a read."""
-    with stamina.set_testing(True, attempts=3):
+    """No waiting between the attempts of a read, of which the first is not stamina's."""
+    with stamina.set_testing(True, attempts=2):
         yield

@@ -94,6 +94,32 @@ class Request(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
+def pull_without_end(request: Request) -> None:
+    """A pull that goes on, line by line, until the client has had enough."""
+    layer = {"status": "Downloading", "progressDetail": {"current": 5, "total": 9}, "id": "0123456789ab"}
+    try:
+        request.lines(layer, end=False)
+        while not request.server.over.wait(0.02):
+            request.chunk(json.dumps(layer).encode() + b"\r\n")
+    except OSError:
+        request.server.given_up.set()
+    request.close_connection = True
+
+
+def no_event(request: Request) -> None:
+    request.lines(end=False)
+    request.hang()
+
+
+EMPTY_HOST: dict[str, Answer] = {
+    "/info": lambda request: request.say({"SystemTime": "2026-01-01T00:00:00Z"}),
+    "/containers/json": lambda request: request.say([]),
+    "/networks": lambda request: request.say([]),
+    "/volumes": lambda request: request.say({"Volumes": []}),
+    "/events": no_event,
+}
+
+
 class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     block_on_close = False
@@ -104,6 +130,7 @@ class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.answers: dict[str, Answer] = {}
         self.requests: list[tuple[str, str, str]] = []
         self.over = threading.Event()
+        self.given_up = threading.Event()  # a client went away in the middle of a pull
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that has gone away is what these tests are about."""

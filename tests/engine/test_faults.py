@@ -12,7 +12,7 @@ import pytest
 
 from agent.engine import Engine, Event, PullProgress
 from agent.errors import Overtaken, Refused, Unreachable
-from tests.engine.fake import FakeEngine, Request
+from tests.engine.fake import FakeEngine, Request, pull_without_end
 
 INFO, START = "/info", "/start"
 
@@ -221,6 +221,15 @@ def test_a_pull_that_stalls_is_given_up(fake: FakeEngine, door: Engine) -> None:
     with pytest.raises(Unreachable) as caught:
         door.pull_image("x", idle=0.2)
     assert caught.value.reason == "ImagePullStalled"
+
+
+def test_a_pull_is_given_up_when_told_to_and_its_connection_closed(fake: FakeEngine, door: Engine) -> None:
+    fake.answers = {"/images/create": pull_without_end}
+    heard: list[PullProgress] = []
+    with pytest.raises(Overtaken) as caught:
+        door.pull_image("x:9", progress=heard.append, stop=lambda: len(heard) >= 3)
+    assert (caught.value.reason, len(heard)) == ("Stopped", 3)
+    assert fake.given_up.wait(5)
 
 
 def event(nano: int, action: str = "start", kind: str = "container") -> dict[str, Any]:

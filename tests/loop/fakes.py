@@ -13,7 +13,23 @@ from dataclasses import dataclass, field
 from agent.desired import Reading
 from agent.errors import Trouble
 from agent.loop import Loop
-from agent.model import Change, Failure, Key, Outcome, Plan, Report, Resource, Result, Revision, Scope, Snapshot, Stack
+from agent.model import (
+    Action,
+    Cause,
+    Change,
+    Failure,
+    Key,
+    Outcome,
+    Plan,
+    Report,
+    Resource,
+    Result,
+    Revision,
+    Scope,
+    Snapshot,
+    Stack,
+    Status,
+)
 from agent.ports import Rhythm
 from agent.reconcile import Turn
 
@@ -82,6 +98,10 @@ class FakeTurns:
     react: Callable[[Turn], Report] = synced
     host_stacks: frozenset[str] = frozenset()
     taken: queue.Queue[Turn] = field(default_factory=queue.Queue)
+    afresh: int = 0
+
+    def look_afresh(self) -> None:
+        self.afresh += 1
 
     def take(self, turn: Turn) -> tuple[Report, ...]:
         self.taken.put(turn)
@@ -109,6 +129,7 @@ class FakeAudience:
     gone: queue.Queue[str] = field(default_factory=queue.Queue)
     bugs: list[BaseException] = field(default_factory=list)
     rounds: int = 0
+    hung: queue.Queue[tuple[str, ...]] = field(default_factory=queue.Queue)
 
     def reported(self, report: Report) -> None:
         self.reports.put(report)
@@ -128,16 +149,35 @@ class FakeAudience:
     def alive(self) -> None:
         self.rounds += 1
 
+    def hanging(self, jobs: tuple[str, ...]) -> None:
+        self.hung.put(jobs)
+
+
+@dataclass
+class FakeClock:
+    """Goes as time goes, and jumps ahead when told. The loop notices a jump within a second."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
 
 def make_loop(
-    desires: FakeDesires, turns: FakeTurns, audience: FakeAudience, rhythm: Rhythm = FAST, *, act: bool = True
+    desires: FakeDesires,
+    turns: FakeTurns,
+    audience: FakeAudience,
+    rhythm: Rhythm = FAST,
+    *,
+    act: bool = True,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Loop:
     return Loop(
         desires,
         turns,
         audience,
         Scope("default", "git:1", frozenset(), whole=True),
-        clock=time.monotonic,
+        clock=clock,
         wall=time.time,
         rhythm=rhythm,
         act=act,
@@ -157,9 +197,13 @@ def running(loop: Loop) -> Iterator[Loop]:
     assert not thread.is_alive()
 
 
-def drift(key: Key) -> Outcome:
-    from agent.model import Action, Cause, Status
+def refused(key: Key, reason: str = "PortInUse") -> Outcome:
+    """A replacement that came to nothing."""
+    change = Change(0, Action.REPLACE, key, "web", Cause.COMMIT, "another image")
+    return Outcome(change, Status.FAILED, "no", reason)
 
+
+def drift(key: Key) -> Outcome:
     return Outcome(Change(0, Action.CREATE, key, "web", Cause.DRIFT, "was removed"), Status.DONE)
 
 

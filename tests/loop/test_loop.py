@@ -8,18 +8,20 @@ from dataclasses import replace
 import pytest
 
 from agent.errors import Refused, Unreachable
-from agent.model import Failure, Key, Report
-from agent.ports import AskSource, LookAt, Rhythm
+from agent.model import Failure, Key, Report, Status
+from agent.ports import AskSource, LookAt
 from agent.reconcile import Turn
 from tests.loop.fakes import (
     FAST,
     FakeAudience,
+    FakeClock,
     FakeDesires,
     FakeTurns,
     drift,
     failed,
     make_loop,
     reading,
+    refused,
     running,
     stack,
     synced,
@@ -80,6 +82,42 @@ def test_a_slow_stack_delays_no_other() -> None:
     with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, audience)):
         assert audience.reports.get(timeout=5).stack == "b"
         may_end.set()
+
+
+def test_however_many_stacks_are_slow_another_has_its_turn_and_the_source_is_asked() -> None:
+    may_end, slow = threading.Event(), [f"slow-{number}" for number in range(20)]
+    turns = FakeTurns(lambda turn: synced(turn) if "slow" not in str(turn.scope) or may_end.wait(5) else failed(turn))
+    desires, audience = FakeDesires(reading(*map(stack, slow))), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        for _ in slow:
+            turns.next()
+        desires.answer = reading(*map(stack, slow), stack("quick"), revision="b" * 40)
+        loop.wake(AskSource("manual"))
+        assert audience.reports.get(timeout=5).stack == "quick"
+        asked = desires.asked
+        loop.wake(AskSource("manual"))
+        audience.sources.get(timeout=5), audience.sources.get(timeout=5), audience.sources.get(timeout=5)
+        assert desires.asked == asked + 1
+        may_end.set()
+
+
+def test_a_turn_for_which_there_is_no_thread_fails_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, refused = threading.Thread.start, list[str]()
+
+    def none_for_turns(thread: threading.Thread) -> None:
+        if thread.name.startswith("turn-") and not refused:
+            refused.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", none_for_turns)
+    turns, audience = FakeTurns(), FakeAudience()
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience)):
+        failure = audience.reports.get(timeout=5).failure
+        assert failure is not None
+        assert failure.reason == "NoThread"
+        assert audience.reports.get(timeout=5).synced
+    assert not audience.bugs
 
 
 def test_a_broken_stack_is_told_once_and_keeps_its_last_good_state() -> None:
@@ -144,6 +182,16 @@ def test_a_source_that_is_away_is_asked_again_soon_but_not_with_a_refused_creden
     assert waits["GitAuthFailed"] > 50
 
 
+def test_the_engine_is_not_asked_for_what_a_source_that_is_away_cannot_prune() -> None:
+    desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        audience.sources.get(timeout=5)
+        desires.answer = Unreachable("no route", reason="GitFetchFailed")
+        turns.stacks_on_host = lambda: pytest.fail("asked")  # type: ignore[method-assign]
+        loop.wake(AskSource("manual"))
+        assert audience.sources.get(timeout=5)[1] == desires.answer.failure()
+
+
 def test_an_empty_source_removes_nothing() -> None:
     desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(host_stacks=frozenset({"a"})), FakeAudience()
     with running(make_loop(desires, turns, audience)) as loop:
@@ -196,6 +244,63 @@ def test_new_content_is_tried_at_once_whatever_happened_to_the_old() -> None:
         assert turns.taken.get(timeout=1).stacks[0].revision.id == "b" * 40
 
 
+WEB = Key("container", "a-web-1")
+
+
+def test_what_runs_is_not_stopped_again_soon_for_a_replacement_that_was_refused() -> None:
+    turns, clock = FakeTurns(lambda turn: failed(turn, "PortInUse", (refused(WEB),))), FakeClock()
+    desires, audience = FakeDesires(reading(stack("a"))), FakeAudience()
+    with running(make_loop(desires, turns, audience, clock=clock)) as loop:
+        turns.next()
+        audience.reports.get(timeout=5)
+        clock.ahead += 299
+        loop.wake(LookAt("event", stack="a"))
+        desires.answer = reading(stack("a", "b" * 40), stack("other"), revision="b" * 40)
+        loop.wake(AskSource("manual"))
+        assert turns.next().scope.stacks == {"other"}, "the commit was read"
+        assert turns.nothing_more(1.5), "for the same content, five minutes are not over"
+        clock.ahead += 62
+        assert turns.next().stacks[0].revision.id == "b" * 40
+
+
+@pytest.mark.parametrize("asked", ["another content", "by hand", "by hand, meanwhile"])
+def test_a_refused_replacement_is_tried_at_once_for_new_content_and_for_who_asks(asked: str) -> None:
+    goes_on = threading.Event()
+
+    def refuses(turn: Turn) -> Report:
+        assert goes_on.wait(5)
+        return failed(turn, "PortInUse", (refused(WEB),))
+
+    desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(refuses), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        turns.next()
+        if asked == "by hand, meanwhile":
+            loop.wake(LookAt("manual"))
+        goes_on.set()
+        audience.reports.get(timeout=5)
+        if asked == "by hand":
+            loop.wake(LookAt("manual"))
+        if asked == "another content":
+            desires.answer = reading(stack("a", "b" * 40, content="2"), revision="b" * 40)
+            loop.wake(AskSource("manual"))
+        turns.next()
+
+
+@pytest.mark.parametrize("reason", ["EngineUnavailable", "DependencyFailed"])
+def test_a_replacement_that_nobody_refused_is_tried_again_soon(reason: str) -> None:
+    turns = FakeTurns(lambda turn: failed(turn, reason, (refused(WEB, reason),)))
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())):
+        turns.next(), turns.next()
+
+
+def test_a_replacement_that_did_not_take_is_not_repeated_soon() -> None:
+    replaced = replace(refused(WEB), status=Status.DONE)
+    turns = FakeTurns(lambda turn: failed(turn, "DidNotTake", (replaced,)))
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())):
+        turns.next()
+        assert turns.nothing_more(1.5)
+
+
 def test_what_is_healed_again_and_again_is_left_alone_for_a_while() -> None:
     fight = drift(Key("container", "a-web-1"))
     turns = FakeTurns(lambda turn: replace(synced(turn), outcomes=(fight,)))
@@ -245,22 +350,63 @@ def test_the_source_is_polled_and_the_host_looked_at_without_any_trigger(due: st
             audience.sources.get(timeout=5) if due == "poll" else turns.next()
 
 
-def test_the_watchdog_starves_when_a_turn_never_ends() -> None:
-    may_end = threading.Event()
-    turns = FakeTurns(lambda turn: synced(turn) if may_end.wait(5) else failed(turn))
-    audience = FakeAudience()
-    rhythm = Rhythm(poll=3600, resync=3600, settle=0, longest_turn=0.05)
-    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience, rhythm)) as loop:
+def test_a_full_look_relies_on_nothing_that_was_seen_before() -> None:
+    turns = FakeTurns()
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())) as loop:
         turns.next()
+        loop.wake(LookAt("event", stack="a"))
+        turns.next()
+        assert turns.afresh == 0
+        loop.wake(LookAt("manual"))
+        turns.next()
+        assert turns.afresh == 1
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience(), replace(FAST, resync=0.05))):
         for _ in range(3):
-            threading.Event().wait(0.1)
-            loop.wake(AskSource("manual"))
+            turns.next()
+    assert turns.afresh > 1
+
+
+def test_the_watchdog_starves_while_a_turn_shows_no_progress() -> None:
+    may_end, clock = threading.Event(), FakeClock()
+    turns = FakeTurns(lambda turn: synced(turn) if may_end.wait(20) else failed(turn))
+    audience = FakeAudience()
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience, clock=clock)) as loop:
+        turns.next()
+        clock.ahead += FAST.silence - 30
+        loop.progressed("a", 100.0)
+        loop.progressed("a")
+        clock.ahead += FAST.silence + 70
+        assert audience.hung.empty()
+        clock.ahead += 31
+        assert audience.hung.get(timeout=5) == ("turn-a",)
         rounds = audience.rounds
-        threading.Event().wait(0.1)
-        loop.wake(AskSource("manual"))
-        threading.Event().wait(0.1)
+        loop.wake(LookAt("event", stack="nobody's"))
+        assert turns.nothing_more(0.3)
         assert audience.rounds == rounds
+        loop.progressed("a")
+        assert audience.hung.get(timeout=5) == ()
         may_end.set()
+        audience.reports.get(timeout=5)
+        clock.ahead += 2 * FAST.silence
+        loop.wake(LookAt("event", stack="nobody's"))
+        assert turns.nothing_more(0.3)
+        assert audience.hung.empty(), "a loop that has nothing to do is in good health"
+    assert audience.rounds > rounds
+
+
+def test_the_watchdog_starves_while_the_source_shows_no_progress() -> None:
+    may_end, clock, desires, audience = threading.Event(), FakeClock(), FakeDesires(reading(stack("a"))), FakeAudience()
+    newest = desires.newest
+    desires.newest = lambda: newest() if may_end.wait(20) else pytest.fail("hung")  # type: ignore[method-assign]
+    with running(make_loop(desires, FakeTurns(), audience, clock=clock)) as loop:
+        clock.ahead += FAST.source_silence - 30
+        loop.source_progressed()
+        clock.ahead += FAST.source_silence - 1
+        assert audience.hung.empty()
+        clock.ahead += 2
+        assert audience.hung.get(timeout=5) == ("source",)
+        may_end.set()
+        assert audience.hung.get(timeout=5) == ()
 
 
 def test_stopping_lets_the_turn_under_way_end() -> None:

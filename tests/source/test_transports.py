@@ -58,6 +58,21 @@ def test_a_token_gets_in_and_is_nowhere_to_be_seen(repository: Repository, open_
     assert CANARY not in repr(access)
 
 
+def test_a_renewed_token_counts_at_once(repository: Repository, open_source: Open, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("old")
+    with git_http(repository.path.parent, login="git:old") as server:
+        access = Access(host=f"127.0.0.1:{server.port}", token_file=str(file), insecure=True)
+        source = open_source(server.url("origin.git"), access=access)
+        source.sync()
+        server.login = f"git:{CANARY}"
+        with pytest.raises(Refused) as caught:
+            source.sync()
+        assert caught.value.reason == "GitAuthFailed"
+        file.write_text(CANARY)
+        assert source.sync().revision.id == repository.tip()
+
+
 def test_a_login_in_the_url_is_split_off(repository: Repository, open_source: Open, insecure: Access) -> None:
     seen: list[tuple[int, bytes, bytes]] = []
     with git_http(repository.path.parent, login=f"ada@example.com:{CANARY}") as server:

@@ -183,6 +183,11 @@ def test_a_listing_names_nothing_twice_and_knows_its_modes() -> None:
         Listing().take(b"x" * (1 << 17))
 
 
+def test_a_blob_that_is_listed_and_not_there_is_damage() -> None:
+    with pytest.raises(MirrorCorrupt, match=r"a/b"):
+        Listing().take(b"100644 blob b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0     BAD\ta/b\0")
+
+
 @pytest.mark.parametrize(
     "output",
     [b"", b"%s missing\n", b"%s blob 5\nhell0\n", b"%s blob 5\nhel", b"%s commit 5\nhello\n"],

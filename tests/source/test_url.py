@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -101,10 +102,22 @@ def test_addresses_that_could_be_misread_are_invalid(text: str) -> None:
     assert caught.value.reason == "UrlInvalid"
 
 
-@pytest.mark.parametrize("text", ["http://example.com/x", "http://127.0.0.1.example.com/x", "http://127.0.0.1@evil/x"])
-def test_http_never_leaves_the_machine(text: str) -> None:
-    with pytest.raises(BadSettings):
-        parse_url(text, insecure=True)
+@pytest.mark.parametrize(
+    ("text", "address", "netloc"),
+    [
+        ("http://git.lan/x", "http://git.lan/x", "git.lan"),
+        ("HTTP://git.lan:80/x", "http://git.lan/x", "git.lan"),
+        ("http://192.168.1.5:3000/a/b.git", "http://192.168.1.5:3000/a/b.git", "192.168.1.5:3000"),
+        ("http://127.0.0.1@git.lan/x", "http://git.lan/x", "git.lan"),
+        ("http://localhost/x", "http://localhost/x", "localhost"),
+    ],
+)
+def test_plain_http_is_taken_from_whoever_allows_it(text: str, address: str, netloc: str) -> None:
+    remote = parse_url(text, insecure=True)
+    assert (remote.scheme, remote.address, remote.netloc) == ("http", address, netloc)
+    with pytest.raises(BadSettings, match=r"git\.insecure_http") as caught:
+        parse_url(text)
+    assert caught.value.reason == "UrlSchemeDenied"
 
 
 def test_a_password_is_shown_nowhere() -> None:
@@ -235,6 +248,27 @@ def test_a_login_is_for_one_host(remote: Remote, access: Access, expected: tuple
     assert login(remote, access) == expected
 
 
+def test_the_file_of_a_token_is_read_at_each_use(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("old\n")
+    access = Access(host="example.com", token_file=str(file))
+    assert login(HTTPS, access) == ("git", "old")
+    file.write_text("new\n")
+    assert login(HTTPS, access) == ("git", "new")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff", b"a\nb"], ids=str)
+def test_a_file_that_gives_no_token_is_told_by_its_name(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    access = Access(host="example.com", token_file=str(file))
+    with pytest.raises(BadSettings, match=f"git.token_file: {file} ") as caught:
+        login(HTTPS, access)
+    assert caught.value.reason == "AccessInvalid"
+    assert login(Remote("https", "/x", "example.org"), access) is None, "another host has no use for it"
+
+
 def test_a_key_is_for_one_host() -> None:
     access = Access(host="example.com", identity="/k/id", known_hosts="/k/hosts")
     assert "-oIdentityFile=/k/id" in ssh_command(Remote("ssh", "/x", "example.com"), access)
@@ -246,6 +280,7 @@ def test_a_key_is_for_one_host() -> None:
     "fields",
     [
         {"token": "t"},
+        {"token_file": "/t"},
         {"host": "h", "token": "a\nb"},
         {"host": "h", "identity": "/a b"},
         {"host": "h", "identity": "relative"},

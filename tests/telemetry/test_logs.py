@@ -9,6 +9,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.converge import Ended, Event, Started, Waiting
-from agent.model import Action, Condition, Key, Requirement, Status
+from agent.model import Action, Condition, Failure, Key, Requirement, Result, Status
 from agent.telemetry import logs
-from tests.telemetry.made import BROKEN, change, did, done, failed, report
+from tests.telemetry.made import BROKEN, UNREACHABLE, change, did, done, failed, report
 
 Configure = Callable[..., io.StringIO]
 
@@ -81,6 +82,43 @@ def test_a_pass_with_nothing_to_do_is_quiet() -> None:
     usual = configured("json", "info")
     logs.record(structlog.get_logger(), made)
     assert usual.getvalue() == ""
+
+
+IDS = ("3f2a9c1b4d5e", "0" * 64)
+PORTS = [Failure("PortInUse", f"start container {one[:12]}: {one} 10.0.0.1:{len(one)}->8.8.8.8:53") for one in IDS]
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "levels"),
+    [
+        pytest.param(BROKEN, None, {"error", "info"}, id="begins"),
+        pytest.param(BROKEN, BROKEN, {"debug"}, id="goes on"),
+        pytest.param(PORTS[0], PORTS[1], {"debug"}, id="goes on, in another attempt"),
+        pytest.param(UNREACHABLE, BROKEN, {"error", "info"}, id="another reason"),
+        pytest.param(Failure("PortInUse", "80"), Failure("PortInUse", "81"), {"error", "info"}, id="another message"),
+        pytest.param(replace(BROKEN, problems=BROKEN.problems[:1]), BROKEN, {"error", "info"}, id="other mistakes"),
+    ],
+)
+def test_a_failure_is_told_when_it_begins_and_when_it_changes(
+    now: Failure, before: Failure | None, levels: set[str]
+) -> None:
+    stream = configured("json", "debug")
+    logs.record(structlog.get_logger(), failed(now), before)
+    assert {line["level"] for line in objects(stream)} == levels
+
+
+def test_an_attempt_that_fails_as_before_tells_what_it_changed_and_nothing_else() -> None:
+    stream = configured("json")
+    steps = (done(change(1)), done(change(2), Status.FAILED), done(change(3), Status.SKIPPED))
+    made = did(*steps, failure=UNREACHABLE, result=Result.ERROR)
+    logs.record(structlog.get_logger(), made, UNREACHABLE)
+    assert [(line["event"], line["result"]) for line in objects(stream)] == [("step", "done")]
+
+
+def test_the_end_of_a_failure_is_told() -> None:
+    stream = configured("json")
+    logs.record(structlog.get_logger(), report(), BROKEN)
+    assert [(line["event"], line["ended"]) for line in objects(stream)] == [("recovered", "ConfigInvalid")]
 
 
 def test_what_is_under_way_is_told_to_who_watches() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from agent.model import Action, Cause, Health, Key, Plan, Report, Revision, ServiceState, Status
+from agent.model import Action, Cause, Failure, Health, Key, Plan, Report, Revision, ServiceState, Status
 from agent.telemetry import catalogue
 from agent.telemetry.labels import registry_label, repository_label
 from agent.telemetry.metrics import Metrics
@@ -68,9 +68,15 @@ SERIES = [
         [failed(BROKEN), report()], 'windlass_stack_consecutive_failures{stack="web"}', 0, id="failures are over"
     ),
     pytest.param([failed(BROKEN)], 'windlass_validation_errors{stack="web"}', 2, id="mistakes"),
-    pytest.param([failed(BROKEN, stack="")], 'windlass_validation_errors{stack=""}', 2, id="mistakes of the source"),
+    pytest.param([], 'windlass_validation_errors{stack=""}', 0, id="mistakes of the source start at 0"),
     pytest.param(
         [failed(BROKEN)], 'windlass_reconcile_failures_total{reason="ConfigInvalid",stack="web"}', 1, id="reason"
+    ),
+    pytest.param(
+        [failed(BROKEN), report(failure=BROKEN, synced=False), report(failure=BROKEN, synced=False)],
+        'windlass_reconcile_failures_total{reason="ConfigInvalid",stack="web"}',
+        1,
+        id="a mistake that goes on beside good passes fails none of them",
     ),
     pytest.param(
         [report(plan=Plan((change(),)))], 'windlass_plan_changes{action="create",stack="web"}', 1, id="planned"
@@ -183,6 +189,21 @@ def test_facts_told_one_by_one() -> None:
     assert {series: found.get(series) for series in expected} == expected
     metrics.engine_down()
     assert samples(metrics)["windlass_docker_up"] == 0
+
+
+def test_a_source_that_fails_is_told_with_its_reason_and_its_mistakes() -> None:
+    metrics = Metrics("0.1.0")
+    metrics.source_failure(BROKEN)
+    found = samples(metrics)
+    assert found['windlass_source_failure{reason="ConfigInvalid"}'] == 1
+    assert found['windlass_validation_errors{stack=""}'] == 2
+    metrics.source_failure(Failure("EmptyDesiredState", "no stack"))
+    found = samples(metrics)
+    assert found['windlass_source_failure{reason="ConfigInvalid"}'] == 0
+    assert found['windlass_source_failure{reason="EmptyDesiredState"}'] == 1
+    assert found['windlass_validation_errors{stack=""}'] == 0
+    metrics.source_failure(None)
+    assert samples(metrics)['windlass_source_failure{reason="EmptyDesiredState"}'] == 0
 
 
 def test_the_duration_carries_the_revision_as_its_exemplar() -> None:

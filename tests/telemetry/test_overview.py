@@ -110,12 +110,6 @@ def test_a_source_that_fails_keeps_what_was_known_of_it() -> None:
     assert failing.failure.reason == "EngineUnavailable"
 
 
-def test_a_report_of_no_stack_is_about_the_source() -> None:
-    overview = Overview().with_report(failed(BROKEN, stack=""))
-    assert not overview.stacks
-    assert overview.source.failure
-
-
 def test_its_json_form_is_stable() -> None:
     document = Overview(host="edge-01").with_report(did(done(change()))).with_engine("20.10.24", "1.41").document()
     assert json.loads(json.dumps(document)) == {

@@ -1,0 +1,53 @@
+"""A thread for each job that is under way: whatever one of them waits for, no other waits behind it.
+
+A pool with a bound would be the opposite: as many slow jobs as it has threads, and nobody gets on any more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from agent.errors import Refused
+
+
+class Workers:
+    """Begins jobs, each in a thread that ends with it. May be asked from one thread only."""
+
+    def __init__(self) -> None:
+        self._busy: set[ThreadPoolExecutor] = set()
+        self._lock = threading.Lock()
+
+    def begin(self, name: str, job: Callable[[], None], crashed: Callable[[BaseException], None]) -> None:
+        """Run the job in a thread called by the name. `crashed` is told what it raised, in that thread.
+
+        Where no thread can be had, `crashed` is told so at once, and the job never begins.
+        """
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        with self._lock:
+            self._busy.add(pool)
+
+        def ended(future: Future[None]) -> None:
+            raised = future.exception()
+            if raised is not None:
+                crashed(raised)
+            with self._lock:
+                self._busy.discard(pool)
+
+        try:
+            future = pool.submit(job)
+        except RuntimeError as error:  # the limit of the service or of the machine
+            with self._lock:
+                self._busy.discard(pool)
+            crashed(Refused(f"no thread for {name}: {error}; see TasksMax= of the service", reason="NoThread"))
+        else:
+            future.add_done_callback(ended)
+            pool.shutdown(wait=False)
+
+    def join(self) -> None:
+        """Wait until every job has ended and told what it had to."""
+        with self._lock:
+            busy = tuple(self._busy)
+        for pool in busy:
+            pool.shutdown(wait=True)

@@ -1,0 +1,57 @@
+"""How a container fares, from what the engine reports of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from agent.kinds.container_state import health_of
+from agent.model import Health
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC).timestamp()
+
+
+def reported(status: str, check: str = "", *, age: float = 3600, restarts: int = 0, code: int = 0) -> dict[str, Any]:
+    """A report as the engine makes it; `age` is how many seconds ago the present or the last run began."""
+    began = datetime.fromtimestamp(NOW - age, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f123Z")  # nanoseconds
+    state: dict[str, Any] = {"Status": status, "StartedAt": began, "ExitCode": code}
+    if check:
+        state["Health"] = {"Status": check, "FailingStreak": 2}
+    return {"State": state, "RestartCount": restarts}
+
+
+RESTARTED = "restarted 5 times, runs since less than a minute"
+HEALTHS = [
+    pytest.param(reported("running"), Health.HEALTHY, "", id="runs"),
+    pytest.param(reported("running", age=1, restarts=1), Health.HEALTHY, "", id="came up at the second attempt"),
+    pytest.param(reported("running", age=1, restarts=5), Health.DEGRADED, RESTARTED, id="just restarted once more"),
+    pytest.param(reported("running", age=45, restarts=5), Health.DEGRADED, RESTARTED, id="dies every minute or so"),
+    pytest.param(reported("running", age=61, restarts=5), Health.HEALTHY, "", id="steady after restarts"),
+    pytest.param(reported("running", age=-5, restarts=5), Health.DEGRADED, RESTARTED, id="a clock a little behind"),
+    pytest.param(reported("running", age=-9999, restarts=5), Health.HEALTHY, "", id="a clock far behind"),
+    pytest.param(
+        reported("restarting", restarts=7, code=3), Health.DEGRADED, "restarted 7 times, exit code 3", id="crash loop"
+    ),
+    pytest.param(reported("running", "starting"), Health.PROGRESSING, "health check has not passed yet", id="starting"),
+    pytest.param(
+        reported("running", "starting", age=9, restarts=5), Health.DEGRADED, RESTARTED, id="never gets to its check"
+    ),
+    pytest.param(reported("running", "healthy", age=9, restarts=5), Health.HEALTHY, "", id="its check has passed"),
+    pytest.param(reported("running", "unhealthy"), Health.DEGRADED, "unhealthy, 2 checks failed", id="unhealthy"),
+    pytest.param(reported("exited", code=137), Health.DEGRADED, "exit code 137", id="ended"),
+    pytest.param(reported("created"), Health.DEGRADED, "created", id="never started"),
+]
+
+
+@pytest.mark.parametrize(("report", "health", "detail"), HEALTHS)
+def test_health(report: dict[str, Any], health: Health, detail: str) -> None:
+    assert health_of(report, {}, lambda: NOW) == (health, detail)
+
+
+@pytest.mark.parametrize("began", [None, "", "yesterday", "0001-01-01T00:00:00Z"])
+def test_a_run_of_which_the_beginning_is_not_known_is_trusted(began: str | None) -> None:
+    report = reported("running", restarts=5)
+    report["State"]["StartedAt"] = began
+    assert health_of(report, {}, lambda: NOW)[0] is Health.HEALTHY

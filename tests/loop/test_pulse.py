@@ -1,0 +1,68 @@
+"""Who is late, by a clock that the test sets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from agent.model import Action, Cause, Change, Key, Observed, Owner
+from agent.pulse import Pulse, grace_of
+
+
+def test_a_job_is_late_once_its_time_is_over_and_no_more_when_it_gets_on_or_ends() -> None:
+    now = [0.0]
+    pulse = Pulse(lambda: now[0])
+    pulse.begin("a", 10)
+    pulse.begin("b", 30)
+    now[0] = 10
+    assert pulse.late() == ()
+    now[0] = 11
+    assert pulse.late() == ("a",)
+    pulse.beat("a", 5)
+    assert pulse.late() == ()
+    now[0] = 31
+    assert pulse.late() == ("a", "b")
+    pulse.end("a")
+    assert pulse.late() == ("b",)
+
+
+def test_a_step_that_ends_does_not_cut_short_what_a_longer_one_was_allowed() -> None:
+    now = [0.0]
+    pulse = Pulse(lambda: now[0])
+    pulse.begin("a", 10)
+    pulse.beat("a", 600)
+    pulse.beat("a", 10)
+    now[0] = 599
+    assert pulse.late() == ()
+
+
+def test_what_is_over_cannot_become_late() -> None:
+    pulse = Pulse(lambda: 0.0)
+    pulse.beat("a", -1)
+    assert pulse.late() == ()
+
+
+CONTAINER = Change(0, Action.REPLACE, Key("container", "a-web-1"), "a", Cause.COMMIT, "another image")
+
+
+@pytest.mark.parametrize(
+    ("action", "raw", "seconds"),
+    [
+        (Action.REPLACE, {"Config": {"StopTimeout": 90}}, 90.0),
+        (Action.REMOVE, {"Config": {"StopTimeout": None}}, 10.0),
+        (Action.REMOVE, {"Config": {"StopTimeout": -1}}, 3600.0),
+        (Action.REMOVE, {"Name": "front"}, 10.0),
+        (Action.UPDATE, {"Config": {"StopTimeout": 90}}, 0.0),
+    ],
+)
+def test_who_stops_a_container_waits_as_long_as_that_may_take(
+    action: Action, raw: dict[str, Any], seconds: float
+) -> None:
+    seen = Observed(CONTAINER.key, "id", Owner.OURS, raw=raw)
+    assert grace_of(replace(CONTAINER, action=action, seen=seen)) == seconds
+
+
+def test_who_makes_something_stops_nothing() -> None:
+    assert grace_of(replace(CONTAINER, action=Action.CREATE)) == 0.0

@@ -1,0 +1,125 @@
+"""One turn, on a made-up host: which stacks it tells of, and how long it is waited for their health."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from agent.model import (
+    Change,
+    Failure,
+    Gate,
+    Health,
+    Key,
+    Observed,
+    Owner,
+    Requirement,
+    Resource,
+    Result,
+    Revision,
+    Scope,
+    Stack,
+)
+from agent.reconcile import HEALTH_POLL, HEALTH_TIMEOUT, Reconciler, Turn
+from tests.world import Thing, World
+
+
+@dataclass
+class Host(World):
+    """The world as a turn asks it."""
+
+    performed: list[str] = field(default_factory=list)
+
+    def perform(self, change: Change, revision: str = "") -> None:
+        self.performed.append(f"{change.action} {change.key}")
+        super().perform(change)
+
+    def probe(self, requirement: Requirement) -> tuple[Gate, str]:
+        return Gate.PASSED, ""
+
+
+WEB = Stack("web", (Resource(Key("container", "web-1"), "web", {"fixed": "A", "live": "x"}),), Revision("dir-1"))
+GONE = {
+    Key("container", "old-1"): Thing(1, stack="old"),
+    Key("volume", "old_data"): Thing(2, stack="old"),
+    Key("container", "elses-1"): Thing(3, stack="elses", origin="elsewhere"),
+}
+
+
+def take(host: Host, *, whole: bool) -> dict[str, tuple[bool, Health]]:
+    turn = Turn((WEB,), Scope("host-1", "here", frozenset({"web"}), whole), "manual")
+    reports = Reconciler(host).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
+    return {report.stack: (report.synced, report.health) for report in reports}
+
+
+def test_a_whole_turn_tells_of_the_stacks_that_left_the_source() -> None:
+    host = Host(dict(GONE))
+    assert take(host, whole=True) == {"web": (True, Health.HEALTHY), "old": (True, Health.HEALTHY)}
+    assert sorted(host.performed) == ["create container/web-1", "remove container/old-1"]
+
+
+def test_a_turn_that_is_not_whole_leaves_them_alone() -> None:
+    host = Host(dict(GONE))
+    assert take(host, whole=False) == {"web": (True, Health.HEALTHY)}
+    assert host.performed == ["create container/web-1"]
+
+
+# --- waiting for health -----------------------------------------------------------------------------------------------
+
+P, H, D = Health.PROGRESSING, Health.HEALTHY, Health.DEGRADED
+TWO = tuple(
+    Stack(name, (Resource(Key("container", name), name, {}, service="web"),), Revision("dir-1")) for name in ("a", "b")
+)
+LOOKING = Turn(TWO, Scope("host-1", "here", frozenset({"a", "b"})), "manual")
+
+
+@dataclass
+class Recovering:
+    """A host whose containers are in another health at each look. Only sleeping takes time there."""
+
+    looks: list[tuple[Health, Health]]
+    now: float = 0.0
+
+    def observe(self, wanted: Sequence[Resource], scope: Scope) -> dict[Key, Observed]:
+        healths = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        return {
+            one.key: Observed(one.key, "1", Owner.OURS, one.stack, health=health)
+            for one, health in zip(wanted, healths, strict=True)
+        }
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def reconciler(self, stop: Callable[[], bool] = lambda: False) -> Reconciler:
+        return Reconciler(self, sleep=self.sleep, clock=lambda: self.now, stop=stop)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("looks", "slept"),
+    [
+        pytest.param([(H, D)], 0, id="nothing is on its way"),
+        pytest.param([(P, H), (P, H), (H, H)], 2, id="it comes to be healthy"),
+        pytest.param([(P, H), (D, H)], 1, id="it turns out to be ill"),
+        pytest.param([(P, H), (H, P), (H, H)], 2, id="another one after it"),
+        pytest.param([(P, H)], HEALTH_TIMEOUT / HEALTH_POLL, id="never"),
+    ],
+)
+def test_health_is_waited_for_until_nothing_is_on_its_way(looks: list[tuple[Health, Health]], slept: float) -> None:
+    ended, host = looks[-1], Recovering(looks)
+    reconciler = host.reconciler()
+    reports = tuple(replace(report, result=Result.SUCCESS) for report in reconciler.take(LOOKING))
+    settled = reconciler.settle(LOOKING, reports)
+    assert tuple(report.health for report in settled) == ended
+    assert {report.result for report in settled} == {Result.SUCCESS}, "what was done stays told"
+    assert host.now / HEALTH_POLL == slept
+
+
+def test_nobody_waits_once_something_failed_or_the_end_is_wanted() -> None:
+    host = Recovering([(P, P)])
+    reports = host.reconciler().take(LOOKING)
+    failed = tuple(replace(report, failure=Failure("PortInUse", "taken")) for report in reports)
+    assert host.reconciler().settle(LOOKING, failed) == failed
+    assert host.reconciler(stop=lambda: True).settle(LOOKING, reports) == reports
+    assert host.now == 0

@@ -1,0 +1,143 @@
+"""The witness tells each audience once what each of them needs: the log, the metrics, the history, the status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import LogCapture
+
+from agent.converge import Ended, Started, Waiting
+from agent.engine import PullProgress
+from agent.model import Condition, Failure, Key, Requirement, Revision, Scope, Stack
+from agent.pulls import Pulls
+from agent.reconcile import Turn
+from agent.store import Store
+from agent.telemetry.metrics import Metrics
+from agent.telemetry.overview import Overview
+from agent.telemetry.sdnotify import Notifier
+from agent.witness import Witness
+from tests.telemetry.made import API, BROKEN, OLDER, REVISION, UNREACHABLE, change, done, failed, report
+
+
+@dataclass
+class Stage:
+    """A witness with a clock that the test sets, and what it has said."""
+
+    witness: Witness
+    lines: LogCapture
+    now: list[float]
+
+    def said(self, *events: str) -> list[dict[str, Any]]:
+        """The lines so far that are not for debugging, those of these events where some are named."""
+        told = [line for line in self.lines.entries if line["log_level"] != "debug"]
+        return [dict(line) for line in told if not events or line["event"] in events]
+
+    def metric(self, series: str) -> float | None:
+        text = self.witness.metrics.render("")[1].decode()
+        values = [line.rpartition(" ")[2] for line in text.splitlines() if line.startswith(f"{series} ")]
+        return float(values[0]) if values else None
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    lines, now = LogCapture(), [1000.0]
+    witness = Witness(
+        metrics=Metrics("0.1.0"),
+        store=Store(tmp_path / "state.db"),
+        notifier=Notifier(),
+        logger=structlog.wrap_logger(
+            None, processors=[lines], wrapper_class=structlog.make_filtering_bound_logger("debug")
+        ),
+        overview=Overview("edge-01"),
+        engine_facts=lambda: ("20.10.24", "1.41"),
+        clock=lambda: now[0],
+        wall=lambda: now[0],
+    )
+    yield Stage(witness, lines, now)
+    witness.close()
+
+
+def test_a_commit_that_stays_broken_is_told_once_and_its_end_once(stage: Stage) -> None:
+    stage.witness.reported(failed(BROKEN))
+    assert {line["event"] for line in stage.said()} == {"failed", "mistake", "not converged"}
+    told = len(stage.said())
+    for _ in range(5):
+        stage.witness.reported(report(failure=BROKEN, synced=False))
+    assert len(stage.said()) == told
+    assert stage.metric('windlass_reconcile_failures_total{reason="ConfigInvalid",stack="web"}') == 1
+    assert stage.metric('windlass_reconciles_total{result="noop",stack="web"}') == 5
+    stage.witness.reported(report())
+    assert [(line["event"], line["ended"]) for line in stage.said()[told:]] == [("recovered", "ConfigInvalid")]
+
+
+@pytest.mark.parametrize("failure", [UNREACHABLE, Failure("NameConflict", "container/web-api-1: is somebody else's")])
+def test_what_fails_look_after_look_is_told_once_and_counted_each_time(stage: Stage, failure: Failure) -> None:
+    for _ in range(5):
+        stage.witness.reported(failed(failure))
+    assert [line["event"] for line in stage.said()] == ["failed", "not converged"]
+    assert stage.metric(f'windlass_reconcile_failures_total{{reason="{failure.reason}",stack="web"}}') == 5
+    assert stage.metric('windlass_reconciles_total{result="error",stack="web"}') == 5
+
+
+def test_a_stack_that_comes_back_after_it_was_gone_fails_anew(stage: Stage) -> None:
+    for _ in range(2):
+        stage.witness.reported(failed(UNREACHABLE))
+        stage.witness.forgotten("web")
+    assert len(stage.said("failed")) == 2
+
+
+def test_a_source_that_fails_is_in_the_log_the_status_and_a_metric(stage: Stage) -> None:
+    empty = Failure("EmptyDesiredState", "no stack at all")
+    for _ in range(3):
+        stage.witness.source_read(None, empty, 60.0)
+    assert [(line["log_level"], line["reason"]) for line in stage.said()] == [("error", "EmptyDesiredState")]
+    assert stage.metric('windlass_source_failure{reason="EmptyDesiredState"}') == 1
+    assert stage.witness.overview.source.failure
+    assert "EmptyDesiredState" in stage.witness.ready()[1]
+    stage.witness.source_read(None, None, 60.0)
+    assert stage.said()[-1]["event"] == "source is back"
+    assert stage.metric('windlass_source_failure{reason="EmptyDesiredState"}') == 0
+    assert stage.witness.overview.source.failure is None
+
+
+def turn(revision: Revision | None = REVISION, stack: str = "web") -> Turn:
+    stacks = (Stack(stack, (), revision),) if revision else ()
+    return Turn(stacks, Scope("default", "git:1", frozenset({stack})), "git")
+
+
+def test_every_line_about_a_turn_has_its_run_its_revision_and_its_stack(stage: Stage) -> None:
+    pulls, both = Pulls(stage.witness.pulling), (turn(), turn(OLDER, "docs"))
+    pull = change(key=Key("image", "api:2"))
+    for one in both:
+        for event in (Started(pull), Started(change())):
+            pulls.listen(one, event)
+            stage.witness.progressed(one, event)
+    pulls(PullProgress("api:2", "0" * 12, "Downloading", 5, 9))
+    pulls(PullProgress("other:1", "0" * 12, "Downloading", 5, 9))
+    waits = Waiting(change(), Requirement(API, Condition.HEALTHY), "starting", 15.0)
+    stage.witness.progressed(both[0], waits)
+    lines = [dict(line) for line in stage.lines.entries]
+    assert {line["event"] for line in lines} == {"begins", "pulling", "waits"}
+    assert {(line["run"], line["revision"], line["stack"]) for line in lines if line["event"] == "pulling"} == {
+        (both[0].run_id, REVISION.short, "web"),
+        (both[1].run_id, OLDER.short, "docs"),
+    }
+    assert all(line["run"] and line["revision"] and line["stack"] for line in lines)
+
+
+def test_a_pull_is_told_every_few_seconds_to_those_who_still_wait_for_it(stage: Stage) -> None:
+    pulls, one, pull = Pulls(stage.witness.pulling), turn(), change(key=Key("image", "api:2"))
+    pulls.listen(one, Started(pull))
+    for second in range(12):
+        stage.now[0] += 1
+        pulls(PullProgress("api:2", "0" * 12, "Downloading", second, 12))
+    assert [line["done"] for line in stage.said("pulling")] == [0, 5, 10]
+    pulls.listen(one, Ended(done(pull)))
+    stage.now[0] += 60
+    pulls(PullProgress("api:2", "0" * 12, "Downloading", 12, 12))
+    assert len(stage.said("pulling")) == 3
