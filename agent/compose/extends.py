@@ -129,7 +129,7 @@ class Extender:
             return None if found is None else (found, extends["service"])
         below = at.of(extends, "service")
         below.problem(
-            f"there is no service {below.shown(extends['service'])} in {found.file}",
+            f"there is no service {below.shown(extends['service'])} in {self.findings.shown(found.file)}",
             did_you_mean(extends["service"], names),
         )
         return None
