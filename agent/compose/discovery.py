@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from agent.compose.environment import completed
 from agent.compose.files import Files, NotReadable
-from agent.compose.findings import Findings, printable
+from agent.compose.findings import At, Findings, printable
 from agent.compose.interpolate import BadTemplate, Template
 from agent.compose.nodes import Map
 from agent.compose.paths import ancestors, clean
@@ -77,11 +77,15 @@ def start_of(files: Files, options: LoadOptions, findings: Findings) -> Start:
     """
     named = _named_env_files(options)
     given = dict(options.environment)
-    environment = completed(files, given, named or _own_env_file(files, options, options.files), findings)
+    environment = _with(given, named or _own_env_file(files, options, options.files), files, findings)
     paths = _compose_files(files, options, environment, findings)
     if not named:
-        environment = completed(files, environment, _own_env_file(files, options, paths), findings)
+        environment = _with(environment, _own_env_file(files, options, paths), files, findings)
     return Start(tuple(paths), _directory(options, paths), named, environment)
+
+
+def _with(given: Mapping[str, str], paths: Iterable[str], files: Files, findings: Findings) -> dict[str, str]:
+    return completed(files, given, [(path, At("", Place(path), findings)) for path in paths], findings)
 
 
 def _directory(options: LoadOptions, paths: Sequence[str]) -> str:

@@ -222,7 +222,7 @@ ENV_FILE: Final = record(
 
 HEALTHCHECK: Final = record(
     {
-        "test": Field(Shape("a string or a list", _read_test)),
+        "test": Field(Shape("a string or a list", _read_test, merge=merging.override)),
         "timeout": Field(DURATION, kept=True),
         "interval": Field(DURATION, kept=True),
         "retries": Field(whole(0), kept=True),
@@ -292,7 +292,7 @@ _ULIMIT_RANGE: Final = record({"soft": Field(WHOLE, required=True), "hard": Fiel
 
 EXTRA_HOSTS: Final = Shape("a list or a mapping", _read_extra_hosts, sorted, merging.missing)
 
-ULIMIT: Final = Shape("a number or a mapping", _read_ulimit, _write_ulimit)
+ULIMIT: Final = Shape("a number or a mapping", _read_ulimit, _write_ulimit, merging.override)
 
 EXTERNAL: Final = Shape("a boolean", _read_external)
 

@@ -12,21 +12,20 @@ from agent.compose.files import Files, NotReadable, read_small
 from agent.compose.findings import At, Findings, path_to
 from agent.compose.interpolate import Lookup
 from agent.compose.nodes import Map, Seq
-from agent.model import Place
 
 _MAX_TOTAL: Final = 32 * 1024 * 1024  # bytes of environment files, each counted as often as it is named
 
 
 def completed(
-    files: Files, given: Mapping[str, str], paths: Iterable[str], findings: Findings, at: At | None = None
+    files: Files, given: Mapping[str, str], named: Iterable[tuple[str, At]], findings: Findings
 ) -> dict[str, str]:
     """The variables that are given, and under them those of files like `.env`, later files over earlier ones.
 
-    What is wrong with a path is said where it is written, `at`; without that, of the file itself.
+    Each file comes with the point where it is named.
     """
     found: dict[str, str] = {}
-    for path in paths:
-        content = read_small(files, path, at or At("", Place(path), findings))
+    for path, at in named:
+        content = read_small(files, path, at)
         try:
             found |= dotenv.parse(path, content or b"", given.get, found)
         except Malformed as error:

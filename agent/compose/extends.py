@@ -88,7 +88,7 @@ class Extender:
         while key not in self._done:
             problems = len(self.findings.problems)
             own = chain.links[key] = self._own(*key)
-            following = self._following(key, own) if own and "extends" in own else None
+            following = self._following(key, own) if own and own.get("extends") is not None else None
             if own and following in chain.links:
                 self._refuse_cycle([*chain.links, following], own)
             chain.sound = chain.sound and len(self.findings.problems) == problems
@@ -129,7 +129,7 @@ class Extender:
             return None if found is None else (found, extends["service"])
         below = at.of(extends, "service")
         below.problem(
-            f"there is no service {below.shown(extends['service'])} in {found.file}",
+            f"there is no service {below.shown(extends['service'])} in {self.findings.shown(found.file)}",
             did_you_mean(extends["service"], names),
         )
         return None

@@ -18,6 +18,7 @@ from agent.compose.located import bound_device, service_paths
 from agent.compose.nodes import Listed, Map, Seq
 from agent.compose.paths import moved, way
 from agent.compose.reuse import INCLUDES, located
+from agent.model import Place
 
 _SECTIONS: Final = ("services", "volumes", "networks", "secrets", "configs", "models")
 _DEEPEST: Final = 32
@@ -26,11 +27,18 @@ _NOTHING: Final = "/dev/null"  # the usual way to say that no environment file i
 Assemble = Callable[[Sequence[Document], Scope], Map]
 
 
-class _Entry(NamedTuple):
-    """One item of `include`, with all its paths in the tree. The first of the files is the one that matters."""
+class _Named(NamedTuple):
+    """A file of the tree, and where it is named."""
 
-    files: list[str]
-    env_files: list[str]
+    path: str
+    at: At
+
+
+class _Entry(NamedTuple):
+    """One item of `include`. The first of the files is the one that matters; the others lie over it."""
+
+    files: list[_Named]
+    env_files: list[_Named]
     directory: str
 
 
@@ -41,7 +49,7 @@ def include(written: Any, model: Map, scope: Scope, at: At, assemble: Assemble) 
         below = at.below(index, entries.item_place(index))
         entry = _entry(written_entry, scope, below)
         above = (*scope.above, at.place.file)
-        if entry is None or not _may_follow(entry.files[0], above, below):
+        if entry is None or not _may_follow(entry.files[0].path, above, below):
             scope.findings.blind = True
             continue
         _add(entry, model, scope._replace(above=above), below, assemble)
@@ -50,21 +58,23 @@ def include(written: Any, model: Map, scope: Scope, at: At, assemble: Assemble) 
 def _entry(written: Map, scope: Scope, at: At) -> _Entry | None:
     """The paths of an item. None, and a problem, where one of them is not to be had."""
 
-    def find(key: str) -> list[str | None]:
+    def find(key: str) -> list[_Named] | None:
         paths: Seq = written.get(key) or Seq(at.place)
         wanted = [(path, at._replace(place=paths.item_place(i))) for i, path in enumerate(paths) if path != _NOTHING]
-        return [located(scope.files, scope.directory, path, here) for path, here in wanted]
+        found = [(located(scope.files, scope.directory, path, here), here) for path, here in wanted]
+        named = [_Named(path, here) for path, here in found if path is not None]
+        return named if len(named) == len(found) else None
 
     files, env_files = find("path"), find("env_file")
-    directory = posixpath.dirname(files[0]) if files and files[0] is not None else None
+    directory = posixpath.dirname(files[0].path) if files else None
     if "project_directory" in written:
         place = written.value_place("project_directory")
         directory = located(scope.files, scope.directory, written["project_directory"], at._replace(place=place))
-    if directory is None or None in files or None in env_files:
+    if not files or env_files is None or directory is None:
         return None
-    if "env_file" not in written and posixpath.join(directory, ".env") in scope.files.entries:
-        env_files = [posixpath.join(directory, ".env")]
-    return _Entry([file for file in files if file], [file for file in env_files if file], directory)
+    if "env_file" not in written and (own := posixpath.join(directory, ".env")) in scope.files.entries:
+        env_files = [_Named(own, at)]
+    return _Entry(files, env_files, directory)
 
 
 def _may_follow(file: str, above: Sequence[str], at: At) -> bool:
@@ -79,11 +89,11 @@ def _may_follow(file: str, above: Sequence[str], at: At) -> bool:
 
 
 def _add(entry: _Entry, model: Map, scope: Scope, at: At, assemble: Assemble) -> None:
-    environment = completed(scope.files, scope.environment, entry.env_files, scope.findings, at)
+    environment = completed(scope.files, scope.environment, entry.env_files, scope.findings)
     documents: list[Document] = []
-    for file in entry.files:
-        scope.findings.reach(file, "included by", at.place)
-        read = scope.library.documents(file, at)
+    for file, here in entry.files:
+        scope.findings.reach(file, "included by", here.place)
+        read = scope.library.documents(file, here)
         scope.findings.blind = scope.findings.blind or read is None
         documents += read or ()
     if documents:
@@ -137,10 +147,17 @@ def _put(included: Map, model: Map, at: At) -> None:
             if name not in elements:
                 elements.put_from(included[section], name, element)
             elif elements[name] != element and not at.findings.concerns(section, name):
-                first, second = elements.key_place(name), included[section].key_place(name)
-                at.problem(
-                    f"{path_to(section, name)} is defined at {first} and at {second}, and not in the same way",
-                    "rename one of them, or change what is included in a file that is loaded after this one",
-                )
+                _refuse(path_to(section, name), elements.key_place(name), included[section].key_place(name), at)
         if elements:
             model.put(section, elements, elements.place, elements.place)
+
+
+def _refuse(path: str, first: Place, second: Place, at: At) -> None:
+    if first == second:
+        at.problem(f"{path} is included twice, and its variables or its directory make a difference", "include it once")
+        return
+    first, second = (place._replace(file=at.findings.shown(place.file)) for place in (first, second))
+    at.problem(
+        f"{path} is defined at {first} and at {second}, and not in the same way",
+        "rename one of them, or change what is included in a file that is loaded after this one",
+    )

@@ -87,14 +87,24 @@ def logging(base: Map, other: Map) -> Map:
 
 
 def by_subnet(base: Seq, other: Seq) -> Seq:
-    """Address pools of a network: one of the same subnet is completed, any other is added."""
-    result = appended(base, Seq(other.place), None)
-    found = {pool.get("subnet"): index for index, pool in enumerate(base)}
-    for index, pool in enumerate(other):
-        if (known := found.get(pool.get("subnet"))) is not None:
-            result[known] = mappings(result[known], pool, lambda _key: replace)
-        else:
-            result.add(pool, other.item_place(index))
+    """Address pools of a network: one of the same subnet is completed, any other is added.
+
+    As in Compose, to the letter: a pool of the base that no other one completes is lost, and it may leave what it has
+    in a pool that was found before.
+    """
+    result = Seq(base.place)
+    for index, pool in enumerate(base):
+        own, place = pool, base.item_place(index)
+        for number, over in enumerate(other):
+            subnets = [one.get("subnet") for one in result]
+            if over.get("subnet") != own.get("subnet") and over.get("subnet") not in subnets:
+                result.add(over, other.item_place(number))
+                continue
+            own = mappings(own, over, lambda _key: replace)
+            if own.get("subnet") in subnets:
+                result[subnets.index(own.get("subnet"))] = own
+            else:
+                result.add(own, place)
     return result
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from agent.compose.nodes import Map
+from agent.compose.paths import clean
 
 _RECURSIVE: Final = {
     "disabled": "NonRecursive",
@@ -35,6 +36,18 @@ class Stored(NamedTuple):
     source: str
     target: str
     section: str
+
+
+def distinct(service: Map, stored: Sequence[Stored]) -> list[Stored]:
+    """As in Compose, what lands at one place is there once: a volume before a secret, a secret before a config, and
+    of two of a kind the last. The engine would refuse the others."""
+    taken = {clean(volume["target"]) for volume in service.get("volumes") or ()}
+    secrets = {clean(one.target): one for one in stored if one.section == "secrets"}
+    configs = {clean(one.target): one for one in stored if one.section == "configs"}
+    return [
+        *(one for target, one in configs.items() if target not in taken and target not in secrets),
+        *(one for target, one in secrets.items() if target not in taken),
+    ]
 
 
 def stored_mount(stored: Stored) -> dict[str, Any]:

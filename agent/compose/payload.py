@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from agent.compose.endpoints import endpoints
 from agent.compose.host_config import host_config
 from agent.compose.labels import container_labels, network_labels, volume_labels
-from agent.compose.mounts import Stored, binds_and_mounts, stored_mount
+from agent.compose.mounts import Stored, binds_and_mounts, distinct, stored_mount
 from agent.compose.names import container_name
 from agent.compose.nodes import Map
 from agent.compose.project import Project
@@ -39,7 +39,7 @@ class Maker(NamedTuple):
         volumes that is a bind, "" for the others; `stored` are its secrets and configs."""
         service, shared = self.project.services[name], self._shared(self.project.services[name])
         binds, mounts = binds_and_mounts(service, self.project.volumes, sources)
-        mounts += map(stored_mount, stored)
+        mounts += map(stored_mount, distinct(service, stored))
         networks = endpoints(self.project, name, number)
         body = {
             "Hostname": service.get("hostname"),

@@ -17,6 +17,7 @@ from agent.compose.files import NotReadable
 from agent.compose.findings import At, Findings, path_to
 from agent.compose.mounts import Stored
 from agent.compose.nodes import Map, Masked
+from agent.compose.paths import is_absolute
 from agent.compose.project import Project
 from agent.compose.stores import CONFIG_SOURCES, targets
 from agent.model import Key
@@ -57,7 +58,7 @@ class Stores:
 
     def _file(self, section: str, name: str, path: str, at: At) -> tuple[str, Key | None]:
         """A file lies where it lies, with its own owner and mode; but the commit's are copied, a secret to memory."""
-        content = self._read(path) if section == "secrets" else None
+        content = self._read(path) if section == "secrets" and not is_absolute(path) else None
         if content is None:
             place = self.project.place(section, name, "file")
             return self.bindings.of_file(path, At(f"{path_to(section, name)}.file", place, at.findings))

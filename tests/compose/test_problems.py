@@ -103,6 +103,7 @@ def test_the_problems_of_a_file_are_told_together_and_in_order() -> None:
         ("scale: 2\n    deploy: {replicas: 3}", "4:12: services.a.scale: scale is 2, but deploy.replicas is 3"),
         ("network_mode: host\n    networks: [default]", "4:19: services.a.network_mode: network_mode and networks "
          "exclude each other"),
+        ("extends:", "4:13: services.a.extends: has no value: it must be a string or a mapping"),
         ("build: [.]", "4:12: services.a.build: must be a string or a mapping, not a list"),
         ("x-windlass: {}", "4:5: services.a.x-windlass: not supported yet"),
     ],

@@ -285,8 +285,14 @@ def test_a_volume_that_binds_a_directory_moves_along() -> None:
         ("[none.yaml]", 'compose.yaml:1:11: include[0]: there is no file "none.yaml" in the repository'),
         ("[../x.yaml]", 'compose.yaml:1:11: include[0]: "../x.yaml" leads out of the repository'),
         ("[/etc/x.yaml]", 'compose.yaml:1:11: include[0]: "/etc/x.yaml" leads out of the repository'),
-        ("[{path: inc/a.yaml, env_file: no.env}]", 'compose.yaml:1:11: include[0]: there is no file "no.env" in the '
+        ("[{path: inc/a.yaml, env_file: no.env}]", 'compose.yaml:1:40: include[0]: there is no file "no.env" in the '
          "repository"),
+        ("[{path: [inc/a.yaml, inc/no.yaml]}]", 'compose.yaml:1:31: include[0]: there is no file "inc/no.yaml" in the '
+         "repository"),
+        ("[{path: inc/a.yaml, project_directory: ../x}]", 'compose.yaml:1:49: include[0]: "../x" leads out of the '
+         "repository"),
+        ("[inc/a.yaml, {path: inc/a.yaml, env_file: e.env}]", "compose.yaml:1:23: include[1]: services.i is included "
+         "twice, and its variables or its directory make a difference, include it once"),
         ("[compose.yaml]", "compose.yaml:1:11: include[0]: the files include one another: compose.yaml → compose.yaml"),
         ("[loop/a.yaml]", "loop/b.yaml:1:11: include[0]: the files include one another: loop/a.yaml → loop/b.yaml → "
          "loop/a.yaml (included by loop/a.yaml:1:11, included by compose.yaml:1:11)"),

@@ -173,6 +173,26 @@ def test_files_are_mounted_as_compose_mounts_them() -> None:
     ]
 
 
+def test_what_lands_at_one_place_is_mounted_once() -> None:
+    text = """\
+        services:
+          a:
+            image: x
+            volumes: [./v:/v]
+            configs: [{source: c, target: /v}, {source: c, target: /run/secrets/s}, {source: c, target: /d/}, c]
+            secrets: [t, {source: s, target: t}, s, {source: s, target: /v}]
+        configs: {c: {file: /c}}
+        secrets: {s: {file: /s}, t: {file: /t}}
+    """
+    (call,) = [one for one in engine_calls(project(text), "/p") if "platform" in one]
+    assert [(mount["Source"], mount["Target"]) for mount in call["body"]["HostConfig"]["Mounts"]] == [
+        ("/c", "/d/"),
+        ("/c", "/c"),
+        ("/s", "/run/secrets/t"),
+        ("/s", "/run/secrets/s"),
+    ]
+
+
 # --- what is wanted of the host ---------------------------------------------------------------------------------
 
 
