@@ -16,7 +16,6 @@ from agent import __version__
 from agent.converge import Event, Options, Started
 from agent.desired import Follower, Reader
 from agent.engine import Engine
-from agent.errors import Trouble
 from agent.host import Host
 from agent.loop import Loop
 from agent.model import Health, Report, Scope
@@ -35,7 +34,7 @@ from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import Overview, SourceStatus, without_credentials
 from agent.telemetry.sdnotify import Notifier, watchdog_interval
 from agent.triggers import EventWatch, watch_directory
-from agent.web import Server
+from agent.web import Listening, Server
 from agent.witness import Witness
 
 
@@ -81,14 +80,14 @@ class Daemon:
             self._prepare_history()
             self._witness.logger.info("windlass", version=__version__, repo=self._witness.overview.source.url)
             events = EventWatch(self._engine, self._settings.instance, self._loop.wake, self._witness)
-            server = self._serve()
+            listening = self._serve()
             self._listen_to_signals()
             events.start()
             self._watch_files()
             reports = self._loop.run(once=once)
             events.stop()
-            if server:
-                server.stop()
+            if listening:
+                listening.stop()
             self._witness.close()
             self._engine.close()
             self._witness.logger.info("ended")
@@ -186,8 +185,8 @@ class Daemon:
             self._witness.logger.warning("a history that was damaged lies aside", reason="StateRebuilt", file=str(file))
         self._metrics.watch_state_db(self._witness.store.size)
 
-    def _serve(self) -> Server | None:
-        """The HTTP server, or None where it cannot listen: that is told, and no reason to let the host be."""
+    def _serve(self) -> Listening | None:
+        """Begin to listen. Where that cannot be, it is told and tried again: no reason to let the host be."""
         settings = self._settings
         if not settings.listen:
             return None
@@ -198,13 +197,9 @@ class Daemon:
             ready=self._witness.ready,
             allowed_hosts=settings.allowed_hosts,
         )
-        try:
-            server.start()
-        except Trouble as error:
-            self._witness.logger.error("http", reason=error.reason, message=error.message)
-            return None
-        self._witness.logger.info("http", url=server.url)
-        return server
+        listening = Listening(server, lambda failure: self._witness.listening(server.url, failure))
+        listening.start()
+        return listening
 
     def _watch_files(self) -> None:
         if isinstance(self._source, DirectorySource):

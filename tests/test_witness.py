@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,3 +216,25 @@ def test_a_bug_is_told_with_its_traceback(stage: Stage) -> None:
     bug = ZeroDivisionError("a bug")
     stage.witness.crashed(bug)
     assert [(line["log_level"], line["exc_info"]) for line in stage.said()] == [("error", bug)]
+
+
+def test_a_port_that_is_taken_is_told_once_and_so_is_its_end(stage: Stage) -> None:
+    taken = Failure("PortInUse", "127.0.0.1:9465 is taken")
+    for failure in (taken, taken, None, None):
+        stage.witness.listening("http://127.0.0.1:9465", failure)
+        assert bool(stage.witness.overview.http.failure) is bool(failure)
+    assert [(line["event"], line["log_level"]) for line in stage.said()] == [("http", "error"), ("http", "info")]
+
+
+def test_what_several_threads_see_at_once_is_all_in_the_status(stage: Stage) -> None:
+    threads = [
+        *(threading.Thread(target=stage.witness.reported, args=(report(stack=f"s{number}"),)) for number in range(40)),
+        threading.Thread(target=stage.witness.stream_opened),
+        threading.Thread(target=stage.witness.listening, args=("http://127.0.0.1:9465", None)),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    overview = stage.witness.overview
+    assert (len(overview.stacks), overview.engine.up, overview.http.url) == (40, True, "http://127.0.0.1:9465")
