@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ from agent.telemetry import logs
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import Overview, SourceStatus, without_credentials
 from agent.telemetry.sdnotify import Notifier, watchdog_interval
-from agent.triggers import EventWatch, watch_directory
+from agent.triggers import Watch, watch_directory, watch_events
 from agent.web import Listening, Server
 from agent.witness import Witness
 
@@ -79,13 +80,13 @@ class Daemon:
         with self._state.locked():
             self._prepare_history()
             self._witness.logger.info("windlass", version=__version__, repo=self._witness.overview.source.url)
-            events = EventWatch(self._engine, self._settings.instance, self._loop.wake, self._witness)
-            listening = self._serve()
+            watches, listening = self._watches(), self._serve()
             self._listen_to_signals()
-            events.start()
-            self._watch_files()
+            for watch in watches:
+                watch.start()
             reports = self._loop.run(once=once)
-            events.stop()
+            for watch in watches:
+                watch.stop()
             if listening:
                 listening.stop()
             self._witness.close()
@@ -171,7 +172,13 @@ class Daemon:
         journal = logs.to_journal(sys.stderr, self._environment.get("JOURNAL_STREAM", ""))
         form: logs.Format = "journal" if journal and log.format == "console" else log.format
         logs.configure(form, log.level, sys.stderr, count=self._metrics.log_message)
+        threading.excepthook = self._thread_broke
         set_on_retry_hooks([])  # stamina would log, and count in a registry of its own
+
+    def _thread_broke(self, args: threading.ExceptHookArgs) -> None:
+        """No thread ends unheard: a bug in any of them is a line in the log, with its traceback."""
+        if args.exc_value is not None:
+            self._witness.crashed(args.exc_value)
 
     def _prepare_history(self) -> None:
         try:
@@ -201,9 +208,12 @@ class Daemon:
         listening.start()
         return listening
 
-    def _watch_files(self) -> None:
+    def _watches(self) -> list[Watch]:
+        wake, witness = self._loop.wake, self._witness
+        watches = [watch_events(self._engine, self._settings.instance, wake, witness)]
         if isinstance(self._source, DirectorySource):
-            watch_directory(Path(self._settings.repo), self._loop.wake)
+            watches.append(watch_directory(Path(self._settings.repo), wake, witness))
+        return watches
 
     def _listen_to_signals(self) -> None:
         """A handler only puts a message into the loop's queue or a socket, which may be done at any moment."""

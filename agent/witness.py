@@ -143,7 +143,17 @@ class Witness:
         else:
             self.logger.info("what was under way has got on")
 
-    # --- the engine's listener ---
+    # --- the triggers' listener ---
+
+    def watched(self, failure: Failure | None) -> None:
+        """Whether changes of the directory are noticed as they happen, told when it changes."""
+        before = self._see(lambda overview: overview.with_watch(failure)).source.watch
+        if failure is not None and (before is None or before.reason != failure.reason):
+            self.logger.error("watch", reason=failure.reason, message=failure.message)
+        elif failure is None and before is not None:
+            self.logger.info("watch is back", ended=before.reason)
+        if before != self.overview.source.watch:
+            self._save()
 
     def stream_opened(self) -> None:
         version, api = self.engine_facts()

@@ -238,3 +238,10 @@ def test_what_several_threads_see_at_once_is_all_in_the_status(stage: Stage) -> 
         thread.join()
     overview = stage.witness.overview
     assert (len(overview.stacks), overview.engine.up, overview.http.url) == (40, True, "http://127.0.0.1:9465")
+
+
+def test_a_directory_that_cannot_be_watched_is_told_once_and_so_is_its_end(stage: Stage) -> None:
+    for failure in (None, Failure("WatchFailed", "no watches left"), Failure("WatchFailed", "none left"), None, None):
+        stage.witness.watched(failure)
+        assert bool(stage.witness.overview.source.watch) is bool(failure)
+    assert [line["event"] for line in stage.said()] == ["watch", "watch is back"]

@@ -76,7 +76,10 @@ class FailureStatus:
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """Where the wanted state comes from. `url` has passed `without_credentials`."""
+    """Where the wanted state comes from. `url` has passed `without_credentials`.
+
+    `watch` is why changes of a directory are not noticed before the next poll.
+    """
 
     url: str = ""
     ref: str = ""
@@ -85,6 +88,7 @@ class SourceStatus:
     fetched_at: float | None = None
     next_at: float | None = None
     failure: FailureStatus | None = None
+    watch: FailureStatus | None = None
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,9 @@ class Overview:
     def with_engine(self, version: str, api: str, failure: Failure | None = None) -> Overview:
         """After the engine was asked: with a failure it is down."""
         return replace(self, engine=EngineStatus(failure is None, version, api, FailureStatus.of(failure)))
+
+    def with_watch(self, failure: Failure | None) -> Overview:
+        return replace(self, source=replace(self.source, watch=FailureStatus.of(failure)))
 
     def with_http(self, url: str, failure: Failure | None) -> Overview:
         return replace(self, http=HttpStatus(url, FailureStatus.of(failure)))

@@ -149,6 +149,7 @@ def test_its_json_form_is_stable() -> None:
             "fetched_at": None,
             "next_at": None,
             "failure": None,
+            "watch": None,
         },
         "engine": {"up": True, "version": "20.10.24", "api": "1.41", "failure": None},
         "http": {"url": "", "failure": None},
