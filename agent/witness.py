@@ -93,6 +93,8 @@ class Witness:
         revision = reading.snapshot.revision if reading else None
         self._tell_source(revision, failure)
         self.metrics.source_failure(failure)
+        if reading is not None:
+            self.metrics.expect(sorted(reading.names))
         if reading is not None and failure is None:
             self.metrics.source(self.overview.source.url, self.overview.source.ref, reading.snapshot.revision)
             for warning in reading.warnings:

@@ -12,6 +12,7 @@ from agent.model import Action, Health, Result
 RESULTS = tuple(result.value for result in Result)
 HEALTHS = tuple(health.value for health in Health)
 PENDING_ACTIONS = tuple(action.value for action in Action if action is not Action.HOLD)
+KINDS = ("container", "file", "image", "network", "volume")  # of which drift can be found
 TRIGGERS = ("interval", "git", "webhook", "event", "file", "manual", "start", "retry")
 
 _QUICK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

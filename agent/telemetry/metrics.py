@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from prometheus_client import (
@@ -98,6 +98,13 @@ class Metrics:
 
     # --- passes ---
 
+    def expect(self, stacks: Iterable[str]) -> None:
+        """These stacks are wanted: their counters are there, at 0, before the first event that they count."""
+        for stack in stacks:
+            with self._lock:
+                label = self._stacks.of(stack)
+            self._start_stack_at_zero(label)
+
     def record(self, report: Report) -> None:
         """Count one pass over one stack, and take over how the stack stands now."""
         with self._lock:
@@ -107,16 +114,19 @@ class Metrics:
             label = self._stacks.of(report.stack)
             self._publish()
         if before is None:
-            self._know(label)
+            self._start_stack_at_zero(label)
         self._count_pass(report, label)
         for key in sorted(state.found(before, report)):
             self._drift_detected.labels(label, key.kind).inc()
         for outcome in report.outcomes:
             self._count_outcome(outcome, label)
 
-    def _know(self, stack: str) -> None:
+    def _start_stack_at_zero(self, stack: str) -> None:
         for result in catalogue.RESULTS:
             self._reconciles.labels(stack, result)
+        for kind in catalogue.KINDS:
+            self._drift_detected.labels(stack, kind)
+            self._drift_corrected.labels(stack, kind)
 
     def _count_pass(self, report: Report, label: str) -> None:
         exemplar = {"revision": report.revision.short} if report.revision else None
