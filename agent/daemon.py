@@ -151,6 +151,7 @@ class Daemon:
         self._got_on(turn, grace_of(event.change) if isinstance(event, Started) else 0.0)
 
     def _got_on(self, turn: Turn, extra: float = 0.0) -> None:
+        self._metrics.progressed()
         for stack in turn.scope.stacks:
             self._loop.progressed(stack, extra)
 

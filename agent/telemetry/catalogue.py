@@ -52,6 +52,12 @@ LAST_RECONCILE = Spec(
     ("result",),
     "When the last pass with this result ended; 0 before the first.",
 )
+LAST_PROGRESS = Spec(
+    "windlass_last_progress_timestamp_seconds",
+    "gauge",
+    (),
+    "When a pass last got on (a step, a wait that is told, a word on a pull); 0 before the first.",
+)
 
 GIT_FETCHES = Spec(
     "windlass_git_fetches_total", "counter", ("repository", "result"), "Times the repository was asked: success, error."
@@ -142,7 +148,7 @@ LOG_MESSAGES = Spec("windlass_log_messages_total", "counter", ("level",), "Lines
 
 ALL: tuple[Spec, ...] = (
     *(BUILD_INFO, DOCKER_INFO),
-    *(RECONCILES, FAILURES, TRIGGERED, DURATION, INTERVAL, IN_PROGRESS, LAST_RECONCILE),
+    *(RECONCILES, FAILURES, TRIGGERED, DURATION, INTERVAL, IN_PROGRESS, LAST_RECONCILE, LAST_PROGRESS),
     *(
         SOURCE_FAILURE,
         GIT_FETCHES,

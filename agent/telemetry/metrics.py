@@ -72,7 +72,7 @@ class Metrics:
         self._triggered = self._counter(catalogue.TRIGGERED)
         self._duration = self._histogram(catalogue.DURATION)
         self._interval, self._in_progress = self._gauge(catalogue.INTERVAL), self._gauge(catalogue.IN_PROGRESS)
-        self._last = self._gauge(catalogue.LAST_RECONCILE)
+        self._last, self._progress = self._gauge(catalogue.LAST_RECONCILE), self._gauge(catalogue.LAST_PROGRESS)
         self._source_failure = self._gauge(catalogue.SOURCE_FAILURE)
         self._fetches, self._fetch_duration = self._pair(catalogue.GIT_FETCHES, catalogue.GIT_FETCH_DURATION)
         self._git_calls, self._git_duration = self._pair(catalogue.GIT_CALLS, catalogue.GIT_CALL_DURATION)
@@ -172,6 +172,10 @@ class Metrics:
     def reconciling(self) -> AbstractContextManager[None]:
         """Counts a pass as under way while the block runs."""
         return self._in_progress.track_inprogress()
+
+    def progressed(self) -> None:
+        """A pass that is under way got on."""
+        self._progress.set(self._clock())
 
     def trigger(self, name: str) -> None:
         self._triggered.labels(self._triggers.of(name)).inc()

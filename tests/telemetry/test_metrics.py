@@ -226,6 +226,13 @@ def test_drift_is_expected_of_every_kind_that_there_is(tmp_path: Path) -> None:
     assert sorted(kind.name for kind in kinds) == sorted(catalogue.KINDS)
 
 
+def test_when_a_pass_last_got_on() -> None:
+    metrics = Metrics("0.1.0", clock=lambda: 7000.0)
+    assert samples(metrics)["windlass_last_progress_timestamp_seconds"] == 0
+    metrics.progressed()
+    assert samples(metrics)["windlass_last_progress_timestamp_seconds"] == 7000
+
+
 def test_the_duration_carries_the_revision_as_its_exemplar() -> None:
     metrics = Metrics("0.1.0")
     metrics.record(report())
