@@ -14,6 +14,7 @@ import structlog
 from stamina.instrumentation import set_on_retry_hooks
 
 from agent import __version__
+from agent.build import build_revision
 from agent.converge import Event, Options, Started
 from agent.desired import Follower, Reader
 from agent.engine import Engine
@@ -64,7 +65,7 @@ class Daemon:
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         self._settings, self._environment = settings, environment
         self._state = StateDir(settings.state_dir.absolute())
-        self._metrics = Metrics(__version__)
+        self._metrics = Metrics(__version__, build_revision())
         self._engine = Engine(docker_url(settings.docker_host or None, environment), observe=self._metrics.engine_call)
         self._source = make_source(settings, self._state, self._git_called)
         self._witness = self._make_witness()

@@ -29,7 +29,12 @@ class Spec(NamedTuple):
     buckets: tuple[float, ...] = ()
 
 
-BUILD_INFO = Spec("windlass_build_info", "gauge", ("version", "revision", "python"), "Always 1; what is running.")
+BUILD_INFO = Spec(
+    "windlass_build_info",
+    "gauge",
+    ("version", "revision", "python"),
+    "Always 1; what is running. The revision is unknown unless it was installed from a repository.",
+)
 DOCKER_INFO = Spec("windlass_docker_info", "gauge", ("engine", "api"), "Always 1; the engine's version and API.")
 
 RECONCILES = Spec("windlass_reconciles_total", "counter", ("stack", "result"), f"Passes: {', '.join(RESULTS)}.")

@@ -46,7 +46,7 @@ _RESULTS = {
 class Metrics:
     """Counts and serves. `clock` gives seconds since the epoch; `revision` is the agent's own build."""
 
-    def __init__(self, version: str, revision: str = "", *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, version: str, revision: str = "unknown", *, clock: Callable[[], float] = time.time) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._clock = clock
         self._lock = threading.Lock()
