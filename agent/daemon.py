@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -12,10 +13,10 @@ from pathlib import Path, PurePosixPath
 import structlog
 
 from agent import __version__
+from agent.build import build_revision
 from agent.converge import Event, Options, Started
 from agent.desired import Follower, Reader
 from agent.engine import Engine
-from agent.errors import Trouble
 from agent.host import Host
 from agent.loop import Loop
 from agent.model import Health, Report, Scope
@@ -33,8 +34,8 @@ from agent.telemetry import logs
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import Overview, SourceStatus, without_credentials
 from agent.telemetry.sdnotify import Notifier, watchdog_interval
-from agent.triggers import EventWatch, watch_directory
-from agent.web import Server
+from agent.triggers import Watch, watch_directory, watch_events
+from agent.web import Listening, Server
 from agent.witness import Witness
 
 
@@ -64,7 +65,7 @@ class Daemon:
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         self._settings, self._environment = settings, environment
         self._state = StateDir(settings.state_dir.absolute())
-        self._metrics = Metrics(__version__)
+        self._metrics = Metrics(__version__, build_revision())
         self._engine = Engine(docker_url(settings.docker_host, environment), observe=self._metrics.engine_call)
         self._source = make_source(settings, self._state, self._git_called)
         self._scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
@@ -84,17 +85,17 @@ class Daemon:
             self._witness.logger.info("windlass", version=__version__, repo=self._witness.overview.source.url)
             if is_in_the_clear(self._settings):
                 self._witness.logger.warning("plain http: anybody on the way can say what this host runs")
-            events = EventWatch(self._engine, self._settings.instance, self._loop.wake, self._witness)
-            server = self._serve()
+            watches, listening = self._watches(), self._serve()
             self._listen_to_signals()
-            events.start()
-            self._watch_files()
+            for watch in watches:
+                watch.start()
             reports = self._loop.run(once=once)
             if once and self._settings.mode == "apply" and not self._loop.source_failure:
                 reports = self._settled(reports)
-            events.stop()
-            if server:
-                server.stop()
+            for watch in watches:
+                watch.stop()
+            if listening:
+                listening.stop()
             self._witness.close()
             self._engine.close()
             self._witness.logger.info("ended")
@@ -181,6 +182,7 @@ class Daemon:
         self._got_on(turn, grace_of(event.change) if isinstance(event, Started) else 0.0)
 
     def _got_on(self, turn: Turn, extra: float = 0.0) -> None:
+        self._metrics.progressed()
         for stack in turn.scope.stacks:
             self._loop.progressed(stack, extra)
 
@@ -202,6 +204,12 @@ class Daemon:
         journal = logs.to_journal(sys.stderr, self._environment.get("JOURNAL_STREAM", ""))
         form: logs.Format = "journal" if journal and log.format == "console" else log.format
         logs.configure(form, log.level, sys.stderr, count=self._metrics.log_message)
+        threading.excepthook = self._thread_broke
+
+    def _thread_broke(self, args: threading.ExceptHookArgs) -> None:
+        """No thread ends unheard: a bug in any of them is a line in the log, with its traceback."""
+        if args.exc_value is not None:
+            self._witness.crashed(args.exc_value)
 
     def _prepare_history(self) -> None:
         try:
@@ -215,8 +223,8 @@ class Daemon:
             self._witness.logger.warning("a history that was damaged lies aside", reason="StateRebuilt", file=str(file))
         self._metrics.watch_state_db(self._witness.store.size)
 
-    def _serve(self) -> Server | None:
-        """The HTTP server, or None where it cannot listen: that is told, and no reason to let the host be."""
+    def _serve(self) -> Listening | None:
+        """Begin to listen. Where that cannot be, it is told and tried again: no reason to let the host be."""
         settings = self._settings
         if not settings.listen:
             return None
@@ -227,17 +235,16 @@ class Daemon:
             ready=self._witness.ready,
             allowed_hosts=settings.allowed_hosts,
         )
-        try:
-            server.start()
-        except Trouble as error:
-            self._witness.logger.error("http", reason=error.reason, message=error.message)
-            return None
-        self._witness.logger.info("http", url=server.url)
-        return server
+        listening = Listening(server, lambda failure: self._witness.listening(server.url, failure))
+        listening.start()
+        return listening
 
-    def _watch_files(self) -> None:
+    def _watches(self) -> list[Watch]:
+        wake, witness = self._loop.wake, self._witness
+        watches = [watch_events(self._engine, self._settings.instance, wake, witness)]
         if isinstance(self._source, DirectorySource):
-            watch_directory(Path(self._settings.repo), self._loop.wake)
+            watches.append(watch_directory(Path(self._settings.repo), wake, witness))
+        return watches
 
     def _listen_to_signals(self) -> None:
         """A handler only puts a message into the loop's queue or a socket, which may be done at any moment."""

@@ -52,7 +52,15 @@ class Pulls:
                     self._waiting.setdefault(change.key.name, {})[turn.run_id] = turn
             case Ended(outcome) if _is_pull(outcome.change):
                 with self._lock:
-                    self._waiting.get(outcome.change.key.name, {}).pop(turn.run_id, None)
+                    self._end(outcome.change.key.name, turn.run_id)
+
+    def _end(self, reference: str, run: str) -> None:
+        """The next pull of it begins at nothing."""
+        waiting = self._waiting.get(reference, {})
+        waiting.pop(run, None)
+        if not waiting:
+            self._waiting.pop(reference, None)
+            self._layers.pop(reference, None)
 
     def __call__(self, progress: PullProgress) -> None:
         with self._lock:

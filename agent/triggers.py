@@ -1,24 +1,27 @@
 """Reasons to look now: what the engine tells, and what changes in a watched directory. Each in a thread of its own.
 
 A trigger says that something may have changed and nothing more, so an event that is lost, doubled or misunderstood
-costs a little time only; and every time that the stream of events is opened anew, the host is looked at whole.
+costs a little time only; and every time that something is followed anew, it is looked at whole.
 """
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 from agent.engine import Event
-from agent.errors import Trouble
+from agent.errors import Refused, Trouble
 from agent.kinds.base import INSTANCE, STACK
 from agent.model import Failure, Key
 from agent.ports import AskSource, LookAt
 
 Wake = Callable[[AskSource | LookAt], None]
+Follow = Callable[[Callable[[], None], threading.Event], None]
+SOON, LATER = 0.2, 5.0  # seconds; between them lie the pauses before an engine that went away is asked again
+RARELY = 60.0  # the longest pause before a directory that could not be watched is tried again
 
 
 class Stream(Protocol):
@@ -30,7 +33,7 @@ class Stream(Protocol):
 
 
 class Listener(Protocol):
-    """Who wants to know how the stream fares."""
+    """Who wants to know how the following fares."""
 
     def stream_opened(self) -> None: ...
 
@@ -38,41 +41,79 @@ class Listener(Protocol):
 
     def heard(self, kind: str) -> None: ...
 
+    def watched(self, failure: Failure | None) -> None:
+        """Whether changes of the directory are noticed as they happen, or why not."""
 
-class EventWatch(threading.Thread):
-    """Turns the engine's events into reasons to look, and connects again for ever. Ends with the process."""
 
-    def __init__(self, stream: Stream, instance: str, wake: Wake, listener: Listener) -> None:
-        super().__init__(name="events", daemon=True)
-        self._stream, self._instance, self._wake, self._listener = stream, instance, wake, listener
+class Watch:
+    """Follows something for ever, in a thread that ends with the process.
+
+    `follow` is given who to tell once it is well under way, and what says that it is to end. When it ends otherwise,
+    it is begun again after a pause that doubles up to `longest` seconds, ±20 %: what is there again is met soon, and
+    what is gone is not pestered. `broke` hears what ended it.
+    """
+
+    def __init__(
+        self, name: str, follow: Follow, broke: Callable[[Failure], None], longest: float, shortest: float = SOON
+    ) -> None:
+        self._name, self._follow, self._broke = name, follow, broke
+        self._shortest, self._longest = shortest, longest
         self._stopped = threading.Event()
         self._failures = 0
+
+    def start(self) -> None:
+        self._start_in(0.0)
 
     def stop(self) -> None:
         self._stopped.set()
 
-    def run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._stream.events(self._tell, on_open=self._opened, stop=self._stopped.is_set)
-            except Trouble as error:
-                self._listener.stream_broke(error.failure())
-            self._stopped.wait(self._pause())
+    def _start_in(self, seconds: float) -> None:
+        threading.Thread(target=self._run, args=(seconds,), name=self._name, daemon=True).start()
 
-    def _opened(self) -> None:
+    def _run(self, pause: float) -> None:
+        bug = True
+        try:
+            self._stopped.wait(pause)
+            while not self._stopped.is_set():
+                self._once()
+                self._stopped.wait(self._pause())
+            bug = False
+        finally:
+            if bug:  # which is told by the end of this thread; another one goes on, so nobody has to miss it
+                self._broke(Failure("InternalError", f"the thread {self._name} has met a bug, and begins again"))
+                self._start_in(self._pause())
+
+    def _once(self) -> None:
+        try:
+            self._follow(self._well, self._stopped)
+        except Trouble as error:
+            self._broke(error.failure())
+
+    def _well(self) -> None:
         self._failures = 0
-        self._listener.stream_opened()
-        self._wake(LookAt("event"))
-
-    def _tell(self, event: Event) -> None:
-        self._listener.heard(event.kind)
-        self._wake(reason_of(event, self._instance))
 
     def _pause(self) -> float:
-        """0.2 s to 5 s, ±20 %: a daemon that restarts is met soon, one that is gone is not pestered."""
-        seconds = min(5.0, 0.2 * 2.0 ** min(self._failures, 8))
+        seconds = min(self._longest, self._shortest * 2.0 ** min(self._failures, 16))
         self._failures += 1
         return seconds * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not cryptography
+
+
+def watch_events(stream: Stream, instance: str, wake: Wake, listener: Listener) -> Watch:
+    """The engine's events as reasons to look."""
+
+    def follow(well: Callable[[], None], stopped: threading.Event) -> None:
+        def opened() -> None:
+            well()
+            listener.stream_opened()
+            wake(LookAt("event"))
+
+        def tell(event: Event) -> None:
+            listener.heard(event.kind)
+            wake(reason_of(event, instance))
+
+        stream.events(tell, on_open=opened, stop=stopped.is_set)
+
+    return Watch("events", follow, listener.stream_broke, LATER)
 
 
 def reason_of(event: Event, instance: str) -> LookAt:
@@ -82,15 +123,37 @@ def reason_of(event: Event, instance: str) -> LookAt:
     return LookAt("event", key=Key(event.kind, event.name))
 
 
-def watch_directory(path: Path, wake: Wake) -> threading.Thread:
-    """Ask the source whenever something below the directory changes. Returns the started thread."""
+def watch_directory(path: Path, wake: Wake, listener: Listener, shortest: float = 1.0) -> Watch:
+    """Ask the source whenever something below the directory changes, and each time that it is watched anew."""
 
-    def watch() -> None:
-        from watchfiles import watch as changes
+    def follow(well: Callable[[], None], stopped: threading.Event) -> None:
+        try:
+            for number, _ in enumerate(_changes(path, stopped)):
+                if number == 0:
+                    well()
+                    listener.watched(None)
+                wake(AskSource("file"))
+        except (OSError, RuntimeError) as error:  # the library has a RuntimeError of its own for want of watches
+            said = f"{path} cannot be watched, so its changes are noticed at the next poll: {error}"
+            raise Refused(said, reason="WatchFailed") from error
 
-        for _ in changes(path, debounce=400, step=100, raise_interrupt=False):
-            wake(AskSource("file"))
+    return Watch("watch", follow, listener.watched, RARELY, shortest)
 
-    thread = threading.Thread(target=watch, name="watch", daemon=True)
-    thread.start()
-    return thread
+
+def _changes(path: Path, stopped: threading.Event) -> Iterator[None]:
+    """Once when it is watched, then at each change."""
+    from watchfiles import watch
+
+    is_watched = False
+    for found in watch(
+        path,
+        debounce=400,
+        step=100,
+        rust_timeout=1000,
+        yield_on_timeout=True,
+        stop_event=stopped,
+        raise_interrupt=False,
+    ):
+        if found or not is_watched:
+            is_watched = True
+            yield

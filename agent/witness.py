@@ -5,6 +5,7 @@ Nothing here changes what the loop does, and a history that cannot be written co
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +44,7 @@ class Witness:
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     watchdog_every: float | None = None
+    _seeing: threading.Lock = field(default_factory=threading.Lock, init=False)
     _status: str = field(default="", init=False)  # what the service manager was told last
     _rounds_at: float = field(default=0.0, init=False)
     _fed_at: float = field(default=0.0, init=False)
@@ -82,7 +84,7 @@ class Witness:
         logs.record(self.logger, report, self._failures.pop(report.stack, None))
         if report.failure:
             self._failures[report.stack] = report.failure
-        self.overview = self.overview.with_report(report)
+        self._see(lambda overview: overview.with_report(report))
         self._write(lambda: self.store.record(report))
         self._save()
 
@@ -91,11 +93,13 @@ class Witness:
         revision = reading.snapshot.revision if reading else None
         self._tell_source(revision, failure)
         self.metrics.source_failure(failure)
+        if reading is not None:
+            self.metrics.expect(sorted(reading.names))
         if reading is not None and failure is None:
             self.metrics.source(self.overview.source.url, self.overview.source.ref, reading.snapshot.revision)
             for warning in reading.warnings:
                 self.logger.debug("warning", place=str(warning.place), path=warning.path, message=warning.message)
-        self.overview = self.overview.with_source(revision, failure, at=now, next_at=now + next_in)
+        self._see(lambda overview: overview.with_source(revision, failure, at=now, next_at=now + next_in))
         self._asked = True
         self._save()
 
@@ -117,7 +121,7 @@ class Witness:
     def forgotten(self, stack: str) -> None:
         self._failures.pop(stack, None)
         self.metrics.forget(stack)
-        self.overview = self.overview.without(stack)
+        self._see(lambda overview: overview.without(stack))
         self.logger.info("stack is gone", stack=stack)
         self._save()
 
@@ -141,26 +145,48 @@ class Witness:
         else:
             self.logger.info("what was under way has got on")
 
-    # --- the engine's listener ---
+    # --- the triggers' listener ---
+
+    def watched(self, failure: Failure | None) -> None:
+        """Whether changes of the directory are noticed as they happen, told when it changes."""
+        before = self._see(lambda overview: overview.with_watch(failure)).source.watch
+        if failure is not None and (before is None or before.reason != failure.reason):
+            self.logger.error("watch", reason=failure.reason, message=failure.message)
+        elif failure is None and before is not None:
+            self.logger.info("watch is back", ended=before.reason)
+        if before != self.overview.source.watch:
+            self._save()
 
     def stream_opened(self) -> None:
         version, api = self.engine_facts()
         self.metrics.engine_up(version, api)
         self.metrics.event_stream(up=True)
-        if not self.overview.engine.up:
+        before = self._see(lambda overview: overview.with_engine(version, api))
+        if not before.engine.up:
             self.logger.info("engine", version=version, api=api)
-        self.overview = self.overview.with_engine(version, api)
 
     def stream_broke(self, failure: Failure) -> None:
         self.metrics.engine_down()
         self.metrics.event_stream(up=False)
-        engine = self.overview.engine
-        if engine.up or engine.failure is None:
+        before = self._see(lambda overview: overview.with_engine(overview.engine.version, overview.engine.api, failure))
+        if before.engine.up or before.engine.failure is None:
             self.logger.error("engine", reason=failure.reason, message=failure.message)
-        self.overview = self.overview.with_engine(engine.version, engine.api, failure)
 
     def heard(self, kind: str) -> None:
         self.metrics.engine_event(kind)
+
+    # --- the server's ---
+
+    def listening(self, url: str, failure: Failure | None) -> None:
+        """Whether metrics and status can be asked for over HTTP, told when it changes."""
+        before = self._see(lambda overview: overview.with_http(url, failure))
+        if before.http == self.overview.http:
+            return
+        if failure is None:
+            self.logger.info("http", url=url)
+        else:
+            self.logger.error("http", reason=failure.reason, message=failure.message)
+        self._save()
 
     # --- what others ask ---
 
@@ -181,6 +207,12 @@ class Witness:
     def close(self) -> None:
         """Write down what is still to be written."""
         self._writer.shutdown(wait=True)
+
+    def _see(self, change: Callable[[Overview], Overview]) -> Overview:
+        """Change the overview; returns the one before. The loop, the events and the server each have a thread."""
+        with self._seeing:
+            before, self.overview = self.overview, change(self.overview)
+        return before
 
     def _save(self) -> None:
         """The overview has changed: write it down, and tell the service manager where that can be seen in a line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import Overview
 from agent.telemetry.sdnotify import Notifier
 from agent.witness import Witness
-from tests.telemetry.made import API, BROKEN, OLDER, REVISION, UNREACHABLE, change, done, failed, report
+from tests.telemetry.made import API, BROKEN, OLDER, REVISION, UNREACHABLE, change, did, done, failed, report
 
 
 @dataclass
@@ -36,6 +37,10 @@ class Stage:
         """The lines so far that are not for debugging, those of these events where some are named."""
         told = [line for line in self.lines.entries if line["log_level"] != "debug"]
         return [dict(line) for line in told if not events or line["event"] in events]
+
+    def settle(self) -> None:
+        """Until what is to be written down has been written."""
+        self.witness._writer.submit(lambda: None).result(timeout=10)
 
     def metric(self, series: str) -> float | None:
         text = self.witness.metrics.render("")[1].decode()
@@ -141,3 +146,102 @@ def test_a_pull_is_told_every_few_seconds_to_those_who_still_wait_for_it(stage: 
     stage.now[0] += 60
     pulls(PullProgress("api:2", "0" * 12, "Downloading", 12, 12))
     assert len(stage.said("pulling")) == 3
+
+
+def test_what_was_done_is_in_the_history_and_the_saved_status(stage: Stage) -> None:
+    one = turn()
+    stage.witness.progressed(one, Started(change()))
+    stage.witness.progressed(one, Ended(done(change())))
+    stage.witness.reported(did(done(change()), run_id=one.run_id))
+    stage.witness.close()
+    (run,) = stage.witness.store.history()
+    assert (run.run_id, run.stack, run.result) == (one.run_id, "web", "success")
+    saved = stage.witness.store.overview()
+    assert saved
+    assert saved["stacks"][0]["sync"] == "synced"
+
+
+def test_a_history_that_cannot_be_written_costs_one_line_and_its_return_another(stage: Stage, tmp_path: Path) -> None:
+    aside = tmp_path / "aside"
+    stage.witness.store = Store(tmp_path / "no" / "such" / "place" / "state.db")
+    (tmp_path / "no").write_text("a file where a directory is needed")
+    for _ in range(3):
+        stage.witness.reported(report())
+    stage.settle()
+    assert [(line["event"], line["log_level"]) for line in stage.said()] == [("history", "error")]
+    stage.witness.store = Store(aside)
+    stage.witness.reported(report())
+    stage.settle()
+    assert [line["event"] for line in stage.said()] == ["history", "history is back"]
+
+
+def test_an_engine_that_goes_and_comes_is_told_at_each_change(stage: Stage) -> None:
+    witness = stage.witness
+    for _ in range(3):
+        witness.stream_broke(UNREACHABLE)
+    assert stage.metric("windlass_docker_up") == 0
+    assert witness.ready() == (False, ["EngineUnavailable", "SourceNotReadYet", "LoopLate"])
+    for _ in range(3):
+        witness.stream_opened()
+    assert stage.metric("windlass_docker_up") == 1
+    assert stage.metric("windlass_docker_event_stream_up") == 1
+    assert [(line["event"], line["log_level"]) for line in stage.said()] == [("engine", "error"), ("engine", "info")]
+
+
+def test_it_is_ready_when_engine_source_and_loop_are_well(stage: Stage) -> None:
+    witness = stage.witness
+    witness.stream_opened()
+    witness.source_read(None, None, 60.0)
+    witness.alive()
+    assert witness.ready() == (True, [])
+    stage.now[0] += 61
+    assert witness.ready() == (False, ["LoopLate"])
+
+
+def test_the_watchdog_is_fed_no_more_often_than_it_asks_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    for note in ("ready", "watchdog", "status"):
+        monkeypatch.setattr(Notifier, note, lambda *_, note=note: said.append(note))
+    stage.witness.watchdog_every = 30.0
+    for _ in range(61):
+        stage.witness.alive()
+        stage.now[0] += 1
+    assert said == ["ready", "watchdog", "watchdog", "watchdog"]
+    for _ in range(2):
+        stage.witness.source_read(None, None, 60.0)
+    assert said[4:] == ["status"]
+
+
+def test_a_bug_is_told_with_its_traceback(stage: Stage) -> None:
+    bug = ZeroDivisionError("a bug")
+    stage.witness.crashed(bug)
+    assert [(line["log_level"], line["exc_info"]) for line in stage.said()] == [("error", bug)]
+
+
+def test_a_port_that_is_taken_is_told_once_and_so_is_its_end(stage: Stage) -> None:
+    taken = Failure("PortInUse", "127.0.0.1:9465 is taken")
+    for failure in (taken, taken, None, None):
+        stage.witness.listening("http://127.0.0.1:9465", failure)
+        assert bool(stage.witness.overview.http.failure) is bool(failure)
+    assert [(line["event"], line["log_level"]) for line in stage.said()] == [("http", "error"), ("http", "info")]
+
+
+def test_what_several_threads_see_at_once_is_all_in_the_status(stage: Stage) -> None:
+    threads = [
+        *(threading.Thread(target=stage.witness.reported, args=(report(stack=f"s{number}"),)) for number in range(40)),
+        threading.Thread(target=stage.witness.stream_opened),
+        threading.Thread(target=stage.witness.listening, args=("http://127.0.0.1:9465", None)),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    overview = stage.witness.overview
+    assert (len(overview.stacks), overview.engine.up, overview.http.url) == (40, True, "http://127.0.0.1:9465")
+
+
+def test_a_directory_that_cannot_be_watched_is_told_once_and_so_is_its_end(stage: Stage) -> None:
+    for failure in (None, Failure("WatchFailed", "no watches left"), Failure("WatchFailed", "none left"), None, None):
+        stage.witness.watched(failure)
+        assert bool(stage.witness.overview.source.watch) is bool(failure)
+    assert [line["event"] for line in stage.said()] == ["watch", "watch is back"]

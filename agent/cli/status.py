@@ -103,6 +103,8 @@ def _head_lines(overview: Overview, now: float) -> list[str]:
         f"Agent  {pad(clean(overview.version), first)}   Mode    {clean(overview.mode)}{next_look}",
     ]
     lines += _failure_line("Source", source.failure)
+    lines += _failure_line("Watch", source.watch)
+    lines += _failure_line("HTTP", overview.http.failure)
     lines += [_engine_line(overview.engine)] if overview.engine.version or overview.engine.failure else []
     return lines
 

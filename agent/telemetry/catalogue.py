@@ -12,6 +12,7 @@ from agent.model import Action, Health, Result
 RESULTS = tuple(result.value for result in Result)
 HEALTHS = tuple(health.value for health in Health)
 PENDING_ACTIONS = tuple(action.value for action in Action if action is not Action.HOLD)
+KINDS = ("container", "file", "image", "network", "volume")  # of which drift can be found
 TRIGGERS = ("interval", "git", "webhook", "event", "file", "manual", "start", "retry")
 
 _QUICK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -28,7 +29,12 @@ class Spec(NamedTuple):
     buckets: tuple[float, ...] = ()
 
 
-BUILD_INFO = Spec("windlass_build_info", "gauge", ("version", "revision", "python"), "Always 1; what is running.")
+BUILD_INFO = Spec(
+    "windlass_build_info",
+    "gauge",
+    ("version", "revision", "python"),
+    "Always 1; what is running. The revision is unknown unless it was installed from a repository.",
+)
 DOCKER_INFO = Spec("windlass_docker_info", "gauge", ("engine", "api"), "Always 1; the engine's version and API.")
 
 RECONCILES = Spec("windlass_reconciles_total", "counter", ("stack", "result"), f"Passes: {', '.join(RESULTS)}.")
@@ -50,6 +56,12 @@ LAST_RECONCILE = Spec(
     "gauge",
     ("result",),
     "When the last pass with this result ended; 0 before the first.",
+)
+LAST_PROGRESS = Spec(
+    "windlass_last_progress_timestamp_seconds",
+    "gauge",
+    (),
+    "When a pass last got on (a step, a wait that is told, a word on a pull); 0 before the first.",
 )
 
 GIT_FETCHES = Spec(
@@ -141,7 +153,7 @@ LOG_MESSAGES = Spec("windlass_log_messages_total", "counter", ("level",), "Lines
 
 ALL: tuple[Spec, ...] = (
     *(BUILD_INFO, DOCKER_INFO),
-    *(RECONCILES, FAILURES, TRIGGERED, DURATION, INTERVAL, IN_PROGRESS, LAST_RECONCILE),
+    *(RECONCILES, FAILURES, TRIGGERED, DURATION, INTERVAL, IN_PROGRESS, LAST_RECONCILE, LAST_PROGRESS),
     *(
         SOURCE_FAILURE,
         GIT_FETCHES,

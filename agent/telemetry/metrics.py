@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from prometheus_client import (
@@ -46,7 +46,7 @@ _RESULTS = {
 class Metrics:
     """Counts and serves. `clock` gives seconds since the epoch; `revision` is the agent's own build."""
 
-    def __init__(self, version: str, revision: str = "", *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, version: str, revision: str = "unknown", *, clock: Callable[[], float] = time.time) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._clock = clock
         self._lock = threading.Lock()
@@ -72,7 +72,7 @@ class Metrics:
         self._triggered = self._counter(catalogue.TRIGGERED)
         self._duration = self._histogram(catalogue.DURATION)
         self._interval, self._in_progress = self._gauge(catalogue.INTERVAL), self._gauge(catalogue.IN_PROGRESS)
-        self._last = self._gauge(catalogue.LAST_RECONCILE)
+        self._last, self._progress = self._gauge(catalogue.LAST_RECONCILE), self._gauge(catalogue.LAST_PROGRESS)
         self._source_failure = self._gauge(catalogue.SOURCE_FAILURE)
         self._fetches, self._fetch_duration = self._pair(catalogue.GIT_FETCHES, catalogue.GIT_FETCH_DURATION)
         self._git_calls, self._git_duration = self._pair(catalogue.GIT_CALLS, catalogue.GIT_CALL_DURATION)
@@ -98,6 +98,13 @@ class Metrics:
 
     # --- passes ---
 
+    def expect(self, stacks: Iterable[str]) -> None:
+        """These stacks are wanted: their counters are there, at 0, before the first event that they count."""
+        for stack in stacks:
+            with self._lock:
+                label = self._stacks.of(stack)
+            self._start_stack_at_zero(label)
+
     def record(self, report: Report) -> None:
         """Count one pass over one stack, and take over how the stack stands now."""
         with self._lock:
@@ -107,16 +114,19 @@ class Metrics:
             label = self._stacks.of(report.stack)
             self._publish()
         if before is None:
-            self._know(label)
+            self._start_stack_at_zero(label)
         self._count_pass(report, label)
         for key in sorted(state.found(before, report)):
             self._drift_detected.labels(label, key.kind).inc()
         for outcome in report.outcomes:
             self._count_outcome(outcome, label)
 
-    def _know(self, stack: str) -> None:
+    def _start_stack_at_zero(self, stack: str) -> None:
         for result in catalogue.RESULTS:
             self._reconciles.labels(stack, result)
+        for kind in catalogue.KINDS:
+            self._drift_detected.labels(stack, kind)
+            self._drift_corrected.labels(stack, kind)
 
     def _count_pass(self, report: Report, label: str) -> None:
         exemplar = {"revision": report.revision.short} if report.revision else None
@@ -162,6 +172,10 @@ class Metrics:
     def reconciling(self) -> AbstractContextManager[None]:
         """Counts a pass as under way while the block runs."""
         return self._in_progress.track_inprogress()
+
+    def progressed(self) -> None:
+        """A pass that is under way got on."""
+        self._progress.set(self._clock())
 
     def trigger(self, name: str) -> None:
         self._triggered.labels(self._triggers.of(name)).inc()

@@ -76,7 +76,10 @@ class FailureStatus:
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """Where the wanted state comes from. `url` has passed `without_credentials`."""
+    """Where the wanted state comes from. `url` has passed `without_credentials`.
+
+    `watch` is why changes of a directory are not noticed before the next poll.
+    """
 
     url: str = ""
     ref: str = ""
@@ -85,6 +88,7 @@ class SourceStatus:
     fetched_at: float | None = None
     next_at: float | None = None
     failure: FailureStatus | None = None
+    watch: FailureStatus | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,14 @@ class EngineStatus:
     up: bool = False
     version: str = ""
     api: str = ""
+    failure: FailureStatus | None = None
+
+
+@dataclass(frozen=True)
+class HttpStatus:
+    """Where metrics, health and this status are served; with a failure, where they are to be."""
+
+    url: str = ""
     failure: FailureStatus | None = None
 
 
@@ -161,6 +173,7 @@ class Overview:
     source: SourceStatus = SourceStatus()
     engine: EngineStatus = EngineStatus()
     stacks: tuple[StackStatus, ...] = ()
+    http: HttpStatus = HttpStatus()
     format: str = "1"
 
     def with_report(self, report: Report) -> Overview:
@@ -184,6 +197,12 @@ class Overview:
         """After the engine was asked: with a failure it is down."""
         return replace(self, engine=EngineStatus(failure is None, version, api, FailureStatus.of(failure)))
 
+    def with_watch(self, failure: Failure | None) -> Overview:
+        return replace(self, source=replace(self.source, watch=FailureStatus.of(failure)))
+
+    def with_http(self, url: str, failure: Failure | None) -> Overview:
+        return replace(self, http=HttpStatus(url, FailureStatus.of(failure)))
+
     def without(self, stack: str) -> Overview:
         return replace(self, stacks=tuple(status for status in self.stacks if status.name != stack))
 
@@ -196,6 +215,8 @@ class Overview:
         stacks = f"{synced} of {len(self.stacks)} stacks synced" if self.stacks else "no stack yet"
         if failure := self.source.failure or self.engine.failure:
             return f"{failure.reason}: keeps what runs, {stacks}"
+        if failure := self.http.failure:
+            return f"{failure.reason}: serves no metrics, {stacks}"
         return f"{stacks}, at {self.source.revision.short}" if self.source.revision else stacks
 
     def document(self) -> dict[str, Any]:

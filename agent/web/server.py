@@ -78,12 +78,18 @@ class Server:
         self._thread = threading.Thread(target=self._uvicorn.run, args=([listener],), name="web", daemon=True)
         self._thread.start()
 
+    def wait(self) -> None:
+        """Until it has ended. Without a start, at once."""
+        if self._thread is not None:
+            self._thread.join()
+
     def stop(self) -> None:
         """End serving; requests under way have a second to finish. Without a start, nothing."""
-        if self._uvicorn is None or self._thread is None:
+        server, thread = self._uvicorn, self._thread
+        if server is None or thread is None:
             return
-        self._uvicorn.should_exit = True
-        self._thread.join(_STOP_SECONDS)
+        server.should_exit = True
+        thread.join(_STOP_SECONDS)
         self._uvicorn = self._thread = None
 
 

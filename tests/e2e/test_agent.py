@@ -74,6 +74,8 @@ def test_a_commit_becomes_running_containers_and_what_breaks_is_mended(
     )
     assert identity(sdk, web) == third, "put right in place"
     until(lambda: started.synced_at(stack, head), "in sync again")
+    assert 'revision=""' not in started.get("/metrics")[1]
+    assert started.metric("windlass_last_progress_timestamp_seconds")
     assert (started.metric(f'windlass_drift_corrected_total{{kind="container",stack="{stack}"}}') or 0) >= 2
     assert started.metric(f'windlass_stack_synced{{stack="{stack}"}}') == 1
 
@@ -265,6 +267,50 @@ def test_an_engine_that_is_away_is_told(agent: Agent, fleet: Fleet, prefix: str,
         assert failure["reason"] == "EngineUnavailable"
         assert agent.metric("windlass_docker_up") == 0
         assert agent.get("/readyz")[0] == 503
+
+
+def two_slow_to_stop(image: str, message: str) -> str:
+    """Two services, one behind the other; the first does not heed the signal that asks it to stop."""
+    return f"""\
+services:
+  web: &service
+    image: {image}
+    environment: {{MESSAGE: {message}}}
+    stop_signal: SIGCONT
+    stop_grace_period: 5s
+  later:
+    <<: *service
+    depends_on: [web]
+"""
+
+
+def test_sigterm_in_the_middle_of_a_change_lets_it_end_and_begins_no_other(
+    agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
+    web, later = f"{stack}-web-1", f"{stack}-later-1"
+
+    def running_now() -> dict[str, str]:
+        """Every container of the stack, by name: the message that it was given, "" where it does not run."""
+        found = {one["Names"][0][1:]: sdk.inspect_container(one["Id"]) for one in sdk.containers(all=True)}
+        ours = {name: report for name, report in found.items() if name.startswith(f"{stack}-")}
+        return {
+            name: dict(entry.split("=", 1) for entry in report["Config"]["Env"])["MESSAGE"]
+            if report["State"]["Running"]
+            else ""
+            for name, report in ours.items()
+        }
+
+    with running(agent):
+        head = fleet.push({path: two_slow_to_stop(busybox, "one")})
+        until(lambda: agent.synced_at(stack, head), "deployed")
+        head = fleet.push({path: two_slow_to_stop(busybox, "two")})
+        until(lambda: f"{web}.next" in running_now(), "the replacement of the first, begun")
+        assert agent.stop() == 0
+    assert running_now() == {web: "two", later: "one"}
+    with running(agent):
+        until(lambda: agent.synced_at(stack, head), "the rest by the next process")
+        assert running_now() == {web: "two", later: "two"}
 
 
 def test_sighup_asks_at_once(agent: Agent, fleet: Fleet, prefix: str, busybox: str) -> None:

@@ -104,3 +104,15 @@ def test_a_pull_under_way_does_not_hold_up_the_end(agent: Agent, fake: FakeEngin
     (pulling, *_) = [line for line in lines if line["event"] == "pulling"]
     assert pulling["run"]
     assert pulling["revision"]
+
+
+def test_a_port_that_is_taken_is_told_and_taken_when_it_is_free(agent: Agent, fleet: Fleet) -> None:
+    with socket.create_server(("127.0.0.1", agent.port)) as taken, running(agent):
+        until(lambda: "PortInUse" in agent.windlass("status").stdout, "the trouble in the status")
+        fleet.push({"stacks/web/compose.yaml": COMPOSE})
+        until(lambda: any(line["event"] == "new revision" for line in agent.log_lines()), "the agent at its work")
+        errors = [line for line in agent.log_lines() if line["event"] == "http"]
+        assert [(line["level"], line["reason"]) for line in errors] == [("error", "PortInUse")]
+        taken.close()
+        until(lambda: agent.get("/healthz")[0] == 200, "the server, where it should be")
+        until(lambda: agent.status()["http"]["failure"] is None, "the end of the trouble")

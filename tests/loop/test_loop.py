@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import Refused, Unreachable
 from agent.model import Failure, Key, Report, Status
-from agent.ports import AskSource, LookAt
+from agent.ports import AskSource, LookAt, Rhythm
 from agent.reconcile import Turn
 from tests.loop.fakes import (
     FAST,
@@ -190,6 +190,19 @@ def test_the_engine_is_not_asked_for_what_a_source_that_is_away_cannot_prune() -
         turns.stacks_on_host = lambda: pytest.fail("asked")  # type: ignore[method-assign]
         loop.wake(AskSource("manual"))
         assert audience.sources.get(timeout=5)[1] == desires.answer.failure()
+
+
+def test_polls_are_spread_around_the_interval_and_not_beyond_it() -> None:
+    """Hosts that started together would ask their git server together for ever."""
+    audience, rhythm = FakeAudience(), Rhythm(poll=100, resync=3600, jitter=0.1)
+    waits = []
+    with running(make_loop(FakeDesires(reading(stack("a"))), FakeTurns(), audience, rhythm)) as loop:
+        for _ in range(60):
+            waits.append(audience.sources.get(timeout=5)[2])
+            loop.wake(AskSource("manual"))
+    assert 90 <= min(waits) < 93
+    assert 107 < max(waits) <= 110
+    assert 97 < sum(waits) / len(waits) < 103
 
 
 def test_an_empty_source_removes_nothing() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from agent.converge import Ended, Started
 from agent.engine import PullProgress
-from agent.model import Key, Scope
+from agent.model import Key, Scope, Status
 from agent.pulls import Pulls
 from agent.reconcile import Turn
 from tests.telemetry.made import change, done
@@ -53,3 +53,17 @@ def test_who_waits_no_more_hears_no_more() -> None:
     heard.pulls.listen(turn("r1"), Ended(done(PULL)))
     heard.line("Downloading", 1, 2)
     assert heard.told == [("r2", 1, 2)]
+
+
+def test_a_second_pull_of_an_image_begins_at_nothing_once_nobody_waits_for_the_first() -> None:
+    heard = Heard()
+    for run in ("r1", "r2"):
+        heard.pulls.listen(turn(run), Started(PULL))
+    heard.line("Downloading", 10, 10)
+    heard.pulls.listen(turn("r1"), Ended(done(PULL)))
+    heard.line("Downloading", 5, 5, "1" * 12)
+    assert heard.told[-1] == ("r2", 15, 15)
+    heard.pulls.listen(turn("r2"), Ended(done(PULL, Status.FAILED)))
+    heard.pulls.listen(turn("r3"), Started(PULL))
+    heard.line("Downloading", 1, 7)
+    assert heard.told[-1] == ("r3", 1, 7)

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from agent.engine import Engine
+from agent.kinds import make_kinds
+from agent.kinds.base import Identity
 from agent.model import Action, Cause, Failure, Health, Key, Plan, Report, Revision, ServiceState, Status
 from agent.telemetry import catalogue
 from agent.telemetry.labels import registry_label, repository_label
@@ -204,6 +207,30 @@ def test_a_source_that_fails_is_told_with_its_reason_and_its_mistakes() -> None:
     assert found['windlass_validation_errors{stack=""}'] == 0
     metrics.source_failure(None)
     assert samples(metrics)['windlass_source_failure{reason="EmptyDesiredState"}'] == 0
+
+
+def test_the_counters_of_a_stack_are_there_before_their_first_event_and_go_with_it() -> None:
+    metrics = Metrics("0.1.0")
+    metrics.expect(["web"])
+    first = 'windlass_drift_corrected_total{kind="container",stack="web"}'
+    assert samples(metrics)[first] == 0
+    metrics.record(did(done(DRIFT)))
+    metrics.expect(["web"])
+    assert samples(metrics)[first] == 1
+    metrics.forget("web")
+    assert not [series for series in samples(metrics) if 'stack="web"' in series]
+
+
+def test_drift_is_expected_of_every_kind_that_there_is(tmp_path: Path) -> None:
+    kinds = make_kinds(Engine("unix:///nowhere"), Identity("i", "o", b""), tmp_path, lambda _: None, lambda: False)
+    assert sorted(kind.name for kind in kinds) == sorted(catalogue.KINDS)
+
+
+def test_when_a_pass_last_got_on() -> None:
+    metrics = Metrics("0.1.0", clock=lambda: 7000.0)
+    assert samples(metrics)["windlass_last_progress_timestamp_seconds"] == 0
+    metrics.progressed()
+    assert samples(metrics)["windlass_last_progress_timestamp_seconds"] == 7000
 
 
 def test_the_duration_carries_the_revision_as_its_exemplar() -> None:

@@ -110,6 +110,29 @@ def test_a_source_that_fails_keeps_what_was_known_of_it() -> None:
     assert failing.failure.reason == "EngineUnavailable"
 
 
+LINES = [
+    pytest.param(Overview(), "no stack yet", id="nothing yet"),
+    pytest.param(
+        Overview().with_source(REVISION, None, at=1.0, next_at=None).with_report(report()).with_report(failed(BROKEN)),
+        "0 of 1 stacks synced, at 9f2c1ab",
+        id="stacks",
+    ),
+    pytest.param(
+        Overview().with_engine("", "", UNREACHABLE), "EngineUnavailable: keeps what runs, no stack yet", id="engine"
+    ),
+    pytest.param(
+        Overview().with_http("http://[::1]:1", Failure("PortInUse", "taken")),
+        "PortInUse: serves no metrics, no stack yet",
+        id="http",
+    ),
+]
+
+
+@pytest.mark.parametrize(("overview", "line"), LINES)
+def test_it_in_a_line(overview: Overview, line: str) -> None:
+    assert overview.in_a_line() == line
+
+
 def test_its_json_form_is_stable() -> None:
     document = Overview(host="edge-01").with_report(did(done(change()))).with_engine("20.10.24", "1.41").document()
     assert json.loads(json.dumps(document)) == {
@@ -126,8 +149,10 @@ def test_its_json_form_is_stable() -> None:
             "fetched_at": None,
             "next_at": None,
             "failure": None,
+            "watch": None,
         },
         "engine": {"up": True, "version": "20.10.24", "api": "1.41", "failure": None},
+        "http": {"url": "", "failure": None},
         "stacks": [
             {
                 "name": "web",

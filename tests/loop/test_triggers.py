@@ -1,0 +1,124 @@
+"""What is followed goes on being followed, whatever ends it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import watchfiles
+
+from agent.engine import Event
+from agent.errors import Unreachable
+from agent.kinds.base import INSTANCE, STACK
+from agent.model import Failure, Key
+from agent.ports import AskSource, LookAt
+from agent.triggers import Watch, reason_of, watch_directory, watch_events
+
+STARTED = Event("container", "start", "0" * 64, "web-api-1", {INSTANCE: "default", STACK: "web"})
+
+
+@dataclass
+class Heard:
+    """Everything that a watch tells, in order."""
+
+    told: queue.Queue[object] = field(default_factory=queue.Queue)
+
+    def stream_opened(self) -> None:
+        self.told.put("opened")
+
+    def stream_broke(self, failure: Failure) -> None:
+        self.told.put(failure.reason)
+
+    def heard(self, kind: str) -> None:
+        self.told.put(kind)
+
+    def watched(self, failure: Failure | None) -> None:
+        self.told.put(failure.reason if failure else "watched")
+
+    def next(self, count: int) -> list[object]:
+        return [self.told.get(timeout=10) for _ in range(count)]
+
+
+@dataclass
+class FakeStream:
+    """Ends as it is told to, once each, and then stays open."""
+
+    ends: list[Exception]
+    tells: tuple[Event, ...] = ()
+
+    def events(
+        self, on_event: Callable[[Event], None], *, on_open: Callable[[], None], stop: Callable[[], bool]
+    ) -> None:
+        on_open()
+        for event in self.tells:
+            on_event(event)
+        if self.ends:
+            raise self.ends.pop(0)
+        while not stop():
+            threading.Event().wait(0.01)
+
+
+@pytest.fixture
+def begun() -> Iterator[Callable[[Watch], None]]:
+    """Starts watches, and ends them with the test."""
+    watches: list[Watch] = []
+
+    def begin(watch: Watch) -> None:
+        watches.append(watch)
+        watch.start()
+
+    yield begin
+    for watch in watches:
+        watch.stop()
+
+
+def test_a_stream_that_breaks_is_opened_again_and_everything_is_looked_at(begun: Callable[[Watch], None]) -> None:
+    heard, stream = Heard(), FakeStream([Unreachable("gone", reason="EngineUnavailable")], (STARTED,))
+    begun(watch_events(stream, "default", heard.told.put, heard))
+    first = ["opened", LookAt("event"), "container", LookAt("event", stack="web")]
+    assert heard.next(9) == [*first, "EngineUnavailable", *first]
+
+
+def test_a_bug_ends_neither_the_watch_nor_itself_in_silence(
+    begun: Callable[[Watch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bugs: queue.Queue[BaseException | None] = queue.Queue()
+    monkeypatch.setattr(threading, "excepthook", lambda args: bugs.put(args.exc_value))
+    heard, bug = Heard(), ValueError("an event that nobody thought of")
+    begun(watch_events(FakeStream([bug]), "default", heard.told.put, heard))
+    assert heard.next(5) == ["opened", LookAt("event"), "InternalError", "opened", LookAt("event")]
+    assert bugs.get(timeout=10) is bug
+
+
+def test_what_an_event_is_a_reason_to_look_at() -> None:
+    assert reason_of(STARTED, "default") == LookAt("event", stack="web")
+    assert reason_of(STARTED, "another") == LookAt("event", key=Key("container", "web-api-1"))
+
+
+def test_a_change_in_the_directory_asks_the_source(begun: Callable[[Watch], None], tmp_path: Path) -> None:
+    heard = Heard()
+    begun(watch_directory(tmp_path, heard.told.put, heard))
+    assert heard.next(2) == ["watched", AskSource("file")]
+    (tmp_path / "compose.yaml").write_text("services: {}\n")
+    assert heard.next(1) == [AskSource("file")]
+
+
+@pytest.mark.parametrize("error", [OSError("OS file watch limit reached"), RuntimeError("Too many open files")])
+def test_a_directory_that_cannot_be_watched_is_told_and_tried_again(
+    begun: Callable[[Watch], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    ends, really = [error, error], watchfiles.watch
+
+    def limited(*paths: Path, **options: object) -> Iterator[object]:
+        if ends:
+            raise ends.pop(0)
+        return iter(really(*paths, **options))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(watchfiles, "watch", limited)
+    heard = Heard()
+    begun(watch_directory(tmp_path, heard.told.put, heard, shortest=0.01))
+    assert heard.next(4) == ["WatchFailed", "WatchFailed", "watched", AskSource("file")]
