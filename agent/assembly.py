@@ -1,4 +1,4 @@
-"""Puts the parts together for one command: the only place, with `agent.daemon`, that knows every concrete class.
+"""Puts the parts together for one command. Concrete classes are known here, in `agent.daemon` and in `agent.parts`.
 
 What is heavy is imported in the method that needs it, so a command pays only for what it uses.
 """
