@@ -18,6 +18,23 @@ def source_of(tmp_path: Path, **given: str) -> Source:
     return make_source(settings, StateDir(tmp_path / "state"), lambda *told: None)
 
 
+@pytest.mark.parametrize("repo", ["./nosuch", "nosuch", "../nosuch/x.git", "git.example.com/fleet"])
+def test_a_directory_that_is_not_there_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repo: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadSettings, match="there is no such directory"):
+        source_of(tmp_path, repo=repo)
+
+
+def test_a_directory_may_be_named_from_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fleet").mkdir()
+    (tmp_path / "clone" / ".git").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert source_of(tmp_path, repo="./fleet").origin == source_of(tmp_path, repo=str(tmp_path / "fleet")).origin
+    assert source_of(tmp_path, repo="clone").origin == source_of(tmp_path, repo=f"file://{tmp_path}/clone").origin
+
+
 def test_a_token_that_is_not_there_at_the_start_is_a_mistake_of_the_settings(tmp_path: Path) -> None:
     file = tmp_path / "token"
     given = {"repo": "https://git.example.com/fleet.git", "git__token_file": str(file)}

@@ -132,7 +132,7 @@ def _local(text: str, path: str, local: bool) -> Remote:
     if not local:
         raise _bad_url(text, "is a path on this machine, which is not allowed here", "UrlSchemeDenied")
     if not path.startswith("/"):
-        raise _bad_url(text, "is not absolute")
+        raise _bad_url(text, "is no URL (https://… or ssh://…), and there is no such directory here")
     return Remote("file", path)
 
 
