@@ -191,7 +191,7 @@ class Assembly:
 
         state_dir = target.state_dir or self._settings(target).state_dir  # whoever names it needs no settings
         state = StateDir(state_dir.absolute())
-        if not state.database.exists():
+        if not state.has_database():
             raise NoAgent(str(state.database))
         return Store(state.database)
 

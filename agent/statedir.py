@@ -33,6 +33,18 @@ class StateDir:
     def database(self) -> Path:
         return self.path / "state.db"
 
+    def has_database(self) -> bool:
+        """Whether an agent has written one. Raises `Refused` (`StateReadFailed`) for one that is not for us to read."""
+        try:
+            with self.database.open("rb"):
+                return True
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            advice = "run this with sudo, or as the agent's user" if isinstance(error, PermissionError) else ""
+            text = f"{self.database} cannot be read: {error.strerror}"
+            raise Refused(": ".join(filter(None, (text, advice))), reason="StateReadFailed") from error
+
     @property
     def mirror(self) -> Path:
         return self.path / "mirror"

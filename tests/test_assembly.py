@@ -1,4 +1,4 @@
-"""The concrete parts, without an engine: which settings hold, and what is said where they may not be read."""
+"""The concrete parts, without an engine: which settings hold, and what is said of what may not be read."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from agent.assembly import Assembly
-from agent.cli.errors import NoAgent
+from agent.cli.errors import Exit, NoAgent, exit_code
 from agent.cli.parts import Target
-from agent.errors import BadManifest, BadSettings
+from agent.errors import BadManifest, BadSettings, Refused
 
 NOBODY = 65534
 
@@ -94,3 +94,26 @@ def test_whoever_names_the_state_directory_needs_no_settings(settings: Path, tmp
         assembly_with(settings).records(Target(state_dir=tmp_path))
     with pytest.raises(BadSettings):
         assembly_with(settings).records(Target())
+
+
+@pytest.mark.parametrize("hidden", ["state", "state/state.db"], ids=["the directory", "the file"])
+def test_records_that_one_may_not_read_are_told_with_what_to_do(tmp_path: Path, hidden: str) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "state.db").write_bytes(b"")
+    tmp_path.chmod(0o755)
+    (tmp_path / hidden).chmod(0)
+    target = Target(state_dir=state)
+    try:
+        with as_nobody(), pytest.raises(Refused, match=r"state.db cannot be read: Permission denied: .*sudo") as caught:
+            assembly_with(tmp_path / "nosuch").records(target)
+    finally:
+        (tmp_path / hidden).chmod(0o700)
+    assert caught.value.reason == "StateReadFailed"
+    assert exit_code(caught.value) is Exit.FAILED
+
+
+def test_records_that_cannot_be_read_for_another_reason(tmp_path: Path) -> None:
+    (tmp_path / "state.db").mkdir()
+    with pytest.raises(Refused, match=r"state.db cannot be read: Is a directory$"):
+        assembly_with(tmp_path / "nosuch").records(Target(state_dir=tmp_path))

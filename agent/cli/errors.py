@@ -60,7 +60,7 @@ class NoAgent(Trouble):
     def __init__(self, sought: str) -> None:
         super().__init__(
             f"no agent has written {sought} on this host: start one with `windlass run --repo URL`,"
-            " or say with --state-dir where it keeps its state",
+            " or say with --state-dir where it keeps its state (as a service: /var/lib/windlass)",
             reason="NoAgent",
         )
 

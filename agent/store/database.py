@@ -85,10 +85,12 @@ class Database:
 
     def read(self, job: Callable[[sqlite3.Connection], T], default: T) -> T:
         """Run the job on what is there; the default stands for a file that is missing or empty."""
-        if not self.path.exists():
-            return default
         try:
+            if not self.path.exists():
+                return default
             return self._look(job, default, "mode=ro")
+        except OSError as error:
+            raise _unavailable(error, self.path) from error
         except sqlite3.Error as error:
             if not _name(error).startswith(_NO_ROOM_BESIDE):
                 raise _unavailable(error, self.path) from error
