@@ -29,6 +29,7 @@ WINDLASS = (sys.executable, "-m", "agent")
 ENGINE = ROOT / ".run" / "engine"  # where script/engine keeps one that it had to start
 TAGS = ("windlass/demo:1", "windlass/demo:2")
 PATIENCE = 60.0  # seconds for a step; each takes a few
+REMOVALS = 10  # attempts to remove a container
 
 T = TypeVar("T")
 
@@ -94,8 +95,20 @@ class Site:
             return False
         return True
 
-    def remove_container(self, name: str) -> None:
-        self._client.api.remove_container(name, force=True)
+    def remove_container(self, name: str, *, volumes: bool = False) -> None:
+        """As often as it takes: a busy engine may fail to remove the files of a container that it has just killed."""
+        for _ in range(REMOVALS):
+            try:
+                self._client.api.remove_container(name, force=True, v=volumes)
+            except docker.errors.NotFound:
+                return
+            except docker.errors.APIError as error:
+                if not error.is_server_error():
+                    raise
+                time.sleep(0.5)
+            else:
+                return
+        raise NotSeenError(f"the engine does not remove {name}")
 
     def disconnect(self, network: str, container: str) -> None:
         self._client.api.disconnect_container_from_network(container, network)
@@ -116,7 +129,7 @@ class Site:
     def clean(self) -> None:
         ours = {"label": f"windlass.instance={self.instance}"}
         for container in self._client.api.containers(all=True, filters=ours):
-            self._client.api.remove_container(container["Id"], force=True, v=True)
+            self.remove_container(container["Id"], volumes=True)
         for network in self._client.api.networks(filters=ours):
             self._client.api.remove_network(network["Id"])
         for volume in self._client.api.volumes(filters=ours)["Volumes"] or []:
@@ -126,9 +139,7 @@ class Site:
                 self._client.api.remove_image(tag)
 
     def how_to_clean(self, user: int) -> list[str]:
-        """Commands that take away all that is here, or the whole engine where it was started for `user` (its pid)."""
-        if self._is_started_for_us():
-            return [f"{ROOT}/script/engine stop --dir {ENGINE} --for {user}"]
+        """Commands that take away all that is here, and the engine where it was started for `user` (a process id)."""
         ours = f"--filter label=windlass.instance={self.instance}"
         docker_command = f"docker -H {self.url}"
         return [
@@ -136,10 +147,11 @@ class Site:
             f"{docker_command} network rm $({docker_command} network ls -q {ours})",
             f"{docker_command} volume rm $({docker_command} volume ls -q {ours})",
             *([f"{docker_command} rmi {' '.join(self._made)}"] if self._made else []),
+            *([f"{ROOT}/script/engine stop --dir {ENGINE} --for {user}"] if self._is_started_by_us() else []),
         ]
 
-    def _is_started_for_us(self) -> bool:
-        """Whether script/engine had to start the engine, which then holds nothing of anybody else's."""
+    def _is_started_by_us(self) -> bool:
+        """Whether script/engine had to start the engine; a script/test may be using it too."""
         mark = ENGINE / "windlass-engine"
         return mark.is_file() and self.url == f"unix://{mark.read_text().strip()}/docker.sock"
 
