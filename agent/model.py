@@ -108,6 +108,7 @@ class Requirement(NamedTuple):
     key: Key
     condition: Condition = Condition.EXISTS
     optional: bool = False  # `required: false`: waited for where it is there, no reason to hold back where it is not
+    restart: bool = False  # whoever requires it is started anew when it is
 
 
 @dataclass(frozen=True)
@@ -254,7 +255,7 @@ class Change:
     """One step of a plan.
 
     `after` are the numbers of the steps that must have been done before this one (a failed one skips it), `follows`
-    those that must only have ended, however.
+    those that must only have ended, however. An update that `restarts` also starts anew what runs.
     """
 
     number: int
@@ -267,6 +268,7 @@ class Change:
     after: frozenset[int] = frozenset()
     follows: frozenset[int] = frozenset()
     code: str = ""  # of what is held: why, as a word for metrics and alerts (`NameConflict`)
+    restarts: bool = False
     wanted: Resource | None = field(default=None, repr=False, compare=False)
     seen: Observed | None = field(default=None, repr=False, compare=False)
 

@@ -5,7 +5,7 @@ Everything is made as the newest version takes it; what is sent to an older one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 Version = tuple[int, int]
@@ -13,6 +13,8 @@ Json = dict[str, Any]
 
 NEWEST: Final[Version] = (1, 51)  # what this agent was made against; a newer engine is spoken to in this version
 ALL_NETWORKS: Final[Version] = (1, 44)  # since when a container may be made with more than one network
+
+INTERFACE: Final = "com.docker.network.endpoint.ifname"  # the option of an endpoint that names its interface
 
 # Members that came later than the oldest engine that is spoken to, with the version that they came with.
 _LATER: Final[dict[str, dict[str, Version]]] = {
@@ -40,6 +42,33 @@ def container_body(body: Mapping[str, Any], api: Version) -> tuple[Json, dict[st
     if address := (mine.get(first) or {}).get("MacAddress"):
         whole["MacAddress"] = address
     return whole, endpoints
+
+
+def needs(body: Mapping[str, Any], api: Version) -> str:
+    """What the container would silently be without on an engine of this version although it matters, such as
+    "a mounted image (API 1.48)"; "" where there is nothing."""
+    found = [*_of_mounts(body), *_of_endpoints(body)]
+    return next((f"{what} (API {since[0]}.{since[1]})" for what, since in found if api < since), "")
+
+
+def _of_mounts(body: Mapping[str, Any]) -> Iterator[tuple[str, Version]]:
+    for mount in (body.get("HostConfig") or {}).get("Mounts") or ():
+        if mount.get("Type") == "image":
+            yield "a mounted image", (1, 48)
+        if (mount.get("VolumeOptions") or {}).get("Subpath"):
+            yield "a part of a volume", (1, 45)
+        if (mount.get("BindOptions") or {}).get("ReadOnlyForceRecursive"):
+            yield "a mount that is read-only all the way down", (1, 44)
+
+
+def _of_endpoints(body: Mapping[str, Any]) -> Iterator[tuple[str, Version]]:
+    endpoints = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
+    primary = (body.get("HostConfig") or {}).get("NetworkMode")
+    for network, endpoint in endpoints.items():
+        if INTERFACE in (endpoint.get("DriverOpts") or {}):
+            yield "a named network interface", (1, 49)
+        if endpoint.get("MacAddress") and network != primary:
+            yield "an address for each network card", ALL_NETWORKS
 
 
 def network_body(body: Mapping[str, Any], api: Version) -> Json:

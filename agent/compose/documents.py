@@ -19,9 +19,9 @@ from agent.compose.resets import Steps, repeated, settled
 from agent.compose.scalars import plain, tagged
 from agent.model import Place
 
-MAX_BYTES: Final = 1024 * 1024  # a file; also the longest text that interpolation may make
+MAX_BYTES: Final = 4 * 1024 * 1024  # a file
 MAX_DEPTH: Final = 64
-MAX_NODES: Final = 100_000  # with aliases counted as often as they are used
+MAX_NODES: Final = 500_000  # five thousand services of the usual size; with aliases counted as often as they are used
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the pure one where PyYAML came without libyaml
 _MERGE: Final = "<<"

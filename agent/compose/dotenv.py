@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from agent.compose.documents import MAX_BYTES, Malformed, decoded
+from agent.compose.documents import Malformed, decoded
 from agent.compose.findings import printable
 from agent.compose.interpolate import BadTemplate, Lookup, Template, explained
 from agent.model import Place
@@ -25,7 +25,7 @@ _KEY_SIGNS: Final = frozenset("_.-[]")
 _ESCAPE = re.compile(r'\\(?:[abcfnrtv$"\\]|0[0-9]{0,3})')
 _ESCAPED: Final = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", '"': '"', "\\": "\\"}
 _OCTAL = re.compile(r"[0-7]{3}")
-_MAX_TOTAL: Final = 4 * MAX_BYTES
+_MAX_TOTAL: Final = 4 * 1024 * 1024  # characters of all values of a file
 
 
 def parse(file: str, content: bytes, lookup: Lookup, above: Mapping[str, str] | None = None) -> dict[str, str]:

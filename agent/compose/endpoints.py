@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from agent.compose.names import container_name, container_names
 from agent.compose.nodes import Map
 from agent.compose.project import Project
 from agent.compose.sharing import linked
-
-_INTERFACE: Final = "com.docker.network.endpoint.ifname"
+from agent.versions import INTERFACE
 
 
 def network_mode(project: Project, service: Map) -> str:
@@ -64,7 +63,7 @@ def _endpoint(network: Map | dict[str, Any]) -> dict[str, Any]:
     """Compose repeats the addresses where the engine only reports them (and one at a wrong key); it ignores that."""
     options = dict(network.get("driver_opts") or {})
     if interface := network.get("interface_name"):
-        options.setdefault(_INTERFACE, interface)
+        options.setdefault(INTERFACE, interface)
     return {
         "IPAddress": network.get("ipv4_address"),
         "IPv6Gateway": network.get("ipv6_address"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from agent.compose import merge as merging
 from agent.compose.documents import Document
@@ -21,6 +22,9 @@ from agent.compose.paths import moved, way
 from agent.compose.resets import below, without
 from agent.compose.reuse import located
 from agent.compose.schema import SERVICE
+
+
+_MOST_VALUES: Final = 500_000  # of all extended services together; in a chain they grow with the square of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +60,7 @@ class Extender:
         self._files: dict[str, _Source | None] = {}
         self._done: dict[_Key, Map | None] = {}
         self._doubtful: set[_Key] = set()
+        self.room = _MOST_VALUES
 
     def extended(self, document: Document) -> Map:
         """The document with each service that extends another one in full, in canonical form."""
@@ -80,7 +85,16 @@ class Extender:
         base = chain.base
         for link, own in reversed(chain.links.items()):
             base = self._done[link] = _over(base, own, link)
+            self._spend(base, link)
         return base
+
+    def _spend(self, whole: Map | None, key: _Key) -> None:
+        """Raises `BadManifest` where services that extend one another grow beyond all measure."""
+        self.room -= _weight(whole)
+        if self.room < 0 and whole is not None:
+            at = At(path_to("services", key[1]), whole.place, self.findings)
+            at.problem(f"the services that extend others have more than {_MOST_VALUES} values together")
+            self.findings.raise_if_any()
 
     def _chain(self, key: _Key) -> _Chain:
         """The way down from a service to the first that extends nothing, or is done already."""
@@ -174,3 +188,8 @@ def _over(base: Map | None, own: Map | None, key: _Key) -> Map | None:
         if one != "extends":
             result.put_from(whole, one, value)
     return result
+
+
+def _weight(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(_weight(one) for one in inner)

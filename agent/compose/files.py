@@ -75,7 +75,7 @@ class Files:
 
 
 def read_small(files: Files, path: str, at: At) -> bytes | None:
-    """A file that is read as a whole, at most 1 MiB. None, and a problem, for a path that is no such file."""
+    """A file that is read as a whole, at most 4 MiB. None, and a problem, for a path that is no such file."""
     try:
         located = files.locate("", path)
     except NotReadable as error:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from agent.compose.documents import MAX_BYTES
 from agent.compose.findings import At, Findings, looks_secret, printable
 from agent.compose.nodes import Broken, Map, Masked, Seq
 from agent.model import Place
@@ -21,9 +20,10 @@ _TOKEN = re.compile(r"\$(?:(?P<escaped>\$)|(?P<name>[_a-zA-Z][_a-zA-Z0-9]*)|(?P<
 _BRACED = re.compile(r"\{(?P<name>[_a-zA-Z][_a-zA-Z0-9]*)(?:\}|(?P<operator>:?[-?+]))")
 _BRACE = re.compile(r"[{}]")
 _MAX_NESTING: Final = 32
-_MAX_TOTAL: Final = 16 * MAX_BYTES  # characters that all values of one file may grow to
+_MAX_TEXT: Final = 1024 * 1024  # characters that one value may grow to
+_MAX_TOTAL: Final = 16 * _MAX_TEXT  # characters that all values of one file may grow to
 
-_TOO_LONG: Final = f"longer than {MAX_BYTES} characters once filled in"
+_TOO_LONG: Final = f"longer than {_MAX_TEXT} characters once filled in"
 
 Lookup = Callable[[str], str | None]
 
@@ -57,7 +57,7 @@ class Template:
             if "$" in line:
                 lines[number] = "".join(self._parts(line, depth))
                 length += len(lines[number])
-            if length > MAX_BYTES:
+            if length > _MAX_TEXT:
                 raise BadTemplate(_TOO_LONG)
         return "\n".join(lines)
 
@@ -68,7 +68,7 @@ class Template:
             yield line[position : match.start()]
             value, position = self._variable(line, match, last, depth)
             length += len(value)
-            if length > MAX_BYTES:
+            if length > _MAX_TEXT:
                 raise BadTemplate(_TOO_LONG)
             yield value
         yield line[position:]

@@ -148,9 +148,11 @@ class _Wanted:
     def _dependencies(self, service: Map) -> list[Requirement]:
         requirements = []
         for target, how in sorted((service.get("depends_on") or {}).items()):
-            for container in container_names(self.project, target):
-                key = Key("container", container)
-                requirements.append(Requirement(key, _CONDITIONS[how["condition"]], optional=not how["required"]))
+            condition, restart = _CONDITIONS[how["condition"]], bool(how.get("restart"))
+            requirements += [
+                Requirement(Key("container", container), condition, not how["required"], restart)
+                for container in container_names(self.project, target)
+            ]
         return requirements
 
 

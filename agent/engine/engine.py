@@ -15,7 +15,7 @@ from agent.engine.errors import REMOVAL_UNDER_WAY
 from agent.engine.memory import Memory
 from agent.engine.transport import Client
 from agent.errors import Overtaken, Refused, Unreachable
-from agent.versions import container_body, network_body
+from agent.versions import container_body, needs, network_body
 
 Json = dict[str, Any]
 
@@ -149,8 +149,11 @@ class Engine:
         """Make a container, connected to all its networks and not started; the id.
 
         `body` is that of `POST /containers/create` since API 1.44. What an older engine does not take there (the
-        networks beyond the first, the address of a network card) it is told in the way of its time.
+        networks beyond the first, the address of a network card) it is told in the way of its time; what it could
+        only leave out although it matters is `Refused`.
         """
+        if missing := needs(body, self._calls.api):
+            raise Refused(f"create container {name}: the engine is too old for {missing}", reason="EngineTooOld")
         first, others = container_body(body, self._calls.api)
         made = self._write(
             "container_create", f"create container {name}", "/containers/create", body=first, name=name,

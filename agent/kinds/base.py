@@ -28,6 +28,7 @@ FIELDS = f"{PREFIX}fields"
 
 COMPOSE = "com.docker.compose."
 PROJECT = f"{COMPOSE}project"
+IMAGE = f"{COMPOSE}image"
 
 NEXT, OLD = ".next", ".old"  # the twins of a container while it is replaced
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused, Trouble
-from agent.kinds.base import NEXT, OLD, Identity, our_labels, seen_of, wanted_of
+from agent.kinds.base import IMAGE, NEXT, OLD, Identity, our_labels, seen_of, wanted_of
 from agent.kinds.container_facts import Facts
 from agent.kinds.container_fields import LIVE, TABLE
 from agent.kinds.container_hooks import Hooks
@@ -54,8 +54,11 @@ class ContainerKind:
             raise
 
     def update(self, change: Change, revision: str) -> None:  # noqa: ARG002 - what is mended keeps its labels
-        resource = wanted_of(change)
-        self._mend(resource, self._still_there(change))
+        resource, report = wanted_of(change), self._still_there(change)
+        self._mend(resource, report)
+        if change.restarts and _is_up(report):  # what was down has just been started
+            self._stop(self._still_there(change), resource)
+            self._hooks.start(resource, report["Id"])
 
     def replace(self, change: Change, revision: str) -> None:
         resource, old = wanted_of(change), self._still_there(change)
@@ -85,18 +88,13 @@ class ContainerKind:
         labels = {**(body.get("Labels") or {}), **our_labels(self._identity, resource, revision, made_from)}
         labels |= self._hooks.labels(resource)
         host = body.get("HostConfig") or {}
+        image = self._engine.inspect_image(reference_of(resource)) or {}
+        if image:
+            labels[IMAGE] = image["Id"]  # by which Compose sees whether a tag has moved
         if old is not None:
-            host = carry_over(host, self._kept_volumes(resource, old))
+            host = carry_over(host, _kept_volumes(resource, old, image))
         body = {**body, "Labels": labels, "HostConfig": host}
         return self._engine.create_container(name, body, resource.spec.get("platform") or "")
-
-    def _kept_volumes(self, resource: Resource, old: Report) -> dict[str, str]:
-        """The anonymous volumes of the old container, by target, where the new one wants an anonymous one too."""
-        image = self._engine.inspect_image(reference_of(resource)) or {}
-        body = resource.spec["body"]
-        volumes = {**(look(image, "Config.Volumes") or {}), **(body.get("Volumes") or {})}
-        wanted = mounts(body.get("HostConfig") or {}, volumes)
-        return {target: name for target, name in anonymous(old).items() if wanted.get(target) == ANONYMOUS}
 
     def _swap(self, resource: Resource, twin: str, old: Report) -> None:
         """Stop the old one and start the twin in its place; if that is refused, put the old one back as it was."""
@@ -195,6 +193,14 @@ class ContainerKind:
 
 def _is_up(report: Mapping[str, Any]) -> bool:
     return bool(look(report, "State.Running") or look(report, "State.Restarting"))
+
+
+def _kept_volumes(resource: Resource, old: Report, image: Report) -> dict[str, str]:
+    """The anonymous volumes of the old container, by target, where the new one wants an anonymous one too."""
+    body = resource.spec["body"]
+    volumes = {**(look(image, "Config.Volumes") or {}), **(body.get("Volumes") or {})}
+    wanted = mounts(body.get("HostConfig") or {}, volumes)
+    return {target: name for target, name in anonymous(old).items() if wanted.get(target) == ANONYMOUS}
 
 
 def _limits(resource: Resource, paths: Sequence[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from agent.kinds.table import Spec, look, set_or_none
 
 HOST = "HostConfig."
+_SHORT_ID = 12  # characters of an id that Docker shows
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,21 @@ def system_paths(value: Any) -> tuple[str, ...] | None:
 def volumes_from(value: Any, names: Mapping[str, str]) -> tuple[str, ...]:
     entries = (str(entry).partition(":") for entry in value or ())
     return tuple(
-        sorted(names.get(one, one) + (f":{mode}" if mode not in ("", "rw") else "") for one, _, mode in entries)
+        sorted(name_of_id(one, names) + (f":{mode}" if mode not in ("", "rw") else "") for one, _, mode in entries)
     )
+
+
+def name_of_id(container: str, names: Mapping[str, str]) -> str:
+    """The name of the container that is meant by a name, an id or the usual beginning of one."""
+    if container in names or len(container) < _SHORT_ID or container in names.values():
+        return names.get(container, container)
+    return next((name for identity, name in sorted(names.items()) if identity.startswith(container)), container)
+
+
+def named_owner(mode: str, names: Mapping[str, str]) -> str:
+    """A mode such as `container:ID` with the name for the id; any other as it is."""
+    kind, _, owner = mode.partition(":")
+    return f"{kind}:{name_of_id(owner, names)}" if kind == "container" else mode
 
 
 def is_job(spec: Spec) -> bool:

@@ -19,6 +19,7 @@ from agent.kinds.container_facts import (
     limit,
     links,
     mapping,
+    named_owner,
     number,
     ordered,
     ports,
@@ -151,7 +152,7 @@ NETWORK = (
     Row[Facts](
         "network_mode",
         lambda spec: wanted_mode(spec["body"]),
-        lambda facts: wanted_mode(facts.body),
+        lambda facts: named_owner(wanted_mode(facts.body), facts.names),
         lambda facts: seen_mode(facts.report, facts.names),
     ),
     Row[Facts](

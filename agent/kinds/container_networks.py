@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from agent.kinds.container_facts import named_owner
+
 Endpoints = dict[str, dict[str, Any]]
 
 RANKED = (1, 48)  # the API since which endpoints have a priority as gateways
@@ -27,10 +29,9 @@ def wanted_mode(body: Mapping[str, Any]) -> str:
 
 def seen_mode(report: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """The reported mode, with the ids in it made names: of another container by `names`, of a network by the report."""
-    mode = wanted_mode(report)
+    mode = named_owner(wanted_mode(report), names)
     if mode.startswith("container:"):
-        owner = mode.partition(":")[2]
-        return f"container:{names.get(owner, owner)}"
+        return mode
     return {str(endpoint.get("NetworkID")): name for name, endpoint in endpoints(report).items()}.get(mode, mode)
 
 

@@ -16,6 +16,7 @@ from agent.kinds.container_facts import (
     environment,
     is_job,
     mapping,
+    named_owner,
     number,
     ports,
     program,
@@ -246,18 +247,14 @@ def system_paths_row(path: str, at: str) -> Row[Facts]:
     return Row(path, lambda spec: system_paths(look(spec["body"], at)), wanted, seen)
 
 
-def shared_with(at: str) -> Callable[[Facts], str]:
-    """A namespace that may be another container's: asked for by name, reported by id."""
-
-    def seen(facts: Facts) -> str:
-        kind, is_shared, owner = text(facts.seen(at)).partition(":")
-        return f"{kind}:{facts.names.get(owner, owner)}" if is_shared else kind
-
-    return seen
-
-
 def namespace(path: str, at: str) -> Row[Facts]:
-    return Row(path, plain(path, at, text).declared, lambda facts: text(facts.asked(at)), shared_with(at))
+    """A namespace that may be another container's: asked for by name, reported by id."""
+    return Row(
+        path,
+        plain(path, at, text).declared,
+        lambda facts: named_owner(text(facts.asked(at)), facts.names),
+        lambda facts: named_owner(text(facts.seen(at)), facts.names),
+    )
 
 
 def image_wanted(facts: Facts) -> str:

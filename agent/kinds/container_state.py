@@ -82,7 +82,8 @@ def gate(report: Report | None, condition: Condition, logs: Callable[[str], str]
 
 
 def uses_of(report: Report, names: Mapping[str, str]) -> frozenset[Key]:
-    """What the container is attached to: networks, named volumes, host paths, its image, containers it shares with."""
+    """What the container is attached to: networks, named volumes, host paths, its image, containers it shares with or
+    has links to."""
     mounted = report.get("Mounts") or ()
     volumes = (str(mount.get("Name") or "") for mount in mounted if mount.get("Type") == "volume")
     return frozenset(
@@ -92,6 +93,7 @@ def uses_of(report: Report, names: Mapping[str, str]) -> frozenset[Key]:
             *(Key("volume", name) for name in volumes if name and not ANONYMOUS_NAME.fullmatch(name)),
             *(Key("file", str(mount.get("Source"))) for mount in mounted if mount.get("Type") == "bind"),
             *(Key("container", names.get(owner, owner)) for owner in sharers(report)),
+            *(Key("container", target) for target in linked(report)),
         )
     )
 
@@ -102,6 +104,12 @@ def sharers(report: Report) -> list[str]:
     modes = (str(host.get(mode) or "") for mode in ("NetworkMode", "PidMode", "IpcMode"))
     shared = [mode.partition(":")[2] for mode in modes if mode.startswith("container:")]
     return shared + [str(entry).partition(":")[0] for entry in host.get("VolumesFrom") or ()]
+
+
+def linked(report: Report) -> list[str]:
+    """The names of the containers that this one has links to. The engine forgets a link when its target is removed."""
+    links = (report.get("HostConfig") or {}).get("Links") or ()
+    return [str(link).partition(":")[0].lstrip("/") for link in links]
 
 
 def _while_running(report: Report, condition: Condition) -> tuple[Gate, str]:

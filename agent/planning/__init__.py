@@ -15,6 +15,7 @@ from agent.planning.demand import drop_unneeded
 from agent.planning.holds import hold_back
 from agent.planning.order import arrange
 from agent.planning.prune import EMPTY_DESIRED_STATE, Policy, judge_unwanted
+from agent.planning.restart import start_anew
 from agent.planning.situation import survey
 
 __all__ = ["EMPTY_DESIRED_STATE", "Policy", "make_plan"]
@@ -37,6 +38,7 @@ def make_plan(
     verdicts |= judge_unwanted(situation, scope, policy)  # 2. what is ours and no longer wanted
     verdicts = hold_back(situation, verdicts)  # 3. what may not be done, and what waits for that
     steps, taken = take_along(situation, verdicts)  # 4. what has to make way for a replacement
-    steps = drop_unneeded(situation, steps)  # 5. what would be prepared for nobody
-    changes = arrange(situation, steps, taken)  # 6. what comes before what
+    steps = start_anew(situation, steps)  # 5. what goes on with something new
+    steps = drop_unneeded(situation, steps)  # 6. what would be prepared for nobody
+    changes = arrange(situation, steps, taken)  # 7. what comes before what
     return Plan(changes, len(situation.wanted.keys() - {change.key for change in changes}))

@@ -18,12 +18,14 @@ from agent.planning.situation import Situation
 
 
 class Step(NamedTuple):
-    """One step before it has a number. A key has one at most that takes it away and one at most that makes it."""
+    """One step before it has a number. A key has one at most that takes it away and one at most that makes it.
+    `restarts`: the update also starts it anew."""
 
     action: Action
     key: Key
     stack: str
     verdict: Verdict
+    restarts: bool = False
 
 
 def take_along(situation: Situation, verdicts: Mapping[Key, Verdict]) -> tuple[list[Step], frozenset[Key]]:

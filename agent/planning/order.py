@@ -187,6 +187,7 @@ def _change(situation: Situation, step: Step, number: int, after: frozenset[int]
         after=after,
         follows=follows,
         code=step.verdict.code,
+        restarts=step.restarts,
         wanted=resource if resource and resource.stack == step.stack and not removes else None,
         seen=None if creates else situation.actual.get(step.key),
     )

@@ -19,7 +19,8 @@ _Member = TypeVar("_Member", bound=Hashable)
 
 @dataclass(frozen=True)
 class Situation:
-    """`uses` is what an object is attached to now and `users` the reverse; `requirers` cannot be made without it.
+    """`uses` is what an object is attached to now and `users` the reverse; `requirers` cannot be made without
+    it, and those in `restarted_with` are to be started anew when it is.
 
     A replacement that was cut leaves twins of the object behind: `coming` was to take its place, `aside` had to give
     it up.
@@ -33,6 +34,7 @@ class Situation:
     uses: Mapping[Key, tuple[Key, ...]]
     users: Mapping[Key, tuple[Key, ...]]
     requirers: Mapping[Key, tuple[Key, ...]]
+    restarted_with: Mapping[Key, tuple[Key, ...]]
     coming: Mapping[Key, Key]
     aside: Mapping[Key, Key]
 
@@ -54,6 +56,7 @@ def survey(stacks: Sequence[Stack], actual: Mapping[Key, Observed]) -> Situation
         uses=uses,
         users=_grouped((used, user) for user, all_used in uses.items() for used in all_used),
         requirers=_grouped([*_required(wanted), *_bound_to_twins(coming, aside, actual)]),
+        restarted_with=_grouped(_restarted(wanted)),
         coming=coming,
         aside=aside,
     )
@@ -74,6 +77,13 @@ def _required(wanted: Mapping[Key, Resource]) -> Iterable[tuple[Key, Key]]:
     for resource in wanted.values():
         for requirement in resource.requires:
             if not requirement.optional:
+                yield requirement.key, resource.key
+
+
+def _restarted(wanted: Mapping[Key, Resource]) -> Iterable[tuple[Key, Key]]:
+    for resource in wanted.values():
+        for requirement in resource.requires:
+            if requirement.restart:
                 yield requirement.key, resource.key
 
 

@@ -110,5 +110,9 @@ def uses(key: Key) -> str:
     return f"uses {key}"
 
 
+def starts_with(key: Key) -> str:
+    return f"starts anew with {key}"
+
+
 def needed_by(key: Key) -> str:
     return f"needed by {key}"

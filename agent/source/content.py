@@ -13,7 +13,7 @@ from agent.errors import BadManifest, Refused
 from agent.model import Entry, EntryKind, Place, Problem
 
 MAX_ENTRIES = 20_000
-MAX_TEXT = 1 << 20  # bytes of a file that is parsed: *.yaml, *.yml, *.env
+MAX_TEXT = 4 << 20  # bytes of a file that is parsed: *.yaml, *.yml, *.env
 MAX_FILE = 5 << 20  # bytes of any other file
 MAX_PATH = 1024  # bytes
 MAX_NAME = 255  # bytes of one component: what a file system takes

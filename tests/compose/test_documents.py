@@ -148,7 +148,7 @@ def test_what_is_wrong_is_told_with_its_place(text: str, problem: str) -> None:
     [
         (b"a: x\nb: \xff\n", "f.yaml:2:4: the file is not UTF-8 text"),
         ("a: x".encode("utf-16"), "f.yaml:1:1: the file is not UTF-8 text"),
-        (b"a: " + b"x" * module.MAX_BYTES, "f.yaml:1:1: the file has more than 1048576 bytes"),
+        (b"a: " + b"x" * module.MAX_BYTES, "f.yaml:1:1: the file has more than 4194304 bytes"),
     ],
     ids=["invalid byte", "UTF-16", "too large"],
 )
@@ -176,9 +176,9 @@ def levels(step: str, first: str, count: int) -> str:
         ("{a: " * 100_000, "nested deeper"),
         ("? " * 50_000, "nested deeper"),
         ("a: &a " + "[" * 40 + "]" * 40 + "\nb: " + "[" * 40 + "*a" + "]" * 40, "nested deeper"),
-        (levels("[{}]", "[1, 2, 3]", 10), "more than 100000 values"),
-        (levels("{{<<: [{}]}}", "{a: 1, b: 2}", 8), "more than 100000 values"),
-        ("a: &a " + "x" * 500_000 + "\nb: [" + "*a, " * 1000 + "]", "more than 100000 values"),
+        (levels("[{}]", "[1, 2, 3]", 12), "more than 500000 values"),
+        (levels("{{<<: [{}]}}", "{a: 1, b: 2}", 9), "more than 500000 values"),
+        ("a: &a " + "x" * 500_000 + "\nb: [" + "*a, " * 1100 + "]", "more than 500000 values"),
     ],
     ids=["flow", "block", "mappings", "keys", "through an alias", "alias bomb", "merge bomb", "large scalar"],
 )

@@ -109,9 +109,15 @@ services:
 
 
 def test_a_long_chain_is_no_deep_recursion() -> None:
-    services = "".join(f"  s{n}: {{extends: s{n + 1}, labels: {{l{n}: ''}}}}\n" for n in range(1500))
-    found = project(f"services:\n{services}  s1500: {{image: x}}\n").services
-    assert len(found["s0"]["labels"]) == 1500
+    services = "".join(f"  s{n}: {{extends: s{n + 1}}}\n" for n in range(1200))
+    found = project(f"services:\n{services}  s1200: {{image: x}}\n").services
+    assert found["s0"]["image"] == "x"
+
+
+def test_services_that_grow_by_extending_are_bounded() -> None:
+    services = "".join(f"  s{n}: {{extends: s{n + 1}, labels: {{l{n}: ''}}}}\n" for n in range(1200))
+    (problem,) = problems(f"services:\n{services}  s1200: {{image: x}}\n")
+    assert "have more than 500000 values together" in problem
 
 
 def test_over_a_service_without_content_extends_stays_as_in_compose() -> None:

@@ -65,9 +65,9 @@ class Bench:
     def differences(self, wanted: Resource) -> dict[str, Difference]:
         return {one.path: one for one in self.seen(wanted).differences}
 
-    def do(self, action: Action, wanted: Resource | None = None, seen: Observed | None = None) -> None:
+    def do(self, action: Action, wanted: Resource | None = None, seen: Observed | None = None, **more: Any) -> None:
         key = wanted.key if wanted else seen.key if seen else Key("", "")
-        change = Change(1, action, key, self.stack, Cause.COMMIT, "test", wanted=wanted, seen=seen)
+        change = Change(1, action, key, self.stack, Cause.COMMIT, "test", wanted=wanted, seen=seen, **more)
         kind = self.kinds[key.kind]
         {"create": kind.create, "update": kind.update, "replace": kind.replace, "remove": kind.remove}[action](
             change, "rev1"

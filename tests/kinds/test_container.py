@@ -342,6 +342,32 @@ def test_a_network_namespace_of_another_container_is_known_by_name(bench: Bench)
     assert set(bench.differences(wanted)) >= {"network_mode", "pid", "ipc"}, "the namespaces are gone with the donor"
 
 
+def test_a_link_is_a_use_and_is_known_by_name(bench: Bench) -> None:
+    bench.create(bench.container("db"))
+    wanted = bench.container(Links=[f"{bench.name('db')}:sql", f"{bench.name('db')}:db"])
+    seen = bench.create(wanted)
+    assert seen.differences == ()
+    assert Key("container", bench.name("db")) in seen.uses
+
+
+def test_an_update_can_start_anew_what_runs(bench: Bench) -> None:
+    wanted = bench.container(StopTimeout=0)
+    bench.create(wanted)
+    before = bench.report(wanted)
+    bench.do(Action.UPDATE, wanted, bench.seen(wanted), restarts=True)
+    after = bench.report(wanted)
+    assert after["State"]["Running"]
+    assert after["Id"] == before["Id"]
+    assert after["State"]["StartedAt"] > before["State"]["StartedAt"]
+
+
+def test_a_container_says_which_image_it_was_made_from_as_composes_do(bench: Bench) -> None:
+    wanted = bench.container()
+    assert bench.create(wanted).differences == ()
+    report = bench.report(wanted)
+    assert report["Config"]["Labels"]["com.docker.compose.image"] == report["Image"]
+
+
 @pytest.mark.parametrize(
     ("body", "condition", "gate", "words"),
     [

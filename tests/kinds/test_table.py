@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,20 @@ from hypothesis import strategies as st
 
 from agent.kinds import base
 from agent.kinds.base import FIELDS, Identity, digest, is_ours, make_fingerprint, our_labels, read_fingerprint
-from agent.kinds.container_facts import Facts, bindings, capabilities, links, restart, security, signal
+from agent.kinds.container_facts import (
+    Facts,
+    bindings,
+    capabilities,
+    links,
+    named_owner,
+    restart,
+    security,
+    signal,
+    volumes_from,
+)
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_mounts import carry_over, mounts
+from agent.kinds.container_state import uses_of
 from agent.kinds.network import TABLE as NETWORK_TABLE
 from agent.kinds.table import AS_MADE, Row, compare, fingerprint, look, looks_secret
 from agent.kinds.volume import TABLE as VOLUME_TABLE
@@ -155,6 +167,41 @@ def test_whose_an_object_is(name: str, labels: dict[str, str], inherited: dict[s
 )
 def test_two_ways_to_say_it_are_one(form: Any, one: Any, other: Any) -> None:
     assert form(one) == form(other)
+
+
+ID = "0123456789ab" + "0" * 52
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "expected"),
+    [
+        (named_owner, f"container:{ID}", "container:db"),
+        (named_owner, "container:0123456789ab", "container:db"),
+        (named_owner, "container:db", "container:db"),
+        (named_owner, "container:0123", "container:0123"),  # nobody's name, and too short to be an id
+        (named_owner, "host", "host"),
+        (volumes_from, ["db:ro", "other:rw"], ("db:ro", "other")),
+        (volumes_from, [ID, "0123456789ab:ro"], ("db", "db:ro")),
+    ],
+)
+def test_a_container_is_meant_by_its_name_or_its_id(form: Any, value: Any, expected: Any) -> None:
+    assert form(value, {ID: "db"}) == expected
+
+
+@pytest.mark.parametrize(("member", "path"), [("NetworkMode", "network_mode"), ("PidMode", "pid"), ("IpcMode", "ipc")])
+def test_a_namespace_that_is_asked_for_by_name_is_the_one_that_is_reported_by_id(member: str, path: str) -> None:
+    body = {"Image": "x", "HostConfig": {"NetworkMode": "none", member: "container:db"}}
+    seen = {"NetworkMode": "none", member: f"container:{ID}"}
+    made = fingerprint(TABLE, {"body": body}, b"k")
+    for names, expected in (({ID: "db"}, []), ({}, [path])):
+        found = compare(TABLE, replace(facts(body, HostConfig=seen), names=names), made, made)
+        assert [difference.path for difference in found] == expected
+
+
+def test_a_link_is_a_use_of_the_container_that_it_leads_to() -> None:
+    report = {"Config": {"Image": "x"}, "HostConfig": {"Links": ["/db:/web/sql"], "PidMode": f"container:{ID}"}}
+    used = {key.name for key in uses_of(report, {ID: "donor"}) if key.kind == "container"}
+    assert used == {"db", "donor"}
 
 
 def test_a_carried_volume_reads_as_anonymous_again() -> None:

@@ -45,8 +45,10 @@ def want(text: str, *requires: str | Requirement, stack: str = "web", **more: An
     return Resource(key=of, stack=stack, requires=needs, **(facts | more))
 
 
-def waits(text: str, condition: Condition = Condition.HEALTHY, *, optional: bool = False) -> Requirement:
-    return Requirement(key(text), condition, optional)
+def waits(
+    text: str, condition: Condition = Condition.HEALTHY, *, optional: bool = False, restart: bool = False
+) -> Requirement:
+    return Requirement(key(text), condition, optional, restart)
 
 
 def there(text: str, *differences: Difference, uses: Iterable[str] = (), stack: str = "web", **more: Any) -> Observed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.model import Action, Condition, Owner, Remedy
+from agent.model import Action, Condition, Observed, Owner, Remedy
 from tests.planning.scene import check, differs, key, plan, there, waits, want
 
 WEB = "container/web"
@@ -283,3 +283,78 @@ def test_a_dependency_is_behind_only_where_it_changes() -> None:
     found = plan(wanted, [there("container/db")])
     web = next(change for change in found.changes if change.key == key(WEB))
     assert (web.after, web.follows) == (frozenset(), frozenset({0}))
+
+
+# --- what starts anew with something else -----------------------------------------------------------------------
+
+PAIR = [want(WEB, waits("container/db", restart=True)), want("container/db")]
+CHAIN = [PAIR[0], want("container/db", waits("container/disk", restart=True)), want("container/disk")]
+
+
+def test_what_runs_on_starts_anew_behind_the_replacement_of_what_it_goes_with() -> None:
+    found = plan(PAIR, [there(WEB), there("container/db", differs("image"))])
+    check(
+        found,
+        """
+        0 replace container/db (commit: image changed)
+        1 update container/web (commit: starts anew with container/db) after 0
+        """,
+    )
+    assert [change.restarts for change in found.changes] == [False, True]
+
+
+def test_starting_anew_goes_on_to_what_depends_on_that_in_its_turn() -> None:
+    stopped = differs("state", "exited (0)", "running", IN_PLACE, drift=True)
+    found = plan(CHAIN, [there(WEB), there("container/db"), there("container/disk", stopped)])
+    check(
+        found,
+        """
+        0 update container/disk (drift: was stopped outside git, exit code 0)
+        1 update container/db (drift: starts anew with container/disk) after 0
+        2 update container/web (drift: starts anew with container/db) after 1
+        """,
+    )
+
+
+def test_a_change_in_place_and_starting_anew_are_one_step() -> None:
+    actual = [there(WEB, differs("restart", remedy=IN_PLACE)), there("container/db", differs("image"))]
+    check(
+        plan(PAIR, actual),
+        """
+        0 replace container/db (commit: image changed)
+        1 update container/web (commit: restart changed; starts anew with container/db) after 0
+        """,
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "db"),
+    [
+        ([there("container/db", differs("memory", remedy=IN_PLACE))], "update"),  # nothing starts
+        ([], "create"),  # there was none to go with
+    ],
+    ids=["changed in place", "new"],
+)
+def test_what_only_changes_or_is_new_starts_nothing_anew(seen: list[Observed], db: str) -> None:
+    found = plan(PAIR, [there(WEB), *seen])
+    assert [(change.key.name, change.action.value) for change in found.changes] == [("db", db)]
+
+
+def test_what_is_made_anew_itself_needs_no_start_besides() -> None:
+    actual = [there(WEB, uses=["container/db"]), there("container/db", differs("image"))]
+    check(
+        plan(PAIR, actual),
+        """
+        0 remove container/web (commit: uses container/db)
+        1 remove container/db (commit: image changed) after 0
+        2 create container/db (commit: image changed) after 1
+        3 create container/web (commit: uses container/db) after 0,2
+        """,
+    )
+
+
+def test_what_is_held_or_not_there_is_not_started() -> None:
+    db = there("container/db", differs("image"))
+    held = there(WEB, differs("x", remedy=Remedy.NEVER))
+    assert "starts anew" not in str(plan(PAIR, [held, db]))
+    assert "starts anew" not in str(plan(PAIR, [db]))

@@ -147,6 +147,22 @@ def every_step_comes_after_what_it_needs(case: Case, chance: random.Random) -> N
             assert {makes[key] for key in _prepared(case.stacks, change.stack) if key in makes} <= earlier
 
 
+def who_starts_anew_with_another_one_does_so_behind_it(case: Case, chance: random.Random) -> None:
+    world = case.world()
+    plan = plan_of(case, world)
+    made = {change.key: change for change in plan.pending if change.action in MAKING}
+    taken = {change.key for change in plan.pending if change.action in TAKING}
+    held = {change.key for change in plan.changes if change.action is Action.HOLD}
+    anew = {key for key in taken & made.keys() if made[key].action is not Action.UPDATE}
+    for user in case.resources:
+        if user.key in world.things and user.key not in held:
+            for needed in user.requires:
+                if needed.restart and needed.key in anew:
+                    change = made[user.key]
+                    assert change.action is not Action.UPDATE or change.restarts
+                    assert made[needed.key].number in behind(plan, change)
+
+
 def _prepared(stacks: Sequence[Stack], name: str) -> list[Key]:
     return [one.key for stack in stacks if stack.name == name for one in stack.resources if one.prepares]
 
@@ -182,6 +198,7 @@ PROPERTIES: tuple[Property, ...] = (
     an_empty_desired_state_removes_nothing,
     pruning_that_is_off_removes_leftovers_at_most,
     every_step_comes_after_what_it_needs,
+    who_starts_anew_with_another_one_does_so_behind_it,
     numbers_count_up_along_the_order_so_there_is_no_cycle,
     the_order_of_the_input_is_no_matter,
 )

@@ -125,7 +125,7 @@ def _requires(dice: Dice, key: Key, others: list[Key]) -> tuple[Requirement, ...
     attached = [Requirement(other) for other in dice.some(sorted(set(attachable)), 4)]
     conditions = [Condition.STARTED, Condition.HEALTHY, Condition.COMPLETED]
     depends = [
-        Requirement(other, dice.pick(conditions), dice.pick([False, True]))
+        Requirement(other, dice.pick(conditions), dice.pick([False, True]), dice.pick([False, True]))
         for other in dice.some(sorted(set(lower)), 2)
     ]
     return tuple(attached + depends)

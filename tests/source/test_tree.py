@@ -87,7 +87,7 @@ def test_a_tree_bomb_is_refused_before_it_goes_off(repository: Repository, open_
 
 
 @pytest.mark.parametrize(
-    ("path", "size"), [("compose.yaml", (1 << 20) + 1), (".env", (1 << 20) + 1), ("data.bin", (5 << 20) + 1)]
+    ("path", "size"), [("compose.yaml", (4 << 20) + 1), (".env", (4 << 20) + 1), ("data.bin", (5 << 20) + 1)]
 )
 def test_a_huge_file_is_refused_by_its_size(repository: Repository, open_source: Open, path: str, size: int) -> None:
     repository.commit({path: bytes(size), f"small-{path}": b"x", f"edge-{path}": bytes(size - 1)})

@@ -1,0 +1,59 @@
+"""What is started anew because something that it depends on is: it goes on with the new one, not with its memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agent.model import Action, Cause, Key, Resource
+from agent.planning import words
+from agent.planning.cascade import Step
+from agent.planning.decide import Verdict
+from agent.planning.situation import Situation
+
+
+def start_anew(situation: Situation, steps: Sequence[Step]) -> list[Step]:
+    """The steps, with one for each object that runs on and wants to be started anew along with another one. What is
+    made anew itself needs none, and what is held or removed is left alone."""
+    own: dict[Key, Step] = {}
+    for step in steps:
+        if step.key not in situation.wanted or situation.wanted[step.key].stack == step.stack:
+            own.setdefault(step.key, step)
+    restarted: dict[Key, Step] = {}
+    queue = deque(sorted(_anew(situation, steps)))
+    while queue:
+        renewed = queue.popleft()
+        cause = (restarted.get(renewed) or own[renewed]).verdict.cause
+        for user in situation.restarted_with.get(renewed, ()):
+            if user not in restarted and _may_restart(own.get(user)):
+                restarted[user] = _restart(situation.wanted[user], own.get(user), renewed, cause)
+                queue.append(user)
+    kept = [step for step in steps if step.key not in restarted or step is not own.get(step.key)]
+    return kept + [restarted[key] for key in sorted(restarted)]
+
+
+def _anew(situation: Situation, steps: Sequence[Step]) -> set[Key]:
+    """What is made in the place of a former one, and what is started after it had stopped."""
+    made = {step.key for step in steps if step.action in {Action.CREATE, Action.REPLACE}}
+    taken = {step.key for step in steps if step.action in {Action.REMOVE, Action.REPLACE}}
+    return made & taken | {step.key for step in steps if _starts(situation, step)}
+
+
+def _starts(situation: Situation, step: Step) -> bool:
+    """Whether an update in place starts what had stopped."""
+    seen = situation.actual.get(step.key)
+    differences = seen.differences if seen is not None else ()
+    return step.action is Action.UPDATE and any(one.path == "state" for one in differences)
+
+
+def _may_restart(step: Step | None) -> bool:
+    return step is None or step.action is Action.UPDATE
+
+
+def _restart(user: Resource, own: Step | None, renewed: Key, cause: Cause) -> Step:
+    reason = words.starts_with(renewed)
+    if own is None:
+        return Step(Action.UPDATE, user.key, user.stack, Verdict(Action.UPDATE, cause, reason), restarts=True)
+    verdict = replace(own.verdict, reason=f"{own.verdict.reason}; {reason}")
+    return own._replace(verdict=verdict, restarts=True)
