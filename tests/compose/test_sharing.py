@@ -62,7 +62,6 @@ def test_a_link_leads_to_every_container_and_is_on_every_endpoint() -> None:
         ("network_mode: service:b", True),
         ("ipc: service:b", True),
         ("pid: service:b", True),
-        ("uts: service:b", True),
         ("volumes_from: ['b:ro']", False),
     ],
 )
@@ -71,6 +70,29 @@ def test_who_refers_to_a_service_depends_on_it(keys: str, restart: bool) -> None
     assert printed["depends_on"] == {"b": {**STARTED, **({"restart": True} if restart else {})}}
     requires = wanted(services(keys))["container/web-a-1"].requires
     assert [one.condition for one in requires if one.key.kind == "container"] == [Condition.STARTED]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (services("uts: service:b"), "5:10: services.a.uts: cannot be that of another container, host is the only one "
+         "to share"),
+        (services("ipc: service:b", b="image: x, scale: 0"), '5:10: services.a.ipc: the service "b" has no container, '
+         "since its scale is 0"),
+        (services("mac_address: m\nnetworks: {default: {mac_address: n}}"), "5:18: services.a.mac_address: is m, but "
+         "networks.default.mac_address is n"),
+        (services("ports: [{target: 65536}]"), "5:22: services.a.ports[0].target: is no port, for they end at 65535"),
+        (services("ports: [{target: 1, protocol: x}]"), "5:35: services.a.ports[0].protocol: is not one of tcp, udp, "
+         "sctp"),
+        (services("ports: [{target: 1, published: x}]"), '5:36: services.a.ports[0].published: "x" is no port number '
+         "or range"),
+    ],
+)  # fmt: skip
+def test_what_compose_prints_and_no_engine_does_is_refused_when_it_is_to_run(text: str, problem: str) -> None:
+    assert render(project(text), "/p")["services"]["a"]
+    with pytest.raises(BadManifest) as caught:
+        wanted(text)
+    assert [str(one) for one in caught.value.problems] == [f"compose.yaml:{problem}"]
 
 
 def test_what_depends_on_says_stands() -> None:
