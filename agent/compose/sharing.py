@@ -37,6 +37,14 @@ def references(service: Map, at: At) -> Iterator[Reference]:
             yield Reference(entry.partition(":")[0], at.of_item(service, "volumes_from", index), restart=False)
 
 
+def named_containers(service: Map) -> list[str]:
+    """The containers that a service refers to by their own names."""
+    modes = [service.get(key) or "" for key in ("network_mode", "ipc", "pid")]
+    links = [linked(link)[0] for link in service.get("external_links") or ()]
+    shared = [one.split(":")[1] for one in (*modes, *(service.get("volumes_from") or ())) if one.startswith(CONTAINER)]
+    return [name for name in (*shared, *links) if name]
+
+
 def dependency(service: Map, target: str, at: At) -> At:
     """Where the service at `at` says that it depends on `target`: in `depends_on`, or where it refers to it."""
     place = service["depends_on"].key_place(target)

@@ -8,7 +8,7 @@ import pytest
 
 from agent.compose import engine_calls, render
 from agent.errors import BadManifest
-from agent.model import Condition
+from agent.model import Condition, Key, Requirement
 from tests.compose.tree import body, problems, project, wanted
 
 STARTED = {"condition": "service_started", "required": True}
@@ -116,6 +116,47 @@ def test_what_depends_on_says_stands() -> None:
 def test_a_reference_that_leads_nowhere(keys: str, problem: str) -> None:
     text = services(keys) + "  off: {image: x, profiles: [p]}\n"
     assert problems(text) == [f"compose.yaml:{problem}"]
+
+
+def needs(text: str, name: str) -> list[tuple[str, Condition, bool]]:
+    """The containers that a container requires, each with its condition and whether it starts anew with it."""
+    requires = wanted(text)[f"container/{name}"].requires
+    return [(one.key.name, one.condition, one.restart) for one in requires if one.key.kind == "container"]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "network_mode: container:web-b-1",
+        "pid: container:web-b-1",
+        "volumes_from: ['container:web-b-1:ro']",
+        "external_links: ['web-b-1:db']",
+    ],
+)
+def test_a_container_of_the_project_that_is_named_as_such_is_needed_too(keys: str) -> None:
+    assert needs(services(keys), "web-a-1") == [("web-b-1", Condition.STARTED, True)]
+    assert needs(services(keys), "web-b-1") == []
+
+
+def test_what_is_said_of_the_service_counts_before_what_its_container_is_named_for() -> None:
+    keys = "pid: container:web-b-1\ndepends_on: {b: {condition: service_completed_successfully}}"
+    assert needs(services(keys), "web-a-1") == [("web-b-1", Condition.COMPLETED, False)]
+
+
+@pytest.mark.parametrize("b", ["pid: 'container:web-a-1'", "depends_on: [a]"])
+def test_containers_that_name_each_other_wait_for_nobody(b: str) -> None:
+    text = services("ipc: container:web-b-1", b=f"image: x, {b}")
+    assert needs(text, "web-a-1") == []
+
+
+def test_a_container_of_somebody_else_is_not_required() -> None:
+    assert needs(services("ipc: container:other\nexternal_links: [one]"), "web-a-1") == []
+
+
+def test_starting_anew_is_passed_on() -> None:
+    text = services("depends_on: {b: {condition: service_healthy, restart: true, required: false}}")
+    (found,) = (one for one in wanted(text)["container/web-a-1"].requires if one.key.kind == "container")
+    assert found == Requirement(Key("container", "web-b-1"), Condition.HEALTHY, optional=True, restart=True)
 
 
 # --- networks ---------------------------------------------------------------------------------------------------
