@@ -116,7 +116,7 @@ def _network(service: Map, at: At) -> None:
 
 def _shared(project: Project, service: Map, at: At) -> None:
     for key in ("uts", "cgroup"):
-        if shared_service(service.get(key) or ""):
+        if shared_service(service.get(key)) is not None:
             at.of(service, key).problem("cannot be that of another container", "host is the only one to share")
     for reference in references(service, at):
         if reference.service in project.services and not container_names(project, reference.service):

@@ -72,6 +72,14 @@ def test_who_refers_to_a_service_depends_on_it(keys: str, restart: bool) -> None
     assert [one.condition for one in requires if one.key.kind == "container"] == [Condition.STARTED]
 
 
+@pytest.mark.parametrize("keys", ["links: [b]\nscale: 101", "depends_on: [b, c]"])
+def test_dependencies_cannot_lead_to_millions_of_containers(keys: str) -> None:
+    others = "".join(f"  x{number}: {{image: x, depends_on: [b]}}\n" for number in range(110))
+    text = services(keys, b="image: x, scale: 1000") + "  c: {image: x, scale: 1000}\n" + others
+    told = [problem for problem in problems(text) if "lead to too many containers" in problem]
+    assert told
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -106,6 +114,7 @@ def test_what_depends_on_says_stands() -> None:
     ("keys", "problem"),
     [
         ("network_mode: service:c", '5:19: services.a.network_mode: there is no service "c"'),
+        ("network_mode: 'service:'", '5:19: services.a.network_mode: there is no service ""'),
         ("links: [b, 'c:d']", '5:16: services.a.links[1]: there is no service "c"'),
         ("links: ['b:c:d']", '5:13: services.a.links[0]: there is no service "b:c:d"'),
         ("volumes_from: [c]", '5:20: services.a.volumes_from[0]: there is no service "c"'),
