@@ -23,7 +23,7 @@ _LATER: Final[dict[str, dict[str, Version]]] = {
     "BindOptions": {"CreateMountpoint": (1, 42), "ReadOnlyNonRecursive": (1, 44), "ReadOnlyForceRecursive": (1, 44)},
     "VolumeOptions": {"Subpath": (1, 45)},
     "ImageOptions": {"Subpath": (1, 48)},
-    "Endpoint": {"GwPriority": (1, 48)},
+    "Endpoint": {"MacAddress": ALL_NETWORKS, "GwPriority": (1, 48)},
 }
 
 
@@ -35,12 +35,12 @@ def container_body(body: Mapping[str, Any], api: Version) -> tuple[Json, dict[st
     whole: Json = _of_its_time(body, api)
     if api >= ALL_NETWORKS:
         return whole, {}
-    endpoints = dict((whole.get("NetworkingConfig") or {}).get("EndpointsConfig") or {})
-    first = (whole.get("HostConfig") or {}).get("NetworkMode") or next(iter(sorted(endpoints)), "")
-    mine = {first: endpoints.pop(first)} if first in endpoints else {}
-    whole["NetworkingConfig"] = {"EndpointsConfig": mine}
-    if address := (mine.get(first) or {}).get("MacAddress"):
-        whole["MacAddress"] = address
+    endpoints = (whole.pop("NetworkingConfig", None) or {}).get("EndpointsConfig") or {}
+    first = (whole.get("HostConfig") or {}).get("NetworkMode") or min(endpoints, default="")
+    if first in endpoints:
+        whole["NetworkingConfig"] = {"EndpointsConfig": {first: endpoints.pop(first)}}
+        if address := body["NetworkingConfig"]["EndpointsConfig"][first].get("MacAddress"):
+            whole["MacAddress"] = address
     return whole, endpoints
 
 

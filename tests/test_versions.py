@@ -27,11 +27,17 @@ def test_an_old_one_takes_one_network_and_its_address_beside_it() -> None:
         "Image": "x",
         "Labels": {"Subpath": "mine"},
         "HostConfig": {"NetworkMode": "one"},
-        "NetworkingConfig": {"EndpointsConfig": {"one": ONE}},
+        "NetworkingConfig": {"EndpointsConfig": {"one": {"Aliases": ["a"]}}},
         "MacAddress": "m",
     }
     assert others == {"two": {"Aliases": ["b"]}}
     assert BODY["NetworkingConfig"] == {"EndpointsConfig": {"two": TWO, "one": ONE}}  # which is left as it was
+
+
+@pytest.mark.parametrize("networking", [{}, {"NetworkingConfig": {}}, {"NetworkingConfig": {"EndpointsConfig": None}}])
+def test_without_networks_of_its_own_it_says_nothing_of_them(networking: dict[str, Any]) -> None:
+    host = {"Image": "x", "HostConfig": {"NetworkMode": "host"}}
+    assert container_body({**host, **networking}, (1, 41)) == (host, {})
 
 
 def test_between_them_only_what_came_later_is_left_out() -> None:

@@ -9,12 +9,15 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from agent.compose.endpoints import by_priority
 from agent.compose.findings import At, Findings, path_to
+from agent.compose.names import container_names
 from agent.compose.nodes import Map
-from agent.compose.ports import parse_range
+from agent.compose.ports import MOST_PORT, PROTOCOLS, parse_range
 from agent.compose.project import Project
 from agent.compose.refusals import refuse
 from agent.compose.security import split_option
+from agent.compose.sharing import references, shared_service
 from agent.compose.validate import replicas_of
 
 _HOST = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
@@ -45,7 +48,9 @@ def admit(project: Project, findings: Findings, *, allow_build: bool = False) ->
         _restart(service, at)
         _security(service, at)
         _targets(service, at)
-    _host_ports([(service, at) for _, service, at in services])
+        _network(service, at)
+        _shared(project, service, at)
+    _host_ports([(service, at) for _, service, at in services if _ports(service, at)])
     for section, elements in (("networks", project.networks), ("volumes", project.volumes)):
         for key, element in elements.items():
             if not element["name"]:
@@ -98,6 +103,43 @@ def _targets(service: Map, at: At) -> None:
             below = at.of_item(service, "volumes", index)
             hint = "a name of one letter reads as a Windows drive" if volume["target"][1:2] == ":" else ""
             below.problem(f"{below.shown(volume['target'])} is no absolute path in the container", hint)
+
+
+def _network(service: Map, at: At) -> None:
+    """The address of the card is that of the primary network, and may be said at either."""
+    primary = next(iter(by_priority(service)), None)
+    own = service.get("mac_address")
+    there = (service["networks"][primary] or {}).get("mac_address") if primary else None
+    if own and there and own != there:
+        at.of(service, "mac_address").problem(f"is {own}, but networks.{primary}.mac_address is {there}")
+
+
+def _shared(project: Project, service: Map, at: At) -> None:
+    for key in ("uts", "cgroup"):
+        if shared_service(service.get(key)) is not None:
+            at.of(service, key).problem("cannot be that of another container", "host is the only one to share")
+    for reference in references(service, at):
+        if reference.service in project.services and not container_names(project, reference.service):
+            reference.at.problem(f'the service "{reference.service}" has no container, since its scale is 0')
+
+
+def _ports(service: Map, at: At) -> bool:
+    """Whether all its ports are some."""
+    sound = True
+    for index, port in enumerate(service.get("ports") or ()):
+        below, wrong = at.of_item(service, "ports", index), ""
+        if port["target"] > MOST_PORT:
+            below, wrong = below.of(port, "target"), f"is no port, for they end at {MOST_PORT}"
+        if port["protocol"].lower() not in PROTOCOLS:
+            below, wrong = below.of(port, "protocol"), f"is not one of {', '.join(PROTOCOLS)}"
+        try:
+            parse_range(port.get("published") or "0")
+        except ValueError as error:
+            below, wrong = below.of(port, "published"), f"{below.shown(port['published'])} {error}"
+        if wrong:
+            below.problem(wrong)
+            sound = False
+    return sound
 
 
 def _host_ports(services: Sequence[tuple[Map, At]]) -> None:

@@ -23,6 +23,7 @@ from agent.compose.shapes import (
     Field,
     Shape,
     choice,
+    integer,
     is_text,
     list_of,
     mapping_of,
@@ -32,7 +33,15 @@ from agent.compose.shapes import (
     wrong,
 )
 
+
+def _read_whole_text(value: Any, at: At) -> Any:
+    if is_text(value) or (isinstance(value, int) and not isinstance(value, bool)):
+        return str(value)
+    return wrong(value, "a string or a whole number", at)
+
+
 WHOLE: Final = whole()
+WHOLE_TEXT: Final = Shape("a string or a whole number", _read_whole_text)
 LABELS: Final = pairs()
 OPTIONS: Final = mapping_of(SCALAR_TEXT)
 
@@ -117,21 +126,6 @@ def _short_ports(entry: Any, at: At) -> list[Map]:
     return [mapped(at, **one) for one in ports.expand(port)]
 
 
-def _read_port_number(value: Any, at: At) -> Any:
-    return whole(0, 65535).read(value, at)
-
-
-def _read_published(value: Any, at: At) -> Any:
-    text = SCALAR_TEXT.read(value, at)
-    if text is BROKEN or text == "":
-        return text
-    try:
-        ports.parse_range(text)
-    except ValueError as error:
-        return at.problem(f"{at.shown(text)} {error}")
-    return text
-
-
 def _read_ip(value: Any, at: At) -> Any:
     if is_text(value) and not ports.is_ip(value):
         return at.problem(f"{at.shown(value)} is no IP address")
@@ -184,11 +178,18 @@ def _host_entries(text: str, at: At) -> list[str]:
 
 
 def _read_ulimit(value: Any, at: At) -> Any:
-    return _ULIMIT_RANGE.read(value, at) if isinstance(value, Map) else WHOLE.read(value, at)
+    return _ULIMIT_RANGE.read(value, at) if isinstance(value, Map) else integer().read(value, at)
 
 
 def _write_ulimit(value: Any) -> Any:
-    return _ULIMIT_RANGE.write(value) if isinstance(value, Map) else value
+    """A limit of zero is none that Compose would print."""
+    return _ULIMIT_RANGE.write(value) if isinstance(value, Map) else value or {}
+
+
+def _read_file_mode(value: Any, at: At) -> Any:
+    if is_text(value):
+        return at.problem("must be a number", "write the octal digits without quotes, with 0o before them")
+    return whole(0, 2**32 - 1).read(value, at)
 
 
 def _read_external(value: Any, at: At) -> Any:
@@ -254,9 +255,9 @@ PORT: Final = record(
         "name": Field(TEXT),
         "mode": Field(TEXT),
         "host_ip": Field(Shape("a string", _read_ip)),
-        "target": Field(Shape("a port number", _read_port_number), required=True),
-        "published": Field(Shape("a port number or range", _read_published)),
-        "protocol": Field(choice(*ports.PROTOCOLS)),
+        "target": Field(integer(0, 2**32 - 1), required=True),
+        "published": Field(WHOLE_TEXT),
+        "protocol": Field(TEXT),
         "app_protocol": Field(TEXT),
     }
 )
@@ -282,13 +283,15 @@ SERVICE_VOLUME: Final = record(
         "consistency": Field(TEXT),
         "bind": Field(BIND, kept=True),
         "volume": Field(record({"labels": Field(LABELS), "nocopy": Field(BOOLEAN), "subpath": Field(TEXT)}), kept=True),
-        "tmpfs": Field(record({"size": Field(EXACT_SIZE), "mode": Field(whole(0, 0o7777))}), kept=True),
+        "tmpfs": Field(
+            record({"size": Field(EXACT_SIZE), "mode": Field(Shape("a number", _read_file_mode))}), kept=True
+        ),
         "image": Field(record({"subpath": Field(TEXT)}), kept=True),
     },
     short=_volume,
 )
 
-_ULIMIT_RANGE: Final = record({"soft": Field(WHOLE, required=True), "hard": Field(WHOLE, required=True)})
+_ULIMIT_RANGE: Final = record({"soft": Field(integer(), required=True), "hard": Field(integer(), required=True)})
 
 EXTRA_HOSTS: Final = Shape("a list or a mapping", _read_extra_hosts, sorted, merging.missing)
 

@@ -23,7 +23,6 @@ from agent.compose.resets import below, without
 from agent.compose.reuse import located
 from agent.compose.schema import SERVICE
 
-
 _MOST_VALUES: Final = 500_000  # of all extended services together; in a chain they grow with the square of it
 
 

@@ -98,6 +98,8 @@ def _complete(service: Map) -> None:
         env_file.setdefault("required", True)
     for secret in service.get("secrets") or ():
         secret.setdefault("target", f"{SECRETS_DIRECTORY}/{secret.get('source', '')}")
+    if "scale" in service and "deploy" in service:
+        service["deploy"].setdefault("replicas", service["scale"])
     if service.get("pull_policy") == "if_not_present":
         service["pull_policy"] = "missing"
     if "dns" in service:

@@ -87,14 +87,14 @@ class Maker(NamedTuple):
 
     def _shared(self, service: Map) -> dict[str, Any]:
         """The keys of a service that mean other containers, as the engine takes them."""
-        modes = {key: service.get(key, "") for key in ("network_mode", "ipc", "pid")}
-        shared: dict[str, Any] = {key: self._owner(mode) for key, mode in modes.items() if shared_service(mode)}
+        owners = {key: shared_service(service.get(key)) for key in ("network_mode", "ipc", "pid")}
+        shared: dict[str, Any] = {key: self._container(owner) for key, owner in owners.items() if owner is not None}
         if "volumes_from" in service:
             shared["volumes_from"] = [self._volumes_of(entry) for entry in service["volumes_from"]]
         return shared
 
-    def _owner(self, mode: str) -> str:
-        return CONTAINER + self.reference(container_name(self.project, shared_service(mode), 1))
+    def _container(self, service: str) -> str:
+        return CONTAINER + self.reference(container_name(self.project, service, 1))
 
     def _volumes_of(self, entry: str) -> str:
         """Compose forgets what follows the name: also who shares with `:ro` may write."""

@@ -7,7 +7,8 @@ from ipaddress import ip_address
 from typing import Any, Final, NamedTuple
 
 PROTOCOLS: Final = ("tcp", "udp", "sctp")
-_RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+MOST_PORT: Final = 65535
+_RANGE = re.compile(r"0*([0-9]{1,5})(?:-0*([0-9]{1,5})(?:-.*)?)?", re.ASCII)  # what follows a range is forgotten
 
 
 class PortRange(NamedTuple):
@@ -33,7 +34,7 @@ def parse(text: str) -> ShortPort:
     head, _, container = text.rpartition(":")
     host_ip, _, host = head.rpartition(":")
     container, _, protocol = container.partition("/")
-    protocol = protocol.lower() or "tcp"
+    protocol = protocol.partition("/")[0].lower() or "tcp"
     if protocol not in PROTOCOLS:
         raise ValueError("has an unknown protocol: it is one of tcp, udp, sctp")
     if not container:
@@ -50,8 +51,8 @@ def parse_range(text: str) -> PortRange:
     if not match:
         raise ValueError("is no port number or range")
     first, last = int(match[1]), int(match[2] or match[1])
-    if last > 65535 or last < first:
-        raise ValueError("is not between 0 and 65535" if last > 65535 else "has a range that ends before it starts")
+    if last > MOST_PORT or last < first:
+        raise ValueError("is not between 0 and 65535" if last > MOST_PORT else "has a range that ends before it starts")
     return PortRange(first, last)
 
 
@@ -86,6 +87,6 @@ def _published(host: PortRange, container: PortRange, offset: int) -> str:
 
 def _bare_ip(text: str) -> str:
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    if text and (not is_ip(bare) or (":" in bare) != (bare != text)):
+    if text and (not is_ip(bare) or (":" in bare and bare == text)):
         raise ValueError("has no valid IP address before the ports (an IPv6 address stands in brackets)")
     return bare

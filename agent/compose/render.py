@@ -113,17 +113,23 @@ def _digest(model: Any) -> str:
 
 
 def _go_numbers(value: Any) -> Any:
-    """Go prints a float that is whole without a fraction."""
     if isinstance(value, dict):
         return {key: _go_numbers(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_go_numbers(one) for one in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return _go_number(value) if isinstance(value, float) else value
+
+
+def _go_number(value: float) -> float:
+    """Go prints a float that is whole without a fraction."""
+    return int(value) if value.is_integer() else value
 
 
 def _doubled(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("$", "$$")
     if isinstance(value, dict):
         return {key.replace("$", "$$"): _doubled(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_doubled(one) for one in value]
-    return value.replace("$", "$$") if isinstance(value, str) else value
+    return _go_number(value) if isinstance(value, float) else value

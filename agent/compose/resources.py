@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from agent.compose.admit import admit
 from agent.compose.bindings import Bindings, Target
+from agent.compose.dependencies import Dependencies
 from agent.compose.files import Files
 from agent.compose.findings import At, Findings, path_to
 from agent.compose.images import Images, merged
 from agent.compose.lifecycle import hooks
 from agent.compose.located import bound_device
-from agent.compose.names import container_name, container_names
+from agent.compose.names import container_name
 from agent.compose.nodes import Map
 from agent.compose.payload import Maker, platform
 from agent.compose.project import Project
@@ -21,12 +22,6 @@ from agent.compose.security import read_profiles
 from agent.compose.stored import Stores
 from agent.compose.validate import replicas_of
 from agent.model import Condition, Key, Requirement, Resource, Tree
-
-_CONDITIONS: Final = {
-    "service_started": Condition.STARTED,
-    "service_healthy": Condition.HEALTHY,
-    "service_completed_successfully": Condition.COMPLETED,
-}
 
 
 def resources(project: Project, tree: Tree, target: Target) -> tuple[Resource, ...]:
@@ -37,7 +32,8 @@ def resources(project: Project, tree: Tree, target: Target) -> tuple[Resource, .
     files = Files(tree)
     read_profiles(files, project.directory, project.services, findings, known=project.seccomp)
     bindings, images = Bindings(files, project, target), Images(project, files, target)
-    wanted = list(_Wanted(project, Maker(project, target.directory), bindings, images, findings).all())
+    maker, dependencies = Maker(project, target.directory), Dependencies(project)
+    wanted = list(_Wanted(project, maker, bindings, images, dependencies, findings).all())
     findings.raise_if_any()
     return tuple(sorted([*wanted, *bindings.found.values()], key=lambda resource: resource.key))
 
@@ -48,6 +44,7 @@ class _Wanted:
     maker: Maker
     bindings: Bindings
     images: Images
+    dependencies: Dependencies
     findings: Findings
 
     def all(self) -> Iterator[Resource]:
@@ -100,7 +97,7 @@ class _Wanted:
         sources, files = self._sources(name, service)
         stored, written = Stores(self.project, self.bindings).of(service, self._at(name))
         files |= written | needed
-        requires = (*self._objects(service, files), *self._dependencies(service))
+        requires = (*self._objects(service, files), *self.dependencies.of(name))
         about: dict[str, Any] = {
             "platform": platform(service, self.project.environment),
             "state": "completed" if completes else "running",
@@ -144,16 +141,6 @@ class _Wanted:
         ]
         keys = {*files, *networks, *volumes}
         return [Requirement(key) for key in sorted(keys)]
-
-    def _dependencies(self, service: Map) -> list[Requirement]:
-        requirements = []
-        for target, how in sorted((service.get("depends_on") or {}).items()):
-            condition, restart = _CONDITIONS[how["condition"]], bool(how.get("restart"))
-            requirements += [
-                Requirement(Key("container", container), condition, not how["required"], restart)
-                for container in container_names(self.project, target)
-            ]
-        return requirements
 
 
 def _awaited_to_complete(project: Project) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 The keys stand in the order of Compose's own types, in which `docker compose config` prints them and the config-hash is
 taken: keep that order when a `LATER` becomes a field. Nothing else has to be changed for a key to be read, merged and
-printed; what it does to a container stands in payload.py.
+printed; what it does to a container stands in payload.py and the modules that it puts together.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from agent.compose.elements import (
     SERVICE_VOLUME,
     ULIMIT,
     WHOLE,
+    WHOLE_TEXT,
     mapped,
     or_names,
 )
@@ -103,7 +104,7 @@ SERVICE_FIELDS: Final[Fields] = {
     "provider": Field(PROVIDER, kept=True),
     "environment": Field(pairs(null=None)),
     "env_file": Field(one_or_list(ENV_FILE, key=path_of)),
-    "expose": Field(list_of(SCALAR_TEXT, key=itself)),
+    "expose": Field(list_of(WHOLE_TEXT, key=itself)),
     "extends": Field(EXTENDS),
     "external_links": Field(_DISTINCT_TEXTS),
     "extra_hosts": Field(EXTRA_HOSTS),

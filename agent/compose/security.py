@@ -17,14 +17,10 @@ _STRING_OR_SPACE = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
 
 
 def security_options(service: Map, profiles: Mapping[str, str]) -> tuple[list[str], bool]:
-    """The options as the engine takes them, and whether the system's paths are to be open. `profiles` has the content
-    of each profile by the path at which the file names it."""
+    """The options as the engine takes them, and whether the system's paths are to be open. `profiles` has the option
+    that stands for each profile, by the path at which the file names it: one text for all that share it."""
     options = list(service.get("security_opt") or ())
-    sent = [
-        f"seccomp={profiles[path]}" if (path := seccomp_file(option)) in profiles else option
-        for option in options
-        if option != _OPEN_PATHS
-    ]
+    sent = [profiles.get(seccomp_file(option), option) for option in options if option != _OPEN_PATHS]
     return sent, _OPEN_PATHS in options
 
 
@@ -43,8 +39,8 @@ def split_option(option: str) -> tuple[str, str]:
 def read_profiles(
     files: Files, directory: str, services: Mapping[str, Map], findings: Findings, known: Mapping[str, str]
 ) -> dict[str, str]:
-    """Every profile that the services name and the tree has, by the path at which it is named, besides those that are
-    known. Paths are meant from `directory`; what cannot be read is a problem."""
+    """An option with its content for every profile that the services name and the tree has, by the path at which it is
+    named, besides those that are known. Paths are meant from `directory`; what cannot be read is a problem."""
     profiles = dict(known)
     for name, service in services.items():
         at = At(path_to("services", name), service.place, findings)
@@ -60,7 +56,7 @@ def _profile(files: Files, directory: str, path: str, at: At) -> str | None:
     try:
         located = files.locate(directory, path)
         content = read_small(files, located, at)
-        return None if content is None else compacted(content.decode())
+        return None if content is None else f"seccomp={compacted(content.decode())}"
     except NotReadable as error:
         at.findings.problem(at.place, f"{at.shown(path)} {error.message}", at.path, reason=error.reason)
     except ValueError:

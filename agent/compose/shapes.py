@@ -242,12 +242,12 @@ def list_of(item: Shape, *, key: KeyOf | None = None, distinct: bool = False, me
             one = (
                 below.problem(f"has no value: it must be {item.expects}") if entry is None else read(entry, item, below)
             )
-            if distinct and one in seen:
+            if distinct and (is_text(entry), one) in seen:  # 5 and "5" are two to Compose
                 below.problem(f"{below.shown(one)} is in the list already")
             elif one is not BROKEN:
                 result.add(one, value.item_place(index))
                 if distinct:
-                    seen.add(one)
+                    seen.add((is_text(entry), one))
         return merging.unique(result, key) if key else result
 
     def append(base: Seq, other: Seq) -> Seq:

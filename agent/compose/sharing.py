@@ -30,11 +30,19 @@ def references(service: Map, at: At) -> Iterator[Reference]:
         target = link if link.count(":") > 1 else link.partition(":")[0]
         yield Reference(target, at.of_item(service, "links", index), restart=True)
     for key in _NAMESPACES:
-        if owner := shared_service(service.get(key) or ""):
+        if (owner := shared_service(service.get(key))) is not None:
             yield Reference(owner, at.of(service, key), restart=True)
     for index, entry in enumerate(service.get("volumes_from") or Seq(service.place)):
         if not entry.startswith(CONTAINER):
             yield Reference(entry.partition(":")[0], at.of_item(service, "volumes_from", index), restart=False)
+
+
+def named_containers(service: Map) -> list[str]:
+    """The containers that a service refers to by their own names."""
+    modes = [service.get(key) or "" for key in ("network_mode", "ipc", "pid")]
+    links = [linked(link)[0] for link in service.get("external_links") or ()]
+    shared = [one.split(":")[1] for one in (*modes, *(service.get("volumes_from") or ())) if one.startswith(CONTAINER)]
+    return [name for name in (*shared, *links) if name]
 
 
 def dependency(service: Map, target: str, at: At) -> At:
@@ -46,9 +54,9 @@ def dependency(service: Map, target: str, at: At) -> At:
     return at.of(service, "depends_on").below(target, place)
 
 
-def shared_service(mode: str) -> str:
-    """The service whose namespace a mode means, "" for any other mode."""
-    return mode.removeprefix(SERVICE) if mode.startswith(SERVICE) else ""
+def shared_service(mode: str | None) -> str | None:
+    """The service whose namespace a mode means, None for any other mode."""
+    return mode.removeprefix(SERVICE) if mode and mode.startswith(SERVICE) else None
 
 
 def linked(link: str) -> tuple[str, str]:

@@ -77,12 +77,19 @@ class _Check:
                 below.problem(f'the volume "{source}" is not defined', define(source, self.model["volumes"], "volumes"))
 
     def _dependencies(self, service: Map, at: At) -> None:
+        needed = 0
         for target, how in (service.get("depends_on") or {}).items():
-            below = dependency(service, target, at)
             if target not in self.everything:
+                below = dependency(service, target, at)
                 below.problem(f'there is no service "{target}"', did_you_mean(target, self.everything))
-            elif target not in self.on and how["required"] and not self.findings.concerns("services", target):
+            elif target in self.on:
+                needed += replicas_of(self.model["services"][target])
+            elif how["required"] and not self.findings.concerns("services", target):
+                below = dependency(service, target, at)
                 below.problem(f'the service "{target}" is off: none of its profiles is active')
+        linked = len(service.get("links") or ()) and needed * replicas_of(service)
+        if not self.findings.spend(needed + linked):
+            at.problem("the dependencies and links of this stack lead to too many containers")
 
     def _container_names(self) -> None:
         taken: dict[str, str] = {}

@@ -43,6 +43,10 @@ DEVICE = {"PathOnHost": "/dev/a", "PathInContainer": "/dev/b", "CgroupPermission
                 "condition": "any", "delay": "5s", "max_attempts": 0, "window": "1m0s",
             }},
         }),
+        ("ulimits: {nproc: 0, core: '-1', nofile: {soft: 0, hard: 5}}",
+         {"ulimits": {"core": -1, "nofile": {"hard": 5}, "nproc": {}}}),
+        ("scale: 2\ndeploy: {}", {"deploy": {"replicas": 2, "resources": {}, "placement": {}}, "scale": 2}),
+        ("group_add: [5, '5']\nexpose: [5, '5-6']", {"group_add": ["5", "5"], "expose": ["5", "5-6"]}),
         ("gpus: all", {"gpus": [{"count": -1}]}),
         ("gpus: [{device_ids: ['0'], options: [a=b]}, {count: '2'}]", {
             "gpus": [{"device_ids": ["0"], "options": {"a": "b"}}, {"count": 2}],
@@ -117,6 +121,14 @@ def test_a_limit_is_sent_to_the_engine(keys: str, expected: dict[str, Any]) -> N
     [
         ("cpu_percent: 101", "4:18: services.a.cpu_percent: must be between 0 and 100"),
         ("cpu_percent: 1.5", '4:18: services.a.cpu_percent: "1.5" is not a whole number'),
+        ("ulimits: {nproc: 1.5}", '4:22: services.a.ulimits.nproc: "1.5" is not a whole number'),
+        ("expose: [1.5]", "4:14: services.a.expose[0]: must be a string or a whole number, not a number"),
+        ("volumes: [{type: tmpfs, target: /x, tmpfs: {mode: '0700'}}]", "4:55: services.a.volumes[0].tmpfs.mode: must "
+         "be a number, write the octal digits without quotes, with 0o before them"),
+        ("cpus: 1\n    deploy: {resources: {limits: {memory: 1k}}}", "4:11: services.a.cpus: is 1.0, but deploy."
+         "resources.limits.cpus is not set"),
+        ("mem_limit: 2k\n    deploy: {resources: {limits: {memory: 1k}}}", "4:16: services.a.mem_limit: is 2048, but "
+         "deploy.resources.limits.memory is 1024"),
         ("cpu_quota: 1400us", '4:16: services.a.cpu_quota: "1400us" is not a whole number'),
         ("cgroup: hosts", '4:13: services.a.cgroup: "hosts" is not one of host, private, did you mean "host"?'),
         ("oom_score_adj: 1001", "4:20: services.a.oom_score_adj: must be between -1000 and 1000"),

@@ -8,7 +8,7 @@ import pytest
 
 from agent.compose import engine_calls, render
 from agent.errors import BadManifest
-from agent.model import Condition
+from agent.model import Condition, Key, Requirement
 from tests.compose.tree import body, problems, project, wanted
 
 STARTED = {"condition": "service_started", "required": True}
@@ -62,7 +62,6 @@ def test_a_link_leads_to_every_container_and_is_on_every_endpoint() -> None:
         ("network_mode: service:b", True),
         ("ipc: service:b", True),
         ("pid: service:b", True),
-        ("uts: service:b", True),
         ("volumes_from: ['b:ro']", False),
     ],
 )
@@ -71,6 +70,37 @@ def test_who_refers_to_a_service_depends_on_it(keys: str, restart: bool) -> None
     assert printed["depends_on"] == {"b": {**STARTED, **({"restart": True} if restart else {})}}
     requires = wanted(services(keys))["container/web-a-1"].requires
     assert [one.condition for one in requires if one.key.kind == "container"] == [Condition.STARTED]
+
+
+@pytest.mark.parametrize("keys", ["links: [b]\nscale: 101", "depends_on: [b, c]"])
+def test_dependencies_cannot_lead_to_millions_of_containers(keys: str) -> None:
+    others = "".join(f"  x{number}: {{image: x, depends_on: [b]}}\n" for number in range(110))
+    text = services(keys, b="image: x, scale: 1000") + "  c: {image: x, scale: 1000}\n" + others
+    told = [problem for problem in problems(text) if "lead to too many containers" in problem]
+    assert told
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (services("uts: service:b"), "5:10: services.a.uts: cannot be that of another container, host is the only one "
+         "to share"),
+        (services("ipc: service:b", b="image: x, scale: 0"), '5:10: services.a.ipc: the service "b" has no container, '
+         "since its scale is 0"),
+        (services("mac_address: m\nnetworks: {default: {mac_address: n}}"), "5:18: services.a.mac_address: is m, but "
+         "networks.default.mac_address is n"),
+        (services("ports: [{target: 65536}]"), "5:22: services.a.ports[0].target: is no port, for they end at 65535"),
+        (services("ports: [{target: 1, protocol: x}]"), "5:35: services.a.ports[0].protocol: is not one of tcp, udp, "
+         "sctp"),
+        (services("ports: [{target: 1, published: x}]"), '5:36: services.a.ports[0].published: "x" is no port number '
+         "or range"),
+    ],
+)  # fmt: skip
+def test_what_compose_prints_and_no_engine_does_is_refused_when_it_is_to_run(text: str, problem: str) -> None:
+    assert render(project(text), "/p")["services"]["a"]
+    with pytest.raises(BadManifest) as caught:
+        wanted(text)
+    assert [str(one) for one in caught.value.problems] == [f"compose.yaml:{problem}"]
 
 
 def test_what_depends_on_says_stands() -> None:
@@ -84,6 +114,7 @@ def test_what_depends_on_says_stands() -> None:
     ("keys", "problem"),
     [
         ("network_mode: service:c", '5:19: services.a.network_mode: there is no service "c"'),
+        ("network_mode: 'service:'", '5:19: services.a.network_mode: there is no service ""'),
         ("links: [b, 'c:d']", '5:16: services.a.links[1]: there is no service "c"'),
         ("links: ['b:c:d']", '5:13: services.a.links[0]: there is no service "b:c:d"'),
         ("volumes_from: [c]", '5:20: services.a.volumes_from[0]: there is no service "c"'),
@@ -94,6 +125,47 @@ def test_what_depends_on_says_stands() -> None:
 def test_a_reference_that_leads_nowhere(keys: str, problem: str) -> None:
     text = services(keys) + "  off: {image: x, profiles: [p]}\n"
     assert problems(text) == [f"compose.yaml:{problem}"]
+
+
+def needs(text: str, name: str) -> list[tuple[str, Condition, bool]]:
+    """The containers that a container requires, each with its condition and whether it starts anew with it."""
+    requires = wanted(text)[f"container/{name}"].requires
+    return [(one.key.name, one.condition, one.restart) for one in requires if one.key.kind == "container"]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "network_mode: container:web-b-1",
+        "pid: container:web-b-1",
+        "volumes_from: ['container:web-b-1:ro']",
+        "external_links: ['web-b-1:db']",
+    ],
+)
+def test_a_container_of_the_project_that_is_named_as_such_is_needed_too(keys: str) -> None:
+    assert needs(services(keys), "web-a-1") == [("web-b-1", Condition.STARTED, True)]
+    assert needs(services(keys), "web-b-1") == []
+
+
+def test_what_is_said_of_the_service_counts_before_what_its_container_is_named_for() -> None:
+    keys = "pid: container:web-b-1\ndepends_on: {b: {condition: service_completed_successfully}}"
+    assert needs(services(keys), "web-a-1") == [("web-b-1", Condition.COMPLETED, False)]
+
+
+@pytest.mark.parametrize("b", ["pid: 'container:web-a-1'", "depends_on: [a]"])
+def test_containers_that_name_each_other_wait_for_nobody(b: str) -> None:
+    text = services("ipc: container:web-b-1", b=f"image: x, {b}")
+    assert needs(text, "web-a-1") == []
+
+
+def test_a_container_of_somebody_else_is_not_required() -> None:
+    assert needs(services("ipc: container:other\nexternal_links: [one]"), "web-a-1") == []
+
+
+def test_starting_anew_is_passed_on() -> None:
+    text = services("depends_on: {b: {condition: service_healthy, restart: true, required: false}}")
+    (found,) = (one for one in wanted(text)["container/web-a-1"].requires if one.key.kind == "container")
+    assert found == Requirement(Key("container", "web-b-1"), Condition.HEALTHY, optional=True, restart=True)
 
 
 # --- networks ---------------------------------------------------------------------------------------------------

@@ -125,6 +125,10 @@ def test_no_command_line(line: str) -> None:
         (":80", [{"target": 80}]),
         ("9-10:9-10", [{"target": 10, "published": "10"}, {"target": 9, "published": "9"}]),
         ("8000-8005:80", [{"target": 80, "published": "8000-8005"}]),
+        ("80/", [{"target": 80}]),
+        ("080/TCP/x", [{"target": 80}]),  # what follows the protocol is forgotten, and so is
+        ("1-2-9:3-4", [{"target": 3, "published": "1"}, {"target": 4, "published": "2"}]),  # what follows a range
+        ("[127.0.0.1]:1:2", [{"target": 2, "published": "1", "host_ip": "127.0.0.1"}]),
     ],
 )
 def test_a_port(text: str, expected: list[dict[str, Any]]) -> None:
