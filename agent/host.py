@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from agent.kinds.base import Kind
+from agent.kinds.base import Kind, Tidy
 from agent.model import Action, Change, Gate, Key, Observed, Requirement, Resource, Scope
 
 
@@ -40,3 +40,9 @@ class Host:
     def probe(self, requirement: Requirement) -> tuple[Gate, str]:
         """Whether the required condition holds by now, and in words why not."""
         return self._kinds[requirement.key.kind].probe(requirement.key, requirement.condition)
+
+    def tidy(self, stack: str, keep: Collection[Key]) -> None:
+        """Clear away what was made for the stack and is none of `keep`."""
+        for kind in self._kinds.values():
+            if isinstance(kind, Tidy):
+                kind.tidy(stack, keep)

@@ -96,7 +96,16 @@ class Reconciler:
                 last = self.look(turn)
         except Trouble as error:
             return replace(taken, failure=error.failure())
+        if turn.act:
+            self._tidy(turn, taken.plan, last)
         return replace(taken, last=last)
+
+    def _tidy(self, turn: Turn, plan: Plan, last: Look) -> None:
+        """Clear away what was written for containers that are gone by now."""
+        used = {key for seen in last.actual.values() for key in seen.uses}
+        wanted = {resource.key for stack in turn.stacks for resource in stack.resources}
+        for stack in turn.scope.stacks | {change.stack for change in plan.changes}:
+            self.host.tidy(stack, used | wanted)
 
     def _act(self, turn: Turn, plan: Plan) -> tuple[Outcome, ...]:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}

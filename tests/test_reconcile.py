@@ -31,6 +31,7 @@ class Host(World):
     """The world as a turn asks it."""
 
     performed: list[str] = field(default_factory=list)
+    tidied: dict[str, set[Key]] = field(default_factory=dict)
 
     def perform(self, change: Change, revision: str = "") -> None:
         self.performed.append(f"{change.action} {change.key}")
@@ -38,6 +39,9 @@ class Host(World):
 
     def probe(self, requirement: Requirement) -> tuple[Gate, str]:
         return Gate.PASSED, ""
+
+    def tidy(self, stack: str, keep: set[Key]) -> None:
+        self.tidied[stack] = keep
 
 
 WEB = Stack("web", (Resource(Key("container", "web-1"), "web", {"fixed": "A", "live": "x"}),), Revision("dir-1"))
@@ -66,6 +70,17 @@ def test_a_turn_that_is_not_whole_leaves_them_alone() -> None:
     assert host.performed == ["create container/web-1"]
 
 
+def test_a_turn_that_acts_clears_away_what_nobody_needs_any_more() -> None:
+    host = Host(dict(GONE))
+    take(host, whole=True)
+    assert host.tidied.keys() == {"web", "old"}
+    assert Key("container", "web-1") in host.tidied["web"]
+    looking = Host(dict(GONE))
+    turn = Turn((WEB,), Scope("host-1", "here", frozenset({"web"})), "manual", act=False)
+    Reconciler(looking).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
+    assert not looking.tidied
+
+
 # --- waiting for health -----------------------------------------------------------------------------------------------
 
 P, H, D = Health.PROGRESSING, Health.HEALTHY, Health.DEGRADED
@@ -88,6 +103,9 @@ class Recovering:
             one.key: Observed(one.key, "1", Owner.OURS, one.stack, health=health)
             for one, health in zip(wanted, healths, strict=True)
         }
+
+    def tidy(self, stack: str, keep: set[Key]) -> None:
+        """There are no files."""
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds

@@ -31,8 +31,9 @@ class Target:
     """Where the files of a stack lie on the host, as absolute paths of directories.
 
     `directory` is what the project's relative paths mean where the path is data; `files` holds what the commit has,
-    by the digest of its content. With `in_place` the project lies in `directory` itself: then only single files that
-    nobody writes are taken from the tree, and everything else is used where it lies, as `docker compose` does.
+    by stack and by the digest of the content. With `in_place` the project lies in `directory` itself: then only single
+    files that nobody writes are taken from the tree, and everything else is used where it lies, as `docker compose`
+    does.
 
     `secrets` is where secrets are written, which has to be in memory; `key` makes the digests in their paths, so that
     nobody guesses a short secret from them. With `allow_build` images are built from the commit, else a build is
@@ -72,7 +73,8 @@ class Bindings:
             return source, None
         if content and not self._is_written(clean(source)):
             name = posixpath.basename(located) or self.project.name
-            return self.add(f"{self.target.files}/{_digest(content)}/{name}", {"content": content}, at.place)
+            path = f"{self.target.files}/{self.project.name}/{_digest(content)}/{name}"
+            return self.add(path, {"content": content}, at.place)
         creates = volume.get("bind") is None or bool(volume["bind"].get("create_host_path"))
         return self._data(source, content, creates, at)
 

@@ -93,7 +93,7 @@ class Stores:
         digest = self._digest(content, f"{mode:o}:{owner}", secret)
         file = name if name.strip(".") else "content"
         target = self.bindings.target
-        above = f"{target.secrets}/{self.project.name}" if secret else target.files
+        above = f"{target.secrets if secret else target.files}/{self.project.name}"
         spec = {"content": {"": (mode, content)}, "uid": owner.get("uid"), "gid": owner.get("gid"), "secret": secret}
         return self.bindings.add(f"{above}/{digest}/{file}", spec, at.place)
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from agent.errors import Overtaken
 from agent.model import Change, Condition, Gate, Key, Observed, Owner, Resource, Scope
@@ -68,6 +68,17 @@ class Kind(Protocol):
 
     def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:
         """Whether the condition holds by now, and in words why not."""
+
+
+@runtime_checkable
+class Tidy(Protocol):
+    """A kind that makes more than is wanted at any one time, and clears away what is out of use."""
+
+    def tidy(self, stack: str, keep: Collection[Key]) -> None:
+        """Remove what was made for the stack and is none of `keep`: all that is wanted in it or used by what is there.
+
+        Raises nothing: what is in the way of it costs room and no more.
+        """
 
 
 def wanted_of(change: Change) -> Resource:

@@ -1,7 +1,8 @@
 """Files of the commit on the host, for containers to mount. `spec` is one of
 
 {"content": {path below the key's: (mode, bytes)}}, with "" as the path of a single file: kept equal to that. The key's
-    path carries the digest of the content, so another content is another object and nothing is ever removed here.
+    path carries the digest of the content, so another content is another object; when nothing of the stack needs it
+    any more, it goes.
 {"content": …, "seed": True}: data that begins as what the commit has. A file is written when it is absent, and again
     when the commit has another one than the last that was written; in between it is the containers' own.
 {"directory": True}: a directory that has to be there. It is made once and left alone.
@@ -133,19 +134,16 @@ class FileKind:
     def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - it never happens
         raise Refused(f"file {change.key.name} is left where it is: containers may have it mounted", reason="FileKept")
 
-    def sweep(self, keep: Collection[str]) -> int:
-        """Remove the content-addressed files, secrets among them, that no path of `keep` lies in; how many there were.
-
-        `keep` has to hold every path that a container, running or not, has mounted.
-        """
-        needed = {above for path in keep for above in PurePosixPath(path).parents}
-        removed = 0
-        for directory in (self._state / "files", *_directories(self._secrets)):
+    def tidy(self, stack: str, keep: Collection[Key]) -> None:
+        """Remove what was written for the stack by the digest of its content, secrets among it, and is in none of
+        `keep`. What cannot be removed now is left to the next time."""
+        needed = {above for key in keep for above in PurePosixPath(key.name).parents}
+        for directory in (self._state / "files" / stack, self._secrets / stack):
             for path in _directories(directory):
                 if path not in needed:
-                    shutil.rmtree(path)
-                    removed += 1
-        return removed
+                    shutil.rmtree(path, ignore_errors=True)
+            with suppress(OSError):  # it is not there, or not empty
+                directory.rmdir()
 
     def _place(self, resource: Resource) -> _Place:
         path = PurePosixPath(resource.key.name)

@@ -219,7 +219,7 @@ SECRET = "services: {a: {image: x, secrets: [%s]}}\nsecrets: {s: {%s}}"
 
 def test_the_content_of_a_config_is_a_file_that_everybody_may_read() -> None:
     path, resource = only_file(CONFIG % ("c", "content: hello"))
-    assert PurePosixPath(path).parent.parent == PurePosixPath(TARGET.files)
+    assert PurePosixPath(path).parent.parent == PurePosixPath(TARGET.files) / "web"
     assert PurePosixPath(path).name == "c"
     assert resource.spec == {"content": {"": (0o444, b"hello")}, "uid": None, "gid": None, "secret": False}
 

@@ -305,13 +305,17 @@ def test_a_file_is_not_removed(kind: FileKind, state: Path) -> None:
     assert kind.probe(Key("file", str(state / "no")), Condition.EXISTS)[0] is Gate.FAILED
 
 
-def test_sweeping_keeps_what_is_mounted(kind: FileKind, state: Path) -> None:
-    assert kind.sweep(()) == 0
-    for name in ("aa/x", "ab/x", "ac/dir"):
-        make(kind, resource(state / "files" / name, one(b"1") if name != "ac/dir" else {"y": (0o644, b"1")}))
+def test_what_a_stack_does_not_need_any_more_is_cleared_away(kind: FileKind, state: Path) -> None:
+    kind.tidy("web", ())
+    for name in ("web/aa/x", "web/ab/x", "web/ac/dir", "db/ad/x"):
+        content = one(b"1") if not name.endswith("dir") else {"y": (0o644, b"1")}
+        make(kind, resource(state / "files" / name, content))
     make(kind, seed(state, a=b"1"))
-    assert kind.sweep({str(state / "files/aa/x"), str(state / "files/ac/dir")}) == 1
-    assert sorted(path.name for path in (state / "files").iterdir()) == ["aa", "ac"]
+    kind.tidy("web", {Key("file", str(state / "files/web/aa/x")), Key("file", str(state / "files/web/ac/dir"))})
+    assert sorted(path.name for path in (state / "files/web").iterdir()) == ["aa", "ac"]
+    assert (state / "files/db/ad/x").exists()
+    kind.tidy("web", ())
+    assert [path.name for path in (state / "files").iterdir()] == ["db"]
     assert (state / "stacks/web/conf/a").exists()
 
 
@@ -413,9 +417,9 @@ def test_secrets_and_other_files_keep_apart(state: Path, tmp_path: Path, secret:
 
 
 @in_memory
-def test_sweeping_takes_the_secrets_that_nobody_mounts(state: Path, secrets: Path) -> None:
+def test_the_secrets_that_nobody_mounts_are_cleared_away(state: Path, secrets: Path) -> None:
     kind = FileKind(state, secrets=secrets)
     for path in ("web/01/s", "web/02/s", "db/03/s"):
         make(kind, resource(secrets / path, one(b"x", 0o444), uid=None, gid=None, secret=True))
-    assert kind.sweep({str(secrets / "web/01/s")}) == 2
-    assert [path.name for path in (secrets / "web").iterdir()] == ["01"]
+    kind.tidy("web", {Key("file", str(secrets / "web/01/s"))})
+    assert sorted(str(path.relative_to(secrets)) for path in secrets.glob("*/*")) == ["db/03", "web/01"]
