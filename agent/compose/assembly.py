@@ -61,6 +61,8 @@ def _read(document: Document, scope: Scope, extender: Extender, *, partial: bool
     for key, value in whole.items():
         if key != "include":
             (extensions if key.startswith("x-") and key != "x-windlass" else own).put_from(whole, key, value)
+    if "version" in whole:
+        at.of(whole, "version").warn("says nothing to Compose any more", "leave it out")
     model: Map = DOCUMENT.read(own, at)
     if whole.get("include") is not None:
         include(whole["include"], model, scope, at.of(whole, "include"), _included)

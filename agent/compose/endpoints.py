@@ -48,7 +48,8 @@ def links(project: Project, name: str, number: int) -> list[str]:
     for link in service.get("links") or ():
         target, alias = linked(link)
         for container in container_names(project, target):
-            names = (alias, f"{target}-{number}", f"{project.name}-{target}-{number}")
+            numbered = f"{target}{project.separator}{number}"
+            names = (alias, numbered, f"{project.name}{project.separator}{numbered}")
             found += [f"{container}:{one}" for one in names]
     return found + [":".join(linked(link)) for link in service.get("external_links") or ()]
 

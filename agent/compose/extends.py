@@ -17,7 +17,7 @@ from agent.compose.findings import At, did_you_mean, path_to
 from agent.compose.interpolate import interpolated
 from agent.compose.library import Scope
 from agent.compose.located import service_paths
-from agent.compose.nodes import BROKEN, Map
+from agent.compose.nodes import BROKEN, Broken, Map
 from agent.compose.paths import moved, way
 from agent.compose.resets import below, without
 from agent.compose.reuse import located
@@ -76,7 +76,8 @@ class Extender:
             root.put_from(document.root, key, result if key == "services" else value)
         return root
 
-    def _resolved(self, key: _Key) -> Map | None:
+    def _resolved(self, key: _Key) -> Map | Broken | None:
+        """The service in full. Broken where a fault was reported on the way: what is missing then is no second one."""
         chain = self._chain(key)
         if not chain.sound:
             self._doubtful.update(chain.links)
@@ -85,7 +86,7 @@ class Extender:
         for link, own in reversed(chain.links.items()):
             base = self._done[link] = _over(base, own, link)
             self._spend(base, link)
-        return base
+        return base if chain.sound else BROKEN
 
     def _spend(self, whole: Map | None, key: _Key) -> None:
         """Raises `BadManifest` where services that extend one another grow beyond all measure."""
@@ -132,7 +133,7 @@ class Extender:
         source, name = key
         extends: Map = own["extends"]
         at = At(path_to("services", name), own.place, self.findings).of(own, "extends")
-        if "service" not in extends:
+        if extends.get("service") is None:
             at.problem('needs the key "service"')
             return None
         found: _Source | None = source

@@ -8,7 +8,7 @@ from agent.compose.validate import replicas_of
 
 def container_name(project: Project, service: str, number: int) -> str:
     written: str = project.services[service].get("container_name", "")
-    return written or f"{project.name}-{service}-{number}"
+    return written or project.separator.join((project.name, service, str(number)))
 
 
 def container_names(project: Project, service: str) -> list[str]:

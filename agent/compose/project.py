@@ -65,10 +65,16 @@ class Project:
     def models(self) -> Mapping[str, Map]:
         return _part(self.model, "models")
 
+    @property
+    def separator(self) -> str:
+        """What stands between the parts of a name on the engine; Compose's first line had another than today's."""
+        said = self.environment.get("COMPOSE_COMPATIBILITY", "").strip().lower()
+        return "_" if said in ("1", "t", "true", "y") else "-"
+
     def image_of(self, service: str) -> str:
         """The image of a service; one that is built and not named is called after the stack and the service."""
         written: str = self.services[service].get("image", "")
-        return written or f"{self.name}-{service}"
+        return written or f"{self.name}{self.separator}{service}"
 
     def supplied(self, section: str, name: str) -> str | None:
         """The value of a secret or config that comes from a variable: of the project, or of what included it."""

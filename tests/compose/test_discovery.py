@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agent.compose import LoadOptions, engine_calls, load
+from agent.compose.names import container_name
 from agent.errors import BadManifest
 from tests.compose.tree import DictTree
 
@@ -135,6 +136,13 @@ def test_the_default_platform_is_one_of_the_variables(written: str, asked: str) 
     files = {"compose.yaml": f"services: {{a: {{image: x{written}}}}}", ".env": "DOCKER_DEFAULT_PLATFORM=linux/aarch64"}
     (call,) = engine_calls(load(DictTree(files), LoadOptions(project_name="p")), "/srv")[1:]
     assert call["platform"] == asked
+
+
+@pytest.mark.parametrize(("said", "names"), [("1", "p_a_1 p_b"), ("no", "p-a-1 p-b"), ("", "p-a-1 p-b")])
+def test_names_may_be_those_of_the_first_compose(said: str, names: str) -> None:
+    files = {"compose.yaml": "services: {a: {image: x}, b: {build: .}}", ".env": f"COMPOSE_COMPATIBILITY={said}"}
+    loaded = load(DictTree(files), LoadOptions(project_name="p"))
+    assert f"{container_name(loaded, 'a', 1)} {loaded.image_of('b')}" == names
 
 
 def test_an_empty_file_is_none_beside_others() -> None:

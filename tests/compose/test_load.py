@@ -331,6 +331,12 @@ def test_a_mistake_in_an_environment_file_is_told_in_that_file() -> None:
     ]
 
 
+def test_the_version_of_a_file_is_warned_of() -> None:
+    assert [str(one) for one in project(f'version: "3.9"\n{ONE}').warnings] == [
+        "compose.yaml:1:10: version: says nothing to Compose any more, leave it out"
+    ]
+
+
 def test_the_old_spelling_of_external_is_read_with_a_warning() -> None:
     text = "services: {a: {image: x, networks: [n]}}\nnetworks: {n: {external: {name: shared}}}\n"
     loaded = project(text)

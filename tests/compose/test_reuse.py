@@ -145,6 +145,7 @@ def test_the_documents_of_an_extended_file_are_merged_first() -> None:
     ("keys", "problem"),
     [
         ("{file: sub/base.yaml}", 'compose.yaml:3:16: services.a.extends: needs the key "service"'),
+        ("{service: }", 'compose.yaml:3:16: services.a.extends: needs the key "service"'),
         ("[x]", "compose.yaml:3:16: services.a.extends: must be a string or a mapping, not a list"),
         ("dbb", 'compose.yaml:3:16: services.a.extends.service: there is no service "dbb" in compose.yaml, did you '
          'mean "db"?'),
