@@ -6,6 +6,7 @@ import signal
 import socket
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 
 import docker
 import docker.errors
@@ -284,33 +285,33 @@ services:
 """
 
 
+def messages(sdk: docker.APIClient, stack: str) -> dict[str, str]:
+    """Every container of the stack, by name: the message that it was given, "" where it does not run."""
+    found = {}
+    for one in sdk.containers(all=True, filters={"name": f"{stack}-"}):
+        with suppress(docker.errors.NotFound):  # it has just gone
+            report = sdk.inspect_container(one["Id"])
+            given = dict(entry.split("=", 1) for entry in report["Config"]["Env"])["MESSAGE"]
+            found[report["Name"].removeprefix("/")] = given if report["State"]["Running"] else ""
+    return found
+
+
 def test_sigterm_in_the_middle_of_a_change_lets_it_end_and_begins_no_other(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:
     stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
     web, later = f"{stack}-web-1", f"{stack}-later-1"
 
-    def running_now() -> dict[str, str]:
-        """Every container of the stack, by name: the message that it was given, "" where it does not run."""
-        found = {one["Names"][0][1:]: sdk.inspect_container(one["Id"]) for one in sdk.containers(all=True)}
-        ours = {name: report for name, report in found.items() if name.startswith(f"{stack}-")}
-        return {
-            name: dict(entry.split("=", 1) for entry in report["Config"]["Env"])["MESSAGE"]
-            if report["State"]["Running"]
-            else ""
-            for name, report in ours.items()
-        }
-
     with running(agent):
         head = fleet.push({path: two_slow_to_stop(busybox, "one")})
         until(lambda: agent.synced_at(stack, head), "deployed")
         head = fleet.push({path: two_slow_to_stop(busybox, "two")})
-        until(lambda: f"{web}.next" in running_now(), "the replacement of the first, begun")
+        until(lambda: f"{web}.next" in messages(sdk, stack), "the replacement of the first, begun")
         assert agent.stop() == 0
-    assert running_now() == {web: "two", later: "one"}
+    assert messages(sdk, stack) == {web: "two", later: "one"}
     with running(agent):
         until(lambda: agent.synced_at(stack, head), "the rest by the next process")
-        assert running_now() == {web: "two", later: "two"}
+        assert messages(sdk, stack) == {web: "two", later: "two"}
 
 
 def test_sighup_asks_at_once(agent: Agent, fleet: Fleet, prefix: str, busybox: str) -> None:
