@@ -283,6 +283,6 @@ _WISH = {
 def _gated_by(change: Change) -> list[Requirement]:
     """The conditions that must hold before the change begins. One that starts nothing waits for nobody's health."""
     starts = change.action in {Action.CREATE, Action.REPLACE} or any(moved.path == "state" for moved in change.fields)
-    if change.wanted is None or not starts:
+    if change.wanted is None or change.action is Action.REMOVE or not starts:
         return []
     return [requirement for requirement in change.wanted.requires if requirement.condition is not Condition.EXISTS]

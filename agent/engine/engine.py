@@ -65,7 +65,12 @@ class Engine:
 
         An ask must not gather in its turn.
         """
-        return [answer.result() for answer in [self._readers.submit(ask) for ask in asks]]
+        answers = [self._readers.submit(ask) for ask in asks]
+        try:
+            return [answer.result() for answer in answers]
+        finally:
+            for answer in answers:
+                answer.cancel()  # those that nobody waits for any more, after an error
 
     def forget(self) -> None:
         """Remember nothing: whatever is recalled next is asked for anew."""

@@ -46,12 +46,15 @@ class ContainerKind:
         if report is not None:
             self._mend(resource, report)
             return
-        made = self._make(resource, revision, resource.key.name, self._set_aside(resource.key.name))
+        old = self._set_aside(resource.key.name)
+        made = self._make(resource, revision, resource.key.name, old)
         try:
             self._hooks.start(resource, made)
         except (Refused, Overtaken):
             self._discard(made)
             raise
+        if old is not None:
+            self._discard(old["Id"])
 
     def update(self, change: Change, revision: str) -> None:  # noqa: ARG002 - what is mended keeps its labels
         resource, report = wanted_of(change), self._still_there(change)
@@ -74,9 +77,19 @@ class ContainerKind:
 
     def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - nothing is made
         report = self._engine.inspect_container(seen_of(change).id)
-        if report is not None:
-            self._stop(report)
+        if report is None:
+            return
+        self._stop(report)
+        if change.wanted is not None and anonymous(report):
+            self._lay_aside(change.wanted.key.name, report)
+        else:
             self._discard(report["Id"])
+
+    def _lay_aside(self, name: str, report: Report) -> None:
+        """Keep it, stopped, until it comes back: only it knows which anonymous volumes were its own."""
+        if name_of(report) != name + OLD:
+            self._clear(name + OLD)
+            self._engine.rename_container(report["Id"], name + OLD)
 
     def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:
         return gate(self._engine.inspect_container(key.name), condition, self._engine.logs)

@@ -188,6 +188,6 @@ def _change(situation: Situation, step: Step, number: int, after: frozenset[int]
         follows=follows,
         code=step.verdict.code,
         restarts=step.restarts,
-        wanted=resource if resource and resource.stack == step.stack and not removes else None,
+        wanted=resource if resource and resource.stack == step.stack else None,
         seen=None if creates else situation.actual.get(step.key),
     )

@@ -171,6 +171,19 @@ def test_a_network_made_anew_takes_its_stopped_users_along(nets: Bench, sdk: doc
     assert nets.update(wanted).differences == ()
 
 
+def test_what_is_taken_away_and_comes_back_keeps_its_anonymous_volumes(nets: Bench) -> None:
+    wanted = nets.container(Volumes={"/anonymous": {}})
+    nets.create(wanted)
+    volume = anonymous(nets.report(wanted))["/anonymous"]
+    nets.do(Action.REMOVE, wanted, nets.seen(wanted))
+    assert nets.engine.inspect_container(wanted.key.name) is None
+    nets.create(wanted)
+    assert anonymous(nets.report(wanted)) == {"/anonymous": volume}
+    assert nets.engine.inspect_container(wanted.key.name + ".old") is None
+    nets.do(Action.REMOVE, None, nets.seen(wanted))
+    assert nets.engine.inspect_container(wanted.key.name + ".old") is None
+
+
 def test_a_replacement_keeps_the_name_and_the_anonymous_volumes(nets: Bench) -> None:
     first, second = rich(nets), rich(nets, Env=["A=2"])
     old = nets.create(first).id
