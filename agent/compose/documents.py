@@ -113,7 +113,8 @@ class _Composer:
 
     def documents(self) -> Iterator[tuple[Any, Place]]:
         for event in self.events:
-            if isinstance(event, yaml.DocumentStartEvent):  # as in go-yaml, anchors live on in the next one
+            if isinstance(event, yaml.DocumentStartEvent):
+                self.anchors.clear()
                 first = next(self.events)
                 yield self._node(first)[0], self._place(first)
 

@@ -44,7 +44,7 @@ class _Entry(NamedTuple):
 
 def include(written: Any, model: Map, scope: Scope, at: At, assemble: Assemble) -> None:
     """Adds what the files of `include` define to the model of the document that names them."""
-    entries = INCLUDES.read(written, at._replace(partial=False))  # nothing is laid over an entry
+    entries = INCLUDES.read(written, at)
     for index, written_entry in enumerate(entries if isinstance(entries, list) else ()):
         below = at.below(index, entries.item_place(index))
         entry = _entry(written_entry, scope, below)

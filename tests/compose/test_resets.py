@@ -109,12 +109,6 @@ def test_a_key_that_is_reset_is_there_for_the_search_for_doubles() -> None:
         over("services:\n  a:\n    command: !reset null\n    command: x\n")
 
 
-def test_anchors_reach_the_next_document_of_a_file() -> None:
-    text = "x-e: &e {A: '1'}\nservices: {a: {image: x}}\n---\nservices: {a: {environment: *e}}\n"
-    loaded = load(DictTree({"compose.yaml": text}), LoadOptions(project_name="p"))
-    assert loaded.services["a"]["environment"] == {"A": "1"}
-
-
 def test_alone_a_mark_says_nothing() -> None:
     text = "services: {a: {image: x, ports: !reset ['1:1'], command: !override x}, b: !reset {image: y}}"
     services = load(DictTree({"compose.yaml": text}), LoadOptions(project_name="p")).services
