@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from agent.errors import Trouble
 _GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 _HERE = Path()
 _HELP_NAMES = ["-h", "--help"]
+_BEYOND_ASCII = re.compile("[\x7f-\uffff]")
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,15 @@ class Session:
 
 
 def write_json(document: Any) -> None:
-    """One value on stdout; pure ASCII, so that no terminal acts upon what it holds."""
-    click.echo(json.dumps(document, indent=2))
+    """One value on stdout, which no terminal acts upon."""
+    click.echo(json_text(document))
+
+
+def json_text(document: Any) -> str:
+    """ASCII but for what ASCII would take two escapes for, which YAML does not know: JSON shall be read as YAML too."""
+    return _BEYOND_ASCII.sub(
+        lambda match: f"\\u{ord(match[0]):04x}", json.dumps(document, indent=2, ensure_ascii=False)
+    )
 
 
 def shared_options(formats: Sequence[str], names: Sequence[str] = (), *, variables: bool = False) -> list[click.Option]:

@@ -59,7 +59,8 @@ def _read_ssh(value: Any, at: At) -> Any:
 
 
 def _write_ssh(keys: Map) -> list[str]:
-    return [f"{key}={keys[key]}" if keys[key] else key for key in sorted(keys)]
+    """Alone stands only what may be read alone."""
+    return [f"{key}={keys[key] or ''}" if keys[key] or key != "default" else key for key in sorted(keys)]
 
 
 def _read_attestation(value: Any, at: At) -> Any:

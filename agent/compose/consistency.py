@@ -64,8 +64,13 @@ def check_sources(model: Map, findings: Findings) -> None:
             said = [way for way in ways if way in element]
             if len(said) > 1:
                 at.of(element, said[1]).problem(f"{said[0]} and {said[1]} exclude each other")
-            elif not said and "external" not in element:
+            elif not (said or "external" in element) or (section == "secrets" and _is_nowhere(element)):
                 at.problem(f"needs one of the keys {', '.join(ways)}")
+
+
+def _is_nowhere(secret: Map) -> bool:
+    """Of secrets, unlike of configs, Compose also wants that what they say leads somewhere."""
+    return not (secret.get("external") or secret.get("environment") or "file" in secret)
 
 
 def check_models(service: Map, at: At, defined: Map) -> None:

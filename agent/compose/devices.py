@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from agent.compose.elements import LABELS, mapped
@@ -62,7 +63,7 @@ _REQUEST: Final[Fields] = {
     "capabilities": Field(list_of(TEXT, distinct=True)),
     "driver": Field(TEXT),
     "count": Field(Shape('a whole number or "all"', _read_count)),
-    "device_ids": Field(list_of(TEXT, distinct=True)),
+    "device_ids": Field(list_of(TEXT, distinct=True), kept=True),  # none of them is not all of them
     "options": Field(LABELS),
 }
 
@@ -81,7 +82,7 @@ def _requests(fields: Fields) -> Shape:
             request.put("count", ALL, at.place, at.place)
         return request
 
-    return list_of(Shape(one.expects, read_request, one.write, one.merge))
+    return list_of(replace(one, read=read_request))
 
 
 RESERVED_DEVICES: Final = _requests({**_REQUEST, "capabilities": Field(list_of(TEXT, distinct=True), required=True)})
@@ -99,7 +100,7 @@ def _read_gpus(value: Any, at: At) -> Any:
     return _GPU_LIST.read(value, at)
 
 
-GPUS: Final = Shape('"all" or a list', _read_gpus, _GPU_LIST.write, _GPU_LIST.merge)
+GPUS: Final = replace(_GPU_LIST, expects='"all" or a list', read=_read_gpus)
 
 
 # --- limits of block devices ------------------------------------------------------------------------------------
@@ -109,11 +110,21 @@ def _limited(key: str, shape: Shape) -> Shape:
     """A list of one limit per device."""
     one = record({"path": Field(TEXT), key: Field(shape)})
 
+    def read_limit(value: Any, at: At) -> Any:
+        """Also as it is printed, so that what is printed can be read."""
+        printed = {"Path": "path", key.title(): key}
+        if not isinstance(value, Map) or not printed.keys() & value.keys():
+            return one.read(value, at)
+        renamed = Map(value.place)
+        for name, said in value.items():
+            renamed.put(printed.get(name, name), said, *value.places(name))
+        return one.read(renamed, at)
+
     def write(value: Map) -> dict[str, Any]:
         """Compose has no names for these keys in its JSON, so they come out as its fields are called."""
         return {"Path": value.get("path", ""), key.title(): shape.write(value.get(key, 0))}
 
-    return list_of(Shape(one.expects, one.read, write, one.merge))
+    return list_of(replace(one, read=read_limit, write=write))
 
 
 _WEIGHT: Final = integer(0, 2**16 - 1)

@@ -160,23 +160,26 @@ def project_name(documents: Sequence[Map], options: LoadOptions, start: Start, f
                     hint='use lower-case letters, digits, "_" and "-", and start with a letter or digit',
                 )
             return given
-    named = _written_name(documents, environment)
-    name = _normal(named) or _normal(posixpath.basename(start.directory)) or _normal(options.default_name)
+    written = _written_name(documents, environment)
+    name = _normal(posixpath.basename(start.directory)) or _normal(options.default_name)
+    if written is not None:
+        name = _normal(written[0])
     if not name and documents:
-        findings.problem(documents[0].place, "the project has no name", hint='write a "name:" at the top of the file')
+        place = written[1] if written else documents[0].place
+        findings.problem(place, "the project has no name", hint='write a "name:" at the top of the file')
     return name
 
 
-def _written_name(documents: Sequence[Map], environment: Mapping[str, str]) -> str:
-    """`name:` of the last document that has one. What is wrong with it is reported when the document is read."""
+def _written_name(documents: Sequence[Map], environment: Mapping[str, str]) -> tuple[str, Place] | None:
+    """`name:` of the last document that has one, with its place. What is wrong with it is told when that is read."""
     for document in reversed(documents):
         name = document.get("name")
         if name and isinstance(name, str):
             try:
-                return Template(environment.get).fill(name)
+                return Template(environment.get).fill(name), document.value_place("name")
             except BadTemplate:
-                return name
-    return ""
+                return name, document.value_place("name")
+    return None
 
 
 def _normal(name: str) -> str:

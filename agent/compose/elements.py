@@ -6,6 +6,7 @@ A part has one canonical, long form; whichever way it is written, it is read as 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from agent.compose import merge as merging
@@ -81,7 +82,7 @@ def or_names(long: Shape, make: Callable[[At], Any]) -> Shape:
         named = value if isinstance(value, Map) else _names(value, at, make)
         return named if named is BROKEN else long.read(named, at)
 
-    return Shape("a list or a mapping", read_either, long.write, long.merge)
+    return replace(long, expects="a list or a mapping", read=read_either)
 
 
 def _volume(value: Any, at: At) -> Any:
@@ -255,7 +256,7 @@ PORT: Final = record(
         "name": Field(TEXT),
         "mode": Field(TEXT),
         "host_ip": Field(Shape("a string", _read_ip)),
-        "target": Field(integer(0, 2**32 - 1), required=True),
+        "target": Field(integer(0, 2**32 - 1), required=True, kept=True),
         "published": Field(WHOLE_TEXT),
         "protocol": Field(TEXT),
         "app_protocol": Field(TEXT),
@@ -263,7 +264,7 @@ PORT: Final = record(
 )
 
 _PORT_LIST: Final = list_of(PORT, key=port_of)
-PORTS: Final = Shape("a list", _read_ports, _PORT_LIST.write, _PORT_LIST.merge)
+PORTS: Final = replace(_PORT_LIST, read=_read_ports)
 
 BIND: Final = record(
     {

@@ -30,6 +30,7 @@ def completed(
             found |= dotenv.parse(path, content or b"", given.get, found)
         except Malformed as error:
             findings.problem(error.place, error.message, reason=error.reason)
+    findings.hide(found)
     return found | dict(given)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +17,8 @@ from agent.model import Place, Problem
 
 EXPANSION_BUDGET: Final = 100_000  # ports that ranges may expand to, in one stack
 _LONGEST_WAY: Final = 5
+_LONGEST_MESSAGE: Final = 1000
+_SHORT: Final = 8
 MOST_PROBLEMS: Final = 500  # nobody reads more, and a hostile file could hold a hundred thousand
 
 _SECRET_NAME = re.compile(
@@ -51,6 +53,12 @@ def printable(text: str, limit: int = 80) -> str:
     return shown if len(shown) <= limit else f"{shown[:limit]}…"
 
 
+def _visible(message: str) -> str:
+    """What is said, with whatever a stranger wrote into it made harmless."""
+    harmless = message.isprintable() and len(message) <= _LONGEST_MESSAGE
+    return message if harmless else printable(message, _LONGEST_MESSAGE)
+
+
 def did_you_mean(word: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.7) if len(word) <= _LONGEST_KEY else []
     return f'did you mean "{close[0]}"?' if close else ""
@@ -64,6 +72,7 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     budget: int = EXPANSION_BUDGET
+    secrets: set[str] = field(default_factory=set, repr=False)  # what no message may hold
     blind: bool = False  # something could not be read, so that much more would seem to be missing
     reasons: set[str] = field(default_factory=set)
     _reached: dict[str, tuple[str, Place] | None] = field(default_factory=dict)  # by file: how, and from where
@@ -72,14 +81,29 @@ class Findings:
 
     def problem(self, place: Place, message: str, path: str = "", hint: str = "", reason: str = "") -> None:
         """Notes a problem. Raises BadManifest at once when there are more than anyone would read."""
-        self.problems.append(Problem(place, message + self._way_to(place.file), path, hint))
+        self.problems.append(self._told(place, message, path, hint))
         self.reasons.add(reason or "ConfigInvalid")
         if len(self.problems) == MOST_PROBLEMS:
             self.raise_if_any()
 
     def warn(self, place: Place, message: str, path: str = "", hint: str = "") -> None:
         if len(self.warnings) < MOST_PROBLEMS:
-            self.warnings.append(Problem(place, message + self._way_to(place.file), path, hint))
+            self.warnings.append(self._told(place, message, path, hint))
+
+    def hide(self, variables: Mapping[str, str]) -> None:
+        """Keeps the values of those with the name of a secret out of all messages, wherever they were filled in."""
+        self.secrets.update(value for name, value in variables.items() if value and looks_secret(name))
+
+    def _told(self, place: Place, message: str, path: str, hint: str) -> Problem:
+        said = _visible(self._without_secrets(message + self._way_to(place.file)))
+        return Problem(place, said, self._without_secrets(path), _visible(self._without_secrets(hint)))
+
+    def _without_secrets(self, text: str) -> str:
+        """A short value, which any word may hold, is hidden only where it stands alone."""
+        for secret in self.secrets:
+            for value in (secret, printable(secret)):
+                text = text.replace(value if len(value) >= _SHORT else f'"{value}"', "***")
+        return text
 
     def reach(self, file: str, how: str, place: Place) -> None:
         """Notes that a file is read because of what stands at a place. What is found in it will say so.

@@ -89,6 +89,8 @@ def _may_follow(file: str, above: Sequence[str], at: At) -> bool:
 
 
 def _add(entry: _Entry, model: Map, scope: Scope, at: At, assemble: Assemble) -> None:
+    for file, here in entry.env_files:
+        scope.findings.reach(file, "read for the include at", here.place)
     environment = completed(scope.files, scope.environment, entry.env_files, scope.findings)
     documents: list[Document] = []
     for file, here in entry.files:

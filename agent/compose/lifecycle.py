@@ -43,8 +43,7 @@ def _created(hook: Map, body: Mapping[str, Any], image: str) -> dict[str, Any]:
         "Env": [*body.get("Env", ()), *_environment(hook)],
         "Labels": {f"{_LABEL}.{key}": value for key, value in {**labels, "hook": "pre_start"}.items()},
         "HostConfig": host,
-        "NetworkingConfig": body["NetworkingConfig"],
-    }
+    } | _set(NetworkingConfig=body.get("NetworkingConfig"))
 
 
 def _common(hook: Map) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def path_of(item: Any) -> Hashable:
 
 def port_of(item: Any) -> Hashable:
     host = item.get("host_ip") or "0.0.0.0"  # noqa: S104 - what the engine binds to when nothing is said
-    return host, item.get("published"), item.get("target"), item.get("protocol") or PROTOCOLS[0]
+    return host, item.get("published") or "", item.get("target"), item.get("protocol") or PROTOCOLS[0]
 
 
 def deep(base: Any, other: Any) -> Any:

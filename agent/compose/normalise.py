@@ -90,14 +90,14 @@ def _complete_build(build: Map, variables: Mapping[str, str]) -> None:
 
 def _complete(service: Map) -> None:
     for port in service.get("ports") or ():
-        port.setdefault("mode", "ingress")
-        port.setdefault("protocol", "tcp")
+        port["mode"] = port.get("mode") or "ingress"
+        port["protocol"] = port.get("protocol") or "tcp"
     for dependency in (service.get("depends_on") or {}).values():
         dependency.setdefault("required", True)
     for env_file in service.get("env_file") or ():
         env_file.setdefault("required", True)
     for secret in service.get("secrets") or ():
-        secret.setdefault("target", f"{SECRETS_DIRECTORY}/{secret.get('source', '')}")
+        secret["target"] = secret.get("target") or f"{SECRETS_DIRECTORY}/{secret.get('source', '')}"
     if "scale" in service and "deploy" in service:
         service["deploy"].setdefault("replicas", service["scale"])
     if service.get("pull_policy") == "if_not_present":
@@ -107,7 +107,7 @@ def _complete(service: Map) -> None:
     for volume in service.get("volumes") or ():
         volume["target"] = clean(volume["target"])
     for hook in service.get("pre_start") or ():
-        if "image" not in hook and service.get("image"):
+        if not hook.get("image") and service.get("image"):
             hook["image"] = service["image"]
 
 

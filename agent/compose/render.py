@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, Final
 
 from agent.compose.located import bound_device, service_paths
@@ -12,6 +13,7 @@ from agent.compose.models import MODEL
 from agent.compose.nodes import Map
 from agent.compose.paths import joined
 from agent.compose.project import Project
+from agent.compose.scalars import go_text
 from agent.compose.schema import NETWORK, SERVICE, VOLUME
 from agent.compose.shapes import Shape
 from agent.compose.stores import CONFIG, SECRET
@@ -25,8 +27,8 @@ _GO_ESCAPES: Final = str.maketrans(
 def render(project: Project, base: str) -> dict[str, Any]:
     """The resolved model, JSON-like. Relative paths are made absolute under `base`, the project's directory on disk.
 
-    As in Compose's own output every `$` is doubled, so that the output can be loaded again. To that end the models are
-    there as well, which Compose prints as YAML only.
+    As in Compose's own output every `$` of a value is doubled, so that the output can be loaded again; not those of
+    keys, in which no variable is looked for. To that end the models are there too, which Compose prints as YAML only.
     """
     result: dict[str, Any] = {
         "configs": {key: store_model(CONFIG, one, base) for key, one in sorted(project.configs.items())},
@@ -129,7 +131,9 @@ def _doubled(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("$", "$$")
     if isinstance(value, dict):
-        return {key.replace("$", "$$"): _doubled(one) for key, one in value.items()}
+        return {key: _doubled(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_doubled(one) for one in value]
-    return _go_number(value) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return _go_number(value) if isfinite(value) else go_text(value)  # JSON has no word for what is no number
+    return value

@@ -28,6 +28,7 @@ def resources(project: Project, tree: Tree, target: Target) -> tuple[Resource, .
     """Everything that the host must hold for the project, sorted by key. Raises `BadManifest` for paths that may not
     be mounted, and for what the engine would refuse."""
     findings = Findings()
+    findings.hide(project.environment)
     admit(project, findings, allow_build=target.allow_build)
     files = Files(tree)
     read_profiles(files, project.directory, project.services, findings, known=project.seccomp)

@@ -23,6 +23,7 @@ from agent.compose.words import words
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_MINUS = re.compile(r"-[0-9]{1,18}", re.ASCII)
 _INT64: Final = range(-(2**63), 2**63)
 _TRUE: Final = ("true", "y", "yes", "on")
 _FALSE: Final = ("false", "n", "no", "off")
@@ -31,19 +32,25 @@ NAME: Final = re.compile(r"[a-zA-Z0-9._-]+")
 
 @dataclass(frozen=True)
 class Shape:
-    """`expects` completes "must be …". `nullable`: a key without a value says something here."""
+    """`expects` completes "must be …". `nullable`: a key without a value says something here.
+
+    `made_of` tells what there is inside, for who wants to know which values there are: the fields of a record, the
+    shape of the items of a list or a mapping, the words or the range of which a value is one. None where it is just as
+    `expects` says.
+    """
 
     expects: str
     read: Callable[[Any, At], Any]
     write: Callable[[Any], Any] = lambda value: value
     merge: Merge = merging.replace
     nullable: bool = False
+    made_of: Any = None  # Fields, Shape, a tuple of words, or a range
 
 
 @dataclass(frozen=True)
 class Field:
-    """A key of an element. `kept`: printed even where its value is empty, zero or false. Not `printed`: Compose reads
-    it and prints it nowhere."""
+    """A key of an element. `kept`: printed even where its value is empty, zero or false. One that is `required` is
+    printed where it is empty. Not `printed`: Compose reads it and prints it nowhere."""
 
     shape: Shape
     required: bool = False
@@ -116,7 +123,7 @@ def whole(low: int = _INT64[0], high: int = _INT64[-1]) -> Shape:
             return number
         return at.problem(f"must be at least {low}" if high == _INT64[-1] else f"must be between {low} and {high}")
 
-    return Shape("a whole number", read_whole)
+    return Shape("a whole number", read_whole, made_of=range(low, high + 1))
 
 
 def integer(low: int = _INT64[0], high: int = _INT64[-1]) -> Shape:
@@ -128,7 +135,7 @@ def integer(low: int = _INT64[0], high: int = _INT64[-1]) -> Shape:
             return at.problem(f"{at.shown(value)} is not a whole number")
         return number.read(value, at)
 
-    return Shape(number.expects, read_integer)
+    return replace(number, read=read_integer)
 
 
 def _read_decimal(value: Any, at: At) -> Any:
@@ -159,6 +166,8 @@ def _read_size(value: Any, at: At) -> Any:
         return 0
     if isinstance(value, int):
         return value if value in _INT64 else at.problem("is too large")
+    if _MINUS.fullmatch(value):
+        return -int(value[1:])  # Compose reads it as a number only, and prints it as a text
     try:
         return size_in_bytes(value)
     except ValueError as error:
@@ -200,7 +209,7 @@ def choice(*allowed: str) -> Shape:
             return value
         return at.problem(f"{at.shown(value)} is not one of {', '.join(allowed)}", did_you_mean(value, allowed))
 
-    return Shape("a string", read_choice)
+    return Shape("a string", read_choice, made_of=allowed)
 
 
 TEXT: Final = Shape("a string", _read_text)
@@ -253,7 +262,7 @@ def list_of(item: Shape, *, key: KeyOf | None = None, distinct: bool = False, me
     def append(base: Seq, other: Seq) -> Seq:
         return merging.appended(base, other, key)
 
-    return Shape("a list", read_list, lambda value: [item.write(one) for one in value], merge or append)
+    return Shape("a list", read_list, lambda value: [item.write(one) for one in value], merge or append, made_of=item)
 
 
 def one_or_list(item: Shape, *, key: KeyOf | None = None) -> Shape:
@@ -263,7 +272,7 @@ def one_or_list(item: Shape, *, key: KeyOf | None = None) -> Shape:
     def read_either(value: Any, at: At) -> Any:
         return many.read(_sequence([value], at) if is_text(value) else value, at)
 
-    return Shape("a string or a list", read_either, many.write, many.merge)
+    return replace(many, expects="a string or a list", read=read_either)
 
 
 def _sequence(values: list[Any], at: At) -> Seq:
@@ -301,7 +310,7 @@ def mapping_of(item: Shape, *, names: re.Pattern[str] | None = None, keep_broken
     def write(value: Map) -> dict[str, Any]:
         return {key: None if value[key] is None else item.write(value[key]) for key in sorted(value)}
 
-    return Shape("a mapping", read_mapping, write, by_key)
+    return Shape("a mapping", read_mapping, write, by_key, made_of=item)
 
 
 def pairs(*, null: str | None = "") -> Shape:
@@ -369,7 +378,10 @@ def record(
     def by_field(base: Map, other: Map) -> Map:
         return merging.mappings(base, other, merge_of)
 
-    return Shape(expects, read_record, lambda value: write_record(value, fields), merge or by_field, nullable)
+    def write(value: Map) -> dict[str, Any]:
+        return write_record(value, fields)
+
+    return Shape(expects, read_record, write, merge or by_field, nullable, fields)
 
 
 def _read_field(key: str, entry: Any, fields: Fields, parent: Map, at: At) -> Any:
@@ -385,13 +397,13 @@ def _read_field(key: str, entry: Any, fields: Fields, parent: Map, at: At) -> An
 
 
 def write_record(value: Map, fields: Fields) -> dict[str, Any]:
-    """As Compose prints it: in the order of the fields, and what is empty left out unless it is `kept`."""
+    """As Compose prints it: in the order of the fields, and what is empty left out unless it says something."""
     result: dict[str, Any] = {}
     for key, field in fields.items():
         if not isinstance(field, Field) or not field.printed or key not in value:
             continue
         one = value[key]
-        if field.kept or one not in _EMPTY:
+        if field.kept or one not in _EMPTY or (field.required and one != 0):
             result[key] = None if one is None else field.shape.write(one)
     return result
 

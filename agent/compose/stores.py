@@ -86,7 +86,7 @@ def _mounted_in(directory: str) -> Callable[[Any], Hashable]:
     """Where a reference is mounted, as far as it is written: a later one at the same place replaces it."""
 
     def target_of(item: Any) -> Hashable:
-        return item.get("target") if "target" in item else f"{directory}/{item.get('source')}"
+        return item.get("target") or f"{directory}/{item.get('source')}"
 
     return target_of
 

@@ -52,6 +52,12 @@ def test_the_name_of_a_project(options: dict[str, Any], text: str, name: str) ->
     assert project(text, **options).name == name
 
 
+@pytest.mark.parametrize("name", ["---", "${UNSET}", "é"])
+def test_a_name_that_is_written_has_to_leave_something(name: str) -> None:
+    with pytest.raises(BadManifest, match=r"compose.yaml:1:7: the project has no name"):
+        project(f'name: "{name}"\n{ONE}')
+
+
 def test_the_directory_names_the_project() -> None:
     tree = DictTree({"stacks/My_Web/compose.yaml": ONE})
     assert load(tree, LoadOptions(directory="stacks/My_Web")).name == "my_web"

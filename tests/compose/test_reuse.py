@@ -300,6 +300,8 @@ def test_a_volume_that_binds_a_directory_moves_along() -> None:
          "repository"),
         ("[inc/a.yaml, {path: inc/a.yaml, env_file: e.env}]", "compose.yaml:1:23: include[1]: services.i is included "
          "twice, and its variables or its directory make a difference, include it once"),
+        ("[{path: inc/a.yaml, env_file: bad.env}]", "bad.env:1:1: the name of a variable cannot hold a space (read for "
+         "the include at compose.yaml:1:40)"),
         ("[compose.yaml]", "compose.yaml:1:11: include[0]: the files include one another: compose.yaml → compose.yaml"),
         ("[loop/a.yaml]", "loop/b.yaml:1:11: include[0]: the files include one another: loop/a.yaml → loop/b.yaml → "
          "loop/a.yaml (included by loop/a.yaml:1:11, included by compose.yaml:1:11)"),
@@ -314,6 +316,7 @@ def test_a_volume_that_binds_a_directory_moves_along() -> None:
 def test_what_cannot_be_included(written: str, problem: str) -> None:
     files = {
         **INCLUDED,
+        "bad.env": "A B=1\n",
         "loop/a.yaml": "include: [b.yaml]",
         "loop/b.yaml": "include: [a.yaml]",
         "bad.yaml": "services: {b: {ports: 5, image: x}}",
