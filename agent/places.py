@@ -3,7 +3,7 @@ tree reads for whoever typed the command.
 
 The one thing to know: what stands at a path (`windlass plan stacks/web`) is read as the repository that it is in, which
 it cannot leave. One stack that is named by options (`windlass plan -f compose.yaml`) is read as `docker compose` reads
-it: with the whole disk in reach, and over links. Why: docs/decisions/0006-two-ways-to-name-files.md.
+it: with the whole disk in reach, and over links. Why: docs/decisions/0008-two-ways-to-name-files.md.
 """
 
 from __future__ import annotations
@@ -151,6 +151,7 @@ def _load_options(one: OneStack, here: Path, variables: Mapping[str, str]) -> Lo
         profiles=one.profiles,
         upward=True,
         root="/",
+        newest=one.newest,
         environment=variables,
     )
 

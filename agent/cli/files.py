@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,18 +117,21 @@ class _ApiVersion(click.ParamType[tuple[int, int]]):
     type=_ApiVersion(),
     help="With -o calls: the version of the Engine API, as in 1.44; else the newest known.",
 )
+@click.option("--newest", is_flag=True, help="With -f and its like: also read what Docker Compose 2.40 does not know.")
 @click.pass_obj
-def render(session: Session, path: Path | None, one: OneStack | None, api_version: tuple[int, int] | None) -> int:
+def render(
+    session: Session, path: Path | None, one: OneStack | None, api_version: tuple[int, int] | None, newest: bool
+) -> int:
     """Print the resolved Compose model of each stack.
 
     One document a stack, in the order of their names, in the shape of `docker compose config`; with -o calls, what an
     engine would be asked for were nothing there yet. PATH is a compose file, a stack's directory or a repository's
     root; the current directory by default. With -f, -p and the options beside them it is one stack instead, named as
-    for docker compose.
+    for docker compose, and what Docker Compose 2.40 would refuse is refused.
     """
     if api_version and session.output != "calls":
         raise click.UsageError("--api-version is for -o calls.")
-    about = target(session, path, one)
+    about = target(session, path, replace(one, newest=newest) if one else None)
     parts = session.parts
     rendered = parts.calls(about, api_version) if session.output == "calls" else parts.render(about)
     session.note(problem_lines(rendered.warnings, label="warning: "))

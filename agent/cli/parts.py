@@ -29,6 +29,7 @@ class OneStack:
     profiles: tuple[str, ...] = ()
     env_files: tuple[Path, ...] = ()
     os_env: bool = False  # its files see the variables of this process, COMPOSE_FILE and its like among them
+    newest: bool = True  # keys that came after the Compose that `render` follows are read too
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from agent.compose.amounts import EXACT_SIZE
 from agent.compose.elements import EXTRA_HOSTS, LABELS, ULIMIT, mapped
 from agent.compose.findings import At, did_you_mean
 from agent.compose.merge import before_equals
@@ -12,7 +13,6 @@ from agent.compose.nodes import BROKEN, Map, Seq
 from agent.compose.scalars import go_text
 from agent.compose.shapes import (
     BOOLEAN,
-    EXACT_SIZE,
     TEXT,
     Field,
     Shape,
@@ -102,7 +102,7 @@ BUILD: Final = record(
         "cache_from": Field(_TEXTS),
         "cache_to": Field(_TEXTS),
         "no_cache": Field(BOOLEAN),
-        "no_cache_filter": Field(one_or_list(TEXT)),
+        "no_cache_filter": Field(one_or_list(TEXT), since="5.5"),
         "additional_contexts": Field(Shape("a mapping or a list", _read_contexts, _PAIRS.write, _PAIRS.merge)),
         "pull": Field(BOOLEAN),
         "extra_hosts": Field(EXTRA_HOSTS),

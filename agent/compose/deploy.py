@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from agent.compose.amounts import CPUS, DECIMAL, DURATION, SIZE
 from agent.compose.devices import RESERVED_DEVICES
 from agent.compose.findings import At
 from agent.compose.nodes import Map
 from agent.compose.shapes import (
-    CPUS,
-    DECIMAL,
-    DURATION,
-    SIZE,
     TEXT,
     Field,
     Shape,

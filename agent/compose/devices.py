@@ -5,22 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from agent.compose.amounts import SIZE
 from agent.compose.elements import LABELS, mapped
 from agent.compose.findings import At
 from agent.compose.merge import target_of
 from agent.compose.nodes import BROKEN, Map, Seq
-from agent.compose.shapes import (
-    SIZE,
-    TEXT,
-    Field,
-    Fields,
-    Shape,
-    integer,
-    is_text,
-    list_of,
-    record,
-    wrong,
-)
+from agent.compose.shapes import TEXT, Field, Fields, Shape, integer, is_text, list_of, record, wrong
 
 ALL: Final = -1  # as a count: every device that there is
 

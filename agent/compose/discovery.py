@@ -37,7 +37,8 @@ class LoadOptions:
     directories above it too. `project_directory` is what relative paths mean; without it, where the first file lies.
     `env_files` stand in for the `.env` of the project's directory, later ones over earlier ones. `root` is set where
     the tree is what lies in that directory of this host: then an absolute path that leads into it is as good as others.
-    `shown` gives a path of the tree as the user knows it, for messages.
+    `shown` gives a path of the tree as the user knows it, for messages. Without `newest`, what came after the Compose
+    that `render` follows is refused.
 
     `default_name` names the project where neither `project_name` nor a file nor the directory does. `environment` is
     all that interpolation sees besides those files: the process's own environment is never looked at.
@@ -53,6 +54,7 @@ class LoadOptions:
     upward: bool = False
     root: str = ""
     shown: Callable[[str], str] = str
+    newest: bool = True
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

@@ -11,14 +11,13 @@ from typing import Any, Final
 
 from agent.compose import merge as merging
 from agent.compose import ports, volumes
+from agent.compose.amounts import DURATION, EXACT_SIZE
 from agent.compose.findings import At
 from agent.compose.merge import before_equals, port_of
 from agent.compose.nodes import BROKEN, Map, Seq
 from agent.compose.scalars import go_text
 from agent.compose.shapes import (
     BOOLEAN,
-    DURATION,
-    EXACT_SIZE,
     SCALAR_TEXT,
     TEXT,
     Field,

@@ -66,9 +66,11 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
 
 @dataclass
 class Findings:
-    """`shown` gives a path of the tree as whoever reads the messages knows it."""
+    """`shown` gives a path of the tree as whoever reads the messages knows it; `newest` lets keys be that came after
+    the release of Compose whose output `render` gives."""
 
     shown: Callable[[str], str] = str
+    newest: bool = True
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     budget: int = EXPANSION_BUDGET

@@ -93,7 +93,7 @@ class Project:
 
 def load(tree: Tree, options: LoadOptions) -> Project:
     """Reads a project from the tree. Raises `BadManifest` with every problem that was found."""
-    files, findings = Files(tree, options.root, options.shown), Findings(options.shown)
+    files, findings = Files(tree, options.root, options.shown), Findings(options.shown, options.newest)
     findings.hide(options.environment)
     start = start_of(files, options, findings)
     environment = start.environment

@@ -1,8 +1,8 @@
-"""Every key of a Compose file: which exist, what shape each has, and which are not supported yet.
+"""Every key of a Compose file: which exist, and what shape each has.
 
 The keys stand in the order of Compose's own types, in which `docker compose config` prints them and the config-hash is
-taken: keep that order when a `LATER` becomes a field. Nothing else has to be changed for a key to be read, merged and
-printed; what it does to a container stands in payload.py and the modules that it puts together.
+taken: keep that order when a key is added. Nothing else has to be changed for a key to be read, merged and printed;
+what it does to a container stands in payload.py and the modules that it puts together.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from agent.compose.amounts import CPUS, DURATION, EXACT_SIZE, SIZE
 from agent.compose.build import BUILD, PULL_POLICY
 from agent.compose.deploy import DEPLOY
 from agent.compose.devices import BLKIO, DEVICES, GPUS
@@ -40,12 +41,8 @@ from agent.compose.reuse import EXTENDS, INCLUDES
 from agent.compose.shapes import (
     BOOLEAN,
     COMMAND,
-    CPUS,
-    DURATION,
-    EXACT_SIZE,
     NAME,
     SCALAR_TEXT,
-    SIZE,
     STRICT_BOOLEAN,
     TEXT,
     Field,
@@ -159,7 +156,7 @@ SERVICE_FIELDS: Final[Fields] = {
     "volumes": Field(list_of(SERVICE_VOLUME, key=target_of)),
     "volumes_from": Field(_DISTINCT_TEXTS),
     "working_dir": Field(TEXT),
-    "pre_start": Field(FIRST_HOOKS),
+    "pre_start": Field(FIRST_HOOKS, since="5.5"),
     "post_start": Field(HOOKS),
     "pre_stop": Field(HOOKS),
 }  # fmt: skip

@@ -18,13 +18,10 @@ from agent.compose.findings import At, did_you_mean, printable
 from agent.compose.merge import KeyOf, Merge
 from agent.compose.nodes import BROKEN, Broken, Listed, Map, Seq, Timestamp, kind_of
 from agent.compose.scalars import go_text
-from agent.compose.units import duration_text, float32, nanoseconds, shortest32, size_in_bytes
 from agent.compose.words import words
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
-_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
-_MINUS = re.compile(r"-[0-9]{1,18}", re.ASCII)
-_INT64: Final = range(-(2**63), 2**63)
+INT64: Final = range(-(2**63), 2**63)
 _TRUE: Final = ("true", "y", "yes", "on")
 _FALSE: Final = ("false", "n", "no", "off")
 NAME: Final = re.compile(r"[a-zA-Z0-9._-]+")
@@ -50,21 +47,18 @@ class Shape:
 @dataclass(frozen=True)
 class Field:
     """A key of an element. `kept`: printed even where its value is empty, zero or false. One that is `required` is
-    printed where it is empty. Not `printed`: Compose reads it and prints it nowhere."""
+    printed where it is empty. Not `printed`: Compose reads it and prints it nowhere. `since`: the release of Compose
+    that it came with, where that is newer than the one whose output `render` gives."""
 
     shape: Shape
     required: bool = False
     kept: bool = False
     printed: bool = True
+    since: str = ""
 
 
-@dataclass(frozen=True)
-class Later:
-    """A key that Compose has and Windlass has not yet: an error, for to ignore it would be to run something else."""
-
-
-LATER: Final = Later()
-Fields = Mapping[str, Field | Later]
+RENDERED: Final = "2.40"  # the release of Compose whose output `render` gives
+Fields = Mapping[str, Field]
 
 
 def read(value: Any, shape: Shape, at: At) -> Any:
@@ -111,7 +105,7 @@ def _read_boolean(value: Any, at: At) -> Any:
     return at.problem(f"{at.shown(value)} is not a boolean", "write true or false")
 
 
-def whole(low: int = _INT64[0], high: int = _INT64[-1]) -> Shape:
+def whole(low: int = INT64[0], high: int = INT64[-1]) -> Shape:
     """A number that is kept as an integer: a fraction is cut, as Compose does."""
 
     def read_whole(value: Any, at: At) -> Any:
@@ -121,12 +115,12 @@ def whole(low: int = _INT64[0], high: int = _INT64[-1]) -> Shape:
             return at.problem(f"{at.shown(value)} is not a whole number")
         if low <= (number := int(value)) <= high:
             return number
-        return at.problem(f"must be at least {low}" if high == _INT64[-1] else f"must be between {low} and {high}")
+        return at.problem(f"must be at least {low}" if high == INT64[-1] else f"must be between {low} and {high}")
 
     return Shape("a whole number", read_whole, made_of=range(low, high + 1))
 
 
-def integer(low: int = _INT64[0], high: int = _INT64[-1]) -> Shape:
+def integer(low: int = INT64[0], high: int = INT64[-1]) -> Shape:
     """An integer, in quotes or not; a number with a fraction is none."""
     number = whole(low, high)
 
@@ -136,58 +130,6 @@ def integer(low: int = _INT64[0], high: int = _INT64[-1]) -> Shape:
         return number.read(value, at)
 
     return replace(number, read=read_integer)
-
-
-def _read_decimal(value: Any, at: At) -> Any:
-    """A number that Compose keeps in 32 bits."""
-    if is_text(value) and not _DECIMAL.fullmatch(value):
-        return at.problem(f"{at.shown(value)} is not a number")
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return wrong(value, "a number", at)
-    try:
-        number = float32(float(value))
-    except (ValueError, OverflowError):
-        return at.problem("is too large a number")
-    return shortest32(number) if isfinite(number) else at.problem("is no finite number")
-
-
-def _read_cpus(value: Any, at: At) -> Any:
-    number = _read_decimal(value, at)
-    if isinstance(number, Broken) or 0 <= number < 1e6:
-        return number
-    return at.problem("must be a number of CPUs such as 0.5 or 2")
-
-
-def _read_size(value: Any, at: At) -> Any:
-    if isinstance(value, bool | Map | Seq | Timestamp):
-        return wrong(value, "a size", at)
-    if isinstance(value, float):
-        at.warn("Compose reads a number with a fraction or exponent as 0 here", "write the unit: 1.5g")
-        return 0
-    if isinstance(value, int):
-        return value if value in _INT64 else at.problem("is too large")
-    if _MINUS.fullmatch(value):
-        return -int(value[1:])  # Compose reads it as a number only, and prints it as a text
-    try:
-        return size_in_bytes(value)
-    except ValueError as error:
-        return at.problem(f"{at.shown(value)} {error}")
-
-
-def _read_exact_size(value: Any, at: At) -> Any:
-    size = wrong(value, "a whole number or a size", at) if isinstance(value, float) else _read_size(value, at)
-    return at.problem("must be at least 0") if isinstance(size, int) and size < 0 else size
-
-
-def _read_duration(value: Any, at: At) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return at.problem("must be a duration with its unit", f"write {value}s for seconds")
-    if not is_text(value):
-        return wrong(value, "a string", at)
-    try:
-        return duration_text(nanoseconds(value))
-    except ValueError as error:
-        return at.problem(f"{at.shown(value)} {error}")
 
 
 def _read_command(value: Any, at: At) -> Any:
@@ -218,11 +160,6 @@ BOOLEAN: Final = Shape("a boolean", _read_boolean)
 STRICT_BOOLEAN: Final = Shape(
     "a boolean", lambda value, at: value if isinstance(value, bool) else wrong(value, "a boolean", at)
 )
-DECIMAL: Final = Shape("a number", _read_decimal)
-CPUS: Final = Shape("a number", _read_cpus)
-SIZE: Final = Shape("a size", _read_size, write=str)
-EXACT_SIZE: Final = Shape("a size", _read_exact_size, write=str)
-DURATION: Final = Shape("a duration", _read_duration)
 COMMAND: Final = Shape("a string or a list", _read_command, merge=merging.override, nullable=True)
 
 
@@ -354,7 +291,7 @@ def record(
     expects: str = "a mapping",
 ) -> Shape:
     """A mapping with known keys, in the order in which Compose prints them. `short` turns another notation into it."""
-    required = [key for key, field in fields.items() if isinstance(field, Field) and field.required]
+    required = [key for key, field in fields.items() if field.required]
 
     def read_record(value: Any, at: At) -> Any:
         long = value if isinstance(value, Map) or short is None or value is None else short(value, at)
@@ -372,8 +309,7 @@ def record(
         return result
 
     def merge_of(key: str) -> Merge:
-        field = fields[key]
-        return field.shape.merge if isinstance(field, Field) else merging.replace
+        return fields[key].shape.merge
 
     def by_field(base: Map, other: Map) -> Map:
         return merging.mappings(base, other, merge_of)
@@ -385,22 +321,24 @@ def record(
 
 
 def _read_field(key: str, entry: Any, fields: Fields, parent: Map, at: At) -> Any:
-    field = fields.get(key)
-    if isinstance(field, Field):
-        return read(entry, field.shape, at.below(key, parent.value_place(key)))
-    if field is None and key.startswith("x-") and key != "x-windlass":
-        return BROKEN  # an extension of somebody else: not ours to read, and allowed
-    place = parent.key_place(key)
-    if field is None and key != "x-windlass":
+    field, place = fields.get(key), parent.key_place(key)
+    if field is None:
+        if key.startswith("x-") and key != "x-windlass":
+            return BROKEN  # an extension of somebody else: not ours to read, and allowed
+        if key == "x-windlass":
+            return at.below(key, place).problem("not supported yet")
         return at._replace(place=place).problem(f'unknown key "{printable(key)}"', did_you_mean(key, fields))
-    return at.below(key, place).problem("not supported yet")
+    if field.since and not at.findings.newest:
+        message = f"Docker Compose {RENDERED} does not know it: it came with {field.since}"
+        return at.below(key, place).problem(message, "--newest reads it")
+    return read(entry, field.shape, at.below(key, parent.value_place(key)))
 
 
 def write_record(value: Map, fields: Fields) -> dict[str, Any]:
     """As Compose prints it: in the order of the fields, and what is empty left out unless it says something."""
     result: dict[str, Any] = {}
     for key, field in fields.items():
-        if not isinstance(field, Field) or not field.printed or key not in value:
+        if not field.printed or key not in value:
             continue
         one = value[key]
         if field.kept or one not in _EMPTY or (field.required and one != 0):

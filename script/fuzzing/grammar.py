@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from agent.compose.elements import EXTRA_HOSTS, PORTS, ULIMIT
 from agent.compose.schema import DOCUMENT, SERVICE_FIELDS
-from agent.compose.shapes import COMMAND, Field, Shape
+from agent.compose.shapes import COMMAND, Shape
 from script.fuzzing import words
 
 T = TypeVar("T")
@@ -58,7 +58,6 @@ class Grammar:
         """A service that may depend on the `others`."""
         keys = self._some([key for key in SERVICE_FIELDS if key not in ("image", "extends")], 0, 6)
         made = {key: self.of_field(key, SERVICE_FIELDS[key], 1) for key in keys}
-        made = {key: value for key, value in made.items() if value is not _LEFT_OUT}
         if not self.chance(self.wild * 2):
             made["image"] = self.text("image")
         if not self.chance(self.wild * 5):
@@ -103,9 +102,7 @@ class Grammar:
         return made
 
     def of_field(self, key: str, field: Any, depth: int) -> Any:
-        """A value for a key of the table; `_LEFT_OUT` for one that is not supported yet."""
-        if not isinstance(field, Field):
-            return _LEFT_OUT
+        """A value for a key of the table."""
         return self.value(field.shape, key, depth)
 
     def value(self, shape: Shape, key: str, depth: int = 0) -> Any:
@@ -159,10 +156,9 @@ class Grammar:
             return self._short(key)
         if shape.nullable and self.chance(0.2):
             return None
-        required = [name for name, field in fields.items() if isinstance(field, Field) and field.required]
+        required = [name for name, field in fields.items() if field.required]
         chosen = dict.fromkeys(required + self._some(list(fields), 0, 4))
         made = {name: self.of_field(name, fields[name], depth + 1) for name in chosen}
-        made = {name: value for name, value in made.items() if value is not _LEFT_OUT}
         if "source" in fields and key in _REFERRING and self.chance(0.9):
             made["source"] = self._named(key)
         if self.chance(0.05):
@@ -240,7 +236,6 @@ class Grammar:
         return self.random.choice((True, False, "true", {"name": "old"}))
 
 
-_LEFT_OUT: Final = object()
 _SPECIAL: Final = (  # a shape, or the key that has a shape of its own
     (PORTS, Grammar.ports),
     (EXTRA_HOSTS, Grammar.hosts),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,12 @@ CHOSEN = OneStack(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_about_files_takes_the_same_options(run: Run, agent: Agent, command: str) -> None:
     run(*command.split(), *ALL)
+    chosen = replace(CHOSEN, newest=not command.startswith("render"))  # which follows one release of Compose
+    assert agent.asked[0][1] == Target(Path(), chosen)
+
+
+def test_render_reads_what_is_newer_where_it_is_told_to(run: Run, agent: Agent) -> None:
+    run("render", "--newest", *ALL)
     assert agent.asked[0][1] == Target(Path(), CHOSEN)
 
 

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from agent.compose import LoadOptions, load
 from agent.compose.findings import MOST_PROBLEMS
 from agent.compose.schema import SERVICE_FIELDS
-from agent.compose.shapes import Later
 from agent.errors import BadManifest
-from tests.compose.tree import DictTree, problems
+from tests.compose.tree import DictTree, problems, project
 
 
 def test_the_problems_of_a_file_are_told_together_and_in_order() -> None:
@@ -139,10 +138,21 @@ def test_a_problem_of_the_document(text: str, problem: str) -> None:
     assert problems(text) == [f"compose.yaml:{problem}"]
 
 
-@pytest.mark.parametrize("key", [key for key, field in SERVICE_FIELDS.items() if isinstance(field, Later)])
-def test_a_key_that_is_not_supported_yet_is_an_error_at_its_key(key: str) -> None:
-    assert problems(f"services:\n  a:\n    image: x\n    {key}: 1\n") == [
-        f"compose.yaml:4:5: services.a.{key}: not supported yet"
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        pytest.param("services: {a: {image: x, pre_start: [{command: x}]}}", "1:26: services.a.pre_start", id="hook"),
+        pytest.param(
+            "services: {a: {build: {context: ., no_cache_filter: x}}}",
+            "1:36: services.a.build.no_cache_filter",
+            id="build",
+        ),
+    ],
+)
+def test_what_is_newer_than_the_compose_that_render_follows(text: str, at: str) -> None:
+    project(text)
+    assert problems(text, newest=False) == [
+        f"compose.yaml:{at}: Docker Compose 2.40 does not know it: it came with 5.5, --newest reads it"
     ]
 
 
