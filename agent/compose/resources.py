@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ class _Wanted:
             needed = self.images.of(name, service, self._at(name))
             for image in needed:
                 images[image.key] = merged(images.get(image.key, image), image)
-            yield from self._containers(name, service, {image.key for image in needed}, name in completed)
+            yield from self._containers(name, service, needed, name in completed)
         yield from images.values()
 
     def _at(self, service: str) -> At:
@@ -93,11 +93,11 @@ class _Wanted:
             place=at.place,
         )
 
-    def _containers(self, name: str, service: Map, needed: set[Key], completes: bool) -> Iterator[Resource]:
-        """`needed` is what has to be there before: its images, to which its files are added."""
+    def _containers(self, name: str, service: Map, needed: Sequence[Resource], completes: bool) -> Iterator[Resource]:
+        """`needed` are its images, the one that it is made from first."""
         sources, files = self._sources(name, service)
         stored, written = Stores(self.project, self.bindings).of(service, self._at(name))
-        files |= written | needed
+        files |= written | {image.key for image in needed}
         requires = (*self._objects(service, files), *self.dependencies.of(name))
         about: dict[str, Any] = {
             "platform": platform(service, self.project.environment),
@@ -105,6 +105,8 @@ class _Wanted:
         }
         if service.get("restart") == "no":
             about["job"] = True
+        if build := needed[0].spec.get("build"):
+            about["build"] = build["digest"]
         first = Key("container", container_name(self.project, name, 1))
         after_first = (Requirement(first, Condition.STARTED),) if service.get("pre_start") else ()
         for number in range(1, replicas_of(service) + 1):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from agent.engine import events, images
+from agent.engine import builds, events, images
 from agent.engine.calls import Calls, Observe, unobserved
 from agent.engine.errors import REMOVAL_UNDER_WAY
 from agent.engine.memory import Memory
@@ -298,6 +298,21 @@ class Engine:
         """
         try:
             images.pull(self._calls, reference, platform, progress, idle=idle, stop=stop)
+        finally:
+            self._memory.forget_all("image")
+
+    def build_image(
+        self,
+        wanted: builds.Build,
+        *,
+        progress: images.Progress = lambda _: None,
+        idle: float = 600.0,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Build an image, telling `progress` of each line of the builder. `idle` and `stop` as for a pull; a step of a
+        build may be silent for long."""
+        try:
+            builds.build(self._calls, wanted, progress, idle=idle, stop=stop)
         finally:
             self._memory.forget_all("image")
 

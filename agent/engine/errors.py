@@ -55,6 +55,11 @@ PULL_MEANINGS = (
     _meaning(r"", "ImagePullFailed"),
 )
 
+BUILD_MEANINGS = (
+    _meaning(r"no space left on device", "DiskFull"),
+    _meaning(r"", "ImageBuildFailed"),
+)
+
 MEANINGS = (
     _meaning(r"client version \S+ is too (old|new)|client is newer than server", "EngineTooOld"),
     _meaning(r"does not match the specified platform", "PlatformMismatch"),

@@ -171,14 +171,22 @@ class Client(docker.APIClient):
         self._send("DELETE", self._path(path, names), params)
 
     def lines(
-        self, method: str, path: str, *, idle: float, headers: Mapping[str, str] | None = None, **params: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        idle: float,
+        headers: Mapping[str, str] | None = None,
+        content: Iterator[bytes] | None = None,
+        **params: Any,
     ) -> Iterator[dict[str, Any]]:
         """JSON objects as they come, until the engine ends them; the stream is open when this returns.
 
-        A silence of `idle` seconds raises, and so does an end in the middle of an object.
+        `content` is sent piece by piece first. A silence of `idle` seconds raises, and so does an end in the middle of
+        an object.
         """
-        timeout = (CONNECT_SECONDS, idle)
-        answer = self._send(method, self._path(path), params, headers=headers, stream=True, timeout=timeout)
+        options = {"headers": headers, "data": content, "timeout": (CONNECT_SECONDS, idle)}
+        answer = self._send(method, self._path(path), params, stream=True, **options)
         return _objects(answer)
 
     def _path(self, path: str, names: tuple[str, ...] = (), versioned: bool = True) -> str:

@@ -25,6 +25,7 @@ SERVICE = f"{PREFIX}service"
 REVISION = f"{PREFIX}revision"
 NAME = f"{PREFIX}name"
 FIELDS = f"{PREFIX}fields"
+BUILD = f"{PREFIX}build"  # on an image that was built here: the digest of what it was built from
 
 COMPOSE = "com.docker.compose."
 PROJECT = f"{COMPOSE}project"

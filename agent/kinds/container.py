@@ -1,9 +1,10 @@
 """Containers: how they are made, mended in place, replaced and removed; how they are seen is in `container_view`.
 
 `spec` is {"body": the body of `POST /containers/create` as of API 1.44, "platform": text, "state": "running" or
-"completed", "hooks": what runs around its life, if anything}. A container is replaced by a twin: it is made under
-`NAME.next` while the old one runs, the old one is stopped and set aside as `NAME.old`, the twin takes the name and is
-started, and only then the old one goes. If the twin does not start, the old one is put back.
+"completed"} and, where it has them, "hooks": what runs around its life, and "build": the digest of what its image is
+built from. A container is replaced by a twin: it is made under `NAME.next` while the old one runs, the old one is
+stopped and set aside as `NAME.old`, the twin takes the name and is started, and only then the old one goes. If the twin
+does not start, the old one is put back.
 """
 
 from __future__ import annotations

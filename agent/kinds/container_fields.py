@@ -43,6 +43,7 @@ from agent.kinds.container_networks import (
 )
 from agent.kinds.container_rows import (
     as_said,
+    build_row,
     command_declared,
     command_wanted,
     entrypoint_wanted,
@@ -105,6 +106,7 @@ STATE = (
 
 PROGRAM = (
     Row[Facts]("image", plain("image", "Image", text).declared, image_wanted, image_seen),
+    build_row(),
     with_image(Row("entrypoint", as_said("Entrypoint"), entrypoint_wanted, program_seen("Entrypoint"))),
     with_image(Row("command", command_declared, command_wanted, program_seen("Cmd"))),
     with_image(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agent.kinds.base import comparable_labels
+from agent.kinds.base import BUILD, comparable_labels
 from agent.kinds.container_facts import (
     Facts,
     environment,
@@ -254,6 +254,17 @@ def namespace(path: str, at: str) -> Row[Facts]:
         plain(path, at, text).declared,
         lambda facts: named_owner(text(facts.asked(at)), facts.names),
         lambda facts: named_owner(text(facts.seen(at)), facts.names),
+    )
+
+
+def build_row() -> Row[Facts]:
+    """The digest of what its image was built from, "" where it was built elsewhere and nobody asks."""
+
+    def seen(facts: Facts) -> str:
+        return text((facts.default("Labels") or {}).get(BUILD)) if facts.spec.get("build") else ""
+
+    return with_image(
+        Row("build", lambda spec: spec.get("build") or None, lambda facts: text(facts.spec.get("build")), seen)
     )
 
 

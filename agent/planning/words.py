@@ -13,9 +13,12 @@ REMOVED_OUTSIDE = "was removed outside git"
 NOT_WANTED = "is not wanted any more"
 LEFTOVER = "left over from a replacement that was cut"
 MOVED_IMAGE = "its image moved: the same tag names another image now"
+REBUILT = "the content that it is built from changed"
+NOT_BUILT = "its image was not built from the commit"
 PRUNE_OFF = "is not wanted any more, but pruning is off: remove it by hand, or turn pruning on"
 
 _MOST_FIELDS = 6  # named in one reason; the others are counted
+_IMAGE = {"image": MOVED_IMAGE, "build": NOT_BUILT}
 _STATES = {"exited": "stopped", "dead": "stopped", "created": "left unstarted", "paused": "paused"}
 
 
@@ -23,19 +26,24 @@ def changed(differences: Sequence[Difference], *, adopted: bool) -> str:
     """Such as `image, environment.LOG_LEVEL changed; restart changed outside git`."""
     declared = [difference for difference in differences if difference.declared]
     drifted = [difference for difference in differences if not difference.declared]
-    parts = [f"{_paths(declared)} changed"] if declared else []
+    built = [difference for difference in declared if difference.path == "build"]
+    plain = [difference for difference in declared if difference not in built]
+    parts = [f"{_paths(plain)} changed"] if plain else []
+    if built:
+        parts.append(REBUILT)
     if drifted:
         parts.append(_drift(drifted))
     return ("adopted: " if adopted else "") + "; ".join(parts)
 
 
 def is_moved_image(difference: Difference) -> bool:
-    return difference.path == "image" and not difference.declared
+    """Whether the image is another one than was made or fetched for the commit, and no commit says so."""
+    return difference.path in _IMAGE and not difference.declared
 
 
 def _drift(differences: Sequence[Difference]) -> str:
     if all(map(is_moved_image, differences)):
-        return MOVED_IMAGE
+        return _IMAGE[differences[-1].path]
     if len(differences) == 1 and differences[0].path == "state":
         return _state(printable(str(differences[0].seen)))
     return f"{_paths(differences)} changed outside git"

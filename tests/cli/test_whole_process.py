@@ -88,6 +88,20 @@ def test_the_plan_of_a_clone_names_the_commit_as_the_cause(windlass: Windlass, s
     assert f"Source  {stack}  directory dir-" in windlass("plan", str(stack), DOCKER_HOST=engine.url).stdout
 
 
+@pytest.mark.parametrize("words", [("plan",), ("apply", "--yes")], ids=" ".join)
+def test_a_build_is_refused_with_its_place_and_what_to_do(
+    windlass: Windlass, stack: Path, words: tuple[str, ...]
+) -> None:
+    (stack / "compose.yaml").write_text("services:\n  web:\n    build: .\n")
+    (stack / "Dockerfile").write_text("FROM scratch\n")
+    ended = windlass(*words, str(stack))
+    assert ended.returncode == 4
+    assert (
+        f"{stack}/compose.yaml:3:12: services.web.build: images are not built on this host unless its operator allows "
+        "it, build it elsewhere, push it to a registry and say only image\n"
+    ) in ended.stderr
+
+
 def container(name: str, origin: Path) -> dict[str, object]:
     """One that an apply of the directory `origin` made in a stack `name`, as a list and as inspect show it."""
     digest = hashlib.sha256(str(origin).encode()).hexdigest()[:12]

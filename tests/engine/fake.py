@@ -27,15 +27,23 @@ class Request(BaseHTTPRequestHandler):
         """Silent."""
 
     def serve(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length)
-        self.server.requests.append((self.command, self.path, body.decode()))
+        self.server.requests.append((self.command, self.path, self.body().decode(errors="replace")))
         if self.path.endswith("/version") and "version" not in self.server.answers:
             self.say(VERSION)
             return
         path = self.path.partition("?")[0]
         name = next((name for name in self.server.answers if path.endswith(name)), "")
         self.server.answers.get(name, Request.missing)(self)
+
+    def body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        pieces = []
+        while length := int(self.rfile.readline(), 16):
+            pieces.append(self.rfile.read(length))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(pieces)
 
     do_GET = do_POST = do_DELETE = serve  # noqa: N815 - the base class's spelling
 

@@ -57,8 +57,14 @@ def test_one_field_that_cannot_change_in_place_replaces_the_object() -> None:
         ([differs("hostname", drift=True), differs("image", drift=True)], "drift: hostname, image changed outside git"),
         ([differs("user"), differs("hostname", drift=True)], "commit: user changed; hostname changed outside git"),
         ([differs(f"environment.V{number}") for number in range(9)], "and 3 more changed"),
+        ([differs("build")], "commit: the content that it is built from changed"),
+        ([differs("build"), differs("user")], "commit: user changed; the content that it is built from changed"),
+        ([differs("build", drift=True)], "image: its image was not built from the commit"),
     ],
-    ids=["image moved", "image committed", "drift", "drift and image", "commit and drift", "many fields"],
+    ids=[
+        *("image moved", "image committed", "drift", "drift and image", "commit and drift", "many fields"),
+        *("built anew", "built anew and changed", "built by somebody else"),
+    ],
 )
 def test_a_cause_and_a_reason(differences: list[object], line: str) -> None:
     found = plan([want(WEB)], [there(WEB, *differences)])  # type: ignore[arg-type]

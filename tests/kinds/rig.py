@@ -1,0 +1,86 @@
+"""A stack's files carried out on a real engine, turn by turn, as the agent does it; for tests of what spans kinds."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from agent.compose import LoadOptions, load, resources
+from agent.compose.bindings import Target
+from agent.engine import Engine
+from agent.host import Host
+from agent.kinds import make_kinds
+from agent.kinds.base import Identity
+from agent.model import Plan, Report, Revision, Scope, Stack, Status
+from agent.reconcile import Reconciler, Turn
+from tests.compose.tree import DictTree
+
+READS = ("_inspect", "_list", "_logs", "version", "info", "ping")
+
+
+class Rig:
+    """One stack, named after the test's prefix. `calls` are the changing calls of the last turn."""
+
+    def __init__(self, docker_host: str, stack: str, home: Path) -> None:
+        self.calls: list[str] = []
+        self.now = 1e9  # seconds since the epoch, for what looks at the wall clock
+        self.stack, self.home = stack, home
+        self.engine = Engine(docker_host, timeout=60, observe=self._note)
+        self.identity = Identity(f"instance-{stack}", "dir:0123456789ab", b"key")
+        self.scope = Scope(self.identity.instance, self.identity.origin, frozenset({stack}))
+        self.reconciler = self._reconciler()
+
+    def _reconciler(self) -> Reconciler:
+        kinds = make_kinds(
+            self.engine, self.identity, self.home, self.home / "secrets", on_pull=lambda _: None, stop=lambda: False
+        )
+        return Reconciler(Host(kinds))
+
+    def _note(self, endpoint: str, _seconds: float, _code: str) -> None:
+        if not endpoint.endswith(READS):
+            self.calls.append(endpoint)
+
+    def stack_of(self, text: str, files: Mapping[str, str | bytes] | None = None) -> Stack:
+        programs = tuple(path for path in files or () if path.endswith("busybox"))
+        tree = DictTree({"compose.yaml": textwrap.dedent(text), **(files or {})}, executable=programs)
+        project = load(tree, LoadOptions(project_name=self.stack))
+        target = Target(str(self.home / "data"), str(self.home / "files"), key=b"key", allow_build=True)
+        return Stack(self.stack, resources(project, tree, target), Revision("rev1"))
+
+    def plan(self, text: str, files: Mapping[str, str | bytes] | None = None) -> Plan:
+        return self.reconciler.look(Turn((self.stack_of(text, files),), self.scope, "test")).plan
+
+    def take(self, text: str, files: Mapping[str, str | bytes] | None = None) -> Report:
+        """One turn."""
+        self.calls.clear()
+        turn = Turn((self.stack_of(text, files),), self.scope, "test")
+        (report,) = self.reconciler.take(turn)
+        return report
+
+    def apply(self, text: str, files: Mapping[str, str | bytes] | None = None) -> dict[str, str]:
+        """A turn that takes, and after which there is nothing left to do; what was done, by object."""
+        report = self.take(text, files)
+        assert report.failure is None, report.failure
+        assert report.synced
+        calls = [*self.calls]
+        again = self.take(text, files)
+        assert (str(again.plan), self.calls) == ("", [])
+        self.calls = calls
+        return done(report)
+
+    def container(self, service: str) -> Mapping[str, Any]:
+        report = self.engine.inspect_container(f"{self.stack}-{service}-1")
+        assert report is not None
+        return report
+
+
+def done(report: Report) -> dict[str, str]:
+    """The actions that were done, by the object's name; more than one with commas between."""
+    found: dict[str, str] = {}
+    for outcome in report.outcomes:
+        if outcome.status is Status.DONE:
+            before = found.get(outcome.change.key.name)
+            found[outcome.change.key.name] = f"{before}, {outcome.change.action}" if before else outcome.change.action
+    return found
