@@ -96,7 +96,7 @@ def test_what_is_no_version_of_the_api(run: Run, words: str) -> None:
 def test_the_options_have_variables(run: Run, agent: Agent) -> None:
     environment = {"WINDLASS_RENDER_FILES": "a.yaml:b.yaml", "WINDLASS_RENDER_PROJECT_NAME": "shop"}
     run("render", env=environment)
-    one = OneStack(files=(Path("a.yaml"), Path("b.yaml")), project_name="shop")
+    one = OneStack(files=(Path("a.yaml"), Path("b.yaml")), project_name="shop", newest=False)
     assert agent.asked == [("render", Target(Path(), one))]
 
 
