@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from agent.cli.frame import json_text
 from agent.cli.yaml_text import yaml_text
 from agent.compose import Project, Target, engine_calls, load, render, resources
+from agent.compose.documents import MAX_BYTES
 from agent.errors import BadManifest
 from agent.model import Problem
 from script.fuzzing import words
@@ -25,6 +26,7 @@ from script.fuzzing.cases import BASE, Case, MemoryTree
 SECONDS: Final = 20.0  # of the processor, for everything that is done with one input
 MEMORY: Final = 1 << 30  # bytes that one input may add
 _LONGEST: Final = 4000  # characters of one problem
+_LONGEST_KEY: Final = 1000  # characters; where YAML has a mapping on one line, it looks no further for the colon
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _TARGET: Final = Target("/srv/base", "/srv/files", key=b"k", allow_build=True)
 
@@ -116,9 +118,9 @@ def _idempotent(case: Case, project: Project, model: dict[str, Any], base: str) 
 
     But for what Compose itself prints so that it means something else, which is printed so here too.
     """
-    if not _says_all(model):
-        return
     directory = case.options.get("project_directory") or project.directory
+    if not _says_all(model) or directory.startswith(".."):
+        return
     path = f"{directory}/rendered.yaml" if directory else "rendered.yaml"
     environment = dict(project.environment)
     environment.pop("COMPOSE_PROJECT_NAME", None)
@@ -127,8 +129,9 @@ def _idempotent(case: Case, project: Project, model: dict[str, Any], base: str) 
         "environment": environment | {"COMPOSE_DISABLE_ENV_FILE": "true"}, "env_files": [], "root": BASE,
     }  # fmt: skip
     for form, text in (("YAML", yaml_text(model)), ("JSON", json_text(model))):
-        if len(text.encode(errors="replace")) > 1 << 20:
-            return
+        too_long = form == "JSON" and _longest_key(model) > _LONGEST_KEY
+        if too_long or len(text.encode(errors="replace")) > MAX_BYTES:
+            continue
         again = Case({**case.files, path: text.encode()}, options, case.links)
         try:
             second = render(load(MemoryTree(again), again.load_options), base)
@@ -156,6 +159,12 @@ def _says_all(model: dict[str, Any]) -> bool:
         and all({"file", "environment", "content", "external"} & one.keys() for one in stores)
         and all({"dockerfile", "dockerfile_inline"} & build.keys() for build in builds)
     )
+
+
+def _longest_key(value: Any) -> int:
+    if isinstance(value, dict):
+        return max((max(len(key), _longest_key(one)) for key, one in value.items()), default=0)
+    return max(map(_longest_key, value), default=0) if isinstance(value, list) else 0
 
 
 def _differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
