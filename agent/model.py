@@ -117,8 +117,8 @@ class Resource:
 
     `spec` is what the kind needs to make it and to compare it; each kind's module states the shape. `prepares` marks
     what is fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it
-    is made only when something that requires it is made. `external` means that it has to be there already and is
-    never made, changed or removed.
+    is made only when something that requires it is made, and with `renewed` made anew then although it is there.
+    `external` means that it has to be there already and is never made, changed or removed.
     """
 
     key: Key
@@ -129,6 +129,7 @@ class Resource:
     external: bool = False
     prepares: bool = False
     on_demand: bool = False
+    renewed: bool = False
     place: Place | None = None
 
 

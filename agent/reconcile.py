@@ -15,7 +15,7 @@ from agent.account import Look, Taken, new_run_id, report_of
 from agent.converge import Event, Options, converge
 from agent.errors import Trouble
 from agent.host import Host
-from agent.model import Change, Health, Key, Outcome, Plan, Report, Scope, Stack
+from agent.model import Cause, Change, Health, Key, Outcome, Plan, Report, Scope, Stack, Status
 from agent.planning import Policy, make_plan
 
 HEALTH_TIMEOUT = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
@@ -94,6 +94,10 @@ class Reconciler:
             if turn.act and last.plan.pending:
                 taken = replace(taken, outcomes=self._act(turn, last.plan))
                 last = self.look(turn)
+                if follow := _following(last.plan, taken):
+                    taken = replace(taken, plan=_joined(taken.plan, follow))
+                    taken = replace(taken, outcomes=taken.outcomes + self._act(turn, follow))
+                    last = self.look(turn)
         except Trouble as error:
             return replace(taken, failure=error.failure())
         if turn.act:
@@ -122,6 +126,37 @@ class Reconciler:
             clock=self.clock,
             report=partial(self.listen, turn),
         )
+
+
+def _following(left: Plan, taken: Taken) -> Plan | None:
+    """What is to be done because a fetched image turned out to be another one, numbered behind what was done. Nobody
+    could know before it was there; so it is a part of the same turn, once."""
+    fetched = any(_fetched(outcome) for outcome in taken.outcomes)
+    well = all(outcome.status in {Status.DONE, Status.HELD} for outcome in taken.outcomes)
+    if not (fetched and well and any(change.cause is Cause.IMAGE for change in left.pending)):
+        return None
+    first = len(taken.plan.changes)
+
+    def moved(numbers: frozenset[int]) -> frozenset[int]:
+        return frozenset(first + number for number in numbers)
+
+    return Plan(
+        tuple(
+            replace(one, number=first + one.number, after=moved(one.after), follows=moved(one.follows))
+            for one in left.pending
+        ),
+        left.unchanged,
+    )
+
+
+def _fetched(outcome: Outcome) -> bool:
+    """Whether an image was fetched."""
+    wanted = outcome.change.wanted
+    return outcome.status is Status.DONE and wanted is not None and wanted.prepares and wanted.on_demand
+
+
+def _joined(first: Plan, second: Plan) -> Plan:
+    return Plan(first.changes + second.changes, max(0, first.unchanged - len(second.changes)))
 
 
 def _with_health_of(now: Report | None, report: Report) -> Report:

@@ -3,6 +3,7 @@
 key       the secret of the fingerprints, made at the first use
 lock      held by whoever changes the host from here, with the process id in it
 state.db  history and status, safe to delete
+pulls.json  when images with a pull policy were pulled, safe to delete
 mirror/   the repository, safe to delete
 files/    files of the commits, by digest
 stacks/   the stacks' own data: kept for ever

@@ -3,7 +3,8 @@
 The `spec` of an image resource is {"reference": text, "platform": "os/arch" or ""} and, where the file says so,
 
 "pull": {"policy": "always", "never" or "refresh", "after": seconds}, with `after` for "refresh" alone: how old the
-    image's last tag may become. Without it an image is pulled where it is missing.
+    image's last tag may become, and "content" for "always" alone: a digest, keyed, over all that the stack wants.
+    Without it an image is pulled where it is missing.
 "build": how it is built instead:
     "digest": 16 hex digits, keyed, over all of the following; the image carries it as the label `windlass.build`, and
         one that carries another is built anew.
@@ -21,8 +22,8 @@ import hashlib
 import hmac
 import json
 import posixpath
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agent.compose.bindings import Target
@@ -80,7 +81,8 @@ class Images:
 
     def _image(self, spec: Mapping[str, Any], at: At) -> Resource:
         key = Key("image", spec["reference"])
-        return Resource(key, self.project.name, spec, prepares=True, on_demand=True, place=at.place)
+        renewed = (spec.get("pull") or {}).get("policy") == "always"
+        return Resource(key, self.project.name, spec, prepares=True, on_demand=True, renewed=renewed, place=at.place)
 
     def _build(self, build: Map, at: At) -> dict[str, Any] | None:
         """None where it cannot be built, which is reported."""
@@ -147,6 +149,25 @@ def merged(one: Resource, other: Resource) -> Resource:
         return "build" not in resource.spec, ranks.get(pull.get("policy", ""), 2), pull.get("after", 0.0)
 
     return min(one, other, key=rank)
+
+
+def with_content(wanted: Sequence[Resource], key: bytes) -> list[Resource]:
+    """The resources, where an image that is pulled for each new content knows which one it is wanted for."""
+    if not any(resource.renewed for resource in wanted):
+        return list(wanted)
+    digest = hmac.new(key, digestmod=hashlib.sha256)
+    for resource in sorted(wanted, key=lambda resource: resource.key):
+        if resource.key.kind != "image":
+            digest.update(json.dumps([resource.key, resource.spec], sort_keys=True, default=_told).encode())
+    content = digest.hexdigest()[:16]
+    return [
+        replace(one, spec={**one.spec, "pull": {**one.spec["pull"], "content": content}}) if one.renewed else one
+        for one in wanted
+    ]
+
+
+def _told(value: Any) -> str:
+    return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else repr(value)
 
 
 def _pull(service: Map) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from agent.compose.bindings import Bindings, Target
 from agent.compose.dependencies import Dependencies
 from agent.compose.files import Files
 from agent.compose.findings import At, Findings, path_to
-from agent.compose.images import Images, merged
+from agent.compose.images import Images, merged, with_content
 from agent.compose.lifecycle import hooks
 from agent.compose.located import bound_device
 from agent.compose.names import container_name
@@ -36,7 +36,8 @@ def resources(project: Project, tree: Tree, target: Target) -> tuple[Resource, .
     maker, dependencies = Maker(project, target.directory), Dependencies(project)
     wanted = list(_Wanted(project, maker, bindings, images, dependencies, findings).all())
     findings.raise_if_any()
-    return tuple(sorted([*wanted, *bindings.found.values()], key=lambda resource: resource.key))
+    whole = with_content([*wanted, *bindings.found.values()], target.key)
+    return tuple(sorted(whole, key=lambda resource: resource.key))
 
 
 @dataclass(frozen=True)

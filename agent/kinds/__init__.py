@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,11 @@ from agent.kinds.base import Identity, Kind
 from agent.kinds.container import ContainerKind
 from agent.kinds.file import FileKind
 from agent.kinds.image import ImageKind
+from agent.kinds.image_record import Record
 from agent.kinds.network import NetworkKind
 from agent.kinds.volume import VolumeKind
+
+PULLS = "pulls.json"  # in the state directory: when what has a pull policy was pulled
 
 
 def make_kinds(
@@ -22,13 +26,14 @@ def make_kinds(
     *,
     on_pull: Callable[[PullProgress], None],
     stop: Callable[[], bool],
+    wall: Callable[[], float] = time.time,
 ) -> tuple[Kind, ...]:
     """Every kind, for one host, what is used before what uses it: of one object, the later report counts.
 
     `stop` says when pulls are to be given up. A new kind is one more line here.
     """
     return (
-        ImageKind(engine, on_pull, stop),
+        ImageKind(engine, on_pull, stop, record=Record(state_dir / PULLS), wall=wall),
         NetworkKind(engine, identity),
         VolumeKind(engine, identity),
         ContainerKind(engine, identity),

@@ -1,20 +1,24 @@
 """Images. `spec` is {"reference": as the engine is sent it, "platform": "os/arch" or ""} and perhaps "pull" or "build",
-as `agent.compose.images` has them; of "pull" only "never" is heeded so far.
+as `agent.compose.images` has them.
 
 An image is there, or it is pulled or built; none is ever removed. One that is built carries a digest of what it was
-built from, and is built anew where that is another. That a tag stands for another image by now is seen on the
-containers, which know the image that they were made from.
+built from, and is built anew where that is another. What has a pull policy is pulled although it is there: "refresh"
+when it was last pulled or tagged too long ago, "always" for a content of its stack that it was not pulled for. That a
+tag stands for another image by now is seen on the containers, which know the image that they were made from.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from agent.engine import Build, ContextFile, Engine, PullProgress
 from agent.errors import Refused
 from agent.kinds.base import BUILD, wanted_of
+from agent.kinds.image_record import Record
 from agent.kinds.table import look
 from agent.model import (
     Change,
@@ -30,6 +34,8 @@ from agent.model import (
     Scope,
     Tree,
 )
+
+STALE, NEW_CONTENT = "pulled", "pulled for"  # the fields in which an image with a pull policy may differ
 
 
 def unwatched(_progress: PullProgress) -> None:
@@ -50,35 +56,65 @@ class ImageKind:
         engine: Engine,
         progress: Callable[[PullProgress], None] = unwatched,
         stop: Callable[[], bool] = never,
+        *,
+        record: Record | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine
         self._progress = progress
         self._stop = stop
+        self._record = record or Record()
+        self._wall = wall
+        self._contents: dict[str, dict[str, str]] = {}  # by reference and stack, as last wanted
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:  # noqa: ARG002 - none is pruned
+        """See `Kind.observe`. Of an image that several stacks want, the one that differs for any of them."""
         found = self._engine.gather(partial(self._engine.inspect_image, resource.key.name) for resource in wanted)
-        return [_observed(resource, report) for resource, report in zip(wanted, found, strict=True) if report]
+        seen: dict[Key, Observed] = {}
+        for resource, report in zip(wanted, found, strict=True):
+            if content := (resource.spec.get("pull") or {}).get("content"):
+                self._contents.setdefault(resource.key.name, {})[resource.stack] = content
+            if report and not (resource.key in seen and seen[resource.key].differences):
+                seen[resource.key] = _observed(resource, report, self._differences(resource, report))
+        return list(seen.values())
 
-    def create(self, change: Change, revision: str) -> None:  # noqa: ARG002 - an image carries no labels of ours
+    def create(self, change: Change, revision: str) -> None:  # noqa: ARG002 - an image carries no revision
         """Pull or build it; one that came meanwhile is fine."""
-        spec = wanted_of(change).spec
-        reference, platform = str(spec["reference"]), str(spec.get("platform") or "")
-        report = self._engine.inspect_image(reference)
-        if report is not None and not _differences(spec, report):
-            return
-        if "build" in spec:
-            self._engine.build_image(
-                _build(reference, platform, spec["build"]), progress=self._progress, stop=self._stop
-            )
-        else:
-            _refuse_pull(reference, spec)
-            self._engine.pull_image(reference, platform, progress=self._progress, stop=self._stop)
+        resource = wanted_of(change)
+        report = self._engine.inspect_image(str(resource.spec["reference"]))
+        if report is None or self._differences(resource, report):
+            self._fetch(resource)
 
     def update(self, change: Change, revision: str) -> None:
         self.create(change, revision)
 
-    def replace(self, change: Change, revision: str) -> None:
-        self.create(change, revision)
+    def replace(self, change: Change, revision: str) -> None:  # noqa: ARG002 - an image carries no revision
+        self._fetch(wanted_of(change))
+
+    def _fetch(self, resource: Resource) -> None:
+        spec = resource.spec
+        reference, platform = str(spec["reference"]), str(spec.get("platform") or "")
+        if "build" in spec:
+            wanted = _build(reference, platform, spec["build"])
+            self._engine.build_image(wanted, progress=self._progress, stop=self._stop)
+            return
+        _refuse_pull(reference, spec)
+        self._engine.pull_image(reference, platform, progress=self._progress, stop=self._stop)
+        if pull := spec.get("pull"):
+            contents = {resource.stack: pull["content"]} if "content" in pull else {}
+            contents = {**self._record.of(reference).contents, **self._contents.get(reference, {}), **contents}
+            self._record.note(reference, self._wall(), contents)
+
+    def _differences(self, resource: Resource, report: Mapping[str, Any]) -> tuple[Difference, ...]:
+        found = _differences(resource.spec, report)
+        pull, reference = resource.spec.get("pull") or {}, resource.key.name
+        if not found and pull and "@" not in reference:  # a digest stands for one image for ever
+            pulled = self._record.of(reference)
+            if pull["policy"] == "refresh":
+                found = _stale(max(pulled.at, _tagged(report)), pull["after"], self._wall())
+            elif pull["policy"] == "always" and pulled.contents.get(resource.stack) != pull.get("content"):
+                found = [Difference(NEW_CONTENT, "for other content", "for this content", Remedy.REPLACE)]
+        return tuple(found)
 
     def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - it never happens
         raise Refused(f"image {change.key.name} is left where it is", reason="ImageKept")
@@ -94,15 +130,31 @@ def _refuse_pull(reference: str, spec: Mapping[str, Any]) -> None:
         raise Refused(message, reason="ImageMissing")
 
 
-def _observed(resource: Resource, report: Mapping[str, Any]) -> Observed:
+def _observed(resource: Resource, report: Mapping[str, Any], differences: tuple[Difference, ...]) -> Observed:
     return Observed(
         resource.key,
         str(report["Id"]),
         Owner.OURS,
         stack=resource.stack,
-        differences=tuple(_differences(resource.spec, report)),
+        differences=differences,
         raw=report,
     )
+
+
+def _tagged(report: Mapping[str, Any]) -> float:
+    """When somebody gave the image its name by hand, in seconds since the epoch; 0 where nobody did."""
+    try:
+        return max(0.0, datetime.fromisoformat(str(look(report, "Metadata.LastTagTime"))).timestamp())
+    except ValueError:
+        return 0.0
+
+
+def _stale(pulled: float, after: float, now: float) -> list[Difference]:
+    if now - pulled <= after:
+        return []
+    seen = f"{datetime.fromtimestamp(pulled, UTC):%Y-%m-%dT%H:%M:%SZ}" if pulled else "at no known time"
+    wanted = f"after {datetime.fromtimestamp(now - after, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return [Difference(STALE, seen, wanted, Remedy.REPLACE, declared=False)]
 
 
 def _differences(spec: Mapping[str, Any], report: Mapping[str, Any]) -> list[Difference]:

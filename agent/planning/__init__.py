@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from agent.model import Key, Observed, Plan, Scope, Stack
 from agent.planning.cascade import take_along
 from agent.planning.decide import judge_wanted
-from agent.planning.demand import drop_unneeded
+from agent.planning.demand import drop_unneeded, renew
 from agent.planning.holds import hold_back
 from agent.planning.order import arrange
 from agent.planning.prune import EMPTY_DESIRED_STATE, Policy, judge_unwanted
@@ -39,6 +39,6 @@ def make_plan(
     verdicts = hold_back(situation, verdicts)  # 3. what may not be done, and what waits for that
     steps, taken = take_along(situation, verdicts)  # 4. what has to make way for a replacement
     steps = start_anew(situation, steps)  # 5. what goes on with something new
-    steps = drop_unneeded(situation, steps)  # 6. what would be prepared for nobody
+    steps = renew(situation, drop_unneeded(situation, steps))  # 6. what would be prepared for nobody, or is each time
     changes = arrange(situation, steps, taken)  # 7. what comes before what
     return Plan(changes, len(situation.wanted.keys() - {change.key for change in changes}))

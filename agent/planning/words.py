@@ -15,10 +15,13 @@ LEFTOVER = "left over from a replacement that was cut"
 MOVED_IMAGE = "its image moved: the same tag names another image now"
 REBUILT = "the content that it is built from changed"
 NOT_BUILT = "its image was not built from the commit"
+STALE = "its pull policy has it looked for again by now"
+FOR_CONTENT = "its pull policy has it pulled for each new content"
 PRUNE_OFF = "is not wanted any more, but pruning is off: remove it by hand, or turn pruning on"
 
 _MOST_FIELDS = 6  # named in one reason; the others are counted
-_IMAGE = {"image": MOVED_IMAGE, "build": NOT_BUILT}
+_IMAGE = {"image": MOVED_IMAGE, "build": NOT_BUILT, "pulled": STALE}
+_TOLD = {"build": REBUILT, "pulled for": FOR_CONTENT}  # fields whose change has words of its own
 _STATES = {"exited": "stopped", "dead": "stopped", "created": "left unstarted", "paused": "paused"}
 
 
@@ -26,11 +29,9 @@ def changed(differences: Sequence[Difference], *, adopted: bool) -> str:
     """Such as `image, environment.LOG_LEVEL changed; restart changed outside git`."""
     declared = [difference for difference in differences if difference.declared]
     drifted = [difference for difference in differences if not difference.declared]
-    built = [difference for difference in declared if difference.path == "build"]
-    plain = [difference for difference in declared if difference not in built]
+    plain = [difference for difference in declared if difference.path not in _TOLD]
     parts = [f"{_paths(plain)} changed"] if plain else []
-    if built:
-        parts.append(REBUILT)
+    parts += [_TOLD[difference.path] for difference in declared if difference.path in _TOLD]
     if drifted:
         parts.append(_drift(drifted))
     return ("adopted: " if adopted else "") + "; ".join(parts)

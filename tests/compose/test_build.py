@@ -229,7 +229,27 @@ def test_what_cannot_be_built(text: str, problem: str) -> None:
 )
 def test_when_an_image_is_pulled(keys: str, pull: dict[str, Any] | None) -> None:
     spec = images(f"services: {{a: {{image: x, {keys}}}}}", {})["x"].spec
+    if pull == {"policy": "always"}:
+        pull = {**pull, "content": spec["pull"]["content"]}
     assert spec == {"reference": "x", "platform": ""} | ({"pull": pull} if pull else {})
+
+
+@pytest.mark.parametrize(
+    ("change", "files", "same"),
+    [
+        ("", {}, True),
+        ("labels: {x: '1'}", {}, False),
+        ("volumes: ['./f:/f:ro']", {"f": "1"}, False),
+        ("x-note: y", {"README": "1"}, True),
+    ],
+)
+def test_what_is_always_pulled_knows_the_content_that_it_is_for(change: str, files: dict[str, str], same: bool) -> None:
+    def content(keys: str) -> str:
+        text = f"services: {{a: {{image: x, pull_policy: always}}, b: {{image: y, {keys}}}}}"
+        found: str = images(text, files)["x"].spec["pull"]["content"]
+        return found
+
+    assert (content(change) == content("")) is same
 
 
 def test_of_two_policies_for_one_image_the_one_that_pulls_oftener_counts() -> None:

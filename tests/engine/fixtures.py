@@ -7,6 +7,7 @@ test did.
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ import requests
 
 from agent.engine import Engine
 from tests.engine import images
+from tests.engine.registry import PROGRAM, Registry, running_registry
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +39,15 @@ def busybox(docker_host: str) -> Iterator[str]:
     images.load(docker_host, reference)
     yield reference
     images.unload(docker_host, reference)
+
+
+@pytest.fixture(scope="session")
+def registry(docker_host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry on the loopback, which every engine on this machine may use without TLS."""
+    if shutil.which(PROGRAM) is None:
+        pytest.skip(f"there is no {PROGRAM} here; script/test unpacks Debian's")
+    with running_registry(tmp_path_factory.mktemp("registry"), docker_host) as made:
+        yield made
 
 
 @pytest.fixture

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from agent.compose import LoadOptions, load, resources
 from agent.compose.bindings import Target
@@ -25,7 +28,7 @@ class Rig:
 
     def __init__(self, docker_host: str, stack: str, home: Path) -> None:
         self.calls: list[str] = []
-        self.now = 1e9  # seconds since the epoch, for what looks at the wall clock
+        self.now = time.time()  # seconds since the epoch, for what looks at the wall clock
         self.stack, self.home = stack, home
         self.engine = Engine(docker_host, timeout=60, observe=self._note)
         self.identity = Identity(f"instance-{stack}", "dir:0123456789ab", b"key")
@@ -34,9 +37,19 @@ class Rig:
 
     def _reconciler(self) -> Reconciler:
         kinds = make_kinds(
-            self.engine, self.identity, self.home, self.home / "secrets", on_pull=lambda _: None, stop=lambda: False
+            self.engine,
+            self.identity,
+            self.home,
+            self.home / "secrets",
+            on_pull=lambda _: None,
+            stop=lambda: False,
+            wall=lambda: self.now,
         )
         return Reconciler(Host(kinds))
+
+    def restart(self) -> None:
+        """As another agent with the same state directory."""
+        self.reconciler = self._reconciler()
 
     def _note(self, endpoint: str, _seconds: float, _code: str) -> None:
         if not endpoint.endswith(READS):
@@ -84,3 +97,10 @@ def done(report: Report) -> dict[str, str]:
             before = found.get(outcome.change.key.name)
             found[outcome.change.key.name] = f"{before}, {outcome.change.action}" if before else outcome.change.action
     return found
+
+
+@pytest.fixture
+def rig(docker_host: str, prefix: str, tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(docker_host, prefix, tmp_path)
+    yield made
+    made.engine.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import docker
 import pytest
@@ -28,16 +27,13 @@ def compose(build: str) -> str:
 
 
 @pytest.fixture
-def rig(docker_host: str, prefix: str, tmp_path: Path, sdk: docker.APIClient) -> Iterator[Rig]:
-    rig = Rig(docker_host, prefix, tmp_path)
+def rig(rig: Rig, sdk: docker.APIClient) -> Iterator[Rig]:
     yield rig
-    rig.engine.close()
-    for container in sdk.containers(all=True):
-        if any(name.startswith(f"/{prefix}") for name in container["Names"]):
-            sdk.remove_container(container["Id"], force=True)
+    for container in sdk.containers(all=True, filters={"label": f"com.docker.compose.project={rig.stack}"}):
+        sdk.remove_container(container["Id"], force=True)
     for image in sdk.images():
         for tag in image["RepoTags"] or ():
-            if tag.startswith(prefix):
+            if tag.startswith(rig.stack):
                 sdk.remove_image(tag, force=True)
 
 

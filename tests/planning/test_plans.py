@@ -59,11 +59,12 @@ def test_one_field_that_cannot_change_in_place_replaces_the_object() -> None:
         ([differs(f"environment.V{number}") for number in range(9)], "and 3 more changed"),
         ([differs("build")], "commit: the content that it is built from changed"),
         ([differs("build"), differs("user")], "commit: user changed; the content that it is built from changed"),
+        ([differs("pulled for")], "commit: its pull policy has it pulled for each new content"),
         ([differs("build", drift=True)], "image: its image was not built from the commit"),
     ],
     ids=[
         *("image moved", "image committed", "drift", "drift and image", "commit and drift", "many fields"),
-        *("built anew", "built anew and changed", "built by somebody else"),
+        *("built anew", "built anew and changed", "pulled anew", "built by somebody else"),
     ],
 )
 def test_a_cause_and_a_reason(differences: list[object], line: str) -> None:
@@ -123,6 +124,26 @@ def test_an_image_that_nobody_needs_now_is_not_fetched() -> None:
     )
     check(found, "0 update container/web (drift: restart changed outside git)")
     assert found.unchanged == 1
+
+
+def test_an_image_that_is_always_pulled_is_so_for_what_is_made() -> None:
+    wanted = [want(WEB, "image/app"), want("image/app", renewed=True)]
+    check(plan(wanted, [there(WEB), there("image/app")]), "")
+    check(
+        plan(wanted, [there(WEB, differs("user")), there("image/app")]),
+        """
+        0 replace image/app (commit: needed by container/web)
+        1 replace container/web (commit: user changed) after 0
+        """,
+    )
+    moved = plan(wanted, [there(WEB, differs("image", drift=True)), there("image/app")])
+    check(moved, "0 replace container/web (image: its image moved: the same tag names another image now)")
+
+
+def test_an_image_that_is_due_is_fetched_though_nobody_is_made() -> None:
+    wanted = [want(WEB, "image/app"), want("image/app")]
+    found = plan(wanted, [there(WEB), there("image/app", differs("pulled", drift=True))])
+    check(found, "0 replace image/app (image: its pull policy has it looked for again by now)")
 
 
 def test_a_held_user_needs_no_image() -> None:
