@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import PurePosixPath
 
-from agent.compose import LoadOptions, Project, Target, load, resources
+from agent.compose import Admission, LoadOptions, Project, Target, admit, load, resources
 from agent.errors import BadManifest, Trouble
 from agent.fleet import Found, stacks
 from agent.model import Failure, Place, Problem, Snapshot, Stack, Tree
@@ -68,7 +69,7 @@ class Reader:
         homes: dict[str, PurePosixPath] = {}
         for found in self._found(snapshot.tree):
             try:
-                project = self._project(snapshot.tree, found)
+                project = self._project(snapshot.tree, found, partial(admit, allow_build=self.allow_build))
                 stack = self._stack(snapshot, project)
                 _refuse_twin(good.get(stack.name), stack)
                 good[stack.name] = stack
@@ -107,9 +108,9 @@ class Reader:
         named = self.single.project_name or posixpath.basename(self.single.directory) or self.default_name
         return (Found(named, self.single.directory, Place(".")),)
 
-    def _project(self, tree: Tree, found: Found) -> Project:
+    def _project(self, tree: Tree, found: Found, admission: Admission | None = None) -> Project:
         options = LoadOptions(found.directory, default_name=found.name, environment=self.environment)
-        return load(tree, replace(self.single or options, shown=self.shown))
+        return load(tree, replace(self.single or options, shown=self.shown), admission)
 
     def _stack(self, snapshot: Snapshot, project: Project) -> Stack:
         files = str(self.state_dir / "files")

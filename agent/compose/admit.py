@@ -36,13 +36,14 @@ _RESTART = re.compile(r"no|always|unless-stopped|on-failure(?::[0-9]+)?")
 def admit(project: Project, findings: Findings, *, allow_build: bool = False) -> None:
     """Reports what is not carried out here, and what no engine can do: claims on one port twice, and names and
     references that it does not take."""
+    unread = {name: {*findings.unread("services", name)} for name in project.services}  # where the load found something
     refuse(project, findings, allow_build=allow_build)
     services = [
         (name, service, At(path_to("services", name), project.element_place("services", name), findings))
         for name, service in project.services.items()
     ]
     for name, service, at in services:
-        if "provider" not in service:
+        if "provider" not in service and ("image" in service or not unread[name]):
             _image(project.image_of(name), service, at)
         _container_name(service, at)
         _restart(service, at)
@@ -50,7 +51,8 @@ def admit(project: Project, findings: Findings, *, allow_build: bool = False) ->
         _targets(service, at)
         _network(service, at)
         _shared(project, service, at)
-    _host_ports([(service, at) for _, service, at in services if _ports(service, at)])
+    counted = [(service, at) for name, service, at in services if not {"scale", "deploy"} & unread[name]]
+    _host_ports([(service, at) for service, at in counted if _ports(service, at)])
     for section, elements in (("networks", project.networks), ("volumes", project.volumes)):
         for key, element in elements.items():
             if not element["name"]:

@@ -26,9 +26,11 @@ def check_build(service: Map, at: At, services: Map, on: Collection[str]) -> Non
         if context.startswith(_SERVICE_CONTEXT):
             other = context.removeprefix(_SERVICE_CONTEXT)
             here = below.of(build, "additional_contexts").of(contexts, name)
-            if other not in on:
+            if at.findings.concerns("services", other):
+                continue
+            if other not in on and not at.findings.lacks("services"):
                 here.problem(f'there is no service "{other}"', did_you_mean(other, on))
-            elif "build" not in services[other]:
+            elif other in on and "build" not in services[other]:
                 here.problem(f'the service "{other}" is not built, so it is no context')
     platform, platforms = service.get("platform"), build.get("platforms")
     if platform and platforms and platform not in platforms:
@@ -49,7 +51,8 @@ def _check_references(holder: Map, key: str, at: At, defined: Map) -> None:
         if not source:
             below.problem('needs the key "source"')
         elif source not in defined:
-            below.problem(f'the {key[:-1]} "{source}" is not defined', define(source, defined, key))
+            if not at.findings.lacks(key):
+                below.problem(f'the {key[:-1]} "{source}" is not defined', define(source, defined, key))
         elif "file" in defined[source] and (about := [one for one in ("uid", "gid", "mode") if one in reference]):
             below.warn(f"without effect here: {', '.join(about)}", "a file keeps its own owner and mode")
 
@@ -76,7 +79,7 @@ def _is_nowhere(secret: Map) -> bool:
 def check_models(service: Map, at: At, defined: Map) -> None:
     models = service.get("models") or Map(service.place)
     for name in models:
-        if name not in defined:
+        if name not in defined and not at.findings.lacks("models"):
             below = at.of(service, "models").below(name, models.key_place(name))
             below.problem(f'the model "{name}" is not defined', define(name, defined, "models"))
 

@@ -226,6 +226,7 @@ class _Composer:
                 self._problem(place, "a key must be a string", "put it in quotes")
         elif key in seen:
             self._problem(place, f'key "{printable(key)}" is already defined at line {seen[key].line}')
+            self.findings.doubt(reduce(step_down, [*self.trail, key], ""))
         else:
             return True
         return False

@@ -26,10 +26,12 @@ def completed(
     found: dict[str, str] = {}
     for path, at in named:
         content = read_small(files, path, at)
+        findings.unset = findings.unset or content is None
         try:
             found |= dotenv.parse(path, content or b"", given.get, found)
         except Malformed as error:
             findings.problem(error.place, error.message, reason=error.reason)
+            findings.unset = True
     findings.hide(found)
     return found | dict(given)
 
@@ -63,8 +65,11 @@ class Environments:
         given = {key: value for key, value in result.items() if value is not None}
         known = dict(given)
 
+        unread = self.findings.unset or "environment" in self.findings.unread("services", name)
+        unknown = "?" if unread else None  # what was not read may have it: nobody shall say that it has no value
+
         def lookup(key: str) -> str | None:
-            return self.variables.get(key, given.get(key))
+            return self.variables.get(key, given.get(key, unknown))
 
         env_files = service.pop("env_file", None) or Seq(service.place)
         for index, env_file in enumerate(env_files):

@@ -81,7 +81,7 @@ class Extender:
         chain = self._chain(key)
         if not chain.sound:
             self._doubtful.update(chain.links)
-            self.findings.doubt("services", key[1])
+            self.findings.lose("services", key[1])
         base = chain.base
         for link, own in reversed(chain.links.items()):
             base = self._done[link] = _over(base, own, link)

@@ -26,7 +26,7 @@ _SECRET_NAME = re.compile(
 )
 # The section and the list called so hold no secret themselves, but names, paths, owners and modes.
 _SECRETS = re.compile(r"^secrets(?=\.)|(?<=\.)secrets(?=\[\d)")
-_ELEMENT = re.compile(r'\w+(?:\.[\w-]+|\["[^"]*"\])')
+_ELEMENT = re.compile(r'(\w+(?:\.[\w-]+|\["[^"]*"\]))(?:\.([\w-]+)|\["([^"]*)"\])?')  # and the key in it
 _LONGEST_KEY: Final = 40  # longer than every key of Compose
 _PLAIN_KEY = re.compile(r"[\w-]+")
 
@@ -59,9 +59,15 @@ def _visible(message: str) -> str:
     return message if harmless else printable(message, _LONGEST_MESSAGE)
 
 
-def did_you_mean(word: str, known: Collection[str]) -> str:
+def closest(word: str, known: Collection[str]) -> str:
+    """What whoever wrote the word may have meant, "" where nothing is like it."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.7) if len(word) <= _LONGEST_KEY else []
-    return f'did you mean "{close[0]}"?' if close else ""
+    return close[0] if close else ""
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    close = closest(word, known)
+    return f'did you mean "{close}"?' if close else ""
 
 
 @dataclass
@@ -75,15 +81,19 @@ class Findings:
     warnings: list[Problem] = field(default_factory=list)
     budget: int = EXPANSION_BUDGET
     secrets: set[str] = field(default_factory=set, repr=False)  # what no message may hold
-    blind: bool = False  # something could not be read, so that much more would seem to be missing
+    blind: bool = False  # a file could not be read, so that much more would seem to be missing
+    unset: bool = False  # a file of variables could not be read
     reasons: set[str] = field(default_factory=set)
     _reached: dict[str, tuple[str, Place] | None] = field(default_factory=dict)  # by file: how, and from where
-    _elements: set[str] = field(default_factory=set)
+    _doubted: list[str] = field(default_factory=list)  # paths of what was not read, or not rightly
+    _unread: dict[str, set[str]] = field(default_factory=dict)  # by element: its keys among them
+    _lost: set[str] = field(default_factory=set)
     _indexed: int = 0
 
     def problem(self, place: Place, message: str, path: str = "", hint: str = "", reason: str = "") -> None:
         """Notes a problem. Raises BadManifest at once when there are more than anyone would read."""
         self.problems.append(self._told(place, message, path, hint))
+        self._doubted.append(path)
         self.reasons.add(reason or "ConfigInvalid")
         if len(self.problems) == MOST_PROBLEMS:
             self.raise_if_any()
@@ -123,22 +133,39 @@ class Findings:
             file = place.file
         return f" ({', '.join(ways)})" if ways else ""
 
-    def doubt(self, section: str, name: str) -> None:
-        """Notes that an element is not what it should be, for a reason that is reported elsewhere."""
-        self._elements.add(path_to(section, name))
+    def doubt(self, path: str) -> None:
+        """Notes that what stands at a path, or should, was not read, for a reason that is reported elsewhere."""
+        self._doubted.append(path)
+
+    def lose(self, section: str, name: str) -> None:
+        """Notes that nothing of an element is what it should be, for a reason that is reported elsewhere."""
+        self._lost.add(path_to(section, name))
 
     def spend(self, amount: int) -> bool:
         """Whether `amount` more items may be made of a short notation."""
+        if amount > self.budget:
+            return False
         self.budget -= amount
-        return self.budget >= 0
+        return True
 
     def concerns(self, section: str, name: str) -> bool:
         """Whether there is a problem with the element of that name or with anything in it."""
-        for problem in self.problems[self._indexed :]:
-            if match := _ELEMENT.match(problem.path):
-                self._elements.add(match[0])
-        self._indexed = len(self.problems)
-        return path_to(section, name) in self._elements
+        return self.is_lost(section, name) or bool(self.unread(section, name))
+
+    def is_lost(self, section: str, name: str) -> bool:
+        return path_to(section, name) in self._lost
+
+    def unread(self, section: str, name: str) -> Collection[str]:
+        """The keys of an element that were not read, or not rightly; "" is among them where it may lack any other."""
+        for path in self._doubted[self._indexed :]:
+            if match := _ELEMENT.match(path):
+                self._unread.setdefault(match[1], set()).add(match[2] or match[3] or "")
+        self._indexed = len(self._doubted)
+        return self._unread.get(path_to(section, name), ())
+
+    def lacks(self, section: str) -> bool:
+        """Whether a section may hold more than was read of it: then nobody can say that something is not there."""
+        return self.blind or section in self._doubted
 
     def raise_if_any(self) -> None:
         """Raises BadManifest with every problem; its reason is theirs where they all have the same."""

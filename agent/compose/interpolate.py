@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agent.compose.findings import At, Findings, looks_secret, printable
-from agent.compose.nodes import Broken, Map, Masked, Seq
+from agent.compose.nodes import BROKEN, Broken, Map, Masked, Seq
 from agent.model import Place
 
 _TOKEN = re.compile(r"\$(?:(?P<escaped>\$)|(?P<name>[_a-zA-Z][_a-zA-Z0-9]*)|(?P<open>\{))")
@@ -30,6 +30,10 @@ Lookup = Callable[[str], str | None]
 
 class BadTemplate(ValueError):  # noqa: N818 - the text is a bad template
     """The text cannot be filled in; the message says why and never holds the value of a variable."""
+
+
+class _Missing(BadTemplate):
+    """A variable has no value, and has to have one."""
 
 
 def explained(error: BadTemplate, name: str) -> str:
@@ -119,7 +123,7 @@ class Template:
                 return said
             case ("?", False):
                 said = argument if self.secret or inner.secret else said
-                raise BadTemplate(f"required variable {name} is missing a value{': ' if said else ''}{printable(said)}")
+                raise _Missing(f"required variable {name} is missing a value{': ' if said else ''}{printable(said)}")
             case _:
                 return value or ""
 
@@ -178,10 +182,20 @@ class _Filler:
         try:
             filled = template.fill(text)
         except BadTemplate as error:
+            if isinstance(error, _Missing) and at.findings.unset:
+                return _unread(at)
             return at.problem(explained(error, at.path))
+        if template.unset and at.findings.unset:
+            return _unread(at)
         self.room -= len(filled)
         if self.room < 0:
             return at.problem(f"the values of the file grow beyond {_MAX_TOTAL} characters once filled in")
         for name in dict.fromkeys(template.unset):
             at.warn(f"the variable {name} is not set: it becomes an empty string")
         return Masked(filled) if template.secret else filled
+
+
+def _unread(at: At) -> Broken:
+    """In place of a text with a variable that may be in a file that could not be read."""
+    at.findings.doubt(at.path)
+    return BROKEN

@@ -78,7 +78,7 @@ def _secrets_of(service: Map) -> list[Map]:
 
 
 def _complete_build(build: Map, variables: Mapping[str, str]) -> None:
-    build.setdefault("context", ".")
+    build["context"] = build.get("context") or "."
     if "dockerfile" not in build and "dockerfile_inline" not in build:
         build["dockerfile"] = "Dockerfile"
     for name, value in list((build.get("args") or {}).items()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,8 @@ from agent.compose.normalise import drop_unused, enabled, normalise
 from agent.compose.security import read_profiles
 from agent.compose.validate import validate
 from agent.model import Place, Problem, Tree
+
+Admission = Callable[["Project", Findings], None]
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,11 @@ class Project:
         return place_of(self.model, *path)
 
 
-def load(tree: Tree, options: LoadOptions) -> Project:
-    """Reads a project from the tree. Raises `BadManifest` with every problem that was found."""
+def load(tree: Tree, options: LoadOptions, admission: Admission | None = None) -> Project:
+    """Reads a project from the tree. Raises `BadManifest` with every problem that was found.
+
+    Where there is one, `admission` says what else is wrong with what could be read, so that it is told at once.
+    """
     files, findings = Files(tree, options.root, options.shown), Findings(options.shown, options.newest)
     findings.hide(options.environment)
     start = start_of(files, options, findings)
@@ -103,12 +108,9 @@ def load(tree: Tree, options: LoadOptions) -> Project:
         [document.root for document in documents], options, start, findings
     )
     model, extensions = assemble(documents, Scope(library, start.directory, environment))
-    if findings.blind:
-        findings.raise_if_any()
     environments = Environments(files, start.directory, environment, findings)
     _resolve(model, name, active_profiles(options, environment), environments)
-    findings.raise_if_any()
-    return Project(
+    project = Project(
         name,
         start.directory,
         start.files,
@@ -120,6 +122,10 @@ def load(tree: Tree, options: LoadOptions) -> Project:
         tuple(findings.warnings),
         library.supplied,
     )
+    if admission and findings.problems:
+        admission(project, findings)
+    findings.raise_if_any()
+    return project
 
 
 def _read_files(library: Library, paths: Sequence[str]) -> list[Document]:
@@ -142,14 +148,22 @@ def _read_files(library: Library, paths: Sequence[str]) -> list[Document]:
 def _resolve(model: Map, name: str, profiles: Collection[str], environments: Environments) -> None:
     """Brings the model to what runs: defaults, names, profiles, checks and the environment of each service.
 
-    A service with a problem is only known by its name from here on: what was left out of it would raise more.
+    Of a service with a problem all is looked at but the keys that were not read rightly: they may be anything.
     """
     findings = environments.findings
     everything = frozenset(model["services"])
-    sound = [service for service in model["services"] if not findings.concerns("services", service)]
-    normalise(model, sound, name, environments.variables, findings)
-    on = [service for service in sound if enabled(model["services"][service], profiles)]
-    validate(model, on, everything, findings)
+    unread = {service: frozenset(findings.unread("services", service)) for service in everything}
+    for service, keys in unread.items():
+        for key in keys:
+            model["services"][service].pop(key, None)
+    known = [service for service in model["services"] if not findings.is_lost("services", service)]
+    normalise(model, known, name, environments.variables, findings)
+    on = [
+        service
+        for service in known
+        if "profiles" not in unread[service] and enabled(model["services"][service], profiles)
+    ]
+    validate(model, on, everything, {service for service in on if unread[service]}, findings)
     for service in on:
         environments.resolve(service, model["services"][service])
     drop_unused(model, on)

@@ -36,6 +36,8 @@ def refuse(project: Project, findings: Findings, *, allow_build: bool) -> None:
         for key, element in project.model[section].items():
             at = At(path_to(section, key), project.element_place(section, key), findings)
             _store(section, ways, element, at)
+            if not (element.get("external") or any(way in element for way in ways) or findings.concerns(section, key)):
+                at.problem(f"has no content: it needs one of the keys {', '.join(ways)}")
 
 
 def _plugins(service: Map, at: At) -> None:
@@ -111,8 +113,6 @@ def _store(section: str, ways: tuple[str, ...], element: Map, at: At) -> None:
             f"plain Docker keeps no {section} to refer to: {_SWARM_ONLY}",
             f"say where its content comes from: {' or '.join(ways)}",
         )
-    elif not any(way in element for way in ways):
-        at.problem(f"has no content: it needs one of the keys {', '.join(ways)}")
     for key in ("driver", "template_driver"):
         if element.get(key):
             at.of(element, key).problem(f"plain Docker has no drivers for {section}: {_SWARM_ONLY}", "leave it out")

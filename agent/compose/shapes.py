@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any, Final
 
 from agent.compose import merge as merging
-from agent.compose.findings import At, did_you_mean, printable
+from agent.compose.findings import At, closest, did_you_mean, path_to, printable
 from agent.compose.merge import KeyOf, Merge
 from agent.compose.nodes import BROKEN, Broken, Listed, Map, Seq, Timestamp, kind_of
 from agent.compose.scalars import go_text
@@ -327,6 +327,7 @@ def _read_field(key: str, entry: Any, fields: Fields, parent: Map, at: At) -> An
             return BROKEN  # an extension of somebody else: not ours to read, and allowed
         if key == "x-windlass":
             return at.below(key, place).problem("not supported yet")
+        at.findings.doubt(path_to(at.path, closest(key, fields)))
         return at._replace(place=place).problem(f'unknown key "{printable(key)}"', did_you_mean(key, fields))
     if field.since and not at.findings.newest:
         message = f"Docker Compose {RENDERED} does not know it: it came with {field.since}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from agent.compose.consistency import check_build, check_develop, check_models, check_sources, check_stores, define
@@ -19,23 +20,28 @@ _SAID_TWICE: Final = {
 }
 
 
-def validate(model: Map, services: Sequence[str], everything: Collection[str], findings: Findings) -> None:
-    """Reports what does not hold together. `services` are those that are on and sound, `everything` all names."""
-    _Check(model, services, everything, findings).run()
+def validate(
+    model: Map, services: Sequence[str], everything: Collection[str], partly: Collection[str], findings: Findings
+) -> None:
+    """Reports what does not hold together. `services` are those that are on, of some of which only a part was read;
+    `everything` are all names."""
+    _Check(model, services, frozenset(services), everything, partly, findings).run()
 
 
+@dataclass(frozen=True)
 class _Check:
-    def __init__(self, model: Map, services: Sequence[str], everything: Collection[str], findings: Findings) -> None:
-        self.model = model
-        self.services = services
-        self.on = frozenset(services)
-        self.everything = everything
-        self.findings = findings
+    model: Map
+    services: Sequence[str]
+    on: frozenset[str]
+    everything: Collection[str]
+    partly: Collection[str]
+    findings: Findings
 
     def run(self) -> None:
         for name in self.services:
             service, at = self._service(name)
-            _image(service, at)
+            if name not in self.partly:
+                _image(service, at)
             _scale(service, at)
             _limits(service, at)
             _healthcheck(service, at)
@@ -64,7 +70,7 @@ class _Check:
             below = at.of(service, "networks").below(key, networks.key_place(key))
             if key.startswith("x-"):
                 below.problem("Compose reads such a key as an extension here, not as a network", "rename the network")
-            elif key not in self.model["networks"]:
+            elif key not in self.model["networks"] and not self.findings.lacks("networks"):
                 below.problem(f'the network "{key}" is not defined', define(key, self.model["networks"], "networks"))
 
     def _volumes(self, service: Map, at: At) -> None:
@@ -73,15 +79,17 @@ class _Check:
             source = volume.get("source", "")
             if volume["type"] == "bind" and not source:
                 below.problem("a bind mount needs a source")
-            if volume["type"] == "volume" and source and source not in self.model["volumes"]:
+            named = volume["type"] == "volume" and source
+            if named and source not in self.model["volumes"] and not self.findings.lacks("volumes"):
                 below.problem(f'the volume "{source}" is not defined', define(source, self.model["volumes"], "volumes"))
 
     def _dependencies(self, service: Map, at: At) -> None:
         needed = 0
         for target, how in (service.get("depends_on") or {}).items():
             if target not in self.everything:
-                below = dependency(service, target, at)
-                below.problem(f'there is no service "{target}"', did_you_mean(target, self.everything))
+                if not self.findings.lacks("services"):
+                    below = dependency(service, target, at)
+                    below.problem(f'there is no service "{target}"', did_you_mean(target, self.everything))
             elif target in self.on:
                 needed += replicas_of(self.model["services"][target])
             elif how["required"] and not self.findings.concerns("services", target):

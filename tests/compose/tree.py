@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.compose import LoadOptions, Project, Target, load, resources
+from agent.compose import Admission, LoadOptions, Project, Target, load, resources
 from agent.errors import BadManifest
 from agent.model import Entry, EntryKind, Resource
 
@@ -44,10 +44,15 @@ class DictTree:
         return self._files[path]
 
 
-def project(text: str, files: Mapping[str, str | bytes] | None = None, **options: Any) -> Project:
+def project(
+    text: str,
+    files: Mapping[str, str | bytes] | None = None,
+    admission: Admission | None = None,
+    **options: Any,
+) -> Project:
     """The project of one compose.yaml at the root; `web` unless it is named."""
     tree = DictTree({"compose.yaml": textwrap.dedent(text), **(files or {})})
-    return load(tree, LoadOptions(**{"default_name": "web", **options}))
+    return load(tree, LoadOptions(**{"default_name": "web", **options}), admission)
 
 
 def service(text: str, files: Mapping[str, str | bytes] | None = None, **options: Any) -> dict[str, Any]:
