@@ -59,6 +59,7 @@ from agent.kinds.container_rows import (
     image_wanted,
     labels_declared,
     labels_wanted,
+    links_told,
     log_defaults,
     log_driver,
     mounts_declared,
@@ -187,7 +188,7 @@ NETWORK = (
     plain("dns_opt", "HostConfig.DnsOptions", unordered),
     plain("dns_search", "HostConfig.DnsSearch", ordered),
     plain("extra_hosts", "HostConfig.ExtraHosts", hosts),
-    plain("links", "HostConfig.Links", links),
+    guarded(plain("links", "HostConfig.Links", links), links_told),
 )
 
 STORAGE = (

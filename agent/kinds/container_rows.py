@@ -268,6 +268,11 @@ def build_row() -> Row[Facts]:
     )
 
 
+def links_told(facts: Facts) -> bool:
+    """In a network of its own a container has the links of that, and these are neither made nor reported."""
+    return seen_mode(facts.report, facts.names) == "bridge"
+
+
 def image_wanted(facts: Facts) -> str:
     wanted, seen = text(facts.asked("Image")), text(facts.seen("Image"))
     return wanted if wanted != seen or not facts.local else facts.local

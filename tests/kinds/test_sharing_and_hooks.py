@@ -1,0 +1,137 @@
+"""What a service takes from another one's container, and what runs around its life, from the file to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.kinds.rig import Rig
+
+pytestmark = pytest.mark.engine
+
+
+def services(image: str, **keys: str) -> str:
+    """A Compose file of services of one image: the name of each and its further keys."""
+    lines = [
+        f"  {name}: {{image: '{image}', stop_grace_period: 0s{f', {more}' if more else ''}}}"
+        for name, more in keys.items()
+    ]
+    return "\n".join(["services:", *lines, "volumes: {data: {}}"])
+
+
+def state(rig: Rig, service: str) -> tuple[str, str]:
+    """What changes when a container is made anew, and when it is started anew."""
+    report = rig.container(service)
+    return report["Id"], report["State"]["StartedAt"]
+
+
+def host(rig: Rig, service: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = rig.container(service)["HostConfig"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("keys", "member"),
+    [
+        ("network_mode: 'service:db'", "NetworkMode"),
+        ("pid: 'service:db'", "PidMode"),
+        ("ipc: 'service:db'", "IpcMode"),
+    ],
+)
+def test_whoever_shares_a_namespace_goes_along(rig: Rig, busybox: str, keys: str, member: str) -> None:
+    db, web = f"{rig.stack}-db-1", f"{rig.stack}-web-1"
+    shareable = "ipc: shareable, " if member == "IpcMode" else ""
+    rig.apply(services(busybox, web=keys, db=f"{shareable}environment: {{A: '1'}}"))
+    assert host(rig, "web")[member] == f"container:{rig.container('db')['Id']}"
+    done = rig.apply(services(busybox, web=keys, db=f"{shareable}environment: {{A: '2'}}"))
+    assert done == {web: "remove, create", db: "remove, create"}
+    assert host(rig, "web")[member] == f"container:{rig.container('db')['Id']}"
+
+
+def test_whoever_takes_the_volumes_of_another_goes_along(rig: Rig, busybox: str) -> None:
+    def text(value: str) -> str:
+        db = f"volumes: ['data:/data'], environment: {{A: '{value}'}}"
+        return services(busybox, web="volumes_from: ['db']", db=db)
+
+    rig.apply(text("1"))
+    [mount] = rig.container("web")["Mounts"]
+    assert (mount["Destination"], mount["Name"]) == ("/data", f"{rig.stack}_data")
+    done = rig.apply(text("2"))
+    assert done == {f"{rig.stack}-web-1": "remove, create", f"{rig.stack}-db-1": "remove, create"}
+    assert [mount["Name"] for mount in rig.container("web")["Mounts"]] == [f"{rig.stack}_data"]
+
+
+@pytest.mark.parametrize("network", ["", "network_mode: bridge, "], ids=["a network of its own", "the bridge"])
+def test_a_link_holds_when_its_target_is_made_anew(rig: Rig, busybox: str, network: str) -> None:
+    link = f"{network}links: ['db:database']"
+    rig.apply(services(busybox, web=link, db=f"{network}environment: {{A: '1'}}"))
+    web = rig.container("web")
+    rig.apply(services(busybox, web=link, db=f"{network}environment: {{A: '2'}}"))
+    command = {"Cmd": ["wget", "-q", "-T", "1", "http://database/"], "AttachStderr": True}
+    said = rig.engine.execute(rig.container("web")["Id"], command, 10)[1]
+    assert "bad address" not in said  # the name is known; nobody serves there
+    assert rig.container("web")["State"]["StartedAt"] != web["State"]["StartedAt"]
+
+
+def test_whoever_depends_with_restart_is_started_anew(rig: Rig, busybox: str) -> None:
+    web = "depends_on: {db: {condition: service_started, restart: true}}"
+    rig.apply(services(busybox, web=web, other="depends_on: [db]", db="environment: {A: '1'}"))
+    before, other = state(rig, "web"), state(rig, "other")
+    done = rig.apply(services(busybox, web=web, other="depends_on: [db]", db="environment: {A: '2'}"))
+    assert done == {f"{rig.stack}-db-1": "replace", f"{rig.stack}-web-1": "update"}
+    after = state(rig, "web")
+    assert (after[0] == before[0], after[1] > before[1]) == (True, True)
+    assert state(rig, "other") == other
+
+
+def hooked(image: str, value: str, post: str = "true", before: str = "true") -> str:
+    """A service that notes in a volume what runs when."""
+    keys = [
+        "volumes: ['data:/data']",
+        f"environment: {{A: '{value}'}}",
+        f"pre_start: [{{command: [sh, -c, 'echo before {value} >> /data/log; {before}']}}]",
+        f"post_start: [{{command: [sh, -c, 'echo after {value} >> /data/log; {post}']}}]",
+        f"pre_stop: [{{command: [sh, -c, 'echo stopping {value} >> /data/log']}}]",
+    ]
+    return services(image, web=", ".join(keys))
+
+
+def log(rig: Rig) -> list[str]:
+    command = {"Cmd": ["cat", "/data/log"], "AttachStdout": True}
+    return rig.engine.execute(rig.container("web")["Id"], command, 10)[1].splitlines()
+
+
+def test_hooks_run_once_in_their_order(rig: Rig, busybox: str) -> None:
+    rig.apply(hooked(busybox, "1"))
+    assert log(rig) == ["before 1", "after 1"]
+    rig.apply(hooked(busybox, "2"))
+    assert log(rig) == ["before 1", "after 1", "stopping 2", "before 2", "after 2"]
+    assert rig.engine.list_containers(f"com.docker.compose.project={rig.stack}", "com.docker.compose.hook") == []
+
+
+@pytest.mark.parametrize(
+    ("failing", "what"),
+    [
+        ({"post": "echo alas; exit 3"}, "post_start of web, hook 0"),
+        ({"before": "echo alas; exit 3"}, "pre_start[0] of web"),
+    ],
+)
+def test_a_hook_that_fails_brings_back_what_ran(rig: Rig, busybox: str, failing: dict[str, str], what: str) -> None:
+    good = hooked(busybox, "1")
+    rig.apply(good)
+    before = rig.container("web")
+    failure = rig.take(hooked(busybox, "2", **failing)).failure
+    assert failure is not None
+    assert (failure.reason, f"{what} ended with status 3: alas" in failure.message) == ("HookFailed", True)
+    after = rig.container("web")
+    assert (after["Id"], after["State"]["Running"], after["Name"]) == (before["Id"], True, before["Name"])
+    assert rig.engine.list_containers(f"com.docker.compose.project={rig.stack}", "com.docker.compose.hook") == []
+    assert rig.apply(good) == {}
+
+
+def test_a_hook_runs_once_for_a_service(rig: Rig, busybox: str) -> None:
+    text = hooked(busybox, "1").replace("stop_grace_period", "scale: 2, stop_grace_period", 1)
+    rig.apply(text)
+    assert sorted(log(rig)) == ["after 1", "after 1", "before 1"]
