@@ -20,6 +20,9 @@ _ID = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _TARGET = re.compile(r"/v[0-9.]+/(containers|networks)/([^/]+)")
 _TWIN = re.compile(r"\.(next|old)$")
 
+BUSY = 403  # what the engine says of a network with endpoints
+ATTEMPTS, PAUSE = 20, 0.25  # seconds
+
 Chain = tuple[Call, ...]
 
 
@@ -86,11 +89,21 @@ class Replay:
         """Make the calls of a chain. Raises `BenchError` where the engine answers otherwise than it did."""
         for call in chain:
             path, body = self._now(call.path.encode()).decode(), self._now(call.body)
-            status, answer = self.engine.wire().call(call.method, path, body)
+            status, answer = self._answered(call.method, path, body)
             if status != call.status:
                 raise BenchError(f"{call.method} {path}: {status} instead of {call.status}: {answer[:200]!r}")
             if path.partition("?")[0].endswith("/create"):
                 self._ids[_id_in(call.answer)] = _id_in(answer)
+
+    def _answered(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        """The engine's answer. A network whose endpoints it has not freed yet is asked for again, as Windlass does."""
+        status, answer = self.engine.wire().call(method, path, body)
+        for _ in range(ATTEMPTS if method == "DELETE" else 0):
+            if status != BUSY:
+                break
+            time.sleep(PAUSE)
+            status, answer = self.engine.wire().call(method, path, body)
+        return status, answer
 
     def _seconds(self, chains: Sequence[Chain]) -> float:
         began = time.perf_counter()
