@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 import docker
 import pytest
 
+from agent.kinds.base import BUILD
 from tests.engine.images import BUSYBOX
 from tests.kinds.rig import Rig
 
@@ -35,6 +37,9 @@ def rig(rig: Rig, sdk: docker.APIClient) -> Iterator[Rig]:
         for tag in image["RepoTags"] or ():
             if tag.startswith(rig.stack):
                 sdk.remove_image(tag, force=True)
+    for image in sdk.images(filters={"dangling": True, "label": BUILD}):  # what was built over
+        with suppress(docker.errors.APIError):  # another test's container is made of it
+            sdk.remove_image(image["Id"])
 
 
 def said(rig: Rig, path: str) -> str:

@@ -43,7 +43,7 @@ def rig(rig: Rig, moving: Moving, sdk: docker.APIClient) -> Iterator[Rig]:
     yield rig
     for container in sdk.containers(all=True, filters={"label": f"com.docker.compose.project={rig.stack}"}):
         sdk.remove_container(container["Id"], force=True)
-    for image in sdk.images(name=moving.reference):
+    for image in sdk.images(name=moving.reference.rpartition(":")[0]):  # of any tag, and of none by now
         sdk.remove_image(image["Id"], force=True)
 
 

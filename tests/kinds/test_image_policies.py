@@ -1,0 +1,100 @@
+"""When an image with a pull policy differs, without an engine: by the clock, by the content, by what was noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from agent.engine import Engine
+from agent.errors import Refused
+from agent.kinds.image import ImageKind
+from agent.kinds.image_record import Pulled, Record
+from agent.model import Action, Cause, Change, Key, Resource, Scope
+
+NOW = 1_800_000_000.0
+NEVER = "0001-01-01T00:00:00Z"  # what an engine says of a tag that nobody gave by hand
+SCOPE = Scope("i", "o", frozenset({"s"}))
+
+
+class Shelf:
+    """Stands in for an engine that has every image, tagged at one time."""
+
+    def __init__(self, tagged: str = NEVER) -> None:
+        self.tagged = tagged
+        self.pulled: list[str] = []
+
+    def gather(self, asks: Iterable[Callable[[], Any]]) -> list[Any]:
+        return [ask() for ask in asks]
+
+    def inspect_image(self, _reference: str) -> Mapping[str, Any]:
+        return {"Id": "sha256:1", "Metadata": {"LastTagTime": self.tagged}}
+
+    def pull_image(self, reference: str, _platform: str, **_how: Any) -> None:
+        self.pulled.append(reference)
+
+
+def kind(shelf: Shelf, record: Record | None = None, now: float = NOW) -> ImageKind:
+    return ImageKind(cast("Engine", shelf), record=record, wall=lambda: now)
+
+
+def want(reference: str = "x", *, stack: str = "s", **pull: Any) -> Resource:
+    return Resource(Key("image", reference), stack, {"reference": reference, "platform": "", "pull": pull})
+
+
+def paths(images: ImageKind, *wanted: Resource) -> list[str]:
+    [seen] = images.observe(wanted, SCOPE)
+    return [one.path for one in seen.differences]
+
+
+def pull(images: ImageKind, wanted: Resource) -> None:
+    images.replace(Change(0, Action.REPLACE, wanted.key, wanted.stack, Cause.IMAGE, "", wanted=wanted), "rev")
+
+
+@pytest.mark.parametrize(
+    ("tagged", "at", "differing"),
+    [
+        (NEVER, 0.0, ["pulled"]),
+        (NEVER, NOW - 3601, ["pulled"]),
+        (NEVER, NOW - 3600, []),
+        ("2027-01-15T07:30:00.123456789Z", 0.0, []),  # half an hour before
+        ("2027-01-15T06:30:00Z", NOW - 7200, ["pulled"]),
+        ("nonsense", 0.0, ["pulled"]),
+    ],
+)
+def test_a_refresh_is_due_after_its_time(tagged: str, at: float, differing: list[str]) -> None:
+    record = Record()
+    record.note("x", at, {})
+    assert paths(kind(Shelf(tagged), record), want(policy="refresh", after=3600.0)) == differing
+
+
+def test_what_is_always_pulled_is_so_once_for_a_content_of_each_stack() -> None:
+    shelf, record = Shelf(), Record()
+    images = kind(shelf, record)
+    one, other = want(policy="always", content="c1"), want(policy="always", content="d1", stack="t")
+    assert paths(images, one, other) == ["pulled for"]
+    pull(images, one)
+    assert paths(images, one, other) == []
+    assert paths(images, one, want(policy="always", content="d2", stack="t")) == ["pulled for"]
+    assert (shelf.pulled, record.of("x")) == (["x"], Pulled(NOW, {"s": "c1", "t": "d1"}))
+
+
+def test_a_digest_stands_for_one_image_for_ever() -> None:
+    images = kind(Shelf())
+    assert paths(images, want("x@sha256:1", policy="always", content="c")) == []
+    assert paths(images, want("x@sha256:1", policy="refresh", after=1.0)) == []
+
+
+def test_the_record_outlives_the_agent_and_may_be_lost(tmp_path: Path) -> None:
+    file = tmp_path / "pulls.json"
+    Record(file).note("x", 5.0, {"s": "c"})
+    Record(file).note("y", 6.0, {})
+    assert Record(file).of("x") == Pulled(5.0, {"s": "c"})
+    for text in ("[]", '{"x": 1}', '{"x": {"at": "z"}}', "nonsense"):
+        file.write_text(text)
+        assert Record(file).of("x") == Pulled()
+    with pytest.raises(Refused) as caught:
+        Record(tmp_path / "none" / "pulls.json").note("x", 1.0, {})
+    assert caught.value.reason == "StateWriteFailed"
