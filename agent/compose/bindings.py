@@ -49,13 +49,18 @@ class Target:
 
 
 class Bindings:
-    """Finds the host path of each source, and collects the file resources that it takes."""
+    """Finds the host path of each source, and collects the file resources that it takes in `found`.
+
+    `lying` is, for each file that is copied though it lies on this host, the path of the copy and its own: whoever has
+    the file itself mounted, as `docker compose` does, has the same.
+    """
 
     def __init__(self, files: Files, project: Project, target: Target) -> None:
         self.files = files
         self.project = project
         self.target = target
         self.found: dict[str, Resource] = {}
+        self.lying: dict[str, str] = {}
         self._written = _written_paths(project)
 
     def of(self, volume: Map, at: At) -> tuple[str, Key | None]:
@@ -74,7 +79,7 @@ class Bindings:
         if content and not self._is_written(clean(source)):
             name = posixpath.basename(located) or self.project.name
             path = f"{self.target.files}/{self.project.name}/{_digest(content)}/{name}"
-            return self.add(path, {"content": content}, at.place)
+            return self.copy(path, {"content": content}, source, at.place)
         creates = volume.get("bind") is None or bool(volume["bind"].get("create_host_path"))
         return self._data(source, content, creates, at)
 
@@ -125,6 +130,12 @@ class Bindings:
         if content:
             return self.add(path, {"content": content, "seed": True}, at.place)
         return self.add(path, {"directory": True}, at.place) if creates else (path, None)
+
+    def copy(self, path: str, spec: dict[str, Any], source: str, place: Place) -> tuple[str, Key]:
+        """As `add`, for what holds the same as a file of the project."""
+        if self.target.in_place:
+            self.lying[path] = joined(self.target.directory, source)
+        return self.add(path, spec, place)
 
     def add(self, path: str, spec: dict[str, Any], place: Place) -> tuple[str, Key]:
         """Wants a file or directory of the host to be as `spec` says; see the kind for its shape."""

@@ -16,7 +16,7 @@ from agent.compose.mounts import Stored, binds_and_mounts, distinct, stored_moun
 from agent.compose.names import container_name
 from agent.compose.nodes import Map
 from agent.compose.project import Project
-from agent.compose.render import volume_model
+from agent.compose.render import hashed, volume_model
 from agent.compose.sharing import CONTAINER, shared_service
 from agent.compose.units import nanoseconds
 
@@ -84,6 +84,13 @@ class Maker(NamedTuple):
         volume = volume_model(self.project.volumes[key], self.directory)
         labels = volume_labels(self.project, self.directory, key)
         return _set({"Driver": volume.get("driver"), "DriverOpts": volume.get("driver_opts"), "Labels": labels})
+
+    def hashed(self, name: str) -> str | None:
+        """What Compose takes the hash of, where that has ids of other containers in it, which only the host knows:
+        each stands there as its name between two NULs, which JSON writes as an escape. None where it has none."""
+        service = self.project.services[name]
+        shared = self._replace(reference=lambda other: f"\0{other}\0")._shared(service)
+        return hashed(service, self.directory, shared) if shared else None
 
     def _shared(self, service: Map) -> dict[str, Any]:
         """The keys of a service that mean other containers, as the engine takes them."""

@@ -92,26 +92,34 @@ def volume_model(volume: Map, base: str) -> dict[str, Any]:
 def config_hash(service: Map, base: str, shared: Mapping[str, Any]) -> str:
     """What Compose keeps in `com.docker.compose.config-hash`, so that it knows our containers for its own. `shared`
     takes the place of the keys that refer to other services: Compose hashes them with the containers filled in."""
+    return _digest(hashed(service, base, shared))
+
+
+def hashed(service: Map, base: str, shared: Mapping[str, Any]) -> str:
+    """The text that Compose takes the hash of."""
     model = {key: shared.get(key, value) for key, value in service_model(service, base).items()}
     if "deploy" in model:
         model["deploy"] = {key: value for key, value in model["deploy"].items() if key != "replicas"}
-    return _digest({key: value for key, value in model.items() if key not in _NOT_HASHED})
+    return _go_json({key: value for key, value in model.items() if key not in _NOT_HASHED})
 
 
 def network_hash(network: Map) -> str:
-    return _digest(NETWORK.write(network))
+    return _digest(_go_json(NETWORK.write(network)))
 
 
 def volume_hash(volume: Map, base: str) -> str:
     """As Compose takes it, a volume without a driver has the local one."""
     model = volume_model(volume, base)
     ordered = {"name": model.pop("name", ""), "driver": model.pop("driver", "local"), **model}
-    return _digest(ordered)
+    return _digest(_go_json(ordered))
 
 
-def _digest(model: Any) -> str:
-    text = json.dumps(_go_numbers(model), ensure_ascii=False, separators=(",", ":")).translate(_GO_ESCAPES)
+def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _go_json(model: Any) -> str:
+    return json.dumps(_go_numbers(model), ensure_ascii=False, separators=(",", ":")).translate(_GO_ESCAPES)
 
 
 def _go_numbers(value: Any) -> Any:

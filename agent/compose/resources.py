@@ -14,6 +14,7 @@ from agent.compose.findings import At, Findings, path_to
 from agent.compose.images import Images, merged, with_content
 from agent.compose.lifecycle import hooks
 from agent.compose.located import bound_device
+from agent.compose.mounts import Stored
 from agent.compose.names import container_name
 from agent.compose.nodes import Map
 from agent.compose.payload import Maker, platform
@@ -108,6 +109,10 @@ class _Wanted:
             about["job"] = True
         if build := needed[0].spec.get("build"):
             about["build"] = build["digest"]
+        if hashed := self.maker.hashed(name):
+            about["hashed"] = hashed
+        if lying := self._lying(sources, stored):
+            about["lying"] = lying
         first = Key("container", container_name(self.project, name, 1))
         after_first = (Requirement(first, Condition.STARTED),) if service.get("pre_start") else ()
         for number in range(1, replicas_of(service) + 1):
@@ -135,6 +140,11 @@ class _Wanted:
             sources.append(source)
             files |= {file} if file else set()
         return sources, files
+
+    def _lying(self, sources: Sequence[str], stored: Sequence[Stored]) -> dict[str, str]:
+        """What is mounted as a copy and lies on this host itself: the path of the copy, and its own."""
+        mounted = {*sources, *(one.source for one in stored)}
+        return {copy: path for copy, path in self.bindings.lying.items() if copy in mounted}
 
     def _objects(self, service: Map, files: set[Key]) -> list[Requirement]:
         networks = [Key("network", self.project.networks[key]["name"]) for key in service.get("networks") or ()]

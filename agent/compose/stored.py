@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from agent.compose.bindings import MAX_COPIED, Bindings
 from agent.compose.files import NotReadable
@@ -54,7 +54,8 @@ class Stores:
         content = self._value(section, name, element, at.findings)
         if content is None:
             return "", None
-        return self._write(name, content.encode(), reference, self._is_secret(section, element), at)
+        path, spec = self._form(name, content.encode(), reference, secret=self._is_secret(section, element))
+        return self.bindings.add(path, spec, at.place)
 
     def _file(self, section: str, name: str, path: str, at: At) -> tuple[str, Key | None]:
         """A file lies where it lies, with its own owner and mode; but the commit's are copied, a secret to memory."""
@@ -62,7 +63,8 @@ class Stores:
         if content is None:
             place = self.project.place(section, name, "file")
             return self.bindings.of_file(path, At(f"{path_to(section, name)}.file", place, at.findings))
-        return self._write(name, content, Map(at.place), True, at)
+        file, spec = self._form(name, content, Map(at.place), secret=True)
+        return self.bindings.copy(file, spec, path, at.place)
 
     def _read(self, path: str) -> bytes | None:
         """The content of a file of the tree, unless it is too large to be copied."""
@@ -87,7 +89,8 @@ class Stores:
     def _is_secret(self, section: str, element: Map) -> bool:
         return section == "secrets" or "environment" in element or isinstance(element["content"], Masked)
 
-    def _write(self, name: str, content: bytes, reference: Map, secret: bool, at: At) -> tuple[str, Key]:
+    def _form(self, name: str, content: bytes, reference: Map, *, secret: bool) -> tuple[str, dict[str, Any]]:
+        """The path of the host that is to hold the content, and the spec of the file there."""
         mode = reference.get("mode", _MODE)
         owner = {key: int(reference[key]) for key in ("uid", "gid") if reference.get(key, "").isdecimal()}
         digest = self._digest(content, f"{mode:o}:{owner}", secret)
@@ -95,7 +98,7 @@ class Stores:
         target = self.bindings.target
         above = f"{target.secrets if secret else target.files}/{self.project.name}"
         spec = {"content": {"": (mode, content)}, "uid": owner.get("uid"), "gid": owner.get("gid"), "secret": secret}
-        return self.bindings.add(f"{above}/{digest}/{file}", spec, at.place)
+        return f"{above}/{digest}/{file}", spec
 
     def _digest(self, content: bytes, about: str, secret: bool) -> str:
         """16 hex digits. A short secret could be guessed from a plain digest."""

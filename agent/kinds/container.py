@@ -1,10 +1,13 @@
 """Containers: how they are made, mended in place, replaced and removed; how they are seen is in `container_view`.
 
 `spec` is {"body": the body of `POST /containers/create` as of API 1.44, "platform": text, "state": "running" or
-"completed"} and, where it has them, "hooks": what runs around its life, and "build": the digest of what its image is
-built from. A container is replaced by a twin: it is made under `NAME.next` while the old one runs, the old one is
-stopped and set aside as `NAME.old`, the twin takes the name and is started, and only then the old one goes. If the twin
-does not start, the old one is put back.
+"completed"} and, where it has them, "hooks": what runs around its life, "build": the digest of what its image is built
+from, "hashed": see `container_compose`, and "lying": the paths of files that are mounted as copies, by those of the
+copies.
+
+A container is replaced by a twin: it is made under `NAME.next` while the old one runs, the old one is stopped and set
+aside as `NAME.old`, the twin takes the name and is started, and only then the old one goes. If the twin does not start,
+the old one is put back.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ from typing import Any
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused, Trouble
-from agent.kinds.base import IMAGE, NEXT, OLD, Identity, our_labels, seen_of, wanted_of
+from agent.kinds.base import NEXT, OLD, Identity, our_labels, seen_of, wanted_of
+from agent.kinds.container_compose import compose_labels
 from agent.kinds.container_facts import Facts
 from agent.kinds.container_fields import LIVE, TABLE
 from agent.kinds.container_hooks import Hooks
@@ -100,15 +104,17 @@ class ContainerKind:
         body = resource.spec["body"]
         made_from = fingerprint(TABLE, resource.spec, self._identity.key)
         labels = {**(body.get("Labels") or {}), **our_labels(self._identity, resource, revision, made_from)}
-        labels |= self._hooks.labels(resource)
-        host = body.get("HostConfig") or {}
         image = self._engine.inspect_image(reference_of(resource)) or {}
-        if image:
-            labels[IMAGE] = image["Id"]  # by which Compose sees whether a tag has moved
+        labels |= self._hooks.labels(resource) | compose_labels(resource, str(image.get("Id") or ""), self._id_of)
+        host = body.get("HostConfig") or {}
         if old is not None:
             host = carry_over(host, _kept_volumes(resource, old, image))
         body = {**body, "Labels": labels, "HostConfig": host}
         return self._engine.create_container(name, body, resource.spec.get("platform") or "")
+
+    def _id_of(self, name: str) -> str:
+        """The id of a container, its name where there is none of that name."""
+        return str((self._engine.inspect_container(name) or {}).get("Id") or name)
 
     def _swap(self, resource: Resource, twin: str, old: Report) -> None:
         """Stop the old one and start the twin in its place; if that is refused, put the old one back as it was."""

@@ -23,6 +23,7 @@ class Facts:
     `name` is the one that it is to have. `image` is the configuration of the image that it was made from, None where
     that image is gone; `local` the id that the wanted reference has on this host now, "" where it has none. `networks`
     are the ids of the networks by name, `names` the names of containers by id, `api` the version that is spoken.
+    `unmoved` are files of the host that are as they were when the container was started.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Facts:
     networks: Mapping[str, frozenset[str]] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     api: tuple[int, int] = (1, 41)
+    unmoved: frozenset[str] = frozenset()
 
     @property
     def body(self) -> Mapping[str, Any]:

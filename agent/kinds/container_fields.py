@@ -46,6 +46,7 @@ from agent.kinds.container_rows import (
     build_row,
     command_declared,
     command_wanted,
+    domainname_seen,
     entrypoint_wanted,
     environment_seen,
     environment_wanted,
@@ -150,7 +151,12 @@ PROGRAM = (
 
 NETWORK = (
     Row[Facts]("hostname", plain("hostname", "Hostname", text).declared, hostname_wanted, hostname_seen),
-    plain("domainname", "Domainname", text),
+    Row[Facts](
+        "domainname",
+        plain("domainname", "Domainname", text).declared,
+        lambda facts: text(facts.asked("Domainname")),
+        domainname_seen,
+    ),
     plain("network_disabled", "NetworkDisabled", bool),
     Row[Facts](
         "network_mode",

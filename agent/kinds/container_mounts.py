@@ -30,6 +30,12 @@ def mounts(host: Mapping[str, Any], volumes: Mapping[str, Any]) -> dict[str, str
     return found
 
 
+def moved(words: str, source: str, other: str) -> str:
+    """The words of `mounts` for a bind as they are with another source."""
+    beginning = f"bind {source}"
+    return f"bind {other}" + words[len(beginning) :] if words.startswith(beginning) else words
+
+
 def anonymous(report: Mapping[str, Any]) -> dict[str, str]:
     """Target path to the name of the anonymous volume that a container has there, from its inspect."""
     return {

@@ -57,20 +57,24 @@ def wanted_networks(
 
     `ranked` says that the engine knows priorities between gateways.
     """
-    seen = endpoints(report)
+    seen, without = endpoints(report), frozenset({str(body.get("Hostname") or "")})
     return {
-        name: _endpoint(endpoint if ranked else {**endpoint, "GwPriority": 0}, _current(name, ids, seen.get(name, {})))
+        name: _endpoint(
+            endpoint if ranked else {**endpoint, "GwPriority": 0},
+            _current(name, ids, seen.get(name, {})),
+            without=without,
+        )
         for name, endpoint in wanted_endpoints(body).items()
     }
 
 
 def seen_networks(report: Mapping[str, Any], ids: Mapping[str, frozenset[str]]) -> Endpoints:
-    """What is there, without what the engine adds: the short id among the aliases."""
+    """What is there, without what an older engine adds to the aliases: the short id, and the host name."""
     if not has_endpoints(wanted_mode(report)):
         return {}
-    short = str(report.get("Id") or "")[:12]
+    without = frozenset({str(report.get("Id") or "")[:12], str((report.get("Config") or {}).get("Hostname") or "")})
     return {
-        name: _endpoint(endpoint, str(endpoint.get("NetworkID") or "") if name in ids else "", without=short)
+        name: _endpoint(endpoint, str(endpoint.get("NetworkID") or "") if name in ids else "", without=without)
         for name, endpoint in endpoints(report).items()
     }
 
@@ -103,11 +107,12 @@ def _current(name: str, ids: Mapping[str, frozenset[str]], seen: Mapping[str, An
     return min(known, default="")
 
 
-def _endpoint(endpoint: Mapping[str, Any], network: str, *, without: str = "") -> dict[str, Any]:
+def _endpoint(endpoint: Mapping[str, Any], network: str, *, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """`without`: aliases that the engine sees to by itself, so that it is no matter whether they are asked for."""
     address = endpoint.get("IPAMConfig") or {}
     said = {
         "id": network,
-        "aliases": tuple(sorted({*(endpoint.get("Aliases") or ())} - {without})),
+        "aliases": tuple(sorted({*(endpoint.get("Aliases") or ())} - without)),
         "ipv4_address": address.get("IPv4Address"),
         "ipv6_address": address.get("IPv6Address"),
         "link_local_ips": tuple(sorted(address.get("LinkLocalIPs") or ())),

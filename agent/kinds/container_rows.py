@@ -25,10 +25,8 @@ from agent.kinds.container_facts import (
     text,
     ulimits,
 )
-from agent.kinds.container_mounts import mounts
-from agent.kinds.container_networks import (
-    seen_mode,
-)
+from agent.kinds.container_mounts import mounts, moved
+from agent.kinds.container_networks import seen_mode
 from agent.kinds.table import Row, Spec, look, replaced, set_or_none
 from agent.model import Remedy
 
@@ -184,9 +182,18 @@ def hostname_wanted(facts: Facts) -> str:
 def hostname_seen(facts: Facts) -> str:
     """Unset, it is the beginning of the id, or the name of whoever's network or namespace is shared."""
     seen = text(facts.seen("Hostname"))
+    shared = _shares_name(facts) and not facts.asked("Hostname")
+    return "" if seen == text(facts.report.get("Id"))[:12] or shared else seen
+
+
+def domainname_seen(facts: Facts) -> str:
+    """Unset, it goes with the host name."""
+    return "" if _shares_name(facts) and not facts.asked("Domainname") else text(facts.seen("Domainname"))
+
+
+def _shares_name(facts: Facts) -> bool:
     mode = seen_mode(facts.report, facts.names)
-    shared = mode == "host" or mode.startswith("container:") or facts.seen("HostConfig.UTSMode") == "host"
-    return "" if seen == text(facts.report.get("Id"))[:12] or (shared and not facts.asked("Hostname")) else seen
+    return mode == "host" or mode.startswith("container:") or facts.seen("HostConfig.UTSMode") == "host"
 
 
 def exposed_wanted(facts: Facts) -> tuple[str, ...]:
@@ -194,8 +201,14 @@ def exposed_wanted(facts: Facts) -> tuple[str, ...]:
 
 
 def mounts_wanted(facts: Facts) -> dict[str, str]:
+    """A copy of a file of this host is wanted; the file itself will do while it is what the container began with."""
     volumes = {**mapping(facts.default("Volumes")), **mapping(facts.asked("Volumes"))}
-    return mounts(mapping(facts.asked("HostConfig")), volumes)
+    wanted, seen = mounts(mapping(facts.asked("HostConfig")), volumes), mounts_seen(facts)
+    for copy, path in mapping(facts.spec.get("lying")).items():
+        for target, words in wanted.items():
+            if path in facts.unmoved and seen.get(target) == moved(words, copy, path):
+                wanted[target] = seen[target]
+    return wanted
 
 
 def mounts_seen(facts: Facts) -> dict[str, str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from agent.kinds.container_facts import is_job
@@ -110,6 +112,27 @@ def linked(report: Report) -> list[str]:
     """The names of the containers that this one has links to. The engine forgets a link when its target is removed."""
     links = (report.get("HostConfig") or {}).get("Links") or ()
     return [str(link).partition(":")[0].lstrip("/") for link in links]
+
+
+def unmoved(report: Report, paths: Iterable[str]) -> frozenset[str]:
+    """Those files of this host that have not changed since the container was started, and so are what it sees; all of
+    them where it does not run, since a start looks anew."""
+    there = frozenset(paths)
+    if not look(report, "State.Running"):
+        return there
+    try:
+        started = datetime.fromisoformat(str(look(report, "State.StartedAt"))).timestamp()
+    except ValueError:
+        return frozenset()
+    return frozenset(path for path in there if _changed_at(path) < started)
+
+
+def _changed_at(path: str) -> float:
+    """Seconds since the epoch; of writing, but also of being put there: an older file may have taken the place."""
+    try:
+        return Path(path).stat().st_ctime
+    except OSError:
+        return math.inf
 
 
 def _while_running(report: Report, condition: Condition) -> tuple[Gate, str]:

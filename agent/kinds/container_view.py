@@ -25,7 +25,7 @@ from agent.kinds.base import (
 )
 from agent.kinds.container_facts import Facts
 from agent.kinds.container_fields import TABLE
-from agent.kinds.container_state import health_of, sharers, uses_of
+from agent.kinds.container_state import health_of, sharers, unmoved, uses_of
 from agent.kinds.table import compare, fingerprint, look
 from agent.model import Difference, Key, Observed, Owner, Resource, Scope
 
@@ -240,6 +240,7 @@ class ContainerView:
             around.networks,
             around.names,
             self._engine.api,
+            unmoved(report, (resource.spec.get("lying") or {}).values()),
         )
 
     def _is_ours(self, report: Report, name: str = "") -> bool:

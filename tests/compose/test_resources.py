@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 import pytest
@@ -280,3 +281,27 @@ def test_a_project_of_this_host_is_used_where_it_lies_but_for_its_small_files(mo
         assert files[0].startswith(FILES)
     else:
         assert (bind.split(":")[0], files) == (source, [])
+
+
+def test_what_is_copied_from_a_project_of_this_host_says_where_it_lies() -> None:
+    """So that a container of `docker compose`, which mounts the file itself, can be taken over as it is."""
+    text = """\
+        services:
+          a: {image: x, volumes: ['./conf.txt:/conf:ro', './site:/s:ro'], configs: [c], secrets: [s, v]}
+          b: {image: x}
+        configs: {c: {file: c.txt}}
+        secrets: {s: {file: s.txt}, v: {environment: V}}
+    """
+    tree = DictTree(
+        {"web/compose.yaml": textwrap.dedent(text), "web/conf.txt": "1", "web/c.txt": "2", "web/s.txt": "3"}
+    )
+    loaded = load(tree, LoadOptions(directory="web", environment={"V": "v"}))
+    for in_place, expected in ((True, ["/here/web/c.txt", "/here/web/conf.txt", "/here/web/s.txt"]), (False, [])):
+        found = resources(loaded, tree, Target("/here/web", FILES, in_place=in_place, secrets="/run/w"))
+        a, b = (one.spec for one in found if one.key.kind == "container")
+        lying = a.get("lying") or {}
+        assert sorted(lying.values()) == expected
+        host = a["body"]["HostConfig"]
+        mounted = {bind.split(":")[0] for bind in host["Binds"]} | {one["Source"] for one in host["Mounts"]}
+        assert set(lying) <= mounted
+        assert "lying" not in b

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -291,3 +292,14 @@ def test_a_security_option_that_cannot_be_run_is_refused_when_it_is_to_run(optio
     with pytest.raises(BadManifest) as caught:
         wanted(text, files)
     assert [str(one) for one in caught.value.problems] == [f"compose.yaml:5:20: services.a.security_opt[0]: {problem}"]
+
+
+def test_where_the_hash_needs_ids_the_host_is_told_what_to_hash() -> None:
+    found = wanted(services("network_mode: service:b\nvolumes_from: [b, container:c]", b="image: x, links: [d]")
+                   + "  d: {image: x}\n")  # fmt: skip
+    text = found["container/web-a-1"].spec["hashed"]
+    assert '"network_mode":"container:\\u0000web-b-1\\u0000"' in text
+    assert '"volumes_from":["\\u0000web-b-1\\u0000","c"]' in text
+    assert "hashed" not in found["container/web-b-1"].spec
+    by_name = hashlib.sha256(text.replace("\\u0000", "").encode()).hexdigest()
+    assert found["container/web-a-1"].spec["body"]["Labels"]["com.docker.compose.config-hash"] == by_name

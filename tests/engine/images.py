@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,17 @@ def load(host: str, reference: str, **config: Any) -> str:
 
     Without a Cmd it runs until it is told to stop, which it does at once.
     """
-    archive = _image(reference, {"Cmd": list(FOREVER), "Env": ["PATH=/bin"], **config})
+    return load_layer(host, [reference], _layer(), {"Cmd": list(FOREVER), "Env": ["PATH=/bin"], **config})
+
+
+def load_layer(host: str, references: Sequence[str], layer: bytes, config: Mapping[str, Any]) -> str:
+    """Load an image of one layer, a tar, under all the references; its id."""
+    archive = _archive(references, layer, config)
     client: Any = docker.APIClient(base_url=host)
     try:
         for _ in client.load_image(archive):
             pass
-        return str(client.inspect_image(reference)["Id"])
+        return str(client.inspect_image(references[0])["Id"])
     finally:
         client.close()
 
@@ -52,23 +57,22 @@ def _layer() -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for folder in ("bin", "tmp"):
-            tar.addfile(_entry(folder, type=tarfile.DIRTYPE, mode=0o777 if folder == "tmp" else 0o755))
+            tar.addfile(entry(folder, type=tarfile.DIRTYPE, mode=0o777 if folder == "tmp" else 0o755))
         program = BUSYBOX.read_bytes()
-        tar.addfile(_entry("bin/busybox", size=len(program), mode=0o755), io.BytesIO(program))
+        tar.addfile(entry("bin/busybox", size=len(program), mode=0o755), io.BytesIO(program))
         for applet in APPLETS:
-            tar.addfile(_entry(f"bin/{applet}", type=tarfile.SYMTYPE, linkname="busybox"))
+            tar.addfile(entry(f"bin/{applet}", type=tarfile.SYMTYPE, linkname="busybox"))
     return buffer.getvalue()
 
 
-def _entry(name: str, **facts: Any) -> tarfile.TarInfo:
-    entry = tarfile.TarInfo(name)
+def entry(name: str, **facts: Any) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
     for fact, value in facts.items():
-        setattr(entry, fact, value)
-    return entry
+        setattr(made, fact, value)
+    return made
 
 
-def _image(reference: str, config: Mapping[str, Any]) -> bytes:
-    layer = _layer()
+def _archive(references: Sequence[str], layer: bytes, config: Mapping[str, Any]) -> bytes:
     described = {
         "architecture": _architecture(),
         "os": "linux",
@@ -77,11 +81,11 @@ def _image(reference: str, config: Mapping[str, Any]) -> bytes:
     }
     text = json.dumps(described, sort_keys=True).encode()
     name = f"{hashlib.sha256(text).hexdigest()}.json"
-    manifest = json.dumps([{"Config": name, "RepoTags": [reference], "Layers": ["layer.tar"]}]).encode()
+    manifest = json.dumps([{"Config": name, "RepoTags": list(references), "Layers": ["layer.tar"]}]).encode()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for path, content in ((name, text), ("layer.tar", layer), ("manifest.json", manifest)):
-            tar.addfile(_entry(path, size=len(content)), io.BytesIO(content))
+            tar.addfile(entry(path, size=len(content)), io.BytesIO(content))
     return gzip.compress(buffer.getvalue(), compresslevel=1, mtime=0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from agent.kinds import base
 from agent.kinds.base import FIELDS, Identity, digest, is_ours, make_fingerprint, our_labels, read_fingerprint
+from agent.kinds.container_compose import compose_labels
 from agent.kinds.container_facts import (
     Facts,
     bindings,
@@ -26,18 +28,18 @@ from agent.kinds.container_facts import (
 )
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_mounts import carry_over, mounts
-from agent.kinds.container_state import uses_of
+from agent.kinds.container_state import unmoved, uses_of
 from agent.kinds.network import TABLE as NETWORK_TABLE
 from agent.kinds.table import AS_MADE, Row, compare, fingerprint, look, looks_secret
 from agent.kinds.volume import TABLE as VOLUME_TABLE
 from agent.model import Key, Resource
+from tests.interop.corpus import CORPUS
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=8,
 )
-WORLD = Path(__file__).parents[3] / "shared" / "corpus"
 
 
 @given(JSON, JSON)
@@ -229,17 +231,121 @@ def facts(body: dict[str, Any], api: tuple[int, int] = (1, 51), **report: Any) -
     return Facts("web", {"body": body}, {**inspect, **report}, {}, api=api)
 
 
+FRONT = {"EndpointsConfig": {"front": {"Aliases": ["web"], "Links": ["db:db"]}}}
+
+
+@pytest.mark.parametrize(
+    ("body", "report"),
+    [
+        pytest.param(
+            {"Hostname": "door", "NetworkingConfig": FRONT, "HostConfig": {"NetworkMode": "front"}},
+            {"NetworkSettings": {"Networks": {"front": {"Aliases": ["web", "f" * 12, "door"], "Links": ["db:db"]}}}},
+            id="aliases that an older engine adds",
+        ),
+        pytest.param(
+            {"Hostname": "web", "NetworkingConfig": FRONT, "HostConfig": {"NetworkMode": "front"}},
+            {"NetworkSettings": {"Networks": {"front": {"Aliases": ["web"], "Links": ["db:db"]}}}},
+            id="an alias that is the host name",
+        ),
+        pytest.param(
+            {"HostConfig": {"NetworkMode": "container:other"}},
+            {"Config": {"Hostname": "door", "Domainname": "example.test"}},
+            id="names of whoever's network is shared",
+        ),
+        pytest.param(
+            {"NetworkingConfig": FRONT, "HostConfig": {"NetworkMode": "front", "Links": ["db:db"]}},
+            {"HostConfig": {"NetworkMode": "front", "Links": None}},
+            id="links that are the endpoint's",
+        ),
+    ],
+)
+def test_what_the_engine_sees_to_by_itself_is_no_difference(body: dict[str, Any], report: dict[str, Any]) -> None:
+    made = fingerprint(TABLE, {"body": body}, b"k")
+    assert compare(TABLE, facts(body, **report), made, made) == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "report", "path"),
+    [
+        ({"Domainname": "a"}, {"Config": {"Domainname": "b"}}, "domainname"),
+        ({"HostConfig": {"Links": ["db:db"]}}, {"HostConfig": {"Links": None}}, "links"),
+        (
+            {"NetworkingConfig": FRONT, "HostConfig": {"NetworkMode": "front"}},
+            {"NetworkSettings": {"Networks": {"front": {"Aliases": ["web"]}}}},
+            "networks.front.links",
+        ),
+        (
+            {"Hostname": "door", "NetworkingConfig": FRONT, "HostConfig": {"NetworkMode": "front"}},
+            {"NetworkSettings": {"Networks": {"front": {"Aliases": ["door"], "Links": ["db:db"]}}}},
+            "networks.front.aliases",
+        ),
+    ],
+)
+def test_and_yet_it_is_one_where_it_was_asked_for(body: dict[str, Any], report: dict[str, Any], path: str) -> None:
+    made = fingerprint(TABLE, {"body": body}, b"k")
+    assert [one.path for one in compare(TABLE, facts(body, **report), made, made)] == [path]
+
+
+COPIED = {"HostConfig": {"Binds": ["/state/1/c:/etc/c:ro"]}, "Image": "x"}
+
+
+@pytest.mark.parametrize(
+    ("bind", "unmoved", "paths"),
+    [
+        pytest.param("/here/c:/etc/c:ro", {"/here/c"}, [], id="the file itself, as it was"),
+        pytest.param("/here/c:/etc/c:ro", set(), ["volumes./etc/c"], id="the file itself, changed since"),
+        pytest.param("/here/c:/etc/c:rw", {"/here/c"}, ["volumes./etc/c"], id="mounted otherwise"),
+        pytest.param("/here/d:/etc/c:ro", {"/here/c"}, ["volumes./etc/c"], id="another file"),
+        pytest.param("/state/1/c:/etc/c:ro", {"/here/c"}, [], id="the copy"),
+    ],
+)
+def test_the_file_itself_is_as_good_as_its_copy(bind: str, unmoved: set[str], paths: list[str]) -> None:
+    seen = facts(COPIED, HostConfig={"Binds": [bind]})
+    seen = replace(seen, spec={"body": COPIED, "lying": {"/state/1/c": "/here/c"}}, unmoved=frozenset(unmoved))
+    made = fingerprint(TABLE, seen.spec, b"k")
+    assert [one.path for one in compare(TABLE, seen, made, made)] == paths
+
+
+def test_a_file_that_changed_after_the_start_is_told_by_the_disk(tmp_path: Path) -> None:
+    file = tmp_path / "c"
+    file.write_text("1")
+    wanted = [str(file)]
+
+    def seen(started: str, *, running: bool = True) -> frozenset[str]:
+        return unmoved({"State": {"Running": running, "StartedAt": started}}, wanted)
+
+    assert seen("2999-01-01T00:00:00.123456789Z") == {str(file)}
+    assert seen("2001-01-01T00:00:00.123456789Z") == frozenset()
+    assert seen("2001-01-01T00:00:00Z", running=False) == {str(file)}, "a start looks anew"
+    file.unlink()
+    assert seen("2999-01-01T00:00:00.123456789Z") == frozenset()
+    assert seen("sometime") == frozenset()
+
+
+def test_what_compose_knows_a_container_by() -> None:
+    mine = {"com.docker.compose.project": "p", "com.docker.compose.config-hash": "by name"}
+    spec = {"body": {"Labels": mine}, "hashed": '{"network_mode":"container:\\u0000p-db-1\\u0000"}'}
+    wanted = Resource(Key("container", "p-a-1"), "p", spec)
+    assert compose_labels(wanted, "sha256:1", {"p-db-1": "0123"}.__getitem__) == {
+        "com.docker.compose.image": "sha256:1",
+        "com.docker.compose.config-hash": hashlib.sha256(b'{"network_mode":"container:0123"}').hexdigest(),
+    }
+    plain = Resource(Key("container", "p-b-1"), "p", {"body": {"Labels": mine}})
+    assert compose_labels(plain, "sha256:1", str) == {"com.docker.compose.image": "sha256:1"}
+    assert compose_labels(plain, "", str) == {}
+
+
 def bodies() -> list[dict[str, Any]]:
     """Every creation of a container that Docker Compose was seen to ask for."""
     found = {}
-    for file in sorted(WORLD.glob("valid/**/expected_calls-*.json")):
+    for file in sorted(CORPUS.glob("valid/**/expected_calls-*.json")):
         for call in json.loads(file.read_text()):
             if call["call"] == "container.create":
                 found[json.dumps(call["body"], sort_keys=True)] = call["body"]
     return list(found.values())
 
 
-@pytest.mark.skipif(not WORLD.exists(), reason="the corpus of Compose files is not here")
+@pytest.mark.skipif(not CORPUS.exists(), reason="the corpus of Compose files is not here")
 def test_what_compose_asks_for_is_covered_and_equal_to_itself() -> None:
     asked = bodies()
     assert len(asked) > 1000
