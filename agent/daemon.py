@@ -26,7 +26,7 @@ from agent.ports import AskSource, LookAt, Rhythm
 from agent.pulls import Pulls
 from agent.pulse import grace_of
 from agent.reconcile import Reconciler, Turn
-from agent.settings import Settings, docker_url, is_in_the_clear
+from agent.settings import Settings, is_in_the_clear
 from agent.source.directory import DirectorySource
 from agent.statedir import StateDir
 from agent.store import Store, StoreUnavailable
@@ -35,6 +35,7 @@ from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import Overview, SourceStatus, without_credentials
 from agent.telemetry.sdnotify import Notifier, watchdog_interval
 from agent.triggers import Watch, watch_directory, watch_events
+from agent.usual import docker_url
 from agent.web import Listening, Server
 from agent.witness import Witness
 

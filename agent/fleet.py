@@ -12,8 +12,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-import msgspec
-
 from agent.errors import BadManifest
 from agent.model import Place, Problem, Tree
 
@@ -21,14 +19,6 @@ COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-co
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _SETTINGS_FILES = ("windlass.yaml", "windlass.yml")
 _SETTINGS = re.compile(r"windlass\.ya?ml|hosts/[^/]+\.ya?ml")
-
-
-class FleetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`windlass.yaml` at the root of a repository: which stacks go to which hosts. Nothing of it is supported yet."""
-
-
-class StackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`x-windlass` of a Compose file: what Windlass is to know of the stack. Nothing of it is supported yet."""
 
 
 class Found(NamedTuple):

@@ -12,7 +12,7 @@ import os
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from agent.cli.parts import OneStack, Target
@@ -20,8 +20,29 @@ from agent.compose import LoadOptions, Project
 from agent.desired import Reader, Reading
 from agent.errors import BadManifest, Refused
 from agent.model import Failure, Place, Problem, Revision, Snapshot
-from agent.settings import Settings
 from agent.source.disk import DiskTree, bounded, origin_of, whole_disk, work_tree_of
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What the operator of the host has the files see and do; see `agent.settings`. `key` is that of the state."""
+
+    state_dir: Path
+    secrets_dir: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+    allow_build: bool = False
+    key: bytes = field(default=b"", repr=False)
+
+    def reader(self, directory: Path) -> Reader:
+        """Of a tree that lies in a directory of this host."""
+        return Reader(
+            PurePosixPath(self.state_dir),
+            self.variables,
+            directory=PurePosixPath(directory),
+            secrets_dir=str(self.secrets_dir),
+            key=self.key,
+            allow_build=self.allow_build,
+        )
 
 
 @dataclass(frozen=True)
@@ -107,31 +128,30 @@ class Ground:
             raise BadManifest(self.placed(error.problems), reason=error.reason) from error
 
 
-def ground(target: Target, settings: Settings, environment: Mapping[str, str]) -> Ground:
+def ground(target: Target, allowed: Allowed, environment: Mapping[str, str]) -> Ground:
     """The files that a command is about; `environment` is the process's. Raises `BadManifest` where there are none."""
     here = _here(environment)
     if target.one is None and not target.path.exists():
         problem = Problem(Place(str(target.path)), "there is no such file or directory")
         raise BadManifest([problem], reason="PathNotFound")
-    state_dir = PurePosixPath(settings.state_dir.absolute())
     if target.one is None:
-        return _of_path(_absolute(here, target.path), here, state_dir, settings.variables)
-    variables = dict(settings.variables)
+        return _of_path(_absolute(here, target.path), here, allowed)
+    variables = dict(allowed.variables)
     if target.one.os_env:
         variables |= {"PWD": str(here), **environment}
-    options = _load_options(target.one, here, variables)
-    return Ground(whole_disk(), Reader(state_dir, single=options, directory=PurePosixPath("/")), here)
+    tree, single = whole_disk(), _load_options(target.one, here, variables)
+    return Ground(tree, replace(allowed.reader(tree.top), single=single), here)
 
 
-def _of_path(path: Path, here: Path, state_dir: PurePosixPath, variables: Mapping[str, str]) -> Ground:
+def _of_path(path: Path, here: Path, allowed: Allowed) -> Ground:
     """What stands at a path: one file, or every stack of a directory. The tree is the repository that it is in."""
     directory = path.parent if path.is_file() else path
     top = work_tree_of(directory)
     below = "" if directory == top else directory.relative_to(top).as_posix()
-    reader = Reader(state_dir, variables, default_name=directory.name, below=below, directory=PurePosixPath(top))
+    reader = replace(allowed.reader(top), default_name=directory.name, below=below)
     if path.is_file():
         file = posixpath.join(below, path.name)
-        single = LoadOptions(below, (file,), default_name=directory.name, environment=variables)
+        single = LoadOptions(below, (file,), default_name=directory.name, environment=allowed.variables)
         reader = replace(reader, single=single)
     return Ground(bounded(top), reader, here, named=directory)
 

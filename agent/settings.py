@@ -19,8 +19,6 @@ import yaml
 
 from agent.errors import BadSettings
 
-USUAL = Path("/etc/windlass/agent.yaml")
-
 _DEEPEST = 4
 DURATION = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -110,6 +108,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     git: GitSettings = GitSettings()
 
 
+class FleetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`windlass.yaml` at the root of a repository: which stacks go to which hosts. Nothing of it is supported yet."""
+
+
+class StackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`x-windlass` of a Compose file: what Windlass is to know of the stack. Nothing of it is supported yet."""
+
+
 class Address(NamedTuple):
     host: str
     port: int
@@ -149,17 +155,6 @@ def load(
     raise BadSettings("\n".join(f"{_place(key, read, given)}: {text}" for key, text in mistakes))
 
 
-def usual_file(path: Path = USUAL) -> Path | None:
-    """The file that is read where none is named, if it is there. One that may not be looked for counts as there."""
-    try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError:
-        return path  # reading it tells why not: to go on without it would be to go on as another instance
-    return path
-
-
 def require_repo(settings: Settings) -> str:
     """The repository to follow. Raises `BadSettings` where none is set."""
     if not settings.repo:
@@ -171,30 +166,6 @@ def is_in_the_clear(settings: Settings) -> bool:
     """Whether the repository is reached so that others can read and change what comes of it."""
     parts = urlsplit(settings.repo)
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")
-
-
-def default_state_dir(uid: int, environment: Mapping[str, str]) -> Path:
-    """Where state goes when nobody says: the system's place for root, the user's own for everybody else."""
-    if uid == 0:
-        return Path("/var/lib/windlass")
-    home = environment.get("XDG_STATE_HOME", "")
-    if not home.startswith("/"):
-        home = f"{environment.get('HOME', '/')}/.local/state"
-    return Path(home) / "windlass"
-
-
-def default_secrets_dir(uid: int, environment: Mapping[str, str]) -> Path:
-    """Where secrets go when nobody says: what systemd made for the service, the system's place for root, or the
-    user's own. All of them are in memory as a rule; whether they are is looked at before anything is written."""
-    if service := environment.get("RUNTIME_DIRECTORY", "").partition(":")[0]:
-        return Path(service) / "secrets"
-    own = environment.get("XDG_RUNTIME_DIR", "")
-    return Path(own if uid and own.startswith("/") else "/run") / "windlass" / "secrets"
-
-
-def docker_url(given: str, environment: Mapping[str, str]) -> str:
-    """The engine's address: what was given, what Docker's own client would take, or the usual socket."""
-    return given or environment.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 
 
 def parse_address(text: str) -> Address:

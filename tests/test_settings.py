@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from agent.errors import BadSettings
 from agent.settings import (
     Settings,
-    default_secrets_dir,
-    default_state_dir,
     is_in_the_clear,
     is_loopback,
     load,
     parse_address,
     require_repo,
 )
+from agent.usual import default_secrets_dir, default_state_dir
 
 
 def written(tmp_path: Path, text: str) -> Path:

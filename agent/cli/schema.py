@@ -13,8 +13,7 @@ import click
 from msgspec import NODEFAULT, Struct, inspect
 
 from agent.cli.frame import Command, Session, write_json
-from agent.fleet import FleetSettings, StackSettings
-from agent.settings import DURATION, Duration, Settings, duration_text
+from agent.settings import DURATION, Duration, FleetSettings, Settings, StackSettings, duration_text
 
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 _FILES: Final[Mapping[str, tuple[str, type[Struct]]]] = {
