@@ -220,7 +220,7 @@ class Assembly:
         return ground(target, self._allowed(target, settings, key), self.environment)
 
     def _allowed(self, target: Target, settings: Settings | None, key: bytes) -> Allowed:
-        """What the operator allows. To load no settings where there are none saves a fifth of a small `render`."""
+        """What the operator allows. Where there are no settings, what reads them is not loaded."""
         from agent.places import Allowed
 
         if settings is None and target.config is None and usual_file(self.usual_settings) is None:

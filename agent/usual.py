@@ -1,7 +1,7 @@
 """What holds on a host where nobody says otherwise: where the settings are, where the rest goes, which engine is meant.
 
 The one thing to know: nothing heavy is imported here. A command that only reads files on a host without settings does
-without the module that reads them, and starts a fifth sooner.
+without the module that reads them, and starts the sooner.
 """
 
 from __future__ import annotations
