@@ -179,8 +179,10 @@ def _kinds_of_mounts(case: Case) -> bool:
 
 
 def _images(case: Case) -> bool:
-    """An image of a platform, or by its digest, cannot be made up."""
-    return any(call.get("platform") or "@" in call["body"]["Image"] for call in case.made("container.create"))
+    """An image of a platform, by its digest, or under what is no name cannot be made up."""
+    names = [body["Image"] for body in case.bodies]
+    asked = any(call.get("platform") for call in case.made("container.create"))
+    return asked or any("@" in name or name.endswith(":") for name in names)
 
 
 def _content(case: Case) -> bool:

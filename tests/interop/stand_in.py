@@ -42,6 +42,8 @@ def stand_ins(host: str, bodies: Sequence[Mapping[str, Any]]) -> Iterator[list[s
             for name in wanted:
                 if _is_there(client, name) and client.inspect_image(name)["Id"] == made:
                     client.remove_image(name, force=True)
+            if _is_there(client, made):  # somebody else has given its names to another one
+                client.remove_image(made, force=True)
     finally:
         client.close()
 

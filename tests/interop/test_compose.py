@@ -8,8 +8,9 @@ from typing import Any
 import docker
 import pytest
 
+from tests.e2e.agents import Agent, Fleet
 from tests.interop.programs import REFERENCE, Project
-from tests.interop.stacks import STACKS, Stack
+from tests.interop.stacks import SAY, STACKS, Stack
 
 pytestmark = pytest.mark.engine
 
@@ -46,8 +47,11 @@ def test_compose_works_with_what_windlass_made(project: Project, stack: Stack, s
         assert anew <= (stack.older if project.version < REFERENCE else set()), "nothing else was made anew"
     assert [*map(words, pending(project))] == []
 
+    anonymous = nameless_volumes(project, sdk)
     project.compose("down", "--volumes", "--timeout", "0")
     assert left(project, sdk) == []
+    for volume in anonymous & {one["Name"] for one in sdk.volumes()["Volumes"] or ()}:
+        sdk.remove_volume(volume)  # Compose forgets those of a container that it made anew
 
 
 def test_windlass_takes_over_what_compose_made(project: Project, stack: Stack, sdk: docker.APIClient) -> None:
@@ -74,6 +78,26 @@ def test_a_file_that_changes_after_that_replaces_its_users(
     assert [*map(words, pending(project))] == []
 
 
+def test_compose_finds_what_came_from_git_without_the_files(
+    project: Project, sdk: docker.APIClient, busybox: str
+) -> None:
+    fleet = Fleet.make(project.directory.parent)
+    text = f"{SAY}services: {{web: *base, worker: {{<<: *base, scale: 2}}}}\n".replace("IMAGE", busybox)
+    fleet.push({f"stacks/{project.name}/compose.yaml": text})
+    agent = Agent(project.directory.parent, project.docker_host, project.name, str(fleet.bare))
+    done = agent.windlass("run", "--repo", agent.repo, "--instance", agent.instance, "--listen", "", "--once")
+    assert done.returncode == 0, done.stderr
+
+    made = running(project, sdk)
+    assert len(made) == 3
+    assert {one["Name"] for one in project.documents("ps", "--all")} == set(made)
+    assert project.name in {one["Name"] for one in project.documents("ls", "--all")}
+    assert project.compose("logs", "--no-color").count("hello from") == len(made)
+    project.compose("restart", "--timeout", "0", "web")
+    project.compose("down", "--timeout", "0")
+    assert left(project, sdk) == []
+
+
 def running(project: Project, sdk: docker.APIClient) -> dict[str, tuple[str, str]]:
     """The id of each container of the project and when it was started, by name."""
     found = {}
@@ -82,6 +106,12 @@ def running(project: Project, sdk: docker.APIClient) -> dict[str, tuple[str, str
         assert report["State"]["Running"], f"{report['Name']}: {report['State']}"
         found[report["Name"].removeprefix("/")] = (report["Id"], report["State"]["StartedAt"])
     return found
+
+
+def nameless_volumes(project: Project, sdk: docker.APIClient) -> set[str]:
+    containers = sdk.containers(all=True, filters={"label": f"{LABEL}={project.name}"})
+    mounts = [mount for one in containers for mount in sdk.inspect_container(one["Id"])["Mounts"]]
+    return {mount["Name"] for mount in mounts if len(mount.get("Name", "")) == 64}
 
 
 def pending(project: Project) -> list[dict[str, Any]]:

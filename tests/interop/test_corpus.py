@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import docker
@@ -61,7 +61,7 @@ def test_many_applies_make_what_the_calls_of_compose_make(carry: Carry) -> None:
 @pytest.fixture
 def carry(
     docker_host: str, sdk: docker.APIClient, prefix: str, tmp_path: Path, secrets: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Carry]:
+) -> Carry:
     """Carries cases out, one after the other on this machine: they have images and ports in common."""
     made = 0
 
@@ -70,9 +70,9 @@ def carry(
         made += 1
         home = tmp_path / str(made)
         home.mkdir()
-        Trial(docker_host, sdk, f"{prefix}x{made}", home, secrets).run(case)
+        with (Path(tempfile.gettempdir()) / "windlass-test-corpus.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            Trial(docker_host, sdk, f"{prefix}x{made}", home, secrets).run(case)
 
     monkeypatch.setattr("agent.reconcile.HEALTH_TIMEOUT", 0.0)  # nobody waits for programs that do nothing
-    with (Path(tempfile.gettempdir()) / "windlass-test-corpus.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield one
+    return one

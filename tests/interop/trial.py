@@ -110,7 +110,7 @@ class Trial:
     def _seen(self, case: Case) -> dict[str, Any]:
         """What the engine reports of the project, by kind and name, without what is never the same twice."""
         reports = [self.client.inspect_container(one["Id"]) for one in self._listed("containers")]
-        names = {report["Id"]: report["Name"] for report in reports}
+        names = {report["Id"]: report["Name"].removeprefix("/") for report in reports}
         homes = (self.home, self.secrets)
         hashed = "@PATHDEPENDENT@" not in case.recording
         networks = [self.client.inspect_network(one["Id"]) for one in self._listed("networks")]
