@@ -1,0 +1,42 @@
+"""One stack on a real engine, named as for `docker compose`: by files, from anywhere, with what lies above them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.e2e.agents import Agent
+
+pytestmark = pytest.mark.engine
+
+
+def test_a_stack_is_applied_from_anywhere_and_then_there_is_nothing_to_do(
+    agent: Agent, sdk: docker.APIClient, prefix: str, busybox: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, home = f"{prefix}one", tmp_path / "one"
+    (home / "sub").mkdir(parents=True)
+    (tmp_path / "common.env").write_text("FROM_ABOVE=yes\n")
+    (home / "compose.yaml").write_text(f"services: {{web: {{image: '{busybox}', env_file: ../common.env}}}}")
+    (home / "prod.yaml").write_text("services: {web: {environment: {STAGE: '${STAGE}'}, volumes: ['./data:/data']}}")
+    (home / "stage.env").write_text("STAGE=prod\n")
+    options = ["-f", "../compose.yaml", "-f", "../prod.yaml", "--env-file", "../stage.env", "-p", name]
+
+    monkeypatch.chdir(home / "sub")
+    applied = agent.windlass("apply", "--yes", *options)
+    assert applied.returncode == 0, applied.stderr
+    seen = sdk.inspect_container(f"{name}-web-1")
+    assert {"FROM_ABOVE=yes", "STAGE=prod"} <= set(seen["Config"]["Env"])
+    assert seen["HostConfig"]["Binds"] == [f"{home}/data:/data:rw"]
+    labels = seen["Config"]["Labels"]
+    assert labels["com.docker.compose.project.working_dir"] == str(home)
+    assert labels["com.docker.compose.project.config_files"] == f"{home}/compose.yaml,{home}/prod.yaml"
+
+    again = agent.windlass("plan", "--detailed-exitcode", *options)
+    assert again.returncode == 0, again.stdout
+    monkeypatch.chdir(tmp_path)
+    options = ["-f", "one/compose.yaml", "-f", "one/prod.yaml", "--env-file", "one/stage.env", "-p", name]
+    elsewhere = agent.windlass("plan", "-o", "json", *options)
+    assert json.loads(elsewhere.stdout)["changes"] == []
