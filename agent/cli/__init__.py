@@ -6,7 +6,6 @@ parts, or by the drawing, at the moment it is needed. How commands end is told i
 
 from __future__ import annotations
 
-import gc
 import sys
 from io import TextIOWrapper
 from signal import SIGTERM, signal
@@ -37,9 +36,6 @@ windlass = Group(
 
 def main(parts: Parts) -> NoReturn:
     """The process: runs the command that the arguments name, then exits."""
-    # Files of a thousand services become a million objects and hardly any garbage: to look for it that often takes a
-    # sixth of the time.
-    gc.set_threshold(20_000, 20, 20)
     sys.excepthook = tell_bug
     signal(SIGTERM, _terminated)
     for stream in (sys.stdout, sys.stderr):
