@@ -56,9 +56,11 @@ def test_the_made_up_projects_hold_every_section() -> None:
     assert set(DOCUMENT.made_of) - {"version", "name", "include"} <= set(document)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="there is no folder of cases beside the repository")
 @pytest.mark.parametrize("folder", ["valid", "newer", "invalid"])
 def test_so_does_every_case_that_was_collected(folder: str) -> None:
-    outcomes = [check(case).what for case in corpus(CORPUS / folder)]
+    outcomes = [check(case, seconds=600).what for case in corpus(CORPUS / folder)]
     loaded = sum(what.startswith("loaded") for what in outcomes)
     assert loaded > 0.9 * len(outcomes) or folder == "invalid"

@@ -133,7 +133,7 @@ def test_who_does_not_read_is_cut(make_site: Callable[..., Site]) -> None:
     began = time.monotonic()
     with site.connect() as connection, contextlib.suppress(ConnectionError):
         connection.setblocking(False)
-        while time.monotonic() - began < 15:
+        while time.monotonic() - began < 60:  # a busy machine answers slowly, and so fills the buffers slowly
             if select.select([], [connection], [], 0.05)[1]:
                 connection.send(REQUEST.replace(b"/healthz", b"/metrics"))
         pytest.fail("still connected")
