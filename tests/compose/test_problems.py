@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.compose import LoadOptions, admit, load
+from agent.compose import LoadOptions, Target, admit, bindings, load, resources
 from agent.compose.findings import MOST_PROBLEMS
 from agent.compose.schema import SERVICE_FIELDS
 from agent.errors import BadManifest
@@ -426,3 +426,19 @@ def _flow(value: object) -> str:
             return repr(value) if math.isfinite(value) else ".inf"
         case _:
             return str(value).lower()
+
+
+def test_a_message_has_an_end_however_long_the_names_in_it_are() -> None:
+    name = "n" * 50_000
+    text = f"services: {{{name}: {{image: x, depends_on: [{name}x], {name}: 1}}}}"
+    assert problems(text)
+    assert all(len(problem) < 2_000 for problem in problems(text))
+
+
+def test_a_stack_may_not_mount_more_of_the_repository_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bindings, "MOST_BYTES", 2_000)
+    text = 'services: {a: {image: x, volumes: ["./big:/big:ro"]}}'
+    loaded = project(text, {"big/x": b"x" * 3_000})
+    with pytest.raises(BadManifest) as caught:
+        resources(loaded, DictTree({"big/x": b"x" * 3_000}), Target("/srv/stacks/web", "/srv/files"))
+    assert "more than 0 MiB of the repository" in str(caught.value.problems[0])
