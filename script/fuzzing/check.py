@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from agent.cli.frame import json_text
 from agent.cli.yaml_text import yaml_text
-from agent.compose import Project, Target, engine_calls, load, render, resources
+from agent.compose import Project, Target, admit, engine_calls, load, render, resources
 from agent.compose.documents import MAX_BYTES
 from agent.errors import BadManifest
 from agent.model import Problem
@@ -66,7 +66,7 @@ def check(case: Case) -> Outcome:
 def _outcome(case: Case) -> tuple[str, int]:
     tree = MemoryTree(case)
     try:
-        project = load(tree, case.load_options)
+        project = load(tree, case.load_options, admit)
     except BadManifest as error:
         _look(error.problems, case)
         if not error.problems:
@@ -136,9 +136,17 @@ def _idempotent(case: Case, project: Project, model: dict[str, Any], base: str) 
         try:
             second = render(load(MemoryTree(again), again.load_options), base)
         except BadManifest as error:
-            raise Wrong(f"what is rendered as {form} is refused", str(error)[:500]) from error
+            kind = f"what is rendered as {form} is refused for {_step(error.problems[0].path)}"
+            raise Wrong(kind, str(error)[:500]) from error
         if second != model:
-            raise Wrong(f"what is rendered as {form} renders to something else", "\n".join(_differences(model, second)))
+            differences = list(_differences(model, second))
+            kind = f"what is rendered as {form} renders to another {_step(differences[0].partition(': ')[0])}"
+            raise Wrong(kind, "\n".join(differences))
+
+
+def _step(path: str) -> str:
+    """The last two steps of a path, which tell one fault from another."""
+    return ".".join(re.sub(r"\[\d+\]", "", path).split(".")[-2:])[:60]
 
 
 def _says_all(model: dict[str, Any]) -> bool:

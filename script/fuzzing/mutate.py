@@ -177,7 +177,9 @@ class Mutator:
 
     def _other_options(self, case: Case) -> Case:
         options = dict(case.options)
-        match self.random.randrange(7):
+        match self.random.randrange(8):
+            case 7:
+                options["newest"] = not options.get("newest", True)
             case 0:
                 options["profiles"] = self.random.choice(([], ["*"], ["p", "q"]))
             case 1:
