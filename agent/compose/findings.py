@@ -18,6 +18,7 @@ from agent.model import Place, Problem
 EXPANSION_BUDGET: Final = 100_000  # ports that ranges may expand to, in one stack
 _LONGEST_WAY: Final = 5
 _LONGEST_MESSAGE: Final = 1000
+_LONGEST_SHOWN: Final = 80  # characters of a name or a value
 _SHORT: Final = 8
 MOST_PROBLEMS: Final = 500  # nobody reads more, and a hostile file could hold a hundred thousand
 
@@ -37,7 +38,8 @@ def looks_secret(name: str) -> bool:
 
 def path_to(parent: str, key: str) -> str:
     """`services` and `web` make `services.web`; a key that would not read well is quoted."""
-    if not key.isidentifier() and not _PLAIN_KEY.fullmatch(key):  # the first is the usual, and the faster to see
+    plain = key.isidentifier() or _PLAIN_KEY.fullmatch(key)  # the first is the usual, and the faster to see
+    if not plain or len(key) > _LONGEST_SHOWN:
         return f'{parent}["{printable(key)}"]'
     return f"{parent}.{key}" if parent else key
 
@@ -47,7 +49,7 @@ def step_down(parent: str, step: str | int) -> str:
     return path_to(parent, step) if isinstance(step, str) else f"{parent}[{step}]"
 
 
-def printable(text: str, limit: int = 80) -> str:
+def printable(text: str, limit: int = _LONGEST_SHOWN) -> str:
     """The text with control characters escaped, cut to a length that a terminal bears."""
     shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[: limit + 1])
     return shown if len(shown) <= limit else f"{shown[:limit]}…"

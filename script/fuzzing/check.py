@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
@@ -97,12 +98,12 @@ def _look(problems: Iterable[Problem], case: Case) -> None:
         if _CONTROL.search(problem.message + problem.hint + problem.path):
             raise Wrong("a control character in a message", ascii(text)[:300])
         file, line, column = problem.place
-        content = case.files.get(file)
-        lines = 1 if content is None else _lines(content)
+        lines = _lines(case.files.get(file, b""))
         if not file or not 1 <= line <= lines + 1 or column < 1:
             raise Wrong("a place that is not there", ascii(text)[:300])
 
 
+@lru_cache(maxsize=8)
 def _lines(content: bytes) -> int:
     """As YAML counts them."""
     return 1 + len(re.findall("\r\n|[\r\n\x85\u2028\u2029]", content.decode(errors="replace")))
@@ -151,7 +152,7 @@ def _step(path: str) -> str:
 
 def _says_all(model: dict[str, Any]) -> bool:
     """Not where something is called nothing, a config holds nothing, a Dockerfile is nowhere or an ulimit is zero: an
-    empty text and a zero are not printed."""
+    empty text and a zero are not printed. Nor where a service may do without one that is off, which is not either."""
     stores = [one for section in ("secrets", "configs") for one in model.get(section, {}).values()]
     named = [one for section in ("networks", "volumes") for one in model.get(section, {}).values()]
     builds = [service["build"] for service in model["services"].values() if "build" in service]
@@ -162,7 +163,8 @@ def _says_all(model: dict[str, Any]) -> bool:
         if isinstance(limit, dict)
     ]
     return (
-        all("soft" in limit and "hard" in limit for limit in limits)
+        all(other in model["services"] for one in model["services"].values() for other in one.get("depends_on", {}))
+        and all("soft" in limit and "hard" in limit for limit in limits)
         and all("name" in one for one in [*stores, *named])
         and all({"file", "environment", "content", "external"} & one.keys() for one in stores)
         and all({"dockerfile", "dockerfile_inline"} & build.keys() for build in builds)
