@@ -146,7 +146,7 @@ def _ports(service: Map, at: At) -> bool:
 
 def _host_ports(services: Sequence[tuple[Map, At]]) -> None:
     """Reports a port of the host that two containers of the stack would publish."""
-    taken: dict[tuple[str, int], list[tuple[str, str]]] = {}
+    taken: dict[tuple[str, int], dict[str, str]] = {}
     for service, at in services:
         for index, port in enumerate(service.get("ports") or ()):
             published = port.get("published")
@@ -158,14 +158,16 @@ def _host_ports(services: Sequence[tuple[Map, At]]) -> None:
             below = at.of_item(service, "ports", index)
             if replicas_of(service) > 1:
                 below.problem(f"{replicas_of(service)} containers cannot all publish port {published}")
-            _claim(taken.setdefault((port["protocol"], wanted.first), []), port, below, at.path)
+            _claim(taken.setdefault((port["protocol"], wanted.first), {}), port, below, at.path)
 
 
-def _claim(holders: list[tuple[str, str]], port: Map, at: At, owner: str) -> None:
+def _claim(holders: dict[str, str], port: Map, at: At, owner: str) -> None:
+    """`holders` has who publishes the port already, by address."""
     address = port.get("host_ip") or ""
     wide = ("", "0.0.0.0", "::")  # noqa: S104 - recognised, not bound
-    for held, by in holders:
-        if held == address or held in wide or address in wide:
-            at.problem(f"port {port['published']}/{port['protocol']} of the host is published by {by} already")
-            return
-    holders.append((address, owner))
+    by = next(iter(holders.values()), "") if address in wide else ""
+    by = by or next((holders[held] for held in (address, *wide) if held in holders), "")
+    if by:
+        at.problem(f"port {port['published']}/{port['protocol']} of the host is published by {by} already")
+        return
+    holders[address] = owner

@@ -13,15 +13,17 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from agent.compose.files import Files, NotReadable
 from agent.compose.findings import At
 from agent.compose.nodes import Map
-from agent.compose.paths import Escape, clean, in_tree, is_absolute, joined
+from agent.compose.paths import Escape, ancestors, clean, in_tree, is_absolute, joined
 from agent.compose.project import Project
 from agent.model import Key, Place, Resource
 
+MOST_BYTES: Final = 256 << 20  # of the repository that one stack mounts, each path once
+_OVERHEAD: Final = 512  # bytes that a file costs beside its content
 MAX_COPIED = 1 << 20  # bytes of a file that is copied although it could be used where it lies
 Content = dict[str, tuple[int, bytes]]  # by path below the source, "" for a single file: mode and bytes
 
@@ -61,7 +63,10 @@ class Bindings:
         self.target = target
         self.found: dict[str, Resource] = {}
         self.lying: dict[str, str] = {}
+        self._contents: dict[str, tuple[Content, str]] = {}
+        self._room = MOST_BYTES
         self._written = _written_paths(project)
+        self._around_written = {above for path in self._written for above in _around(path)}
 
     def of(self, volume: Map, at: At) -> tuple[str, Key | None]:
         """The path on the host, and the file resource that has to be there first, if any."""
@@ -72,13 +77,13 @@ class Bindings:
             return joined(self.target.directory, source), None
         try:
             located = self.files.locate(self.project.directory, source)
-            content = self._content(located)
+            content, digest = self._content(located, at)
         except NotReadable as error:
             at.findings.problem(at.place, f"{at.shown(source)} {error.message}", at.path, reason=error.reason)
             return source, None
         if content and not self._is_written(clean(source)):
             name = posixpath.basename(located) or self.project.name
-            path = f"{self.target.files}/{self.project.name}/{_digest(content)}/{name}"
+            path = f"{self.target.files}/{self.project.name}/{digest}/{name}"
             return self.copy(path, {"content": content}, source, at.place)
         creates = volume.get("bind") is None or bool(volume["bind"].get("create_host_path"))
         return self._data(source, content, creates, at)
@@ -106,13 +111,27 @@ class Bindings:
 
     def _is_written(self, source: str) -> bool:
         """Whether a service may write to the path, to something in it, or to a directory that it is in."""
-        return any(_within(source, other) or _within(other, source) for other in self._written)
+        return source in self._around_written or any(above in self._written for above in _around(source))
 
-    def _content(self, path: str) -> Content:
-        if self.files.is_file(path):
-            return {"": (self.files.mode(path), self.files.read(path))}
+    def _content(self, path: str, at: At) -> tuple[Content, str]:
+        """What the commit has at a path, and its digest: read once, however often it is mounted."""
+        if path not in self._contents:
+            content = self._read(path, at)
+            self._contents[path] = content, _digest(content)
+        return self._contents[path]
+
+    def _read(self, path: str, at: At) -> Content:
+        """Nothing, and a problem, where it is too much. Raises `NotReadable`."""
+        paths = [path] if self.files.is_file(path) else self.files.beneath(path)
+        self._room -= sum(_OVERHEAD + self.files.entries[one].size for one in paths)
+        if self._room < 0:
+            at.problem(
+                f"with it the stack mounts more than {MOST_BYTES >> 20} MiB of the repository",
+                "keep it in an image or a volume",
+            )
+            return {}
         skip = len(path) + 1 if path else 0
-        return {one[skip:]: (self.files.mode(one), self.files.read(one)) for one in self.files.beneath(path)}
+        return {one[skip:]: (self.files.mode(one), self.files.read(one)) for one in paths}
 
     def _data(self, source: str, content: Content, creates: bool, at: At) -> tuple[str, Key | None]:
         try:
@@ -162,5 +181,6 @@ def _written_paths(project: Project) -> frozenset[str]:
     )
 
 
-def _within(path: str, directory: str) -> bool:
-    return directory in (".", path) or path.startswith(f"{directory}/")
+def _around(path: str) -> list[str]:
+    """The path, and every directory that it is in."""
+    return [*ancestors(path), "."]

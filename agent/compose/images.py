@@ -23,8 +23,8 @@ import hmac
 import json
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple
 
 from agent.compose.bindings import Target
 from agent.compose.files import Files, NotReadable
@@ -38,6 +38,7 @@ from agent.model import Key, Resource
 
 MOST_FILES: Final = 20_000  # of one build context
 MOST_BYTES: Final = 256 << 20
+MOST_IN_ALL: Final = 4 * MOST_BYTES  # of all contexts of a stack, each directory once
 DOCKERFILE: Final = ".windlass.Dockerfile"  # what lies outside of the context is called in it
 _DAY: Final = 24 * 3600.0
 _WINDOWS: Final = {"daily": _DAY, "weekly": 7 * _DAY}
@@ -51,11 +52,20 @@ _PLAIN: Final = {
 }
 
 
+class _Context(NamedTuple):
+    """The files of a build context: name in it to path in the tree, and a digest of them all."""
+
+    paths: dict[str, str]
+    digest: bytes
+    size: int  # bytes
+
+
 @dataclass(frozen=True)
 class Images:
     project: Project
     files: Files
     target: Target
+    _contexts: dict[str, _Context] = field(default_factory=dict)
 
     def of(self, name: str, service: Map, at: At) -> list[Resource]:
         """What the service runs, and what it mounts. `at` is the service's."""
@@ -88,26 +98,26 @@ class Images:
         """None where it cannot be built, which is reported."""
         try:
             directory = self.files.locate(self.project.directory, build["context"])
-            paths = self._context(directory)
+            context = self._context(directory, at)
             dockerfile = self._dockerfile(build, directory)
         except NotReadable as error:
             at.findings.problem(at.place, error.message, at.path, reason=error.reason)
             return None
-        if len(paths) > MOST_FILES or sum(self.files.entries[path].size for path in paths.values()) > MOST_BYTES:
-            at.problem(f"the context has more than {MOST_FILES} files or {MOST_BYTES >> 20} MiB", "use .dockerignore")
+        if context is None:
             return None
         content = {DOCKERFILE: build["dockerfile_inline"].encode()} if build.get("dockerfile_inline") else {}
         if dockerfile and not self.files.is_file(dockerfile):
             at.of(build, "dockerfile").problem(f'there is no file "{dockerfile}" in the repository')
             return None
-        known = {path: name for name, path in paths.items()}
-        name = known.get(dockerfile, DOCKERFILE)
+        paths = context.paths
+        inside = dockerfile.removeprefix(f"{directory}/" if directory else "")
+        name = inside if dockerfile and paths.get(inside) == dockerfile else DOCKERFILE
         if dockerfile and name == DOCKERFILE:
-            paths[name] = dockerfile
+            paths = {**paths, name: dockerfile}
         query = _query(build) | {"dockerfile": name}
-        digest = self._digest(paths, content, query)
+        own = self.files.read(dockerfile) if dockerfile else content[DOCKERFILE]
         return {
-            "digest": digest,
+            "digest": self._digest(context, own, query),
             "tree": self.files.tree,
             "paths": paths,
             "content": content,
@@ -115,8 +125,22 @@ class Images:
             "tags": list(build.get("tags") or ()),
         }
 
-    def _context(self, directory: str) -> dict[str, str]:
-        """The files of the context: name in it to path in the tree. Raises `NotReadable`."""
+    def _context(self, directory: str, at: At) -> _Context | None:
+        """Read once, however many services are built from it. None, and a problem, where it is too much. Raises
+        `NotReadable`."""
+        if directory not in self._contexts:
+            paths = self._listed(directory)
+            sizes = [self.files.entries[path].size for path in paths.values()]
+            before = sum(context.size for context in self._contexts.values())
+            if len(paths) > MOST_FILES or sum(sizes) > MOST_BYTES or before + sum(sizes) > MOST_IN_ALL:
+                text = f"the context has more than {MOST_FILES} files or {MOST_BYTES >> 20} MiB, or all have"
+                at.problem(f"{text} {MOST_IN_ALL >> 20} MiB", "use .dockerignore")
+                return None
+            self._contexts[directory] = _Context(paths, self._digest_of(paths), sum(sizes))
+        return self._contexts[directory]
+
+    def _listed(self, directory: str) -> dict[str, str]:
+        """The files of a context: name in it to path in the tree. Raises `NotReadable`."""
         found = self.files.beneath(directory)
         if not found:
             raise NotReadable(f'there is no directory "{directory or "."}" in the repository', "FileMissing")
@@ -130,13 +154,18 @@ class Images:
         """Its path in the tree, "" where the Compose file holds it. Raises `NotReadable`."""
         return "" if build.get("dockerfile_inline") else self.files.locate(directory, build["dockerfile"])
 
-    def _digest(self, paths: Mapping[str, str], content: Mapping[str, bytes], query: Mapping[str, Any]) -> str:
+    def _digest_of(self, paths: Mapping[str, str]) -> bytes:
+        digest = hashlib.sha256()
+        for name, path in sorted(paths.items()):
+            data = self.files.read(path)
+            digest.update(f"{len(name.encode())}:{name}:{self.files.mode(path):o}:{len(data)}:".encode())
+            digest.update(data)
+        return digest.digest()
+
+    def _digest(self, context: _Context, dockerfile: bytes, query: Mapping[str, Any]) -> str:
         """Keyed: the arguments of a build may hold a secret, and everybody who may ask the engine sees labels."""
         digest = hmac.new(self.target.key, json.dumps(query, sort_keys=True).encode(), hashlib.sha256)
-        whole = {name: (self.files.mode(path), self.files.read(path)) for name, path in paths.items()}
-        for name, (mode, data) in sorted({**whole, **{name: (0o644, data) for name, data in content.items()}}.items()):
-            digest.update(f"{len(name.encode())}:{name}:{mode:o}:{len(data)}:".encode())
-            digest.update(data)
+        digest.update(context.digest + dockerfile)
         return digest.hexdigest()[:16]
 
 

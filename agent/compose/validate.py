@@ -12,6 +12,7 @@ from agent.compose.nodes import Map
 from agent.compose.sharing import dependency
 
 MOST_REPLICAS: Final = 1000
+MOST_CONTAINERS: Final = 10_000  # of a stack
 _SAID_TWICE: Final = {
     "cpus": ("limits", "cpus"),
     "mem_limit": ("limits", "memory"),
@@ -53,6 +54,7 @@ class _Check:
             check_models(service, at, self.model["models"])
             check_develop(service, at)
             self._dependencies(service, at)
+        self._count()
         self._container_names()
         self._externals()
         check_sources(self.model, self.findings)
@@ -98,6 +100,15 @@ class _Check:
         linked = len(service.get("links") or ()) and needed * replicas_of(service)
         if not self.findings.spend(needed + linked):
             at.problem("the dependencies and links of this stack lead to too many containers")
+
+    def _count(self) -> None:
+        room = MOST_CONTAINERS
+        for name in self.services:
+            service, at = self._service(name)
+            room -= replicas_of(service)
+            if room < 0:
+                at.problem(f"with its containers the stack has more than {MOST_CONTAINERS}")
+                break
 
     def _container_names(self) -> None:
         taken: dict[str, str] = {}

@@ -37,6 +37,11 @@ def _services(count: int, line: str) -> str:
     return "services:\n" + "".join(line.format(n=number, m=number + 1) for number in range(count))
 
 
+_MATCHED: Final = (
+    "container_name", "cpus", "mem_limit", "stop_grace_period", "command", "restart", "pull_policy", "network_mode",
+    "platform", "user", "hostname", "memswap_limit", "pull_refresh_after",
+)  # fmt: skip
+
 WORST: Final[Mapping[str, Callable[[], Case]]] = {
     # the size and the shape of a file
     "a file of 100 MB": lambda: _one("a: " + "x" * 100_000_000),
@@ -116,12 +121,6 @@ WORST: Final[Mapping[str, Callable[[], Case]]] = {
         for char in "a-/.:_9@ ${"
     },
 }  # fmt: skip
-_MATCHED: Final = (
-    "container_name", "cpus", "mem_limit", "stop_grace_period", "command", "restart", "pull_policy", "network_mode",
-    "platform", "user", "hostname", "memswap_limit", "pull_refresh_after",
-)  # fmt: skip
-
-
 def _doubling(times: int) -> bytes:
     lines = ["V0=" + "x" * 100, *(f"V{n}=$V{n - 1}$V{n - 1}" for n in range(1, times + 1))]
     return "\n".join(lines).encode()
