@@ -46,15 +46,18 @@ WORST: Final[Mapping[str, Callable[[], Case]]] = {
     # the size and the shape of a file
     "a file of 100 MB": lambda: _one("a: " + "x" * 100_000_000),
     "values": lambda: _one(_filled("  - {n}\n", "x-a:\n")),
-    "keys": lambda: _one(_filled("  k{n}:\n", "x-a:\n")),
+    "keys": lambda: _one(_filled("  k{n}:\n", "x-a:\n", 0.7)),
     "empty lines": lambda: _one(_HEAD + "\n" * (MAX_BYTES - 100)),
     "comments": lambda: _one(_HEAD + "#x\n" * (MAX_BYTES // 3 - 100)),
     "one text": lambda: _one(f"{_HEAD}    hostname: '{'x' * (MAX_BYTES - 200)}'\n"),
     "escapes": lambda: _one(f'{_HEAD}    hostname: "' + "\\x41" * (MAX_BYTES // 4 - 100) + '"\n'),
     "documents": lambda: _one(_filled("---\nservices: {{s{n}: {{image: x}}}}\n")),
+    "documents over many services": lambda: _one(
+        _services(80_000, "  s{n}: {{image: x}}\n") + "".join(f"---\nservices: {{s{n}: {{user: u}}}}\n" for n in range(99))
+    ),
     "empty documents": lambda: _one("---\n" * (MAX_BYTES // 4)),
     "anchors": lambda: _one(_filled("  - &a{n} x\n", "x-a:\n")),
-    "aliases": lambda: _one(_filled("  - *a\n", "x-a: &a [1]\nx-b:\n")),
+    "aliases": lambda: _one(_filled("  - *a\n", "x-a: &a [1]\nx-b:\n", 0.35)),
     "levels in flow": lambda: _one("x-a: " + "[" * (MAX_BYTES - 10)),
     "levels in block": lambda: _one("x-a:\n" + "- " * (MAX_BYTES // 2 - 10)),
     "levels of keys": lambda: _one("? " * (MAX_BYTES // 2 - 10)),
@@ -75,10 +78,10 @@ WORST: Final[Mapping[str, Callable[[], Case]]] = {
     "a name without an end": lambda: _one(_HEAD, _env=b"a" * (MAX_BYTES - 10)),
     # short notations that stand for more
     "ranges of ports": lambda: _one(f"{_HEAD}    ports:\n" + "    - 1-60000\n" * 1000),
-    "ports of many addresses": lambda: _one(_filled("    - '[::{n}]:80:80'\n", f"{_HEAD}    ports:\n", 0.5)),
+    "ports of many addresses": lambda: _one(_filled("    - '[::{n:x}]:80:80'\n", f"{_HEAD}    ports:\n", 0.3)),
     "containers": lambda: _one(_services(20_000, "  s{n}: {{image: x, scale: 1000}}\n")),
     "one service of many networks": lambda: _one(
-        _filled("    n{n}:\n", f"networks:\n" + _filled("  n{n}:\n", "", 0.5) + f"{_HEAD}    networks:\n", 0.9)
+        _filled("    n{n}:\n", "networks:\n" + _filled("  n{n}:\n", "", 0.4) + f"{_HEAD}    networks:\n", 0.8)
     ),
     "a command": lambda: _one(f"{_HEAD}    command: '{'a ' * (MAX_BYTES // 2 - 200)}'\n"),
     # services
@@ -87,7 +90,7 @@ WORST: Final[Mapping[str, Callable[[], Case]]] = {
     "links to all": lambda: _one(_services(600, "  s{n}: {{image: x, links: [" + ", ".join(f"s{i}" for i in range(600)) + "]}}\n")),
     "unknown names": lambda: _one(_services(20_000, "  service-{n}: {{image: x, depends_on: [servce-{m}]}}\n")),
     "unknown keys": lambda: _one(_services(20_000, "  s{n}: {{image: x, key-{m}-that-nobody-knows: 1}}\n")),
-    "binds": lambda: _one(_filled("    - ./d{n}:/d{n}\n", f"{_HEAD}    volumes:\n", 0.5)),
+    "binds": lambda: _one(_filled("    - ./d{n}:/d{n}\n", f"{_HEAD}    volumes:\n", 0.25)),
     "binds of everything": lambda: Case(
         {"compose.yaml": _services(5000, "  s{n}: {{image: x, volumes: ['.:/d:ro']}}\n").encode()}
         | {f"f{n}": b"x" * 1000 for n in range(1000)},
@@ -121,6 +124,8 @@ WORST: Final[Mapping[str, Callable[[], Case]]] = {
         for char in "a-/.:_9@ ${"
     },
 }  # fmt: skip
+
+
 def _doubling(times: int) -> bytes:
     lines = ["V0=" + "x" * 100, *(f"V{n}=$V{n - 1}$V{n - 1}" for n in range(1, times + 1))]
     return "\n".join(lines).encode()
