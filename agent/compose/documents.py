@@ -21,6 +21,7 @@ from agent.model import Place
 
 MAX_BYTES: Final = 4 * 1024 * 1024  # a file
 MAX_DEPTH: Final = 64
+MAX_DOCUMENTS: Final = 100  # of a file
 MAX_NODES: Final = 500_000  # five thousand services of the usual size; with aliases counted as often as they are used
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the pure one where PyYAML came without libyaml
@@ -112,10 +113,14 @@ class _Composer:
     trail: list[str | int] = field(default_factory=list)  # the way down to where the reading is, for the problems
 
     def documents(self) -> Iterator[tuple[Any, Place]]:
+        count = 0
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
                 self.anchors.clear()
                 first = next(self.events)
+                count += 1
+                if count > MAX_DOCUMENTS:
+                    raise Malformed(self._place(first), f"more than {MAX_DOCUMENTS} documents", "YamlTooLarge")
                 yield self._node(first)[0], self._place(first)
 
     def _place(self, event: Any) -> Place:
@@ -178,9 +183,12 @@ class _Composer:
         if event.tag in _MARKS:
             return self._marked(event, text if event.style else plain(text))
         try:
-            return tagged(event.tag, text)
+            value = tagged(event.tag, text)
         except ValueError as error:
             return self._problem(self._place(event), str(error))
+        if isinstance(value, str) and "\0" in value:
+            return self._problem(self._place(event), "a NUL character is not allowed")
+        return value
 
     def _sequence(self, event: Any) -> tuple[Any, int]:
         self._count(event, 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from agent.compose import merge as merging
@@ -34,6 +35,7 @@ class _Source:
     documents: Sequence[Document]
     way: str = ""
 
+    @cached_property
     def names(self) -> set[str]:
         return {name for document in self.documents for name in _services(document)}
 
@@ -139,7 +141,7 @@ class Extender:
         found: _Source | None = source
         if extends.get("file") is not None:
             found = self._file(extends["file"], at.of(extends, "file"))
-        if found is None or extends["service"] in (names := found.names()):
+        if found is None or extends["service"] in (names := found.names):
             return None if found is None else (found, extends["service"])
         below = at.of(extends, "service")
         below.problem(

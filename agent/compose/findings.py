@@ -6,6 +6,7 @@ Problems are collected, never raised one by one: whoever pushed a commit wants a
 from __future__ import annotations
 
 import difflib
+import heapq
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from agent.model import Place, Problem
 EXPANSION_BUDGET: Final = 100_000  # ports that ranges may expand to, in one stack
 _LONGEST_WAY: Final = 5
 _LONGEST_MESSAGE: Final = 1000
+_MOST_TRIED: Final = 200
 _LONGEST_SHOWN: Final = 80  # characters of a name or a value
 _SHORT: Final = 8
 MOST_PROBLEMS: Final = 500  # nobody reads more, and a hostile file could hold a hundred thousand
@@ -62,8 +64,13 @@ def _visible(message: str) -> str:
 
 
 def closest(word: str, known: Collection[str]) -> str:
-    """What whoever wrote the word may have meant, "" where nothing is like it."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.7) if len(word) <= _LONGEST_KEY else []
+    """What whoever wrote the word may have meant, "" where nothing is like it. Of many only the likeliest are tried."""
+    if len(word) > _LONGEST_KEY:
+        return ""
+    if len(known) > _MOST_TRIED:
+        alike = (one for one in known if one[:1] == word[:1] and abs(len(one) - len(word)) <= 2)
+        known = heapq.nsmallest(_MOST_TRIED, alike)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.7)
     return close[0] if close else ""
 
 

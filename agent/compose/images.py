@@ -105,12 +105,12 @@ class Images:
             return None
         if context is None:
             return None
-        content = {DOCKERFILE: build["dockerfile_inline"].encode()} if build.get("dockerfile_inline") else {}
-        if dockerfile and not self.files.is_file(dockerfile):
+        content = {} if dockerfile is not None else {DOCKERFILE: build["dockerfile_inline"].encode()}
+        if dockerfile is not None and not self.files.is_file(dockerfile):
             at.of(build, "dockerfile").problem(f'there is no file "{dockerfile}" in the repository')
             return None
         paths = context.paths
-        inside = dockerfile.removeprefix(f"{directory}/" if directory else "")
+        inside = (dockerfile or "").removeprefix(f"{directory}/" if directory else "")
         name = inside if dockerfile and paths.get(inside) == dockerfile else DOCKERFILE
         if dockerfile and name == DOCKERFILE:
             paths = {**paths, name: dockerfile}
@@ -150,9 +150,10 @@ class Images:
         patterns = read_patterns(text)
         return {path[skip:]: path for path in found if not is_ignored(path[skip:], patterns)}
 
-    def _dockerfile(self, build: Map, directory: str) -> str:
-        """Its path in the tree, "" where the Compose file holds it. Raises `NotReadable`."""
-        return "" if build.get("dockerfile_inline") else self.files.locate(directory, build["dockerfile"])
+    def _dockerfile(self, build: Map, directory: str) -> str | None:
+        """Its path in the tree, None where the Compose file holds it. Raises `NotReadable`."""
+        inline = build.get("dockerfile_inline")
+        return None if inline else self.files.locate(directory, build.get("dockerfile") or "Dockerfile")
 
     def _digest_of(self, paths: Mapping[str, str]) -> bytes:
         digest = hashlib.sha256()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from agent.compose.documents import Document, documents
+from agent.compose.documents import MAX_BYTES, Document, documents
 from agent.compose.files import Files, read_small
 from agent.compose.findings import At, Findings
 
@@ -29,8 +29,9 @@ class Library:
     def documents(self, path: str, at: At) -> list[Document] | None:
         """The documents of a file of the tree that is named at that point. None, and a problem, where it cannot be
         read. Raises `BadManifest` where files take in one another without end."""
+        size = self.files.entries[path].size if path in self.files.entries else 0
         self.uses -= 1
-        self.room -= self.files.entries[path].size if path in self.files.entries else 0
+        self.room -= size if size <= MAX_BYTES else 0  # a larger one is not read at all
         if self.uses < 0 or self.room < 0:
             at.problem(f"files are taken in more than {_MOST_USES} times, or have more than {_MOST_BYTES >> 20} MiB")
             self.findings.raise_if_any()

@@ -40,8 +40,7 @@ def merged(base: Any, other: Any, merge: Merge) -> Any:
 def mappings(base: Map, other: Map, merge_of: Callable[[str], Merge], result: Map | None = None) -> Map:
     """Both by their keys, in a new mapping or the empty `result`."""
     result = Map(base.place) if result is None else result
-    for key, value in base.items():
-        result.put_from(base, key, value)
+    result.put_all(base)
     for key, value in other.items():
         if key not in base:
             result.put_from(other, key, value)

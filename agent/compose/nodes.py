@@ -30,6 +30,11 @@ class Map(dict[str, Any]):
         self[key] = value
         self._places[key] = source.places(key)
 
+    def put_all(self, source: Map) -> None:
+        """All of `source` at its places, which takes no time to speak of."""
+        self.update(source)
+        self._places.update(source._places)
+
     def places(self, key: str) -> tuple[Place, Place]:
         """Where the key stands and where its value does; for a key that nobody wrote, where the mapping starts."""
         return self._places.get(key) or (self.place, self.place)

@@ -43,12 +43,12 @@ def nanoseconds(text: str) -> int:
     if rest == "0":
         return 0
     total = position = 0
-    while match := _DURATION.match(rest, position):
+    while match := _DURATION.match(rest, position) if len(text) <= _LONGEST else None:
         whole, _, fraction = match[1].partition(".")
         unit = _NANOSECONDS[match[2]]
         total += int(whole or "0") * unit + (int(int(fraction) * unit / 10 ** len(fraction)) if fraction else 0)
         position = match.end()
-    if not rest or position < len(rest) or len(text) > _LONGEST:
+    if not rest or position < len(rest):
         raise ValueError("is no duration such as 10s or 1m30s")
     if total > _INT64_MAX:
         raise ValueError("is too long")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import os
 import resource
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from script.fuzzing.cases import Case
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+_PATIENCE: Final = 60.0  # seconds that a round may take beyond its time
 _MOST_KEPT: Final = 20_000
 _LARGEST_KEPT: Final = 100_000  # bytes
 
@@ -110,6 +112,7 @@ def main(arguments: list[str]) -> int:
     from script.fuzzing import words
 
     os.environ[words.OS_NAME] = words.OS_CANARY
+    faulthandler.dump_traceback_later(options.seconds + _PATIENCE, exit=True)  # says where it hangs
     told = run(options.seed, options.seconds, options.corpus, options.place)
     (options.place / f"told.{options.seed}").write_text(json.dumps(told.document()))
     return 0
