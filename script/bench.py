@@ -16,14 +16,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from script.benchmarks import planner
+from script.benchmarks import loading, planner
 from script.benchmarks.agent_figures import AgentFigures
 from script.benchmarks.bare import BenchError
 from script.benchmarks.contestants import find_compose, version_of
-from script.benchmarks.ground import Ground, opened
+from script.benchmarks.ground import opened
 from script.benchmarks.races import Race
 from script.benchmarks.results import MAKE_PLAN, PLANNER, Results
 
+PLANNING, LOADING, CONVERGING = PARTS = ("planner", "loading", "converging")
 PLANNED = (1_000, 2_500, 5_000, 10_000, 20_000)
 
 
@@ -31,31 +32,44 @@ def say(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
-def measure(results: Results, services: Sequence[int], planned: Sequence[int]) -> None:
+def measure(results: Results, parts: Sequence[str], services: Sequence[int]) -> None:
     """Fill in the results. Raises `BenchError`."""
+    compose = find_compose(os.environ)
+    if not compose and set(parts) & {LOADING, CONVERGING}:
+        say("docker compose is not on this machine: its column is left out")
+    results.machine.update(describe(compose))
+    if PLANNING in parts:
+        measure_planner(results)
+    if LOADING in parts:
+        loading.measure(results.loading, results.rounds, compose, say)
+    if CONVERGING in parts:
+        measure_converging(results, services, compose)
+    results.machine["load_after"] = load()
+
+
+def measure_planner(results: Results) -> None:
     for number in range(results.rounds):
-        for size in planned:
+        for size in PLANNED:
             results.planner.add(PLANNER, size, MAKE_PLAN, planner.seconds(size))
         say(f"planner, round {number + 1} of {results.rounds}")
-    compose = find_compose(os.environ)
-    if not compose:
-        say("docker compose is not on this machine: its column is left out")
+
+
+def measure_converging(results: Results, services: Sequence[int], compose: Sequence[str]) -> None:
+    """Raises `BenchError`."""
     with opened() as ground:
-        results.machine.update(describe(ground, compose))
+        results.machine["engine"] = ground.engine.ask("GET", "/version")["Version"]
         for size in services:
             floor = Race(ground, size, results.rounds, compose, results, say).run()
             agent = AgentFigures(ground, size, results.rounds, floor, results, say)
             agent.run(weigh=size == max(services))
-    results.machine["load_after"] = load()
 
 
-def describe(ground: Ground, compose: Sequence[str]) -> dict[str, Any]:
+def describe(compose: Sequence[str]) -> dict[str, Any]:
     """Where it is measured. A load beside our own makes the figures worth less."""
     return {
         "cpus": os.cpu_count(),
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "engine": ground.engine.ask("GET", "/version")["Version"],
         "compose": version_of(compose) or "none",
         "load_before": load(),
     }
@@ -71,6 +85,7 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--services", default="20,100", metavar="N,N", help="numbers of services to converge (20,100)", type=_sizes
     )
+    parser.add_argument("--only", default=PARTS, metavar="PART,PART", help=f"some of {', '.join(PARTS)}", type=_parts)
     parser.add_argument("--quick", action="store_true", help="3 and 6 services, one round: only to see that it works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there as JSON")
     parser.add_argument("-o", dest="output", choices=["text", "json"], default="text", help="what stdout gets (text)")
@@ -89,6 +104,13 @@ def _sizes(text: str) -> list[int]:
     return sizes
 
 
+def _parts(text: str) -> list[str]:
+    parts = text.split(",")
+    if unknown := set(parts) - set(PARTS):
+        raise argparse.ArgumentTypeError(f"{min(unknown)} is none of {', '.join(PARTS)}")
+    return parts
+
+
 def _end(number: int, _frame: FrameType | None) -> None:
     sys.exit(128 + number)  # by way of every clean-up
 
@@ -98,7 +120,7 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _end)
     results, code = Results(options.rounds), 0
     try:
-        measure(results, options.services, PLANNED)
+        measure(results, options.only, options.services)
     except BenchError as error:
         say(f"could not be measured: {error}; what was measured before follows")
         code = 1

@@ -28,7 +28,7 @@ from agent.errors import Trouble
 _GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 _HERE = Path()
 _HELP_NAMES = ["-h", "--help"]
-_BEYOND_ASCII = re.compile("[\x7f-\uffff]")
+_BEYOND_ASCII = re.compile("[^\x00-\x7e\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)

@@ -207,13 +207,18 @@ class Compose:
 
 def timed(command: Sequence[str], environment: Mapping[str, str]) -> float:
     """Seconds that a process took. Raises `BenchError` with its last words unless it ended well."""
-    clean = clean_environment(**environment)
     began = time.perf_counter()
+    output_of(command, environment)
+    return time.perf_counter() - began
+
+
+def output_of(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """What a process prints. Raises `BenchError` with its last words unless it ended well."""
+    clean = clean_environment(**environment)
     done = subprocess.run(command, env=clean, capture_output=True, text=True, cwd=ROOT, check=False)
-    took = time.perf_counter() - began
     if done.returncode:
         raise BenchError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
-    return took
+    return done.stdout
 
 
 def find_compose(environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -16,15 +16,19 @@ READING = "reading the file"
 FULL_LOOK = "full look"
 MEMORY, RESIDENT = "idle agent", "VmRSS"
 PLANNER, MAKE_PLAN = "plan", "make_plan"
+LOADING, LOAD, RENDER, CONFIG = "read a file", "the load", "windlass render", "docker compose config"
 
 COLD_LIMIT = 1.10  # times the floor
 NOOP_LIMIT = 0.5  # times `docker compose up`
 MEMORY_LIMIT = 80.0  # MiB
 PLANNER_LIMIT = 1.5  # seconds for PLANNER_SIZE resources
 PLANNER_SIZE = 10_000
-GROWTH_LIMIT = (
-    1.25  # the exponent: 1 is linear, 2 quadratic; large heaps cost the caches and the collector a bit more than 1
-)
+LOADING_LIMIT = 0.6  # times `docker compose config`
+LOADING_SIZE = 1_000  # services
+START_LIMIT = 0.25  # seconds for the whole process
+START_SIZE = 5
+# The exponent: 1 is linear, 2 quadratic; large heaps cost the caches and the collector a bit more than 1.
+GROWTH_LIMIT = 1.25
 
 NOTES = f"""\
 {FLOOR}: Windlass's own Engine calls, made bare over kept-alive connections with the best number of threads.
@@ -44,6 +48,7 @@ class Results:
     rounds: int
     machine: dict[str, Any] = field(default_factory=dict)
     planner: Figures = field(default_factory=Figures)
+    loading: Figures = field(default_factory=Figures)
     threads: Figures = field(default_factory=Figures)
     races: Figures = field(default_factory=Figures)
     agent: Figures = field(default_factory=Figures)
@@ -58,11 +63,18 @@ class Results:
             f"The running agent; {medians}": self.agent,
             f"Memory; {medians}": self.memory,
             f"The planner, over made-up resources; {medians}": self.planner,
+            f"Loading a Compose file of so many services; {medians}": self.loading,
         }
 
     def growth(self) -> float | None:
         """How the planner's time grows with the number of resources: 1 is linear; None with fewer than two sizes."""
         seconds = {figure.size: figure.median for figure in self.planner.all()}
+        return growth(seconds) if len(seconds) > 1 else None
+
+    def loading_growth(self) -> float | None:
+        """How the load grows from 1,000 services on; below, what is done once a file outweighs them."""
+        loads = (each for each in self.loading.all() if each.who == LOAD and each.size >= LOADING_SIZE)
+        seconds = {figure.size: figure.median for figure in loads}
         return growth(seconds) if len(seconds) > 1 else None
 
     def targets(self) -> list[Target]:
@@ -87,7 +99,16 @@ class Results:
         planned = self.planner.median(PLANNER, PLANNER_SIZE, MAKE_PLAN)
         promised.append(Target(f"{PLANNER}, {PLANNER_SIZE} resources", planned, PLANNER_LIMIT, "s"))
         promised.append(Target(f"{PLANNER}, growth (1 is linear)", self.growth(), GROWTH_LIMIT, ""))
-        return promised
+        return promised + self._promises_of_loading()
+
+    def _promises_of_loading(self) -> list[Target]:
+        ratio = self.loading.ratio(LOADING, LOADING_SIZE, LOAD, CONFIG)
+        start = self.loading.median(LOADING, START_SIZE, RENDER)
+        return [
+            Target(f"{LOADING}, {LOADING_SIZE} services: {LOAD} to {CONFIG}", ratio, LOADING_LIMIT, "×"),
+            Target(f"{LOADING}, {START_SIZE} services: {RENDER}, the whole process", start, START_LIMIT, "s"),
+            Target(f"{LOADING}, growth (1 is linear)", self.loading_growth(), GROWTH_LIMIT, ""),
+        ]
 
     def document(self) -> dict[str, Any]:
         """The JSON form: keys are only ever added."""

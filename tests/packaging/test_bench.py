@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from script.benchmarks import planner
+from agent.compose import LoadOptions, load
+from agent.source.directory import DirectorySource
+from script.benchmarks import loading, planner
 from script.benchmarks.floor import script_of, until_started
 from script.benchmarks.recorder import Call
 from script.benchmarks.report import Figures, Target, growth, shown, table
@@ -14,13 +17,17 @@ from script.benchmarks.results import (
     CHANGES_ONLY,
     COLD,
     COMPOSE,
+    CONFIG,
     FLOOR,
+    LOAD,
+    LOADING,
     MAKE_PLAN,
     MEMORY,
     NOOP,
     PLANNER,
     PROCESS,
     RECONCILE,
+    RENDER,
     RESIDENT,
     Results,
 )
@@ -60,6 +67,10 @@ def test_every_promise_is_held_against_its_own_figures() -> None:
     results.memory.add(MEMORY, 100, RESIDENT, 79.0, "MiB")
     for size in (1_000, 10_000):
         results.planner.add(PLANNER, size, MAKE_PLAN, size * 1e-4)
+    for size, seconds in ((5, 0.1), (1_000, 1.0), (5_000, 5.0)):
+        results.loading.add(LOADING, size, LOAD, seconds)
+        results.loading.add(LOADING, size, RENDER, seconds + 0.2)
+        results.loading.add(LOADING, size, CONFIG, 2 * seconds)
     assert [(target.value, target.verdict) for target in results.targets()] == [
         (pytest.approx(1.05), "met"),
         (pytest.approx(1.3125), "missed"),
@@ -69,6 +80,9 @@ def test_every_promise_is_held_against_its_own_figures() -> None:
         (pytest.approx(0.9), "missed"),
         (79.0, "met"),
         (pytest.approx(1.0), "met"),
+        (pytest.approx(1.0), "met"),
+        (pytest.approx(0.5), "met"),
+        (pytest.approx(0.3), "missed"),
         (pytest.approx(1.0), "met"),
     ]
     document = json.loads(json.dumps(results.document()))
@@ -138,3 +152,11 @@ def test_made_up_hosts_have_the_size_that_was_asked_for(count: int) -> None:
         for each in stack.resources
         for required in each.requires
     )
+
+
+def test_a_made_up_file_is_a_compose_file(tmp_path: Path) -> None:
+    file = tmp_path / "compose.yaml"
+    file.write_text(loading.made_up(4))
+    assert loading.seconds(file) > 0
+    project = load(DirectorySource(tmp_path).sync().tree, LoadOptions(files=(file.name,)))
+    assert sorted(project.services) == [f"service-{number}" for number in range(4)]
