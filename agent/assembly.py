@@ -80,7 +80,7 @@ class Assembly:
         return self._rendered(target, render)
 
     def calls(self, target: Target, api: tuple[int, int] | None) -> Rendered:
-        from agent.compose import engine_calls
+        from agent.compose.calls import engine_calls
 
         return self._rendered(target, partial(engine_calls, api=api) if api else engine_calls)
 

@@ -1,6 +1,7 @@
 """What a snapshot of the source wants of this host: every stack that could be read, and why the others could not.
 
-Stacks are read one by one, so a mistake in one of them leaves the others to follow the commit.
+Stacks are read one by one, so a mistake in one of them leaves the others to follow the commit. What makes a project
+into what a host must hold is imported where that is done: `windlass render` does without it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from agent.compose import Admission, LoadOptions, Project, Target, admit, load, resources
+from agent.compose import Admission, LoadOptions, Project, load
 from agent.errors import BadManifest, Trouble
 from agent.fleet import Found, stacks
 from agent.model import Failure, Place, Problem, Snapshot, Stack, Tree
@@ -63,6 +64,8 @@ class Reader:
 
     def read(self, snapshot: Snapshot) -> Reading:
         """Every stack of the tree. Raises `BadManifest` only when the tree as a whole cannot be understood."""
+        from agent.compose.admit import admit
+
         good: dict[str, Stack] = {}
         broken: dict[str, Failure] = {}
         warnings: list[Problem] = []
@@ -113,6 +116,10 @@ class Reader:
         return load(tree, replace(self.single or options, shown=self.shown), admission)
 
     def _stack(self, snapshot: Snapshot, project: Project) -> Stack:
+        from agent.compose.bindings import Target
+        from agent.compose.handlings import after
+        from agent.compose.resources import resources
+
         files = str(self.state_dir / "files")
         target = Target(
             str(self.home(project)),
@@ -124,7 +131,8 @@ class Reader:
         )
         wanted = resources(project, snapshot.tree, target)
         services = tuple(sorted({resource.service for resource in wanted if resource.service}))
-        return Stack(project.name, wanted, snapshot.revision, services, Place(project.files[0]))
+        place = Place(project.files[0])
+        return Stack(project.name, wanted, snapshot.revision, services, place, after(project))
 
 
 def _refuse_twin(first: Stack | None, second: Stack) -> None:

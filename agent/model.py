@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
+from agent.handling import USUAL, Handling
+
 
 class Key(NamedTuple):
     """Which object of the host is meant: its kind ("container", "network", …) and its name on the engine."""
@@ -118,7 +120,8 @@ class Resource:
     `spec` is what the kind needs to make it and to compare it; each kind's module states the shape. `prepares` marks
     what is fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it
     is made only when something that requires it is made, and with `renewed` made anew then although it is there.
-    `external` means that it has to be there already and is never made, changed or removed.
+    `external` means that it has to be there already and is never made, changed or removed. `handling` is how it is
+    dealt with, which makes it no other object.
     """
 
     key: Key
@@ -131,17 +134,20 @@ class Resource:
     on_demand: bool = False
     renewed: bool = False
     place: Place | None = None
+    handling: Handling = USUAL
 
 
 @dataclass(frozen=True)
 class Stack:
-    """The wanted state of one stack, at the revision that it was read from."""
+    """The wanted state of one stack, at the revision that it was read from. Stacks in `after` have to be healthy
+    before it is changed."""
 
     name: str
     resources: tuple[Resource, ...]
     revision: Revision
     services: tuple[str, ...] = ()
     place: Place | None = None
+    after: tuple[str, ...] = ()
 
 
 # --- what is there ----------------------------------------------------------------------------------------------

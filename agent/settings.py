@@ -112,10 +112,6 @@ class FleetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """`windlass.yaml` at the root of a repository: which stacks go to which hosts. Nothing of it is supported yet."""
 
 
-class StackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`x-windlass` of a Compose file: what Windlass is to know of the stack. Nothing of it is supported yet."""
-
-
 class Address(NamedTuple):
     host: str
     port: int

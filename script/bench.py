@@ -54,7 +54,7 @@ def measure_planner(results: Results) -> None:
         say(f"planner, round {number + 1} of {results.rounds}")
 
 
-def measure_converging(results: Results, services: Sequence[int], compose: Sequence[str]) -> None:
+def measure_converging(results: Results, services: Sequence[int], compose: tuple[str, ...]) -> None:
     """Raises `BenchError`."""
     with opened() as ground:
         results.machine["engine"] = ground.engine.ask("GET", "/version")["Version"]

@@ -1,4 +1,4 @@
-"""`schema`: JSON Schemas for editors, made of the very types that the files are read into.
+"""`schema`: JSON Schemas for editors, made of the very types and shapes that the files are read by.
 
 Draft 7, since that is what editors know. What a file may hold is thus told in one place: in the fields of the type.
 """
@@ -13,12 +13,13 @@ import click
 from msgspec import NODEFAULT, Struct, inspect
 
 from agent.cli.frame import Command, Session, write_json
-from agent.settings import DURATION, Duration, FleetSettings, Settings, StackSettings, duration_text
+from agent.compose.extension import schema as schema_of_stack
+from agent.settings import DURATION, Duration, FleetSettings, Settings, duration_text
 
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
-_FILES: Final[Mapping[str, tuple[str, type[Struct]]]] = {
+_FILES: Final[Mapping[str, tuple[str, type[Struct] | None]]] = {
     "agent": ("The agent's settings", Settings),
-    "stack": ("A Compose file, as far as Windlass adds to it", StackSettings),
+    "stack": ("A Compose file, as far as Windlass adds to it", None),
     "fleet": ("windlass.yaml", FleetSettings),
 }
 
@@ -41,9 +42,7 @@ def schema_of(which: str) -> dict[str, Any]:
     """The schema of one of `agent`, `stack` and `fleet`, complete in itself."""
     title, kind = _FILES[which]
     definitions: dict[str, Any] = {}
-    body = _schema(inspect.type_info(kind), definitions)
-    if which == "stack":
-        body = {"type": "object", "properties": {"x-windlass": body}}
+    body = _schema(inspect.type_info(kind), definitions) if kind else schema_of_stack()
     return {"$schema": _DRAFT, "title": title, **body, "definitions": definitions}
 
 

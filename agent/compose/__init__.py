@@ -2,25 +2,13 @@
 
 The one thing to know: nothing here looks at the disk, the network, the clock or the environment of the process. All
 that a load may see is the tree and the options that it is given.
+
+Here are the names for loading and rendering. What a host must hold for a project comes from `agent.compose.resources`,
+which is imported by itself: `windlass render` does without it, and starts sooner.
 """
 
-from agent.compose.admit import admit
-from agent.compose.bindings import Target
-from agent.compose.calls import engine_calls
 from agent.compose.discovery import COMPOSE_FILES, LoadOptions
 from agent.compose.project import Admission, Project, load
 from agent.compose.render import render
-from agent.compose.resources import resources
 
-__all__ = [
-    "COMPOSE_FILES",
-    "Admission",
-    "LoadOptions",
-    "Project",
-    "Target",
-    "admit",
-    "engine_calls",
-    "load",
-    "render",
-    "resources",
-]
+__all__ = ["COMPOSE_FILES", "Admission", "LoadOptions", "Project", "load", "render"]

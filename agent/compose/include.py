@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from agent.compose.documents import Document
 from agent.compose.environment import completed
+from agent.compose.extension import EXTENSION
 from agent.compose.findings import At, path_to
 from agent.compose.library import Scope
 from agent.compose.located import bound_device, service_paths
@@ -101,6 +102,9 @@ def _add(entry: _Entry, model: Map, scope: Scope, at: At, assemble: Assemble) ->
     if documents:
         inner = scope._replace(directory=entry.directory, environment=environment)
         included = assemble(documents, inner)
+        if EXTENSION in included:
+            place = included.key_place(EXTENSION)
+            at.findings.warn(place, "says nothing in a file that is included", EXTENSION, "write it at the top")
         _fill(included, environment)
         _supply(included, inner)
         _move(included, way(scope.directory, entry.directory) or ".")

@@ -11,6 +11,7 @@ from agent.compose.bindings import Bindings, Target
 from agent.compose.dependencies import Dependencies
 from agent.compose.files import Files
 from agent.compose.findings import At, Findings, path_to
+from agent.compose.handlings import of_service, of_stack
 from agent.compose.images import Images, merged, with_content
 from agent.compose.lifecycle import hooks
 from agent.compose.located import bound_device
@@ -77,7 +78,8 @@ class _Wanted:
             # Compose 2.40 forgets them, which later ones and the engine do not
             spec["IPAM"] = {**spec.get("IPAM", {}), "Options": dict(options)}
         place = self.project.element_place("networks", key)
-        return Resource(Key("network", network["name"]), self.project.name, spec, external=external, place=place)
+        name, handling = Key("network", network["name"]), of_stack(self.project)
+        return Resource(name, self.project.name, spec, external=external, place=place, handling=handling)
 
     def _volume(self, key: str) -> Resource:
         volume = self.project.volumes[key]
@@ -93,6 +95,7 @@ class _Wanted:
             requires=(Requirement(device),) if device else (),
             external=external,
             place=at.place,
+            handling=of_stack(self.project),
         )
 
     def _containers(self, name: str, service: Map, needed: Sequence[Resource], completes: bool) -> Iterator[Resource]:
@@ -114,6 +117,7 @@ class _Wanted:
         if lying := self._lying(sources, stored):
             about["lying"] = lying
         first = Key("container", container_name(self.project, name, 1))
+        handling = of_service(self.project, name)
         after_first = (Requirement(first, Condition.STARTED),) if service.get("pre_start") else ()
         for number in range(1, replicas_of(service) + 1):
             body = self.maker.container(name, number, sources, stored)
@@ -125,6 +129,7 @@ class _Wanted:
                 requires=requires if number == 1 else (*requires, *after_first),
                 service=name,
                 place=self.project.element_place("services", name),
+                handling=handling,
             )
 
     def _sources(self, name: str, service: Map) -> tuple[list[str], set[Key]]:

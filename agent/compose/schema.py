@@ -33,6 +33,7 @@ from agent.compose.elements import (
     mapped,
     or_names,
 )
+from agent.compose.extension import EXTENSION, SERVICE_EXTENSION, STACK_EXTENSION
 from agent.compose.hooks import DEVELOP, FIRST_HOOKS, HOOKS
 from agent.compose.merge import before_equals, itself, path_of, target_of
 from agent.compose.models import MODEL, PROVIDER, SERVICE_MODELS
@@ -159,6 +160,7 @@ SERVICE_FIELDS: Final[Fields] = {
     "pre_start": Field(FIRST_HOOKS, since="5.5"),
     "post_start": Field(HOOKS),
     "pre_stop": Field(HOOKS),
+    EXTENSION: Field(SERVICE_EXTENSION, printed=False),
 }  # fmt: skip
 SERVICE: Final = record(SERVICE_FIELDS)
 
@@ -207,4 +209,5 @@ DOCUMENT: Final = record({
     "secrets": Field(mapping_of(SECRET, names=NAME, keep_broken=True)),
     "configs": Field(mapping_of(CONFIG, names=NAME, keep_broken=True)),
     "models": Field(mapping_of(MODEL, names=NAME, keep_broken=True)),
+    EXTENSION: Field(STACK_EXTENSION, printed=False),
 })  # fmt: skip

@@ -326,7 +326,7 @@ def _read_field(key: str, entry: Any, fields: Fields, parent: Map, at: At) -> An
         if key.startswith("x-") and key != "x-windlass":
             return BROKEN  # an extension of somebody else: not ours to read, and allowed
         if key == "x-windlass":
-            return at.below(key, place).problem("not supported yet")
+            return at.below(key, place).problem("is read at the top of a file and in services only")
         at.findings.doubt(path_to(at.path, closest(key, fields)))
         return at._replace(place=place).problem(f'unknown key "{printable(key)}"', did_you_mean(key, fields))
     if field.since and not at.findings.newest:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from agent.errors import Overtaken
-from agent.model import Change, Condition, Gate, Key, Observed, Owner, Resource, Scope
+from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
 
 PREFIX = "windlass."
 INSTANCE = f"{PREFIX}instance"
@@ -94,6 +94,15 @@ def seen_of(change: Change) -> Observed:
     if change.seen is None:
         raise Overtaken(f"{change.key}: it has not been seen")
     return change.seen
+
+
+def heeded(resource: Resource, differences: Iterable[Difference]) -> tuple[Difference, ...]:
+    """The differences without those that the stack says to leave alone: of a field, or of anything below it."""
+    ignored = resource.handling.ignore
+    if not ignored:
+        return tuple(differences)
+    below = tuple(f"{path}." for path in ignored)
+    return tuple(one for one in differences if one.path not in ignored and not one.path.startswith(below))
 
 
 # --- the fingerprint --------------------------------------------------------------------------------------------

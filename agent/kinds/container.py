@@ -146,7 +146,7 @@ class ContainerKind:
         if owner is Owner.FOREIGN:
             raise Refused(f"another container is called {resource.key.name}", reason="NameConflict")
         facts = self._view.facts(resource, report)
-        differences = self._view.differences(facts, owner)
+        differences = self._view.differences(resource, facts, owner)
         if stuck := sorted(each.path for each in differences if each.remedy is not Remedy.IN_PLACE):
             raise Overtaken(f"container {resource.key.name} has changed since it was looked at: {', '.join(stuck)}")
         paths = [each.path for each in differences]

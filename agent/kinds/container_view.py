@@ -17,6 +17,7 @@ from agent.kinds.base import (
     SERVICE,
     STACK,
     Identity,
+    heeded,
     in_scope,
     is_composes,
     is_ours,
@@ -95,12 +96,12 @@ class ContainerView:
         around, local = self._surroundings([report], self._engine.list_containers(), references([resource]))
         return self._facts(resource, report, around, local.get(reference_of(resource), ""))
 
-    def differences(self, facts: Facts, owner: Owner) -> tuple[Difference, ...]:
-        """Every field in which the container is not as wanted."""
+    def differences(self, resource: Resource, facts: Facts, owner: Owner) -> tuple[Difference, ...]:
+        """Every field in which the container is not as wanted, but for what may be as it is."""
         key = self._identity.key
         made_from = read_fingerprint(labels_of(facts.report), key)
         wanted_from = fingerprint(TABLE, facts.spec, key)
-        return compare(TABLE, facts, made_from, wanted_from, adopted=owner is Owner.ADOPTABLE)
+        return heeded(resource, compare(TABLE, facts, made_from, wanted_from, adopted=owner is Owner.ADOPTABLE))
 
     def owner(self, resource: Resource, report: Report) -> Owner:
         """Whose it is. What it only inherited from its image proves nothing."""
@@ -203,7 +204,7 @@ class ContainerView:
             stack=labels.get(STACK) or resource.stack,
             origin=labels.get(ORIGIN, ""),
             service=resource.service,
-            differences=() if resource.external else self.differences(facts, owner),
+            differences=() if resource.external else self.differences(resource, facts, owner),
             uses=uses_of(report, around.names),
             health=health,
             detail=detail,

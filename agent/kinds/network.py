@@ -20,6 +20,7 @@ from agent.kinds.base import (
     STACK,
     Identity,
     comparable_labels,
+    heeded,
     in_scope,
     is_composes,
     is_ours,
@@ -232,13 +233,14 @@ class NetworkKind:
 
     def _differences(self, resource: Resource, report: Report, owner: Owner) -> tuple[Difference, ...]:
         key = self._identity.key
-        return compare(
+        found = compare(
             TABLE,
             Facts(resource.spec, report),
             read_fingerprint(report.get("Labels") or {}, key),
             fingerprint(TABLE, resource.spec, key),
             adopted=owner is Owner.ADOPTABLE,
         )
+        return heeded(resource, found)
 
     def _owner(self, resource: Resource, report: Report) -> Owner:
         labels = report.get("Labels") or {}

@@ -18,6 +18,7 @@ from agent.kinds.base import (
     STACK,
     Identity,
     comparable_labels,
+    heeded,
     in_scope,
     is_composes,
     is_ours,
@@ -128,13 +129,14 @@ class VolumeKind:
 
     def _differences(self, resource: Resource, report: Report, owner: Owner) -> tuple[Difference, ...]:
         key = self._identity.key
-        return compare(
+        found = compare(
             TABLE,
             Facts(resource.spec, report, owner),
             read_fingerprint(report.get("Labels") or {}, key),
             fingerprint(TABLE, resource.spec, key),
             adopted=owner is Owner.ADOPTABLE,
         )
+        return heeded(resource, found)
 
     def _owner(self, resource: Resource, report: Report) -> Owner:
         """A volume of the wanted name that nobody has marked is used as it is, as Compose does."""

@@ -17,8 +17,12 @@ from typing import Any, Final, NamedTuple
 
 from agent.cli.frame import json_text
 from agent.cli.yaml_text import yaml_text
-from agent.compose import Project, Target, admit, engine_calls, load, render, resources
+from agent.compose import Project, load, render
+from agent.compose.admit import admit
+from agent.compose.bindings import Target
+from agent.compose.calls import engine_calls
 from agent.compose.documents import MAX_BYTES
+from agent.compose.resources import resources
 from agent.errors import BadManifest
 from agent.model import Problem
 from script.fuzzing import words

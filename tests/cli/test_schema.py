@@ -134,13 +134,15 @@ def test_everything_says_what_it_is_for() -> None:
     ("which", "value", "fits"),
     [
         ("stack", {"services": {"a": {"image": "x"}}, "x-other": 1}, True),
-        ("stack", {"x-windlass": {}}, False),
-        ("stack", {"x-windlass": {"after": ["db"]}}, False),
+        ("stack", {"x-windlass": {"after": ["db"], "ignore": "memory"}}, True),
+        ("stack", {"x-windlass": {"afters": ["db"]}}, False),
+        ("stack", {"services": {"a": {"x-windlass": {"rollout": {"order": "start-first"}}}}}, True),
+        ("stack", {"services": {"a": {"x-windlass": {"after": ["db"]}}}}, False),
         ("fleet", {}, False),
         ("fleet", {"stacks": {}}, False),
     ],
 )
-def test_what_is_not_supported_yet_is_not_allowed(which: str, value: object, *, fits: bool) -> None:
+def test_what_is_not_known_is_not_allowed(which: str, value: object, *, fits: bool) -> None:
     assert (not list(faults(value, schema_of(which), schema_of(which)))) is fits
 
 

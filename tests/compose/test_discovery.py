@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from agent.compose import LoadOptions, engine_calls, load
+from agent.compose import LoadOptions, load
+from agent.compose.calls import engine_calls
 from agent.compose.names import container_name
 from agent.errors import BadManifest
 from tests.compose.tree import DictTree

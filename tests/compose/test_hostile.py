@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from script.fuzzing.worst import WORST
 
-from agent.compose import LoadOptions, load, resources
+from agent.compose import LoadOptions, load
+from agent.compose.resources import resources
 from agent.errors import BadManifest
 from script.fuzzing.check import check
 from tests.compose.tree import TARGET, DictTree

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.compose import engine_calls
+from agent.compose.calls import engine_calls
 from tests.compose.tree import body, project, wanted
 
 LABEL = "com.docker.compose"

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.compose import LoadOptions, Target, admit, bindings, load, resources
+from agent.compose import LoadOptions, bindings, load
+from agent.compose.admit import admit
+from agent.compose.bindings import Target
 from agent.compose.findings import MOST_PROBLEMS
+from agent.compose.resources import resources
 from agent.compose.schema import SERVICE_FIELDS
 from agent.errors import BadManifest
 from tests.compose.tree import DictTree, problems, project
@@ -104,7 +107,10 @@ def test_the_problems_of_a_file_are_told_together_and_in_order() -> None:
          "exclude each other"),
         ("extends:", "4:13: services.a.extends: has no value: it must be a string or a mapping"),
         ("build: [.]", "4:12: services.a.build: must be a string or a mapping, not a list"),
-        ("x-windlass: {}", "4:5: services.a.x-windlass: not supported yet"),
+        ("x-windlass: {ignored: [a]}", '4:18: services.a.x-windlass: unknown key "ignored", did you mean "ignore"?'),
+        ("x-windlass: {rollout: {order: both}}", '4:35: services.a.x-windlass.rollout.order: "both" is not one of '
+         "start-first, stop-first"),
+        ("x-windlass: {after: [db]}", '4:18: services.a.x-windlass: unknown key "after"'),
     ],
 )  # fmt: skip
 def test_a_problem_of_a_service(keys: str, problem: str) -> None:
@@ -124,7 +130,9 @@ def test_a_problem_of_a_service(keys: str, problem: str) -> None:
         ("services: {a/b: {image: x}}", '1:12: services: "a/b" is no valid name: letters, digits, ".", "_" and "-" '
          "only"),
         ("include: [x.yaml]", '1:11: include[0]: there is no file "x.yaml" in the repository'),
-        ("x-windlass: {}", "1:1: x-windlass: not supported yet"),
+        ("x-windlass: {after: 5}", "1:21: x-windlass.after: must be a list, not a number"),
+        ("networks: {n: {x-windlass: {}}}", "1:16: networks.n.x-windlass: is read at the top of a file and in services "
+         "only"),
         ("name: 5", "1:7: name: must be a string, not a number, put it in quotes"),
         ("volumes: {v: {external: true, driver: d}}", '1:31: volumes.v: an external volume has no "driver": it is '
          "used as it is"),

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.compose import LoadOptions, engine_calls, load, render
+from agent.compose import LoadOptions, load, render
+from agent.compose.calls import engine_calls
 from agent.errors import BadManifest
 from agent.model import Condition, Key, Requirement
 from tests.compose.tree import DictTree, problems, project, wanted

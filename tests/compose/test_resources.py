@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from agent.compose import LoadOptions, Target, load, resources
+from agent.compose import LoadOptions, load
+from agent.compose.bindings import Target
+from agent.compose.resources import resources
 from agent.errors import BadManifest
 from agent.model import Condition, Key, Place, Requirement
 from tests.compose.tree import TARGET, DictTree, project, wanted, wanted_of

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.compose import engine_calls, render
+from agent.compose import render
+from agent.compose.calls import engine_calls
 from agent.errors import BadManifest
 from agent.model import Condition, Key, Requirement
 from tests.compose.tree import body, problems, project, wanted

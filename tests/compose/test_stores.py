@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from agent.compose import LoadOptions, engine_calls, load, render, resources
+from agent.compose import LoadOptions, load, render
+from agent.compose.calls import engine_calls
+from agent.compose.resources import resources
 from agent.errors import BadManifest
 from agent.model import Resource
 from tests.compose.tree import TARGET, DictTree, problems, project, wanted

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from agent.compose import Admission, LoadOptions, Project, Target, load, resources
+from agent.compose import Admission, LoadOptions, Project, load
+from agent.compose.bindings import Target
+from agent.compose.resources import resources
 from agent.errors import BadManifest
 from agent.model import Entry, EntryKind, Resource
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from agent.compose import LoadOptions, load, resources
+from agent.compose import LoadOptions, load
 from agent.compose.bindings import Target
+from agent.compose.resources import resources
 from agent.engine import Engine
 from agent.host import Host
 from agent.kinds import make_kinds

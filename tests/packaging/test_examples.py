@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from agent import compose, fleet
-from agent.compose import LoadOptions, Target
+from agent.compose import LoadOptions
+from agent.compose.bindings import Target
+from agent.compose.resources import resources
 from agent.model import Snapshot, Tree
 from agent.source.directory import DirectorySource
 
@@ -63,7 +65,7 @@ def test_the_fleet_has_its_stacks(tree: Tree) -> None:
 )
 def test_each_stack_becomes_what_its_comments_say(tree: Tree, stack: str, expected: list[str]) -> None:
     project = compose.load(tree, LoadOptions(directory=f"stacks/{stack}"))
-    keys = sorted(str(resource.key) for resource in compose.resources(project, tree, TARGET))
+    keys = sorted(str(resource.key) for resource in resources(project, tree, TARGET))
     assert [key if not key.startswith("file/") else "file/*" for key in keys] == expected
     assert project.warnings == ()
 
@@ -95,5 +97,5 @@ def test_each_chart_is_a_stack_that_the_agent_takes(root: Path, chart: str) -> N
     tree = snapshot(root / "charts" / chart).tree
     project = compose.load(tree, LoadOptions(default_name=chart))
     assert project.name == chart
-    kinds = {resource.key.kind for resource in compose.resources(project, tree, TARGET)}
+    kinds = {resource.key.kind for resource in resources(project, tree, TARGET)}
     assert kinds == {"container", "file", "image", "network", "volume"}

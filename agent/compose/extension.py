@@ -1,0 +1,98 @@
+"""`x-windlass`, at the top of a file and in a service: what Windlass is to know that Compose has no word for.
+
+Each option stands here once, with its shape and with what `windlass schema` tells of it. What stands at the top holds
+for every service that does not say otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from agent.compose.amounts import DECIMAL, DURATION
+from agent.compose.shapes import BOOLEAN, TEXT, Field, Shape, choice, integer, one_or_list, record
+
+EXTENSION: Final = "x-windlass"
+
+
+class Option(NamedTuple):
+    """One key: how it is read, what it is for, and what JSON Schema says of its value."""
+
+    shape: Shape
+    meaning: str
+    schema: Mapping[str, Any]
+
+
+Options = Mapping[str, Option]
+
+_DURATION_SCHEMA: Final = {"type": "string", "examples": ["500ms", "30s", "5m"]}
+_TEXTS_SCHEMA: Final = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+_TEXTS: Final = one_or_list(TEXT)
+
+ROLLOUT: Final[Options] = {
+    "order": Option(
+        choice("start-first", "stop-first"),
+        "Whether a new container starts before or after the old one is stopped.",
+        {"enum": ["start-first", "stop-first"]},
+    ),
+    "parallelism": Option(
+        integer(0), "How many containers of a service are replaced at once; 0 for all.", {"type": "integer"}
+    ),
+    "delay": Option(DURATION, "The time between one container and the next.", _DURATION_SCHEMA),
+    "monitor": Option(
+        DURATION, "How long a container without a health check has to run to count as good.", _DURATION_SCHEMA
+    ),
+    "timeout": Option(
+        DURATION, "How long a container may take to become healthy; by its health check by default.", _DURATION_SCHEMA
+    ),
+    "drain": Option(
+        DURATION, "With start-first: how long the old container goes on beside the new one.", _DURATION_SCHEMA
+    ),
+    "failure_action": Option(
+        choice("rollback", "pause", "continue"),
+        "What is done when a new container does not become good.",
+        {"enum": ["rollback", "pause", "continue"]},
+    ),
+    "max_failure_ratio": Option(
+        DECIMAL, "The share of containers that may fail.", {"type": "number", "minimum": 0, "maximum": 1}
+    ),
+}
+
+
+def _record(options: Options) -> Shape:
+    return record({key: Field(option.shape) for key, option in options.items()})
+
+
+def _schema(options: Options) -> dict[str, Any]:
+    properties = {key: {"description": option.meaning, **option.schema} for key, option in options.items()}
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+_ANYWHERE: Final[Options] = {
+    "ignore": Option(
+        _TEXTS, "Fields that may be on the host as they are, named as `windlass plan` does.", _TEXTS_SCHEMA
+    ),
+    "protect": Option(BOOLEAN, "Never remove it, even when it is no longer wanted.", {"type": "boolean"}),
+    "heal_unhealthy": Option(BOOLEAN, "Start a container anew when its health check fails.", {"type": "boolean"}),
+    "rollout": Option(_record(ROLLOUT), "How containers are replaced.", _schema(ROLLOUT)),
+}
+STACK_OPTIONS: Final[Options] = {
+    **_ANYWHERE,
+    "after": Option(_TEXTS, "Stacks that have to be healthy before this one is changed.", _TEXTS_SCHEMA),
+}
+SERVICE_OPTIONS: Final[Options] = {**_ANYWHERE}
+
+STACK_EXTENSION: Final = _record(STACK_OPTIONS)
+SERVICE_EXTENSION: Final = _record(SERVICE_OPTIONS)
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a Compose file as far as Windlass adds to it, to be used beside Compose's own."""
+    services = {"type": "object", "properties": {EXTENSION: _schema(SERVICE_OPTIONS)}}
+    return {
+        "type": "object",
+        "properties": {
+            EXTENSION: _schema(STACK_OPTIONS),
+            "services": {"type": "object", "additionalProperties": services},
+        },
+    }

@@ -1,0 +1,61 @@
+"""How an object is dealt with, as its stack says: what of it is left alone, and how a container gives way to the next.
+
+Values only, for the nouns of `agent.model` to refer to. Times are seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Order(StrEnum):
+    """Which comes first in a replacement; the names are those of Compose's `update_config.order`."""
+
+    STOP_FIRST = "stop-first"
+    START_FIRST = "start-first"
+
+
+class OnFailure(StrEnum):
+    """What a failing rollout comes to. The names are those of `update_config.failure_action`."""
+
+    ROLLBACK = "rollback"
+    PAUSE = "pause"
+    CONTINUE = "continue"
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """How the containers of a service are replaced.
+
+    `parallelism` at once (0: all of them), with `delay` between one and the next. The new one has to become healthy
+    within `timeout` (0: as long as its health check gives it); without a health check it has to run for `monitor`
+    without a restart. With start-first, the old one goes on for `drain` beside the new one. What fails is borne up to
+    `max_failure_ratio` of the containers.
+    """
+
+    order: Order = Order.STOP_FIRST
+    parallelism: int = 1
+    delay: float = 0.0
+    monitor: float = 5.0
+    timeout: float = 0.0
+    drain: float = 0.0
+    on_failure: OnFailure = OnFailure.ROLLBACK
+    max_failure_ratio: float = 0.0
+
+
+_USUAL_ROLLOUT = Rollout()
+
+
+@dataclass(frozen=True)
+class Handling:
+    """`ignore` are paths of fields that may be as they are. What is under `protect` is never pruned. With
+    `heal_unhealthy` a container whose health check fails is started anew."""
+
+    ignore: tuple[str, ...] = ()
+    protect: bool = False
+    heal_unhealthy: bool = False
+    rollout: Rollout = _USUAL_ROLLOUT
+
+
+USUAL = Handling()
