@@ -1,7 +1,8 @@
 """Carries a plan out, side by side where its order allows. Decides nothing about the host.
 
-One thread, the caller's, decides what may begin and what is skipped, from outcomes alone; a bounded pool performs.
-What waits for the health of something else waits here and holds no thread of the pool.
+One thread, the caller's, decides what may begin and what is skipped, from outcomes alone; a bounded number of others
+perform. What waits for the health of something else waits here, and what rests until it is good itself leaves its
+place to another one.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from typing import NamedTuple
 
 from agent.errors import Overtaken, Trouble
 from agent.model import Action, Change, Condition, Gate, Outcome, Plan, Requirement, Status
+from agent.rollout import Pace
+
+Perform = Callable[[Change, Pace], None]
 
 STOPPED = "Stopped"
 DEPENDENCY_FAILED = "DependencyFailed"
 DEPENDENCY_TIMEOUT = "DependencyTimeout"
 HELD = "Held"
 
+MOST_AT_ONCE = 128  # changes, those that rest among them
 _TELL_EVERY = 1.0  # seconds between two reports that nothing has changed about a wait
 
 
@@ -53,17 +58,27 @@ class Ended:
     outcome: Outcome
 
 
-Event = Started | Waiting | Ended
+@dataclass(frozen=True)
+class Resting:
+    """The change is made and waits until what it made is good, in words why, for so many seconds by now."""
+
+    change: Change
+    detail: str
+    seconds: float
+
+
+Event = Started | Waiting | Resting | Ended
 
 
 def converge(
     plan: Plan,
-    perform: Callable[[Change], None],
+    perform: Perform,
     probe: Callable[[Requirement], tuple[Gate, str]],
     *,
     options: Options,
     stop: Callable[[], bool],
     clock: Callable[[], float],
+    sleep: Callable[[float], None],
     report: Callable[[Event], None],
 ) -> tuple[Outcome, ...]:
     """Perform every change of the plan behind those that it comes after; the outcomes in the order of the plan.
@@ -72,8 +87,8 @@ def converge(
     bug, ends the run once what had begun has ended, and is raised again. When `stop` says so, nothing more begins.
     `clock` counts seconds, monotonic. `report` is called in the caller's thread.
     """
-    run = _Run(plan, perform, probe, options, stop, clock, report)
-    with ThreadPoolExecutor(max_workers=options.workers, thread_name_prefix="converge") as pool:
+    run = _Run(plan, perform, probe, options, stop, clock, sleep, report)
+    with ThreadPoolExecutor(max_workers=MOST_AT_ONCE, thread_name_prefix="converge") as pool:
         run.to_the_end(pool)
     return run.outcomes()
 
@@ -88,6 +103,15 @@ class _Wait:
     told: dict[Requirement, Waiting] = field(default_factory=dict)
 
 
+@dataclass
+class _Rest:
+    """The first rest of a change, and when it was last told."""
+
+    change: Change
+    since: float
+    told: float = float("-inf")
+
+
 class _Answer(NamedTuple):
     """What was said of a requirement, and when."""
 
@@ -98,14 +122,15 @@ class _Answer(NamedTuple):
 
 @dataclass
 class _Run:
-    """One run. Only the caller's thread touches it; what the pool did comes back through `_done`."""
+    """One run. Only the caller's thread touches it; what the pool does comes back through `_inbox`."""
 
     plan: Plan
-    perform: Callable[[Change], None]
+    perform: Perform
     probe: Callable[[Requirement], tuple[Gate, str]]
     options: Options
     stop: Callable[[], bool]
     clock: Callable[[], float]
+    sleep: Callable[[float], None]
     report: Callable[[Event], None]
 
     def __post_init__(self) -> None:
@@ -119,7 +144,9 @@ class _Run:
         self._waits: dict[int, _Wait] = {}
         self._ready: list[int] = []  # heap: may begin as soon as a worker is free
         self._running = 0
-        self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        self._resting: dict[int, _Rest] = {}
+        self._numbers: dict[Future[Outcome], int] = {}
+        self._inbox: SimpleQueue[Future[Outcome] | tuple[Change, str]] = SimpleQueue()
         self._outcomes: dict[int, Outcome] = {}
         self._answers: dict[Requirement, _Answer] = {}
         self._bug: BaseException | None = None
@@ -128,7 +155,7 @@ class _Run:
     def to_the_end(self, pool: Executor) -> None:
         """Raises what `perform` raised if that was no `Trouble`."""
         self._sort_out()
-        while self._running or ((self._ready or self._waits) and not self._bug):
+        while self._running or self._resting or ((self._ready or self._waits) and not self._bug):
             if not self._bug:
                 self._begin(pool)
             self._collect()
@@ -188,13 +215,20 @@ class _Run:
             change = self._changes[heapq.heappop(self._ready)]
             self.report(Started(change))
             self._running += 1
-            pool.submit(self._attempt, change).add_done_callback(self._done.put)
+            future = pool.submit(self._attempt, change)
+            self._numbers[future] = change.number
+            future.add_done_callback(self._inbox.put)
 
     def _attempt(self, change: Change) -> Outcome:
         """In a thread of the pool."""
         began = self.clock()
+
+        def rest(seconds: float, why: str) -> None:
+            self._inbox.put((change, why))
+            self.sleep(seconds)
+
         try:
-            self.perform(change)
+            self.perform(change, Pace(self.clock, rest, self.stop))
         except Trouble as error:
             status = Status.OVERTAKEN if isinstance(error, Overtaken) else Status.FAILED
             return Outcome(change, status, error.message, error.reason, self.clock() - began)
@@ -203,18 +237,33 @@ class _Run:
     def _collect(self) -> None:
         """Take in what has ended, waiting for the first of it for as long as nothing else is due."""
         try:
-            self._take_in(self._done.get(timeout=self.options.poll if self._waits else None))
+            self._take_in(self._inbox.get(timeout=self.options.poll if self._waits else None))
             while True:
-                self._take_in(self._done.get_nowait())
+                self._take_in(self._inbox.get_nowait())
         except Empty:
             return
 
-    def _take_in(self, future: Future[Outcome]) -> None:
-        self._running -= 1
-        if bug := future.exception():
+    def _take_in(self, message: Future[Outcome] | tuple[Change, str]) -> None:
+        if isinstance(message, tuple):
+            self._note_rest(*message)
+            return
+        if self._resting.pop(self._numbers.pop(message), None) is None:
+            self._running -= 1
+        if bug := message.exception():
             self._bug = self._bug or bug
         else:
-            self._end(future.result())
+            self._end(message.result())
+
+    def _note_rest(self, change: Change, why: str) -> None:
+        """Its place is another one's from the first rest on: what it still has to do then is little."""
+        now = self.clock()
+        if change.number not in self._resting:
+            self._resting[change.number] = _Rest(change, now)
+            self._running -= 1
+        rest = self._resting[change.number]
+        if now - rest.told >= _TELL_EVERY:
+            rest.told = now
+            self.report(Resting(change, why, now - rest.since))
 
     # --- waiting for others ---
 

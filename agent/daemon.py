@@ -18,6 +18,7 @@ from agent.converge import Event, Options, Started
 from agent.desired import Follower, Reader
 from agent.engine import Engine
 from agent.host import Host
+from agent.jsonfile import JsonFile
 from agent.loop import Loop
 from agent.model import Health, Report, Scope
 from agent.parts import make_host, make_source
@@ -26,6 +27,7 @@ from agent.ports import AskSource, LookAt, Rhythm
 from agent.pulls import Pulls
 from agent.pulse import grace_of
 from agent.reconcile import Reconciler, Turn
+from agent.rejections import Rejections
 from agent.settings import Settings, is_in_the_clear
 from agent.source.directory import DirectorySource
 from agent.statedir import StateDir
@@ -167,7 +169,7 @@ class Daemon:
         rhythm = replace(rhythm, source_silence=rhythm.silence + float(settings.git.timeout))
         self._metrics.interval(float(settings.interval))
         return Loop(
-            Follower(self._source, reader, self._fetched),
+            Follower(self._source, reader, self._fetched, rejections=Rejections(JsonFile(self._state.rejections))),
             HostTurns(self._reconciler.host, self._reconciler, self._metrics, self._scope, self._engine.forget),
             self._witness,
             self._scope,

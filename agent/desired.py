@@ -18,6 +18,7 @@ from agent.compose import Admission, LoadOptions, Project, load
 from agent.errors import BadManifest, Trouble
 from agent.fleet import Found, stacks
 from agent.model import Failure, Place, Problem, Snapshot, Stack, Tree
+from agent.rejections import Rejections
 from agent.source import Source
 
 
@@ -153,9 +154,11 @@ class Follower:
         reader: Reader,
         asked: Callable[[str, float], None],
         clock: Callable[[], float] = time.monotonic,
+        rejections: Rejections | None = None,
     ) -> None:
         """`asked(result, seconds)` hears of each time that the source was asked: "success" or "error"."""
         self._source, self._reader, self._asked, self._clock = source, reader, asked, clock
+        self._rejections = rejections or Rejections()
         self._newest: Reading | None = None
 
     def newest(self) -> Reading:
@@ -163,7 +166,19 @@ class Follower:
         snapshot = self._sync()
         if self._newest is None or self._newest.snapshot.revision.id != snapshot.revision.id:
             self._newest = self._reader.read(snapshot)
-        return self._newest
+        return self._without_rejected(self._newest)
+
+    def _without_rejected(self, reading: Reading) -> Reading:
+        """What was tried and did not become good counts as broken, as long as there is something to go back to."""
+        rejected = {
+            name: failure
+            for name, stack in reading.stacks.items()
+            if (failure := self._rejections.of(stack)) and self._source.good(name) is not None
+        }
+        if not rejected:
+            return reading
+        kept = {name: stack for name, stack in reading.stacks.items() if name not in rejected}
+        return replace(reading, stacks=kept, broken={**reading.broken, **rejected})
 
     def _sync(self) -> Snapshot:
         began, result = self._clock(), "error"
@@ -194,6 +209,20 @@ class Follower:
         """Remember that the stack converged. Where that cannot be noted, an older good state is kept."""
         with suppress(Trouble):  # losing the note costs a fallback, never the deploy that it is about
             self._source.accept(stack.name, stack.revision.id)
+            self._rejections.forgive(stack.name)
+
+    def reject(self, stack: Stack, failure: Failure) -> None:
+        """Remember that the stack's content did not become good. Where that cannot be noted, it is tried again by the
+        next process."""
+        with suppress(Trouble):
+            self._rejections.note(stack, failure)
+
+    def forgive(self, stack: str) -> bool:
+        """Let content that was rejected be tried again. Returns whether there was any."""
+        try:
+            return self._rejections.forgive(stack)
+        except Trouble:
+            return False
 
 
 def as_committed(reading: Reading, reader: Reader, commit: Snapshot) -> Reading:

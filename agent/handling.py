@@ -30,8 +30,8 @@ class Rollout:
 
     `parallelism` at once (0: all of them), with `delay` between one and the next. The new one has to become healthy
     within `timeout` (0: as long as its health check gives it); without a health check it has to run for `monitor`
-    without a restart. With start-first, the old one goes on for `drain` beside the new one. What fails is borne up to
-    `max_failure_ratio` of the containers.
+    without a restart. With start-first, the old one goes on for `drain` beside the new one; `obstacle` is why that is
+    not the order although it was asked for. What fails is borne up to `max_failure_ratio` of the containers.
     """
 
     order: Order = Order.STOP_FIRST
@@ -42,6 +42,7 @@ class Rollout:
     drain: float = 0.0
     on_failure: OnFailure = OnFailure.ROLLBACK
     max_failure_ratio: float = 0.0
+    obstacle: str = ""
 
 
 _USUAL_ROLLOUT = Rollout()

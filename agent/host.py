@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from agent.kinds.base import Kind, Tidy
 from agent.model import Action, Change, Gate, Key, Observed, Requirement, Resource, Scope
+from agent.rollout import Pace, let_pass
 
 
 class Host:
@@ -22,16 +23,17 @@ class Host:
             found.update((observed.key, observed) for observed in kind.observe(of_kind, scope))
         return found
 
-    def perform(self, change: Change, revision: str) -> None:
-        """Carry out one change; `revision` is noted on what is made."""
+    def perform(self, change: Change, revision: str, pace: Pace) -> None:
+        """Carry out one change; `revision` is noted on what is made, and waiting is done with `pace`."""
         kind = self._kinds[change.key.kind]
+        let_pass(change.delay, "time between one container and the next", pace)
         match change.action:
             case Action.CREATE:
                 kind.create(change, revision)
             case Action.UPDATE:
                 kind.update(change, revision)
             case Action.REPLACE:
-                kind.replace(change, revision)
+                kind.replace(change, revision, pace)
             case Action.REMOVE:
                 kind.remove(change, revision)
             case Action.ADOPT | Action.HOLD:

@@ -22,13 +22,16 @@ from agent.errors import Trouble
 from agent.intake import Intake, take_in
 from agent.model import Failure, Health, Report, Result, Scope, Stack, Status
 from agent.ports import AskSource, Audience, Desires, LookAt, Rhythm, Turns
+from agent.probation import Standing, Verdict, verdict_on
 from agent.pulse import Pulse
 from agent.reconcile import Turn
+from agent.trial import State
 from agent.work import Work
 from agent.workers import Workers
 
 ASKED = "manual"  # the trigger of a turn that somebody asked for
 SOURCE = "source"
+ROLLBACK, TRIAL = "rollback", "trial"  # the triggers of going back to what was good, and of seeing whether it is
 LOCKS_OUT = frozenset({"GitAuthFailed"})  # asking often with a refused credential gets the address locked out
 
 
@@ -41,7 +44,8 @@ class _Stop:
 class _TurnDone:
     stack: str
     report: Report
-    superseded: bool = False
+    superseded: Callable[[], bool]
+    verdict: Verdict | None = None
 
 
 _Message = AskSource | LookAt | _Stop | Intake | _TurnDone
@@ -230,6 +234,8 @@ class Loop:
         """Make a turn due. Backing off is cut short only for who asks by hand: events of a failing stack feed it."""
         if trigger == ASKED:
             work.trigger, work.not_before = trigger, 0.0
+            if self._desires.forgive(work.name):
+                self._source_due, self._source_again = 0.0, self._source_busy
         elif work.trigger is None:
             settled = self._clock() + (self._rhythm.settle if trigger == "event" else 0.0)
             work.trigger, work.not_before = trigger, max(work.not_before, settled)
@@ -332,50 +338,66 @@ class Loop:
         stacks = (work.desired,) if work.desired else ()
         scope = replace(self._scope, stacks=frozenset({work.name}), whole=False)
         turn = Turn(stacks, scope, trigger, work.known, self._act, superseded=work.moved_on())
-        name, accepted = work.name, work.accepted
+        name, before = work.name, Standing(work.accepted, work.trial)
         self._submit(
             f"turn-{name}",
             self._rhythm.silence,
-            lambda: self._take_turn(name, turn, accepted),
+            lambda: self._take_turn(name, turn, before),
             lambda failure: self._turn_crashed(name, turn, failure),
         )
 
-    def _take_turn(self, name: str, turn: Turn, accepted: str) -> _TurnDone:
-        """In a worker: one turn, and, when it converged at a new revision, the note that it did."""
+    def _take_turn(self, name: str, turn: Turn, before: Standing) -> _TurnDone:
+        """In a worker: one turn, and what it says of the content."""
         (report,) = self._turns.take(turn)
-        if report.synced and turn.stacks and report.revision and report.revision.id != accepted:
-            self._desires.accept(turn.stacks[0])
-        return _TurnDone(name, report, turn.superseded())
+        verdict = verdict_on(self._desires, turn, report, before, self._clock())
+        return _TurnDone(name, report, turn.superseded, verdict)
 
     def _on_turn(self, done: _TurnDone) -> None:
         self._pulse.end(f"turn-{done.stack}")
         work = self._stacks[done.stack]
         now, report = self._clock(), done.report
+        verdict = None if (superseded := done.superseded()) else done.verdict
         work.busy = False
-        if report.synced and report.revision and not done.superseded:
-            work.accepted = report.revision.id
+        if report.synced and report.revision and not superseded:
             work.known = work.keys
+        goes_back = verdict is not None and self._heed(work, report, verdict)
         if work.broken:
             report = replace(report, synced=False, failure=report.failure or work.broken)
         work.last = report
-        if not done.superseded:
-            self._schedule_next(work, done.report, now)
+        if not superseded and not goes_back:
+            self._schedule_next(work, done.report, now, verdict.judgement.again_in if verdict else 0.0)
         self._audience.reported(report)
         if work.desired is None and done.report.synced:
             self._forget(work)
 
-    def _schedule_next(self, work: Work, report: Report, now: float) -> None:
+    def _heed(self, work: Work, report: Report, verdict: Verdict) -> bool:
+        """Go on with new content, or back to what was good before. Returns whether it goes back."""
+        judgement = verdict.judgement
+        work.trial = judgement.trial
+        if judgement.state is State.GOOD and report.revision:
+            work.accepted = report.revision.id
+        if verdict.good is None or judgement.failure is None:
+            return False
+        work.broken = judgement.failure
+        work.want(verdict.good)
+        self._audience.taken_back(verdict.good, judgement.failure)
+        self._fresh(work, ROLLBACK)
+        work.trigger = ROLLBACK
+        return True
+
+    def _schedule_next(self, work: Work, report: Report, now: float, again_in: float) -> None:
         overtaken = any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes)
         if overtaken or (report.failure and not only_held(report)):
             work.trigger = work.trigger or "retry"
         wait = self._patience.after(report, now)
         work.not_before = now if work.trigger == ASKED else now + wait
+        if again_in and work.trigger is None:
+            work.trigger, work.not_before = TRIAL, now + again_in
 
     def _turn_crashed(self, name: str, turn: Turn, failure: Failure) -> _TurnDone:
         revision = turn.stacks[0].revision if turn.stacks else None
-        return _TurnDone(
-            name, Report("", name, turn.trigger, revision, Result.ERROR, self._wall(), 0.0, failure=failure)
-        )
+        report = Report("", name, turn.trigger, revision, Result.ERROR, self._wall(), 0.0, failure=failure)
+        return _TurnDone(name, report, turn.superseded)
 
     def _forget(self, work: Work) -> None:
         del self._stacks[work.name]

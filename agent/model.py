@@ -262,7 +262,8 @@ class Change:
     """One step of a plan.
 
     `after` are the numbers of the steps that must have been done before this one (a failed one skips it), `follows`
-    those that must only have ended, however. An update that `restarts` also starts anew what runs.
+    those that must only have ended, however. An update that `restarts` also starts anew what runs. Before it begins,
+    `delay` seconds are let pass. `interruption` says when what runs will be away, "" where it will not.
     """
 
     number: int
@@ -276,6 +277,8 @@ class Change:
     follows: frozenset[int] = frozenset()
     code: str = ""  # of what is held: why, as a word for metrics and alerts (`NameConflict`)
     restarts: bool = False
+    delay: float = 0.0
+    interruption: str = ""
     wanted: Resource | None = field(default=None, repr=False, compare=False)
     seen: Observed | None = field(default=None, repr=False, compare=False)
 

@@ -23,7 +23,13 @@ class Desires(Protocol):
         """The stack as it was when it last converged, from before this process began."""
 
     def accept(self, stack: Stack) -> None:
-        """Remember that the stack converged at its revision."""
+        """Remember that the stack converged at its revision, and proved good there."""
+
+    def reject(self, stack: Stack, failure: Failure) -> None:
+        """Remember that the stack's content did not become good: `newest` has it among what is broken from now on."""
+
+    def forgive(self, stack: str) -> bool:
+        """Let rejected content be tried again. Returns whether there was any. May be asked from any thread."""
 
 
 class Turns(Protocol):
@@ -48,6 +54,9 @@ class Audience(Protocol):
     def triggered(self, trigger: str) -> None: ...
 
     def forgotten(self, stack: str) -> None: ...
+
+    def taken_back(self, good: Stack, failure: Failure) -> None:
+        """The content of a stack did not become good, and it goes back to what was."""
 
     def crashed(self, bug: BaseException) -> None:
         """A worker met a bug: to be logged with its traceback."""

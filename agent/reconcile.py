@@ -17,6 +17,7 @@ from agent.errors import Trouble
 from agent.host import Host
 from agent.model import Cause, Change, Health, Key, Outcome, Plan, Report, Scope, Stack, Status
 from agent.planning import Policy, make_plan
+from agent.rollout import Pace
 
 HEALTH_TIMEOUT = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
@@ -114,8 +115,8 @@ class Reconciler:
     def _act(self, turn: Turn, plan: Plan) -> tuple[Outcome, ...]:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}
 
-        def perform(change: Change) -> None:
-            self.host.perform(change, revisions.get(change.stack, ""))
+        def perform(change: Change, pace: Pace) -> None:
+            self.host.perform(change, revisions.get(change.stack, ""), pace)
 
         return converge(
             plan,
@@ -124,6 +125,7 @@ class Reconciler:
             options=self.options,
             stop=lambda: self.stop() or turn.superseded(),
             clock=self.clock,
+            sleep=self.sleep,
             report=partial(self.listen, turn),
         )
 

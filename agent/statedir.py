@@ -3,6 +3,7 @@
 key       the secret of the fingerprints, made at the first use
 lock      held by whoever changes the host from here, with the process id in it
 state.db  history and status, safe to delete
+rejections.json  content that did not become good, safe to delete
 pulls.json  when images with a pull policy were pulled, safe to delete
 mirror/   the repository, safe to delete
 files/    files of the commits, by digest
@@ -45,6 +46,10 @@ class StateDir:
             advice = "run this with sudo, or as the agent's user" if isinstance(error, PermissionError) else ""
             text = f"{self.database} cannot be read: {error.strerror}"
             raise Refused(": ".join(filter(None, (text, advice))), reason="StateReadFailed") from error
+
+    @property
+    def rejections(self) -> Path:
+        return self.path / "rejections.json"
 
     @property
     def mirror(self) -> Path:

@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from agent.converge import Event, Started
 from agent.desired import Reading
-from agent.model import Failure, Report, Revision
+from agent.model import Failure, Report, Revision, Stack
 from agent.reconcile import Turn
 from agent.store import Store, StoreUnavailable
 from agent.telemetry import logs
@@ -124,6 +124,10 @@ class Witness:
         self._see(lambda overview: overview.without(stack))
         self.logger.info("stack is gone", stack=stack)
         self._save()
+
+    def taken_back(self, good: Stack, failure: Failure) -> None:
+        facts = {"reason": failure.reason, "message": failure.message, "revision": good.revision.short}
+        self.logger.error("taken back", stack=good.name, **facts)
 
     def crashed(self, bug: BaseException) -> None:
         self.logger.error("a bug, please report it", exc_info=bug)

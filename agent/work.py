@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.model import Failure, Key, Report, Stack
+from agent.trial import Trial
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Work:
     keys: frozenset[Key] = frozenset()  # of what is wanted: an event about one of them concerns this stack
     known: frozenset[Key] = frozenset()  # those of them that were there when the stack last converged
     last: Report | None = None
+    trial: Trial | None = None  # of the content that is not known to be good yet
 
     @property
     def is_due(self) -> bool:
@@ -29,6 +31,8 @@ class Work:
         return self.trigger is not None and not self.busy
 
     def want(self, stack: Stack | None) -> None:
+        if stack is None or self.desired is None or stack.resources != self.desired.resources:
+            self.trial = None
         self.desired = stack
         self.keys = frozenset(resource.key for resource in stack.resources) if stack else frozenset()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -17,6 +18,7 @@ from agent.converge import (
     Ended,
     Event,
     Options,
+    Perform,
     Started,
     Waiting,
     converge,
@@ -36,6 +38,7 @@ from agent.model import (
     Resource,
     Status,
 )
+from agent.rollout import Pace
 from tests.planning.scene import key, waits
 from tests.planning.test_properties import plan_of
 from tests.planning.worlds import RandomDice, make_case
@@ -80,7 +83,7 @@ class Host:
     probes: int = 0
     stop_after: int | None = None  # so many performed changes
 
-    def perform(self, change: Change) -> None:
+    def perform(self, change: Change, _pace: Pace) -> None:
         self.performed.append(change.number)
         if change.number in self.trouble:
             raise self.trouble[change.number]
@@ -100,7 +103,7 @@ class Host:
     def converge(
         self,
         *changes: Change,
-        perform: Callable[[Change], None] | None = None,
+        perform: Perform | None = None,
         probe: Callable[[Requirement], tuple[Gate, str]] | None = None,
         workers: int = 4,
     ) -> tuple[Outcome, ...]:
@@ -111,6 +114,7 @@ class Host:
             options=Options(workers, gate_timeout=10.0, poll=0.002),
             stop=self.stopping,
             clock=self.clock,
+            sleep=time.sleep,
             report=self.events.append,
         )
 
@@ -143,7 +147,7 @@ def test_one_worker_takes_the_lowest_number_first() -> None:
 def test_what_waits_for_nothing_runs_side_by_side() -> None:
     together = threading.Barrier(3, timeout=30)
 
-    def perform(_: Change) -> None:
+    def perform(_: Change, _pace: Pace) -> None:
         together.wait()
 
     outcomes = Host().converge(*(change(number) for number in range(3)), perform=perform)
@@ -153,7 +157,7 @@ def test_what_waits_for_nothing_runs_side_by_side() -> None:
 def test_no_more_run_at_once_than_there_are_workers() -> None:
     running, most, guard = 0, 0, threading.Lock()
 
-    def perform(_: Change) -> None:
+    def perform(_: Change, _pace: Pace) -> None:
         nonlocal running, most
         with guard:
             running += 1
@@ -235,7 +239,7 @@ def test_what_happens_is_reported_as_it_happens() -> None:
 def test_a_bug_is_raised_once_what_had_begun_has_ended() -> None:
     both, ended = threading.Barrier(2, timeout=30), []
 
-    def perform(change: Change) -> None:
+    def perform(change: Change, _pace: Pace) -> None:
         both.wait()
         if change.number == 0:
             raise ZeroDivisionError("a bug")

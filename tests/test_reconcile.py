@@ -23,6 +23,7 @@ from agent.model import (
     Stack,
 )
 from agent.reconcile import HEALTH_POLL, HEALTH_TIMEOUT, Reconciler, Turn
+from agent.rollout import Pace
 from tests.world import Thing, World
 
 
@@ -33,9 +34,9 @@ class Host(World):
     performed: list[str] = field(default_factory=list)
     tidied: dict[str, set[Key]] = field(default_factory=dict)
 
-    def perform(self, change: Change, revision: str = "") -> None:
+    def perform(self, change: Change, revision: str = "", pace: Pace | None = None) -> None:  # type: ignore[override]
         self.performed.append(f"{change.action} {change.key}")
-        super().perform(change)
+        super().perform(change, pace)
 
     def probe(self, requirement: Requirement) -> tuple[Gate, str]:
         return Gate.PASSED, ""

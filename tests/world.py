@@ -27,6 +27,7 @@ from agent.model import (
     Scope,
     Status,
 )
+from agent.rollout import Pace
 
 ATTACHABLE = frozenset({"network", "volume", "container"})
 TWINS = (".next", ".old")
@@ -105,7 +106,7 @@ class World:
 
     # --- doing ---
 
-    def perform(self, change: Change) -> None:
+    def perform(self, change: Change, _pace: Pace | None = None) -> None:
         match change.action:
             case Action.CREATE:
                 self._create(change.key, _wanted(change))

@@ -17,7 +17,7 @@ import click
 
 from agent.cli.parts import Pulling
 from agent.cli.text import clean, pad, span
-from agent.converge import Ended, Event, Started, Waiting
+from agent.converge import Ended, Event, Resting, Started, Waiting
 from agent.model import Action, Change, Key, Outcome, Requirement, Status
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ def outcome_line(outcome: Outcome) -> str:
 
 def change_text(change: Change) -> str:
     return f"{pad(change.action, 7)} {pad(change.key.kind, 9)} {clean(change.key.name)}"
+
+
+def resting_text(detail: str, seconds: float) -> str:
+    return f"until it is good: {detail}, {span(seconds)}"
 
 
 def waiting_text(requirement: Requirement, detail: str, seconds: float) -> str:
@@ -97,6 +101,8 @@ class Lines:
                         self._say(f"… {change_text(change)}")
                 case Waiting(change=change, requirement=requirement, detail=detail, seconds=seconds):
                     self._wait(change, waiting_text(requirement, detail, seconds), seconds)
+                case Resting(change=change, detail=detail, seconds=seconds):
+                    self._wait(change, resting_text(detail, seconds), seconds)
                 case Ended(outcome=outcome):
                     self._say(outcome_line(outcome))
                 case Pulling():
@@ -153,6 +159,8 @@ class Live:
                 self._show(change, "")
             case Waiting(change=change, requirement=requirement, detail=detail, seconds=seconds):
                 self._show(change, f"waiting {waiting_text(requirement, detail, seconds)}")
+            case Resting(change=change, detail=detail, seconds=seconds):
+                self._show(change, f"waiting {resting_text(detail, seconds)}")
             case Ended(outcome=outcome):
                 self._end(outcome)
             case Pulling(reference=reference, done=done, total=total):

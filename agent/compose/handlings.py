@@ -6,14 +6,14 @@ In a service, `x-windlass` says more than at the top of the file, and `x-windlas
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any
 
 from agent.compose.extension import EXTENSION, ROLLOUT
+from agent.compose.nodes import Map
 from agent.compose.project import Project
 from agent.compose.units import nanoseconds
 from agent.handling import Handling, OnFailure, Order, Rollout
-
-_SECONDS: Final = ("delay", "monitor", "timeout", "drain")
 
 
 def of_stack(project: Project) -> Handling:
@@ -25,13 +25,14 @@ def of_stack(project: Project) -> Handling:
 def of_service(project: Project, name: str) -> Handling:
     service, stack = project.services[name], _said(project.model)
     own = _said(service)
+    rollout = _rollout([stack.get("rollout"), (service.get("deploy") or {}).get("update_config"), own.get("rollout")])
+    if rollout.order is Order.START_FIRST and (obstacle := _obstacle(service)):
+        rollout = replace(rollout, order=Order.STOP_FIRST, obstacle=obstacle)
     return Handling(
         ignore=(*(stack.get("ignore") or ()), *(own.get("ignore") or ())),
         protect=bool(own.get("protect", stack.get("protect"))),
         heal_unhealthy=bool(own.get("heal_unhealthy", stack.get("heal_unhealthy"))),
-        rollout=_rollout(
-            [stack.get("rollout"), (service.get("deploy") or {}).get("update_config"), own.get("rollout")]
-        ),
+        rollout=rollout,
     )
 
 
@@ -46,18 +47,40 @@ def _said(element: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _rollout(layers: list[Mapping[str, Any] | None]) -> Rollout:
+    """`layers` say more and more."""
     said = {key: value for layer in layers for key, value in (layer or {}).items() if key in ROLLOUT}
-    seconds = {key: nanoseconds(said[key]) / 1e9 for key in _SECONDS if key in said}
-    if not seconds.get("monitor", 1.0):  # Compose's files have 0s where nobody means it
-        del seconds["monitor"]
     usual = Rollout()
     return Rollout(
         order=Order(said.get("order") or usual.order),
         parallelism=said.get("parallelism", usual.parallelism),
+        delay=_seconds(said.get("delay")),
+        monitor=_seconds(said.get("monitor")) or usual.monitor,  # in Compose's files, 0s is what nobody set
+        timeout=_seconds(said.get("timeout")),
+        drain=_seconds(said.get("drain")),
         on_failure=_on_failure(said.get("failure_action")),
         max_failure_ratio=float(said.get("max_failure_ratio") or 0.0),
-        **seconds,
     )
+
+
+def _seconds(text: str | None) -> float:
+    return nanoseconds(text) / 1e9 if text else 0.0
+
+
+def _obstacle(service: Map) -> str:
+    """Why two containers of the service cannot run side by side, in words; "" where nothing is in the way."""
+    for port in service.get("ports") or ():
+        if port.get("published"):
+            return f"its port {port['published']} can be published by one container only"
+    mode = str(service.get("network_mode") or "")
+    if mode == "host":
+        return "it uses the network of the host"
+    if mode.startswith(("service:", "container:")):
+        return "it shares the network of another container"
+    for key, network in (service.get("networks") or {}).items():
+        fixed = [field for field in ("ipv4_address", "ipv6_address", "mac_address") if (network or {}).get(field)]
+        if fixed:
+            return f"its {fixed[0]} in the network {key} can be held by one container only"
+    return "its mac_address can be held by one container only" if service.get("mac_address") else ""
 
 
 def _on_failure(word: str | None) -> OnFailure:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from agent.errors import Overtaken
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
+from agent.rollout import Pace
 
 PREFIX = "windlass."
 INSTANCE = f"{PREFIX}instance"
@@ -61,8 +62,8 @@ class Kind(Protocol):
     def update(self, change: Change, revision: str) -> None:
         """Change in place whatever differs."""
 
-    def replace(self, change: Change, revision: str) -> None:
-        """Make it anew in the place of the one that was seen."""
+    def replace(self, change: Change, revision: str, pace: Pace) -> None:
+        """Make it anew in the place of the one that was seen; `pace` is what waiting for it is done with."""
 
     def remove(self, change: Change, revision: str) -> None:
         """Remove the one that was seen; one that is gone already is a success."""

@@ -5,9 +5,7 @@
 from, "hashed": see `container_compose`, and "lying": the paths of files that are mounted as copies, by those of the
 copies.
 
-A container is replaced by a twin: it is made under `NAME.next` while the old one runs, the old one is stopped and set
-aside as `NAME.old`, the twin takes the name and is started, and only then the old one goes. If the twin does not start,
-the old one is put back.
+How a container is replaced is in `container_rollout`.
 """
 
 from __future__ import annotations
@@ -16,18 +14,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.engine import Engine
-from agent.errors import Overtaken, Refused, Trouble
-from agent.kinds.base import NEXT, OLD, Identity, our_labels, seen_of, wanted_of
+from agent.errors import Overtaken, Refused
+from agent.kinds.base import OLD, Identity, our_labels, seen_of, wanted_of
 from agent.kinds.container_compose import compose_labels
 from agent.kinds.container_facts import Facts
 from agent.kinds.container_fields import LIVE, TABLE
 from agent.kinds.container_hooks import Hooks
 from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
 from agent.kinds.container_networks import RANKED, endpoints, seen_networks, wanted_endpoints, wanted_networks
+from agent.kinds.container_rollout import Replacement
 from agent.kinds.container_state import gate
 from agent.kinds.container_view import ContainerView, name_of, reference_of
 from agent.kinds.table import fingerprint, look
 from agent.model import Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.rollout import Pace, roll
 
 Report = dict[str, Any]
 
@@ -36,10 +36,10 @@ class ContainerKind:
     name = "container"
 
     def __init__(self, engine: Engine, identity: Identity) -> None:
-        self._engine = engine
+        self.engine = engine
         self._identity = identity
         self._view = ContainerView(engine, identity)
-        self._hooks = Hooks(engine)
+        self.hooks = Hooks(engine)
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
@@ -47,98 +47,66 @@ class ContainerKind:
 
     def create(self, change: Change, revision: str) -> None:
         resource = wanted_of(change)
-        report = self._engine.inspect_container(resource.key.name)
+        report = self.engine.inspect_container(resource.key.name)
         if report is not None:
             self._mend(resource, report)
             return
         old = self._set_aside(resource.key.name)
-        made = self._make(resource, revision, resource.key.name, old)
+        made = self.make(resource, revision, resource.key.name, old)
         try:
-            self._hooks.start(resource, made)
+            self.hooks.start(resource, made)
         except (Refused, Overtaken):
-            self._discard(made)
+            self.discard(made)
             raise
         if old is not None:
-            self._discard(old["Id"])
+            self.discard(old["Id"])
 
     def update(self, change: Change, revision: str) -> None:  # noqa: ARG002 - what is mended keeps its labels
         resource, report = wanted_of(change), self._still_there(change)
         self._mend(resource, report)
         if change.restarts and _is_up(report):  # what was down has just been started
-            self._stop(self._still_there(change), resource)
-            self._hooks.start(resource, report["Id"])
+            self.stop(self._still_there(change), resource)
+            self.hooks.start(resource, report["Id"])
 
-    def replace(self, change: Change, revision: str) -> None:
-        resource, old = wanted_of(change), self._still_there(change)
-        for leftover in (resource.key.name + NEXT, resource.key.name + OLD):
-            self._clear(leftover)
-        twin = self._make(resource, revision, resource.key.name + NEXT, old)
-        try:
-            self._swap(resource, twin, old)
-        except (Refused, Overtaken):
-            self._discard(twin)
-            raise
-        self._engine.remove_container(old["Id"], force=True)
+    def replace(self, change: Change, revision: str, pace: Pace) -> None:
+        resource = wanted_of(change)
+        roll(Replacement(self, resource, revision, self._still_there(change)), resource.handling.rollout, pace)
 
     def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - nothing is made
-        report = self._engine.inspect_container(seen_of(change).id)
+        report = self.engine.inspect_container(seen_of(change).id)
         if report is None:
             return
-        self._stop(report)
+        self.stop(report)
         if change.wanted is not None and anonymous(report):
             self._lay_aside(change.wanted.key.name, report)
         else:
-            self._discard(report["Id"])
+            self.discard(report["Id"])
 
     def _lay_aside(self, name: str, report: Report) -> None:
         """Keep it, stopped, until it comes back: only it knows which anonymous volumes were its own."""
         if name_of(report) != name + OLD:
-            self._clear(name + OLD)
-            self._engine.rename_container(report["Id"], name + OLD)
+            self.clear(name + OLD)
+            self.engine.rename_container(report["Id"], name + OLD)
 
     def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:
-        return gate(self._engine.inspect_container(key.name), condition, self._engine.logs)
+        return gate(self.engine.inspect_container(key.name), condition, self.engine.logs)
 
-    def _make(self, resource: Resource, revision: str, name: str, old: Report | None = None) -> str:
+    def make(self, resource: Resource, revision: str, name: str, old: Report | None = None) -> str:
         """Make the wanted container under a name, with the anonymous volumes of the one before it; its id."""
         body = resource.spec["body"]
         made_from = fingerprint(TABLE, resource.spec, self._identity.key)
         labels = {**(body.get("Labels") or {}), **our_labels(self._identity, resource, revision, made_from)}
-        image = self._engine.inspect_image(reference_of(resource)) or {}
-        labels |= self._hooks.labels(resource) | compose_labels(resource, str(image.get("Id") or ""), self._id_of)
+        image = self.engine.inspect_image(reference_of(resource)) or {}
+        labels |= self.hooks.labels(resource) | compose_labels(resource, str(image.get("Id") or ""), self._id_of)
         host = body.get("HostConfig") or {}
         if old is not None:
             host = carry_over(host, _kept_volumes(resource, old, image))
         body = {**body, "Labels": labels, "HostConfig": host}
-        return self._engine.create_container(name, body, resource.spec.get("platform") or "")
+        return self.engine.create_container(name, body, resource.spec.get("platform") or "")
 
     def _id_of(self, name: str) -> str:
         """The id of a container, its name where there is none of that name."""
-        return str((self._engine.inspect_container(name) or {}).get("Id") or name)
-
-    def _swap(self, resource: Resource, twin: str, old: Report) -> None:
-        """Stop the old one and start the twin in its place; if that is refused, put the old one back as it was."""
-        name = resource.key.name
-        try:
-            self._stop(old, resource)
-            self._engine.rename_container(old["Id"], name + OLD)
-            self._engine.rename_container(twin, name)
-            self._hooks.start(resource, twin)
-        except (Refused, Overtaken) as trouble:
-            self._put_back(twin, old, trouble)
-            raise
-
-    def _put_back(self, twin: str, old: Report, trouble: Trouble) -> None:
-        try:
-            self._discard(twin)
-            now = self._engine.inspect_container(old["Id"])
-            if now is not None and name_of(now) != name_of(old):
-                self._engine.rename_container(old["Id"], name_of(old))
-            if now is not None and _is_up(old):
-                self._engine.start_container(old["Id"])
-        except Trouble as worse:
-            text = f"{trouble.message}; and the old container could not be put back: {worse.message}"
-            raise type(worse)(text, reason=worse.reason) from trouble
+        return str((self.engine.inspect_container(name) or {}).get("Id") or name)
 
     def _mend(self, resource: Resource, report: Report) -> None:
         """Change in place whatever differs in a container that is there."""
@@ -151,9 +119,9 @@ class ContainerKind:
             raise Overtaken(f"container {resource.key.name} has changed since it was looked at: {', '.join(stuck)}")
         paths = [each.path for each in differences]
         if "name" in paths:
-            self._engine.rename_container(report["Id"], resource.key.name)
+            self.engine.rename_container(report["Id"], resource.key.name)
         if limits := _limits(resource, paths):
-            self._engine.update_container(report["Id"], limits)
+            self.engine.update_container(report["Id"], limits)
         self._reattach(facts)
         if "state" in paths:
             self._bring_up(resource, report)
@@ -167,45 +135,45 @@ class ContainerKind:
             if wanted.get(name) == seen.get(name):
                 continue
             if name in there:
-                self._engine.disconnect_network(name, container)
+                self.engine.disconnect_network(name, container)
             if name in asked:
-                self._engine.connect_network(min(facts.networks.get(name) or {name}), container, asked[name])
+                self.engine.connect_network(min(facts.networks.get(name) or {name}), container, asked[name])
 
     def _bring_up(self, resource: Resource, report: Report) -> None:
         if look(report, "State.Paused"):
-            self._engine.unpause_container(report["Id"])
+            self.engine.unpause_container(report["Id"])
         else:
-            self._hooks.start(resource, report["Id"])
+            self.hooks.start(resource, report["Id"])
 
-    def _stop(self, report: Report, resource: Resource | None = None) -> None:
+    def stop(self, report: Report, resource: Resource | None = None) -> None:
         """`resource` is what is wanted in its place, if anything is."""
         if look(report, "State.Paused"):
-            self._engine.unpause_container(report["Id"])
+            self.engine.unpause_container(report["Id"])
         if _is_up(report):
-            self._hooks.before_stop(resource, report)
-            self._engine.stop_container(report["Id"], look(report, "Config.StopTimeout"))
+            self.hooks.before_stop(resource, report)
+            self.engine.stop_container(report["Id"], look(report, "Config.StopTimeout"))
 
-    def _discard(self, container: str) -> None:
+    def discard(self, container: str) -> None:
         """Remove a container; its anonymous volumes go along only if it never ran, for then they hold nothing."""
-        report = self._engine.inspect_container(container)
+        report = self.engine.inspect_container(container)
         if report is not None:
             never_ran = str(look(report, "State.StartedAt") or "").startswith("0001-")
-            self._engine.remove_container(container, force=True, volumes=never_ran)
+            self.engine.remove_container(container, force=True, volumes=never_ran)
 
-    def _clear(self, name: str) -> None:
+    def clear(self, name: str) -> None:
         """Remove the leftover of a cut replacement that is in the way; anybody else's container is left alone."""
-        report = self._engine.inspect_container(name)
+        report = self.engine.inspect_container(name)
         if report is not None and self._view.is_ours(report):
-            self._stop(report)
-            self._discard(report["Id"])
+            self.stop(report)
+            self.discard(report["Id"])
 
     def _set_aside(self, name: str) -> Report | None:
         """The one whose replacement was cut before its twin had the name: what it keeps anonymously goes on."""
-        report = self._engine.inspect_container(name + OLD)
+        report = self.engine.inspect_container(name + OLD)
         return report if report is not None and self._view.is_ours(report) else None
 
     def _still_there(self, change: Change) -> Report:
-        report = self._engine.inspect_container(seen_of(change).id)
+        report = self.engine.inspect_container(seen_of(change).id)
         if report is None:
             raise Overtaken(f"container {change.key.name} is gone since it was looked at")
         return report

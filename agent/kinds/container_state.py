@@ -77,7 +77,7 @@ def gate(report: Report | None, condition: Condition, logs: Callable[[str], str]
     if status in ("exited", "dead"):
         if condition is not Condition.HEALTHY and not _code(report):
             return Gate.PASSED, ""
-        return Gate.FAILED, _last_words(report, logs)
+        return Gate.FAILED, last_words(report, logs)
     if status != "running":
         return Gate.PENDING, str(status)
     return _while_running(report, condition)
@@ -162,6 +162,7 @@ def _exit(report: Report) -> str:
     return f"exit code {_code(report)}{killed}" + (f": {error}" if error else "")
 
 
-def _last_words(report: Report, logs: Callable[[str], str]) -> str:
+def last_words(report: Report, logs: Callable[[str], str]) -> str:
+    """How it ended, and the last lines that it wrote."""
     said = logs(str(report["Id"])).rstrip()
     return f"{_exit(report)}\n{said}" if said else _exit(report)

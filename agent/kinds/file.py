@@ -31,6 +31,7 @@ from agent.kinds.base import wanted_of
 from agent.kinds.file_writing import Form, Found, look, opened, write
 from agent.kinds.memory import make_private
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.rollout import Pace
 
 SECRETS = Path("/run/windlass/secrets")
 
@@ -128,7 +129,7 @@ class FileKind:
     def update(self, change: Change, revision: str) -> None:
         self.create(change, revision)
 
-    def replace(self, change: Change, revision: str) -> None:
+    def replace(self, change: Change, revision: str, pace: Pace) -> None:  # noqa: ARG002 - nobody waits for it
         self.create(change, revision)
 
     def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - it never happens

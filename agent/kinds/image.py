@@ -34,6 +34,7 @@ from agent.model import (
     Scope,
     Tree,
 )
+from agent.rollout import Pace
 
 STALE, NEW_CONTENT = "pulled", "pulled for"  # the fields in which an image with a pull policy may differ
 
@@ -88,7 +89,7 @@ class ImageKind:
     def update(self, change: Change, revision: str) -> None:
         self.create(change, revision)
 
-    def replace(self, change: Change, revision: str) -> None:  # noqa: ARG002 - an image carries no revision
+    def replace(self, change: Change, revision: str, pace: Pace) -> None:  # noqa: ARG002 - an image carries no revision
         self._fetch(wanted_of(change))
 
     def _fetch(self, resource: Resource) -> None:

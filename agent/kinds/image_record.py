@@ -6,13 +6,11 @@ The file is small and may be lost: then what has a pull policy is pulled once mo
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from agent.errors import Refused
+from agent.jsonfile import JsonFile
 
 
 class Pulled(NamedTuple):
@@ -26,12 +24,10 @@ class Record:
     """Kept in a file of the state directory; without one, for as long as the object lives. Any thread may call."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._kept: dict[str, Any] = {}
+        self._file = JsonFile(path)
 
     def of(self, reference: str) -> Pulled:
-        found = self._read().get(reference) or {}
+        found = self._file.read().get(reference) or {}
         try:
             return Pulled(float(found["at"]), {str(stack): str(one) for stack, one in found["contents"].items()})
         except (TypeError, KeyError, ValueError, AttributeError):  # nothing, or what another release wrote
@@ -39,27 +35,5 @@ class Record:
 
     def note(self, reference: str, at: float, contents: Mapping[str, str]) -> None:
         """Pulled now. Raises `Refused` (`StateWriteFailed`)."""
-        with self._lock:
-            kept = {**self._read(), reference: {"at": at, "contents": dict(contents)}}
-            if self._path is None:
-                self._kept = kept
-            else:
-                _write(self._path, json.dumps(kept, sort_keys=True))
-
-    def _read(self) -> dict[str, Any]:
-        if self._path is None:
-            return self._kept
-        try:
-            found = json.loads(self._path.read_text())
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
-
-
-def _write(path: Path, text: str) -> None:
-    beside = path.with_name(f"{path.name}.new")
-    try:
-        beside.write_text(text)
-        beside.replace(path)
-    except OSError as error:
-        raise Refused(f"{path} cannot be written: {error.strerror}", reason="StateWriteFailed") from error
+        entry = {"at": at, "contents": dict(contents)}
+        self._file.change(lambda kept: {**kept, reference: entry})

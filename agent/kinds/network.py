@@ -32,6 +32,7 @@ from agent.kinds.base import (
 )
 from agent.kinds.table import Row, Spec, compare, fingerprint, look, looks_secret, set_or_none
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
+from agent.rollout import Pace
 
 Report = Mapping[str, Any]
 
@@ -160,6 +161,7 @@ TABLE: tuple[Row[Facts], ...] = (
 )
 
 
+STALE_ENDPOINT = "StaleEndpoint"
 ATTEMPTS, PAUSE = 20, 0.25  # at removing a network that nobody is attached to any more, and seconds between them
 
 
@@ -262,10 +264,13 @@ class NetworkKind:
 
     def update(self, change: Change, revision: str) -> None:
         """Nothing about a network changes in place."""
-        self.replace(change, revision)
+        self._remake(change, revision)
 
-    def replace(self, change: Change, revision: str) -> None:
+    def replace(self, change: Change, revision: str, pace: Pace) -> None:  # noqa: ARG002 - nobody waits for it
         """Remove and make anew; refused while a container that runs is attached."""
+        self._remake(change, revision)
+
+    def _remake(self, change: Change, revision: str) -> None:
         self._remove(seen_of(change).id)
         self._make(wanted_of(change), revision)
 
@@ -273,7 +278,8 @@ class NetworkKind:
         self._remove(seen_of(change).id)
 
     def _remove(self, network: str) -> None:
-        """Remove it. An engine with much to do frees an endpoint some time after it has removed the container."""
+        """Remove it. An engine with much to do frees an endpoint some time after it has removed the container, and one
+        with a fault in it never does."""
         for _ in range(ATTEMPTS):
             try:
                 self._engine.remove_network(network)
@@ -283,7 +289,11 @@ class NetworkKind:
                 self._sleep(PAUSE)
             else:
                 return
-        self._engine.remove_network(network)
+        message = (
+            f"network {network[:12]} has no container attached, yet the engine counts an endpoint of one that is gone:"
+            " it can be removed once the engine is restarted"
+        )
+        raise Refused(message, reason=STALE_ENDPOINT)
 
     def _is_attached(self, network: str) -> bool:
         """Whether a container that is there holds on to the network."""

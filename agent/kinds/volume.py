@@ -29,6 +29,7 @@ from agent.kinds.base import (
 )
 from agent.kinds.table import Row, Spec, compare, fingerprint, kept, looks_secret
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
+from agent.rollout import Pace
 
 Report = Mapping[str, Any]
 
@@ -158,7 +159,7 @@ class VolumeKind:
     def update(self, change: Change, revision: str) -> None:  # noqa: ARG002 - it never happens
         raise _immutable(change)
 
-    def replace(self, change: Change, revision: str) -> None:  # noqa: ARG002 - it never happens
+    def replace(self, change: Change, revision: str, pace: Pace) -> None:  # noqa: ARG002 - it never happens
         raise _immutable(change)
 
     def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - it never happens

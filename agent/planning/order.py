@@ -8,11 +8,13 @@ stack is fetched and written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import NamedTuple
 
 from agent.model import Action, Cause, Change, Key
 from agent.planning.cascade import Step
+from agent.planning.rollouts import interruption, take_turns
 from agent.planning.situation import Situation
 
 _MAKING = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
@@ -35,7 +37,11 @@ def arrange(situation: Situation, steps: Sequence[Step], early: frozenset[Key]) 
     order = sorted(range(len(steps)), key=lambda index: _rank(steps[index], depths[index]))
     numbers = _Numbers(order, board.prepared)
     return tuple(
-        _change(situation, steps[index], number, *numbers.of(steps[index], links[index]))
+        replace(
+            _change(situation, steps[index], number, *numbers.of(steps[index], links[index])),
+            delay=board.delay(index),
+            interruption=board.interruption(steps[index]),
+        )
         for number, index in enumerate(order)
     )
 
@@ -51,6 +57,7 @@ class _Board:
         self._makes = {step.key: index for index, step in enumerate(steps) if step.action in _MAKING}
         self._takes = {step.key: index for index, step in enumerate(steps) if step.action is Action.REMOVE}
         self._cleared = self._what_clears_the_way()
+        self._turns = take_turns(situation, steps)
         self.prepared = {
             stack: frozenset(self._makes[key] for key in keys if key in self._makes)
             for stack, keys in situation.prepared.items()
@@ -71,9 +78,24 @@ class _Board:
         elif step.action in _MAKING:
             yield from self._required(step.key, optional=False)
             yield from self._in_its_place(step.key)
+            yield from self._in_turn(step, regardless=False)
+
+    def delay(self, index: int) -> float:
+        """Seconds to let pass before the step, since one of the same service was replaced."""
+        return self._turns[index].delay if index in self._turns else 0.0
+
+    def interruption(self, step: Step) -> str:
+        again = step.key in self._makes
+        return interruption(step, self._situation.wanted.get(step.key), again=again)
+
+    def _in_turn(self, step: Step, *, regardless: bool) -> Iterator[int]:
+        turn = self._turns.get(self._makes.get(step.key, -1)) if step.action is Action.REPLACE else None
+        if turn is not None and turn.regardless is regardless:
+            yield turn.behind
 
     def _follows(self, step: Step) -> Iterator[int]:
         """What must only have ended, however."""
+        yield from self._in_turn(step, regardless=True)
         if step.action in _MAKING:
             yield from self._required(step.key, optional=True)
         if step.action in {Action.CREATE, Action.REPLACE} and not self._is_prepared(step.key):

@@ -115,6 +115,15 @@ def in_use(key: Key) -> str:
 # --- what is done for others ------------------------------------------------------------------------------------
 
 
+AWAY_TILL_MADE = "away until it is made again"
+AWAY_TO_RESTART = "away while it is started anew"
+
+
+def away(obstacle: str) -> str:
+    """`obstacle`: why it cannot be replaced without an interruption, although that was asked for."""
+    return "away while it is replaced" + (f" (start-first is not possible: {obstacle})" if obstacle else "")
+
+
 def uses(key: Key) -> str:
     return f"uses {key}"
 

@@ -13,7 +13,8 @@ RESULTS = tuple(result.value for result in Result)
 HEALTHS = tuple(health.value for health in Health)
 PENDING_ACTIONS = tuple(action.value for action in Action if action is not Action.HOLD)
 KINDS = ("container", "file", "image", "network", "volume")  # of which drift can be found
-TRIGGERS = ("interval", "git", "webhook", "event", "file", "manual", "start", "retry")
+ROLLBACK = "rollback"  # the trigger of a pass that goes back to the last good content
+TRIGGERS = ("interval", "git", "webhook", "event", "file", "manual", "start", "retry", ROLLBACK, "trial")
 
 _QUICK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SLOW = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
@@ -125,6 +126,12 @@ ACTIONS = Spec(
     "Steps carried out: success, error, overtaken, skipped.",
 )
 ACTION_DURATION = Spec("windlass_action_duration_seconds", "histogram", ("kind", "action"), "Time they took.", _SLOW)
+ROLLBACKS = Spec(
+    "windlass_rollbacks_total",
+    "counter",
+    ("stack", "result"),
+    "Passes that went back to the last good content of a stack: success, noop, error.",
+)
 DRIFT_DETECTED = Spec(
     "windlass_drift_detected_total", "counter", ("stack", "kind"), "Objects found changed behind git's back."
 )
@@ -166,7 +173,7 @@ ALL: tuple[Spec, ...] = (
     ),
     *(STACK_SYNCED, STACK_HEALTH, STACK_DESIRED, STACK_READY, STACK_REVISION, STACK_CHANGED, STACK_FAILURES),
     *(PLAN_CHANGES, PRUNE_HELD, VALIDATION_ERRORS),
-    *(ACTIONS, ACTION_DURATION, DRIFT_DETECTED, DRIFT_CORRECTED, IMAGE_PULLS),
+    *(ACTIONS, ACTION_DURATION, ROLLBACKS, DRIFT_DETECTED, DRIFT_CORRECTED, IMAGE_PULLS),
     *(DOCKER_REQUESTS, DOCKER_DURATION, DOCKER_UP, DOCKER_STREAM_UP, DOCKER_EVENTS),
     *(HTTP_REQUESTS, HTTP_DURATION, STATE_DB_SIZE, LOG_MESSAGES),
 )

@@ -19,7 +19,7 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from agent.converge import Ended, Event, Started, Waiting
+from agent.converge import Ended, Event, Resting, Started, Waiting
 from agent.model import Action, Change, Failure, Outcome, Report, Result, Status
 from agent.telemetry.overview import first_line, pending_of
 
@@ -120,6 +120,10 @@ def progress(logger: FilteringBoundLogger, event: Event) -> None:
             condition = f"{event.requirement.key} {event.requirement.condition}"
             facts = {"for": condition, "detail": event.detail, "seconds": seconds}
             logger.log(level, "waits", **_step(event.change), **facts)
+        case Resting():
+            seconds = int(event.seconds)
+            level = logging.INFO if seconds > 0 and seconds % _SAY_EVERY == 0 else logging.DEBUG
+            logger.log(level, "proves itself", **_step(event.change), detail=event.detail, seconds=seconds)
         case Ended():
             logger.debug("ended", **_step(event.outcome.change), result=event.outcome.status)
 

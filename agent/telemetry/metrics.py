@@ -77,6 +77,7 @@ class Metrics:
         self._fetches, self._fetch_duration = self._pair(catalogue.GIT_FETCHES, catalogue.GIT_FETCH_DURATION)
         self._git_calls, self._git_duration = self._pair(catalogue.GIT_CALLS, catalogue.GIT_CALL_DURATION)
         self._actions, self._action_duration = self._pair(catalogue.ACTIONS, catalogue.ACTION_DURATION)
+        self._rollbacks = self._counter(catalogue.ROLLBACKS)
         self._drift_detected = self._counter(catalogue.DRIFT_DETECTED)
         self._drift_corrected = self._counter(catalogue.DRIFT_CORRECTED)
         self._pulls = self._counter(catalogue.IMAGE_PULLS)
@@ -124,6 +125,7 @@ class Metrics:
     def _start_stack_at_zero(self, stack: str) -> None:
         for result in catalogue.RESULTS:
             self._reconciles.labels(stack, result)
+            self._rollbacks.labels(stack, result)
         for kind in catalogue.KINDS:
             self._drift_detected.labels(stack, kind)
             self._drift_corrected.labels(stack, kind)
@@ -131,6 +133,8 @@ class Metrics:
     def _count_pass(self, report: Report, label: str) -> None:
         exemplar = {"revision": report.revision.short} if report.revision else None
         self._reconciles.labels(label, report.result).inc()
+        if report.trigger == catalogue.ROLLBACK:
+            self._rollbacks.labels(label, report.result).inc()
         self._duration.labels(label).observe(report.seconds, exemplar)
         self._last.labels(report.result).set(self._clock())
         if report.failure and report.result is Result.ERROR:  # a mistake that goes on beside a good pass failed nothing
@@ -158,7 +162,8 @@ class Metrics:
             self._publish()
         if label == OTHER:
             return
-        for metric in (self._reconciles, self._failures, self._duration, self._drift_detected, self._drift_corrected):
+        counted = (self._reconciles, self._failures, self._rollbacks, self._drift_detected, self._drift_corrected)
+        for metric in (*counted, self._duration):
             metric.remove_by_labels({"stack": label})
 
     def _publish(self) -> None:

@@ -22,6 +22,10 @@ class BenchError(Exception):
     """Something could not be measured."""
 
 
+class EngineFaultError(BenchError):
+    """What was to be measured met a fault of the engine that no client can do anything about."""
+
+
 class Wire(http.client.HTTPConnection):
     """One connection to the engine's socket. It is opened by the first call and kept."""
 

@@ -14,13 +14,14 @@ from typing import Protocol
 
 from agent.desired import Reader, Reading
 from agent.engine import Engine as Door
+from agent.kinds.network import STALE_ENDPOINT
 from agent.model import Report, Scope
 from agent.parts import make_host
 from agent.planning import Policy
 from agent.reconcile import Reconciler, Turn
 from agent.source.directory import DirectorySource
 from agent.statedir import StateDir
-from script.benchmarks.bare import BenchError
+from script.benchmarks.bare import BenchError, EngineFaultError
 from script.benchmarks.floor import Replay, Script
 from script.benchmarks.ground import COMPOSE_FILE, ROOT, WINDLASS, Ground, clean_environment, compose_file
 from script.benchmarks.results import (
@@ -156,6 +157,8 @@ class Reconcile:
         return Turn((stack,) if stack else (), scope, "manual")
 
     def _refuse(self, report: Report) -> None:
+        if report.failure and report.failure.reason == STALE_ENDPOINT:
+            raise EngineFaultError(f"{self.project}: {report.failure.message}")
         if report.failure or not report.synced:
             raise BenchError(f"{self.project}: the turn failed: {report.failure}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from script.benchmarks.bare import BenchError
+from script.benchmarks.bare import BenchError, EngineFaultError
 from script.benchmarks.contestants import SCENES, Compose, Contestant, Files, Floor, Process, Reconcile, Seconds
 from script.benchmarks.floor import Replay, Script, script_of
 from script.benchmarks.ground import Ground
@@ -77,7 +77,11 @@ class Race:
         told = [f"{self.services} services, {said}: {contestant.project.rpartition('-')[2]}"]
         for scene in SCENES:
             for _ in range(NOOPS if scene == NOOP else 1):
-                seconds = self._scene(contestant, scene)
+                try:
+                    seconds = self._scene(contestant, scene)
+                except EngineFaultError as fault:
+                    self.tell(f"not counted: {fault}")
+                    continue
                 for who, value in seconds.items():
                     self.results.races.add(scene, self.services, who, value)
                 told.append(f"{scene} {next(iter(seconds.values())):.2f} s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,10 @@ from agent.kinds.image import ImageKind
 from agent.kinds.network import NetworkKind
 from agent.kinds.volume import VolumeKind
 from agent.model import Action, Cause, Change, Difference, Key, Observed, Resource, Scope
+from agent.rollout import Pace
+
+# Twenty seconds of the rollout's are one of the test's.
+PACE = Pace(lambda: time.monotonic() * 20, lambda seconds, _: time.sleep(seconds), lambda: False)
 
 
 class Bench:
@@ -69,9 +74,10 @@ class Bench:
         key = wanted.key if wanted else seen.key if seen else Key("", "")
         change = Change(1, action, key, self.stack, Cause.COMMIT, "test", wanted=wanted, seen=seen, **more)
         kind = self.kinds[key.kind]
-        {"create": kind.create, "update": kind.update, "replace": kind.replace, "remove": kind.remove}[action](
-            change, "rev1"
-        )
+        if action is Action.REPLACE:
+            kind.replace(change, "rev1", PACE)
+            return
+        {"create": kind.create, "update": kind.update, "remove": kind.remove}[action](change, "rev1")
 
     def create(self, wanted: Resource) -> Observed:
         self.do(Action.CREATE, wanted)

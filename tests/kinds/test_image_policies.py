@@ -13,6 +13,7 @@ from agent.errors import Refused
 from agent.kinds.image import ImageKind
 from agent.kinds.image_record import Pulled, Record
 from agent.model import Action, Cause, Change, Key, Resource, Scope
+from tests.kinds.bench import PACE
 
 NOW = 1_800_000_000.0
 NEVER = "0001-01-01T00:00:00Z"  # what an engine says of a tag that nobody gave by hand
@@ -50,7 +51,7 @@ def paths(images: ImageKind, *wanted: Resource) -> list[str]:
 
 
 def pull(images: ImageKind, wanted: Resource) -> None:
-    images.replace(Change(0, Action.REPLACE, wanted.key, wanted.stack, Cause.IMAGE, "", wanted=wanted), "rev")
+    images.replace(Change(0, Action.REPLACE, wanted.key, wanted.stack, Cause.IMAGE, "", wanted=wanted), "rev", PACE)
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ class FakeDesires:
     good: dict[str, Stack] = field(default_factory=dict)
     accepted: list[tuple[str, str]] = field(default_factory=list)
     asked: int = 0
+    rejected: dict[str, tuple[Stack, Failure]] = field(default_factory=dict)
 
     def newest(self) -> Reading:
         self.asked += 1
@@ -76,6 +77,12 @@ class FakeDesires:
 
     def accept(self, stack: Stack) -> None:
         self.accepted.append((stack.name, stack.revision.id))
+
+    def reject(self, stack: Stack, failure: Failure) -> None:
+        self.rejected[stack.name] = (stack, failure)
+
+    def forgive(self, stack: str) -> bool:
+        return self.rejected.pop(stack, None) is not None
 
 
 def synced(turn: Turn) -> Report:
@@ -128,6 +135,7 @@ class FakeAudience:
     triggers: list[str] = field(default_factory=list)
     gone: queue.Queue[str] = field(default_factory=queue.Queue)
     bugs: list[BaseException] = field(default_factory=list)
+    backs: queue.Queue[tuple[Stack, Failure]] = field(default_factory=queue.Queue)
     rounds: int = 0
     hung: queue.Queue[tuple[str, ...]] = field(default_factory=queue.Queue)
 
@@ -142,6 +150,9 @@ class FakeAudience:
 
     def forgotten(self, stack: str) -> None:
         self.gone.put(stack)
+
+    def taken_back(self, good: Stack, failure: Failure) -> None:
+        self.backs.put((good, failure))
 
     def crashed(self, bug: BaseException) -> None:
         self.bugs.append(bug)

@@ -1,0 +1,63 @@
+"""The order between the containers of a service while they are replaced, and what that interrupts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from agent.handling import OnFailure, Order, Rollout
+from agent.model import Action, Resource
+from agent.planning import words
+from agent.planning.cascade import Step
+from agent.planning.situation import Situation
+
+
+class Turn(NamedTuple):
+    """Behind which step one comes, by index, and whether it goes on where that one failed."""
+
+    behind: int
+    regardless: bool
+    delay: float
+
+
+def take_turns(situation: Situation, steps: Sequence[Step]) -> Mapping[int, Turn]:
+    """For each container that waits for another one of its service to be replaced: for which, by the steps' indexes."""
+    turns: dict[int, Turn] = {}
+    for indexes in _by_service(situation, steps).values():
+        rollout = situation.wanted[steps[indexes[0]].key].handling.rollout
+        for place, index in enumerate(indexes):
+            if 0 < rollout.parallelism <= place:
+                turns[index] = Turn(indexes[place - rollout.parallelism], _bears_failures(rollout), rollout.delay)
+    return turns
+
+
+def interruption(step: Step, resource: Resource | None, *, again: bool) -> str:
+    """In words, when what runs will be away because of the step; `again`: what it takes away, another step makes."""
+    if resource is None or not resource.service or resource.prepares:
+        return ""
+    rollout = resource.handling.rollout
+    match step.action:
+        case Action.REPLACE:
+            return "" if rollout.order is Order.START_FIRST else words.away(rollout.obstacle)
+        case Action.REMOVE if again:
+            return words.AWAY_TILL_MADE
+        case Action.UPDATE if step.restarts:
+            return words.AWAY_TO_RESTART
+        case _:
+            return ""
+
+
+def _by_service(situation: Situation, steps: Sequence[Step]) -> Mapping[tuple[str, str], list[int]]:
+    """The indexes of the replacements of each service, in the order of its containers."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for index, step in enumerate(steps):
+        resource = situation.wanted.get(step.key)
+        if step.action is Action.REPLACE and resource is not None and resource.service and not resource.prepares:
+            found.setdefault((resource.stack, resource.service), []).append(index)
+    for indexes in found.values():
+        indexes.sort(key=lambda index: (len(steps[index].key.name), steps[index].key.name))
+    return found
+
+
+def _bears_failures(rollout: Rollout) -> bool:
+    return rollout.on_failure is OnFailure.CONTINUE or rollout.max_failure_ratio > 0

@@ -1,0 +1,43 @@
+"""What becomes of new content after a turn: noted as good, watched on, or given up for what was good before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from agent.model import Report, Stack
+from agent.ports import Desires
+from agent.reconcile import Turn
+from agent.trial import Judgement, State, Trial, judge
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`good` is what the stack has to go back to, None where it goes on as it is."""
+
+    judgement: Judgement
+    good: Stack | None = None
+
+
+class Standing(NamedTuple):
+    """How a stack stood before a turn: the id of the revision that is known to be good, and the trial that is on."""
+
+    accepted: str
+    trial: Trial | None
+
+
+def verdict_on(desires: Desires, turn: Turn, report: Report, before: Standing, now: float) -> Verdict | None:
+    """In a worker: what the turn says of the stack's content. None where that is known, or cannot be told."""
+    if not turn.stacks or turn.stacks[0].revision.id == before.accepted or turn.superseded() or not turn.act:
+        return None
+    stack = turn.stacks[0]
+    judgement = judge(stack, report, before.trial, now)
+    if judgement.state is State.GOOD:
+        desires.accept(stack)
+    if judgement.state is not State.FAILED or judgement.failure is None:
+        return Verdict(judgement)
+    good = desires.last_good(stack.name)
+    if good is None or good.resources == stack.resources:
+        return None  # there is nothing else to go back to: it is tried on
+    desires.reject(stack, judgement.failure)
+    return Verdict(judgement, good)

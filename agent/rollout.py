@@ -1,0 +1,127 @@
+"""How one object gives way to the next: which comes first, how the new one is proved, and what is taken back.
+
+The steps themselves are the kind's, and what is to be done was planned. Here is only their order, and the waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from agent.errors import Overtaken, Refused, Trouble
+from agent.handling import Order, Rollout
+from agent.model import Gate
+
+HEALTH_TIMEOUT = "HealthTimeout"
+POLL = 0.1  # seconds between two looks at what is to become good
+
+
+class Proof(NamedTuple):
+    """How a new object fares.
+
+    `checked` says that a check of its own decides: then PASSED is the last word. Without one it counts only after the
+    object has gone on for a while. `patience` are the seconds that its check may take by its own settings, and
+    `reason` is the code of a failure.
+    """
+
+    gate: Gate
+    detail: str = ""
+    checked: bool = False
+    patience: float = 0.0
+    reason: str = ""
+
+
+class Steps(Protocol):
+    """One replacement, step by step. Each may raise `Refused`, `Overtaken` or `Unreachable`."""
+
+    def prepare(self) -> None:
+        """Make the new one beside the old one, which goes on."""
+
+    def start(self) -> None:
+        """Start the new one."""
+
+    def retire(self) -> None:
+        """Stop the old one, which is kept, and give its name to the new one."""
+
+    def prove(self) -> Proof:
+        """Look at the new one."""
+
+    def finish(self) -> None:
+        """Remove the old one."""
+
+    def take_back(self) -> None:
+        """Remove the new one, and let the old one go on as it did."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What waiting is done with: seconds from `clock`, `rest` for some of them, in words why, until `stop` says so.
+
+    While it rests, a step takes no place from others.
+    """
+
+    clock: Callable[[], float]
+    rest: Callable[[float, str], None]
+    stop: Callable[[], bool]
+
+
+def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
+    """Replace by the steps. Where the new one does not become good, the old one is back when this raises `Refused`.
+
+    Raises `Overtaken` when it is told to stop while nobody can say yet whether the new one is good: then both are left
+    for whoever looks next. `Unreachable` leaves them as well.
+    """
+    steps.prepare()
+    try:
+        if rollout.order is Order.START_FIRST:
+            steps.start()
+            _await_proof(steps, rollout, pace)
+            let_pass(rollout.drain, "the old one goes on for a while", pace)
+            steps.retire()
+        else:
+            steps.retire()
+            steps.start()
+            _await_proof(steps, rollout, pace)
+    except _Unproved:
+        raise
+    except (Refused, Overtaken) as trouble:
+        _take_back(steps, trouble)
+        raise
+    steps.finish()
+
+
+class _Unproved(Overtaken):
+    """The agent ends before anybody can say whether the new one is good."""
+
+
+def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> None:
+    """Rest until the new one is good. Raises `Refused` when it is not, or not in time."""
+    began = pace.clock()
+    while True:
+        proof, waited = steps.prove(), pace.clock() - began
+        if proof.gate is Gate.FAILED:
+            raise Refused(proof.detail, reason=proof.reason or HEALTH_TIMEOUT)
+        if proof.gate is Gate.PASSED and (proof.checked or waited >= rollout.monitor):
+            return
+        limit = rollout.timeout or max(proof.patience, rollout.monitor)
+        if proof.gate is Gate.PENDING and waited >= limit:
+            raise Refused(f"{proof.detail} (gave up after {limit:g} s)", reason=HEALTH_TIMEOUT)
+        if pace.stop():
+            raise _Unproved("the agent ends before the new one is proved; the next pass goes on with it")
+        pace.rest(POLL, proof.detail or "runs without a restart so far")
+
+
+def let_pass(seconds: float, why: str, pace: Pace) -> None:
+    """Rest for so many seconds, or until it is told to stop."""
+    until = pace.clock() + seconds
+    while pace.clock() < until and not pace.stop():
+        pace.rest(min(POLL, until - pace.clock()), why)
+
+
+def _take_back(steps: Steps, trouble: Trouble) -> None:
+    try:
+        steps.take_back()
+    except Trouble as worse:
+        text = f"{trouble.message}; and the old one could not be put back: {worse.message}"
+        raise type(worse)(text, reason=worse.reason) from trouble

@@ -1,0 +1,121 @@
+"""Content that does not become good is given up for what was good before, and is tried again when that is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agent.model import Action, Cause, Change, Health, Key, Outcome, Report, ServiceState, Status
+from agent.ports import AskSource, LookAt
+from agent.reconcile import Turn
+from tests.loop.fakes import (
+    FakeAudience,
+    FakeClock,
+    FakeDesires,
+    FakeTurns,
+    failed,
+    make_loop,
+    reading,
+    running,
+    stack,
+    synced,
+)
+
+OLD, NEW = stack("web", "a" * 40, "1"), stack("web", "b" * 40, "2")
+
+
+def crash(turn: Turn) -> Report:
+    """The new content crashes, the old is fine."""
+    (wanted,) = turn.stacks
+    if wanted.resources == OLD.resources:
+        return synced(turn)
+    change = Change(
+        0, Action.REPLACE, Key("container", "web-web-1"), "web", Cause.COMMIT, "image", wanted=wanted.resources[0]
+    )
+    return replace(
+        failed(turn, "CrashOnStart", (Outcome(change, Status.FAILED, "exit code 1", "CrashOnStart"),)),
+        revision=wanted.revision,
+    )
+
+
+def test_it_goes_back_to_the_last_good_content_and_says_why() -> None:
+    desires, turns, audience = (
+        FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}),
+        FakeTurns(crash),
+        FakeAudience(),
+    )
+    with running(make_loop(desires, turns, audience)):
+        assert turns.next().stacks[0] == NEW
+        back = turns.next()
+        assert (back.stacks[0], back.trigger) == (OLD, "rollback")
+        assert turns.nothing_more()
+    good, failure = audience.backs.get(timeout=5)
+    assert (good, failure.reason) == (OLD, "CrashOnStart")
+    assert desires.rejected["web"][0] == NEW
+    first, second = audience.reports.get(timeout=5), audience.reports.get(timeout=5)
+    assert not first.synced
+    assert second.failure is not None
+    assert second.failure.reason == "CrashOnStart"  # what is wanted is not what runs, and that is told on
+    assert desires.accepted == [("web", "a" * 40)]
+
+
+def test_without_anything_to_go_back_to_it_is_tried_on() -> None:
+    clock, desires = FakeClock(), FakeDesires(reading(NEW, revision="b" * 40))
+    turns, audience = FakeTurns(crash), FakeAudience()
+    with running(make_loop(desires, turns, audience, clock=clock)):
+        turns.next()
+        audience.reports.get(timeout=5)
+        clock.ahead += 400  # what was interrupted in vain is let be for a while
+        assert turns.next().trigger == "retry"
+    assert not desires.rejected
+    assert audience.backs.empty()
+
+
+def test_rejected_content_is_not_followed_again_but_other_content_is() -> None:
+    desires, turns = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}), FakeTurns(crash)
+    audience = FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        turns.next(), turns.next()
+        _, failure = audience.backs.get(timeout=5)
+        desires.answer = reading(broken={"web": failure}, revision="c" * 40)  # as the follower has it then
+        loop.wake(AskSource("git"))
+        assert turns.nothing_more()
+        better = stack("web", "d" * 40, "1")
+        desires.answer = reading(better, revision="d" * 40)
+        loop.wake(AskSource("git"))
+        assert turns.next().stacks[0] == better
+
+
+def test_who_asks_has_it_tried_again() -> None:
+    desires, turns, audience = (
+        FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}),
+        FakeTurns(crash),
+        FakeAudience(),
+    )
+    with running(make_loop(desires, turns, audience)) as loop:
+        turns.next(), turns.next()
+        loop.wake(LookAt("manual", stack="web"))
+        turns.next()
+        assert turns.next().stacks[0] == NEW
+    assert audience.backs.qsize() == 2
+
+
+def test_what_is_made_anew_is_accepted_only_when_it_has_proved_good() -> None:
+    clock = FakeClock()
+
+    def made(turn: Turn) -> Report:
+        (wanted,) = turn.stacks
+        change = Change(
+            0, Action.CREATE, Key("container", "web-web-1"), "web", Cause.COMMIT, "new", wanted=wanted.resources[0]
+        )
+        outcomes = (Outcome(change, Status.DONE),) if turn.trigger == "git" else ()
+        return replace(synced(turn), outcomes=outcomes, services=(ServiceState("web", 1, 1, Health.HEALTHY),))
+
+    desires, turns = FakeDesires(reading(NEW, revision="b" * 40)), FakeTurns(made)
+    with running(make_loop(desires, turns, FakeAudience(), clock=clock)):
+        turns.next()
+        assert turns.nothing_more()
+        assert desires.accepted == []
+        clock.ahead += 6
+        assert turns.next().trigger == "trial"
+        assert turns.nothing_more()
+    assert desires.accepted == [("web", "b" * 40)]

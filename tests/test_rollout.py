@@ -1,0 +1,152 @@
+"""The order of the steps of a replacement, and what is done when the new one does not become good."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from agent.errors import Overtaken, Refused, Trouble, Unreachable
+from agent.handling import Order, Rollout
+from agent.model import Gate
+from agent.rollout import Pace, Proof, roll
+
+PASSED, STARTING = Proof(Gate.PASSED, checked=True), Proof(Gate.PENDING, "starting", checked=True, patience=30.0)
+RUNS = Proof(Gate.PASSED)
+CRASHED = Proof(Gate.FAILED, "exit code 1", reason="CrashOnStart")
+STOP_FIRST, START_FIRST = Rollout(), Rollout(order=Order.START_FIRST, drain=2.0)
+
+
+@dataclass
+class Stage:
+    """Notes the steps. `trouble` is raised by the step of that name; `proofs` are given in turn, the last for ever."""
+
+    proofs: list[Proof] = field(default_factory=lambda: [PASSED])
+    trouble: dict[str, Trouble] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+    now: float = 0.0
+    stopping: bool = False
+
+    def _do(self, step: str) -> None:
+        self.steps.append(step)
+        if step in self.trouble:
+            raise self.trouble[step]
+
+    def prepare(self) -> None:
+        self._do("prepare")
+
+    def start(self) -> None:
+        self._do("start")
+
+    def retire(self) -> None:
+        self._do("retire")
+
+    def finish(self) -> None:
+        self._do("finish")
+
+    def take_back(self) -> None:
+        self._do("take back")
+
+    def prove(self) -> Proof:
+        return self.proofs.pop(0) if len(self.proofs) > 1 else self.proofs[0]
+
+    def rest(self, seconds: float, why: str) -> None:
+        assert why
+        self.now += seconds
+
+    def roll(self, rollout: Rollout) -> None:
+        roll(self, rollout, Pace(lambda: self.now, self.rest, lambda: self.stopping))
+
+
+@pytest.mark.parametrize(
+    ("rollout", "steps"),
+    [
+        (STOP_FIRST, ["prepare", "retire", "start", "finish"]),
+        (START_FIRST, ["prepare", "start", "retire", "finish"]),
+    ],
+    ids=["stop-first", "start-first"],
+)
+def test_the_order_of_the_steps(rollout: Rollout, steps: Sequence[str]) -> None:
+    stage = Stage()
+    stage.roll(rollout)
+    assert stage.steps == steps
+
+
+def test_the_old_one_goes_on_for_the_drain_beside_the_new_one() -> None:
+    stage = Stage()
+    stage.roll(START_FIRST)
+    assert stage.now == pytest.approx(2.0)
+
+
+def test_without_a_check_it_has_to_run_for_a_while() -> None:
+    stage = Stage([RUNS])
+    stage.roll(replace(STOP_FIRST, monitor=5.0))
+    assert stage.now == pytest.approx(5.0, abs=0.2)
+    assert stage.steps[-1] == "finish"
+
+
+def test_a_check_that_passes_is_the_last_word() -> None:
+    stage = Stage([STARTING, STARTING, PASSED])
+    stage.roll(replace(STOP_FIRST, monitor=60.0))
+    assert stage.now == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("proofs", [[CRASHED], [RUNS, CRASHED], [STARTING, CRASHED]], ids=["at once", "soon", "late"])
+@pytest.mark.parametrize("rollout", [STOP_FIRST, START_FIRST], ids=["stop-first", "start-first"])
+def test_what_fails_is_taken_back(rollout: Rollout, proofs: list[Proof]) -> None:
+    stage = Stage(list(proofs))
+    with pytest.raises(Refused, match="exit code 1") as caught:
+        stage.roll(rollout)
+    assert caught.value.reason == "CrashOnStart"
+    assert stage.steps[-1] == "take back"
+    assert ("retire" in stage.steps) is (rollout is STOP_FIRST)
+
+
+@pytest.mark.parametrize(
+    ("rollout", "seconds"), [(STOP_FIRST, 30.0), (replace(STOP_FIRST, timeout=7.0), 7.0)], ids=["its own", "given"]
+)
+def test_a_check_has_so_much_time(rollout: Rollout, seconds: float) -> None:
+    stage = Stage([STARTING])
+    with pytest.raises(Refused, match="gave up after") as caught:
+        stage.roll(rollout)
+    assert caught.value.reason == "HealthTimeout"
+    assert stage.now == pytest.approx(seconds, abs=0.2)
+    assert stage.steps[-1] == "take back"
+
+
+@pytest.mark.parametrize("step", ["retire", "start"])
+def test_a_step_that_is_refused_is_taken_back(step: str) -> None:
+    stage = Stage(trouble={step: Refused("no", reason="PortInUse")})
+    with pytest.raises(Refused):
+        stage.roll(STOP_FIRST)
+    assert stage.steps[-1] == "take back"
+
+
+def test_what_cannot_be_prepared_has_touched_nothing() -> None:
+    stage = Stage(trouble={"prepare": Refused("no")})
+    with pytest.raises(Refused):
+        stage.roll(STOP_FIRST)
+    assert stage.steps == ["prepare"]
+
+
+@pytest.mark.parametrize("step", ["retire", "start", "finish"])
+def test_an_engine_that_is_gone_is_not_asked_to_take_back(step: str) -> None:
+    stage = Stage(trouble={step: Unreachable("gone")})
+    with pytest.raises(Unreachable):
+        stage.roll(STOP_FIRST)
+    assert stage.steps[-1] == step
+
+
+def test_when_it_is_told_to_stop_both_are_left_for_the_next_pass() -> None:
+    stage = Stage([STARTING], stopping=True)
+    with pytest.raises(Overtaken):
+        stage.roll(STOP_FIRST)
+    assert stage.steps == ["prepare", "retire", "start"]
+
+
+def test_both_reasons_are_told_where_taking_back_fails_too() -> None:
+    stage = Stage([CRASHED], {"take back": Refused("the disk is full", reason="DiskFull")})
+    with pytest.raises(Refused, match="exit code 1; and the old one could not be put back: the disk is full") as caught:
+        stage.roll(STOP_FIRST)
+    assert caught.value.reason == "DiskFull"

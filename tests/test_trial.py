@@ -1,0 +1,113 @@
+"""Whether new content is good, from reports alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from agent.handling import Handling, OnFailure, Rollout
+from agent.model import (
+    Action,
+    Cause,
+    Change,
+    Failure,
+    Health,
+    Key,
+    Outcome,
+    Report,
+    Resource,
+    Result,
+    Revision,
+    ServiceState,
+    Stack,
+    Status,
+)
+from agent.trial import LONGEST, State, Trial, judge
+
+WEB = Resource(Key("container", "web-1"), "web", {}, service="web", handling=Handling(rollout=Rollout(monitor=5.0)))
+STACK = Stack("web", (WEB,), Revision("a" * 40), ("web",))
+
+
+def outcome(
+    action: Action = Action.CREATE,
+    status: Status = Status.DONE,
+    *,
+    cause: Cause = Cause.COMMIT,
+    reason: str = "",
+    wanted: Resource = WEB,
+) -> Outcome:
+    change = Change(0, action, wanted.key, "web", cause, "new", wanted=wanted)
+    return Outcome(change, status, "exit code 1" if reason else "", reason)
+
+
+def report(*outcomes: Outcome, health: Health = Health.HEALTHY, failure: Failure | None = None) -> Report:
+    services = (ServiceState("db", 1, 0, Health.DEGRADED), ServiceState("web", 1, 1, health, "said"))
+    return Report(
+        "run", "web", "git", STACK.revision, Result.SUCCESS, 0.0, 0.0, outcomes=outcomes, synced=failure is None,
+        health=health, services=services, failure=failure,
+    )  # fmt: skip
+
+
+def test_nothing_made_is_good_at_once() -> None:
+    assert judge(STACK, report(), None, 0.0).state is State.GOOD
+
+
+def test_what_was_replaced_has_proved_itself() -> None:
+    assert judge(STACK, report(outcome(Action.REPLACE)), None, 0.0).state is State.GOOD
+
+
+def test_what_was_made_is_watched_until_it_has_run_for_a_while() -> None:
+    first = judge(STACK, report(outcome()), None, 100.0)
+    assert (first.state, first.trial, first.again_in) == (State.ON_TRIAL, Trial(frozenset({"web"}), 100.0, 5.0), 5.0)
+    assert judge(STACK, report(), first.trial, 104.0).again_in == pytest.approx(1.0)
+    assert judge(STACK, report(), first.trial, 105.0).state is State.GOOD
+
+
+def test_a_health_check_is_waited_for() -> None:
+    trial = Trial(frozenset({"web"}), 0.0, 5.0)
+    assert judge(STACK, report(health=Health.PROGRESSING), trial, 60.0).state is State.ON_TRIAL
+    late = judge(STACK, report(health=Health.PROGRESSING), trial, LONGEST + 1)
+    assert late.state is State.FAILED
+    assert late.failure is not None
+    assert late.failure.reason == "HealthTimeout"
+
+
+@pytest.mark.parametrize("health", [Health.DEGRADED, Health.MISSING])
+def test_what_gets_ill_on_trial_is_no_good(health: Health) -> None:
+    found = judge(STACK, report(outcome(), health=health), None, 0.0)
+    assert found.state is State.FAILED
+    assert found.failure == Failure("Unhealthy", f"service web is {health}: said")
+
+
+def test_the_illness_of_another_service_says_nothing() -> None:
+    assert judge(STACK, report(outcome()), Trial(frozenset({"web"}), 0.0, 5.0), 9.0).state is State.GOOD
+
+
+@pytest.mark.parametrize(
+    ("failed", "state"),
+    [
+        (outcome(Action.REPLACE, Status.FAILED, reason="CrashOnStart"), State.FAILED),
+        (outcome(Action.CREATE, Status.FAILED, reason="PortInUse"), State.FAILED),
+        (outcome(Action.REPLACE, Status.FAILED, reason="EngineTimeout"), State.UNDER_WAY),
+        (outcome(Action.CREATE, Status.FAILED, reason="x", cause=Cause.DRIFT), State.UNDER_WAY),
+        (outcome(Action.CREATE, Status.FAILED, reason="x", wanted=replace(WEB, prepares=True)), State.UNDER_WAY),
+        (
+            outcome(
+                Action.REPLACE, Status.FAILED, reason="x",
+                wanted=replace(WEB, handling=Handling(rollout=Rollout(on_failure=OnFailure.PAUSE))),
+            ),
+            State.UNDER_WAY,
+        ),
+    ],
+    ids=["replaced", "made", "the engine", "drift", "a pull", "pause"],
+)  # fmt: skip
+def test_which_failures_are_those_of_the_content(failed: Outcome, state: State) -> None:
+    found = judge(STACK, report(failed, failure=Failure("x", "x")), None, 0.0)
+    assert found.state is state
+    assert (found.failure is not None) is (state is State.FAILED)
+
+
+def test_what_is_made_by_and_by_joins_the_trial() -> None:
+    held = judge(STACK, report(outcome(), failure=Failure("Held", "x")), None, 1.0)
+    assert (held.state, held.trial) == (State.UNDER_WAY, Trial(frozenset({"web"}), 1.0, 5.0))
