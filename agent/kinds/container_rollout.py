@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from agent.kinds.base import NEXT, OLD
 from agent.kinds.container_facts import is_job
-from agent.kinds.container_state import health_of, last_words
+from agent.kinds.container_state import health_of
 from agent.kinds.container_view import name_of
+from agent.kinds.container_words import last_words
 from agent.kinds.table import Spec, look
 from agent.model import Gate, Resource
 from agent.rollout import Proof
