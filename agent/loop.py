@@ -363,7 +363,8 @@ class Loop:
         goes_back = verdict is not None and self._heed(work, report, verdict)
         if work.broken:
             report = replace(report, synced=False, failure=report.failure or work.broken)
-        work.last = report
+        on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL
+        work.last = report = replace(report, on_trial=on_trial)
         if not superseded and not goes_back:
             self._schedule_next(work, done.report, now, verdict.judgement.again_in if verdict else 0.0)
         self._audience.reported(report)

@@ -38,9 +38,10 @@ def watched(rig: Rig) -> Iterator[list[tuple[str, str]]]:
     opened = threading.Event()
 
     def note(event: Event) -> None:
-        if event.action in ("start", "die") and event.attributes.get("com.docker.compose.project") == rig.stack:
-            if (event.action, event.id) not in seen:  # the engine may say a thing twice
-                seen.append((event.action, event.id))
+        ours = event.attributes.get("com.docker.compose.project") == rig.stack
+        told = (event.action, event.id) in seen  # the engine may say a thing twice
+        if event.action in ("start", "die") and ours and not told:
+            seen.append((event.action, event.id))
 
     threading.Thread(target=lambda: rig.engine.events(note, on_open=opened.set), daemon=True).start()
     assert opened.wait(10)
