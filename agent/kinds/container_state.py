@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from agent.kinds.base import UNCHECKED
 from agent.kinds.container_facts import is_job
 from agent.kinds.container_mounts import ANONYMOUS_NAME
 from agent.kinds.container_networks import endpoints
@@ -149,4 +150,4 @@ def _while_running(report: Report, condition: Condition) -> tuple[Gate, str]:
         case "starting":
             return Gate.PENDING, "health check has not passed yet"
         case _:
-            return Gate.FAILED, "it has no health check"
+            return Gate.FAILED, UNCHECKED
