@@ -76,7 +76,7 @@ class Assembly:
     def plan(self, target: Target) -> Planned:
         from stamina.instrumentation import set_on_retry_hooks
 
-        from agent.engine import Engine as Door
+        from agent.parts import make_engine
         from agent.reconcile import Turn
         from agent.statedir import StateDir
         from agent.works import Prepared
@@ -89,7 +89,7 @@ class Assembly:
         if problems := ground.problems(reading):
             raise BadManifest(problems)
         reading, origin = self._as_committed(reading, ground), ground.origin(reading)
-        engine = Door(docker_url(settings.docker_host, self.environment))
+        engine = make_engine(settings, self.environment)
         facts = engine.version()
         stacks = tuple(stack for _, stack in sorted(reading.stacks.items()))
         whole = target.one is None and _is_root(target.path)

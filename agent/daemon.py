@@ -17,13 +17,12 @@ from agent import __version__
 from agent.build import build_revision
 from agent.converge import Event, Options, Started
 from agent.desired import Reader
-from agent.engine import Engine
 from agent.follower import Follower
 from agent.host import Host
 from agent.jsonfile import JsonFile
 from agent.loop import Loop
 from agent.model import Health, Report, Scope
-from agent.parts import make_host, make_source
+from agent.parts import make_engine, make_host, make_source
 from agent.planning import Policy
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.pulls import Pulls
@@ -39,7 +38,6 @@ from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import Overview, SourceStatus, without_credentials
 from agent.telemetry.sdnotify import Notifier, watchdog_interval
 from agent.triggers import Watch, watch_directory, watch_events
-from agent.usual import docker_url
 from agent.web import Listening, Server
 from agent.witness import Witness
 
@@ -71,7 +69,7 @@ class Daemon:
         self._settings, self._environment = settings, environment
         self._state = StateDir(settings.state_dir.absolute())
         self._metrics = Metrics(__version__, build_revision())
-        self._engine = Engine(docker_url(settings.docker_host, environment), observe=self._metrics.engine_call)
+        self._engine = make_engine(settings, environment, self._metrics.engine_call)
         self._source = make_source(settings, self._state, self._git_called)
         self._scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
         self._witness = self._make_witness()

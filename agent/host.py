@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from agent.kinds.base import UNCHECKED, Kind, Tidy
+from agent.kinds.base import UNCHECKED, Forgiving, Kind, Tidy
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Requirement, Resource, Scope
 from agent.rollout import Pace, let_pass
 
@@ -53,3 +53,9 @@ class Host:
         for kind in self._kinds.values():
             if isinstance(kind, Tidy):
                 kind.tidy(stack, keep)
+
+    def forgive(self) -> None:
+        """Try at once what was refused a short while ago: somebody asks for it."""
+        for kind in self._kinds.values():
+            if isinstance(kind, Forgiving):
+                kind.forgive()

@@ -24,13 +24,12 @@ from agent.model import Failure, Health, Report, Result, Scope, Stack, Status
 from agent.ports import AskSource, Audience, Desires, LookAt, Rhythm, Turns
 from agent.probation import Standing, Verdict, verdict_on
 from agent.pulse import Pulse
-from agent.reconcile import Turn
+from agent.reconcile import ASKED, Turn
 from agent.stack_order import earlier_first, gets_on, is_ready
 from agent.trial import State
 from agent.work import Work
 from agent.workers import Workers
 
-ASKED = "manual"  # the trigger of a turn that somebody asked for
 SOURCE = "source"
 WAITS = "WaitsForStack"
 ROLLBACK, TRIAL = "rollback", "trial"  # the triggers of going back to what was good, and of seeing whether it is

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from agent.engine import Engine, PullProgress
+from agent.engine import Credentials, Engine, Login, PullProgress
 from agent.host import Host
 from agent.kinds import make_kinds
 from agent.kinds.base import Identity
@@ -17,6 +17,16 @@ from agent.source.directory import DirectorySource
 from agent.source.repository import GitSource
 from agent.source.url import parse_url
 from agent.statedir import StateDir
+from agent.usual import docker_url
+
+
+def make_engine(
+    settings: Settings, environment: Mapping[str, str], observe: Callable[[str, float, str], None] = lambda *_: None
+) -> Engine:
+    """The door to the engine of this host. `environment` says where Docker's own client has its configuration."""
+    logins = {name: Login(one.username, one.password_file) for name, one in settings.registries.items()}
+    url = docker_url(settings.docker_host, environment)
+    return Engine(url, observe=observe, credentials=Credentials(logins, environment))
 
 
 def make_host(

@@ -20,6 +20,7 @@ from agent.planning import Policy, make_plan
 from agent.rollout import Pace
 from agent.stack_order import STACK, in_order
 
+ASKED = "manual"  # the trigger of a turn that somebody asked for
 HEALTH_TIMEOUT = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
 
@@ -72,6 +73,8 @@ class Reconciler:
         plan is carried out: what was shown to the user is what happens.
         """
         began = self.clock()
+        if turn.trigger == ASKED:
+            self.host.forgive()
         taken = self._take(turn, look, Taken(turn.run_id, turn.stacks, turn.trigger, self.wall()))
         taken = replace(taken, seconds=self.clock() - began)
         left = {change.stack for change in taken.plan.changes} if turn.scope.whole else frozenset()

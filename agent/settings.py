@@ -66,6 +66,13 @@ class GitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     ] = False
 
 
+class RegistrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who the agent is to a registry. The file is read at each use."""
+
+    username: Annotated[str, _says("The name that goes with the password.")]
+    password_file: Annotated[Path, _says("The file that holds the password or token: an absolute path.")]
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that the operator of a host may set, with what holds when it is not."""
 
@@ -104,6 +111,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         bool, _says("Build images from the repository, which runs what stands in it with the engine's rights.")
     ] = False
     variables: Annotated[dict[str, str], _says("The variables that `${…}` in the stacks' files sees.")] = {}
+    registries: Annotated[
+        dict[str, RegistrySettings],
+        _says(
+            "Credentials for registries, by HOST or HOST:PORT, docker.io for Docker Hub. For others, those of Docker's"
+            " own config.json and of its helpers are used."
+        ),
+    ] = {}
     log: LogSettings = LogSettings()
     git: GitSettings = GitSettings()
 
@@ -277,12 +291,29 @@ def _mistakes(document: Mapping[str, Any], kind: type[msgspec.Struct], above: st
             near = difflib.get_close_matches(name, hints, n=1)
             yield key, f'unknown key, did you mean "{near[0]}"?' if near else "unknown key"
         elif isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-            if isinstance(value, Mapping):
-                yield from _mistakes(value, hint, f"{key}.")
-            else:
-                yield key, "expected keys and values"
+            yield from _mistakes_of_part(key, value, hint)
+        elif (each := _each_of(hint)) and isinstance(value, Mapping):
+            for entry, said in value.items():
+                yield from _mistakes_of_part(f"{key}.{entry}", said, each)
         else:
             yield from _misfit(key, value, hint)
+
+
+def _each_of(hint: Any) -> type[msgspec.Struct] | None:
+    """What stands under each name of the user's own in such a field, None where it is no such field."""
+    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    each = get_args(bare)[1] if get_origin(bare) is dict else None
+    return each if isinstance(each, type) and issubclass(each, msgspec.Struct) else None
+
+
+def _mistakes_of_part(key: str, value: Any, kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, Mapping):
+        yield key, "expected keys and values"
+        return
+    yield from _mistakes(value, kind, f"{key}.")
+    missing = [field.name for field in msgspec.structs.fields(kind) if field.required and field.name not in value]
+    if missing:
+        yield key, f"{' and '.join(missing)} must be given"
 
 
 def _misfit(key: str, value: Any, hint: Any) -> Iterator[tuple[str, str]]:
@@ -337,6 +368,11 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
             "goes over plain http, where anybody on the way can read and change it: use https,"
             " or set git.insecure_http: true in the settings file",
         )
+    for name, registry in settings.registries.items():
+        if not re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9A-Fa-f:]+\](:[0-9]+)?", name):
+            yield f"registries.{name}", "is no HOST or HOST:PORT of a registry, as images name it"
+        if not registry.password_file.is_absolute():
+            yield f"registries.{name}.password_file", "has to be an absolute path"
     for name in settings.variables:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             yield f"variables.{name}", "is no name of a variable"

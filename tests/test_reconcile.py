@@ -44,6 +44,9 @@ class Host(World):
     def tidy(self, stack: str, keep: set[Key]) -> None:
         self.tidied[stack] = keep
 
+    def forgive(self) -> None:
+        """Nothing is refused."""
+
 
 WEB = Stack("web", (Resource(Key("container", "web-1"), "web", {"fixed": "A", "live": "x"}),), Revision("dir-1"))
 GONE = {
@@ -107,6 +110,9 @@ class Recovering:
 
     def tidy(self, stack: str, keep: set[Key]) -> None:
         """There are no files."""
+
+    def forgive(self) -> None:
+        """Nothing is refused."""
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds

@@ -103,6 +103,23 @@ WRONG = [
         "listen: here", 'AGENT:1:1: listen: "here" is no ADDRESS:PORT such as 127.0.0.1:9465', id="no address"
     ),
     pytest.param("git: {ssh_key: ''}", "AGENT:1:7: git.ssh_key: expected a text that is not empty", id="empty path"),
+    pytest.param(
+        "registries: {r.example: {username: u, passwordfile: /x}}",
+        'AGENT:1:39: registries.r.example.passwordfile: unknown key, did you mean "password_file"?\n'
+        "AGENT:1:14: registries.r.example: password_file must be given",
+        id="a registry's key",
+    ),
+    pytest.param(
+        "registries: {r.example: secret}",
+        "AGENT:1:14: registries.r.example: expected keys and values",
+        id="a registry's password in its place",
+    ),
+    pytest.param(
+        "registries: {https://r.example/: {username: u, password_file: x}}",
+        "AGENT:1:14: registries.https://r.example/: is no HOST or HOST:PORT of a registry, as images name it\n"
+        "AGENT:1:48: registries.https://r.example/.password_file: has to be an absolute path",
+        id="a registry's address",
+    ),
     pytest.param("a: &a [*a]", "AGENT:1:4: nested too deep", id="a list of itself"),
     pytest.param("a: &a {b: *a}", "AGENT:1:8: a.b.b.b.b: nested too deep", id="a mapping of itself"),
 ]

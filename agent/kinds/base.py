@@ -85,6 +85,14 @@ class Tidy(Protocol):
         """
 
 
+@runtime_checkable
+class Forgiving(Protocol):
+    """A kind that does not try for a while what was refused."""
+
+    def forgive(self) -> None:
+        """Try it again when it is next asked for: somebody says that it may go well by now."""
+
+
 def wanted_of(change: Change) -> Resource:
     """What the change is to make."""
     if change.wanted is None:

@@ -19,6 +19,7 @@ from agent.engine import Build, ContextFile, Engine, PullProgress
 from agent.errors import Refused
 from agent.kinds.base import BUILD, wanted_of
 from agent.kinds.image_record import Record
+from agent.kinds.image_refusals import Refusals
 from agent.kinds.table import look
 from agent.model import (
     Change,
@@ -60,12 +61,14 @@ class ImageKind:
         *,
         record: Record | None = None,
         wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._progress = progress
         self._stop = stop
         self._record = record or Record()
         self._wall = wall
+        self._refusals = Refusals(clock)
         self._contents: dict[str, dict[str, str]] = {}  # by reference and stack, as last wanted
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:  # noqa: ARG002 - none is pruned
@@ -100,11 +103,24 @@ class ImageKind:
             self._engine.build_image(wanted, progress=self._progress, stop=self._stop)
             return
         _refuse_pull(reference, spec)
-        self._engine.pull_image(reference, platform, progress=self._progress, stop=self._stop)
+        with self._refusals.heeded(reference, platform):
+            self._engine.pull_image(reference, platform, progress=self._progress, stop=self._stop)
+            self._refuse_platform(reference, platform)
         if pull := spec.get("pull"):
             contents = {resource.stack: pull["content"]} if "content" in pull else {}
             contents = {**self._record.of(reference).contents, **self._contents.get(reference, {}), **contents}
             self._record.note(reference, self._wall(), contents)
+
+    def _refuse_platform(self, reference: str, platform: str) -> None:
+        """An image that is for one platform alone is fetched whatever one asks for."""
+        other = _other_platform(platform, self._engine.inspect_image(reference) or {})
+        if other:
+            text = f"pull {reference}: it is for {other}, and {platform} is wanted: push one for that, or name another"
+            raise Refused(text, reason="PlatformMismatch")
+
+    def forgive(self) -> None:
+        """See `Forgiving`."""
+        self._refusals.forget()
 
     def _differences(self, resource: Resource, report: Mapping[str, Any]) -> tuple[Difference, ...]:
         found = _differences(resource.spec, report)

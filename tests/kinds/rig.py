@@ -33,6 +33,7 @@ class Rig:
         self.calls: list[str] = []
         self.now = time.time()  # seconds since the epoch, for what looks at the wall clock
         self.stack, self.home = stack, home
+        self.trigger = "test"
         self.engine = Engine(docker_host, timeout=60, observe=self._note)
         self.identity = Identity(f"instance-{stack}", "dir:0123456789ab", b"key")
         self.scope = Scope(self.identity.instance, self.identity.origin, frozenset({stack}))
@@ -71,7 +72,7 @@ class Rig:
     def take(self, text: str, files: Mapping[str, str | bytes] | None = None) -> Report:
         """One turn."""
         self.calls.clear()
-        turn = Turn((self.stack_of(text, files),), self.scope, "test")
+        turn = Turn((self.stack_of(text, files),), self.scope, self.trigger)
         (report,) = self.reconciler.take(turn)
         return report
 
