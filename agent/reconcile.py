@@ -54,7 +54,8 @@ class Reconciler:
     options: Options = field(default_factory=Options)
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = time.sleep  # while nothing is done but waiting
+    rest: Callable[[float], None] = time.sleep  # in a thread that carries out a step
     stop: Callable[[], bool] = _never
     listen: Callable[[Turn, Event], None] = _nobody
 
@@ -138,7 +139,7 @@ class Reconciler:
             options=self.options,
             stop=lambda: self.stop() or turn.superseded(),
             clock=self.clock,
-            sleep=self.sleep,
+            sleep=self.rest,
             report=partial(self.listen, turn),
         )
 
