@@ -37,6 +37,7 @@ class Work:
             self.trial = None
         self.desired = stack
         self.keys = frozenset(resource.key for resource in stack.resources) if stack else frozenset()
+        self.known &= self.keys  # what is wanted again later has not been removed behind our back
 
     def moved_on(self) -> Callable[[], bool]:
         """Tells from now on whether other content is wanted by then. A worker may ask: only the loop sets `desired`."""
