@@ -17,6 +17,7 @@ from agent import __version__
 from agent.build import build_revision
 from agent.converge import Event, Options, Started
 from agent.desired import Reader
+from agent.directives import Directives
 from agent.engine import Engine
 from agent.follower import Follower
 from agent.host import Host
@@ -180,6 +181,7 @@ class Daemon:
             wall=time.time,
             rhythm=rhythm,
             act=settings.mode == "apply",
+            restraints=Directives(self._state.directives),
         )
 
     def _progressed(self, turn: Turn, event: Event) -> None:

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from agent.account import new_run_id
-from agent.backoff import Backoff, Patience, only_held
+from agent.asking import Asking
+from agent.backoff import Patience, only_held
 from agent.desired import Reading
 from agent.errors import Trouble
 from agent.intake import Intake, take_in
-from agent.model import Failure, Health, Report, Result, Scope, Stack, Status
-from agent.ports import AskSource, Audience, Desires, LookAt, Rhythm, Turns
+from agent.model import Failure, Report, Result, Scope, Stack, Status
+from agent.ports import AskSource, Audience, Desires, LookAt, Orders, Restraints, Rhythm, Turns, Unrestrained
 from agent.probation import Standing, Verdict, verdict_on
 from agent.pulse import Pulse
 from agent.reconcile import Turn
@@ -32,7 +32,7 @@ from agent.workers import Workers
 ASKED = "manual"  # the trigger of a turn that somebody asked for
 SOURCE = "source"
 ROLLBACK, TRIAL = "rollback", "trial"  # the triggers of going back to what was good, and of seeing whether it is
-LOCKS_OUT = frozenset({"GitAuthFailed"})  # asking often with a refused credential gets the address locked out
+SUSPEND, RESUME = "suspend", "resume"
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class Loop:
         rhythm: Rhythm | None = None,
         act: bool = True,
         chance: random.Random | None = None,
+        restraints: Restraints | None = None,
     ) -> None:
         self._desires, self._turns, self._audience = desires, turns, audience
         self._scope, self._act, self._clock, self._wall = scope, act, clock, wall
@@ -74,11 +75,9 @@ class Loop:
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._stacks: dict[str, Work] = {}
         self._reading: Reading | None = None
-        self._source_busy = False
-        self._source_due = 0.0
-        self._source_again = False  # somebody asked while it was busy
-        self.source_failure: Failure | None = None
-        self._source_failures = Backoff(self._chance, longest=300.0)
+        self._asking = Asking(clock, self._chance, self._rhythm.poll, self._rhythm.jitter)
+        self._restraints = restraints or Unrestrained()
+        self._orders: Orders = self._restraints.now()
         self._resync_due = clock() + self._rhythm.resync
         self._patience = Patience(self._chance)
         self._pulse, self._late = Pulse(clock), tuple[str, ...]()
@@ -108,6 +107,11 @@ class Loop:
         return self._stopping.is_set()
 
     @property
+    def source_failure(self) -> Failure | None:
+        """Why nothing new can be taken from the source."""
+        return self._asking.failure
+
+    @property
     def wanted(self) -> tuple[Stack, ...]:
         """The stacks that are kept, each as it is wanted now. For the loop's own thread."""
         return tuple(work.desired for _, work in sorted(self._stacks.items()) if work.desired)
@@ -134,7 +138,7 @@ class Loop:
             not work.busy and (work.trigger is None or (work.last is not None and work.last.failure))
             for work in self._stacks.values()
         )
-        return idle and not self._source_busy and self._source_due > self._clock()
+        return idle and not self._asking.busy and not self._asking.is_due
 
     def _hear(self, seconds: float) -> None:
         try:
@@ -155,7 +159,7 @@ class Loop:
         match message:
             case AskSource():
                 self._audience.triggered(message.trigger)
-                self._source_due, self._source_again = 0.0, self._source_busy
+                self._asking.at_once()
             case LookAt():
                 self._on_look(message)
             case _Stop():
@@ -168,8 +172,8 @@ class Loop:
     def _until_next(self) -> float:
         """Seconds until something is due, at most a second so that the watchdog is fed."""
         due = [self._resync_due]
-        if not self._source_busy:
-            due.append(self._source_due)
+        if not self._asking.busy:
+            due.append(self._asking.due)
         due += [work.not_before for work in self._stacks.values() if work.is_due]
         return min(1.0, max(0.0, min(due) - self._clock()))
 
@@ -183,13 +187,14 @@ class Loop:
 
     def _begin_what_is_due(self) -> None:
         now = self._clock()
+        self._heed_orders()
         if now >= self._resync_due:
             self._resync_due = now + self._rhythm.resync
             self._turns.look_afresh()
             for work in self._stacks.values():
                 self._mark(work, "interval")
-        if not self._source_busy and now >= self._source_due:
-            self._source_busy = True
+        if self._asking.is_due:
+            self._asking.busy = True
             first = self._reading is None
             take = partial(take_in, self._desires, self._turns, first=first)
             self._submit(SOURCE, self._rhythm.source_silence, take, lambda failure: Intake(failure=failure))
@@ -235,19 +240,27 @@ class Loop:
         if trigger == ASKED:
             work.trigger, work.not_before = trigger, 0.0
             if self._desires.forgive(work.name):
-                self._source_due, self._source_again = 0.0, self._source_busy
+                self._asking.at_once()
         elif work.trigger is None:
             settled = self._clock() + (self._rhythm.settle if trigger == "event" else 0.0)
             work.trigger, work.not_before = trigger, max(work.not_before, settled)
+
+    def _heed_orders(self) -> None:
+        """Look at once at each stack of which more or less is suspended than was."""
+        before, self._orders = self._orders, self._restraints.now()
+        for work in self._stacks.values() if self._orders is not before else ():
+            suspended = self._orders.of(work.name)
+            if suspended != work.suspended:
+                work.suspended = suspended
+                trigger = SUSPEND if suspended else RESUME
+                self._audience.triggered(trigger)
+                self._fresh(work, trigger)
 
     # --- the source ---
 
     def _on_source(self, done: Intake) -> None:
         self._pulse.end(SOURCE)
-        self._source_busy, self.source_failure = False, done.failure
-        wait = self._until_next_poll(done.failure)
-        self._source_due, self._source_again = self._clock() + wait, False
-        self._audience.source_read(done.reading, done.failure, wait)
+        self._audience.source_read(done.reading, done.failure, self._asking.answered(done.failure))
         for stack in done.recovered:
             work = self._work_of(stack.name)
             if work.desired is None:
@@ -255,16 +268,6 @@ class Loop:
                 self._mark(work, "start")
         if done.reading is not None:
             self._follow(done.reading, done.on_host)
-
-    def _until_next_poll(self, failure: Failure | None) -> float:
-        if self._source_again:
-            return 0.0
-        if failure is None:
-            self._source_failures.succeeded()
-            return self._jittered(self._rhythm.poll)
-        if failure.reason in LOCKS_OUT:
-            return self._jittered(max(self._rhythm.poll, 60.0))
-        return min(self._jittered(self._rhythm.poll), self._source_failures.failed())
 
     def _follow(self, reading: Reading, on_host: frozenset[str]) -> None:
         """Make the reading what is wanted. A stack that is broken in it keeps its last good state."""
@@ -284,7 +287,7 @@ class Loop:
             work = self._work_of(name)
             if work.broken != failure:
                 work.broken = failure
-                self._tell_broken(work, reading)
+                self._audience.reported(work.broken_in(reading.snapshot.revision, self._wall()))
         if not self._may_hide_another(reading, on_host):
             for name in sorted((on_host | frozenset(self._stacks)) - reading.names):
                 self._let_go(self._work_of(name))
@@ -305,28 +308,8 @@ class Loop:
         work.trigger = work.trigger or trigger
         self._patience.forgive(work.name)
 
-    def _tell_broken(self, work: Work, reading: Reading) -> None:
-        """Report the mistake once, now: the last good state goes on being kept and healed in turns of its own."""
-        last = work.last
-        report = Report(
-            run_id=new_run_id(),
-            stack=work.name,
-            trigger="git",
-            revision=reading.snapshot.revision,
-            result=Result.ERROR,
-            started=self._wall(),
-            seconds=0.0,
-            health=last.health if last else Health.UNKNOWN,
-            services=last.services if last else (),
-            failure=work.broken,
-        )
-        self._audience.reported(report)
-
     def _work_of(self, name: str) -> Work:
-        return self._stacks.setdefault(name, Work(name))
-
-    def _jittered(self, seconds: float) -> float:
-        return seconds * self._chance.uniform(1 - self._rhythm.jitter, 1 + self._rhythm.jitter)
+        return self._stacks.setdefault(name, Work(name, suspended=self._orders.of(name)))
 
     # --- turns ---
 
@@ -337,8 +320,10 @@ class Loop:
         work.busy = True
         stacks = (work.desired,) if work.desired else ()
         scope = replace(self._scope, stacks=frozenset({work.name}), whole=False)
-        turn = Turn(stacks, scope, trigger, work.known, self._act, superseded=work.moved_on())
-        name, before = work.name, Standing(work.accepted, work.trial)
+        name, before, act = work.name, Standing(work.accepted, work.trial), self._act and not work.suspended.whole
+        turn = Turn(
+            stacks, scope, trigger, work.known, act, superseded=work.moved_on(), suspended={name: work.suspended}
+        )
         self._submit(
             f"turn-{name}",
             self._rhythm.silence,

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from agent.handling import USUAL, Handling
+from agent.suspension import NOTHING, Suspended
 
 
 class Key(NamedTuple):
@@ -390,3 +391,4 @@ class Report:
     health: Health = Health.UNKNOWN
     services: tuple[ServiceState, ...] = ()
     failure: Failure | None = None
+    suspended: Suspended = NOTHING

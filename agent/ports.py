@@ -8,6 +8,7 @@ from typing import Protocol
 from agent.desired import Reading
 from agent.model import Failure, Key, Report, Stack
 from agent.reconcile import Turn
+from agent.suspension import NOTHING, Suspended
 
 
 class Desires(Protocol):
@@ -66,6 +67,29 @@ class Audience(Protocol):
 
     def hanging(self, jobs: tuple[str, ...]) -> None:
         """Which jobs hang by now, when that has changed; none when all get on again."""
+
+
+class Orders(Protocol):
+    """What is not to be changed, at one moment."""
+
+    def of(self, stack: str) -> Suspended: ...
+
+
+class Restraints(Protocol):
+    """What people at this host said."""
+
+    def now(self) -> Orders:
+        """What holds now: the very same object as before, as long as nothing has changed. Asked at each round."""
+
+
+class Unrestrained:
+    """Nobody said anything."""
+
+    def now(self) -> Unrestrained:
+        return self
+
+    def of(self, stack: str) -> Suspended:  # noqa: ARG002 - it is so for each
+        return NOTHING
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ stops before acting. There is no other way to a change.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -18,6 +18,7 @@ from agent.host import Host
 from agent.model import Cause, Change, Health, Key, Outcome, Plan, Report, Scope, Stack, Status
 from agent.planning import Policy, make_plan
 from agent.rollout import Pace
+from agent.suspension import Suspended
 
 HEALTH_TIMEOUT = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
@@ -38,6 +39,12 @@ class Turn:
     act: bool = True
     run_id: str = field(default_factory=new_run_id)  # on every line that is said of this turn
     superseded: Callable[[], bool] = _never  # whether something newer is wanted by now: then nothing more is begun
+    suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack: what is not to be changed
+
+    @property
+    def leases(self) -> frozenset[tuple[str, str]]:
+        """The services that are suspended by themselves, each with its stack."""
+        return frozenset((stack, name) for stack, said in self.suspended.items() for name in said.services)
 
 
 def _nobody(_turn: Turn, _event: Event) -> None:
@@ -61,7 +68,8 @@ class Reconciler:
         """See and decide. Raises `Unreachable` or `Refused` when the engine cannot be looked at."""
         wanted = [resource for stack in turn.stacks for resource in stack.resources]
         actual = self.host.observe(wanted, turn.scope)
-        return Look(actual, make_plan(turn.stacks, actual, turn.scope, self.policy, turn.known))
+        policy = replace(self.policy, suspended=turn.leases)
+        return Look(actual, make_plan(turn.stacks, actual, turn.scope, policy, turn.known))
 
     def take(self, turn: Turn, look: Look | None = None) -> tuple[Report, ...]:
         """The whole turn; one report a stack of the scope, in the order of their names. Raises no `Trouble`.
@@ -70,7 +78,9 @@ class Reconciler:
         plan is carried out: what was shown to the user is what happens.
         """
         began = self.clock()
-        taken = self._take(turn, look, Taken(turn.run_id, turn.stacks, turn.trigger, self.wall()))
+        taken = self._take(
+            turn, look, Taken(turn.run_id, turn.stacks, turn.trigger, self.wall(), suspended=turn.suspended)
+        )
         taken = replace(taken, seconds=self.clock() - began)
         left = {change.stack for change in taken.plan.changes} if turn.scope.whole else frozenset()
         return tuple(report_of(taken, name) for name in sorted(turn.scope.stacks | left))

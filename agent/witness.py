@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ from agent.reconcile import Turn
 from agent.store import Store, StoreUnavailable
 from agent.telemetry import logs
 from agent.telemetry.metrics import Metrics
-from agent.telemetry.overview import Overview
+from agent.telemetry.overview import Overview, SuspensionStatus
 from agent.telemetry.sdnotify import Notifier
 
 TELL_PULL = 5.0  # seconds between two lines about one pull
@@ -84,9 +84,23 @@ class Witness:
         logs.record(self.logger, report, self._failures.pop(report.stack, None))
         if report.failure:
             self._failures[report.stack] = report.failure
-        self._see(lambda overview: overview.with_report(report))
+        before = self._see(lambda overview: overview.with_report(report)).stack(report.stack)
+        self._tell_suspended(report.stack, before.suspended if before else ())
         self._write(lambda: self.store.record(report))
         self._save()
+
+    def _tell_suspended(self, stack: str, before: Sequence[SuspensionStatus]) -> None:
+        """A line when something is suspended, and when it goes on."""
+        status = self.overview.stack(stack)
+        now = status.suspended if status else ()
+        for one in now:
+            if one not in before:
+                facts = {"service": one.service, "reason": one.reason, "by": one.by, "until": one.until}
+                self.logger.info("suspended", stack=stack, **facts)
+        still = {one.service for one in now}
+        for one in before:
+            if one.service not in still:
+                self.logger.info("resumed", stack=stack, service=one.service)
 
     def source_read(self, reading: Reading | None, failure: Failure | None, next_in: float) -> None:
         now = self.wall()

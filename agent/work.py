@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.model import Failure, Key, Report, Stack
+from agent.account import new_run_id
+from agent.model import Failure, Health, Key, Report, Result, Revision, Stack
+from agent.suspension import NOTHING, Suspended
 from agent.trial import Trial
 
 
@@ -24,6 +26,7 @@ class Work:
     known: frozenset[Key] = frozenset()  # those of them that were there when the stack last converged
     last: Report | None = None
     trial: Trial | None = None  # of the content that is not known to be good yet
+    suspended: Suspended = NOTHING
 
     @property
     def is_due(self) -> bool:
@@ -37,11 +40,31 @@ class Work:
         self.keys = frozenset(resource.key for resource in stack.resources) if stack else frozenset()
 
     def moved_on(self) -> Callable[[], bool]:
-        """Tells from now on whether other content is wanted by then. A worker may ask: only the loop sets `desired`."""
-        wanted = self.desired
+        """Tells from now on whether other content is wanted by then, or more or less is suspended. A worker may ask:
+        only the loop sets what this is about."""
+        wanted, suspended = self.desired, self.suspended
 
         def moved_on() -> bool:
             now = self.desired
-            return now is not wanted and (now is None or wanted is None or now.resources != wanted.resources)
+            other = now is not wanted and (now is None or wanted is None or now.resources != wanted.resources)
+            return other or self.suspended != suspended
 
         return moved_on
+
+    def broken_in(self, revision: Revision, now: float) -> Report:
+        """The mistake as a report, told once: the last good state goes on being kept and healed in turns of its own.
+        `now` is seconds since the epoch."""
+        last = self.last
+        return Report(
+            run_id=new_run_id(),
+            stack=self.name,
+            trigger="git",
+            revision=revision,
+            result=Result.ERROR,
+            started=now,
+            seconds=0.0,
+            health=last.health if last else Health.UNKNOWN,
+            services=last.services if last else (),
+            failure=self.broken,
+            suspended=self.suspended,
+        )

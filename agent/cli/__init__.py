@@ -26,6 +26,8 @@ windlass = Group(
         "run": "agent.cli.daemon",
         "status": "agent.cli.status",
         "history": "agent.cli.history",
+        "suspend": "agent.cli.suspend",
+        "resume": "agent.cli.suspend",
         "schema": "agent.cli.schema",
         "version": "agent.cli.daemon",
     },

@@ -14,10 +14,12 @@ EMPTY_DESIRED_STATE = "EmptyDesiredState"
 
 @dataclass(frozen=True)
 class Policy:
-    """What the operator lets a plan do: remove what is not wanted, and even everything when nothing is wanted."""
+    """What the operator lets a plan do: remove what is not wanted, and even everything when nothing is wanted; and what
+    he wants to be left as it is."""
 
     prune: bool = True
     empty_ok: bool = False
+    suspended: frozenset[tuple[str, str]] = frozenset()  # stack and service: nothing of these is changed
 
 
 def judge_unwanted(situation: Situation, scope: Scope, policy: Policy) -> dict[Key, Verdict]:

@@ -17,6 +17,7 @@ REBUILT = "the content that it is built from changed"
 NOT_BUILT = "its image was not built from the commit"
 STALE = "its pull policy has it looked for again by now"
 FOR_CONTENT = "its pull policy has it pulled for each new content"
+SUSPENDED = "its service is suspended"
 PRUNE_OFF = "is not wanted any more, but pruning is off: remove it by hand, or turn pruning on"
 
 _MOST_FIELDS = 6  # named in one reason; the others are counted
@@ -106,6 +107,10 @@ def nothing_wanted(code: str) -> str:
 
 def waits_for(key: Key, *, held: bool) -> str:
     return f"waits for {key}, which " + ("is held" if held else "does not exist")
+
+
+def waits_for_suspended(key: Key) -> str:
+    return f"waits for {key}, which is suspended"
 
 
 def in_use(key: Key) -> str:

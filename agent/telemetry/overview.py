@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from agent.model import Action, Failure, Health, Outcome, Problem, Report, Revision, Status
+from agent.suspension import Suspended, Suspension
 
 _MOST_PROBLEMS = 100
 _LONGEST_TEXT = 4096
@@ -109,10 +110,31 @@ class HttpStatus:
 
 @dataclass(frozen=True)
 class ServiceCount:
-    """Containers of a stack's services: how many are ready of how many that are wanted."""
+    """Containers of a stack's services: how many are ready of how many that are wanted. `names` are the services'."""
 
     ready: int = 0
     desired: int = 0
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SuspensionStatus:
+    """What is not changed for now, by whose word, and until when. `service` is "" for the whole stack."""
+
+    reason: str
+    by: str = ""
+    until: float | None = None
+    service: str = ""
+
+    @classmethod
+    def of(cls, suspended: Suspended) -> tuple[SuspensionStatus, ...]:
+        found = [("", suspended.whole)] if suspended.whole else []
+        found += sorted(suspended.services.items())
+        return tuple(cls(capped(why.reason), capped(why.by), why.until, name) for name, why in found)
+
+    def in_words(self) -> str:
+        said = str(Suspension(self.reason, self.by, self.until))
+        return f"service {self.service} is {said}" if self.service else said
 
 
 @dataclass(frozen=True)
@@ -142,6 +164,7 @@ class StackStatus:
     message: str = ""
     failure: FailureStatus | None = None
     held: tuple[Held, ...] = ()
+    suspended: tuple[SuspensionStatus, ...] = ()
 
     def after(self, report: Report) -> StackStatus:
         """The stack's status once the report's pass is over."""
@@ -158,6 +181,7 @@ class StackStatus:
             changed_in=report.seconds if changed else self.changed_in,
             failure=FailureStatus.of(report.failure),
             held=_held(report),
+            suspended=SuspensionStatus.of(report.suspended),
         )
         return replace(status, message=_message(status, report))
 
@@ -274,7 +298,11 @@ def _sync(report: Report) -> Sync:
 
 
 def _count(report: Report) -> ServiceCount:
-    return ServiceCount(sum(state.ready for state in report.services), sum(state.desired for state in report.services))
+    return ServiceCount(
+        sum(state.ready for state in report.services),
+        sum(state.desired for state in report.services),
+        tuple(state.name for state in report.services),
+    )
 
 
 def _held(report: Report) -> tuple[Held, ...]:
@@ -287,9 +315,11 @@ def _held(report: Report) -> tuple[Held, ...]:
 
 
 def _message(status: StackStatus, report: Report) -> str:
-    """The one thing to know: what failed, what ails, what waits, or what was last done."""
+    """The one thing to know: what failed, what is suspended, what ails, what waits, or what was last done."""
     if report.failure:
         return first_line(capped(report.failure.message))
+    if status.suspended:
+        return first_line(status.suspended[0].in_words())
     if ailing := [state for state in report.services if state.health is not Health.HEALTHY]:
         return f"{ailing[0].name}: {ailing[0].detail or ailing[0].health}"
     if status.held:
