@@ -30,7 +30,7 @@ from agent.model import (
     Stack,
     Status,
 )
-from agent.ports import Rhythm
+from agent.ports import Restraints, Rhythm
 from agent.reconcile import Turn
 
 FAST = Rhythm(poll=3600, resync=3600, settle=0.0)
@@ -182,6 +182,7 @@ def make_loop(
     *,
     act: bool = True,
     clock: Callable[[], float] = time.monotonic,
+    restraints: Restraints | None = None,
 ) -> Loop:
     return Loop(
         desires,
@@ -193,6 +194,7 @@ def make_loop(
         rhythm=rhythm,
         act=act,
         chance=random.Random(1),
+        restraints=restraints,
     )
 
 
