@@ -35,10 +35,11 @@ def new_run_id() -> str:
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen, and what would have to be done about it."""
+    """What was seen, and what would have to be done about it. `labelled` is what the objects themselves say."""
 
     actual: Mapping[Key, Observed]
     plan: Plan
+    labelled: Mapping[Key, Observed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ class Assembly:
         from stamina.instrumentation import set_on_retry_hooks
 
         from agent.engine import Engine as Door
+        from agent.guard import Consent
         from agent.reconcile import Turn
         from agent.statedir import StateDir
         from agent.works import Prepared, suspended_in
@@ -98,7 +99,8 @@ class Assembly:
             Scope(settings.instance, origin, frozenset(reading.stacks), whole),
             self._directives(state).now(),
         )
-        turn = Turn(stacks, scope, "manual", suspended=orders.by_stack(scope.stacks))
+        consent = Consent(orders.approved, reading.snapshot.revision.allow_prune)
+        turn = Turn(stacks, scope, "manual", suspended=orders.by_stack(scope.stacks), consent=consent)
         works = self._works(engine, settings, origin)
         look = works.reconciler.look(turn)
         return Prepared(
@@ -126,8 +128,10 @@ class Assembly:
         return as_committed(reading, ground.placing, head) if head else reading
 
     def _works(self, engine: Door, settings: Settings, origin: str) -> Works:
+        from agent.jsonfile import JsonFile
         from agent.parts import make_host
         from agent.planning import Policy
+        from agent.protections import Protections
         from agent.pulls import Pulls
         from agent.reconcile import Reconciler
         from agent.statedir import StateDir
@@ -136,7 +140,8 @@ class Assembly:
         state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
         secrets = settings.secrets_dir
         host = make_host(engine, state, settings.instance, origin, pulls, secrets_dir=secrets, stop=pulls.are_over)
-        return Works(Reconciler(host, Policy(prune=settings.prune)), state, pulls)
+        protections = Protections(JsonFile(state.protections))
+        return Works(Reconciler(host, Policy(prune=settings.prune), protections=protections), state, pulls)
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
         from agent.works import Prepared, suspended_in

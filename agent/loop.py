@@ -19,20 +19,21 @@ from agent.asking import Asking
 from agent.backoff import Patience, only_held
 from agent.desired import Reading
 from agent.errors import Trouble
+from agent.guard import Consent, services_of
 from agent.intake import Intake, take_in
-from agent.model import Failure, Report, Result, Scope, Stack, Status
+from agent.model import Failure, Report, Scope, Stack, Status
 from agent.ports import AskSource, Audience, Desires, LookAt, Orders, Restraints, Rhythm, Turns, Unrestrained
 from agent.probation import Standing, Verdict, verdict_on
 from agent.pulse import Pulse
 from agent.reconcile import Turn
 from agent.trial import State
-from agent.work import Work
+from agent.work import Work, crashed
 from agent.workers import Workers
 
 ASKED = "manual"  # the trigger of a turn that somebody asked for
 SOURCE = "source"
 ROLLBACK, TRIAL = "rollback", "trial"  # the triggers of going back to what was good, and of seeing whether it is
-SUSPEND, RESUME = "suspend", "resume"
+SUSPEND, RESUME, APPROVE = "suspend", "resume", "approve"
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ class Loop:
         if self._asking.is_due:
             self._asking.busy = True
             first = self._reading is None
-            take = partial(take_in, self._desires, self._turns, first=first)
+            take = partial(take_in, self._desires, self._turns, first=first, approved=self._orders.approved)
             self._submit(SOURCE, self._rhythm.source_silence, take, lambda failure: Intake(failure=failure))
         for work in self._stacks.values():
             if work.is_due and now >= work.not_before:
@@ -246,13 +247,16 @@ class Loop:
             work.trigger, work.not_before = trigger, max(work.not_before, settled)
 
     def _heed_orders(self) -> None:
-        """Look at once at each stack of which more or less is suspended than was."""
+        """Look at once at each stack of which more or less is suspended than was, or of which more may be removed."""
         before, self._orders = self._orders, self._restraints.now()
+        approved = self._orders.approved - before.approved
+        if approved:
+            self._asking.at_once()
         for work in self._stacks.values() if self._orders is not before else ():
             suspended = self._orders.of(work.name)
-            if suspended != work.suspended:
+            trigger = SUSPEND if suspended else RESUME if work.suspended else APPROVE
+            if suspended != work.suspended or (approved and work.is_guarded):
                 work.suspended = suspended
-                trigger = SUSPEND if suspended else RESUME
                 self._audience.triggered(trigger)
                 self._fresh(work, trigger)
 
@@ -318,17 +322,15 @@ class Loop:
         if work.desired is None and work.broken:
             return  # never was good here: nothing is known to converge to, and nothing is removed
         work.busy = True
-        stacks = (work.desired,) if work.desired else ()
-        scope = replace(self._scope, stacks=frozenset({work.name}), whole=False)
-        name, before, act = work.name, Standing(work.accepted, work.trial), self._act and not work.suspended.whole
-        turn = Turn(
-            stacks, scope, trigger, work.known, act, superseded=work.moved_on(), suspended={name: work.suspended}
-        )
+        name, before = work.name, Standing(work.accepted, work.trial)
+        elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
+        allowed = self._reading.snapshot.revision.allow_prune if self._reading else 0
+        turn = work.turn(trigger, self._scope, elsewhere, Consent(self._orders.approved, allowed), act=self._act)
         self._submit(
             f"turn-{name}",
             self._rhythm.silence,
             lambda: self._take_turn(name, turn, before),
-            lambda failure: self._turn_crashed(name, turn, failure),
+            lambda failure: _TurnDone(name, crashed(turn, name, failure, self._wall()), turn.superseded),
         )
 
     def _take_turn(self, name: str, turn: Turn, before: Standing) -> _TurnDone:
@@ -378,11 +380,6 @@ class Loop:
         work.not_before = now if work.trigger == ASKED else now + wait
         if again_in and work.trigger is None:
             work.trigger, work.not_before = TRIAL, now + again_in
-
-    def _turn_crashed(self, name: str, turn: Turn, failure: Failure) -> _TurnDone:
-        revision = turn.stacks[0].revision if turn.stacks else None
-        report = Report("", name, turn.trigger, revision, Result.ERROR, self._wall(), 0.0, failure=failure)
-        return _TurnDone(name, report, turn.superseded)
 
     def _forget(self, work: Work) -> None:
         del self._stacks[work.name]

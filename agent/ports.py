@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from agent.desired import Reading
+from agent.guard import Consent
 from agent.model import Failure, Key, Report, Stack
+from agent.planning import Removal
 from agent.reconcile import Turn
 from agent.suspension import NOTHING, Suspended
 
@@ -38,8 +41,11 @@ class Turns(Protocol):
 
     def take(self, turn: Turn) -> tuple[Report, ...]: ...
 
-    def stacks_on_host(self) -> frozenset[str]:
-        """The stacks of this origin that have something on the host. Raises `Trouble`."""
+    def on_host(self) -> Mapping[str, frozenset[str]]:
+        """The stacks of this origin that have something on the host, each with its services there. Raises `Trouble`."""
+
+    def may_go(self, removal: Removal, consent: Consent) -> bool:
+        """Whether somebody has said that all this may be removed."""
 
     def look_afresh(self) -> None:
         """Rely on nothing that was seen before: the next look asks for everything."""
@@ -70,7 +76,10 @@ class Audience(Protocol):
 
 
 class Orders(Protocol):
-    """What is not to be changed, at one moment."""
+    """What is not to be changed, and which removals are approved, at one moment."""
+
+    @property
+    def approved(self) -> frozenset[str]: ...
 
     def of(self, stack: str) -> Suspended: ...
 
@@ -84,6 +93,8 @@ class Restraints(Protocol):
 
 class Unrestrained:
     """Nobody said anything."""
+
+    approved: frozenset[str] = frozenset()
 
     def now(self) -> Unrestrained:
         return self

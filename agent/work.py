@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.account import new_run_id
-from agent.model import Failure, Health, Key, Report, Result, Revision, Stack
+from agent.guard import Consent, Wanted
+from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
+from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD
+from agent.reconcile import Turn
 from agent.suspension import NOTHING, Suspended
 from agent.trial import Trial
+
+GUARDS = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
 
 
 @dataclass
@@ -33,6 +38,16 @@ class Work:
         """Whether a turn may begin once its time has come."""
         return self.trigger is not None and not self.busy
 
+    @property
+    def is_understood(self) -> bool:
+        """Whether it is known what is wanted in it: the last good state of what is broken, nothing where it left."""
+        return self.desired is not None or self.broken is None
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether something of it would be removed once somebody said that it may."""
+        return self.last is not None and any(change.code in GUARDS for change in self.last.plan.changes)
+
     def want(self, stack: Stack | None) -> None:
         if stack is None or self.desired is None or stack.resources != self.desired.resources:
             self.trial = None
@@ -51,6 +66,20 @@ class Work:
 
         return moved_on
 
+    def turn(self, trigger: str, scope: Scope, elsewhere: Wanted, consent: Consent, *, act: bool) -> Turn:
+        """The next turn of this stack, without any change where all of it is suspended."""
+        return Turn(
+            (self.desired,) if self.desired else (),
+            replace(scope, stacks=frozenset({self.name}), whole=False),
+            trigger,
+            self.known,
+            act and not self.suspended.whole,
+            superseded=self.moved_on(),
+            suspended={self.name: self.suspended},
+            elsewhere=elsewhere,
+            consent=consent,
+        )
+
     def broken_in(self, revision: Revision, now: float) -> Report:
         """The mistake as a report, told once: the last good state goes on being kept and healed in turns of its own.
         `now` is seconds since the epoch."""
@@ -68,3 +97,18 @@ class Work:
             failure=self.broken,
             suspended=self.suspended,
         )
+
+
+def crashed(turn: Turn, name: str, failure: Failure, now: float) -> Report:
+    """The report of a turn of one stack that a bug ended. `now` is seconds since the epoch."""
+    return Report(
+        run_id="",
+        stack=name,
+        trigger=turn.trigger,
+        revision=turn.stacks[0].revision if turn.stacks else None,
+        result=Result.ERROR,
+        started=now,
+        seconds=0.0,
+        failure=failure,
+        suspended=turn.suspended.get(name, NOTHING),
+    )

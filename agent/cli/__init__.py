@@ -28,6 +28,7 @@ windlass = Group(
         "history": "agent.cli.history",
         "suspend": "agent.cli.suspend",
         "resume": "agent.cli.suspend",
+        "approve": "agent.cli.approve",
         "schema": "agent.cli.schema",
         "version": "agent.cli.daemon",
     },

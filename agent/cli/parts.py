@@ -142,6 +142,9 @@ class Directives(Protocol):
     def resume(self, what: str) -> tuple[str, ...]:
         """Returns what was ended. Raises `Refused`."""
 
+    def approve(self, removals: str, until: float) -> None:
+        """Let the removals with this hash be done until then. Raises `Refused`."""
+
 
 class Parts(Protocol):
     """The concrete agent. Every method raises `Trouble`, and nothing else, for whatever may go wrong in the world."""

@@ -14,12 +14,12 @@ from agent.planning.decide import judge_wanted
 from agent.planning.demand import drop_unneeded, renew
 from agent.planning.holds import hold_back
 from agent.planning.order import arrange
-from agent.planning.prune import EMPTY_DESIRED_STATE, Policy, judge_unwanted
+from agent.planning.prune import EMPTY_DESIRED_STATE, PROTECTED, PRUNE_GUARD, Policy, Removal, judge_unwanted
 from agent.planning.restart import start_anew
 from agent.planning.situation import survey
 from agent.planning.suspend import SUSPENDED, hold_still
 
-__all__ = ["EMPTY_DESIRED_STATE", "SUSPENDED", "Policy", "make_plan"]
+__all__ = ["EMPTY_DESIRED_STATE", "PROTECTED", "PRUNE_GUARD", "SUSPENDED", "Policy", "Removal", "make_plan"]
 
 
 def make_plan(

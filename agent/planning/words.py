@@ -101,8 +101,30 @@ def keeps_data(key: Key) -> str:
     )
 
 
-def nothing_wanted(code: str) -> str:
-    return f"{code}: nothing at all is wanted here, and that is taken for a mistake: remove it by hand if it is none"
+BY_HAND = "remove it by hand"
+
+
+def approve(removals: str, services: int) -> str:
+    return (
+        f"approve it with windlass approve {removals},"
+        f" or commit with the trailer Windlass-Allow-Prune: {max(services, 1)}"
+    )
+
+
+def nothing_wanted(how: str) -> str:
+    """`how` it can be done all the same."""
+    return f"EmptyDesiredState: nothing at all is wanted here, and that is taken for a mistake: if it is none, {how}"
+
+
+def too_much(services: int, managed: int, how: str) -> str:
+    return f"{services} of the {managed} services here would go at once: if that is meant, {how}"
+
+
+def protected(key: Key) -> str:
+    return (
+        "is not wanted any more, but it is under protection (x-windlass.protect): put it back without that first, or"
+        f" remove it by hand with docker {key.kind} rm {key.name}"
+    )
 
 
 def waits_for(key: Key, *, held: bool) -> str:
