@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agent.desired import Reading
     from agent.directives import Directives
     from agent.engine import Engine as Door
+    from agent.orphans import Orphans
     from agent.places import Allowed, Ground
     from agent.reconcile import Turn
     from agent.settings import Settings
@@ -178,6 +179,20 @@ class Assembly:
 
     def directives(self, target: Target) -> Directives:
         return self._directives(self._state_dir(target))
+
+    def orphans(self, target: Target) -> Orphans:
+        from agent.engine.disposal import Disposal
+        from agent.orphans import Orphans
+        from agent.telemetry.overview import Overview
+
+        settings = self._settings(target)
+        engine = Disposal(docker_url(settings.docker_host, self.environment))
+        try:
+            document = self.records(target).overview()
+        except NoAgent:
+            document = None
+        wanted = Overview.from_document(document or {}).wanted
+        return Orphans(engine, settings.instance, frozenset(wanted.volumes), frozenset(wanted.unread))
 
     def _directives(self, state: StateDir) -> Directives:
         from agent.directives import Directives

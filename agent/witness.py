@@ -24,6 +24,7 @@ from agent.telemetry.overview import Overview, SuspensionStatus
 from agent.telemetry.sdnotify import Notifier
 
 TELL_PULL = 5.0  # seconds between two lines about one pull
+VOLUME = "volume"  # the kind that outlives its use
 LATE = 60.0  # seconds without a round of the loop after which the agent is not ready
 
 
@@ -114,6 +115,9 @@ class Witness:
             for warning in reading.warnings:
                 self.logger.debug("warning", place=str(warning.place), path=warning.path, message=warning.message)
         self._see(lambda overview: overview.with_source(revision, failure, at=now, next_at=now + next_in))
+        if reading is not None:
+            volumes = _volumes_of(reading)
+            self._see(lambda overview: overview.with_wanted(volumes, reading.broken))
         self._asked = True
         self._save()
 
@@ -260,3 +264,8 @@ class Witness:
 
 def _revision_of(turn: Turn) -> Revision | None:
     return turn.stacks[0].revision if turn.stacks else None
+
+
+def _volumes_of(reading: Reading) -> frozenset[str]:
+    wanted = (one for stack in reading.stacks.values() for one in stack.resources)
+    return frozenset(one.key.name for one in wanted if one.key.kind == VOLUME)

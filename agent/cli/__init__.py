@@ -29,6 +29,7 @@ windlass = Group(
         "suspend": "agent.cli.suspend",
         "resume": "agent.cli.suspend",
         "approve": "agent.cli.approve",
+        "volume": "agent.cli.volume",
         "schema": "agent.cli.schema",
         "version": "agent.cli.daemon",
     },

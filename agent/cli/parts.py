@@ -17,6 +17,7 @@ from agent.model import Outcome, Plan, Problem, Report, Result, Revision, Stack
 if TYPE_CHECKING:
     from agent.converge import Event
     from agent.directives import Orders
+    from agent.orphans import Orphan
     from agent.store import Run
     from agent.suspension import Suspension
 
@@ -146,6 +147,15 @@ class Directives(Protocol):
         """Let the removals with this hash be done until then. Raises `Refused`."""
 
 
+class Orphans(Protocol):
+    """The volumes that outlived their use, as `agent.orphans.Orphans` gives them."""
+
+    def all(self) -> tuple[Orphan, ...]: ...
+
+    def remove(self, name: str) -> Orphan:
+        """Remove one, with its data. Raises `Refused` where it is no orphan."""
+
+
 class Parts(Protocol):
     """The concrete agent. Every method raises `Trouble`, and nothing else, for whatever may go wrong in the world."""
 
@@ -177,6 +187,9 @@ class Parts(Protocol):
 
     def directives(self, target: Target) -> Directives:
         """What people at this host said. Needs neither an agent nor an engine."""
+
+    def orphans(self, target: Target) -> Orphans:
+        """The orphaned volumes of this host. Raises `BadSettings` or `Unreachable`."""
 
     def records(self, target: Target) -> Records:
         """What the agent of this host wrote down. Raises `NoAgent` (`agent.cli.errors`) where no such file is."""

@@ -96,7 +96,7 @@ def unchangeable(differences: Sequence[Difference]) -> str:
 
 def keeps_data(key: Key) -> str:
     return (
-        f"is not wanted any more, but it keeps data: remove it by hand with docker {key.kind} rm {key.name} "
+        f"is orphaned: not wanted any more, but it keeps data: remove it with windlass {key.kind} rm {key.name} "
         "once the data may go"
     )
 

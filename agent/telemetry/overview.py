@@ -7,7 +7,7 @@ keys are only ever added, times are seconds since the epoch or null, and `format
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -90,6 +90,14 @@ class SourceStatus:
     next_at: float | None = None
     failure: FailureStatus | None = None
     watch: FailureStatus | None = None
+
+
+@dataclass(frozen=True)
+class WantedStatus:
+    """What the source says of volumes: those that it wants, and the stacks of which nobody can tell for now."""
+
+    volumes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -198,6 +206,7 @@ class Overview:
     engine: EngineStatus = EngineStatus()
     stacks: tuple[StackStatus, ...] = ()
     http: HttpStatus = HttpStatus()
+    wanted: WantedStatus = WantedStatus()
     format: str = "1"
 
     def with_report(self, report: Report) -> Overview:
@@ -216,6 +225,9 @@ class Overview:
         if failure is None:
             source = replace(source, fetched_at=at)
         return replace(self, source=source)
+
+    def with_wanted(self, volumes: Iterable[str], unread: Iterable[str]) -> Overview:
+        return replace(self, wanted=WantedStatus(tuple(sorted(volumes)), tuple(sorted(unread))))
 
     def with_engine(self, version: str, api: str, failure: Failure | None = None) -> Overview:
         """After the engine was asked: with a failure it is down."""

@@ -119,3 +119,29 @@ def test_apply_is_held_in_the_same_way(
     assert applied.returncode == 0, applied.stderr
     assert not identity(sdk, f"{stack}-x-1")
     assert identity(sdk, f"{stack}-web-1")
+
+
+def test_an_orphaned_volume_goes_by_a_persons_word_and_a_wanted_one_never(
+    started: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
+    volume, extra = f"{stack}_data", "    volumes: [data:/data]\nvolumes: {data: }\n"
+    head = fleet.push({path: compose(busybox, extra)})
+    until(lambda: started.synced_at(stack, head), "deployed")
+    common = ["--instance", started.instance]
+    refused = started.windlass("volume", "rm", volume, "--confirm", volume, *common)
+    assert (refused.returncode, "has it, running or not" in refused.stderr) == (1, True)
+    started.windlass("suspend", stack, "--reason", "takes its container away")
+    until(lambda: started.stack(stack)["health"] == "suspended", "suspended")
+    sdk.remove_container(f"{stack}-web-1", force=True)
+    refused = started.windlass("volume", "rm", volume, "--confirm", volume, *common)
+    assert (refused.returncode, "it is wanted" in refused.stderr) == (1, True)
+    started.windlass("resume", stack)
+
+    head = fleet.push({path: compose(busybox)}, "Without data")
+    until(lambda: started.synced_at(stack, head), "deployed without")
+    assert f"windlass volume rm {volume}" in str(started.stack(stack)["held"])
+    assert volume in started.windlass("volume", "ls", *common).stdout
+    removed = started.windlass("volume", "rm", volume, "--confirm", volume, *common)
+    assert removed.returncode == 0, removed.stderr
+    assert volume not in [one["Name"] for one in sdk.volumes()["Volumes"] or ()]
