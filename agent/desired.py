@@ -16,6 +16,7 @@ from agent.compose import Admission, LoadOptions, Project, load
 from agent.errors import BadManifest, Trouble
 from agent.fleet import Found, stacks
 from agent.model import Failure, Place, Problem, Snapshot, Stack, Tree
+from agent.stack_order import in_a_round, unknown
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,11 @@ class Reader:
                 warnings += project.warnings
             except BadManifest as error:
                 broken[found.name] = error.failure()
+        for name, problem in in_a_round(good).items():
+            broken[name] = BadManifest([problem]).failure()
+            del good[name]
+        names = frozenset((*good, *broken))
+        warnings += [problem for stack in good.values() for problem in unknown(stack, names)]
         return Reading(snapshot, good, broken, tuple(warnings), homes)
 
     def read_stack(self, snapshot: Snapshot, name: str) -> Stack | None:

@@ -379,7 +379,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Report:
-    """One pass over one stack: the only thing that metrics, logs, history and status are made from."""
+    """One pass over one stack: the only thing that metrics, logs, history and status are made from. With `on_trial`,
+    new content is in place and has not proved good yet."""
 
     run_id: str
     stack: str
@@ -395,3 +396,4 @@ class Report:
     services: tuple[ServiceState, ...] = ()
     failure: Failure | None = None
     suspended: Suspended = NOTHING
+    on_trial: bool = False

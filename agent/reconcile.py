@@ -17,10 +17,11 @@ from agent.converge import Event, Options, converge
 from agent.errors import Trouble
 from agent.guard import NO_CONSENT, Acknowledgements, Consent, Wanted, must_count, removal_of, services_of
 from agent.host import Host
-from agent.model import Cause, Change, Health, Key, Outcome, Plan, Report, Scope, Stack, Status
+from agent.model import Cause, Change, Gate, Health, Key, Outcome, Plan, Report, Requirement, Scope, Stack, Status
 from agent.planning import Policy, Removal, make_plan
 from agent.protections import Protections
 from agent.rollout import Pace
+from agent.stack_order import STACK, in_order
 from agent.suspension import Suspended
 
 HEALTH_TIMEOUT = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
@@ -67,7 +68,8 @@ class Reconciler:
     acknowledgements: Acknowledgements = field(default_factory=Acknowledgements)
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = time.sleep  # while nothing is done but waiting
+    rest: Callable[[float], None] = time.sleep  # in a thread that carries out a step
     stop: Callable[[], bool] = _never
     listen: Callable[[Turn, Event], None] = _nobody
 
@@ -83,7 +85,7 @@ class Reconciler:
             acknowledged = self.acknowledgements.cover(removal, turn.consent)
             policy = replace(policy, removal=removal, acknowledged=acknowledged)
             plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known)
-        return Look(actual, plan, labelled)
+        return Look(actual, in_order(plan, turn.stacks), labelled)
 
     def _removal(self, turn: Turn) -> Removal:
         """All that is to go on this host, by now."""
@@ -148,6 +150,17 @@ class Reconciler:
         for stack in turn.scope.stacks | {change.stack for change in plan.changes}:
             self.host.tidy(stack, used | wanted)
 
+    def _probe(self, turn: Turn, requirement: Requirement) -> tuple[Gate, str]:
+        """Of a stack, whether all of its containers are good by now."""
+        if requirement.key.kind != STACK:
+            return self.host.probe(requirement)
+        for stack in turn.stacks:
+            for resource in stack.resources if stack.name == requirement.key.name else ():
+                gate, detail = self.host.health(resource.key) if resource.service else (Gate.PASSED, "")
+                if gate is not Gate.PASSED:
+                    return gate, f"{resource.key}: {detail}"
+        return Gate.PASSED, ""
+
     def _act(self, turn: Turn, plan: Plan) -> tuple[Outcome, ...]:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}
 
@@ -157,11 +170,11 @@ class Reconciler:
         return converge(
             plan,
             perform,
-            self.host.probe,
+            partial(self._probe, turn),
             options=self.options,
             stop=lambda: self.stop() or turn.superseded(),
             clock=self.clock,
-            sleep=self.sleep,
+            sleep=self.rest,
             report=partial(self.listen, turn),
         )
 

@@ -30,13 +30,15 @@ class Work:
     keys: frozenset[Key] = frozenset()  # of what is wanted: an event about one of them concerns this stack
     known: frozenset[Key] = frozenset()  # those of them that were there when the stack last converged
     last: Report | None = None
+    coming: Stack | None = None  # new content, which waits for other stacks
     trial: Trial | None = None  # of the content that is not known to be good yet
     suspended: Suspended = NOTHING
 
     @property
     def is_due(self) -> bool:
         """Whether a turn may begin once its time has come."""
-        return self.trigger is not None and not self.busy
+        only_waits = self.desired is None and self.coming is not None
+        return self.trigger is not None and not self.busy and not only_waits
 
     @property
     def is_understood(self) -> bool:
@@ -80,9 +82,8 @@ class Work:
             consent=consent,
         )
 
-    def broken_in(self, revision: Revision, now: float) -> Report:
-        """The mistake as a report, told once: the last good state goes on being kept and healed in turns of its own.
-        `now` is seconds since the epoch."""
+    def not_followed(self, revision: Revision, failure: Failure, now: float) -> Report:
+        """Why the newest revision is not what is wanted, as a report. `now` is seconds since the epoch."""
         last = self.last
         return Report(
             run_id=new_run_id(),
@@ -94,7 +95,7 @@ class Work:
             seconds=0.0,
             health=last.health if last else Health.UNKNOWN,
             services=last.services if last else (),
-            failure=self.broken,
+            failure=failure,
             suspended=self.suspended,
         )
 

@@ -156,7 +156,8 @@ class Held:
 
 @dataclass(frozen=True)
 class StackStatus:
-    """One stack. `revision` is the newest that it was synced to, `target` the one that it was last held against.
+    """One stack. `revision` is the newest that it was synced to, `target` the one that it was last held against. With
+    `on_trial`, new content is in place and is not known to be good yet.
 
     `changed_at` and `changed_in` tell when the last pass that changed something ended, and how long it took.
     """
@@ -173,6 +174,7 @@ class StackStatus:
     failure: FailureStatus | None = None
     held: tuple[Held, ...] = ()
     suspended: tuple[SuspensionStatus, ...] = ()
+    on_trial: bool = False
 
     def after(self, report: Report) -> StackStatus:
         """The stack's status once the report's pass is over."""
@@ -190,6 +192,7 @@ class StackStatus:
             failure=FailureStatus.of(report.failure),
             held=_held(report),
             suspended=SuspensionStatus.of(report.suspended),
+            on_trial=report.on_trial,
         )
         return replace(status, message=_message(status, report))
 
@@ -338,7 +341,8 @@ def _message(status: StackStatus, report: Report) -> str:
         return f"held: {status.held[0].kind} {status.held[0].name}: {status.held[0].reason}"
     if pending := pending_of(report):
         return f"{len(pending)} to do"
-    return f"applied in {status.changed_in:.1f} s" if status.changed_in is not None else ""
+    applied = f"applied in {status.changed_in:.1f} s" if status.changed_in is not None else ""
+    return f"{applied}, on trial" if report.on_trial else applied
 
 
 def pending_of(report: Report) -> list[Action]:
