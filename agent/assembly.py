@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.errors import NoAgent
+from agent.cli.errors import IsSuspended, NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered, Target
 from agent.errors import BadManifest, BadSettings
 from agent.fleet import COMPOSE_FILES
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from agent.compose import Project
     from agent.converge import Event
     from agent.desired import Reading
+    from agent.directives import Directives
     from agent.engine import Engine as Door
+    from agent.orphans import Orphans
     from agent.places import Allowed, Ground
     from agent.reconcile import Turn
     from agent.settings import Settings
@@ -77,9 +79,10 @@ class Assembly:
         from stamina.instrumentation import set_on_retry_hooks
 
         from agent.engine import Engine as Door
+        from agent.guard import Consent
         from agent.reconcile import Turn
         from agent.statedir import StateDir
-        from agent.works import Prepared
+        from agent.works import Prepared, suspended_in
 
         set_on_retry_hooks([])  # stamina would log to stdout, where the plan goes
         settings = self._settings(target)
@@ -93,7 +96,12 @@ class Assembly:
         facts = engine.version()
         stacks = tuple(stack for _, stack in sorted(reading.stacks.items()))
         whole = target.one is None and _is_root(target.path)
-        turn = Turn(stacks, Scope(settings.instance, origin, frozenset(reading.stacks), whole), "manual")
+        scope, orders = (
+            Scope(settings.instance, origin, frozenset(reading.stacks), whole),
+            self._directives(state).now(),
+        )
+        consent = Consent(orders.approved, reading.snapshot.revision.allow_prune)
+        turn = Turn(stacks, scope, "manual", suspended=orders.by_stack(scope.stacks), consent=consent)
         works = self._works(engine, settings, origin)
         look = works.reconciler.look(turn)
         return Prepared(
@@ -104,6 +112,7 @@ class Assembly:
             host=settings.host,
             engine=Engine(str(facts.get("Version", "")), str(facts.get("ApiVersion", ""))),
             warnings=reading.warnings,
+            suspended=suspended_in(look.plan, orders),
             works=works,
             turn=turn,
             look=look,
@@ -120,8 +129,10 @@ class Assembly:
         return as_committed(reading, ground.placing, head) if head else reading
 
     def _works(self, engine: Door, settings: Settings, origin: str) -> Works:
+        from agent.jsonfile import JsonFile
         from agent.parts import make_host
         from agent.planning import Policy
+        from agent.protections import Protections
         from agent.pulls import Pulls
         from agent.reconcile import Reconciler
         from agent.statedir import StateDir
@@ -130,10 +141,11 @@ class Assembly:
         state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
         secrets = settings.secrets_dir
         host = make_host(engine, state, settings.instance, origin, pulls, secrets_dir=secrets, stop=pulls.are_over)
-        return Works(Reconciler(host, Policy(prune=settings.prune)), state, pulls)
+        protections = Protections(JsonFile(state.protections))
+        return Works(Reconciler(host, Policy(prune=settings.prune), protections=protections), state, pulls)
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
-        from agent.works import Prepared
+        from agent.works import Prepared, suspended_in
 
         if not isinstance(planned, Prepared) or not (planned.works and planned.turn):
             raise TypeError("apply carries out what plan of the same parts returned")
@@ -147,6 +159,8 @@ class Assembly:
 
         reconciler = replace(works.reconciler, listen=listen, stop=stop)
         with works.state.locked():
+            if suspended := suspended_in(planned.plan, self._directives(works.state).now()):
+                raise IsSuspended(suspended)
             reports = reconciler.take(planned.turn, planned.look)
             _note(works.state, reports)
             reports = reconciler.settle(planned.turn, reports)
@@ -163,12 +177,39 @@ class Assembly:
         require_repo(chosen)
         return Daemon(chosen, self.environment).run(once=once)
 
-    def records(self, target: Target) -> Records:
+    def directives(self, target: Target) -> Directives:
+        return self._directives(self._state_dir(target))
+
+    def orphans(self, target: Target) -> Orphans:
+        from agent.engine.disposal import Disposal
+        from agent.orphans import Orphans
+        from agent.telemetry.overview import Overview
+
+        settings = self._settings(target)
+        engine = Disposal(docker_url(settings.docker_host, self.environment))
+        try:
+            document = self.records(target).overview()
+        except NoAgent:
+            document = None
+        wanted = Overview.from_document(document or {}).wanted
+        return Orphans(engine, settings.instance, frozenset(wanted.volumes), frozenset(wanted.unread))
+
+    def _directives(self, state: StateDir) -> Directives:
+        from agent.directives import Directives
+
+        user = self.environment.get("SUDO_USER") or self.environment.get("USER") or f"uid {self.uid}"
+        return Directives(state.directives, by=user)
+
+    def _state_dir(self, target: Target) -> StateDir:
         from agent.statedir import StateDir
-        from agent.store import Store
 
         state_dir = target.state_dir or self._settings(target).state_dir  # whoever names it needs no settings
-        state = StateDir(state_dir.absolute())
+        return StateDir(state_dir.absolute())
+
+    def records(self, target: Target) -> Records:
+        from agent.store import Store
+
+        state = self._state_dir(target)
         if not state.has_database():
             raise NoAgent(str(state.database))
         return Store(state.database)

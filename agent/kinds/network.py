@@ -24,6 +24,7 @@ from agent.kinds.base import (
     in_scope,
     is_composes,
     is_ours,
+    is_protected,
     our_labels,
     owner_of,
     read_fingerprint,
@@ -217,6 +218,7 @@ class NetworkKind:
             stack=labels.get(STACK) or resource.stack,
             origin=labels.get(ORIGIN, ""),
             differences=() if resource.external else self._differences(resource, report, owner),
+            protected=is_protected(labels),
             raw=report,
         )
 
@@ -230,6 +232,7 @@ class NetworkKind:
             stack=labels.get(STACK, ""),
             origin=labels.get(ORIGIN, ""),
             leftover=leftover,
+            protected=is_protected(labels),
             raw=report,
         )
 

@@ -22,6 +22,7 @@ from agent.kinds.base import (
     in_scope,
     is_composes,
     is_ours,
+    is_protected,
     our_labels,
     owner_of,
     read_fingerprint,
@@ -113,6 +114,7 @@ class VolumeKind:
             origin=labels.get(ORIGIN, ""),
             differences=() if resource.external else self._differences(resource, report, owner),
             keeps_data=True,
+            protected=is_protected(labels),
             raw=report,
         )
 
@@ -125,6 +127,7 @@ class VolumeKind:
             stack=labels.get(STACK, ""),
             origin=labels.get(ORIGIN, ""),
             keeps_data=True,
+            protected=is_protected(labels),
             raw=report,
         )
 
