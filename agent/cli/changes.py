@@ -16,7 +16,7 @@ from agent.cli.documents import applied_document, plan_document
 from agent.cli.errors import Exit
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.parts import Applied, OneStack, Planned
-from agent.cli.plans import differs, interruption_text, plan_lines
+from agent.cli.plans import differs, plan_lines
 from agent.cli.targets import PATH, names_a_stack, target, words
 from agent.cli.text import clean, count, failure_lines, problem_lines, span
 from agent.model import Action, Health, Report, Status
@@ -44,7 +44,7 @@ def plan(session: Session, path: Path | None, one: OneStack | None, detailed_exi
     else:
         _print_plan(session, planned)
         if planned.plan.pending:
-            _print_advice(planned, words(one) if one else str(path or ""))
+            _print_advice(words(one) if one else str(path or ""))
     return Exit.PENDING if detailed_exitcode and differs(planned.plan) else Exit.DONE
 
 
@@ -94,9 +94,9 @@ def _print_plan(session: Session, planned: Planned) -> None:
         click.echo(line, err=session.output == "json")
 
 
-def _print_advice(planned: Planned, named: str) -> None:
+def _print_advice(named: str) -> None:
     command = f"windlass apply {clean(named)}".rstrip()
-    click.echo("  ".join(filter(None, (interruption_text(planned.plan), f"Apply it with: {command}"))))
+    click.echo(f"Apply it with: {command}")
 
 
 def _apply(session: Session, planned: Planned, interruption: Interruption) -> Applied:

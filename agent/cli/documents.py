@@ -73,6 +73,7 @@ def _change_document(change: Change, revision: Revision) -> dict[str, Any]:
         "cause": change.cause.value,
         "cause_text": cause_text(change, revision),
         "reason": change.reason,
+        "interruption": change.interruption,
         "fields": [{"path": field.path, "from": field.before, "to": field.after} for field in change.fields],
         "after": sorted(change.after),
         "follows": sorted(change.follows),

@@ -15,6 +15,7 @@ from agent.kinds.base import (
     COMPOSE,
     INSTANCE,
     ORIGIN,
+    REVISION,
     STACK,
     Identity,
     comparable_labels,
@@ -111,6 +112,7 @@ class VolumeKind:
             owner,
             stack=labels.get(STACK) or resource.stack,
             origin=labels.get(ORIGIN, ""),
+            revision=labels.get(REVISION, ""),
             differences=() if resource.external else self._differences(resource, report, owner),
             keeps_data=True,
             raw=report,
@@ -124,6 +126,7 @@ class VolumeKind:
             Owner.OURS,
             stack=labels.get(STACK, ""),
             origin=labels.get(ORIGIN, ""),
+            revision=labels.get(REVISION, ""),
             keeps_data=True,
             raw=report,
         )

@@ -54,6 +54,7 @@ REPLACE = Change(
         FieldChange("env.DB_PASS", "*** (before)", "*** (after)"),
     ),
     after=frozenset({1}),
+    interruption="away while it is replaced",
 )
 UPDATE = Change(
     3,

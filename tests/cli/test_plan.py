@@ -28,11 +28,13 @@ stack web                               stacks/web/compose.yaml
         image          ghcr.io/acme/api:2.4.0 → ghcr.io/acme/api:2.4.1
         env.LOG_LEVEL  "info" → "debug"
         env.DB_PASS    *** (before) → *** (after)
+        interruption: away while it is replaced
    ~  container web-redis-1   update    drift: changed outside git
         restart  "no" → "unless-stopped"
 
 Plan: 1 to create, 1 to update, 1 to replace, 1 to remove, 1 held; 12 unchanged.
-Expected interruption: web-api-1, cron-1 only.  Apply it with: windlass apply
+Expected interruption: web-api-1.
+Apply it with: windlass apply
 """
 
 
@@ -119,6 +121,12 @@ DIRECTORY = Revision("dir-0123456789abcdef0123")
         pytest.param(UPDATE, "drift: changed outside git", id="drift"),
         pytest.param(HOLD, "volumes are never removed", id="held"),
         pytest.param(replace(UPDATE, cause=Cause.IMAGE, reason=""), "image", id="no reason"),
+        pytest.param(
+            replace(REPLACE, cause=Cause.SECRET, reason="env.DB_PASS changed"),
+            "secret: env.DB_PASS changed",
+            id="secret",
+        ),
+        pytest.param(replace(REPLACE, cause=Cause.SETTINGS), "settings: image, env.LOG_LEVEL changed", id="settings"),
     ],
 )
 def test_the_cause(change: Change, words: str) -> None:
@@ -133,12 +141,13 @@ def test_the_summary_leaves_out_what_there_is_none_of() -> None:
     assert summary_text(Plan((ADOPT, HOLD), unchanged=3)) == "1 held, 1 to adopt; 3 unchanged"
 
 
-def test_only_containers_are_interrupted_and_only_some_are_named() -> None:
-    gone = [replace(REMOVE, key=Key("container", f"c-{number}")) for number in range(7)]
-    assert interruption_text(Plan((CREATE, UPDATE))) == ""
-    assert interruption_text(Plan((*gone, replace(REMOVE, key=Key("network", "n"))))) == (
-        "Expected interruption: c-0, c-1, c-2, c-3, c-4 and 2 more only."
-    )
+def test_what_is_interrupted_is_named_once_and_only_some_of_it() -> None:
+    assert interruption_text(Plan((CREATE, UPDATE, REMOVE))) == "Expected interruption: none."
+    away = replace(REMOVE, key=Key("container", "web-db-1"), interruption="away until it is made again")
+    again = replace(CREATE, key=away.key)
+    assert interruption_text(Plan((away, REPLACE, again))) == "Expected interruption: web-db-1, web-api-1."
+    many = [replace(REPLACE, key=Key("container", f"c-{number}")) for number in range(7)]
+    assert interruption_text(Plan(tuple(many))) == "Expected interruption: c-0, c-1, c-2, c-3, c-4 and 2 more."
 
 
 def test_json(run: Run) -> None:
@@ -160,6 +169,7 @@ def test_json(run: Run) -> None:
         "cause": "commit",
         "cause_text": 'git 9f2c1ab "bump api to 2.4.1" (anna)',
         "reason": "image, env.LOG_LEVEL changed",
+        "interruption": "away while it is replaced",
         "fields": [
             {"path": "image", "from": "ghcr.io/acme/api:2.4.0", "to": "ghcr.io/acme/api:2.4.1"},
             {"path": "env.LOG_LEVEL", "from": '"info"', "to": '"debug"'},
