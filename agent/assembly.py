@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from agent.cli.errors import NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered, Target
 from agent.errors import BadManifest, BadSettings
-from agent.fleet import COMPOSE_FILES
 from agent.model import Health, Report, Scope
 from agent.usual import USUAL, default_secrets_dir, default_state_dir, docker_url, usual_file
 
@@ -93,39 +92,54 @@ class Assembly:
     # --- the host ---
 
     def plan(self, target: Target) -> Planned:
+        return self._plan(target, exact=False)
+
+    def plan_again(self, target: Target, artefact: Mapping[str, Any]) -> Planned:
+        from agent.artefact import check, hold_to, target_of
+
+        check(artefact, self._key(target))
+        planned = self._plan(target_of(artefact, target), exact=True)
+        hold_to(artefact, planned.artefact)
+        return planned
+
+    def _plan(self, target: Target, *, exact: bool) -> Prepared:
+        """`exact`: what is carried out is this plan, and nothing that turns out to be needed on the way."""
         from stamina.instrumentation import set_on_retry_hooks
 
+        from agent.artefact import Where, make, target_document
         from agent.engine import Engine as Door
         from agent.reconcile import Turn
-        from agent.statedir import StateDir
 
         set_on_retry_hooks([])  # stamina would log to stdout, where the plan goes
-        settings = self._settings(target)
-        state = StateDir(settings.state_dir.absolute())
-        ground = self._ground(target, settings, state.key())
-        reading = ground.read()
-        if problems := ground.problems(reading):
-            raise BadManifest(problems)
-        reading, origin = self._as_committed(reading, ground), ground.origin(reading)
+        settings, key = self._settings(target), self._key(target)
+        ground = self._ground(target, settings, key)
+        reading = self._read(ground)
         engine = Door(docker_url(settings.docker_host, self.environment))
-        facts = engine.version()
-        stacks = tuple(stack for _, stack in sorted(reading.stacks.items()))
-        whole = target.one is None and _is_root(target.path)
-        turn = Turn(stacks, Scope(settings.instance, origin, frozenset(reading.stacks), whole), "manual")
-        works = self._works(engine, settings, origin)
-        look = works.reconciler.look(turn)
+        where = Where(settings.host, settings.instance, str(engine.info().get("ID", "")), ground.origin(reading))
+        scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
+        turn = Turn(tuple(stack for _, stack in sorted(reading.stacks.items())), scope, "manual", exact=exact)
+        works = self._works(engine, settings, where.origin)
+        look, revision = works.reconciler.look(turn), reading.snapshot.revision
         return Prepared(
             plan=look.plan,
-            stacks=stacks,
-            revision=reading.snapshot.revision,
+            stacks=turn.stacks,
+            revision=revision,
             url=ground.typed(ground.directory(reading)),
             host=settings.host,
-            engine=Engine(str(facts.get("Version", "")), str(facts.get("ApiVersion", ""))),
+            engine=_engine(engine),
             warnings=reading.warnings,
+            artefact=make(where, target_document(target, ground.here), revision, turn.stacks, look, key=key),
             works=works,
             turn=turn,
             look=look,
         )
+
+    def _read(self, ground: Ground) -> Reading:
+        """Every stack. Raises `BadManifest` where one is wrong."""
+        reading = ground.read()
+        if problems := ground.problems(reading):
+            raise BadManifest(problems)
+        return self._as_committed(reading, ground)
 
     def _as_committed(self, reading: Reading, ground: Ground) -> Reading:
         """With the commit as its cause, as far as the files are those of the commit that a work tree is at."""
@@ -214,6 +228,12 @@ class Assembly:
             secrets_dir=default_secrets_dir(self.uid, self.environment),
         )
 
+    def _key(self, target: Target) -> bytes:
+        """That of the state directory."""
+        from agent.statedir import StateDir
+
+        return StateDir(self._settings(target).state_dir.absolute()).key()
+
     def _ground(self, target: Target, settings: Settings | None = None, key: bytes = b"") -> Ground:
         from agent.places import ground
 
@@ -234,9 +254,9 @@ def _hostname() -> str:
     return re.sub(r"[^a-zA-Z0-9._-]", "-", os.uname().nodename) or "localhost"
 
 
-def _is_root(path: Path) -> bool:
-    """Whether the path is a repository's root: then a stack that is not there any more has left the repository."""
-    return path.is_dir() and not any((path / name).exists() for name in COMPOSE_FILES)
+def _engine(engine: Door) -> Engine:
+    facts = engine.version()
+    return Engine(str(facts.get("Version", "")), str(facts.get("ApiVersion", "")))
 
 
 def _note(state: StateDir, reports: tuple[Report, ...]) -> None:

@@ -19,6 +19,7 @@ from agent.cli.parts import OneStack, Target
 from agent.compose import LoadOptions, Project
 from agent.desired import Reader, Reading
 from agent.errors import BadManifest, Refused
+from agent.fleet import COMPOSE_FILES
 from agent.model import Failure, Place, Problem, Revision, Snapshot
 from agent.source.disk import DiskTree, bounded, origin_of, whole_disk, work_tree_of
 
@@ -48,12 +49,16 @@ class Allowed:
 @dataclass(frozen=True)
 class Ground:
     """The files of one command. `here` is where its user stands; `named` the directory that is meant, None where only
-    reading tells: it is then the project's. Places of what these give and raise are as the user would type them."""
+    reading tells: it is then the project's. Places of what these give and raise are as the user would type them.
+
+    `whole`: it is a repository's root, so a stack that is not there any more has left the repository.
+    """
 
     tree: DiskTree
     reader: Reader
     here: Path
     named: Path | None = None
+    whole: bool = False
 
     def read(self) -> Reading:
         """Every stack, as a host would have it. Raises `BadManifest`."""
@@ -130,8 +135,8 @@ class Ground:
 
 def ground(target: Target, allowed: Allowed, environment: Mapping[str, str]) -> Ground:
     """The files that a command is about; `environment` is the process's. Raises `BadManifest` where there are none."""
-    here = _here(environment)
-    if target.one is None and not target.path.exists():
+    here = target.here or here_of(environment)
+    if target.one is None and not _absolute(here, target.path).exists():
         problem = Problem(Place(str(target.path)), "there is no such file or directory")
         raise BadManifest([problem], reason="PathNotFound")
     if target.one is None:
@@ -153,7 +158,8 @@ def _of_path(path: Path, here: Path, allowed: Allowed) -> Ground:
         file = posixpath.join(below, path.name)
         single = LoadOptions(below, (file,), default_name=directory.name, environment=allowed.variables)
         reader = replace(reader, single=single)
-    return Ground(bounded(top), reader, here, named=directory)
+    whole = path.is_dir() and not any((path / name).exists() for name in COMPOSE_FILES)
+    return Ground(bounded(top), reader, here, named=directory, whole=whole)
 
 
 def _load_options(one: OneStack, here: Path, variables: Mapping[str, str]) -> LoadOptions:
@@ -181,7 +187,7 @@ def _absolute(base: Path, path: str | Path) -> Path:
     return Path(posixpath.normpath(posixpath.join(base, path)))
 
 
-def _here(environment: Mapping[str, str]) -> Path:
+def here_of(environment: Mapping[str, str]) -> Path:
     """Where the user stands, in his own spelling: his shell tells of the link by which he came. Raises `Refused`."""
     said = environment.get("PWD", "")
     if said.startswith("/") and posixpath.normpath(said) == said:

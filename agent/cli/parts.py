@@ -8,7 +8,7 @@ commands are tested against a made-up object.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -44,6 +44,7 @@ class Target:
     host: str | None = None
     instance: str | None = None
     config: Path | None = None  # the settings file of the agent: its variables, and what is not given above
+    here: Path | None = None  # where relative paths begin, when that is not where the user stands
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,10 @@ class Engine:
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan with all that is shown around it. What implements `Parts` may hide more in a subclass, for `apply`."""
+    """A plan with all that is shown around it. What implements `Parts` may hide more in a subclass, for `apply`.
+
+    `artefact` is the document by which a later `apply` knows the plan again.
+    """
 
     plan: Plan
     stacks: tuple[Stack, ...]
@@ -81,6 +85,12 @@ class Planned:
     engine: Engine
     ref: str = ""
     warnings: tuple[Problem, ...] = ()
+    artefact: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def hash(self) -> str:
+        """64 hex digits: the same for the same plan on the same host, as long as nothing that it rests on moves."""
+        return str(self.artefact.get("hash", ""))
 
 
 @dataclass(frozen=True)
@@ -146,6 +156,10 @@ class Parts(Protocol):
 
     def plan(self, target: Target) -> Planned:
         """Look at the host and decide; change nothing. Raises `BadManifest` before the engine is asked."""
+
+    def plan_again(self, target: Target, artefact: Mapping[str, Any]) -> Planned:
+        """The plan that an earlier one's `artefact` tells of, made again for the host of `target`. Raises `Refused`
+        (`PlanStale` and its like) where it is no longer the same."""
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
         """Carry the plan out and wait for health. `stop` begins to answer True when the user wants an orderly end.

@@ -45,7 +45,12 @@ def plan_lines(planned: Planned, *, verbose: bool = False) -> list[str]:
         for change in planned.plan.changes:
             if change.stack == name:
                 lines += [layout.change_line(change, cause_text(change, revision)), *_detail_lines(change, verbose)]
-    return [*lines, "", f"Plan: {summary_text(planned.plan)}.", interruption_text(planned.plan)]
+    return [*lines, "", f"{_title(planned)}: {summary_text(planned.plan)}.", interruption_text(planned.plan)]
+
+
+def _title(planned: Planned) -> str:
+    """ "Plan 3f9c1a2b": the beginning of its hash is enough to tell it by."""
+    return f"Plan {planned.hash[:8]}".rstrip()
 
 
 def heading_lines(planned: Planned) -> list[str]:

@@ -12,7 +12,7 @@ from agent.cli.plans import NO_CHANGES, cause_text, interruption_text, summary_t
 from agent.errors import BadManifest, Unreachable
 from agent.model import Action, Cause, Change, FieldChange, Key, Place, Plan, Problem, Revision
 from tests.cli.conftest import Run
-from tests.cli.fakes import ADOPT, COMMIT, CREATE, HOLD, REMOVE, REPLACE, UPDATE, WEB, Agent, planned
+from tests.cli.fakes import ADOPT, ARTEFACT, COMMIT, CREATE, HOLD, REMOVE, REPLACE, UPDATE, WEB, Agent, planned
 
 GOLDEN = """\
 Source  git@github.com:acme/fleet.git  main  git 9f2c1ab "bump api to 2.4.1" (anna)
@@ -32,7 +32,7 @@ stack web                               stacks/web/compose.yaml
    ~  container web-redis-1   update    drift: changed outside git
         restart  "no" → "unless-stopped"
 
-Plan: 1 to create, 1 to update, 1 to replace, 1 to remove, 1 held; 12 unchanged.
+Plan 3f9c1a2b: 1 to create, 1 to update, 1 to replace, 1 to remove, 1 held; 12 unchanged.
 Expected interruption: web-api-1.
 Apply it with: windlass apply
 """
@@ -154,8 +154,9 @@ def test_json(run: Run) -> None:
     result = run("plan", "-o", "json", "--detailed-exitcode")
     assert result.exit_code == 2
     document = json.loads(result.stdout)
-    assert {key: document[key] for key in ("format", "revision", "host")} == {
+    assert {key: document[key] for key in ("format", "hash", "revision", "host")} == {
         "format": "1",
+        "hash": ARTEFACT["hash"],
         "revision": COMMIT.id,
         "host": "edge-01",
     }
@@ -209,3 +210,25 @@ def test_a_manifest_with_mistakes(run: Run, agent: Agent) -> None:
     agent.planned = BadManifest([Problem(Place("compose.yaml", 3, 5), "unknown key")])
     result = run("plan")
     assert (result.exit_code, result.stdout, result.stderr) == (4, "", "compose.yaml:3:5: unknown key\n1 error\n")
+
+
+def test_a_plan_without_a_hash_is_shown_as_well(run: Run, agent: Agent) -> None:
+    agent.planned = planned(artefact={})
+    assert "\nPlan: 1 to create" in run("plan").stdout
+
+
+def test_a_plan_is_written_down_and_named_as_what_to_apply(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    result = run("plan", "--out", str(file))
+    assert json.loads(file.read_text()) == ARTEFACT
+    assert result.stdout.splitlines()[-1] == f"Apply it with: windlass apply {file}"
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
+
+
+def test_a_plan_that_cannot_be_written_is_told(run: Run, tmp_path: Path) -> None:
+    result = run("plan", "--out", str(tmp_path / "nosuch" / "plan.json"))
+    assert result.exit_code == 1
+    assert (
+        result.stderr
+        == f"Error: {tmp_path}/nosuch/plan.json cannot be written: No such file or directory (PlanNotWritten)\n"
+    )
