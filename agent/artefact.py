@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -114,10 +115,20 @@ def _facts(seen: Observed) -> list[Any]:
 # --- which files it is about ------------------------------------------------------------------------------------
 
 
-def target_document(target: Target, here: Path) -> dict[str, Any]:
-    """How the files of a command are found again, from wherever that is done; `here` is where relative paths begin."""
+def target_document(target: Target, here: Path, *, rev: str = "", repo: str = "") -> dict[str, Any]:
+    """How the files of a command are found again, from wherever that is done.
+
+    `here` is where relative paths begin, `rev` the commit that was read where it is not what lies on the disk, `repo`
+    the address, without credentials, of a repository that is elsewhere.
+    """
     one = asdict(target.one) if target.one else None
-    return {"here": str(here), "path": str(target.path), "one": one and {name: _typed(one[name]) for name in one}}
+    return {
+        "here": str(here),
+        "path": posixpath.normpath(posixpath.join(here, target.path)),
+        "one": one and {name: _typed(one[name]) for name in one},
+        "rev": rev,
+        "repo": repo,
+    }
 
 
 def target_of(document: Document, host: Target) -> Target:
@@ -129,6 +140,8 @@ def target_of(document: Document, host: Target) -> Target:
         path=Path(said["path"]),
         here=Path(said["here"]),
         one=one and OneStack(**{name: _parsed(name, one[name]) for name in one}),
+        rev=said["rev"],
+        repo=said["repo"],
     )
 
 

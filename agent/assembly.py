@@ -120,15 +120,18 @@ class Assembly:
         turn = Turn(tuple(stack for _, stack in sorted(reading.stacks.items())), scope, "manual", exact=exact)
         works = self._works(engine, settings, where.origin)
         look, revision = works.reconciler.look(turn), reading.snapshot.revision
+        rev = revision.id if ground.is_committed else ""
+        files = target_document(target, ground.here, rev=rev, repo=ground.url)
         return Prepared(
             plan=look.plan,
             stacks=turn.stacks,
             revision=revision,
-            url=ground.typed(ground.directory(reading)),
+            url=ground.address(reading),
+            ref=ground.ref,
             host=settings.host,
             engine=_engine(engine),
             warnings=reading.warnings,
-            artefact=make(where, target_document(target, ground.here), revision, turn.stacks, look, key=key),
+            artefact=make(where, files, revision, turn.stacks, look, key=key),
             works=works,
             turn=turn,
             look=look,
@@ -139,17 +142,20 @@ class Assembly:
         reading = ground.read()
         if problems := ground.problems(reading):
             raise BadManifest(problems)
-        return self._as_committed(reading, ground)
+        return reading if ground.is_committed else self._as_committed(reading, ground)
 
     def _as_committed(self, reading: Reading, ground: Ground) -> Reading:
         """With the commit as its cause, as far as the files are those of the commit that a work tree is at."""
         from agent.desired import as_committed
         from agent.source.worktree import head_of
 
-        sudo = self.environment.get("SUDO_UID", "") if self.uid == 0 else ""
-        owners = {self.uid, int(sudo)} if sudo.isdecimal() else {self.uid}
-        head = head_of(ground.tree.top, owners)
+        head = head_of(ground.tree.top, self._owners())
         return as_committed(reading, ground.placing, head) if head else reading
+
+    def _owners(self) -> set[int]:
+        """Whose repositories are looked into: the user's own."""
+        sudo = self.environment.get("SUDO_UID", "") if self.uid == 0 else ""
+        return {self.uid, int(sudo)} if sudo.isdecimal() else {self.uid}
 
     def _works(self, engine: Door, settings: Settings, origin: str) -> Works:
         from agent.parts import make_host
@@ -215,6 +221,7 @@ class Assembly:
 
     def _settings(self, target: Target) -> Settings:
         given = {name: getattr(target, name) for name in ("state_dir", "docker_host", "host", "instance")}
+        given["repo"] = target.repo or None
         return self._load(target.config, {name: None if value is None else str(value) for name, value in given.items()})
 
     def _load(self, config: Path | None, given: Mapping[str, Any]) -> Settings:
@@ -235,9 +242,20 @@ class Assembly:
         return StateDir(self._settings(target).state_dir.absolute()).key()
 
     def _ground(self, target: Target, settings: Settings | None = None, key: bytes = b"") -> Ground:
-        from agent.places import ground
+        """The files that the command is about: what lies at its path, or a revision."""
+        from agent.places import ground, here_of
 
-        return ground(target, self._allowed(target, settings, key), self.environment)
+        if not (target.rev or target.repo):
+            return ground(target, self._allowed(target, settings, key), self.environment)
+        from agent.revisions import in_clone, in_repository, is_in_clone
+
+        settings = settings or self._settings(target)
+        allowed = self._allowed(target, settings, key)
+        here = target.here or here_of(self.environment)
+        named = target.path != Path() or (target.config is None and is_in_clone(target, here))
+        if not target.repo and (named or not settings.repo):
+            return in_clone(target, allowed, self.environment, self._owners())
+        return in_repository(target, settings, allowed)
 
     def _allowed(self, target: Target, settings: Settings | None, key: bytes) -> Allowed:
         """What the operator allows. Where there are no settings, what reads them is not loaded."""

@@ -6,6 +6,7 @@ state.db  history and status, safe to delete
 rejections.json  content that did not become good, safe to delete
 pulls.json  when images with a pull policy were pulled, safe to delete
 mirror/   the repository, safe to delete
+looked-at/  repositories of which a revision was planned, safe to delete
 files/    files of the commits, by digest
 stacks/   the stacks' own data: kept for ever
 """
@@ -54,6 +55,11 @@ class StateDir:
     @property
     def mirror(self) -> Path:
         return self.path / "mirror"
+
+    @property
+    def looked_at(self) -> Path:
+        """For what is looked at once: the agent keeps its own mirror to itself while it runs."""
+        return self.path / "looked-at"
 
     def make(self) -> None:
         """Make it, for its owner alone. Raises `Refused` (`StateWriteFailed`)."""

@@ -18,7 +18,7 @@ from agent.cli.frame import Command, Session, write_json
 from agent.cli.parts import Applied, OneStack, Planned
 from agent.cli.planfiles import found, read, write
 from agent.cli.plans import differs, plan_lines
-from agent.cli.targets import PATH, names_a_stack, target, words
+from agent.cli.targets import PATH, Revision, names_a_stack, reads_a_revision, target, words
 from agent.cli.text import clean, count, failure_lines, problem_lines, span
 from agent.model import Action, Health, Report, Status
 
@@ -29,19 +29,29 @@ _ARGUMENT = click.argument("path", required=False, type=PATH, metavar="[PATH]")
 @click.command(cls=Command, formats=("text", "json"), exits=(Exit.PENDING, Exit.INVALID, Exit.SETTINGS))
 @_ARGUMENT
 @names_a_stack
+@reads_a_revision
 @click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there is something to do.")
 @click.option("--out", type=_FILE, metavar="FILE", help="Write the plan down, for `windlass apply FILE`.")
 @click.pass_obj
-def plan(session: Session, path: Path | None, one: OneStack | None, detailed_exitcode: bool, out: Path | None) -> int:
+def plan(
+    session: Session,
+    path: Path | None,
+    one: OneStack | None,
+    revision: Revision,
+    *,
+    detailed_exitcode: bool,
+    out: Path | None,
+) -> int:
     """Show what would be done to this host, and why. Nothing is changed.
 
     With a repository's root, what an apply of it made for a stack that is there no more is removed, but for data.
-    A plan that is written down with --out holds no value of a secret, and is for this host alone.
+    A plan that is written down with --out holds no value of a secret, and is for this host alone. With --rev the
+    repository that PATH is in is only read: what is not there has to be fetched first, or is fetched with --repo.
 
     PATH is a compose file, a stack's directory or a repository's root; the current directory by default. With -f, -p
     and the options beside them it is one stack instead, named as for docker compose.
     """
-    planned = session.parts.plan(target(session, path, one))
+    planned = session.parts.plan(target(session, path, one, revision))
     _warn(session, planned)
     if out:
         write(out, planned.artefact)
@@ -50,7 +60,8 @@ def plan(session: Session, path: Path | None, one: OneStack | None, detailed_exi
     else:
         _print_plan(session, planned)
         if planned.plan.pending:
-            _print_advice(str(out) if out else words(one) if one else str(path or ""))
+            named = str(out) if out else words(one) if one else str(path or "")
+            click.echo(_advice(clean(named), by_file=any(revision) and not out))
     return Exit.PENDING if detailed_exitcode and differs(planned.plan) else Exit.DONE
 
 
@@ -116,9 +127,10 @@ def _print_plan(session: Session, planned: Planned) -> None:
         click.echo(line, err=session.output == "json")
 
 
-def _print_advice(named: str) -> None:
-    command = f"windlass apply {clean(named)}".rstrip()
-    click.echo(f"Apply it with: {command}")
+def _advice(named: str, *, by_file: bool) -> str:
+    if by_file:
+        return "Apply it by way of a file: add --out FILE, then windlass apply FILE"
+    return f"Apply it with: windlass apply {named}".rstrip()
 
 
 def _apply(session: Session, planned: Planned, interruption: Interruption) -> Applied:

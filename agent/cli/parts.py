@@ -44,6 +44,8 @@ class Target:
     host: str | None = None
     instance: str | None = None
     config: Path | None = None  # the settings file of the agent: its variables, and what is not given above
+    rev: str = ""  # the revision to be read instead of what lies at the path; "" with `repo`: the one that is followed
+    repo: str = ""  # the repository to be read instead of the one that the path is in
     here: Path | None = None  # where relative paths begin, when that is not where the user stands
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli.parts import Target
 from agent.cli.plans import NO_CHANGES, cause_text, interruption_text, summary_text
 from agent.errors import BadManifest, Unreachable
 from agent.model import Action, Cause, Change, FieldChange, Key, Place, Plan, Problem, Revision
@@ -232,3 +233,39 @@ def test_a_plan_that_cannot_be_written_is_told(run: Run, tmp_path: Path) -> None
         result.stderr
         == f"Error: {tmp_path}/nosuch/plan.json cannot be written: No such file or directory (PlanNotWritten)\n"
     )
+
+
+# --- a revision that is not what lies there ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["plan", "validate", "render"])
+def test_a_revision_is_asked_for(run: Run, agent: Agent, command: str, tmp_path: Path) -> None:
+    run(command, "--rev", "pull/7/head", str(tmp_path))
+    run(command, "--rev", "main", "--repo", "https://git.example.com/x.git")
+    assert [asked[1] for asked in agent.asked] == [
+        Target(tmp_path, rev="pull/7/head"),
+        Target(rev="main", repo="https://git.example.com/x.git"),
+    ]
+
+
+def test_a_plan_of_a_revision_is_applied_by_way_of_a_file(run: Run, tmp_path: Path) -> None:
+    said = run("plan", "--rev", "pull/7/head").stdout
+    assert said.splitlines()[-1] == "Apply it by way of a file: add --out FILE, then windlass apply FILE"
+    file = tmp_path / "plan.json"
+    said = run("plan", "--rev", "pull/7/head", "--out", str(file)).stdout
+    assert said.splitlines()[-1] == f"Apply it with: windlass apply {file}"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--rev", "main", "-p", "web"), "a revision is read of a repository, and cannot be had with -p web"),
+        (("--repo", "x.git", "-p", "web"), "a revision is read of a repository"),
+        (("--rev", "main", "--repo", "x.git", "."), "--repo is read as the agent reads it, from its root"),
+    ],
+)
+def test_a_revision_is_one_of_a_whole_repository(run: Run, agent: Agent, words: tuple[str, ...], said: str) -> None:
+    result = run("plan", *words)
+    assert result.exit_code == 64
+    assert said in " ".join(result.stderr.split())
+    assert agent.asked == []

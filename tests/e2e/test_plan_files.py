@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import docker
 import pytest
 
-from tests.e2e.agents import Agent
+from tests.e2e.agents import Agent, Fleet, until
 
 pytestmark = pytest.mark.engine
 
@@ -158,3 +159,68 @@ def test_a_plan_is_for_one_host_and_one_state_directory(stack: Stack, tmp_path: 
     stack.file.write_text(json.dumps(changed))
     assert "(PlanForeign)" in stack.apply(code=1)
     assert stack.ids() == before
+
+
+# --- revisions --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def branched(fleet: Fleet, prefix: str, busybox: str) -> Fleet:
+    """A fleet with one stack at level 1 on main, and at level 2 in a pull request that no branch names."""
+    path = f"stacks/{prefix}/compose.yaml"
+
+    def compose(level: int) -> str:
+        return f'services: {{web: {{image: "{busybox}", environment: {{LEVEL: "{level}"}}, stop_grace_period: 0s}}}}'
+
+    main = fleet.push({path: compose(1)}, "One")
+    fleet.push({path: compose(2)}, "Two")
+    git(fleet.work, "push", "--quiet", "origin", "HEAD:refs/pull/7/head", f"+{main}:refs/heads/main")
+    git(fleet.work, "reset", "--quiet", "--hard", main)
+    return fleet
+
+
+def git(at: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=at, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def level(sdk: docker.APIClient, name: str) -> str:
+    (said,) = [one for one in sdk.inspect_container(name)["Config"]["Env"] if one.startswith("LEVEL=")]
+    return str(said.removeprefix("LEVEL="))
+
+
+def test_a_pull_request_of_a_clone_is_planned_and_applied_as_it_was(
+    agent: Agent, branched: Fleet, sdk: docker.APIClient, prefix: str, tmp_path: Path
+) -> None:
+    work, name, file = branched.work, f"{prefix}-web-1", tmp_path / "plan.json"
+    assert agent.windlass("apply", "--yes", str(work)).returncode == 0
+    missing = agent.windlass("plan", "--rev", "pull/7/head", str(work))
+    assert (missing.returncode, "git fetch origin pull/7/head" in missing.stderr) == (1, True)
+
+    git(work, "fetch", "--quiet", "origin", "refs/pull/7/head:refs/pull/7/head")
+    commit, status = git(work, "rev-parse", "refs/pull/7/head"), git(work, "status", "--porcelain")
+    planned = agent.windlass("plan", "--rev", "pull/7/head", str(work), "--out", str(file))
+    assert planned.returncode == 0, planned.stderr
+    assert f'container {name}   replace   git {commit[:7]} "Two" (Anna)' in planned.stdout
+    assert "LEVEL  1 → 2" in planned.stdout
+    assert f"Expected interruption: {name}.\n" in planned.stdout
+    assert git(work, "status", "--porcelain") == status
+
+    git(work, "update-ref", "refs/pull/7/head", "HEAD")  # the pull request moves on
+    applied = agent.windlass("apply", "--yes", str(file))
+    assert applied.returncode == 0, applied.stderr
+    assert level(sdk, name) == "2"
+    assert sdk.inspect_container(name)["Config"]["Labels"]["windlass.revision"] == commit
+    assert "(PlanStale)" in agent.windlass("apply", "--yes", str(file)).stderr
+
+
+def test_a_pull_request_of_the_agents_repository_is_planned_while_it_runs(
+    started: Agent, branched: Fleet, sdk: docker.APIClient, prefix: str, tmp_path: Path
+) -> None:
+    name = f"{prefix}-web-1"
+    until(lambda: started.synced_at(prefix, git(branched.work, "rev-parse", "main")), "the stack is there")
+    planned = started.windlass("plan", "--rev", "pull/7/head", "--repo", str(branched.bare), "-o", "json")
+    assert planned.returncode == 0, planned.stderr
+    document = json.loads(planned.stdout)
+    assert [(one["action"], one["name"]) for one in document["changes"]] == [("replace", name)]
+    assert document["source"]["ref"] == "pull/7/head"
+    assert level(sdk, name) == "1"
