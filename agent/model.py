@@ -206,6 +206,7 @@ class Observed:
     owner: Owner
     stack: str = ""
     origin: str = ""  # the source whose agent made it, see Scope
+    revision: str = ""  # the one that it was made at, as Revision.id
     service: str = ""
     differences: tuple[Difference, ...] = ()
     uses: frozenset[Key] = frozenset()
