@@ -62,7 +62,7 @@ class Follower:
         """What was fetched before this process began. None where there is nothing or it cannot be read."""
         try:
             snapshot = self._source.last()
-            return self._reader.read(snapshot) if snapshot else None
+            return self._without_rejected(self._reader.read(snapshot)) if snapshot else None
         except Trouble:
             return None  # `newest` has failed as well, and its reason is the one that is told
 

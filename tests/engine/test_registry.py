@@ -11,7 +11,7 @@ import docker
 import pytest
 
 from agent.engine import Credentials, Engine, Login, PullProgress
-from agent.errors import Refused, Unreachable
+from agent.errors import Refused, Trouble, Unreachable
 from tests.engine import front as faults
 from tests.engine.front import Choice, Front
 from tests.engine.registry import Registry
@@ -29,7 +29,7 @@ class Shelf:
     reference: str
     sdk: docker.APIClient
 
-    def refused(self, engine: Engine, fault: Choice, **how: Any) -> Refused | Unreachable:
+    def refused(self, engine: Engine, fault: Choice, **how: Any) -> Trouble:
         self.front.fault = fault
         with pytest.raises((Refused, Unreachable)) as caught:
             engine.pull_image(self.reference, **how)

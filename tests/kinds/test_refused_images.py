@@ -90,12 +90,15 @@ def test_what_was_refused_is_asked_for_again_after_its_time() -> None:
     now, asked = [0.0], []
     refusals = Refusals(lambda: now[0])
 
+    def ask(reference: str, reason: str) -> None:
+        asked.append(reference)
+        if reason:
+            raise Refused(f"no {reference}", reason=reason)
+
     def pull(reference: str, reason: str = "") -> str:
         try:
             with refusals.heeded(reference, ""):
-                asked.append(reference)
-                if reason:
-                    raise Refused(f"no {reference}", reason=reason)
+                ask(reference, reason)
         except Refused as error:
             return error.reason
         return ""

@@ -16,6 +16,14 @@ MUTANTS = (
     Mutant("decide.py", "if resource.external:\n        return None", "if False:\n        return None"),
     Mutant("decide.py", "or (Remedy.REPLACE in remedies and seen.keeps_data)", ""),
     Mutant("decide.py", "if Remedy.NEVER in remedies or", "if"),
+    Mutant(
+        "causes.py", "for difference in seen.differences if difference.declared]", "for difference in seen.differences]"
+    ),
+    Mutant("causes.py", "if all(_is_of_secret", "if any(_is_of_secret"),
+    Mutant("causes.py", "    if difference.secret:\n        return True\n", ""),
+    Mutant("causes.py", "known = isinstance(seen, str) and isinstance(wanted, str)", "known = isinstance(wanted, str)"),
+    Mutant("causes.py", 'f" {name} " in f" {wanted} "', "name in wanted"),
+    Mutant("causes.py", "return Cause.SETTINGS if made_here else", "return"),
     Mutant("prune.py", "seen.owner is Owner.OURS and", ""),
     Mutant("prune.py", " and _inside(scope, seen)", ""),
     Mutant("prune.py", "if seen.keeps_data:", "if False:"),
