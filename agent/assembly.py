@@ -163,8 +163,7 @@ class Assembly:
         from agent.works import Works
 
         state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
-        secrets = settings.secrets_dir
-        host = make_host(engine, state, settings.instance, origin, pulls, secrets_dir=secrets, stop=pulls.are_over)
+        host = make_host(engine, state, settings, origin, pulls, stop=pulls.are_over)
         protections = Protections(JsonFile(state.protections))
         return Works(Reconciler(host, Policy(prune=settings.prune), protections=protections), state, pulls)
 

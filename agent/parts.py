@@ -7,9 +7,8 @@ from pathlib import Path
 
 from agent.engine import Credentials, Engine, Login, PullProgress
 from agent.host import Host
-from agent.kinds import make_kinds
+from agent.kinds import ImageRules, make_kinds
 from agent.kinds.base import Identity
-from agent.kinds.file import SECRETS
 from agent.settings import Settings
 from agent.source import Source
 from agent.source.access import Access
@@ -33,16 +32,16 @@ def make_engine(
 def make_host(
     engine: Engine,
     state: StateDir,
-    instance: str,
+    settings: Settings,
     origin: str,
     on_pull: Callable[[PullProgress], None],
     *,
-    secrets_dir: Path = SECRETS,
     stop: Callable[[], bool] = lambda: False,
 ) -> Host:
     """`stop` says when pulls under way are to be given up."""
-    identity = Identity(instance, origin, state.key())
-    return Host(make_kinds(engine, identity, state.path, secrets_dir, on_pull=on_pull, stop=stop))
+    rules = ImageRules(settings.pulls, settings.min_free_space)
+    identity = Identity(settings.instance, origin, state.key())
+    return Host(make_kinds(engine, identity, state.path, settings.secrets_dir, on_pull=on_pull, stop=stop, rules=rules))
 
 
 def make_source(settings: Settings, state: StateDir, observe: Observe) -> Source:

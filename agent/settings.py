@@ -15,18 +15,24 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, ge
 from urllib.parse import urlsplit
 
 import msgspec
-import yaml
 
 from agent.errors import BadSettings
+from agent.settings_file import File, put
+from agent.settings_file import read as read_file
 
-_DEEPEST = 4
 DURATION = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+SIZE = r"^[0-9]+(\.[0-9]+)?([KMGT]iB|B)$"
+_SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SHORTEST_INTERVAL = 0.1
 
 
 class Duration(float):
     """Seconds; written as a number with a unit: 500ms, 30s, 5m, 1h, 1h30m."""
+
+
+class Size(int):
+    """Bytes; written as a number with a unit: 512MiB, 2GiB."""
 
 
 def _says(description: str, *examples: str, pattern: str | None = None) -> msgspec.Meta:
@@ -111,6 +117,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         bool, _says("Build images from the repository, which runs what stands in it with the engine's rights.")
     ] = False
     variables: Annotated[dict[str, str], _says("The variables that `${…}` in the stacks' files sees.")] = {}
+    pulls: Annotated[
+        int, msgspec.Meta(description="How many images are pulled at once, over all stacks.", ge=1, le=100)
+    ] = 3
+    min_free_space: Annotated[
+        Size, _says("Pull no image while the engine has less room than that for its data; 0B for no such limit.")
+    ] = Size(512 << 20)
     registries: Annotated[
         dict[str, RegistrySettings],
         _says(
@@ -147,11 +159,11 @@ def load(
     `hostname`, `state_dir` and `secrets_dir` stand in where neither says. Raises `BadSettings` with every mistake,
     one a line.
     """
-    read = _read(path) if path else _File("", {}, {})
+    read = read_file(path) if path else File("", {}, {})
     given = {key: value for key, value in overrides.items() if value is not None}
     document = read.document
     for key, value in given.items():
-        _put(document, key.split("."), value)
+        put(document, key.split("."), value)
     document.setdefault("host", hostname)
     for name, directory in (("state_dir", state_dir), ("secrets_dir", secrets_dir)):
         if directory is not None:
@@ -200,77 +212,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-# --- the file ---------------------------------------------------------------------------------------------------
-
-
-class _File(NamedTuple):
-    """A settings file, read: its values, and where in it each dotted key stands (line and column from 1)."""
-
-    name: str
-    document: dict[str, Any]
-    places: dict[str, tuple[int, int]]
-
-
-def _read(path: Path) -> _File:
-    try:
-        node = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
-    except OSError as error:
-        may_not = isinstance(error, PermissionError)
-        advice = ": run this with sudo, or name another one with -c (-c /dev/null: none)" if may_not else ""
-        raise BadSettings(f"{path}: cannot be read: {error.strerror}{advice}") from error
-    except UnicodeDecodeError as error:
-        raise BadSettings(f"{path}: is no UTF-8 text") from error
-    except yaml.MarkedYAMLError as error:
-        raise BadSettings(f"{path}{_mark(error.problem_mark)}: {error.problem or error.context}") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise BadSettings(f"{path}: is no YAML: {str(error).splitlines()[0]}") from error
-    if node is not None and not isinstance(node, yaml.MappingNode):
-        raise BadSettings(f"{path}{_mark(node.start_mark)}: expected keys and values, such as `repo: URL`")
-    places: dict[str, tuple[int, int]] = {}
-    document = _mapping(node, path, places, ()) if node else {}
-    return _File(str(path), document, places)
-
-
-def _mapping(
-    node: yaml.MappingNode, path: Path, places: dict[str, tuple[int, int]], above: tuple[str, ...]
-) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = str(key_node.value)
-        dotted = ".".join((*above, key))
-        where = f"{path}{_mark(key_node.start_mark)}: {dotted}"
-        if key in values:
-            raise BadSettings(f"{where}: stands there twice")
-        if len(above) >= _DEEPEST:
-            raise BadSettings(f"{where}: nested too deep")
-        places[dotted] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-        if value_node.tag != "tag:yaml.org,2002:null":
-            values[key] = _value(value_node, path, places, (*above, key))
-    return values
-
-
-def _value(node: yaml.Node, path: Path, places: dict[str, tuple[int, int]], above: tuple[str, ...]) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(node, path, places, above)
-    if not isinstance(node, yaml.SequenceNode):
-        return node.value
-    if len(above) >= _DEEPEST:
-        raise BadSettings(f"{path}{_mark(node.start_mark)}: nested too deep")
-    return [_value(item, path, places, (*above, str(number))) for number, item in enumerate(node.value)]
-
-
-def _mark(mark: yaml.Mark | None) -> str:
-    return f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-
-
-def _put(document: dict[str, Any], keys: list[str], value: Any) -> None:
-    for key in keys[:-1]:
-        inner = document.get(key)
-        document[key] = document = inner if isinstance(inner, dict) else {}
-    document[keys[-1]] = value
-
-
-def _place(key: str, read: _File, given: Mapping[str, Any]) -> str:
+def _place(key: str, read: File, given: Mapping[str, Any]) -> str:
     if key in given:
         return "--" + re.sub("[._]", "-", key)
     if key in read.places:
@@ -329,7 +271,7 @@ def _misfit(key: str, value: Any, hint: Any) -> Iterator[tuple[str, str]]:
 def _decode(kind: type, value: Any) -> Any:
     if not isinstance(value, str) or not value:
         raise ValueError("expected a text that is not empty")
-    return duration(value) if kind is Duration else kind(value)
+    return duration(value) if kind is Duration else size(value) if kind is Size else kind(value)
 
 
 def duration(text: str) -> Duration:
@@ -338,6 +280,20 @@ def duration(text: str) -> Duration:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f'"{text}" is no duration such as 500ms, 30s, 5m or 1h30m')
     return Duration(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def size(text: str) -> Size:
+    """Raises ValueError for what is none."""
+    if not re.fullmatch(SIZE, text):
+        raise ValueError(f'"{text}" is no size such as 512MiB or 2GiB')
+    unit = text.lstrip("0123456789.")
+    return Size(float(text.removesuffix(unit)) * _SIZES[unit])
+
+
+def size_text(number: int) -> str:
+    """A size as one writes it, with the largest unit that it is a whole number of."""
+    unit = next((name for name, each in reversed(_SIZES.items()) if number and not number % each), "B")
+    return f"{number // _SIZES[unit]}{unit}"
 
 
 def duration_text(seconds: float) -> str:

@@ -142,6 +142,9 @@ class Fetching:
     def tidy(self, stack: str, keep: set[Key]) -> None:
         pass
 
+    def forgive(self) -> None:
+        pass
+
 
 @pytest.mark.parametrize(("exact", "more"), [(False, ["replace container/web-1"]), (True, [])])
 def test_what_turns_out_on_the_way_is_done_unless_just_the_plan_was_asked_for(exact: bool, more: list[str]) -> None:

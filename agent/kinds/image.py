@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -20,6 +21,7 @@ from agent.errors import Refused
 from agent.kinds.base import BUILD, wanted_of
 from agent.kinds.image_record import Record
 from agent.kinds.image_refusals import Refusals
+from agent.kinds.image_rules import ImageRules, Slots, refuse_without_room
 from agent.kinds.table import look
 from agent.model import (
     Change,
@@ -59,6 +61,7 @@ class ImageKind:
         progress: Callable[[PullProgress], None] = unwatched,
         stop: Callable[[], bool] = never,
         *,
+        rules: ImageRules | None = None,
         record: Record | None = None,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
@@ -68,6 +71,8 @@ class ImageKind:
         self._stop = stop
         self._record = record or Record()
         self._wall = wall
+        self._rules = rules or ImageRules()
+        self._slots = Slots(self._rules.pulls)
         self._refusals = Refusals(clock)
         self._contents: dict[str, dict[str, str]] = {}  # by reference and stack, as last wanted
 
@@ -81,6 +86,11 @@ class ImageKind:
             if report and not (resource.key in seen and seen[resource.key].differences):
                 seen[resource.key] = _observed(resource, report, self._differences(resource, report))
         return list(seen.values())
+
+    def place(self, change: Change, pace: Pace) -> AbstractContextManager[None]:
+        """See `Limited`. A build has no place among the pulls."""
+        builds = change.wanted is not None and "build" in change.wanted.spec
+        return nullcontext() if builds else self._slots.one(pace)
 
     def create(self, change: Change, revision: str) -> None:  # noqa: ARG002 - an image carries no revision
         """Pull or build it; one that came meanwhile is fine."""
@@ -104,6 +114,7 @@ class ImageKind:
             return
         _refuse_pull(reference, spec)
         with self._refusals.heeded(reference, platform):
+            refuse_without_room(self._engine, reference, self._rules.min_free)
             self._engine.pull_image(reference, platform, progress=self._progress, stop=self._stop)
             self._refuse_platform(reference, platform)
         if pull := spec.get("pull"):

@@ -185,3 +185,13 @@ def flip(ask: Ask) -> None:
 def page(ask: Ask) -> None:
     """What a captive portal says."""
     ask.answer(Answer(200, {"Content-Type": "text/html"}, b"<html>Welcome</html>"))
+
+
+def until(gate: threading.Event) -> Fault:
+    """As usual, once the gate is open."""
+
+    def wait(ask: Ask) -> None:
+        gate.wait(HURRY)
+        ask.answer(ask.ask())
+
+    return wait
