@@ -2,8 +2,8 @@
 
 `spec` is {"body": the body of `POST /containers/create` as of API 1.44, "platform": text, "state": "running" or
 "completed"} and, where it has them, "hooks": what runs around its life, "build": the digest of what its image is built
-from, "hashed": see `container_compose`, and "lying": the paths of files that are mounted as copies, by those of the
-copies.
+from, "hashed": see `container_compose`, "lying": the paths of files that are mounted as copies, by those of the
+copies, and "files": the paths of what it mounts that is kept equal to the commit.
 
 How a container is replaced is in `container_rollout`.
 """
@@ -30,6 +30,7 @@ from agent.model import Change, Condition, Gate, Key, Observed, Owner, Remedy, R
 from agent.rollout import Pace, roll
 
 Report = dict[str, Any]
+MENDED = frozenset({Remedy.IN_PLACE, Remedy.RESTART})
 
 
 class ContainerKind:
@@ -115,7 +116,7 @@ class ContainerKind:
             raise Refused(f"another container is called {resource.key.name}", reason="NameConflict")
         facts = self._view.facts(resource, report)
         differences = self._view.differences(resource, facts, owner)
-        if stuck := sorted(each.path for each in differences if each.remedy is not Remedy.IN_PLACE):
+        if stuck := sorted(each.path for each in differences if each.remedy not in MENDED):
             raise Overtaken(f"container {resource.key.name} has changed since it was looked at: {', '.join(stuck)}")
         paths = [each.path for each in differences]
         if "name" in paths:

@@ -13,13 +13,15 @@ from agent.planning.situation import Situation
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is to be done about one object, why, and which fields that moves. An object without one is left alone."""
+    """What is to be done about one object, why, and which fields that moves. An object without one is left alone.
+    `restarts`: to be mended it has to be started anew."""
 
     action: Action
     cause: Cause
     reason: str
     fields: tuple[FieldChange, ...] = ()
     code: str = ""  # why it is held
+    restarts: bool = False
 
     def held(self, code: str, reason: str) -> Verdict:
         return replace(self, action=Action.HOLD, reason=reason, code=code)
@@ -33,7 +35,11 @@ def judge_wanted(situation: Situation, known: frozenset[Key]) -> dict[Key, Verdi
     verdicts = {}
     for key, resource in situation.wanted.items():
         seen = situation.actual.get(key)
-        verdict = _judge_absent(resource, key in known) if seen is None else _judge_present(resource, seen)
+        if seen is None:
+            in_use = bool(situation.users.get(key)) and not resource.on_demand  # so it was there
+            verdict: Verdict | None = _judge_absent(resource, key in known or in_use)
+        else:
+            verdict = _judge_present(resource, seen, key in known)
         if verdict:
             verdicts[key] = verdict
     return verdicts
@@ -49,18 +55,22 @@ def _judge_absent(resource: Resource, was_there: bool) -> Verdict:
     return Verdict(Action.CREATE, Cause.COMMIT, words.NOT_THERE)
 
 
-def _judge_present(resource: Resource, seen: Observed) -> Verdict | None:
+def _judge_present(resource: Resource, seen: Observed, was_as_wanted: bool) -> Verdict | None:
     if resource.external:
         return None
     if seen.owner is Owner.FOREIGN:
         return hold("NameConflict", Cause.COMMIT, words.name_taken(resource.key))
     if not seen.differences:
         return None  # what can be adopted and is as wanted needs no step: its name and its stack make it ours
+    adopted, differences = seen.owner is Owner.ADOPTABLE, seen.differences
+    if adopted and was_as_wanted:  # somebody has made it anew, without our labels
+        adopted, differences = False, tuple(replace(difference, declared=False) for difference in differences)
     verdict = Verdict(
         _action(seen),
-        _cause(resource, seen.differences),
-        words.changed(seen.differences, adopted=seen.owner is Owner.ADOPTABLE),
-        tuple(map(field_change, seen.differences)),
+        _cause(resource, differences),
+        words.changed(differences, adopted=adopted),
+        tuple(map(field_change, differences)),
+        restarts=any(difference.remedy is Remedy.RESTART for difference in differences),
     )
     return verdict.held("Immutable", _why_not(seen)) if verdict.action is Action.HOLD else verdict
 
@@ -73,8 +83,8 @@ def _action(seen: Observed) -> Action:
 
 
 def _why_not(seen: Observed) -> str:
-    in_the_way = [difference for difference in seen.differences if difference.remedy is not Remedy.IN_PLACE]
-    return words.data_in_the_way(in_the_way) if seen.keeps_data else words.unchangeable(in_the_way)
+    in_the_way = [one for one in seen.differences if one.remedy in {Remedy.REPLACE, Remedy.NEVER}]
+    return words.data_in_the_way(seen.key, in_the_way) if seen.keeps_data else words.unchangeable(in_the_way)
 
 
 def _cause(resource: Resource, differences: Sequence[Difference]) -> Cause:
