@@ -39,7 +39,7 @@ def judge_wanted(situation: Situation, known: frozenset[Key]) -> dict[Key, Verdi
             in_use = bool(situation.users.get(key)) and not resource.on_demand  # so it was there
             verdict: Verdict | None = _judge_absent(resource, key in known or in_use)
         else:
-            verdict = _judge_present(resource, seen, key in known)
+            verdict = _judge_present(resource, seen)
         if verdict:
             verdicts[key] = verdict
     return verdicts
@@ -55,22 +55,19 @@ def _judge_absent(resource: Resource, was_there: bool) -> Verdict:
     return Verdict(Action.CREATE, Cause.COMMIT, words.NOT_THERE)
 
 
-def _judge_present(resource: Resource, seen: Observed, was_as_wanted: bool) -> Verdict | None:
+def _judge_present(resource: Resource, seen: Observed) -> Verdict | None:
     if resource.external:
         return None
     if seen.owner is Owner.FOREIGN:
         return hold("NameConflict", Cause.COMMIT, words.name_taken(resource.key))
     if not seen.differences:
         return None  # what can be adopted and is as wanted needs no step: its name and its stack make it ours
-    adopted, differences = seen.owner is Owner.ADOPTABLE, seen.differences
-    if adopted and was_as_wanted:  # somebody has made it anew, without our labels
-        adopted, differences = False, tuple(replace(difference, declared=False) for difference in differences)
     verdict = Verdict(
         _action(seen),
-        _cause(resource, differences),
-        words.changed(differences, adopted=adopted),
-        tuple(map(field_change, differences)),
-        restarts=any(difference.remedy is Remedy.RESTART for difference in differences),
+        _cause(resource, seen.differences),
+        words.changed(seen.differences, adopted=seen.owner is Owner.ADOPTABLE),
+        tuple(map(field_change, seen.differences)),
+        restarts=any(difference.remedy is Remedy.RESTART for difference in seen.differences),
     )
     return verdict.held("Immutable", _why_not(seen)) if verdict.action is Action.HOLD else verdict
 

@@ -340,8 +340,9 @@ VOLUMES = [
     ("made anew by hand, with our labels",
      lambda s: s.remade_volume(True, driver_opts={"type": "tmpfs", "device": "tmpfs"}),
      "hold drift: driver_opts.device driver_opts.type"),
-    ("made anew by hand", lambda s: s.remade_volume(False, driver_opts={"type": "tmpfs", "device": "tmpfs"}),
-     "hold drift: driver_opts.device driver_opts.type"),
+    ("made anew by hand, as it may be before it is adopted",
+     lambda s: s.remade_volume(False, driver_opts={"type": "tmpfs", "device": "tmpfs"}),
+     "hold commit: driver_opts.device driver_opts.type"),
 ]  # fmt: skip
 
 
@@ -354,3 +355,23 @@ def test_a_volume_that_is_another_than_wanted_is_held_with_the_way_to_move_its_d
     [held] = [one for one in scene.look().changes if one.key.kind == "volume"]
     assert held.code == "Immutable"
     assert f"-v {scene.stack}_data:/from:ro -v NEW:/to" in held.reason
+
+
+def test_the_data_of_a_held_volume_moves_as_it_is_told(scene: Scene) -> None:
+    """To a volume that somebody makes by hand as it is wanted, which is used as it is."""
+    old, new = f"{scene.stack}_data", f"{scene.stack}_new"
+    scene.engine.execute(scene.container("web")["Id"], {"Cmd": ["touch", "/data/kept"]}, 10)
+    scene.edit("tier: kept}", "tier: other}")
+    scene.sdk.create_volume(new)
+    copy = scene.sdk.create_container(
+        scene.image,
+        ["sh", "-c", "busybox cp -a /from/. /to/"],
+        name=f"{scene.stack}-copy",
+        host_config=scene.sdk.create_host_config(binds=[f"{old}:/from:ro", f"{new}:/to"]),
+    )
+    scene.sdk.start(copy)
+    assert scene.sdk.wait(copy)["StatusCode"] == 0
+    scene.edit("volumes: {data: {", f"volumes: {{data: {{name: {new}, ")
+    scene.mend_but_for_data()
+    assert scene.engine.execute(scene.container("web")["Id"], {"Cmd": ["test", "-e", "/data/kept"]}, 10)[0] == 0
+    assert scene.engine.inspect_volume(old) is not None
