@@ -23,34 +23,15 @@ from agent.model import Health, Report, Scope
 from agent.usual import USUAL, default_secrets_dir, default_state_dir, docker_url, usual_file
 
 if TYPE_CHECKING:
-    from agent.account import Look
     from agent.compose import Project
     from agent.converge import Event
     from agent.desired import Reading
     from agent.engine import Engine as Door
     from agent.places import Allowed, Ground
-    from agent.pulls import Pulls
-    from agent.reconcile import Reconciler, Turn
+    from agent.reconcile import Turn
     from agent.settings import Settings
     from agent.statedir import StateDir
-
-
-@dataclass(frozen=True)
-class Works:
-    """What carries a plan out."""
-
-    reconciler: Reconciler
-    state: StateDir
-    pulls: Pulls
-
-
-@dataclass(frozen=True)
-class Prepared(Planned):
-    """A plan with what is needed to carry out just that plan."""
-
-    works: Works | None = None
-    turn: Turn | None = None
-    look: Look | None = None
+    from agent.works import Works
 
 
 @dataclass(frozen=True)
@@ -98,6 +79,7 @@ class Assembly:
         from agent.engine import Engine as Door
         from agent.reconcile import Turn
         from agent.statedir import StateDir
+        from agent.works import Prepared
 
         set_on_retry_hooks([])  # stamina would log to stdout, where the plan goes
         settings = self._settings(target)
@@ -143,6 +125,7 @@ class Assembly:
         from agent.pulls import Pulls
         from agent.reconcile import Reconciler
         from agent.statedir import StateDir
+        from agent.works import Works
 
         state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
         secrets = settings.secrets_dir
@@ -150,6 +133,8 @@ class Assembly:
         return Works(Reconciler(host, Policy(prune=settings.prune)), state, pulls)
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
+        from agent.works import Prepared
+
         if not isinstance(planned, Prepared) or not (planned.works and planned.turn):
             raise TypeError("apply carries out what plan of the same parts returned")
         works, began = planned.works, time.monotonic()

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from agent.errors import Overtaken, Trouble
 from agent.model import Action, Change, Condition, Gate, Outcome, Plan, Requirement, Status
-from agent.rollout import Pace
+from agent.rollout import Failures, Pace
 
 Perform = Callable[[Change, Pace], None]
 
@@ -24,6 +24,7 @@ STOPPED = "Stopped"
 DEPENDENCY_FAILED = "DependencyFailed"
 DEPENDENCY_TIMEOUT = "DependencyTimeout"
 HELD = "Held"
+ROLLOUT_STOPPED = "RolloutStopped"
 
 MOST_AT_ONCE = 128  # changes, those that rest among them
 _TELL_EVERY = 1.0  # seconds between two reports that nothing has changed about a wait
@@ -149,6 +150,7 @@ class _Run:
         self._inbox: SimpleQueue[Future[Outcome] | tuple[Change, str]] = SimpleQueue()
         self._outcomes: dict[int, Outcome] = {}
         self._answers: dict[Requirement, _Answer] = {}
+        self._failures = Failures(self.plan.changes)
         self._bug: BaseException | None = None
         heapq.heapify(self._free)
 
@@ -195,6 +197,8 @@ class _Run:
             if outcome.status is not Status.DONE:
                 detail = f"needs {outcome.change.action} {outcome.change.key}, which {_FATE[outcome.status]}"
                 return Outcome(change, Status.SKIPPED, detail, DEPENDENCY_FAILED)
+        if self._failures.too_many(change):
+            return Outcome(change, Status.SKIPPED, "too many others of its service failed before it", ROLLOUT_STOPPED)
         if self.stop():
             return Outcome(change, Status.SKIPPED, "not begun, for the agent ends or newer content is wanted", STOPPED)
         return None
@@ -202,6 +206,7 @@ class _Run:
     def _end(self, outcome: Outcome) -> None:
         number = outcome.change.number
         self._outcomes[number] = outcome
+        self._failures.note(outcome)
         self.report(Ended(outcome))
         for later in self._behind.get(number, ()):
             self._blocked_by[later] -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -15,8 +16,9 @@ import structlog
 from agent import __version__
 from agent.build import build_revision
 from agent.converge import Event, Options, Started
-from agent.desired import Follower, Reader
+from agent.desired import Reader
 from agent.engine import Engine
+from agent.follower import Follower
 from agent.host import Host
 from agent.jsonfile import JsonFile
 from agent.loop import Loop
@@ -82,6 +84,7 @@ class Daemon:
 
         Raises `Refused` (`Locked`) when another process works with the state directory.
         """
+        gc.set_threshold(20_000, 20, 20)  # what a command starts with would let garbage pile up for days
         self._begin_log()
         with self._state.locked():
             self._prepare_history()

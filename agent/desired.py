@@ -7,9 +7,7 @@ into what a host must hold is imported where that is done: `windlass render` doe
 from __future__ import annotations
 
 import posixpath
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -18,8 +16,7 @@ from agent.compose import Admission, LoadOptions, Project, load
 from agent.errors import BadManifest, Trouble
 from agent.fleet import Found, stacks
 from agent.model import Failure, Place, Problem, Snapshot, Stack, Tree
-from agent.rejections import Rejections
-from agent.source import Source
+from agent.stack_order import in_a_round, unknown
 
 
 @dataclass(frozen=True)
@@ -81,6 +78,11 @@ class Reader:
                 warnings += project.warnings
             except BadManifest as error:
                 broken[found.name] = error.failure()
+        for name, problem in in_a_round(good).items():
+            broken[name] = BadManifest([problem]).failure()
+            del good[name]
+        names = frozenset((*good, *broken))
+        warnings += [problem for stack in good.values() for problem in unknown(stack, names)]
         return Reading(snapshot, good, broken, tuple(warnings), homes)
 
     def read_stack(self, snapshot: Snapshot, name: str) -> Stack | None:
@@ -143,86 +145,6 @@ def _refuse_twin(first: Stack | None, second: Stack) -> None:
             f'the stack "{second.name}" is already defined by {first.place.file if first.place else "another file"}'
         )
         raise BadManifest([Problem(second.place, message, "name", "give one of them another name")])
-
-
-class Follower:
-    """A source and its reader as the loop asks them. Used by one worker of the loop at a time, `accept` by any."""
-
-    def __init__(
-        self,
-        source: Source,
-        reader: Reader,
-        asked: Callable[[str, float], None],
-        clock: Callable[[], float] = time.monotonic,
-        rejections: Rejections | None = None,
-    ) -> None:
-        """`asked(result, seconds)` hears of each time that the source was asked: "success" or "error"."""
-        self._source, self._reader, self._asked, self._clock = source, reader, asked, clock
-        self._rejections = rejections or Rejections()
-        self._newest: Reading | None = None
-
-    def newest(self) -> Reading:
-        """The newest revision, read once however often it is asked for. Raises `Trouble`."""
-        snapshot = self._sync()
-        if self._newest is None or self._newest.snapshot.revision.id != snapshot.revision.id:
-            self._newest = self._reader.read(snapshot)
-        return self._without_rejected(self._newest)
-
-    def _without_rejected(self, reading: Reading) -> Reading:
-        """What was tried and did not become good counts as broken, as long as there is something to go back to."""
-        rejected = {
-            name: failure
-            for name, stack in reading.stacks.items()
-            if (failure := self._rejections.of(stack)) and self._source.good(name) is not None
-        }
-        if not rejected:
-            return reading
-        kept = {name: stack for name, stack in reading.stacks.items() if name not in rejected}
-        return replace(reading, stacks=kept, broken={**reading.broken, **rejected})
-
-    def _sync(self) -> Snapshot:
-        began, result = self._clock(), "error"
-        try:
-            snapshot = self._source.sync()
-            result = "success"
-        finally:
-            self._asked(result, self._clock() - began)
-        return snapshot
-
-    def fallback(self) -> Reading | None:
-        """What was fetched before this process began. None where there is nothing or it cannot be read."""
-        try:
-            snapshot = self._source.last()
-            return self._reader.read(snapshot) if snapshot else None
-        except Trouble:
-            return None  # `newest` has failed as well, and its reason is the one that is told
-
-    def last_good(self, stack: str) -> Stack | None:
-        """The stack as it last converged. None where that is not known or can be read no more."""
-        try:
-            snapshot = self._source.good(stack)
-            return self._reader.read_stack(snapshot, stack) if snapshot else None
-        except Trouble:
-            return None  # nothing is known to converge to then, and nothing is touched
-
-    def accept(self, stack: Stack) -> None:
-        """Remember that the stack converged. Where that cannot be noted, an older good state is kept."""
-        with suppress(Trouble):  # losing the note costs a fallback, never the deploy that it is about
-            self._source.accept(stack.name, stack.revision.id)
-            self._rejections.forgive(stack.name)
-
-    def reject(self, stack: Stack, failure: Failure) -> None:
-        """Remember that the stack's content did not become good. Where that cannot be noted, it is tried again by the
-        next process."""
-        with suppress(Trouble):
-            self._rejections.note(stack, failure)
-
-    def forgive(self, stack: str) -> bool:
-        """Let content that was rejected be tried again. Returns whether there was any."""
-        try:
-            return self._rejections.forgive(stack)
-        except Trouble:
-            return False
 
 
 def as_committed(reading: Reading, reader: Reader, commit: Snapshot) -> Reading:

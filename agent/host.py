@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from agent.kinds.base import Kind, Tidy
-from agent.model import Action, Change, Gate, Key, Observed, Requirement, Resource, Scope
+from agent.kinds.base import UNCHECKED, Kind, Tidy
+from agent.model import Action, Change, Condition, Gate, Key, Observed, Requirement, Resource, Scope
 from agent.rollout import Pace, let_pass
 
 
@@ -42,6 +42,11 @@ class Host:
     def probe(self, requirement: Requirement) -> tuple[Gate, str]:
         """Whether the required condition holds by now, and in words why not."""
         return self._kinds[requirement.key.kind].probe(requirement.key, requirement.condition)
+
+    def health(self, key: Key) -> tuple[Gate, str]:
+        """Whether the object is good: healthy by its check, completed, or up where it has no check."""
+        gate, detail = self._kinds[key.kind].probe(key, Condition.HEALTHY)
+        return self._kinds[key.kind].probe(key, Condition.STARTED) if detail == UNCHECKED else (gate, detail)
 
     def tidy(self, stack: str, keep: Collection[Key]) -> None:
         """Clear away what was made for the stack and is none of `keep`."""

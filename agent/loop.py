@@ -25,12 +25,14 @@ from agent.ports import AskSource, Audience, Desires, LookAt, Rhythm, Turns
 from agent.probation import Standing, Verdict, verdict_on
 from agent.pulse import Pulse
 from agent.reconcile import Turn
+from agent.stack_order import earlier_first, gets_on, is_ready
 from agent.trial import State
 from agent.work import Work
 from agent.workers import Workers
 
 ASKED = "manual"  # the trigger of a turn that somebody asked for
 SOURCE = "source"
+WAITS = "WaitsForStack"
 ROLLBACK, TRIAL = "rollback", "trial"  # the triggers of going back to what was good, and of seeing whether it is
 LOCKS_OUT = frozenset({"GitAuthFailed"})  # asking often with a refused credential gets the address locked out
 
@@ -133,7 +135,11 @@ class Loop:
         idle = all(
             not work.busy and (work.trigger is None or (work.last is not None and work.last.failure))
             for work in self._stacks.values()
+            if work.coming is None
         )
+        awaited = {name for work in self._stacks.values() if work.coming for name in work.coming.after}
+        if any(gets_on(work.last) for name, work in self._stacks.items() if name in awaited):
+            return False
         return idle and not self._source_busy and self._source_due > self._clock()
 
     def _hear(self, seconds: float) -> None:
@@ -273,21 +279,50 @@ class Loop:
         for name, stack in reading.stacks.items():
             work = self._work_of(name)
             if moved or work.desired is None or work.broken:
-                changed = work.desired is None or work.desired.resources != stack.resources
-                work.want(stack)
-                work.broken = None
-                if changed:
-                    self._fresh(work, "git")
-                else:
-                    self._mark(work, "interval")
+                work.coming = stack
+        self._take_up_all()
         for name, failure in reading.broken.items():
             work = self._work_of(name)
+            work.coming = None
             if work.broken != failure:
                 work.broken = failure
-                self._tell_broken(work, reading)
+                self._tell(work, reading, failure)
         if not self._may_hide_another(reading, on_host):
             for name in sorted((on_host | frozenset(self._stacks)) - reading.names):
                 self._let_go(self._work_of(name))
+
+    def _take_up_all(self) -> None:
+        """Make what is coming what is wanted, unless it is new and waits for a stack that is not ready."""
+        for name in earlier_first(work.coming for work in self._stacks.values()):
+            self._take_up(self._stacks[name])
+
+    def _take_up(self, work: Work) -> None:
+        stack = work.coming
+        if stack is None or self._reading is None:
+            return
+        changed = work.desired is None or work.desired.resources != stack.resources
+        if changed and (late := [name for name in stack.after if not self._is_ready(name)]):
+            failure = Failure(WAITS, f"new content waits for {', '.join(late)} to be healthy")
+            if work.broken != failure:
+                work.broken = failure
+                self._tell(work, self._reading, failure)
+            return
+        work.want(stack)
+        work.coming = work.broken = None
+        if changed:
+            self._fresh(work, "git")
+        else:
+            self._mark(work, "interval")
+
+    def _is_ready(self, name: str) -> bool:
+        """Whether the stack is good at what is wanted of it by now; one that is not here is waited for by nobody."""
+        work = self._stacks.get(name)
+        if work is None or self._reading is None or name not in self._reading.names:
+            return True
+        wanted, last = work.desired, work.last
+        if work.coming is not None or wanted is None or last is None:
+            return False
+        return wanted.revision == last.revision and is_ready(last)
 
     def _may_hide_another(self, reading: Reading, on_host: frozenset[str]) -> bool:
         """Whether something broken and unknown may be, by its `name:`, a stack that seems to have left the source."""
@@ -296,7 +331,7 @@ class Loop:
     def _let_go(self, work: Work) -> None:
         if work.desired is not None or work.last is None:
             work.want(None)
-            work.broken = None
+            work.coming = work.broken = None
             self._fresh(work, "git")
 
     def _fresh(self, work: Work, trigger: str) -> None:
@@ -305,8 +340,9 @@ class Loop:
         work.trigger = work.trigger or trigger
         self._patience.forgive(work.name)
 
-    def _tell_broken(self, work: Work, reading: Reading) -> None:
-        """Report the mistake once, now: the last good state goes on being kept and healed in turns of its own."""
+    def _tell(self, work: Work, reading: Reading, failure: Failure) -> None:
+        """Report once, now, why the newest is not what is wanted: what was wanted before goes on being kept and healed
+        in turns of its own."""
         last = work.last
         report = Report(
             run_id=new_run_id(),
@@ -318,7 +354,7 @@ class Loop:
             seconds=0.0,
             health=last.health if last else Health.UNKNOWN,
             services=last.services if last else (),
-            failure=work.broken,
+            failure=failure,
         )
         self._audience.reported(report)
 
@@ -363,12 +399,14 @@ class Loop:
         goes_back = verdict is not None and self._heed(work, report, verdict)
         if work.broken:
             report = replace(report, synced=False, failure=report.failure or work.broken)
-        work.last = report
+        on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL
+        work.last = report = replace(report, on_trial=on_trial)
         if not superseded and not goes_back:
             self._schedule_next(work, done.report, now, verdict.judgement.again_in if verdict else 0.0)
         self._audience.reported(report)
         if work.desired is None and done.report.synced:
             self._forget(work)
+        self._take_up_all()
 
     def _heed(self, work: Work, report: Report, verdict: Verdict) -> bool:
         """Go on with new content, or back to what was good before. Returns whether it goes back."""

@@ -376,7 +376,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Report:
-    """One pass over one stack: the only thing that metrics, logs, history and status are made from."""
+    """One pass over one stack: the only thing that metrics, logs, history and status are made from. With `on_trial`,
+    new content is in place and has not proved good yet."""
 
     run_id: str
     stack: str
@@ -391,3 +392,4 @@ class Report:
     health: Health = Health.UNKNOWN
     services: tuple[ServiceState, ...] = ()
     failure: Failure | None = None
+    on_trial: bool = False

@@ -15,9 +15,10 @@ from agent.account import Look, Taken, new_run_id, report_of
 from agent.converge import Event, Options, converge
 from agent.errors import Trouble
 from agent.host import Host
-from agent.model import Cause, Change, Health, Key, Outcome, Plan, Report, Scope, Stack, Status
+from agent.model import Cause, Change, Gate, Health, Key, Outcome, Plan, Report, Requirement, Scope, Stack, Status
 from agent.planning import Policy, make_plan
 from agent.rollout import Pace
+from agent.stack_order import STACK, in_order
 
 HEALTH_TIMEOUT = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
@@ -53,7 +54,8 @@ class Reconciler:
     options: Options = field(default_factory=Options)
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = time.sleep  # while nothing is done but waiting
+    rest: Callable[[float], None] = time.sleep  # in a thread that carries out a step
     stop: Callable[[], bool] = _never
     listen: Callable[[Turn, Event], None] = _nobody
 
@@ -61,7 +63,8 @@ class Reconciler:
         """See and decide. Raises `Unreachable` or `Refused` when the engine cannot be looked at."""
         wanted = [resource for stack in turn.stacks for resource in stack.resources]
         actual = self.host.observe(wanted, turn.scope)
-        return Look(actual, make_plan(turn.stacks, actual, turn.scope, self.policy, turn.known))
+        plan = make_plan(turn.stacks, actual, turn.scope, self.policy, turn.known)
+        return Look(actual, in_order(plan, turn.stacks))
 
     def take(self, turn: Turn, look: Look | None = None) -> tuple[Report, ...]:
         """The whole turn; one report a stack of the scope, in the order of their names. Raises no `Trouble`.
@@ -112,6 +115,17 @@ class Reconciler:
         for stack in turn.scope.stacks | {change.stack for change in plan.changes}:
             self.host.tidy(stack, used | wanted)
 
+    def _probe(self, turn: Turn, requirement: Requirement) -> tuple[Gate, str]:
+        """Of a stack, whether all of its containers are good by now."""
+        if requirement.key.kind != STACK:
+            return self.host.probe(requirement)
+        for stack in turn.stacks:
+            for resource in stack.resources if stack.name == requirement.key.name else ():
+                gate, detail = self.host.health(resource.key) if resource.service else (Gate.PASSED, "")
+                if gate is not Gate.PASSED:
+                    return gate, f"{resource.key}: {detail}"
+        return Gate.PASSED, ""
+
     def _act(self, turn: Turn, plan: Plan) -> tuple[Outcome, ...]:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}
 
@@ -121,11 +135,11 @@ class Reconciler:
         return converge(
             plan,
             perform,
-            self.host.probe,
+            partial(self._probe, turn),
             options=self.options,
             stop=lambda: self.stop() or turn.superseded(),
             clock=self.clock,
-            sleep=self.sleep,
+            sleep=self.rest,
             report=partial(self.listen, turn),
         )
 

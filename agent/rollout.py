@@ -5,13 +5,14 @@ The steps themselves are the kind's, and what is to be done was planned. Here is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from agent.errors import Overtaken, Refused, Trouble
-from agent.handling import Order, Rollout
-from agent.model import Gate
+from agent.handling import OnFailure, Order, Rollout
+from agent.model import Action, Change, Gate, Outcome, Status
 
 HEALTH_TIMEOUT = "HealthTimeout"
 POLL = 0.1  # seconds between two looks at what is to become good
@@ -125,3 +126,31 @@ def _take_back(steps: Steps, trouble: Trouble) -> None:
     except Trouble as worse:
         text = f"{trouble.message}; and the old one could not be put back: {worse.message}"
         raise type(worse)(text, reason=worse.reason) from trouble
+
+
+class Failures:
+    """Counts, by service, what could not be replaced, and says when that is more than the rollout bears."""
+
+    def __init__(self, changes: Iterable[Change]) -> None:
+        self._all = Counter(service for change in changes if (service := _rolled(change)))
+        self._failed: Counter[tuple[str, str]] = Counter()
+
+    def note(self, outcome: Outcome) -> None:
+        service = _rolled(outcome.change)
+        if service and outcome.status is Status.FAILED:
+            self._failed[service] += 1
+
+    def too_many(self, change: Change) -> bool:
+        """Whether the change is not to begin, for what failed before it."""
+        service, wanted = _rolled(change), change.wanted
+        if service is None or wanted is None or wanted.handling.rollout.on_failure is OnFailure.CONTINUE:
+            return False
+        return self._failed[service] > wanted.handling.rollout.max_failure_ratio * self._all[service]
+
+
+def _rolled(change: Change) -> tuple[str, str] | None:
+    """The stack and the service of which the change replaces a container."""
+    wanted = change.wanted
+    if change.action is not Action.REPLACE or wanted is None or not wanted.service or wanted.prepares:
+        return None
+    return (wanted.stack, wanted.service)

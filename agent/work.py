@@ -23,12 +23,14 @@ class Work:
     keys: frozenset[Key] = frozenset()  # of what is wanted: an event about one of them concerns this stack
     known: frozenset[Key] = frozenset()  # those of them that were there when the stack last converged
     last: Report | None = None
+    coming: Stack | None = None  # new content, which waits for other stacks
     trial: Trial | None = None  # of the content that is not known to be good yet
 
     @property
     def is_due(self) -> bool:
         """Whether a turn may begin once its time has come."""
-        return self.trigger is not None and not self.busy
+        only_waits = self.desired is None and self.coming is not None
+        return self.trigger is not None and not self.busy and not only_waits
 
     def want(self, stack: Stack | None) -> None:
         if stack is None or self.desired is None or stack.resources != self.desired.resources:

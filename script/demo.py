@@ -10,18 +10,32 @@ import argparse
 import re
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
 from script.demo_parts import AgentProcess, Fleet, NotSeenError, Site, free_ports, get, opened, say, see
 
+STEPS = 7
+API = """\
+  api:
+    image: windlass/demo:1
+    environment:
+      MESSAGE: the first version
+    networks: [backend]
+    healthcheck: {test: [CMD, /server, --check], interval: 1s, timeout: 1s, retries: 2}
+    deploy:
+      update_config: {order: start-first}
+"""
+
 
 @dataclass
 class Demo:
-    """The six steps, on two stacks. `told` holds a line for each step that was seen to work."""
+    """The steps, on two stacks. `told` holds a line for each step that was seen to work."""
 
     site: Site
     fleet: Fleet
@@ -33,7 +47,7 @@ class Demo:
 
     def step(self, title: str, run: Callable[[], str]) -> None:
         number = len(self.told) + 1
-        say(f"\n[{number}/6] {title}")
+        say(f"\n[{number}/{STEPS}] {title}")
         began = time.monotonic()
         seen = run()
         self.told.append(f"{number}. {title}: {seen}")
@@ -154,6 +168,28 @@ class Demo:
             raise NotSeenError("the volume is gone")
         return f"{self.shop}-db-1 is gone, its volume {self.shop}_data is kept"
 
+    def taken_back(self) -> str:
+        name = f"{self.shop}-api-1"
+        self.fleet.edit("shop", "compose.yaml", lambda text: text.replace("services:\n", f"services:\n{API}", 1))
+        self.fleet.commit("An API for the shop")
+        head = self.fleet.push()
+        see("the new service, proved good", lambda: self.in_sync(head) and not self.on_trial(self.shop))
+        before = self.container(name) or {}
+        address = before["NetworkSettings"]["Networks"][f"{self.shop}_backend"]["IPAddress"]
+        self.fleet.edit("shop", "compose.yaml", ill_version)
+        self.fleet.commit("A version that does not get healthy")
+        with prober(f"http://{address}:8080/") as answers:
+            self.fleet.push()
+            failure = see("the failure", lambda: self.stack_status(self.shop).get("failure"))
+            see("the new container gone", lambda: self.container(f"{name}.next") is None)
+            time.sleep(1.0)
+        if (self.container(name) or {}).get("Id") != before["Id"] or set(answers) != {"the first version"}:
+            raise NotSeenError(f"not only the first version answered: {sorted(set(answers))}")
+        return f"{failure['reason']}; the first version gave all {len(answers)} answers meanwhile"
+
+    def on_trial(self, stack: str) -> bool:
+        return bool(self.stack_status(stack).get("on_trial"))
+
     def run(self) -> None:
         self.step("a commit becomes running containers", self.first_convergence)
         self.step("a commit changes a service", self.change_a_service)
@@ -161,6 +197,33 @@ class Demo:
         self.step("a network is disconnected by hand", self.disconnected_by_hand)
         self.step("a commit is broken", self.broken_commit)
         self.step("a service is removed from git", self.removed_from_git)
+        self.step("a rollout fails its health check and is taken back", self.taken_back)
+
+
+def ill_version(text: str) -> str:
+    """The shop's file with an API that says something else, and whose health check never passes."""
+    first, api, rest = text.partition("  api:\n")
+    rest = rest.replace("the first version", "the second version", 1).replace("/server, --check", "/server, --ill", 1)
+    return first + api + rest
+
+
+@contextmanager
+def prober(url: str) -> Iterator[list[str]]:
+    """Asks every tenth of a second while the block runs; what was answered, "" where nothing was."""
+    answers: list[str] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.wait(0.1):
+            answers.append(get(url).strip())
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        over.set()
+        thread.join()
 
 
 def without_database(text: str) -> str:

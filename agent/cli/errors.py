@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -141,6 +140,8 @@ def forget_reader() -> None:
 def tell_bug(kind: type[BaseException], bug: BaseException, trace: TracebackType | None) -> None:
     """`sys.excepthook` of the process: one line, and the traceback only with WINDLASS_DEBUG=1."""
     if os.environ.get("WINDLASS_DEBUG"):
+        import traceback  # which no other end needs
+
         traceback.print_exception(kind, bug, trace)
         return
     said = clean(str(bug))

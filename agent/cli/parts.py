@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from agent.model import Outcome, Plan, Problem, Report, Result, Revision, Stack
 
@@ -46,8 +46,7 @@ class Target:
     config: Path | None = None  # the settings file of the agent: its variables, and what is not given above
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(NamedTuple):
     """What is wrong in the files of one target, of which so many were read. Places are as the user would type them."""
 
     files: int
@@ -55,16 +54,14 @@ class Checked:
     warnings: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True)
-class Rendered:
+class Rendered(NamedTuple):
     """By stack, what its files come to: plain values, as JSON has them."""
 
     documents: Mapping[str, Any]
     warnings: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True)
-class Engine:
+class Engine(NamedTuple):
     version: str
     api: str
 
@@ -109,8 +106,7 @@ class Applied:
         return next((result for result in (Result.ERROR, Result.SUCCESS) if result in results), Result.NOOP)
 
 
-@dataclass(frozen=True)
-class Pulling:
+class Pulling(NamedTuple):
     """An image on its way to the engine; bytes so far and in all, as far as the registry has told."""
 
     reference: str

@@ -92,7 +92,7 @@ def _as_mapping(node: Any, place: Place, findings: Findings) -> Map:
     return Map(place)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Anchored:
     """What an anchor stands for; `None` weight while it is still being read, when an alias to it would be a cycle."""
 
@@ -102,7 +102,7 @@ class _Anchored:
     repeated: bool = False  # it has been made into what aliases stand for
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Composer:
     file: str
     events: Iterator[Any]

@@ -36,7 +36,7 @@ def completed(
     return found | dict(given)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Environments:
     """Resolves what one service after the other takes from files: its environment and its labels."""
 

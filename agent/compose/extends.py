@@ -27,7 +27,7 @@ from agent.compose.schema import SERVICE
 _MOST_VALUES: Final = 500_000  # of all extended services together; in a chain they grow with the square of it
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, repr=False)
 class _Source:
     """Where services stand: one document, or a whole file; `way` leads there from the project's directory."""
 
@@ -43,7 +43,7 @@ class _Source:
 _Key = tuple[_Source, str]
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Chain:
     """The services on the way down, each as its source alone writes it, and what the last of them is based on."""
 

@@ -5,7 +5,6 @@ Problems are collected, never raised one by one: whoever pushed a commit wants a
 
 from __future__ import annotations
 
-import difflib
 import heapq
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -70,6 +69,8 @@ def closest(word: str, known: Collection[str]) -> str:
     if len(known) > _MOST_TRIED:
         alike = (one for one in known if one[:1] == word[:1] and abs(len(one) - len(word)) <= 2)
         known = heapq.nsmallest(_MOST_TRIED, alike)
+    import difflib  # for who has made a mistake
+
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.7)
     return close[0] if close else ""
 
@@ -79,7 +80,7 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     return f'did you mean "{close}"?' if close else ""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Findings:
     """`shown` gives a path of the tree as whoever reads the messages knows it; `newest` lets keys be that came after
     the release of Compose whose output `render` gives."""

@@ -69,7 +69,7 @@ def _seconds(text: str | None) -> float:
 def _obstacle(service: Map) -> str:
     """Why two containers of the service cannot run side by side, in words; "" where nothing is in the way."""
     for port in service.get("ports") or ():
-        if port.get("published"):
+        if str(port.get("published") or "0").isdecimal() and int(port.get("published") or 0):  # no range, and not any
             return f"its port {port['published']} can be published by one container only"
     mode = str(service.get("network_mode") or "")
     if mode == "host":

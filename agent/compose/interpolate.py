@@ -41,7 +41,7 @@ def explained(error: BadTemplate, name: str) -> str:
     return "a variable in the value is malformed: write $$ for a dollar" if looks_secret(name) else str(error)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Template:
     """Fills in texts. `unset` and `used` collect the names that were looked up without and with success."""
 
@@ -153,7 +153,7 @@ def interpolated(document: Map, environment: Mapping[str, str], findings: Findin
     return _Filler(environment, _MAX_TOTAL).mapping(document, At("", document.place, findings))
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Filler:
     environment: Mapping[str, str]
     room: int

@@ -14,7 +14,7 @@ _MOST_USES: Final = 1000
 _MOST_BYTES: Final = 32 * 1024 * 1024  # of all files, each as often as it is used
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Library:
     """`supplied` has the values of secrets and configs that come from a variable of an `include`, by section and name:
     the project's own variables do not have it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from math import isfinite
@@ -115,6 +114,8 @@ def volume_hash(volume: Map, base: str) -> str:
 
 
 def _digest(text: str) -> str:
+    import hashlib  # what is only rendered has no use for it
+
     return hashlib.sha256(text.encode()).hexdigest()
 
 

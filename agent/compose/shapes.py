@@ -27,7 +27,7 @@ _FALSE: Final = ("false", "n", "no", "off")
 NAME: Final = re.compile(r"[a-zA-Z0-9._-]+")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Shape:
     """`expects` completes "must be …". `nullable`: a key without a value says something here.
 
@@ -44,7 +44,7 @@ class Shape:
     made_of: Any = None  # Fields, Shape, a tuple of words, or a range
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Field:
     """A key of an element. `kept`: printed even where its value is empty, zero or false. One that is `required` is
     printed where it is empty. Not `printed`: Compose reads it and prints it nowhere. `since`: the release of Compose

@@ -29,7 +29,7 @@ def validate(
     _Check(model, services, frozenset(services), everything, partly, findings).run()
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class _Check:
     model: Map
     services: Sequence[str]

@@ -32,6 +32,8 @@ COMPOSE = "com.docker.compose."
 PROJECT = f"{COMPOSE}project"
 IMAGE = f"{COMPOSE}image"
 
+UNCHECKED = "it has no health check"  # what a probe says of who asks for a health that nobody can tell
+
 NEXT, OLD = ".next", ".old"  # the twins of a container while it is replaced
 
 

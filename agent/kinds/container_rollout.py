@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from agent.kinds.base import NEXT, OLD
 from agent.kinds.container_facts import is_job
-from agent.kinds.container_state import health_of, last_words
+from agent.kinds.container_state import health_of
 from agent.kinds.container_view import name_of
+from agent.kinds.container_words import last_words
 from agent.kinds.table import Spec, look
 from agent.model import Gate, Resource
 from agent.rollout import Proof
@@ -78,9 +79,11 @@ def proof_of(report: Report | None, spec: Spec, logs: Callable[[str], str]) -> P
         if is_job(spec) and not look(report, "State.ExitCode"):
             return Proof(Gate.PASSED, "completed", checked=True)
         return Proof(Gate.FAILED, f"did not stay up: {last_words(report, logs)}", reason=CRASHED)
-    if status == "restarting" or int(look(report, "RestartCount") or 0):
+    check = look(report, "State.Health.Status")
+    restarted = status == "restarting" or int(look(report, "RestartCount") or 0)
+    if restarted and check in (None, "none"):
         return Proof(Gate.FAILED, f"does not stay up: {last_words(report, logs)}", reason=CRASHED)
-    match look(report, "State.Health.Status"):
+    match check:
         case "healthy":
             return Proof(Gate.PASSED, checked=True)
         case "unhealthy":

@@ -9,9 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from agent.kinds.base import UNCHECKED
 from agent.kinds.container_facts import is_job
 from agent.kinds.container_mounts import ANONYMOUS_NAME
 from agent.kinds.container_networks import endpoints
+from agent.kinds.container_words import exit_code, exit_text, last_words
 from agent.kinds.table import Spec, look
 from agent.model import Condition, Gate, Health, Key
 
@@ -33,11 +35,11 @@ def health_of(report: Report, spec: Spec, wall: Callable[[], float] = time.time)
         case "running":
             return _health_running(report, wall())
         case "restarting":
-            return Health.DEGRADED, f"restarted {_restarts(report)} times, {_exit(report)}"
-        case "exited" if is_job(spec) and not _code(report):
+            return Health.DEGRADED, f"restarted {_restarts(report)} times, {exit_text(report)}"
+        case "exited" if is_job(spec) and not exit_code(report):
             return Health.HEALTHY, "completed"
         case "exited":
-            return Health.DEGRADED, _exit(report)
+            return Health.DEGRADED, exit_text(report)
         case _:
             return Health.DEGRADED, status or "in an unknown state"
 
@@ -75,7 +77,7 @@ def gate(report: Report | None, condition: Condition, logs: Callable[[str], str]
         return Gate.PASSED, ""
     status = look(report, "State.Status")
     if status in ("exited", "dead"):
-        if condition is not Condition.HEALTHY and not _code(report):
+        if condition is not Condition.HEALTHY and not exit_code(report):
             return Gate.PASSED, ""
         return Gate.FAILED, last_words(report, logs)
     if status != "running":
@@ -171,21 +173,4 @@ def _while_running(report: Report, condition: Condition) -> tuple[Gate, str]:
         case "starting":
             return Gate.PENDING, "health check has not passed yet"
         case _:
-            return Gate.FAILED, "it has no health check"
-
-
-def _code(report: Report) -> int:
-    return int(look(report, "State.ExitCode") or 0)
-
-
-def _exit(report: Report) -> str:
-    """How it ended; what the engine has to say about a start that failed stands in its error."""
-    killed = ", out of memory" if look(report, "State.OOMKilled") else ""
-    error = look(report, "State.Error")
-    return f"exit code {_code(report)}{killed}" + (f": {error}" if error else "")
-
-
-def last_words(report: Report, logs: Callable[[str], str]) -> str:
-    """How it ended, and the last lines that it wrote."""
-    said = logs(str(report["Id"])).rstrip()
-    return f"{_exit(report)}\n{said}" if said else _exit(report)
+            return Gate.FAILED, UNCHECKED

@@ -8,27 +8,13 @@ little is a leak.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from agent.model import Difference, FieldChange
-
-MASK = "***"
+from agent.secrecy import FLAG, MASK, TELLTALE_NAME, without_secrets
 
 _LONGEST = 200  # characters of a value that are shown
-_EXAMINED = 2000  # characters of a text that are searched for secrets; what is behind them is not shown
-_TELLTALE = r"(?:pass|pwd|secret|token|key|cred|private|auth(?!ors?(?![a-z]))|dsn)"
-_TELLTALE_NAME = re.compile(_TELLTALE, re.IGNORECASE)
-_FLAG = re.compile(rf"--?[\w-]*{_TELLTALE}[\w-]*", re.IGNORECASE)
-_HIDDEN_PARTS = (  # in a text: what stays of each, and what is masked behind it
-    re.compile(rf"({_TELLTALE}[\w.-]*['\"]?\s*=\s*)\S+", re.IGNORECASE),  # POSTGRES_PASSWORD=…
-    re.compile(rf"({_TELLTALE}[\w.-]*['\"]?:\s+).+", re.IGNORECASE),  # Authorization: Bearer …
-    re.compile(rf"({_FLAG.pattern}\s+)\S+", re.IGNORECASE),  # --password …
-)
-_USER_AND_PASSWORD = re.compile(r"(://[^\s:/@]*):\S+@")
-_TOKEN_AS_USER = re.compile(r"://[^\s:/@]+@")
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")
 
 
 def field_change(difference: Difference) -> FieldChange:
@@ -46,7 +32,7 @@ def shown(value: Any) -> str:
     """A JSON-like value as one short line; None, which is unset, is empty."""
     if value is None:
         return ""
-    text = printable(_without_secrets(value) if isinstance(value, str) else _compact(value))
+    text = printable(without_secrets(value) if isinstance(value, str) else _compact(value))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
@@ -60,7 +46,7 @@ def printable(text: str) -> str:
 def _looks_secret(path: str) -> bool:
     """By any name on the path but the first, which is a field of ours and holds many."""
     _, dot, names = path.replace("[", ".").partition(".")
-    return bool(_TELLTALE_NAME.search(names if dot else path))
+    return bool(TELLTALE_NAME.search(names if dot else path))
 
 
 def _masked(value: Any, when: str) -> str:
@@ -79,35 +65,17 @@ def _pruned(value: Any) -> Any:
     """The value with everything masked that a name inside of it gives away."""
     if isinstance(value, Mapping):
         return {
-            str(name): MASK if _TELLTALE_NAME.search(str(name)) and part is not None else _pruned(part)
+            str(name): MASK if TELLTALE_NAME.search(str(name)) and part is not None else _pruned(part)
             for name, part in value.items()
         }
     if isinstance(value, set | frozenset):
         return sorted((_pruned(part) for part in value), key=str)
     if isinstance(value, list | tuple):
         return [_after_flag(before, part) for before, part in zip([None, *value], value, strict=False)]
-    return _without_secrets(value) if isinstance(value, str) else value
+    return without_secrets(value) if isinstance(value, str) else value
 
 
 def _after_flag(before: Any, part: Any) -> Any:
     """A word of a command line: what follows `--password` is one."""
-    hidden = isinstance(before, str) and isinstance(part, str) and _FLAG.fullmatch(before)
+    hidden = isinstance(before, str) and isinstance(part, str) and FLAG.fullmatch(before)
     return MASK if hidden else _pruned(part)
-
-
-def _without_secrets(text: str) -> str:
-    if len(text) > _EXAMINED:
-        text = _whole_words(text)
-    if _PRIVATE_KEY.search(text):
-        return MASK
-    text = _USER_AND_PASSWORD.sub(rf"\1:{MASK}@", text)
-    text = _TOKEN_AS_USER.sub(f"://{MASK}@", text)
-    for pattern in _HIDDEN_PARTS:
-        text = pattern.sub(rf"\1{MASK}", text)
-    return text
-
-
-def _whole_words(text: str) -> str:
-    """The beginning of a long text up to the end of a word: half of a URL would not be seen to hold a password."""
-    words = text[:_EXAMINED].rsplit(None, 1)
-    return f"{words[0]} …" if len(words) == 2 else f"({len(text)} characters)"

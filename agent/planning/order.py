@@ -8,7 +8,6 @@ stack is fetched and written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import NamedTuple
 
@@ -37,10 +36,11 @@ def arrange(situation: Situation, steps: Sequence[Step], early: frozenset[Key]) 
     order = sorted(range(len(steps)), key=lambda index: _rank(steps[index], depths[index]))
     numbers = _Numbers(order, board.prepared)
     return tuple(
-        replace(
-            _change(situation, steps[index], number, *numbers.of(steps[index], links[index])),
-            delay=board.delay(index),
-            interruption=board.interruption(steps[index]),
+        _change(
+            situation,
+            steps[index],
+            _Slot(number, *numbers.of(steps[index], links[index]), board.delay(index)),
+            again=board.makes(steps[index].key),
         )
         for number, index in enumerate(order)
     )
@@ -84,9 +84,9 @@ class _Board:
         """Seconds to let pass before the step, since one of the same service was replaced."""
         return self._turns[index].delay if index in self._turns else 0.0
 
-    def interruption(self, step: Step) -> str:
-        again = step.key in self._makes
-        return interruption(step, self._situation.wanted.get(step.key), again=again)
+    def makes(self, key: Key) -> bool:
+        """Whether a step makes the object, be it anew."""
+        return key in self._makes
 
     def _in_turn(self, step: Step, *, regardless: bool) -> Iterator[int]:
         turn = self._turns.get(self._makes.get(step.key, -1)) if step.action is Action.REPLACE else None
@@ -195,21 +195,32 @@ def _rank(step: Step, depth: int) -> tuple[bool, int, Key, bool, str]:
     return step.action is Action.HOLD, depth, step.key, step.action is not Action.REMOVE, step.stack
 
 
-def _change(situation: Situation, step: Step, number: int, after: frozenset[int], follows: frozenset[int]) -> Change:
+class _Slot(NamedTuple):
+    """Where a step stands in the plan: see `Change`."""
+
+    number: int
+    after: frozenset[int]
+    follows: frozenset[int]
+    delay: float
+
+
+def _change(situation: Situation, step: Step, slot: _Slot, *, again: bool = False) -> Change:
     removes, creates = step.action is Action.REMOVE, step.action is Action.CREATE
     resource = situation.wanted.get(step.key)
     return Change(
-        number=number,
+        number=slot.number,
         action=step.action,
         key=step.key,
         stack=step.stack,
         cause=step.verdict.cause,
         reason=step.verdict.reason,
         fields=() if removes else step.verdict.fields,
-        after=after,
-        follows=follows,
+        after=slot.after,
+        follows=slot.follows,
         code=step.verdict.code,
         restarts=step.restarts,
+        delay=slot.delay,
+        interruption=interruption(step, resource, again=again),
         wanted=resource if resource and resource.stack == step.stack else None,
         seen=None if creates else situation.actual.get(step.key),
     )

@@ -126,7 +126,8 @@ class Held:
 
 @dataclass(frozen=True)
 class StackStatus:
-    """One stack. `revision` is the newest that it was synced to, `target` the one that it was last held against.
+    """One stack. `revision` is the newest that it was synced to, `target` the one that it was last held against. With
+    `on_trial`, new content is in place and is not known to be good yet.
 
     `changed_at` and `changed_in` tell when the last pass that changed something ended, and how long it took.
     """
@@ -142,6 +143,7 @@ class StackStatus:
     message: str = ""
     failure: FailureStatus | None = None
     held: tuple[Held, ...] = ()
+    on_trial: bool = False
 
     def after(self, report: Report) -> StackStatus:
         """The stack's status once the report's pass is over."""
@@ -158,6 +160,7 @@ class StackStatus:
             changed_in=report.seconds if changed else self.changed_in,
             failure=FailureStatus.of(report.failure),
             held=_held(report),
+            on_trial=report.on_trial,
         )
         return replace(status, message=_message(status, report))
 
@@ -296,7 +299,8 @@ def _message(status: StackStatus, report: Report) -> str:
         return f"held: {status.held[0].kind} {status.held[0].name}: {status.held[0].reason}"
     if pending := pending_of(report):
         return f"{len(pending)} to do"
-    return f"applied in {status.changed_in:.1f} s" if status.changed_in is not None else ""
+    applied = f"applied in {status.changed_in:.1f} s" if status.changed_in is not None else ""
+    return f"{applied}, on trial" if report.on_trial else applied
 
 
 def pending_of(report: Report) -> list[Action]:

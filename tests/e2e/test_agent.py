@@ -29,6 +29,7 @@ services:
 {extra}
 networks:
   back:
+x-windlass: {{rollout: {{monitor: 300ms}}}}
 """
 
 

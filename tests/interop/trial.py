@@ -13,9 +13,10 @@ from typing import Any
 
 import docker
 
-from agent.assembly import Assembly, Prepared
+from agent.assembly import Assembly
 from agent.cli.parts import OneStack, Target
 from agent.converge import Options
+from agent.works import Prepared
 from tests.faults.proxy import proxy_to
 from tests.interop import likeness
 from tests.interop.corpus import LABEL, Case, host

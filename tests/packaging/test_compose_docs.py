@@ -29,7 +29,7 @@ SAMPLES = {
 
 
 def keys(cell: str) -> list[str]:
-    return re.findall(r"`([\w.]+)`", cell)
+    return re.findall(r"`([\w.-]+)`", cell)
 
 
 def row(beginning: str) -> list[str]:

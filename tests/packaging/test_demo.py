@@ -1,4 +1,4 @@
-"""script/demo on the engine of the tests: its six steps, what `--keep` leaves, and an end before its time."""
+"""script/demo on the engine of the tests: its steps, what `--keep` leaves, and an end before its time."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def read(path: Path) -> str:
         return ""
 
 
-def test_the_six_steps_are_seen_and_what_is_kept_ends_as_it_says(
+def test_the_steps_are_seen_and_what_is_kept_ends_as_it_says(
     start: Start, sdk: docker.APIClient, prefix: str, tmp_path: Path
 ) -> None:
     process = start("--keep")
@@ -71,7 +71,7 @@ def test_the_six_steps_are_seen_and_what_is_kept_ends_as_it_says(
     ending = said.partition("End all of it with:\n")[2]
     try:
         assert process.returncode == 0, said
-        assert [f"{number}. {step}: " in said for number, step in enumerate(STEPS, 1)] == [True] * 6, said
+        assert [f"{number}. {step}: " in said for number, step in enumerate(STEPS, 1)] == [True] * 7, said
         assert "replace   git " in said, "the plan names the commit"
         status = next(line.split()[1] for line in said.splitlines() if line.startswith("  status "))
         with urllib.request.urlopen(f"{status}healthz", timeout=10) as answer:
@@ -91,7 +91,7 @@ def test_an_early_end_leaves_nothing_behind(start: Start, sdk: docker.APIClient,
     with start() as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if line.startswith("[2/6]"):
+            if line.startswith("[2/7]"):
                 process.send_signal(signal.SIGTERM)
                 break
         rest = process.stdout.read()

@@ -1,0 +1,61 @@
+"""How a container ended and what it said last, without the secrets that it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from agent.kinds.table import look, looks_secret
+from agent.secrecy import without_secrets, without_values
+
+MOST = 4096  # bytes of a secret's file that are looked for in what a container says
+_IN_MEMORY = "/run/"  # where secrets lie, here and in the container
+
+Report = Mapping[str, Any]
+
+
+def exit_text(report: Report) -> str:
+    """How it ended; what the engine has to say about a start that failed stands in its error."""
+    killed = ", out of memory" if look(report, "State.OOMKilled") else ""
+    error = look(report, "State.Error")
+    return f"exit code {exit_code(report)}{killed}" + (f": {error}" if error else "")
+
+
+def exit_code(report: Report) -> int:
+    return int(look(report, "State.ExitCode") or 0)
+
+
+def last_words(report: Report, logs: Callable[[str], str]) -> str:
+    """How it ended, and the last lines that it wrote."""
+    said = redacted(logs(str(report["Id"])).rstrip(), report)
+    return f"{exit_text(report)}\n{said}" if said else exit_text(report)
+
+
+def redacted(text: str, report: Report) -> str:
+    """The lines without what the container was given as secrets, and without what looks like one."""
+    told = without_values(text, (*_of_environment(report), *_of_files(report)))
+    return "\n".join(map(without_secrets, told.splitlines()))
+
+
+def _of_environment(report: Report) -> Iterator[str]:
+    for entry in look(report, "Config.Env") or ():
+        name, _, value = str(entry).partition("=")
+        if looks_secret(name):
+            yield value
+
+
+def _of_files(report: Report) -> Iterator[str]:
+    """What was mounted of secrets: they are files in memory."""
+    for mount in report.get("Mounts") or ():
+        source, target = str(mount.get("Source") or ""), str(mount.get("Destination") or "")
+        if mount.get("Type") == "bind" and source.startswith(_IN_MEMORY) and target.startswith(_IN_MEMORY):
+            yield _read(Path(source))
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(MOST).decode("utf-8", "replace").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,51 @@
+"""What in a text is a secret by its looks, masked: the password of a URL, an assignment to something named like a
+secret, a private key. Too much masked is a nuisance, too little is a leak.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+MASK = "***"
+
+_EXAMINED = 2000  # characters of a text that are searched for secrets; what is behind them is not shown
+_TELLTALE = r"(?:pass|pwd|secret|token|key|cred|private|auth(?!ors?(?![a-z]))|dsn)"
+TELLTALE_NAME = re.compile(_TELLTALE, re.IGNORECASE)
+FLAG = re.compile(rf"--?[\w-]*{_TELLTALE}[\w-]*", re.IGNORECASE)
+_HIDDEN_PARTS = (  # in a text: what stays of each, and what is masked behind it
+    re.compile(rf"({_TELLTALE}[\w.-]*['\"]?\s*=\s*)\S+", re.IGNORECASE),  # POSTGRES_PASSWORD=…
+    re.compile(rf"({_TELLTALE}[\w.-]*['\"]?:\s+).+", re.IGNORECASE),  # Authorization: Bearer …
+    re.compile(rf"({FLAG.pattern}\s+)\S+", re.IGNORECASE),  # --password …
+)
+_USER_AND_PASSWORD = re.compile(r"(://[^\s:/@]*):\S+@")
+_TOKEN_AS_USER = re.compile(r"://[^\s:/@]+@")
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")
+_SHORT = 4  # characters; a shorter value is in every text
+
+
+def without_secrets(text: str) -> str:
+    """The text with what looks like a secret masked. Of a long one only the beginning is looked at, and is left."""
+    if len(text) > _EXAMINED:
+        text = _whole_words(text)
+    if _PRIVATE_KEY.search(text):
+        return MASK
+    text = _USER_AND_PASSWORD.sub(rf"\1:{MASK}@", text)
+    text = _TOKEN_AS_USER.sub(f"://{MASK}@", text)
+    for pattern in _HIDDEN_PARTS:
+        text = pattern.sub(rf"\1{MASK}", text)
+    return text
+
+
+def _whole_words(text: str) -> str:
+    """The beginning of a long text up to the end of a word: half of a URL would not be seen to hold a password."""
+    words = text[:_EXAMINED].rsplit(None, 1)
+    return f"{words[0]} …" if len(words) == 2 else f"({len(text)} characters)"
+
+
+def without_values(text: str, secrets: Iterable[str]) -> str:
+    """The text with these very values masked, wherever they stand."""
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        if len(secret) >= _SHORT:
+            text = text.replace(secret, MASK)
+    return text

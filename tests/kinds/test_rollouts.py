@@ -1,0 +1,147 @@
+"""How containers give way to new ones on a real engine: proved, one after the other, and taken back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from agent.engine.events import Event
+from agent.model import Status
+from tests.kinds.rig import Rig, done
+
+pytestmark = pytest.mark.engine
+
+CRASHES = "command: [sh, -c, 'echo starting with $$PASSWORD; exit 3'], environment: {PASSWORD: hunter2hunter2}"
+UNHEALTHY = "healthcheck: {test: [CMD, 'false'], interval: 100ms, retries: 2}"
+HEALTHY = "healthcheck: {test: [CMD, 'true'], interval: 100ms}"
+
+
+def web(image: str, more: str, version: str = "1", *, order: str = "stop-first", scale: int = 1) -> str:
+    return (
+        f"services:\n  web:\n    {{image: '{image}', stop_grace_period: 0s, labels: {{version: '{version}'}},"
+        f" scale: {scale}, deploy: {{update_config: {{order: {order}}}}}{f', {more}' if more else ''}}}\n"
+    )
+
+
+def ids(rig: Rig) -> set[str]:
+    return {entry["Id"] for entry in rig.engine.list_containers() if rig.stack in entry["Names"][0]}
+
+
+@contextmanager
+def watched(rig: Rig) -> Iterator[list[tuple[str, str]]]:
+    """The starts and stops of the stack's containers while the block runs: what happened, and to whom."""
+    seen: list[tuple[str, str]] = []
+    opened = threading.Event()
+
+    def note(event: Event) -> None:
+        ours = event.attributes.get("com.docker.compose.project") == rig.stack
+        told = (event.action, event.id) in seen  # the engine may say a thing twice
+        if event.action in ("start", "die") and ours and not told:
+            seen.append((event.action, event.id))
+
+    threading.Thread(target=lambda: rig.engine.events(note, on_open=opened.set), daemon=True).start()
+    assert opened.wait(10)
+    yield seen
+    time.sleep(0.3)  # what the engine has said last is on its way
+
+
+@pytest.mark.parametrize("order", ["stop-first", "start-first"])
+@pytest.mark.parametrize(
+    ("bad", "reason", "said"),
+    [(CRASHES, "CrashOnStart", "exit code 3"), (UNHEALTHY, "Unhealthy", "checks failed")],
+    ids=["crashes", "unhealthy"],
+)
+def test_what_does_not_become_good_is_taken_back(
+    rig: Rig, busybox: str, order: str, bad: str, reason: str, said: str
+) -> None:
+    good = web(busybox, "", order=order)
+    rig.apply(good)
+    before = rig.container("web")
+    report = rig.take(web(busybox, bad, "2", order=order))
+    assert report.failure is not None
+    assert report.failure.reason == reason
+    assert said in report.failure.message
+    after = rig.container("web")
+    assert after["Id"] == before["Id"]
+    assert after["State"]["Running"]
+    assert (after["State"]["StartedAt"] == before["State"]["StartedAt"]) is (order == "start-first")
+    assert ids(rig) == {before["Id"]}, "no leftovers"
+    assert rig.apply(good) == {}
+
+
+def test_the_last_words_of_what_crashed_are_told_without_its_secrets(rig: Rig, busybox: str) -> None:
+    rig.apply(web(busybox, ""))
+    failure = rig.take(web(busybox, CRASHES, "2")).failure
+    assert failure is not None
+    assert "starting with ***" in failure.message
+    assert "hunter2" not in failure.message
+
+
+def test_start_first_starts_the_new_one_before_the_old_one_stops(rig: Rig, busybox: str) -> None:
+    rig.apply(web(busybox, HEALTHY, order="start-first"))
+    old = rig.container("web")["Id"]
+    text = web(busybox, HEALTHY, "2", order="start-first")
+    assert [change.interruption for change in rig.plan(text).changes] == [""]
+    with watched(rig) as seen:
+        rig.apply(text)
+    new = rig.container("web")["Id"]
+    assert seen == [("start", new), ("die", old)]
+    assert ids(rig) == {new}
+
+
+def test_start_first_falls_back_and_says_why(rig: Rig, busybox: str) -> None:
+    port = "ports: ['127.0.0.1:0:80'], networks: {default: {ipv4_address: 10.231.77.5}}"
+    net = "networks: {default: {ipam: {config: [{subnet: 10.231.77.0/24}]}}}\n"
+    rig.apply(web(busybox, port, order="start-first") + net)
+    old = rig.container("web")["Id"]
+    text = web(busybox, port, "2", order="start-first") + net
+    [change] = rig.plan(text).changes
+    assert change.interruption == (
+        "away while it is replaced (start-first is not possible: its ipv4_address in the network default can be held"
+        " by one container only)"
+    )
+    with watched(rig) as seen:
+        rig.apply(text)
+    assert [what for what, _ in seen] == ["die", "start"], seen
+    assert seen[0] == ("die", old)
+
+
+def test_replicas_give_way_one_after_the_other(rig: Rig, busybox: str) -> None:
+    rig.apply(web(busybox, "", scale=3))
+    with watched(rig) as seen:
+        rig.apply(web(busybox, "", "2", scale=3))
+    assert [what for what, _ in seen] == ["die", "start"] * 3
+
+
+def test_a_rollout_stops_at_the_first_replica_that_fails(rig: Rig, busybox: str) -> None:
+    rig.apply(web(busybox, "", scale=3))
+    before = ids(rig)
+    report = rig.take(web(busybox, CRASHES, "2", scale=3))
+    assert [outcome.status for outcome in report.outcomes] == [Status.FAILED, Status.SKIPPED, Status.SKIPPED]
+    assert ids(rig) == before
+
+
+@pytest.mark.parametrize(
+    ("config", "failed"),
+    [("failure_action: continue", 3), ("max_failure_ratio: 0.5", 2)],
+    ids=["continue", "a ratio"],
+)
+def test_failures_are_borne_as_far_as_the_file_says(rig: Rig, busybox: str, config: str, failed: int) -> None:
+    rig.apply(web(busybox, "", scale=3))
+    text = web(busybox, CRASHES, "2", scale=3).replace("order: stop-first", config)
+    report = rig.take(text)
+    assert [outcome.status for outcome in report.outcomes].count(Status.FAILED) == failed
+    assert len(done(report)) == 0
+
+
+def test_two_at_once_and_a_delay_between_them(rig: Rig, busybox: str) -> None:
+    rig.apply(web(busybox, "", scale=4))
+    text = web(busybox, "", "2", scale=4).replace("order: stop-first", "parallelism: 2, delay: 1s")
+    assert [(change.delay, len(change.after)) for change in rig.plan(text).changes] == [
+        (0.0, 0), (0.0, 0), (1.0, 1), (1.0, 1)
+    ]  # fmt: skip
+    rig.apply(text)

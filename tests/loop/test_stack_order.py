@@ -1,0 +1,57 @@
+"""New content of a stack waits for the stacks that it names, and nothing else does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agent.model import Health, Report, Stack
+from agent.ports import AskSource, LookAt
+from agent.reconcile import Turn
+from tests.loop.fakes import FakeAudience, FakeDesires, FakeTurns, failed, make_loop, reading, running, stack, synced
+
+WEB = replace(stack("web"), after=("zdb",))
+
+
+def test_it_waits_until_the_other_one_is_healthy() -> None:
+    healths = [Health.PROGRESSING, Health.HEALTHY]
+
+    def react(turn: Turn) -> Report:
+        return replace(synced(turn), health=healths[0] if turn.scope.stacks == {"zdb"} else Health.HEALTHY)
+
+    turns, audience = FakeTurns(react), FakeAudience()
+    with running(make_loop(FakeDesires(reading(WEB, stack("zdb"))), turns, audience)) as loop:
+        assert turns.next().scope.stacks == {"zdb"}
+        assert turns.nothing_more(), "web waits"
+        healths.pop(0)
+        loop.wake(LookAt("event", stack="zdb"))
+        assert turns.next().scope.stacks == {"zdb"}
+        assert turns.next().scope.stacks == {"web"}
+    waiting = audience.reports.get(timeout=5)
+    assert (waiting.stack, waiting.failure and waiting.failure.reason) == ("web", "WaitsForStack")
+
+
+def test_what_runs_is_healed_meanwhile() -> None:
+    ill = {"zdb": False}
+
+    def react(turn: Turn) -> Report:
+        bad = turn.scope.stacks == {"zdb"} and ill["zdb"]
+        return failed(turn) if bad else replace(synced(turn), health=Health.HEALTHY)
+
+    desires, turns = FakeDesires(reading(WEB, stack("zdb"))), FakeTurns(react)
+    with running(make_loop(desires, turns, FakeAudience())) as loop:
+        assert {turns.next().scope.stacks, turns.next().scope.stacks} == {frozenset({"zdb"}), frozenset({"web"})}
+        ill["zdb"] = True
+        newer = replace(stack("web", "b" * 40, "2"), after=("zdb",))
+        desires.answer = reading(newer, stack("zdb", "b" * 40, "2"), revision="b" * 40)
+        loop.wake(AskSource("git"))
+        assert turns.next().scope.stacks == {"zdb"}
+        loop.wake(LookAt("event", stack="web"))
+        assert wanted(turns) == WEB, "the old content goes on"
+        ill["zdb"] = False
+        loop.wake(LookAt("manual", stack="zdb"))
+        while (now := wanted(turns)) != newer:
+            assert now.name == "zdb"
+
+
+def wanted(turns: FakeTurns) -> Stack:
+    return turns.next().stacks[0]
