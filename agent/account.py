@@ -82,6 +82,7 @@ def report_of(taken: Taken, name: str) -> Report:
         health=_health(services, suspended) if taken.last else Health.UNKNOWN,
         services=services,
         failure=failure,
+        images=_images(stack.resources if stack else (), taken.last.actual if taken.last else {}),
         suspended=suspended,
     )
 
@@ -172,3 +173,9 @@ def worst(healths: Iterable[Health]) -> Health:
     """The health of a whole from that of its parts; a stack without services has nothing that could be ill."""
     present = set(healths)
     return next((health for health in _WORST_FIRST if health in present), Health.HEALTHY)
+
+
+def _images(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> dict[str, str]:
+    """By the names of the containers that are there, the ids of their images."""
+    seen = [actual[resource.key] for resource in wanted if resource.key in actual]
+    return {one.key.name: one.image for one in seen if one.image}

@@ -19,6 +19,7 @@ from agent.converge import Event, Options, Started
 from agent.desired import Reader
 from agent.directives import Directives
 from agent.follower import Follower
+from agent.good_images import GoodImages
 from agent.guard import Consent
 from agent.host import Host
 from agent.jsonfile import JsonFile
@@ -54,10 +55,16 @@ class HostTurns:
     metrics: Metrics
     scope: Scope
     look_afresh: Callable[[], None]
+    images: GoodImages
 
     def take(self, turn: Turn) -> tuple[Report, ...]:
+        if turn.fallback:
+            turn = replace(turn, stacks=tuple(map(self.images.pinned, turn.stacks)))
         with self.metrics.reconciling():
             return self.reconciler.take(turn)
+
+    def note_good(self, stack: str, report: Report) -> None:
+        self.images.note(stack, report.images)
 
     def on_host(self) -> Mapping[str, frozenset[str]]:
         """Data that outlives its stack does not keep the stack in mind."""
@@ -179,7 +186,14 @@ class Daemon:
         self._metrics.interval(float(settings.interval))
         return Loop(
             Follower(self._source, reader, self._fetched, rejections=Rejections(JsonFile(self._state.rejections))),
-            HostTurns(self._reconciler.host, self._reconciler, self._metrics, self._scope, self._engine.forget),
+            HostTurns(
+                self._reconciler.host,
+                self._reconciler,
+                self._metrics,
+                self._scope,
+                self._engine.forget,
+                GoodImages(JsonFile(self._state.good_images)),
+            ),
             self._witness,
             self._scope,
             clock=time.monotonic,

@@ -44,6 +44,7 @@ class Turn:
     act: bool = True
     exact: bool = False  # nothing but the plan, even where a fetched image turns out to be another one
     run_id: str = field(default_factory=new_run_id)  # on every line that is said of this turn
+    fallback: bool = False  # what is wanted is what was good before, since the newest is not
     superseded: Callable[[], bool] = _never  # whether something newer is wanted by now: then nothing more is begun
     suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack: what is not to be changed
     elsewhere: Wanted = field(default_factory=dict)  # in further stacks, which this turn does not touch

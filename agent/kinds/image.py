@@ -1,5 +1,5 @@
 """Images. `spec` is {"reference": as the engine is sent it, "platform": "os/arch" or ""} and perhaps "pull" or "build",
-as `agent.compose.images` has them.
+as `agent.compose.images` has them, and perhaps "recorded": the ids that its containers ran when their stack was good.
 
 An image is there, or it is pulled or built; none is ever removed. One that is built carries a digest of what it was
 built from, and is built anew where that is another. What has a pull policy is pulled although it is there: "refresh"
@@ -78,7 +78,7 @@ class ImageKind:
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:  # noqa: ARG002 - none is pruned
         """See `Kind.observe`. Of an image that several stacks want, the one that differs for any of them."""
-        found = self._engine.gather(partial(self._engine.inspect_image, resource.key.name) for resource in wanted)
+        found = self._engine.gather(partial(self._report, resource) for resource in wanted)
         seen: dict[Key, Observed] = {}
         for resource, report in zip(wanted, found, strict=True):
             if content := (resource.spec.get("pull") or {}).get("content"):
@@ -95,9 +95,14 @@ class ImageKind:
     def create(self, change: Change, revision: str) -> None:  # noqa: ARG002 - an image carries no revision
         """Pull or build it; one that came meanwhile is fine."""
         resource = wanted_of(change)
-        report = self._engine.inspect_image(str(resource.spec["reference"]))
+        report = self._report(resource)
         if report is None or self._differences(resource, report):
             self._fetch(resource)
+
+    def _report(self, resource: Resource) -> Mapping[str, Any] | None:
+        """Of an image that is wanted as it was, the one that is noted, as long as all of those are here."""
+        noted = [self._engine.inspect_image(identity) for identity in resource.spec.get("recorded") or ()]
+        return noted[0] if noted and all(noted) else self._engine.inspect_image(resource.key.name)
 
     def update(self, change: Change, revision: str) -> None:
         self.create(change, revision)
@@ -134,6 +139,8 @@ class ImageKind:
         self._refusals.forget()
 
     def _differences(self, resource: Resource, report: Mapping[str, Any]) -> tuple[Difference, ...]:
+        if report["Id"] in (resource.spec.get("recorded") or ()):
+            return ()
         found = _differences(resource.spec, report)
         pull, reference = resource.spec.get("pull") or {}, resource.key.name
         if not found and pull and "@" not in reference:  # a digest stands for one image for ever
