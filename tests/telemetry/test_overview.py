@@ -169,6 +169,7 @@ def test_its_json_form_is_stable() -> None:
                 "failure": None,
                 "held": [],
                 "suspended": [],
+                "on_trial": False,
             }
         ],
     }
