@@ -25,7 +25,7 @@ from agent.host import Host
 from agent.jsonfile import JsonFile
 from agent.loop import Loop
 from agent.model import Health, Report, Scope
-from agent.parts import make_host, make_source
+from agent.parts import default_name, make_host, make_source
 from agent.planning import Policy, Removal
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.protections import Protections
@@ -173,7 +173,7 @@ class Daemon:
         reader = Reader(
             PurePosixPath(self._state.path),
             settings.variables,
-            default_name=_default_name(settings.repo),
+            default_name=default_name(settings.repo),
             directory=self._directory(),
             secrets_dir=str(settings.secrets_dir),
             key=self._state.key(),
@@ -278,11 +278,6 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
         signal.signal(signal.SIGHUP, look)
-
-
-def _default_name(repo: str) -> str:
-    """The name of a stack at the root of the repository: that of the repository."""
-    return repo.rstrip("/").removesuffix(".git").replace(":", "/").rpartition("/")[2]
 
 
 def _exit_code(reports: tuple[Report, ...], loop: Loop) -> int:

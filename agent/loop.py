@@ -300,7 +300,7 @@ class Loop:
         work.busy = True
         name, before = work.name, Standing(work.accepted, work.trial)
         elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
-        consent = Consent(self._orders.approved, self._following.allowed)
+        consent = Consent(self._orders.approved, max(work.may_go, self._following.allowed))
         turn = work.turn(trigger, self._scope, elsewhere, consent, act=self._act)
         self._submit(
             f"turn-{name}",
@@ -343,8 +343,7 @@ class Loop:
             work.accepted = report.revision.id
         if verdict.good is None or judgement.failure is None:
             return False
-        work.broken = judgement.failure
-        work.want(verdict.good)
+        work.go_back(verdict.good, judgement.failure)
         self._audience.taken_back(verdict.good, judgement.failure)
         self.fresh(work, ROLLBACK)
         work.trigger = ROLLBACK

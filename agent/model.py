@@ -163,6 +163,7 @@ class Owner(StrEnum):
 
 class Remedy(StrEnum):
     IN_PLACE = "in place"
+    RESTART = "restart"  # in place, and by starting it anew
     REPLACE = "replace"
     NEVER = "never"  # the object keeps data, or the engine has no way: it is held and said
 
@@ -196,9 +197,8 @@ class Difference:
 class Observed:
     """One object as the engine reports it, already held against what is wanted of it (`differences`).
 
-    `id` is what the engine is told to act on, so that a change meets the very object that was looked at. `uses` are
-    the objects that it is attached to now. `leftover` is a half-made or set-aside twin of a replacement that was cut.
-    What is `protected` is never pruned.
+    `id` is what the engine is told to act on, the very object that was looked at. `uses` are what it is attached to now,
+    `leftover` is a half-made or set-aside twin of a replacement that was cut, and what is `protected` is never pruned.
     """
 
     key: Key
@@ -206,6 +206,7 @@ class Observed:
     owner: Owner
     stack: str = ""
     origin: str = ""  # the source whose agent made it, see Scope
+    revision: str = ""  # the one that it was made at, as Revision.id
     service: str = ""
     differences: tuple[Difference, ...] = ()
     uses: frozenset[Key] = frozenset()
@@ -379,8 +380,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Report:
-    """One pass over one stack: the only thing that metrics, logs, history and status are made from. With `on_trial`,
-    new content is in place and has not proved good yet."""
+    """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet."""
 
     run_id: str
     stack: str

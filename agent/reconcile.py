@@ -41,6 +41,7 @@ class Turn:
     trigger: str
     known: frozenset[Key] = frozenset()  # what was as wanted when last looked at: if it is gone now, that is drift
     act: bool = True
+    exact: bool = False  # nothing but the plan, even where a fetched image turns out to be another one
     run_id: str = field(default_factory=new_run_id)  # on every line that is said of this turn
     superseded: Callable[[], bool] = _never  # whether something newer is wanted by now: then nothing more is begun
     suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack: what is not to be changed
@@ -128,7 +129,7 @@ class Reconciler:
             if turn.act and last.plan.pending:
                 taken = replace(taken, outcomes=self._act(turn, last.plan))
                 last = self.look(turn)
-                if follow := _following(last.plan, taken):
+                if not turn.exact and (follow := _following(last.plan, taken)):
                     taken = replace(taken, plan=_joined(taken.plan, follow))
                     taken = replace(taken, outcomes=taken.outcomes + self._act(turn, follow))
                     last = self.look(turn)

@@ -8,6 +8,7 @@ directives.json  what people at this host said: suspended, approved; who deletes
 protections.json  what is under protection without a label that says so
 pulls.json  when images with a pull policy were pulled, safe to delete
 mirror/   the repository, safe to delete
+looked-at/  repositories of which a revision was planned, safe to delete
 files/    files of the commits, by digest
 stacks/   the stacks' own data: kept for ever
 """
@@ -64,6 +65,11 @@ class StateDir:
     @property
     def mirror(self) -> Path:
         return self.path / "mirror"
+
+    @property
+    def looked_at(self) -> Path:
+        """For what is looked at once: the agent keeps its own mirror to itself while it runs."""
+        return self.path / "looked-at"
 
     def make(self) -> None:
         """Make it, for its owner alone. Raises `Refused` (`StateWriteFailed`)."""

@@ -25,6 +25,7 @@ from agent.model import (
 from agent.reconcile import HEALTH_POLL, HEALTH_TIMEOUT, Reconciler, Turn
 from agent.rollout import Pace
 from agent.suspension import Suspended, Suspension
+from tests.planning.scene import ORIGIN, differs, there, want
 from tests.world import Thing, World
 
 
@@ -114,6 +115,40 @@ def test_a_suspended_stack_is_so_whatever_its_services_are() -> None:
     turn = Turn((LEASED,), Scope("host-1", "here", frozenset({"web"})), "manual", act=False, suspended=whole)
     (report,) = Reconciler(Host({})).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
     assert (report.health, report.synced, len(report.plan.pending)) == (Health.SUSPENDED, False, 2)
+
+
+@dataclass
+class Fetching:
+    """A host on which a fetched image turns out to be another one, as it is seen at the second look."""
+
+    performed: list[str] = field(default_factory=list)
+    looks: int = 0
+
+    def observe(self, wanted: Sequence[Resource], scope: Scope) -> dict[Key, Observed]:
+        self.looks += 1
+        left = {1: (differs("user"),), 2: (differs("image", drift=True),)}.get(self.looks, ())
+        seen = (there("image/app"), there("container/web-1", *left))
+        return {one.key: one for one in seen}
+
+    def perform(self, change: Change, revision: str, pace: Pace) -> None:
+        self.performed.append(f"{change.action} {change.key}")
+
+    def probe(self, requirement: Requirement) -> tuple[Gate, str]:
+        return Gate.PASSED, ""
+
+    def tidy(self, stack: str, keep: set[Key]) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("exact", "more"), [(False, ["replace container/web-1"]), (True, [])])
+def test_what_turns_out_on_the_way_is_done_unless_just_the_plan_was_asked_for(exact: bool, more: list[str]) -> None:
+    host = Fetching()
+    wanted = (want("container/web-1", "image/app"), want("image/app", renewed=True))
+    stack = Stack("web", wanted, Revision("dir-1"))
+    turn = Turn((stack,), Scope("host-1", ORIGIN, frozenset({"web"})), "manual", exact=exact)
+    (report,) = Reconciler(host).take(turn)  # type: ignore[arg-type]  # it answers what is asked here
+    assert host.performed == ["replace image/app", "replace container/web-1", *more]
+    assert report.synced is not exact
 
 
 # --- waiting for health -----------------------------------------------------------------------------------------------

@@ -47,6 +47,9 @@ class Target:
     host: str | None = None
     instance: str | None = None
     config: Path | None = None  # the settings file of the agent: its variables, and what is not given above
+    rev: str = ""  # the revision to be read instead of what lies at the path; "" with `repo`: the one that is followed
+    repo: str = ""  # the repository to be read instead of the one that the path is in
+    here: Path | None = None  # where relative paths begin, when that is not where the user stands
 
 
 class Checked(NamedTuple):
@@ -71,7 +74,10 @@ class Engine(NamedTuple):
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan with all that is shown around it. What implements `Parts` may hide more in a subclass, for `apply`."""
+    """A plan with all that is shown around it. What implements `Parts` may hide more in a subclass, for `apply`.
+
+    `artefact` is the document by which a later `apply` knows the plan again.
+    """
 
     plan: Plan
     stacks: tuple[Stack, ...]
@@ -82,6 +88,12 @@ class Planned:
     ref: str = ""
     warnings: tuple[Problem, ...] = ()
     suspended: Mapping[str, Suspension] = field(default_factory=dict)  # the stacks that it would change and must not
+    artefact: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def hash(self) -> str:
+        """64 hex digits: the same for the same plan on the same host, as long as nothing that it rests on moves."""
+        return str(self.artefact.get("hash", ""))
 
 
 @dataclass(frozen=True)
@@ -171,6 +183,10 @@ class Parts(Protocol):
 
     def plan(self, target: Target) -> Planned:
         """Look at the host and decide; change nothing. Raises `BadManifest` before the engine is asked."""
+
+    def plan_again(self, target: Target, artefact: Mapping[str, Any]) -> Planned:
+        """The plan that an earlier one's `artefact` tells of, made again for the host of `target`. Raises `Refused`
+        (`PlanStale` and its like) where it is no longer the same."""
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
         """Carry the plan out and wait for health. `stop` begins to answer True when the user wants an orderly end.

@@ -17,6 +17,7 @@ from agent.errors import Refused
 from agent.kinds.base import (
     COMPOSE,
     ORIGIN,
+    REVISION,
     STACK,
     Identity,
     comparable_labels,
@@ -217,6 +218,7 @@ class NetworkKind:
             owner,
             stack=labels.get(STACK) or resource.stack,
             origin=labels.get(ORIGIN, ""),
+            revision=labels.get(REVISION, ""),
             differences=() if resource.external else self._differences(resource, report, owner),
             protected=is_protected(labels),
             raw=report,
@@ -231,6 +233,7 @@ class NetworkKind:
             Owner.OURS,
             stack=labels.get(STACK, ""),
             origin=labels.get(ORIGIN, ""),
+            revision=labels.get(REVISION, ""),
             leftover=leftover,
             protected=is_protected(labels),
             raw=report,

@@ -28,6 +28,7 @@ class Situation:
     """
 
     stacks: tuple[str, ...]
+    revisions: Mapping[str, str]  # by stack, the one that it is wanted at
     wanted: Mapping[Key, Resource]
     rivals: tuple[Resource, ...]  # further claims to a name that only one stack can have
     prepared: Mapping[str, tuple[Key, ...]]  # by stack: what is fetched or written for it beforehand
@@ -53,6 +54,7 @@ def survey(
     coming, aside = _twins(ordered, wanted, _NEXT), _twins(ordered, wanted, _OLD)
     return Situation(
         stacks=tuple(sorted(stack.name for stack in stacks)),
+        revisions={stack.name: stack.revision.id for stack in stacks},
         wanted=wanted,
         rivals=tuple(resource for resource in claims if _is_rival(resource, wanted[resource.key])),
         prepared=_grouped((resource.stack, resource.key) for resource in claims if resource.prepares),

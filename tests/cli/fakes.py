@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from agent.cli.errors import NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Orphans, Planned, Pulling, Records, Rendered, Target
+from agent.cli.planfiles import KIND
 from agent.converge import Event
 from agent.directives import Directives
 from agent.errors import Trouble
@@ -55,6 +56,7 @@ REPLACE = Change(
         FieldChange("env.DB_PASS", "*** (before)", "*** (after)"),
     ),
     after=frozenset({1}),
+    interruption="away while it is replaced",
 )
 UPDATE = Change(
     3,
@@ -70,6 +72,7 @@ REMOVE = Change(4, Action.REMOVE, Key("container", "cron-1"), "cron", Cause.PRUN
 HOLD = Change(5, Action.HOLD, Key("volume", "cron_data"), "cron", Cause.PRUNE, "volumes are never removed")
 ADOPT = Change(6, Action.ADOPT, Key("container", "web-cache-1"), "web", Cause.COMMIT, "made by docker compose")
 
+ARTEFACT = {"kind": KIND, "format": "1", "hash": "3f9c1a2b" + "0" * 56}
 FULL_PLAN = Plan((CREATE, REPLACE, UPDATE, REMOVE, HOLD), unchanged=12)
 
 
@@ -82,6 +85,7 @@ def planned(plan: Plan = FULL_PLAN, **over: Any) -> Planned:
         "host": "edge-01",
         "engine": Engine("27.3.1", "1.47"),
         "ref": "main",
+        "artefact": ARTEFACT,
     }
     return Planned(**(facts | over))
 
@@ -116,6 +120,10 @@ class Agent:
 
     def plan(self, target: Target) -> Planned:
         self.asked.append(("plan", target))
+        return _answer(self.planned)
+
+    def plan_again(self, target: Target, artefact: Mapping[str, Any]) -> Planned:
+        self.asked.append(("plan again", target, dict(artefact)))
         return _answer(self.planned)
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:

@@ -19,7 +19,6 @@ services:
     stop_grace_period: 0s
     env_file: [web.env]
     configs: [site]
-    secrets: [token]
     volumes:
       - ./conf/app.conf:/etc/app.conf:ro
       - ./shared.conf:/etc/shared.conf
@@ -33,8 +32,6 @@ services:
     depends_on: [web]
 configs:
   site: {{file: ./site.conf}}
-secrets:
-  token: {{file: ./token.txt}}
 volumes:
   named:
 networks:
@@ -44,7 +41,6 @@ networks:
     "conf/app.conf": "one\n",
     "shared.conf": "two\n",
     "site.conf": "three\n",
-    "token.txt": "four\n",
 }
 
 
@@ -69,7 +65,7 @@ def test_moving_its_folder_restarts_nothing(
     assert {name: identity(sdk, f"{stack}-{name}-1") for name in ("web", "api")} == containers
     assert {name: sdk.inspect_container(one)["State"]["StartedAt"] for name, one in containers.items()} == began
     assert sdk.inspect_network(f"{stack}_back")["Id"] == network
-    done = [line for line in started.log_lines() if line.get("revision") == head[:7] and line["event"] == "done"]
+    done = [line for line in started.log_lines() if line.get("revision") == head[:7] and line.get("result") == "done"]
     assert done == []
 
 
