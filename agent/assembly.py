@@ -94,7 +94,7 @@ class Assembly:
         from agent.guard import Consent
         from agent.reconcile import Turn
         from agent.statedir import StateDir
-        from agent.works import Prepared, suspended_in
+        from agent.works import Prepared, frozen_in, suspended_in
 
         set_on_retry_hooks([])  # stamina would log to stdout, where the plan goes
         settings, key = self._settings(target), self._key(target)
@@ -126,6 +126,7 @@ class Assembly:
             engine=_engine(engine),
             warnings=reading.warnings,
             suspended=suspended_in(look.plan, orders),
+            frozen=frozen_in(look.plan, reading.freeze, time.time()),
             artefact=make(where, files, revision, turn.stacks, look, key=key),
             works=works,
             turn=turn,
@@ -188,7 +189,7 @@ class Assembly:
             reports = reconciler.take(planned.turn, planned.look)
             _note(works.state, reports)
             reports = reconciler.settle(planned.turn, reports)
-        healthy = all(report.health is Health.HEALTHY for report in reports)
+        healthy = all(report.health in {Health.HEALTHY, Health.SUSPENDED} for report in reports)
         return Applied(reports, healthy, time.monotonic() - began)
 
     # --- the agent ---

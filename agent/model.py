@@ -197,7 +197,7 @@ class Difference:
 class Observed:
     """One object as the engine reports it, already held against what is wanted of it (`differences`).
 
-    `id` is what the engine is told to act on, the very object that was looked at. `uses` are what it is attached to now,
+    `id` is what the engine is told to act on, the very object that was looked at. `uses` is what it is attached to now,
     `leftover` is a half-made or set-aside twin of a replacement that was cut, and what is `protected` is never pruned.
     """
 
