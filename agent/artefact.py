@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agent import __version__
 from agent.account import Look
 from agent.cli.documents import change_document
 from agent.cli.parts import OneStack, Target
@@ -49,6 +50,7 @@ def make(
     document = {
         "format": _FORMAT,
         "kind": KIND,
+        "windlass": __version__,
         **where._asdict(),
         "target": dict(target),
         "revision": revision.id,
@@ -168,6 +170,8 @@ def _told(what: str, document: Document, moved: Sequence[str]) -> str:
 
 
 def _moved(document: Document, now: Document) -> Iterator[str]:
+    if document["windlass"] != now["windlass"]:
+        yield f"windlass is {now['windlass']} now, and was {document['windlass']}"
     yield from _moved_stacks(_by_name(document), _by_name(now))
     before, after = _by_change(document), _by_change(now)
     told = set()

@@ -194,7 +194,7 @@ def test_a_pull_request_of_a_clone_is_planned_and_applied_as_it_was(
     work, name, file = branched.work, f"{prefix}-web-1", tmp_path / "plan.json"
     assert agent.windlass("apply", "--yes", str(work)).returncode == 0
     missing = agent.windlass("plan", "--rev", "pull/7/head", str(work))
-    assert (missing.returncode, "git fetch origin pull/7/head" in missing.stderr) == (1, True)
+    assert (missing.returncode, "git fetch origin refs/pull/7/head:refs/pull/7/head" in missing.stderr) == (1, True)
 
     git(work, "fetch", "--quiet", "origin", "refs/pull/7/head:refs/pull/7/head")
     commit, status = git(work, "rev-parse", "refs/pull/7/head"), git(work, "status", "--porcelain")
