@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.errors import NoAgent
+from agent.cli.errors import IsSuspended, NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered, Target
 from agent.errors import BadManifest, BadSettings
 from agent.model import Health, Report, Scope
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from agent.compose import Project
     from agent.converge import Event
     from agent.desired import Reading
+    from agent.directives import Directives
     from agent.engine import Engine as Door
+    from agent.orphans import Orphans
     from agent.places import Allowed, Ground
     from agent.reconcile import Turn
     from agent.settings import Settings
@@ -89,8 +91,10 @@ class Assembly:
 
         from agent.artefact import Where, make, target_document
         from agent.engine import Engine as Door
+        from agent.guard import Consent
         from agent.reconcile import Turn
-        from agent.works import Prepared
+        from agent.statedir import StateDir
+        from agent.works import Prepared, suspended_in
 
         set_on_retry_hooks([])  # stamina would log to stdout, where the plan goes
         settings, key = self._settings(target), self._key(target)
@@ -99,7 +103,15 @@ class Assembly:
         engine = Door(docker_url(settings.docker_host, self.environment))
         where = Where(settings.host, settings.instance, str(engine.info().get("ID", "")), ground.origin(reading))
         scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
-        turn = Turn(tuple(stack for _, stack in sorted(reading.stacks.items())), scope, "manual", exact=exact)
+        orders = self._directives(StateDir(settings.state_dir.absolute())).now()
+        turn = Turn(
+            tuple(stack for _, stack in sorted(reading.stacks.items())),
+            scope,
+            "manual",
+            exact=exact,
+            suspended=orders.by_stack(scope.stacks),
+            consent=Consent(orders.approved, reading.snapshot.revision.allow_prune),
+        )
         works = self._works(engine, settings, where.origin)
         look, revision = works.reconciler.look(turn), reading.snapshot.revision
         rev = revision.id if ground.is_committed else ""
@@ -113,6 +125,7 @@ class Assembly:
             host=settings.host,
             engine=_engine(engine),
             warnings=reading.warnings,
+            suspended=suspended_in(look.plan, orders),
             artefact=make(where, files, revision, turn.stacks, look, key=key),
             works=works,
             turn=turn,
@@ -140,8 +153,10 @@ class Assembly:
         return {self.uid, int(sudo)} if sudo.isdecimal() else {self.uid}
 
     def _works(self, engine: Door, settings: Settings, origin: str) -> Works:
+        from agent.jsonfile import JsonFile
         from agent.parts import make_host
         from agent.planning import Policy
+        from agent.protections import Protections
         from agent.pulls import Pulls
         from agent.reconcile import Reconciler
         from agent.statedir import StateDir
@@ -150,10 +165,11 @@ class Assembly:
         state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
         secrets = settings.secrets_dir
         host = make_host(engine, state, settings.instance, origin, pulls, secrets_dir=secrets, stop=pulls.are_over)
-        return Works(Reconciler(host, Policy(prune=settings.prune)), state, pulls)
+        protections = Protections(JsonFile(state.protections))
+        return Works(Reconciler(host, Policy(prune=settings.prune), protections=protections), state, pulls)
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
-        from agent.works import Prepared
+        from agent.works import Prepared, suspended_in
 
         if not isinstance(planned, Prepared) or not (planned.works and planned.turn):
             raise TypeError("apply carries out what plan of the same parts returned")
@@ -167,6 +183,8 @@ class Assembly:
 
         reconciler = replace(works.reconciler, listen=listen, stop=stop)
         with works.state.locked():
+            if suspended := suspended_in(planned.plan, self._directives(works.state).now()):
+                raise IsSuspended(suspended)
             reports = reconciler.take(planned.turn, planned.look)
             _note(works.state, reports)
             reports = reconciler.settle(planned.turn, reports)
@@ -183,12 +201,39 @@ class Assembly:
         require_repo(chosen)
         return Daemon(chosen, self.environment).run(once=once)
 
-    def records(self, target: Target) -> Records:
+    def directives(self, target: Target) -> Directives:
+        return self._directives(self._state_dir(target))
+
+    def orphans(self, target: Target) -> Orphans:
+        from agent.engine.disposal import Disposal
+        from agent.orphans import Orphans
+        from agent.telemetry.overview import Overview
+
+        settings = self._settings(target)
+        engine = Disposal(docker_url(settings.docker_host, self.environment))
+        try:
+            document = self.records(target).overview()
+        except NoAgent:
+            document = None
+        wanted = Overview.from_document(document or {}).wanted
+        return Orphans(engine, settings.instance, frozenset(wanted.volumes), frozenset(wanted.unread))
+
+    def _directives(self, state: StateDir) -> Directives:
+        from agent.directives import Directives
+
+        user = self.environment.get("SUDO_USER") or self.environment.get("USER") or f"uid {self.uid}"
+        return Directives(state.directives, by=user)
+
+    def _state_dir(self, target: Target) -> StateDir:
         from agent.statedir import StateDir
-        from agent.store import Store
 
         state_dir = target.state_dir or self._settings(target).state_dir  # whoever names it needs no settings
-        state = StateDir(state_dir.absolute())
+        return StateDir(state_dir.absolute())
+
+    def records(self, target: Target) -> Records:
+        from agent.store import Store
+
+        state = self._state_dir(target)
         if not state.has_database():
             raise NoAgent(str(state.database))
         return Store(state.database)

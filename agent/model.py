@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from agent.handling import USUAL, Handling
+from agent.suspension import NOTHING, Suspended
 
 
 class Key(NamedTuple):
@@ -46,6 +47,7 @@ class Revision:
     subject: str = ""
     author: str = ""
     timestamp: float = 0.0  # seconds since the epoch, as the committer claims: shown, never trusted
+    allow_prune: int = 0  # how many services may go with it, as its trailer says
 
     @property
     def short(self) -> str:
@@ -196,6 +198,7 @@ class Observed:
 
     `id` is what the engine is told to act on, so that a change meets the very object that was looked at. `uses` are
     the objects that it is attached to now. `leftover` is a half-made or set-aside twin of a replacement that was cut.
+    What is `protected` is never pruned.
     """
 
     key: Key
@@ -211,6 +214,7 @@ class Observed:
     detail: str = ""
     keeps_data: bool = False
     leftover: bool = False
+    protected: bool = False
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -392,4 +396,5 @@ class Report:
     health: Health = Health.UNKNOWN
     services: tuple[ServiceState, ...] = ()
     failure: Failure | None = None
+    suspended: Suspended = NOTHING
     on_trial: bool = False

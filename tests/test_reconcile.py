@@ -24,6 +24,7 @@ from agent.model import (
 )
 from agent.reconcile import HEALTH_POLL, HEALTH_TIMEOUT, Reconciler, Turn
 from agent.rollout import Pace
+from agent.suspension import Suspended, Suspension
 from tests.planning.scene import ORIGIN, differs, there, want
 from tests.world import Thing, World
 
@@ -81,6 +82,39 @@ def test_a_turn_that_acts_clears_away_what_nobody_needs_any_more() -> None:
     turn = Turn((WEB,), Scope("host-1", "here", frozenset({"web"})), "manual", act=False)
     Reconciler(looking).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
     assert not looking.tidied
+
+
+# --- what is suspended ------------------------------------------------------------------------------------------------
+
+LEASED = Stack(
+    "web",
+    tuple(
+        Resource(Key("container", f"web-{name}-1"), "web", {"fixed": "A", "live": "x"}, service=name)
+        for name in ("api", "front")
+    ),
+    Revision("dir-1"),
+)
+
+
+def test_a_suspended_service_is_told_as_such_and_is_no_failure() -> None:
+    host = Host({})
+    leases = {"web": Suspended(services={"api": Suspension("a debugger")})}
+    turn = Turn((LEASED,), Scope("host-1", "here", frozenset({"web"})), "manual", suspended=leases)
+    (report,) = Reconciler(host).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
+    assert host.performed == ["create container/web-front-1"]
+    assert (report.failure, report.synced, report.health) == (None, False, Health.SUSPENDED)
+    assert {state.name: state.health for state in report.services} == {
+        "api": Health.SUSPENDED,
+        "front": Health.HEALTHY,
+    }
+    assert report.suspended == leases["web"]
+
+
+def test_a_suspended_stack_is_so_whatever_its_services_are() -> None:
+    whole = {"web": Suspended(Suspension("a migration"))}
+    turn = Turn((LEASED,), Scope("host-1", "here", frozenset({"web"})), "manual", act=False, suspended=whole)
+    (report,) = Reconciler(Host({})).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
+    assert (report.health, report.synced, len(report.plan.pending)) == (Health.SUSPENDED, False, 2)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Any, Self
 import click
 
 from agent.cli.documents import applied_document, plan_document
-from agent.cli.errors import Exit
+from agent.cli.errors import Exit, IsSuspended
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.parts import Applied, OneStack, Planned
 from agent.cli.planfiles import found, read, write
@@ -53,6 +53,7 @@ def plan(
     """
     planned = session.parts.plan(target(session, path, one, revision))
     _warn(session, planned)
+    session.note(f"note: stack {clean(name)} is {clean(str(why))}" for name, why in planned.suspended.items())
     if out:
         write(out, planned.artefact)
     if session.output == "json":
@@ -86,6 +87,8 @@ def apply(session: Session, path: Path | None, one: OneStack | None, plan_file: 
         raise click.UsageError("nobody is there to be asked: add --yes to apply without asking, or look with `plan`.")
     planned = _planned(session, path, one, plan_file)
     _warn(session, planned)
+    if planned.suspended:
+        raise IsSuspended(planned.suspended)
     asks = bool(planned.plan.pending) and not yes
     if asks or (session.output == "text" and not session.quiet):
         _print_plan(session, planned)

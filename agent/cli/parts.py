@@ -16,7 +16,10 @@ from agent.model import Outcome, Plan, Problem, Report, Result, Revision, Stack
 
 if TYPE_CHECKING:
     from agent.converge import Event
+    from agent.directives import Orders
+    from agent.orphans import Orphan
     from agent.store import Run
+    from agent.suspension import Suspension
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class Planned:
     engine: Engine
     ref: str = ""
     warnings: tuple[Problem, ...] = ()
+    suspended: Mapping[str, Suspension] = field(default_factory=dict)  # the stacks that it would change and must not
     artefact: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -139,6 +143,31 @@ class Records(Protocol):
         """The run with this number, or those of all stacks with this run id."""
 
 
+class Directives(Protocol):
+    """What people at this host want of the agent, as `agent.directives.Directives` gives it."""
+
+    def now(self) -> Orders:
+        """What holds now."""
+
+    def suspend(self, what: str, reason: str, until: float | None) -> None:
+        """Until then (seconds since the epoch), or until it is resumed. Raises `Refused`."""
+
+    def resume(self, what: str) -> tuple[str, ...]:
+        """Returns what was ended. Raises `Refused`."""
+
+    def approve(self, removals: str, until: float) -> None:
+        """Let the removals with this hash be done until then. Raises `Refused`."""
+
+
+class Orphans(Protocol):
+    """The volumes that outlived their use, as `agent.orphans.Orphans` gives them."""
+
+    def all(self) -> tuple[Orphan, ...]: ...
+
+    def remove(self, name: str) -> Orphan:
+        """Remove one, with its data. Raises `Refused` where it is no orphan."""
+
+
 class Parts(Protocol):
     """The concrete agent. Every method raises `Trouble`, and nothing else, for whatever may go wrong in the world."""
 
@@ -171,6 +200,12 @@ class Parts(Protocol):
         `given` are settings as text by dotted key, above those of the file `config`; None where the user said nothing.
         Returns the exit code. Raises `BadSettings`.
         """
+
+    def directives(self, target: Target) -> Directives:
+        """What people at this host said. Needs neither an agent nor an engine."""
+
+    def orphans(self, target: Target) -> Orphans:
+        """The orphaned volumes of this host. Raises `BadSettings` or `Unreachable`."""
 
     def records(self, target: Target) -> Records:
         """What the agent of this host wrote down. Raises `NoAgent` (`agent.cli.errors`) where no such file is."""

@@ -27,6 +27,7 @@ _COLORS = {
     Action.HOLD: "magenta",
     Action.ADOPT: "cyan",
 }
+_TO_BE_APPROVED = frozenset({"PruneGuard", "EmptyDesiredState"})
 _MOST_NAMED = 5  # containers
 NO_CHANGES = "No changes. The host is as the source says."
 
@@ -77,8 +78,12 @@ def summary(plan: Plan) -> dict[str, int]:
 
 
 def differs(plan: Plan) -> bool:
-    """Whether the host is not as the source says. What outlives its use, and is held for that, is no difference."""
-    return any(change.action is not Action.HOLD or change.cause is not Cause.PRUNE for change in plan.changes)
+    """Whether the host is not as the source says. What outlives its use, and is held for that, is no difference; what
+    would go if somebody approved it is one."""
+    return any(
+        change.action is not Action.HOLD or change.cause is not Cause.PRUNE or change.code in _TO_BE_APPROVED
+        for change in plan.changes
+    )
 
 
 def interruption_text(plan: Plan) -> str:

@@ -22,6 +22,7 @@ from agent.kinds.base import (
     in_scope,
     is_composes,
     is_ours,
+    is_protected,
     owner_of,
     read_fingerprint,
 )
@@ -210,6 +211,7 @@ class ContainerView:
             uses=uses_of(report, around.names),
             health=health,
             detail=detail,
+            protected=is_protected(labels),
             raw=report,
         )
 
@@ -230,6 +232,7 @@ class ContainerView:
             health=health,
             detail=detail,
             leftover=labels.get(NAME) != name,
+            protected=is_protected(labels),
             raw=report,
         )
 

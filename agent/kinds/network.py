@@ -25,6 +25,7 @@ from agent.kinds.base import (
     in_scope,
     is_composes,
     is_ours,
+    is_protected,
     our_labels,
     owner_of,
     read_fingerprint,
@@ -219,6 +220,7 @@ class NetworkKind:
             origin=labels.get(ORIGIN, ""),
             revision=labels.get(REVISION, ""),
             differences=() if resource.external else self._differences(resource, report, owner),
+            protected=is_protected(labels),
             raw=report,
         )
 
@@ -233,6 +235,7 @@ class NetworkKind:
             origin=labels.get(ORIGIN, ""),
             revision=labels.get(REVISION, ""),
             leftover=leftover,
+            protected=is_protected(labels),
             raw=report,
         )
 

@@ -23,6 +23,7 @@ from agent.kinds.base import (
     in_scope,
     is_composes,
     is_ours,
+    is_protected,
     our_labels,
     owner_of,
     read_fingerprint,
@@ -115,6 +116,7 @@ class VolumeKind:
             revision=labels.get(REVISION, ""),
             differences=() if resource.external else self._differences(resource, report, owner),
             keeps_data=True,
+            protected=is_protected(labels),
             raw=report,
         )
 
@@ -128,6 +130,7 @@ class VolumeKind:
             origin=labels.get(ORIGIN, ""),
             revision=labels.get(REVISION, ""),
             keeps_data=True,
+            protected=is_protected(labels),
             raw=report,
         )
 

@@ -35,6 +35,7 @@ class StackState:
     prune_held: int = 0
     problems: int = 0
     drifted: frozenset[Key] = frozenset()
+    suspended: bool = False
 
     def after(self, report: Report) -> StackState:
         """The state once the report's pass is over."""
@@ -54,6 +55,7 @@ class StackState:
             prune_held=_prune_held(report),
             problems=len(report.failure.problems) if report.failure else 0,
             drifted=frozenset(drifted - done),
+            suspended=bool(report.suspended),
         )
 
     def found(self, before: StackState | None, report: Report) -> frozenset[Key]:
@@ -73,6 +75,7 @@ class StackState:
             pending=Counter(self.pending) + Counter(other.pending),
             prune_held=self.prune_held + other.prune_held,
             problems=self.problems + other.problems,
+            suspended=self.suspended or other.suspended,
         )
 
 
@@ -123,6 +126,7 @@ def _stack_values(states: Mapping[str, StackState]) -> Iterator[tuple[Spec, _Val
     )
     yield catalogue.STACK_CHANGED, [((label,), state.changed_at) for label, state in each]
     yield catalogue.STACK_FAILURES, [((label,), float(state.failures)) for label, state in each]
+    yield catalogue.STACK_SUSPENDED, [((label,), float(state.suspended)) for label, state in each]
     yield (
         catalogue.PLAN_CHANGES,
         [

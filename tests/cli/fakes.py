@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agent.cli.errors import NoAgent
-from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered, Target
+from agent.cli.parts import Applied, Checked, Engine, Orphans, Planned, Pulling, Records, Rendered, Target
 from agent.cli.planfiles import KIND
 from agent.converge import Event
+from agent.directives import Directives
 from agent.errors import Trouble
 from agent.model import (
     Action,
@@ -102,6 +103,8 @@ class Agent:
     stored: Records | Trouble | None = None
     run_code: int = 0
     asked: list[tuple[Any, ...]] = field(default_factory=list)
+    said: Directives | None = None
+    orphaned: Orphans | None = None
 
     def check(self, target: Target) -> Checked:
         self.asked.append(("check", target))
@@ -133,6 +136,14 @@ class Agent:
     def run(self, config: Path | None, given: Mapping[str, str | None], *, once: bool) -> int:
         self.asked.append(("run", config, dict(given), once))
         return self.run_code
+
+    def directives(self, target: Target) -> Directives:
+        assert self.said
+        return self.said
+
+    def orphans(self, target: Target) -> Orphans:
+        assert self.orphaned
+        return self.orphaned
 
     def records(self, target: Target) -> Records:
         self.asked.append(("records", target.state_dir))

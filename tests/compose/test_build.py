@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from agent.compose import LoadOptions, images, load, render
+from agent.compose import LoadOptions, load, render
+from agent.compose import images as module
 from agent.compose.calls import engine_calls
 from agent.compose.ignore import is_ignored, read_patterns
 from agent.compose.resources import resources
@@ -219,7 +220,7 @@ def test_what_cannot_be_built(text: str, problem: str) -> None:
     ids=["files", "bytes", "bytes in all"],
 )
 def test_a_context_is_no_larger_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch, limit: str, most: int) -> None:
-    monkeypatch.setattr(images, limit, most)
+    monkeypatch.setattr(module, limit, most)
     with pytest.raises(BadManifest) as caught:
         build_of("{context: app}")
     (problem,) = caught.value.problems
@@ -228,7 +229,7 @@ def test_a_context_is_no_larger_than_there_is_room_for(monkeypatch: pytest.Monke
 
 
 def test_a_directory_that_several_images_are_built_from_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MOST_IN_ALL", 7)
+    monkeypatch.setattr(module, "MOST_IN_ALL", 7)
     text = "services: {a: {build: app}, b: {build: {context: app, target: t}}}"
     tree = DictTree({"compose.yaml": text, **CONTEXT})
     found = resources(load(tree, LoadOptions(default_name="web")), tree, BUILT)
