@@ -10,8 +10,8 @@ import hashlib
 import hmac
 import json
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,12 +21,13 @@ from agent.cli.documents import change_document
 from agent.cli.parts import OneStack, Target
 from agent.cli.planfiles import KIND
 from agent.errors import Refused
-from agent.model import Key, Observed, Owner, Revision, Stack
+from agent.model import Difference, Key, Observed, Owner, Revision, Stack
 from agent.rejections import content_of
 
 _FORMAT = "1"
 _MOST_TOLD = 10
 _SHORT = 8  # hex digits of a hash that people read
+_MOVING = ("health", "detail", "raw")  # of what was seen
 _PATHS = ("files", "env_files", "project_directory")
 _ORDER = ("number", "after", "follows")  # of a change: what moves along when another one comes or goes
 
@@ -107,11 +108,13 @@ def _seen(stacks: Sequence[Stack], look: Look, key: bytes) -> list[dict[str, str
     return [{"kind": of.kind, "name": of.name, "digest": _digest(key, _facts(told[of]))} for of in sorted(told)]
 
 
-def _facts(seen: Observed) -> list[Any]:
+def _facts(seen: Observed) -> dict[str, Any]:
     """All that a plan can depend on. How an object fares is no part of it: that moves without anybody's doing."""
-    differences = [[one.path, one.seen, one.wanted, one.remedy, one.declared, one.secret] for one in seen.differences]
-    about = [seen.id, seen.owner, seen.stack, seen.origin, seen.revision, seen.service, seen.keeps_data, seen.leftover]
-    return [*about, sorted(seen.uses), differences]
+    return _members(seen, but=_MOVING) | {"differences": [_members(difference) for difference in seen.differences]}
+
+
+def _members(value: Observed | Difference, but: Collection[str] = ()) -> dict[str, Any]:
+    return {one.name: getattr(value, one.name) for one in fields(value) if one.name not in but}
 
 
 # --- which files it is about ------------------------------------------------------------------------------------

@@ -161,6 +161,26 @@ def test_a_plan_is_for_one_host_and_one_state_directory(stack: Stack, tmp_path: 
     assert stack.ids() == before
 
 
+def test_what_the_settings_change_is_told_from_a_commit(stack: Stack, tmp_path: Path) -> None:
+    """Of each kind of object that carries the revision that it was made at."""
+    (stack.home / "compose.yaml").write_text(f"""
+services:
+  web:
+    image: "{stack.image}"
+    environment: {{LEVEL: "${{LEVEL:-1}}"}}
+    volumes: ["data:/data"]
+    stop_grace_period: 0s
+networks: {{default: {{labels: {{level: "${{LEVEL:-1}}"}}}}}}
+volumes: {{data: {{labels: {{level: "${{LEVEL:-1}}"}}}}}}
+""")
+    assert {one["cause"] for one in stack.plan()["changes"]} == {"commit", "prune"}
+    stack.apply()
+    with (tmp_path / "agent.yaml").open("a") as file:
+        file.write("variables: {LEVEL: '2'}\n")
+    causes = {one["kind"]: one["cause"] for one in stack.plan()["changes"]}
+    assert causes == dict.fromkeys(("container", "network", "volume"), "settings")
+
+
 # --- revisions --------------------------------------------------------------------------------------------------
 
 

@@ -140,6 +140,7 @@ def test_nothing_that_the_repository_names_is_run(work: WorkTree, tmp_path: Path
     work.git("config", "remote.origin.uploadpack", program)
     os.utime(work.path / WEB)  # so that a git which looks has to read it again
     assert head_of(work.path, OURS) is not None
+    assert snapshot_at(work.path, "main", OURS).tree.read(WEB) == FILE.encode()
     blob = work.git("rev-parse", f"HEAD:{WEB}")
     (work.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
     with socket.create_server(("127.0.0.1", 0)) as server:
