@@ -29,7 +29,7 @@ _MOST_TOLD = 10
 _SHORT = 8  # hex digits of a hash that people read
 _MOVING = ("health", "detail", "raw")  # of what was seen
 _PATHS = ("files", "env_files", "project_directory")
-_ORDER = ("number", "after", "follows")  # of a change: what moves along when another one comes or goes
+_ALONG = ("number", "after", "follows", "cause_text")  # of a change: what moves along with other changes, or a commit
 
 Document = Mapping[str, Any]
 
@@ -204,7 +204,11 @@ def _moved_change(was: Document | None, now: Document | None) -> str:
     if was is None or now is None:
         change, word = (now, "new") if now else (was or {}, "gone")
         return f"{word}: {_words(change)}"
-    return f"other: {_words(now)}, and was because of {was['cause']}: {was['reason']}"
+    if (was["cause"], was["reason"]) != (now["cause"], now["reason"]):
+        return f"other: {_words(now)}, and was because of {was['cause']}: {was['reason']}"
+    values = {one["path"]: one for one in was["fields"]}
+    paths = [one["path"] for one in now["fields"] if one != values.get(one["path"])]
+    return f"other: {_words(now)}, with another {', '.join(paths) or 'interruption'}"
 
 
 def _words(change: Document) -> str:
@@ -225,7 +229,7 @@ def _by_name(document: Document) -> dict[str, Document]:
 def _by_change(document: Document) -> dict[tuple[str, ...], dict[str, Any]]:
     return {
         (one["kind"], one["name"], one["action"], one["stack"]): {
-            name: value for name, value in one.items() if name not in _ORDER
+            name: value for name, value in one.items() if name not in _ALONG
         }
         for one in document["changes"]
     }

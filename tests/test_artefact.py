@@ -165,6 +165,15 @@ def test_what_has_moved_is_named(over: dict[str, Any], told: list[str], monkeypa
     assert moved(before, **over) == told
 
 
+def test_a_change_to_another_value_names_the_field() -> None:
+    before, after = (
+        (SEEN_API, there("container/web-redis-1", differs("user", seen, "b"), differs("hostname"))) for seen in "ac"
+    )
+    assert moved(document(seen=before), seen=after) == [
+        "other: replace container web-redis-1 (commit: user, hostname changed), with another user"
+    ]
+
+
 def test_a_value_that_is_masked_alike_is_not_the_same() -> None:
     """What is shown of it is the same; what was seen is not."""
     other = Difference("environment.DB_PASS", "older", CANARY, Remedy.REPLACE, secret=True)
