@@ -163,6 +163,7 @@ class Owner(StrEnum):
 
 class Remedy(StrEnum):
     IN_PLACE = "in place"
+    RESTART = "restart"  # in place, and by starting it anew
     REPLACE = "replace"
     NEVER = "never"  # the object keeps data, or the engine has no way: it is held and said
 

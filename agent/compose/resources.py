@@ -25,6 +25,8 @@ from agent.compose.stored import Stores
 from agent.compose.validate import replicas_of
 from agent.model import Condition, Key, Requirement, Resource, Tree
 
+FILES = "files"  # the field of a container that tells of its mounted files
+
 
 def resources(project: Project, tree: Tree, target: Target) -> tuple[Resource, ...]:
     """Everything that the host must hold for the project, sorted by key. Raises `BadManifest` for paths that may not
@@ -103,7 +105,9 @@ class _Wanted:
         sources, files = self._sources(name, service)
         stored, written = Stores(self.project, self.bindings).of(service, self._at(name))
         files |= written | {image.key for image in needed}
-        requires = (*self._objects(service, files), *self.dependencies.of(name))
+        handling, kept = of_service(self.project, name), self._kept(files)
+        renewing = frozenset() if FILES in handling.ignore else kept
+        requires = (*self._objects(service, files, renewing), *self.dependencies.of(name))
         about: dict[str, Any] = {
             "platform": platform(service, self.project.environment),
             "state": "completed" if completes else "running",
@@ -117,7 +121,8 @@ class _Wanted:
         if lying := self._lying(sources, stored):
             about["lying"] = lying
         first = Key("container", container_name(self.project, name, 1))
-        handling = of_service(self.project, name)
+        if kept:
+            about["files"] = sorted(key.name for key in kept)
         after_first = (Requirement(first, Condition.STARTED),) if service.get("pre_start") else ()
         for number in range(1, replicas_of(service) + 1):
             body = self.maker.container(name, number, sources, stored)
@@ -151,7 +156,14 @@ class _Wanted:
         mounted = {*sources, *(one.source for one in stored)}
         return {copy: path for copy, path in self.bindings.lying.items() if copy in mounted}
 
-    def _objects(self, service: Map, files: set[Key]) -> list[Requirement]:
+    def _kept(self, files: set[Key]) -> frozenset[Key]:
+        """Those of them that are kept equal to the commit. A seed and a directory are the containers' own."""
+        found = self.bindings.found
+        specs = {key: found[key.name].spec for key in files if key.name in found}
+        return frozenset(key for key, spec in specs.items() if "content" in spec and not spec.get("seed"))
+
+    def _objects(self, service: Map, files: set[Key], renewing: frozenset[Key]) -> list[Requirement]:
+        """`renewing` are files that the container is to be started anew with when they are mended."""
         networks = [Key("network", self.project.networks[key]["name"]) for key in service.get("networks") or ()]
         volumes = [
             Key("volume", self.project.volumes[volume["source"]]["name"])
@@ -159,7 +171,7 @@ class _Wanted:
             if volume["type"] == "volume" and volume.get("source")
         ]
         keys = {*files, *networks, *volumes}
-        return [Requirement(key) for key in sorted(keys)]
+        return [Requirement(key, restart=key in renewing) for key in sorted(keys)]
 
 
 def _awaited_to_complete(project: Project) -> frozenset[str]:

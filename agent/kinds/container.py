@@ -2,8 +2,8 @@
 
 `spec` is {"body": the body of `POST /containers/create` as of API 1.44, "platform": text, "state": "running" or
 "completed"} and, where it has them, "hooks": what runs around its life, "build": the digest of what its image is built
-from, "hashed": see `container_compose`, and "lying": the paths of files that are mounted as copies, by those of the
-copies.
+from, "hashed": see `container_compose`, "lying": the paths of files that are mounted as copies, by those of the
+copies, and "files": the paths of what it mounts that is kept equal to the commit.
 
 How a container is replaced is in `container_rollout`.
 """
@@ -21,7 +21,7 @@ from agent.kinds.container_facts import Facts
 from agent.kinds.container_fields import LIVE, TABLE
 from agent.kinds.container_hooks import Hooks
 from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
-from agent.kinds.container_networks import RANKED, endpoints, seen_networks, wanted_endpoints, wanted_networks
+from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
 from agent.kinds.container_rollout import Replacement
 from agent.kinds.container_state import gate
 from agent.kinds.container_view import ContainerView, name_of, reference_of
@@ -30,6 +30,7 @@ from agent.model import Change, Condition, Gate, Key, Observed, Owner, Remedy, R
 from agent.rollout import Pace, roll
 
 Report = dict[str, Any]
+MENDED = frozenset({Remedy.IN_PLACE, Remedy.RESTART})
 
 
 class ContainerKind:
@@ -115,29 +116,28 @@ class ContainerKind:
             raise Refused(f"another container is called {resource.key.name}", reason="NameConflict")
         facts = self._view.facts(resource, report)
         differences = self._view.differences(resource, facts, owner)
-        if stuck := sorted(each.path for each in differences if each.remedy is not Remedy.IN_PLACE):
+        if stuck := sorted(each.path for each in differences if each.remedy not in MENDED):
             raise Overtaken(f"container {resource.key.name} has changed since it was looked at: {', '.join(stuck)}")
         paths = [each.path for each in differences]
         if "name" in paths:
             self.engine.rename_container(report["Id"], resource.key.name)
-        if limits := _limits(resource, paths):
+        if limits := _limits(resource, report, paths):
             self.engine.update_container(report["Id"], limits)
-        self._reattach(facts)
+        self._reattach(facts, paths)
         if "state" in paths:
             self._bring_up(resource, report)
 
-    def _reattach(self, facts: Facts) -> None:
-        """Make the networks those that are wanted, each with its whole endpoint configuration."""
+    def _reattach(self, facts: Facts, paths: Sequence[str]) -> None:
+        """Make the networks at these paths as they are wanted, each with its whole endpoint configuration."""
         container, asked, there = facts.report["Id"], wanted_endpoints(facts.body), endpoints(facts.report)
-        wanted = wanted_networks(facts.body, facts.networks, facts.report, ranked=facts.api >= RANKED)
-        seen = seen_networks(facts.report, facts.networks)
-        for name in sorted({*wanted, *seen}):
-            if wanted.get(name) == seen.get(name):
+        for name in sorted({*asked, *there}):
+            if not concerns(name, paths):
                 continue
             if name in there:
                 self.engine.disconnect_network(name, container)
             if name in asked:
-                self.engine.connect_network(min(facts.networks.get(name) or {name}), container, asked[name])
+                endpoint = mended(name, asked[name], there.get(name), paths)
+                self.engine.connect_network(min(facts.networks.get(name) or {name}), container, endpoint)
 
     def _bring_up(self, resource: Resource, report: Report) -> None:
         if look(report, "State.Paused"):
@@ -191,14 +191,18 @@ def _kept_volumes(resource: Resource, old: Report, image: Report) -> dict[str, s
     return {target: name for target, name in anonymous(old).items() if wanted.get(target) == ANONYMOUS}
 
 
-def _limits(resource: Resource, paths: Sequence[str]) -> dict[str, Any]:
-    """The body of an update: what differs; memory and swap go together, since each is checked against the other."""
-    host = resource.spec["body"].get("HostConfig") or {}
+def _limits(resource: Resource, report: Report, paths: Sequence[str]) -> dict[str, Any]:
+    """The body of an update: what is to be mended; memory and swap go together, since each is checked against the
+    other, and one that may be as it is stays so if it can."""
+    host, there = resource.spec["body"].get("HostConfig") or {}, report.get("HostConfig") or {}
     members = {LIVE[path] for path in paths if path in LIVE}
     limits = {member: host.get(member) for member in sorted(members)}
     if members & {"Memory", "MemorySwap"}:
-        memory = host.get("Memory") or 0
-        limits |= {"Memory": memory, "MemorySwap": host.get("MemorySwap") or 2 * memory}
+        memory = (host if "memory" in paths else there).get("Memory") or 0
+        swap = host.get("MemorySwap") or 2 * (host.get("Memory") or 0)
+        if "memswap_limit" not in paths and (kept := there.get("MemorySwap") or 0):
+            swap = kept if kept < 0 else max(kept, memory)
+        limits |= {"Memory": memory, "MemorySwap": swap}
     if "RestartPolicy" in members and not (limits["RestartPolicy"] or {}).get("Name"):
         limits["RestartPolicy"] = {"Name": "no"}
     if "PidsLimit" in members:

@@ -23,7 +23,8 @@ class Facts:
     `name` is the one that it is to have. `image` is the configuration of the image that it was made from, None where
     that image is gone; `local` the id that the wanted reference has on this host now, "" where it has none. `networks`
     are the ids of the networks by name, `names` the names of containers by id, `api` the version that is spoken.
-    `unmoved` are files of the host that are as they were when the container was started.
+    `unmoved` are files of the host that are as they were when the container was started; `rewritten` are the targets of
+    mounts behind which the commit's files were written again since then. `heals`: a failing health check is a fault.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Facts:
     names: Mapping[str, str] = field(default_factory=dict)
     api: tuple[int, int] = (1, 41)
     unmoved: frozenset[str] = frozenset()
+    rewritten: frozenset[str] = frozenset()
+    heals: bool = False
 
     @property
     def body(self) -> Mapping[str, Any]:

@@ -42,6 +42,7 @@ from agent.kinds.container_networks import (
     wanted_networks,
 )
 from agent.kinds.container_rows import (
+    HEALTHY,
     as_said,
     build_row,
     command_declared,
@@ -51,8 +52,11 @@ from agent.kinds.container_rows import (
     environment_seen,
     environment_wanted,
     exposed_wanted,
+    files_seen,
+    files_wanted,
     guarded,
     health,
+    health_seen,
     health_wanted,
     hostname_seen,
     hostname_wanted,
@@ -84,7 +88,16 @@ from agent.kinds.container_rows import (
     where_kept,
     with_image,
 )
-from agent.kinds.table import Row, Spec, in_place, in_place_unless_cleared, look, looks_secret, set_or_none
+from agent.kinds.table import (
+    Row,
+    Spec,
+    in_place,
+    in_place_unless_cleared,
+    look,
+    looks_secret,
+    set_or_none,
+    started_anew,
+)
 
 # What `POST /containers/{id}/update` can change: the path of the row and the member of the body.
 LIVE = {
@@ -104,6 +117,8 @@ LIVE = {
 STATE = (
     Row[Facts]("name", lambda _spec: None, lambda facts: facts.name, name_seen, in_place),
     Row[Facts]("state", lambda _spec: None, lambda _facts: "running", state_seen, state_remedy),
+    Row[Facts]("health", lambda _spec: None, lambda _facts: HEALTHY, health_seen, started_anew),
+    Row[Facts]("files", lambda _spec: None, files_wanted, files_seen, started_anew, depth=1),
 )
 
 PROGRAM = (

@@ -6,7 +6,7 @@ A network is `{"aliases": …, "ipv4_address": …, …}` with what is unset lef
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from agent.kinds.container_facts import named_owner
@@ -14,6 +14,9 @@ from agent.kinds.container_facts import named_owner
 Endpoints = dict[str, dict[str, Any]]
 
 RANKED = (1, 48)  # the API since which endpoints have a priority as gateways
+# The fields of a network of a container, and the members of an endpoint and of its address that they stand for.
+MEMBERS = {"aliases": "Aliases", "links": "Links", "driver_opts": "DriverOpts", "gw_priority": "GwPriority"}
+ADDRESSES = {"ipv4_address": "IPv4Address", "ipv6_address": "IPv6Address", "link_local_ips": "LinkLocalIPs"}
 NO_NETWORKS = ("host", "none", "disabled")  # and `container:…`: modes in which a container has no endpoints of its own
 
 
@@ -77,6 +80,38 @@ def seen_networks(report: Mapping[str, Any], ids: Mapping[str, frozenset[str]]) 
         name: _endpoint(endpoint, str(endpoint.get("NetworkID") or "") if name in ids else "", without=without)
         for name, endpoint in endpoints(report).items()
     }
+
+
+def concerns(name: str, paths: Sequence[str]) -> bool:
+    """Whether one of the paths of differences is of that network."""
+    path = f"networks.{name}"
+    return any(one == path or one.startswith(f"{path}.") for one in paths)
+
+
+def mended(
+    name: str, asked: Mapping[str, Any], seen: Mapping[str, Any] | None, paths: Sequence[str]
+) -> Mapping[str, Any]:
+    """The configuration to connect with: what is asked for, but for what is otherwise and may be so, since no path
+    says that it differs."""
+    path = f"networks.{name}"
+    if seen is None or path in paths:
+        return asked
+    wanted, there = _endpoint(asked, ""), _endpoint(seen, "")
+    left = {field for field in {*wanted, *there} if wanted.get(field) != there.get(field)}
+    left = {field for field in left if f"{path}.{field}" not in paths}
+    address = _with({**(asked.get("IPAMConfig") or {})}, seen.get("IPAMConfig") or {}, ADDRESSES, left)
+    return _with({**asked, **({"IPAMConfig": address} if address else {})}, seen, MEMBERS, left)
+
+
+def _with(
+    asked: dict[str, Any], seen: Mapping[str, Any], members: Mapping[str, str], fields: Set[str]
+) -> dict[str, Any]:
+    """What is asked for, with the members that the fields stand for as they are seen."""
+    for member in (member for field, member in members.items() if field in fields):
+        asked.pop(member, None)
+        if seen.get(member):
+            asked[member] = seen[member]
+    return asked
 
 
 def declared_networks(body: Mapping[str, Any]) -> Endpoints | None:

@@ -31,6 +31,7 @@ from agent.kinds.table import Row, Spec, look, replaced, set_or_none
 from agent.model import Remedy
 
 Normal = Callable[[Any], Any]
+HEALTHY, UNHEALTHY = "healthy", "unhealthy"
 
 # --- makers of rows ---------------------------------------------------------------------------------------------
 
@@ -304,6 +305,21 @@ def state_seen(facts: Facts) -> str:
     if status == "restarting" or (status == "exited" and is_job(facts.spec) and not state.get("ExitCode")):
         return "running"
     return f"exited ({state.get('ExitCode')})" if status == "exited" else status
+
+
+def files_wanted(facts: Facts) -> dict[str, str]:
+    return dict.fromkeys(facts.rewritten, "as when it was started")
+
+
+def files_seen(facts: Facts) -> dict[str, str]:
+    return dict.fromkeys(facts.rewritten, "written since")
+
+
+def health_seen(facts: Facts) -> str:
+    """Said of what runs only, and where the stack wants it healed."""
+    state = mapping(facts.report.get("State"))
+    fails = bool(state.get("Running")) and look(state, "Health.Status") == UNHEALTHY
+    return UNHEALTHY if facts.heals and fails else HEALTHY
 
 
 def state_remedy(seen: Any, _wanted: Any) -> Remedy:

@@ -129,6 +129,29 @@ def unmoved(report: Report, paths: Iterable[str]) -> frozenset[str]:
     return frozenset(path for path in there if _changed_at(path) < started)
 
 
+def rewritten(report: Report, paths: Iterable[str]) -> frozenset[str]:
+    """The targets of the mounts behind which files of these paths were written since the container was started: it may
+    have the old ones still, or began with something else. None where it does not run, since a start looks anew; and
+    later than now says nothing, for then the clock was set back."""
+    targets = {str(mount.get("Source")): str(mount.get("Destination")) for mount in report.get("Mounts") or ()}
+    mounted = [path for path in paths if path in targets]
+    if not mounted or not look(report, "State.Running"):
+        return frozenset()
+    try:
+        started = datetime.fromisoformat(str(look(report, "State.StartedAt"))).timestamp()
+    except ValueError:
+        return frozenset()
+    return frozenset(targets[path] for path in mounted if started < _written_at(path) < time.time())
+
+
+def _written_at(path: str) -> float:
+    """Seconds since the epoch; 0 where that cannot be told. Of the content alone: a backup leaves traces of its own."""
+    try:
+        return Path(path).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def _changed_at(path: str) -> float:
     """Seconds since the epoch; of writing, but also of being put there: an older file may have taken the place."""
     try:

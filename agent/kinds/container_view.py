@@ -28,7 +28,7 @@ from agent.kinds.base import (
 )
 from agent.kinds.container_facts import Facts
 from agent.kinds.container_fields import TABLE
-from agent.kinds.container_state import health_of, sharers, unmoved, uses_of
+from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
 from agent.kinds.table import compare, fingerprint, look
 from agent.model import Difference, Key, Observed, Owner, Resource, Scope
 
@@ -43,6 +43,13 @@ class Surroundings(NamedTuple):
     names: Mapping[str, str]
 
 
+class Disk(NamedTuple):
+    """What the files that a container mounts tell of it, see `Facts`."""
+
+    unmoved: frozenset[str]
+    rewritten: frozenset[str]
+
+
 class Compared(NamedTuple):
     """A comparison, and all that it was made from."""
 
@@ -50,6 +57,7 @@ class Compared(NamedTuple):
     report: Report
     around: Surroundings
     local: str
+    disk: Disk
     observed: Observed
 
 
@@ -181,17 +189,18 @@ class ContainerView:
 
     def _observed(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Observed:
         """One container held against what is wanted of it; as before, where nothing of either is another."""
-        last = self._compared.get(resource.key)
+        last, disk = self._compared.get(resource.key), _disk(resource, report)
         if (
             last is not None
             and last.report is report
             and last.around is around
             and last.local == local
+            and last.disk == disk
             and last.resource == resource
         ):
             return last.observed
         observed = self._compare(resource, report, around, local)
-        self._compared[resource.key] = Compared(resource, report, around, local, observed)
+        self._compared[resource.key] = Compared(resource, report, around, local, disk, observed)
         return observed
 
     def _compare(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Observed:
@@ -247,7 +256,8 @@ class ContainerView:
             around.networks,
             around.names,
             self._engine.api,
-            unmoved(report, (resource.spec.get("lying") or {}).values()),
+            *_disk(resource, report),
+            heals=resource.handling.heal_unhealthy,
         )
 
     def _is_ours(self, report: Report, name: str = "") -> bool:
@@ -255,6 +265,11 @@ class ContainerView:
 
     def _inherited(self, report: Report) -> Mapping[str, str]:
         return look(self.image(image_of(report)), "Labels") or {}
+
+
+def _disk(resource: Resource, report: Mapping[str, Any]) -> Disk:
+    lying, files = resource.spec.get("lying") or {}, resource.spec.get("files") or ()
+    return Disk(unmoved(report, lying.values()), rewritten(report, files))
 
 
 def name_of(report: Mapping[str, Any]) -> str:

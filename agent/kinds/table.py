@@ -47,6 +47,10 @@ def in_place(_seen: Any, _wanted: Any) -> Remedy:
     return Remedy.IN_PLACE
 
 
+def started_anew(_seen: Any, _wanted: Any) -> Remedy:
+    return Remedy.RESTART
+
+
 def in_place_unless_cleared(_seen: Any, wanted: Any) -> Remedy:
     """For what the engine can set but not clear, since it takes zero for "leave it as it is"."""
     return Remedy.IN_PLACE if wanted else Remedy.REPLACE

@@ -84,7 +84,7 @@ def _steps(situation: Situation, key: Key, verdict: Verdict, split: bool) -> Ite
         yield Step(Action.REMOVE, key, stack, verdict)
         yield Step(Action.CREATE, key, stack, verdict)
     else:
-        yield Step(verdict.action, key, stack, verdict)
+        yield Step(verdict.action, key, stack, verdict, verdict.restarts and verdict.action is Action.UPDATE)
 
 
 def _held_rivals(situation: Situation) -> list[Step]:

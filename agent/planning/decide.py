@@ -12,13 +12,15 @@ from agent.planning.situation import Situation
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is to be done about one object, why, and which fields that moves. An object without one is left alone."""
+    """What is to be done about one object, why, and which fields that moves. An object without one is left alone.
+    `restarts`: to be mended it has to be started anew."""
 
     action: Action
     cause: Cause
     reason: str
     fields: tuple[FieldChange, ...] = ()
     code: str = ""  # why it is held
+    restarts: bool = False
 
     def held(self, code: str, reason: str) -> Verdict:
         return replace(self, action=Action.HOLD, reason=reason, code=code)
@@ -32,7 +34,11 @@ def judge_wanted(situation: Situation, known: frozenset[Key]) -> dict[Key, Verdi
     verdicts = {}
     for key, resource in situation.wanted.items():
         seen = situation.actual.get(key)
-        verdict = _judge_absent(resource, key in known) if seen is None else _judge_present(situation, resource, seen)
+        if seen is None:
+            in_use = bool(situation.users.get(key)) and not resource.on_demand  # so it was there
+            verdict: Verdict | None = _judge_absent(resource, key in known or in_use)
+        else:
+            verdict = _judge_present(situation, resource, seen)
         if verdict:
             verdicts[key] = verdict
     return verdicts
@@ -59,6 +65,7 @@ def _judge_present(situation: Situation, resource: Resource, seen: Observed) -> 
         causes.of_change(situation, resource, seen),
         words.changed(seen.differences, adopted=seen.owner is Owner.ADOPTABLE),
         tuple(map(field_change, seen.differences)),
+        restarts=any(difference.remedy is Remedy.RESTART for difference in seen.differences),
     )
     return verdict.held("Immutable", _why_not(seen)) if verdict.action is Action.HOLD else verdict
 
@@ -71,5 +78,5 @@ def _action(seen: Observed) -> Action:
 
 
 def _why_not(seen: Observed) -> str:
-    in_the_way = [difference for difference in seen.differences if difference.remedy is not Remedy.IN_PLACE]
-    return words.data_in_the_way(in_the_way) if seen.keeps_data else words.unchangeable(in_the_way)
+    in_the_way = [one for one in seen.differences if one.remedy in {Remedy.REPLACE, Remedy.NEVER}]
+    return words.data_in_the_way(seen.key, in_the_way) if seen.keeps_data else words.unchangeable(in_the_way)

@@ -12,6 +12,8 @@ from agent.planning.cascade import Step
 from agent.planning.decide import Verdict
 from agent.planning.situation import Situation
 
+_MENDS = frozenset({Action.CREATE, Action.UPDATE})
+
 
 def start_anew(situation: Situation, steps: Sequence[Step]) -> list[Step]:
     """The steps, with one for each object that runs on and wants to be started anew along with another one. What is
@@ -26,7 +28,8 @@ def start_anew(situation: Situation, steps: Sequence[Step]) -> list[Step]:
         renewed = queue.popleft()
         cause = (restarted.get(renewed) or own[renewed]).verdict.cause
         for user in situation.restarted_with.get(renewed, ()):
-            if user not in restarted and user not in situation.still and _may_restart(own.get(user)):
+            may = user not in restarted and user not in situation.still and _may_restart(own.get(user))
+            if may and _goes_on(situation, user, renewed):
                 restarted[user] = _restart(situation.wanted[user], own.get(user), renewed, cause)
                 queue.append(user)
     kept = [step for step in steps if step.key not in restarted or step is not own.get(step.key)]
@@ -34,10 +37,20 @@ def start_anew(situation: Situation, steps: Sequence[Step]) -> list[Step]:
 
 
 def _anew(situation: Situation, steps: Sequence[Step]) -> set[Key]:
-    """What is made in the place of a former one, and what is started after it had stopped."""
+    """What is made in the place of a former one, what is started, and what was mended under those that use it."""
     made = {step.key for step in steps if step.action in {Action.CREATE, Action.REPLACE}}
     taken = {step.key for step in steps if step.action in {Action.REMOVE, Action.REPLACE}}
-    return made & taken | {step.key for step in steps if _starts(situation, step)}
+    mended = {step.key for step in steps if step.action in _MENDS and _is_prepared(situation, step.key)}
+    return made & taken | mended | {step.key for step in steps if step.restarts or _starts(situation, step)}
+
+
+def _goes_on(situation: Situation, user: Key, renewed: Key) -> bool:
+    """Whether it goes on with the new one: with a file that was mended, only if that is the one it has."""
+    return not _is_prepared(situation, renewed) or renewed in situation.uses.get(user, ())
+
+
+def _is_prepared(situation: Situation, key: Key) -> bool:
+    return key in situation.wanted and situation.wanted[key].prepares
 
 
 def _starts(situation: Situation, step: Step) -> bool:

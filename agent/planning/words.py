@@ -16,6 +16,7 @@ MOVED_IMAGE = "its image moved: the same tag names another image now"
 REBUILT = "the content that it is built from changed"
 NOT_BUILT = "its image was not built from the commit"
 STALE = "its pull policy has it looked for again by now"
+UNHEALTHY = "its health check fails"
 FOR_CONTENT = "its pull policy has it pulled for each new content"
 SUSPENDED = "its service is suspended"
 PRUNE_OFF = "is not wanted any more, but pruning is off: remove it by hand, or turn pruning on"
@@ -48,6 +49,8 @@ def _drift(differences: Sequence[Difference]) -> str:
         return _IMAGE[differences[-1].path]
     if len(differences) == 1 and differences[0].path == "state":
         return _state(printable(str(differences[0].seen)))
+    if len(differences) == 1 and differences[0].path == "health":
+        return UNHEALTHY
     return f"{_paths(differences)} changed outside git"
 
 
@@ -83,10 +86,14 @@ def claimed_twice(key: Key, stack: str) -> str:
     return f"stack {stack} wants to make the same {key.kind}: give it another name in one of the two"
 
 
-def data_in_the_way(differences: Sequence[Difference]) -> str:
+def data_in_the_way(key: Key, differences: Sequence[Difference]) -> str:
+    """With the way to bring the data along: the new one is made by hand, since what is there under a wanted name is
+    used as it is, and the old one stays until somebody removes it."""
     return (
-        f"{_paths(differences)} cannot change on what keeps data, and that is never replaced: "
-        "put the old value back, or save the data and remove it by hand"
+        f"{_paths(differences)} cannot change on what keeps data, and that is never replaced: put the old value back, "
+        f"or move the data: make a {key.kind} NEW as wanted (docker {key.kind} create NEW), stop what writes to "
+        f"{key.name}, copy (docker run --rm -v {key.name}:/from:ro -v NEW:/to busybox cp -a /from/. /to/), "
+        f"and write name: NEW in the file"
     )
 
 

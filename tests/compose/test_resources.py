@@ -65,7 +65,7 @@ def test_what_a_container_needs() -> None:
     found = wanted(text, {"conf/x": "1"})
     (file,) = [key for key in found if key.startswith("file/")]
     assert found["container/web-a-1"].requires == (
-        Requirement(Key("file", file.removeprefix("file/"))),
+        Requirement(Key("file", file.removeprefix("file/")), restart=True),
         Requirement(Key("image", "x")),
         Requirement(Key("network", "shared")),
         Requirement(Key("volume", "web_data")),

@@ -29,8 +29,9 @@ READS = ("_inspect", "_list", "_logs", "version", "info", "ping")
 class Rig:
     """One stack, named after the test's prefix. `calls` are the changing calls of the last turn."""
 
-    def __init__(self, docker_host: str, stack: str, home: Path) -> None:
+    def __init__(self, docker_host: str, stack: str, home: Path, secrets: Path | None = None) -> None:
         self.calls: list[str] = []
+        self.secrets = secrets or home / "secrets"
         self.now = time.time()  # seconds since the epoch, for what looks at the wall clock
         self.stack, self.home = stack, home
         self.engine = Engine(docker_host, timeout=60, observe=self._note)
@@ -43,7 +44,7 @@ class Rig:
             self.engine,
             self.identity,
             self.home,
-            self.home / "secrets",
+            self.secrets,
             on_pull=lambda _: None,
             stop=lambda: False,
             wall=lambda: self.now,
@@ -62,7 +63,13 @@ class Rig:
         programs = tuple(path for path in files or () if path.endswith("busybox"))
         tree = DictTree({"compose.yaml": textwrap.dedent(text), **(files or {})}, executable=programs)
         project = load(tree, LoadOptions(project_name=self.stack))
-        target = Target(str(self.home / "data"), str(self.home / "files"), key=b"key", allow_build=True)
+        target = Target(
+            str(self.home / "data"),
+            str(self.home / "files"),
+            secrets=str(self.secrets),
+            key=b"key",
+            allow_build=True,
+        )
         return Stack(self.stack, tuple(map(brisk, resources(project, tree, target))), Revision("rev1"))
 
     def plan(self, text: str, files: Mapping[str, str | bytes] | None = None) -> Plan:

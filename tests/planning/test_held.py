@@ -63,6 +63,7 @@ def test_what_keeps_data_is_never_replaced() -> None:
     found = plan([want(WEB, "volume/data"), want("volume/data")], [there("volume/data", differs("driver"))])
     assert {change.action for change in found.changes} == {Action.HOLD}
     assert "driver cannot change on what keeps data, and that is never replaced" in str(found)
+    assert "docker run --rm -v data:/from:ro -v NEW:/to busybox cp -a /from/. /to/" in str(found)
     assert found.changes[1].fields == (("driver", "old", "new"),)
 
 

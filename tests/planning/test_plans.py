@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.handling import Handling, Order, Rollout
-from agent.model import Action, Condition, Difference, Observed, Owner, Remedy
+from agent.model import Action, Cause, Condition, Difference, Observed, Owner, Remedy
 from tests.planning.scene import check, differs, key, plan, there, waits, want
 
 WEB = "container/web"
@@ -476,4 +476,60 @@ def test_what_starts_anew_with_another_is_interrupted() -> None:
     assert [(str(change.key), change.interruption) for change in found.changes] == [
         ("container/db", "away while it is replaced"),
         (WEB, "away while it is started anew"),
+    ]
+
+
+MOUNTED = [want(WEB, waits("file/f", Condition.EXISTS, restart=True)), want("file/f")]
+
+
+@pytest.mark.parametrize(
+    ("file", "mended"),
+    [
+        ([there("file/f", differs("content", remedy=IN_PLACE, drift=True))], "update file/f (drift: content changed"),
+        ([], "create file/f (drift: was removed"),
+    ],
+    ids=["edited", "removed"],
+)
+def test_whoever_has_a_mended_file_is_started_anew(file: list[Observed], mended: str) -> None:
+    found = plan(MOUNTED, [there(WEB, uses=["file/f"]), *file])
+    check(
+        found,
+        f"""
+        0 {mended} outside git)
+        1 update container/web (drift: starts anew with file/f) after 0
+        """,
+    )
+    assert [change.restarts for change in found.changes] == [False, True]
+    assert found.changes[1].interruption == "away while it is started anew"
+
+
+def test_whoever_has_the_file_from_elsewhere_goes_on() -> None:
+    check(plan(MOUNTED, [there(WEB)]), "0 create file/f (file: its content is new)")
+
+
+def test_what_has_to_be_started_anew_to_be_mended_takes_along_who_goes_with_it() -> None:
+    ill = differs("health", "unhealthy", "healthy", Remedy.RESTART, drift=True)
+    found = plan(PAIR, [there(WEB), there("container/db", ill)])
+    check(
+        found,
+        """
+        0 update container/db (drift: its health check fails)
+        1 update container/web (drift: starts anew with container/db) after 0
+        """,
+    )
+    assert [change.restarts for change in found.changes] == [True, True]
+
+
+def test_what_is_replaced_is_not_started_anew_besides() -> None:
+    ill = differs("health", "unhealthy", "healthy", Remedy.RESTART, drift=True)
+    [change] = plan([want(WEB)], [there(WEB, ill, differs("user"))]).changes
+    assert (change.action, change.restarts) == (Action.REPLACE, False)
+
+
+def test_an_image_that_is_gone_is_not_made_by_hand() -> None:
+    """That a container still has it is no wonder: it is fetched for the commit that changes the container."""
+    found = plan([want(WEB, "image/app"), want("image/app")], [there(WEB, differs("user"), uses=["image/app"])])
+    assert [(change.key.kind, change.cause) for change in found.changes] == [
+        ("image", Cause.COMMIT),
+        ("container", Cause.COMMIT),
     ]
