@@ -24,6 +24,7 @@ from agent.model import (
     Status,
 )
 
+_NONE: frozenset[str] = frozenset()
 _WORST_FIRST = (Health.DEGRADED, Health.MISSING, Health.UNKNOWN, Health.PROGRESSING, Health.SUSPENDED, Health.HEALTHY)
 
 
@@ -77,6 +78,7 @@ def report_of(taken: Taken, name: str) -> Report:
         health=worst(service.health for service in services) if taken.last else Health.UNKNOWN,
         services=services,
         failure=failure,
+        ids=frozenset(seen.id for seen in taken.last.actual.values() if seen.stack == name) if taken.last else _NONE,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
+from agent.fight import Fight
 from agent.handling import USUAL, Handling
 
 
@@ -377,7 +378,7 @@ class Failure:
 @dataclass(frozen=True)
 class Report:
     """One pass over one stack: the only thing that metrics, logs, history and status are made from. With `on_trial`,
-    new content is in place and has not proved good yet."""
+    new content is in place and has not proved good yet. `ids` are the engine's, of what the stack has on the host."""
 
     run_id: str
     stack: str
@@ -393,3 +394,5 @@ class Report:
     services: tuple[ServiceState, ...] = ()
     failure: Failure | None = None
     on_trial: bool = False
+    fights: tuple[Fight, ...] = ()
+    ids: frozenset[str] = frozenset()

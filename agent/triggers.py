@@ -117,10 +117,14 @@ def watch_events(stream: Stream, instance: str, wake: Wake, listener: Listener) 
 
 
 def reason_of(event: Event, instance: str) -> LookAt:
-    """What to look at because of an event: the stack that it names, else whoever wants an object of that name."""
+    """What to look at because of an event: the stack that it names, else whoever wants an object of that name or has
+    the container that was attached to it or taken off."""
     if event.attributes.get(INSTANCE) == instance and event.attributes.get(STACK):
         return LookAt("event", stack=event.attributes[STACK])
-    return LookAt("event", key=Key(event.kind, event.name))
+    if event.is_vague:
+        return LookAt("event")
+    keys = frozenset(Key(event.kind, name) for name in event.names)
+    return LookAt("event", keys=keys, id=event.attributes.get("container", ""))
 
 
 def watch_directory(path: Path, wake: Wake, listener: Listener, shortest: float = 1.0) -> Watch:

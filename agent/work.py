@@ -26,6 +26,10 @@ class Work:
     coming: Stack | None = None  # new content, which waits for other stacks
     trial: Trial | None = None  # of the content that is not known to be good yet
 
+    def is_about(self, keys: frozenset[Key], id: str) -> bool:
+        """Whether it wants an object of one of the keys, or has the one of the engine's id."""
+        return (self.last is not None and id in self.last.ids) or not keys.isdisjoint(self.keys)
+
     @property
     def is_due(self) -> bool:
         """Whether a turn may begin once its time has come."""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from agent.fight import Fight
 from agent.model import Action, Failure, Health, Outcome, Problem, Report, Revision, Status
 
 _MOST_PROBLEMS = 100
@@ -127,7 +128,8 @@ class Held:
 @dataclass(frozen=True)
 class StackStatus:
     """One stack. `revision` is the newest that it was synced to, `target` the one that it was last held against. With
-    `on_trial`, new content is in place and is not known to be good yet.
+    `on_trial`, new content is in place and is not known to be good yet. `fights` are its objects that something else
+    changes back again and again.
 
     `changed_at` and `changed_in` tell when the last pass that changed something ended, and how long it took.
     """
@@ -144,6 +146,7 @@ class StackStatus:
     failure: FailureStatus | None = None
     held: tuple[Held, ...] = ()
     on_trial: bool = False
+    fights: tuple[Fight, ...] = ()
 
     def after(self, report: Report) -> StackStatus:
         """The stack's status once the report's pass is over."""
@@ -161,6 +164,7 @@ class StackStatus:
             failure=FailureStatus.of(report.failure),
             held=_held(report),
             on_trial=report.on_trial,
+            fights=report.fights[:_MOST_PROBLEMS],
         )
         return replace(status, message=_message(status, report))
 
@@ -290,7 +294,9 @@ def _held(report: Report) -> tuple[Held, ...]:
 
 
 def _message(status: StackStatus, report: Report) -> str:
-    """The one thing to know: what failed, what ails, what waits, or what was last done."""
+    """The one thing to know: what failed, what is changed back, what ails, what waits, or what was last done."""
+    if report.fights and (report.failure is None or report.failure.reason == "DidNotTake"):
+        return capped(str(report.fights[0]))
     if report.failure:
         return first_line(capped(report.failure.message))
     if ailing := [state for state in report.services if state.health is not Health.HEALTHY]:

@@ -96,7 +96,33 @@ def test_a_bug_ends_neither_the_watch_nor_itself_in_silence(
 
 def test_what_an_event_is_a_reason_to_look_at() -> None:
     assert reason_of(STARTED, "default") == LookAt("event", stack="web")
-    assert reason_of(STARTED, "another") == LookAt("event", key=Key("container", "web-api-1"))
+    assert reason_of(STARTED, "another") == LookAt("event", keys=frozenset({Key("container", "web-api-1")}))
+
+
+def test_whose_container_was_attached_may_be_told_by_its_id_alone() -> None:
+    event = Event("network", "connect", "1" * 64, "bridge", {"name": "bridge", "container": "0" * 64})
+    assert reason_of(event, "default") == LookAt("event", keys=frozenset({Key("network", "bridge")}), id="0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("told", "written", "others"),
+    [
+        ("web:latest", ["web", "web:latest", "docker.io/library/web", "library/web:latest"], ["web:1", "x/web"]),
+        ("web:1", ["web:1", "docker.io/web:1", "index.docker.io/library/web:1"], ["web", "x/web:1"]),
+        ("me/web:latest", ["me/web", "docker.io/me/web"], ["library/me/web", "web"]),
+        ("registry:5000/web:latest", ["registry:5000/web"], ["docker.io/registry:5000/web"]),
+    ],
+)
+def test_a_tag_concerns_whoever_writes_the_reference_in_any_way(
+    told: str, written: list[str], others: list[str]
+) -> None:
+    keys = reason_of(Event("image", "tag", "sha256:1", told), "default").keys
+    assert keys >= {Key("image", name) for name in written}
+    assert keys.isdisjoint({Key("image", name) for name in others})
+
+
+def test_of_a_load_it_is_not_told_which_names_moved() -> None:
+    assert reason_of(Event("image", "load", "sha256:1", "sha256:1"), "default") == LookAt("event")
 
 
 def test_a_change_in_the_directory_asks_the_source(begun: Callable[[Watch], None], tmp_path: Path) -> None:

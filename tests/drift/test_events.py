@@ -1,0 +1,86 @@
+"""A drift that the engine tells of is met at once: here nothing is polled, and no look is due by itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from agent.loop import Loop
+from agent.model import Failure, Report
+from agent.ports import Rhythm
+from agent.reconcile import Turn
+from agent.triggers import watch_events
+from tests.drift.scene import Scene
+from tests.drift.test_rows import BY_HAND, Hand
+from tests.loop.fakes import FakeAudience, FakeDesires, reading, running
+
+pytestmark = pytest.mark.engine
+
+NEVER = Rhythm(poll=3600, resync=3600)
+UNTOLD = ("file", "directory", "config", "secret")  # no engine knows of these
+SLOW = "network made anew"  # by hand, it is put right before the hand is through
+TOLD = [row for row in BY_HAND if row[2] and not row[0].startswith(SLOW) and not any(w in row[0] for w in UNTOLD)]
+
+
+@dataclass
+class Turns:
+    """The host of a scene; `taken` are the triggers of the turns."""
+
+    scene: Scene
+    taken: list[str] = field(default_factory=list)
+
+    def take(self, turn: Turn) -> tuple[Report, ...]:
+        self.taken.append(turn.trigger)
+        return self.scene.reconciler.take(turn)
+
+    def stacks_on_host(self) -> frozenset[str]:
+        return frozenset({self.scene.stack})
+
+    def look_afresh(self) -> None:
+        self.scene.engine.forget()
+
+
+@dataclass
+class Listener:
+    opened: threading.Event = field(default_factory=threading.Event)
+    heard_kinds: list[str] = field(default_factory=list)
+
+    def stream_opened(self) -> None:
+        self.opened.set()
+
+    def stream_broke(self, failure: Failure) -> None:
+        raise AssertionError(failure)
+
+    def heard(self, kind: str) -> None:
+        self.heard_kinds.append(kind)
+
+    def watched(self, failure: Failure | None) -> None:
+        raise AssertionError(failure)
+
+
+@pytest.fixture
+def turns(scene: Scene) -> Iterator[Turns]:
+    """The loop around the scene, after its first turns."""
+    made, audience, listener = Turns(scene), FakeAudience(), Listener()
+    desires = FakeDesires(reading(scene.turn().stacks[0]))
+    loop = Loop(desires, made, audience, scene.scope, clock=time.monotonic, wall=time.time, rhythm=NEVER)
+    watch = watch_events(scene.engine, scene.identity.instance, loop.wake, listener)
+    with running(loop):
+        assert audience.reports.get(timeout=20).synced
+        watch.start()
+        assert listener.opened.wait(10)
+        audience.reports.get(timeout=20)  # of the look that each opening is a reason for
+        yield made
+        watch.stop()
+
+
+@pytest.mark.parametrize("by_hand", [pytest.param(row[1], id=row[0]) for row in TOLD])
+def test_what_the_engine_tells_of_is_mended_without_a_poll(scene: Scene, turns: Turns, by_hand: Hand) -> None:
+    turns.taken.clear()
+    by_hand(scene)
+    scene.settled(lambda: "event" in turns.taken and scene.planned() == {})
+    assert set(turns.taken) == {"event"}
