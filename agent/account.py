@@ -23,6 +23,8 @@ from agent.model import (
     Stack,
     Status,
 )
+from agent.planning import SUSPENDED
+from agent.suspension import NOTHING, Suspended
 
 _NONE: frozenset[str] = frozenset()
 _WORST_FIRST = (Health.DEGRADED, Health.MISSING, Health.UNKNOWN, Health.PROGRESSING, Health.SUSPENDED, Health.HEALTHY)
@@ -34,10 +36,11 @@ def new_run_id() -> str:
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen, and what would have to be done about it."""
+    """What was seen, and what would have to be done about it. `labelled` is what the objects themselves say."""
 
     actual: Mapping[Key, Observed]
     plan: Plan
+    labelled: Mapping[Key, Observed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Taken:
     outcomes: tuple[Outcome, ...] = ()
     last: Look | None = None
     failure: Failure | None = None
+    suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack
 
 
 def report_of(taken: Taken, name: str) -> Report:
@@ -63,7 +67,8 @@ def report_of(taken: Taken, name: str) -> Report:
     failure = taken.failure or failure_of(outcomes) or _held_back(left)
     if failure is None and _all_done(outcomes):
         failure = _did_not_take(left)
-    services = service_states(stack.resources if stack else (), taken.last.actual if taken.last else {})
+    suspended = taken.suspended.get(name, NOTHING)
+    services = service_states(stack.resources if stack else (), taken.last.actual if taken.last else {}, suspended)
     return Report(
         run_id=taken.run_id,
         stack=name,
@@ -75,11 +80,16 @@ def report_of(taken: Taken, name: str) -> Report:
         plan=_of_stack(taken.plan, name),
         outcomes=outcomes,
         synced=taken.last is not None and failure is None and not any(map(_matters, left.changes)),
-        health=worst(service.health for service in services) if taken.last else Health.UNKNOWN,
+        health=_health(services, suspended) if taken.last else Health.UNKNOWN,
         services=services,
         failure=failure,
         ids=frozenset(seen.id for seen in taken.last.actual.values() if seen.stack == name) if taken.last else _NONE,
+        suspended=suspended,
     )
+
+
+def _health(services: Sequence[ServiceState], suspended: Suspended) -> Health:
+    return Health.SUSPENDED if suspended.whole else worst(service.health for service in services)
 
 
 def _matters(change: Change) -> bool:
@@ -118,6 +128,7 @@ def failure_of(outcomes: Sequence[Outcome]) -> Failure | None:
 def _held_back(plan: Plan) -> Failure | None:
     """What cannot become as it is wanted, or None. What only waits for another thing that is held comes behind it."""
     held = [change for change in plan.changes if change.action is Action.HOLD and _matters(change)]
+    held = [change for change in held if change.code != SUSPENDED]  # somebody wants it so
     held.sort(key=lambda change: change.code == "Waits")
     if not held:
         return None
@@ -139,13 +150,18 @@ def _did_not_take(left: Plan) -> Failure | None:
     )
 
 
-def service_states(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> tuple[ServiceState, ...]:
-    """How each service fares, from what was seen of its containers."""
+def service_states(
+    wanted: Sequence[Resource], actual: Mapping[Key, Observed], suspended: Suspended = NOTHING
+) -> tuple[ServiceState, ...]:
+    """How each service fares, from what was seen of its containers. What is suspended is so, however it fares."""
     by_service: dict[str, list[Observed | None]] = {}
     for resource in wanted:
         if resource.service:
             by_service.setdefault(resource.service, []).append(actual.get(resource.key))
-    return tuple(_service_state(name, seen) for name, seen in sorted(by_service.items()))
+    states = tuple(_service_state(name, seen) for name, seen in sorted(by_service.items()))
+    return tuple(
+        replace(one, health=Health.SUSPENDED, detail="") if one.name in suspended.services else one for one in states
+    )
 
 
 def _service_state(name: str, seen: Sequence[Observed | None]) -> ServiceState:

@@ -15,10 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.errors import NoAgent
+from agent.cli.errors import IsSuspended, NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered, Target
 from agent.errors import BadManifest, BadSettings
-from agent.fleet import COMPOSE_FILES
 from agent.model import Health, Report, Scope
 from agent.usual import USUAL, default_secrets_dir, default_state_dir, docker_url, usual_file
 
@@ -26,7 +25,9 @@ if TYPE_CHECKING:
     from agent.compose import Project
     from agent.converge import Event
     from agent.desired import Reading
+    from agent.directives import Directives
     from agent.engine import Engine as Door
+    from agent.orphans import Orphans
     from agent.places import Allowed, Ground
     from agent.reconcile import Turn
     from agent.settings import Settings
@@ -74,54 +75,88 @@ class Assembly:
     # --- the host ---
 
     def plan(self, target: Target) -> Planned:
+        return self._plan(target, exact=False)
+
+    def plan_again(self, target: Target, artefact: Mapping[str, Any]) -> Planned:
+        from agent.artefact import check, hold_to, target_of
+
+        check(artefact, self._key(target))
+        planned = self._plan(target_of(artefact, target), exact=True)
+        hold_to(artefact, planned.artefact)
+        return planned
+
+    def _plan(self, target: Target, *, exact: bool) -> Planned:
+        """`exact`: what is carried out is this plan, and nothing that turns out to be needed on the way."""
         from stamina.instrumentation import set_on_retry_hooks
 
+        from agent.artefact import Where, make, target_document
         from agent.engine import Engine as Door
+        from agent.guard import Consent
         from agent.reconcile import Turn
         from agent.statedir import StateDir
-        from agent.works import Prepared
+        from agent.works import Prepared, suspended_in
 
         set_on_retry_hooks([])  # stamina would log to stdout, where the plan goes
-        settings = self._settings(target)
-        state = StateDir(settings.state_dir.absolute())
-        ground = self._ground(target, settings, state.key())
-        reading = ground.read()
-        if problems := ground.problems(reading):
-            raise BadManifest(problems)
-        reading, origin = self._as_committed(reading, ground), ground.origin(reading)
+        settings, key = self._settings(target), self._key(target)
+        ground = self._ground(target, settings, key)
+        reading = self._read(ground)
         engine = Door(docker_url(settings.docker_host, self.environment))
-        facts = engine.version()
-        stacks = tuple(stack for _, stack in sorted(reading.stacks.items()))
-        whole = target.one is None and _is_root(target.path)
-        turn = Turn(stacks, Scope(settings.instance, origin, frozenset(reading.stacks), whole), "manual")
-        works = self._works(engine, settings, origin)
-        look = works.reconciler.look(turn)
+        where = Where(settings.host, settings.instance, str(engine.info().get("ID", "")), ground.origin(reading))
+        scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
+        orders = self._directives(StateDir(settings.state_dir.absolute())).now()
+        turn = Turn(
+            tuple(stack for _, stack in sorted(reading.stacks.items())),
+            scope,
+            "manual",
+            exact=exact,
+            suspended=orders.by_stack(scope.stacks),
+            consent=Consent(orders.approved, reading.snapshot.revision.allow_prune),
+        )
+        works = self._works(engine, settings, where.origin)
+        look, revision = works.reconciler.look(turn), reading.snapshot.revision
+        rev = revision.id if ground.is_committed else ""
+        files = target_document(target, ground.here, rev=rev, repo=ground.url)
         return Prepared(
             plan=look.plan,
-            stacks=stacks,
-            revision=reading.snapshot.revision,
-            url=ground.typed(ground.directory(reading)),
+            stacks=turn.stacks,
+            revision=revision,
+            url=ground.address(reading),
+            ref=ground.ref,
             host=settings.host,
-            engine=Engine(str(facts.get("Version", "")), str(facts.get("ApiVersion", ""))),
+            engine=_engine(engine),
             warnings=reading.warnings,
+            suspended=suspended_in(look.plan, orders),
+            artefact=make(where, files, revision, turn.stacks, look, key=key),
             works=works,
             turn=turn,
             look=look,
         )
+
+    def _read(self, ground: Ground) -> Reading:
+        """Every stack. Raises `BadManifest` where one is wrong."""
+        reading = ground.read()
+        if problems := ground.problems(reading):
+            raise BadManifest(problems)
+        return reading if ground.is_committed else self._as_committed(reading, ground)
 
     def _as_committed(self, reading: Reading, ground: Ground) -> Reading:
         """With the commit as its cause, as far as the files are those of the commit that a work tree is at."""
         from agent.desired import as_committed
         from agent.source.worktree import head_of
 
-        sudo = self.environment.get("SUDO_UID", "") if self.uid == 0 else ""
-        owners = {self.uid, int(sudo)} if sudo.isdecimal() else {self.uid}
-        head = head_of(ground.tree.top, owners)
+        head = head_of(ground.tree.top, self._owners())
         return as_committed(reading, ground.placing, head) if head else reading
 
+    def _owners(self) -> set[int]:
+        """Whose repositories are looked into: the user's own."""
+        sudo = self.environment.get("SUDO_UID", "") if self.uid == 0 else ""
+        return {self.uid, int(sudo)} if sudo.isdecimal() else {self.uid}
+
     def _works(self, engine: Door, settings: Settings, origin: str) -> Works:
+        from agent.jsonfile import JsonFile
         from agent.parts import make_host
         from agent.planning import Policy
+        from agent.protections import Protections
         from agent.pulls import Pulls
         from agent.reconcile import Reconciler
         from agent.statedir import StateDir
@@ -130,10 +165,11 @@ class Assembly:
         state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
         secrets = settings.secrets_dir
         host = make_host(engine, state, settings.instance, origin, pulls, secrets_dir=secrets, stop=pulls.are_over)
-        return Works(Reconciler(host, Policy(prune=settings.prune)), state, pulls)
+        protections = Protections(JsonFile(state.protections))
+        return Works(Reconciler(host, Policy(prune=settings.prune), protections=protections), state, pulls)
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
-        from agent.works import Prepared
+        from agent.works import Prepared, suspended_in
 
         if not isinstance(planned, Prepared) or not (planned.works and planned.turn):
             raise TypeError("apply carries out what plan of the same parts returned")
@@ -147,6 +183,8 @@ class Assembly:
 
         reconciler = replace(works.reconciler, listen=listen, stop=stop)
         with works.state.locked():
+            if suspended := suspended_in(planned.plan, self._directives(works.state).now()):
+                raise IsSuspended(suspended)
             reports = reconciler.take(planned.turn, planned.look)
             _note(works.state, reports)
             reports = reconciler.settle(planned.turn, reports)
@@ -163,12 +201,39 @@ class Assembly:
         require_repo(chosen)
         return Daemon(chosen, self.environment).run(once=once)
 
-    def records(self, target: Target) -> Records:
+    def directives(self, target: Target) -> Directives:
+        return self._directives(self._state_dir(target))
+
+    def orphans(self, target: Target) -> Orphans:
+        from agent.engine.disposal import Disposal
+        from agent.orphans import Orphans
+        from agent.telemetry.overview import Overview
+
+        settings = self._settings(target)
+        engine = Disposal(docker_url(settings.docker_host, self.environment))
+        try:
+            document = self.records(target).overview()
+        except NoAgent:
+            document = None
+        wanted = Overview.from_document(document or {}).wanted
+        return Orphans(engine, settings.instance, frozenset(wanted.volumes), frozenset(wanted.unread))
+
+    def _directives(self, state: StateDir) -> Directives:
+        from agent.directives import Directives
+
+        user = self.environment.get("SUDO_USER") or self.environment.get("USER") or f"uid {self.uid}"
+        return Directives(state.directives, by=user)
+
+    def _state_dir(self, target: Target) -> StateDir:
         from agent.statedir import StateDir
-        from agent.store import Store
 
         state_dir = target.state_dir or self._settings(target).state_dir  # whoever names it needs no settings
-        state = StateDir(state_dir.absolute())
+        return StateDir(state_dir.absolute())
+
+    def records(self, target: Target) -> Records:
+        from agent.store import Store
+
+        state = self._state_dir(target)
         if not state.has_database():
             raise NoAgent(str(state.database))
         return Store(state.database)
@@ -186,6 +251,7 @@ class Assembly:
 
     def _settings(self, target: Target) -> Settings:
         given = {name: getattr(target, name) for name in ("state_dir", "docker_host", "host", "instance")}
+        given["repo"] = target.repo or None
         return self._load(target.config, {name: None if value is None else str(value) for name, value in given.items()})
 
     def _load(self, config: Path | None, given: Mapping[str, Any]) -> Settings:
@@ -199,10 +265,27 @@ class Assembly:
             secrets_dir=default_secrets_dir(self.uid, self.environment),
         )
 
-    def _ground(self, target: Target, settings: Settings | None = None, key: bytes = b"") -> Ground:
-        from agent.places import ground
+    def _key(self, target: Target) -> bytes:
+        """That of the state directory."""
+        from agent.statedir import StateDir
 
-        return ground(target, self._allowed(target, settings, key), self.environment)
+        return StateDir(self._settings(target).state_dir.absolute()).key()
+
+    def _ground(self, target: Target, settings: Settings | None = None, key: bytes = b"") -> Ground:
+        """The files that the command is about: what lies at its path, or a revision."""
+        from agent.places import ground, here_of
+
+        if not (target.rev or target.repo):
+            return ground(target, self._allowed(target, settings, key), self.environment)
+        from agent.revisions import in_clone, in_repository, is_in_clone
+
+        settings = settings or self._settings(target)
+        allowed = self._allowed(target, settings, key)
+        here = target.here or here_of(self.environment)
+        named = target.path != Path() or (target.config is None and is_in_clone(target, here))
+        if not target.repo and (named or not settings.repo):
+            return in_clone(target, allowed, self.environment, self._owners())
+        return in_repository(target, settings, allowed)
 
     def _allowed(self, target: Target, settings: Settings | None, key: bytes) -> Allowed:
         """What the operator allows. Where there are no settings, what reads them is not loaded."""
@@ -219,9 +302,9 @@ def _hostname() -> str:
     return re.sub(r"[^a-zA-Z0-9._-]", "-", os.uname().nodename) or "localhost"
 
 
-def _is_root(path: Path) -> bool:
-    """Whether the path is a repository's root: then a stack that is not there any more has left the repository."""
-    return path.is_dir() and not any((path / name).exists() for name in COMPOSE_FILES)
+def _engine(engine: Door) -> Engine:
+    facts = engine.version()
+    return Engine(str(facts.get("Version", "")), str(facts.get("ApiVersion", "")))
 
 
 def _note(state: StateDir, reports: tuple[Report, ...]) -> None:

@@ -17,15 +17,18 @@ from agent import __version__
 from agent.build import build_revision
 from agent.converge import Event, Options, Started
 from agent.desired import Reader
+from agent.directives import Directives
 from agent.engine import Engine
 from agent.follower import Follower
+from agent.guard import Consent
 from agent.host import Host
 from agent.jsonfile import JsonFile
 from agent.loop import Loop
 from agent.model import Health, Report, Scope
-from agent.parts import make_host, make_source
-from agent.planning import Policy
+from agent.parts import default_name, make_host, make_source
+from agent.planning import Policy, Removal
 from agent.ports import AskSource, LookAt, Rhythm
+from agent.protections import Protections
 from agent.pulls import Pulls
 from agent.pulse import grace_of
 from agent.reconcile import Reconciler, Turn
@@ -58,10 +61,17 @@ class HostTurns:
         with self.metrics.reconciling():
             return self.reconciler.take(turn)
 
-    def stacks_on_host(self) -> frozenset[str]:
+    def on_host(self) -> Mapping[str, frozenset[str]]:
         """Data that outlives its stack does not keep the stack in mind."""
         everything = self.host.observe([], replace(self.scope, whole=True)).values()
-        return frozenset(seen.stack for seen in everything if seen.origin == self.scope.origin and not seen.keeps_data)
+        found: dict[str, frozenset[str]] = {}
+        for seen in everything:
+            if seen.origin == self.scope.origin and not seen.keeps_data:
+                found[seen.stack] = found.get(seen.stack, frozenset()) | ({seen.service} if seen.service else set())
+        return found
+
+    def may_go(self, removal: Removal, consent: Consent) -> bool:
+        return self.reconciler.acknowledgements.cover(removal, consent)
 
 
 class Daemon:
@@ -152,6 +162,7 @@ class Daemon:
             host,
             Policy(prune=settings.prune),
             Options(),
+            Protections(JsonFile(self._state.protections)),
             sleep=self._sleep,
             stop=lambda: self._loop.stopping,
             listen=self._progressed,
@@ -162,7 +173,7 @@ class Daemon:
         reader = Reader(
             PurePosixPath(self._state.path),
             settings.variables,
-            default_name=_default_name(settings.repo),
+            default_name=default_name(settings.repo),
             directory=self._directory(),
             secrets_dir=str(settings.secrets_dir),
             key=self._state.key(),
@@ -180,6 +191,7 @@ class Daemon:
             wall=time.time,
             rhythm=rhythm,
             act=settings.mode == "apply",
+            restraints=Directives(self._state.directives),
         )
 
     def _progressed(self, turn: Turn, event: Event) -> None:
@@ -266,11 +278,6 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
         signal.signal(signal.SIGHUP, look)
-
-
-def _default_name(repo: str) -> str:
-    """The name of a stack at the root of the repository: that of the repository."""
-    return repo.rstrip("/").removesuffix(".git").replace(":", "/").rpartition("/")[2]
 
 
 def _exit_code(reports: tuple[Report, ...], loop: Loop) -> int:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from agent.desired import Reading
 from agent.errors import Trouble
-from agent.model import Failure, Snapshot, Stack
+from agent.guard import Consent
+from agent.model import Failure, Stack
+from agent.planning import EMPTY_DESIRED_STATE, Removal
+from agent.planning.words import approve
 from agent.ports import Desires, Turns
 
 
@@ -25,16 +29,16 @@ class Intake:
     recovered: tuple[Stack, ...] = ()
 
 
-def take_in(desires: Desires, turns: Turns, *, first: bool) -> Intake:
-    """The newest reading; `first` says that nothing was read yet in this process."""
+def take_in(desires: Desires, turns: Turns, *, first: bool, approved: frozenset[str] = frozenset()) -> Intake:
+    """The newest reading; `first` says that nothing was read yet in this process. What is `approved`: see `Consent`."""
     taken = _newest(desires, first=first)
     if taken.reading is None and not first:
         return taken  # nothing is to be pruned for it: an engine that hangs need not delay the news
     on_host = _on_host(turns)
     if taken.reading is not None and not taken.reading.names:
-        taken = Intake(failure=_empty(taken.reading.snapshot, on_host))
-    recovered = _recover(desires, taken.reading, on_host) if first else ()
-    return replace(taken, on_host=on_host, recovered=recovered)
+        taken = _nothing_wanted(taken.reading, on_host, turns, approved)
+    recovered = _recover(desires, taken.reading, frozenset(on_host)) if first else ()
+    return replace(taken, on_host=frozenset(on_host), recovered=recovered)
 
 
 def _newest(desires: Desires, *, first: bool) -> Intake:
@@ -44,12 +48,12 @@ def _newest(desires: Desires, *, first: bool) -> Intake:
         return Intake(reading=desires.fallback() if first else None, failure=error.failure())
 
 
-def _on_host(turns: Turns) -> frozenset[str]:
+def _on_host(turns: Turns) -> Mapping[str, frozenset[str]]:
     """An engine that cannot be asked has nothing to prune for now; the stacks' own turns say what is wrong with it."""
     try:
-        return turns.stacks_on_host()
+        return turns.on_host()
     except Trouble:
-        return frozenset()
+        return {}
 
 
 def _recover(desires: Desires, reading: Reading | None, on_host: frozenset[str]) -> tuple[Stack, ...]:
@@ -58,16 +62,23 @@ def _recover(desires: Desires, reading: Reading | None, on_host: frozenset[str])
     return tuple(stack for name in sorted(lost) if (stack := desires.last_good(name)))
 
 
-def _empty(snapshot: Snapshot, on_host: frozenset[str]) -> Failure:
-    """An empty desired state is a mistake far more often than a wish: nothing is removed for it."""
-    if on_host:
-        kept = ", ".join(sorted(on_host))
-        return Failure(
-            "EmptyDesiredState",
-            f"{snapshot.revision} holds no stack at all; nothing is removed and {kept} is kept as it was."
-            " Remove stacks one by one, or put a compose.yaml at the root or in a directory of its own",
-        )
-    return Failure(
-        "EmptyDesiredState",
-        f"{snapshot.revision} holds no stack: expected a compose.yaml at the root or in a directory of its own",
+def _nothing_wanted(
+    reading: Reading, on_host: Mapping[str, frozenset[str]], turns: Turns, approved: frozenset[str]
+) -> Intake:
+    """An empty desired state is a mistake far more often than a wish: nothing is removed for it until somebody says
+    that it is meant."""
+    revision = reading.snapshot.revision
+    if not on_host:
+        text = f"{revision} holds no stack: expected a compose.yaml at the root or in a directory of its own"
+        return Intake(failure=Failure(EMPTY_DESIRED_STATE, text))
+    services = frozenset(f"{stack}/{service}" for stack, services in on_host.items() for service in services)
+    removal = Removal(services, len(services))
+    if turns.may_go(removal, Consent(approved, revision.allow_prune)):
+        return Intake(reading)
+    kept = ", ".join(sorted(on_host))
+    text = (
+        f"{revision} holds no stack at all; nothing is removed and {kept} is kept as it was. Remove stacks one by one,"
+        " or put a compose.yaml at the root or in a directory of its own; if all of it is to go,"
+        f" {approve(removal.hash, len(services))}"
     )
+    return Intake(failure=Failure(EMPTY_DESIRED_STATE, text))

@@ -15,26 +15,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from agent.account import new_run_id
-from agent.backoff import Backoff, Patience, only_held
+from agent.asking import Asking
+from agent.backoff import Patience, only_held
 from agent.desired import Reading
 from agent.errors import Trouble
+from agent.guard import Consent, services_of
 from agent.intake import Intake, take_in
-from agent.model import Failure, Health, Report, Result, Scope, Stack, Status
-from agent.ports import AskSource, Audience, Desires, LookAt, Rhythm, Turns
+from agent.model import Failure, Report, Scope, Stack, Status
+from agent.ports import AskSource, Audience, Desires, LookAt, Orders, Restraints, Rhythm, Turns, Unrestrained
 from agent.probation import Standing, Verdict, verdict_on
 from agent.pulse import Pulse
 from agent.reconcile import Turn
 from agent.stack_order import earlier_first, gets_on, is_ready
 from agent.trial import State
-from agent.work import Work
+from agent.work import Work, crashed
 from agent.workers import Workers
 
 ASKED = "manual"  # the trigger of a turn that somebody asked for
 SOURCE = "source"
 WAITS = "WaitsForStack"
 ROLLBACK, TRIAL = "rollback", "trial"  # the triggers of going back to what was good, and of seeing whether it is
-LOCKS_OUT = frozenset({"GitAuthFailed"})  # asking often with a refused credential gets the address locked out
+SUSPEND, RESUME, APPROVE = "suspend", "resume", "approve"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Loop:
         rhythm: Rhythm | None = None,
         act: bool = True,
         chance: random.Random | None = None,
+        restraints: Restraints | None = None,
     ) -> None:
         self._desires, self._turns, self._audience = desires, turns, audience
         self._scope, self._act, self._clock, self._wall = scope, act, clock, wall
@@ -76,11 +78,9 @@ class Loop:
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._stacks: dict[str, Work] = {}
         self._reading: Reading | None = None
-        self._source_busy = False
-        self._source_due = 0.0
-        self._source_again = False  # somebody asked while it was busy
-        self.source_failure: Failure | None = None
-        self._source_failures = Backoff(self._chance, longest=300.0)
+        self._asking = Asking(clock, self._chance, self._rhythm.poll, self._rhythm.jitter)
+        self._restraints = restraints or Unrestrained()
+        self._orders: Orders = self._restraints.now()
         self._resync_due = clock() + self._rhythm.resync
         self._patience = Patience(self._chance)
         self._pulse, self._late = Pulse(clock), tuple[str, ...]()
@@ -108,6 +108,11 @@ class Loop:
     @property
     def stopping(self) -> bool:
         return self._stopping.is_set()
+
+    @property
+    def source_failure(self) -> Failure | None:
+        """Why nothing new can be taken from the source."""
+        return self._asking.failure
 
     @property
     def wanted(self) -> tuple[Stack, ...]:
@@ -140,7 +145,7 @@ class Loop:
         awaited = {name for work in self._stacks.values() if work.coming for name in work.coming.after}
         if any(gets_on(work.last) for name, work in self._stacks.items() if name in awaited):
             return False
-        return idle and not self._source_busy and self._source_due > self._clock()
+        return idle and not self._asking.busy and not self._asking.is_due
 
     def _hear(self, seconds: float) -> None:
         try:
@@ -161,7 +166,7 @@ class Loop:
         match message:
             case AskSource():
                 self._audience.triggered(message.trigger)
-                self._source_due, self._source_again = 0.0, self._source_busy
+                self._asking.at_once()
             case LookAt():
                 self._on_look(message)
             case _Stop():
@@ -174,8 +179,8 @@ class Loop:
     def _until_next(self) -> float:
         """Seconds until something is due, at most a second so that the watchdog is fed."""
         due = [self._resync_due]
-        if not self._source_busy:
-            due.append(self._source_due)
+        if not self._asking.busy:
+            due.append(self._asking.due)
         due += [work.not_before for work in self._stacks.values() if work.is_due]
         return min(1.0, max(0.0, min(due) - self._clock()))
 
@@ -189,15 +194,16 @@ class Loop:
 
     def _begin_what_is_due(self) -> None:
         now = self._clock()
+        self._heed_orders()
         if now >= self._resync_due:
             self._resync_due = now + self._rhythm.resync
             self._turns.look_afresh()
             for work in self._stacks.values():
                 self._mark(work, "interval")
-        if not self._source_busy and now >= self._source_due:
-            self._source_busy = True
+        if self._asking.is_due:
+            self._asking.busy = True
             first = self._reading is None
-            take = partial(take_in, self._desires, self._turns, first=first)
+            take = partial(take_in, self._desires, self._turns, first=first, approved=self._orders.approved)
             self._submit(SOURCE, self._rhythm.source_silence, take, lambda failure: Intake(failure=failure))
         for work in self._stacks.values():
             if work.is_due and now >= work.not_before:
@@ -241,19 +247,30 @@ class Loop:
         if trigger == ASKED:
             work.trigger, work.not_before = trigger, 0.0
             if self._desires.forgive(work.name):
-                self._source_due, self._source_again = 0.0, self._source_busy
+                self._asking.at_once()
         elif work.trigger is None:
             settled = self._clock() + (self._rhythm.settle if trigger == "event" else 0.0)
             work.trigger, work.not_before = trigger, max(work.not_before, settled)
+
+    def _heed_orders(self) -> None:
+        """Look at once at each stack of which more or less is suspended than was, or of which more may be removed."""
+        before, self._orders = self._orders, self._restraints.now()
+        approved = self._orders.approved - before.approved
+        if approved:
+            self._asking.at_once()
+        for work in self._stacks.values() if self._orders is not before else ():
+            suspended = self._orders.of(work.name)
+            trigger = SUSPEND if suspended else RESUME if work.suspended else APPROVE
+            if suspended != work.suspended or (approved and work.is_guarded):
+                work.suspended = suspended
+                self._audience.triggered(trigger)
+                self._fresh(work, trigger)
 
     # --- the source ---
 
     def _on_source(self, done: Intake) -> None:
         self._pulse.end(SOURCE)
-        self._source_busy, self.source_failure = False, done.failure
-        wait = self._until_next_poll(done.failure)
-        self._source_due, self._source_again = self._clock() + wait, False
-        self._audience.source_read(done.reading, done.failure, wait)
+        self._audience.source_read(done.reading, done.failure, self._asking.answered(done.failure))
         for stack in done.recovered:
             work = self._work_of(stack.name)
             if work.desired is None:
@@ -261,16 +278,6 @@ class Loop:
                 self._mark(work, "start")
         if done.reading is not None:
             self._follow(done.reading, done.on_host)
-
-    def _until_next_poll(self, failure: Failure | None) -> float:
-        if self._source_again:
-            return 0.0
-        if failure is None:
-            self._source_failures.succeeded()
-            return self._jittered(self._rhythm.poll)
-        if failure.reason in LOCKS_OUT:
-            return self._jittered(max(self._rhythm.poll, 60.0))
-        return min(self._jittered(self._rhythm.poll), self._source_failures.failed())
 
     def _follow(self, reading: Reading, on_host: frozenset[str]) -> None:
         """Make the reading what is wanted. A stack that is broken in it keeps its last good state."""
@@ -343,26 +350,10 @@ class Loop:
     def _tell(self, work: Work, reading: Reading, failure: Failure) -> None:
         """Report once, now, why the newest is not what is wanted: what was wanted before goes on being kept and healed
         in turns of its own."""
-        last = work.last
-        report = Report(
-            run_id=new_run_id(),
-            stack=work.name,
-            trigger="git",
-            revision=reading.snapshot.revision,
-            result=Result.ERROR,
-            started=self._wall(),
-            seconds=0.0,
-            health=last.health if last else Health.UNKNOWN,
-            services=last.services if last else (),
-            failure=failure,
-        )
-        self._audience.reported(report)
+        self._audience.reported(work.not_followed(reading.snapshot.revision, failure, self._wall()))
 
     def _work_of(self, name: str) -> Work:
-        return self._stacks.setdefault(name, Work(name))
-
-    def _jittered(self, seconds: float) -> float:
-        return seconds * self._chance.uniform(1 - self._rhythm.jitter, 1 + self._rhythm.jitter)
+        return self._stacks.setdefault(name, Work(name, suspended=self._orders.of(name)))
 
     # --- turns ---
 
@@ -371,15 +362,15 @@ class Loop:
         if work.desired is None and work.broken:
             return  # never was good here: nothing is known to converge to, and nothing is removed
         work.busy = True
-        stacks = (work.desired,) if work.desired else ()
-        scope = replace(self._scope, stacks=frozenset({work.name}), whole=False)
-        turn = Turn(stacks, scope, trigger, work.known, self._act, superseded=work.moved_on())
         name, before = work.name, Standing(work.accepted, work.trial)
+        elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
+        allowed = self._reading.snapshot.revision.allow_prune if self._reading else 0
+        turn = work.turn(trigger, self._scope, elsewhere, Consent(self._orders.approved, allowed), act=self._act)
         self._submit(
             f"turn-{name}",
             self._rhythm.silence,
             lambda: self._take_turn(name, turn, before),
-            lambda failure: self._turn_crashed(name, turn, failure),
+            lambda failure: _TurnDone(name, crashed(turn, name, failure, self._wall()), turn.superseded),
         )
 
     def _take_turn(self, name: str, turn: Turn, before: Standing) -> _TurnDone:
@@ -431,11 +422,6 @@ class Loop:
         work.not_before = now if work.trigger == ASKED else now + wait
         if again_in and work.trigger is None:
             work.trigger, work.not_before = TRIAL, now + again_in
-
-    def _turn_crashed(self, name: str, turn: Turn, failure: Failure) -> _TurnDone:
-        revision = turn.stacks[0].revision if turn.stacks else None
-        report = Report("", name, turn.trigger, revision, Result.ERROR, self._wall(), 0.0, failure=failure)
-        return _TurnDone(name, report, turn.superseded)
 
     def _forget(self, work: Work) -> None:
         del self._stacks[work.name]

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from agent.fight import Fight
 from agent.handling import USUAL, Handling
+from agent.suspension import NOTHING, Suspended
 
 
 class Key(NamedTuple):
@@ -47,6 +48,7 @@ class Revision:
     subject: str = ""
     author: str = ""
     timestamp: float = 0.0  # seconds since the epoch, as the committer claims: shown, never trusted
+    allow_prune: int = 0  # how many services may go with it, as its trailer says
 
     @property
     def short(self) -> str:
@@ -198,6 +200,7 @@ class Observed:
 
     `id` is what the engine is told to act on, so that a change meets the very object that was looked at. `uses` are
     the objects that it is attached to now. `leftover` is a half-made or set-aside twin of a replacement that was cut.
+    What is `protected` is never pruned.
     """
 
     key: Key
@@ -205,6 +208,7 @@ class Observed:
     owner: Owner
     stack: str = ""
     origin: str = ""  # the source whose agent made it, see Scope
+    revision: str = ""  # the one that it was made at, as Revision.id
     service: str = ""
     differences: tuple[Difference, ...] = ()
     uses: frozenset[Key] = frozenset()
@@ -212,6 +216,7 @@ class Observed:
     detail: str = ""
     keeps_data: bool = False
     leftover: bool = False
+    protected: bool = False
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -393,6 +398,7 @@ class Report:
     health: Health = Health.UNKNOWN
     services: tuple[ServiceState, ...] = ()
     failure: Failure | None = None
+    suspended: Suspended = NOTHING
     on_trial: bool = False
     fights: tuple[Fight, ...] = ()
     ids: frozenset[str] = frozenset()

@@ -14,8 +14,9 @@ from agent.settings import Settings
 from agent.source import Source
 from agent.source.access import Access
 from agent.source.directory import DirectorySource
-from agent.source.repository import GitSource
-from agent.source.url import parse_url
+from agent.source.git import Observe
+from agent.source.repository import GitSource, unobserved
+from agent.source.url import Ref, Remote, parse_url
 from agent.statedir import StateDir
 
 
@@ -34,21 +35,41 @@ def make_host(
     return Host(make_kinds(engine, identity, state.path, secrets_dir, on_pull=on_pull, stop=stop))
 
 
-def make_source(settings: Settings, state: StateDir, observe: Callable[[str, float, str], None]) -> Source:
+def make_source(settings: Settings, state: StateDir, observe: Observe) -> Source:
     """A directory where `repo` is one that is no repository, else git. Raises `BadSettings`."""
     path = Path(settings.repo)
-    repo = str(path.absolute()) if path.exists() else settings.repo
     if path.is_dir() and not _is_repository(path):
         return DirectorySource(path / settings.path)
+    return make_git_source(settings, settings.ref, state.mirror, observe)
+
+
+def make_git_source(settings: Settings, ref: str | Ref, mirror: Path, observe: Observe = unobserved) -> GitSource:
+    """Of the settings' repository at any ref of it, with a mirror of its own. Raises `BadSettings`."""
     return GitSource(
-        repo,
-        settings.ref,
+        _located(settings.repo),
+        ref,
         settings.path,
-        state.mirror,
-        access=_access(repo, settings),
+        mirror,
+        access=_access(remote_of(settings), settings),
         timeout=float(settings.git.timeout),
         observe=observe,
     )
+
+
+def remote_of(settings: Settings) -> Remote:
+    """The address of the settings' repository. Raises `BadSettings`."""
+    return parse_url(_located(settings.repo), local=True, insecure=settings.git.insecure_http)
+
+
+def _located(repo: str) -> str:
+    """What lies on this host by its whole path."""
+    path = Path(repo)
+    return str(path.absolute()) if path.exists() else repo
+
+
+def default_name(repo: str) -> str:
+    """The name of a stack at the root of the repository: that of the repository."""
+    return repo.rstrip("/").removesuffix(".git").replace(":", "/").rpartition("/")[2]
 
 
 def _is_repository(path: Path) -> bool:
@@ -56,10 +77,9 @@ def _is_repository(path: Path) -> bool:
     return (path / ".git").exists() or ((path / "HEAD").is_file() and (path / "objects").is_dir())
 
 
-def _access(repo: str, settings: Settings) -> Access:
+def _access(remote: Remote, settings: Settings) -> Access:
     """The operator's credentials, bound to the host of the repository. A token that is missing now is a mistake."""
     git = settings.git
-    remote = parse_url(repo, local=True, insecure=git.insecure_http)
     access = Access(
         host=git.host or (remote.netloc if git.token_file or git.ssh_key else ""),
         username=git.username,

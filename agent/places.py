@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from agent.cli.parts import OneStack, Target
 from agent.compose import LoadOptions, Project
 from agent.desired import Reader, Reading
 from agent.errors import BadManifest, Refused
-from agent.model import Failure, Place, Problem, Revision, Snapshot
+from agent.fleet import COMPOSE_FILES
+from agent.model import Failure, Place, Problem, Revision, Snapshot, Tree
 from agent.source.disk import DiskTree, bounded, origin_of, whole_disk, work_tree_of
 
 
@@ -45,15 +47,41 @@ class Allowed:
         )
 
 
+class LookedAt(Tree, Protocol):
+    """A tree that tells what was read of it, and at which revision that is; `top` is where it lies on this host."""
+
+    @property
+    def top(self) -> Path: ...
+
+    @property
+    def files_read(self) -> tuple[str, ...]: ...
+
+    def revision(self) -> Revision: ...
+
+
 @dataclass(frozen=True)
 class Ground:
     """The files of one command. `here` is where its user stands; `named` the directory that is meant, None where only
-    reading tells: it is then the project's. Places of what these give and raise are as the user would type them."""
+    reading tells: it is then the project's. Places of what these give and raise are as the user would type them.
 
-    tree: DiskTree
+    `whole`: it is a repository's root, so a stack that is not there any more has left the repository. `source` and
+    `url` are the name and the address of the place that the files come from, where that is no directory; `ref` is what
+    was asked for of it, where that is more than a commit's id.
+    """
+
+    tree: LookedAt
     reader: Reader
     here: Path
     named: Path | None = None
+    whole: bool = False
+    source: str = ""
+    url: str = ""
+    ref: str = ""
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether the files are those of a commit, whatever lies on the disk."""
+        return not isinstance(self.tree, DiskTree)
 
     def read(self) -> Reading:
         """Every stack, as a host would have it. Raises `BadManifest`."""
@@ -99,7 +127,11 @@ class Ground:
 
     def origin(self, reading: Reading) -> str:
         """The name of the place that the files come from, as a `Source` has it."""
-        return origin_of(self.directory(reading))
+        return self.source or origin_of(self.directory(reading))
+
+    def address(self, reading: Reading) -> str:
+        """Where the files come from, for people."""
+        return self.url or self.typed(self.directory(reading))
 
     def typed(self, path: Path) -> str:
         """An absolute path, from where the user stands unless that is all the way up."""
@@ -128,14 +160,17 @@ class Ground:
             raise BadManifest(self.placed(error.problems), reason=error.reason) from error
 
 
-def ground(target: Target, allowed: Allowed, environment: Mapping[str, str]) -> Ground:
-    """The files that a command is about; `environment` is the process's. Raises `BadManifest` where there are none."""
-    here = _here(environment)
-    if target.one is None and not target.path.exists():
+def ground(
+    target: Target, allowed: Allowed, environment: Mapping[str, str], tree_of: Callable[[Path], LookedAt] = bounded
+) -> Ground:
+    """The files that a command is about; `environment` is the process's, and `tree_of` gives the tree of a repository
+    by its directory. Raises `BadManifest` where there are none."""
+    here = target.here or here_of(environment)
+    if target.one is None and not _absolute(here, target.path).exists():
         problem = Problem(Place(str(target.path)), "there is no such file or directory")
         raise BadManifest([problem], reason="PathNotFound")
     if target.one is None:
-        return _of_path(_absolute(here, target.path), here, allowed)
+        return _of_path(_absolute(here, target.path), here, allowed, tree_of)
     variables = dict(allowed.variables)
     if target.one.os_env:
         variables |= {"PWD": str(here), **environment}
@@ -143,7 +178,7 @@ def ground(target: Target, allowed: Allowed, environment: Mapping[str, str]) -> 
     return Ground(tree, replace(allowed.reader(tree.top), single=single), here)
 
 
-def _of_path(path: Path, here: Path, allowed: Allowed) -> Ground:
+def _of_path(path: Path, here: Path, allowed: Allowed, tree_of: Callable[[Path], LookedAt]) -> Ground:
     """What stands at a path: one file, or every stack of a directory. The tree is the repository that it is in."""
     directory = path.parent if path.is_file() else path
     top = work_tree_of(directory)
@@ -153,7 +188,9 @@ def _of_path(path: Path, here: Path, allowed: Allowed) -> Ground:
         file = posixpath.join(below, path.name)
         single = LoadOptions(below, (file,), default_name=directory.name, environment=allowed.variables)
         reader = replace(reader, single=single)
-    return Ground(bounded(top), reader, here, named=directory)
+    tree = tree_of(top)
+    whole = path.is_dir() and not any(posixpath.join(below, name) in tree.entries() for name in COMPOSE_FILES)
+    return Ground(tree, reader, here, named=directory, whole=whole)
 
 
 def _load_options(one: OneStack, here: Path, variables: Mapping[str, str]) -> LoadOptions:
@@ -181,7 +218,7 @@ def _absolute(base: Path, path: str | Path) -> Path:
     return Path(posixpath.normpath(posixpath.join(base, path)))
 
 
-def _here(environment: Mapping[str, str]) -> Path:
+def here_of(environment: Mapping[str, str]) -> Path:
     """Where the user stands, in his own spelling: his shell tells of the link by which he came. Raises `Refused`."""
     said = environment.get("PWD", "")
     if said.startswith("/") and posixpath.normpath(said) == said:

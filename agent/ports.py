@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from agent.desired import Reading
+from agent.guard import Consent
 from agent.model import Failure, Key, Report, Stack
+from agent.planning import Removal
 from agent.reconcile import Turn
+from agent.suspension import NOTHING, Suspended
 
 
 class Desires(Protocol):
@@ -37,8 +41,11 @@ class Turns(Protocol):
 
     def take(self, turn: Turn) -> tuple[Report, ...]: ...
 
-    def stacks_on_host(self) -> frozenset[str]:
-        """The stacks of this origin that have something on the host. Raises `Trouble`."""
+    def on_host(self) -> Mapping[str, frozenset[str]]:
+        """The stacks of this origin that have something on the host, each with its services there. Raises `Trouble`."""
+
+    def may_go(self, removal: Removal, consent: Consent) -> bool:
+        """Whether somebody has said that all this may be removed."""
 
     def look_afresh(self) -> None:
         """Rely on nothing that was seen before: the next look asks for everything."""
@@ -66,6 +73,34 @@ class Audience(Protocol):
 
     def hanging(self, jobs: tuple[str, ...]) -> None:
         """Which jobs hang by now, when that has changed; none when all get on again."""
+
+
+class Orders(Protocol):
+    """What is not to be changed, and which removals are approved, at one moment."""
+
+    @property
+    def approved(self) -> frozenset[str]: ...
+
+    def of(self, stack: str) -> Suspended: ...
+
+
+class Restraints(Protocol):
+    """What people at this host said."""
+
+    def now(self) -> Orders:
+        """What holds now: the very same object as before, as long as nothing has changed. Asked at each round."""
+
+
+class Unrestrained:
+    """Nobody said anything."""
+
+    approved: frozenset[str] = frozenset()
+
+    def now(self) -> Unrestrained:
+        return self
+
+    def of(self, stack: str) -> Suspended:  # noqa: ARG002 - it is so for each
+        return NOTHING
 
 
 @dataclass(frozen=True)

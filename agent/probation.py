@@ -32,8 +32,8 @@ def verdict_on(desires: Desires, turn: Turn, report: Report, before: Standing, n
         return None
     stack = turn.stacks[0]
     judgement = judge(stack, report, before.trial, now)
-    if judgement.state is State.GOOD:
-        desires.accept(stack)
+    if judgement.state is State.GOOD or (judgement.state is State.ON_TRIAL and not desires.last_good(stack.name)):
+        desires.accept(stack)  # the first one there is is better to heal than nothing
     if judgement.state is not State.FAILED or judgement.failure is None:
         return Verdict(judgement)
     good = desires.last_good(stack.name)

@@ -7,18 +7,22 @@ stops before acting. There is no other way to a change.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from agent.account import Look, Taken, new_run_id, report_of
 from agent.converge import Event, Options, converge
 from agent.errors import Trouble
+from agent.guard import NO_CONSENT, Acknowledgements, Consent, Wanted, must_count, removal_of, services_of
 from agent.host import Host
 from agent.model import Cause, Change, Gate, Health, Key, Outcome, Plan, Report, Requirement, Scope, Stack, Status
-from agent.planning import Policy, make_plan
+from agent.planning import Policy, Removal, make_plan
+from agent.protections import Protections
 from agent.rollout import Pace
 from agent.stack_order import STACK, in_order
+from agent.suspension import Suspended
 
 HEALTH_TIMEOUT = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
@@ -37,8 +41,17 @@ class Turn:
     trigger: str
     known: frozenset[Key] = frozenset()  # what was as wanted when last looked at: if it is gone now, that is drift
     act: bool = True
+    exact: bool = False  # nothing but the plan, even where a fetched image turns out to be another one
     run_id: str = field(default_factory=new_run_id)  # on every line that is said of this turn
     superseded: Callable[[], bool] = _never  # whether something newer is wanted by now: then nothing more is begun
+    suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack: what is not to be changed
+    elsewhere: Wanted = field(default_factory=dict)  # in further stacks, which this turn does not touch
+    consent: Consent = NO_CONSENT  # to removing much at once
+
+    @property
+    def leases(self) -> frozenset[tuple[str, str]]:
+        """The services that are suspended by themselves, each with its stack."""
+        return frozenset((stack, name) for stack, said in self.suspended.items() for name in said.services)
 
 
 def _nobody(_turn: Turn, _event: Event) -> None:
@@ -52,6 +65,8 @@ class Reconciler:
     host: Host
     policy: Policy = field(default_factory=Policy)
     options: Options = field(default_factory=Options)
+    protections: Protections = field(default_factory=Protections)
+    acknowledgements: Acknowledgements = field(default_factory=Acknowledgements)
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep  # while nothing is done but waiting
@@ -62,9 +77,22 @@ class Reconciler:
     def look(self, turn: Turn) -> Look:
         """See and decide. Raises `Unreachable` or `Refused` when the engine cannot be looked at."""
         wanted = [resource for stack in turn.stacks for resource in stack.resources]
-        actual = self.host.observe(wanted, turn.scope)
-        plan = make_plan(turn.stacks, actual, turn.scope, self.policy, turn.known)
-        return Look(actual, in_order(plan, turn.stacks))
+        labelled = self.host.observe(wanted, turn.scope)
+        actual = self.protections.applied(wanted, labelled)
+        policy = replace(self.policy, suspended=turn.leases)
+        plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known)
+        if policy.prune and must_count(plan):
+            removal = self._removal(turn)
+            acknowledged = self.acknowledgements.cover(removal, turn.consent)
+            policy = replace(policy, removal=removal, acknowledged=acknowledged)
+            plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known)
+        return Look(actual, in_order(plan, turn.stacks), labelled)
+
+    def _removal(self, turn: Turn) -> Removal:
+        """All that is to go on this host, by now."""
+        everything = self.protections.applied((), self.host.observe([], replace(turn.scope, whole=True)))
+        wanted = {**turn.elsewhere, **{stack.name: services_of(stack) for stack in turn.stacks}}
+        return removal_of(everything.values(), turn.scope, wanted)
 
     def take(self, turn: Turn, look: Look | None = None) -> tuple[Report, ...]:
         """The whole turn; one report a stack of the scope, in the order of their names. Raises no `Trouble`.
@@ -73,7 +101,9 @@ class Reconciler:
         plan is carried out: what was shown to the user is what happens.
         """
         began = self.clock()
-        taken = self._take(turn, look, Taken(turn.run_id, turn.stacks, turn.trigger, self.wall()))
+        taken = self._take(
+            turn, look, Taken(turn.run_id, turn.stacks, turn.trigger, self.wall(), suspended=turn.suspended)
+        )
         taken = replace(taken, seconds=self.clock() - began)
         left = {change.stack for change in taken.plan.changes} if turn.scope.whole else frozenset()
         return tuple(report_of(taken, name) for name in sorted(turn.scope.stacks | left))
@@ -95,10 +125,11 @@ class Reconciler:
         try:
             last = look or self.look(turn)
             taken = replace(taken, plan=last.plan)
+            self._note_protection(turn, last)
             if turn.act and last.plan.pending:
                 taken = replace(taken, outcomes=self._act(turn, last.plan))
                 last = self.look(turn)
-                if follow := _following(last.plan, taken):
+                if not turn.exact and (follow := _following(last.plan, taken)):
                     taken = replace(taken, plan=_joined(taken.plan, follow))
                     taken = replace(taken, outcomes=taken.outcomes + self._act(turn, follow))
                     last = self.look(turn)
@@ -107,6 +138,11 @@ class Reconciler:
         if turn.act:
             self._tidy(turn, taken.plan, last)
         return replace(taken, last=last)
+
+    def _note_protection(self, turn: Turn, look: Look) -> None:
+        wanted = [resource for stack in turn.stacks for resource in stack.resources]
+        with suppress(Trouble):  # a disk that is full is no reason to heal nothing; it is tried again at each turn
+            self.protections.note(wanted, look.labelled)
 
     def _tidy(self, turn: Turn, plan: Plan, last: Look) -> None:
         """Clear away what was written for containers that are gone by now."""

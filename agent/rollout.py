@@ -70,8 +70,8 @@ class Pace:
 def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
     """Replace by the steps. Where the new one does not become good, the old one is back when this raises `Refused`.
 
-    Raises `Overtaken` when it is told to stop while nobody can say yet whether the new one is good: then both are left
-    for whoever looks next. `Unreachable` leaves them as well.
+    Raises `Overtaken` when it is told to stop while a health check has not passed yet: then both are left for whoever
+    looks next. `Unreachable` leaves them as well.
     """
     steps.prepare()
     try:
@@ -109,6 +109,8 @@ def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> None:
         if proof.gate is Gate.PENDING and waited >= limit:
             raise Refused(f"{proof.detail} (gave up after {limit:g} s)", reason=HEALTH_TIMEOUT)
         if pace.stop():
+            if proof.gate is Gate.PASSED:
+                return  # up to now nothing speaks against it
             raise _Unproved("the agent ends before the new one is proved; the next pass goes on with it")
         pace.rest(POLL, proof.detail or "runs without a restart so far")
 

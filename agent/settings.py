@@ -298,10 +298,11 @@ def _misfit(key: str, value: Any, hint: Any) -> Iterator[tuple[str, str]]:
 def _decode(kind: type, value: Any) -> Any:
     if not isinstance(value, str) or not value:
         raise ValueError("expected a text that is not empty")
-    return _duration(value) if kind is Duration else kind(value)
+    return duration(value) if kind is Duration else kind(value)
 
 
-def _duration(text: str) -> Duration:
+def duration(text: str) -> Duration:
+    """Raises `ValueError` for what is no duration."""
     parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f'"{text}" is no duration such as 500ms, 30s, 5m or 1h30m')

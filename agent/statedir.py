@@ -4,8 +4,11 @@ key       the secret of the fingerprints, made at the first use
 lock      held by whoever changes the host from here, with the process id in it
 state.db  history and status, safe to delete
 rejections.json  content that did not become good, safe to delete
+directives.json  what people at this host said: suspended, approved; who deletes it takes that back
+protections.json  what is under protection without a label that says so
 pulls.json  when images with a pull policy were pulled, safe to delete
 mirror/   the repository, safe to delete
+looked-at/  repositories of which a revision was planned, safe to delete
 files/    files of the commits, by digest
 stacks/   the stacks' own data: kept for ever
 """
@@ -52,8 +55,21 @@ class StateDir:
         return self.path / "rejections.json"
 
     @property
+    def protections(self) -> Path:
+        return self.path / "protections.json"
+
+    @property
+    def directives(self) -> Path:
+        return self.path / "directives.json"
+
+    @property
     def mirror(self) -> Path:
         return self.path / "mirror"
+
+    @property
+    def looked_at(self) -> Path:
+        """For what is looked at once: the agent keeps its own mirror to itself while it runs."""
+        return self.path / "looked-at"
 
     def make(self) -> None:
         """Make it, for its owner alone. Raises `Refused` (`StateWriteFailed`)."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -20,10 +20,11 @@ from agent.reconcile import Turn
 from agent.store import Store, StoreUnavailable
 from agent.telemetry import logs
 from agent.telemetry.metrics import Metrics
-from agent.telemetry.overview import Overview
+from agent.telemetry.overview import Overview, SuspensionStatus
 from agent.telemetry.sdnotify import Notifier
 
 TELL_PULL = 5.0  # seconds between two lines about one pull
+VOLUME = "volume"  # the kind that outlives its use
 LATE = 60.0  # seconds without a round of the loop after which the agent is not ready
 
 
@@ -84,9 +85,23 @@ class Witness:
         logs.record(self.logger, report, self._failures.pop(report.stack, None))
         if report.failure:
             self._failures[report.stack] = report.failure
-        self._see(lambda overview: overview.with_report(report))
+        before = self._see(lambda overview: overview.with_report(report)).stack(report.stack)
+        self._tell_suspended(report.stack, before.suspended if before else ())
         self._write(lambda: self.store.record(report))
         self._save()
+
+    def _tell_suspended(self, stack: str, before: Sequence[SuspensionStatus]) -> None:
+        """A line when something is suspended, and when it goes on."""
+        status = self.overview.stack(stack)
+        now = status.suspended if status else ()
+        for one in now:
+            if one not in before:
+                facts = {"service": one.service, "reason": one.reason, "by": one.by, "until": one.until}
+                self.logger.info("suspended", stack=stack, **facts)
+        still = {one.service for one in now}
+        for one in before:
+            if one.service not in still:
+                self.logger.info("resumed", stack=stack, service=one.service)
 
     def source_read(self, reading: Reading | None, failure: Failure | None, next_in: float) -> None:
         now = self.wall()
@@ -100,6 +115,9 @@ class Witness:
             for warning in reading.warnings:
                 self.logger.debug("warning", place=str(warning.place), path=warning.path, message=warning.message)
         self._see(lambda overview: overview.with_source(revision, failure, at=now, next_at=now + next_in))
+        if reading is not None:
+            volumes = _volumes_of(reading)
+            self._see(lambda overview: overview.with_wanted(volumes, reading.broken))
         self._asked = True
         self._save()
 
@@ -246,3 +264,8 @@ class Witness:
 
 def _revision_of(turn: Turn) -> Revision | None:
     return turn.stacks[0].revision if turn.stacks else None
+
+
+def _volumes_of(reading: Reading) -> frozenset[str]:
+    wanted = (one for stack in reading.stacks.values() for one in stack.resources)
+    return frozenset(one.key.name for one in wanted if one.key.kind == VOLUME)

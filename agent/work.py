@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from agent.model import Failure, Key, Report, Stack
+from agent.account import new_run_id
+from agent.guard import Consent, Wanted
+from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
+from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD
+from agent.reconcile import Turn
+from agent.suspension import NOTHING, Suspended
 from agent.trial import Trial
+
+GUARDS = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
 
 
 @dataclass
@@ -25,6 +32,7 @@ class Work:
     last: Report | None = None
     coming: Stack | None = None  # new content, which waits for other stacks
     trial: Trial | None = None  # of the content that is not known to be good yet
+    suspended: Suspended = NOTHING
 
     def is_about(self, keys: frozenset[Key], id: str) -> bool:
         """Whether it wants an object of one of the keys, or has the one of the engine's id."""
@@ -36,18 +44,77 @@ class Work:
         only_waits = self.desired is None and self.coming is not None
         return self.trigger is not None and not self.busy and not only_waits
 
+    @property
+    def is_understood(self) -> bool:
+        """Whether it is known what is wanted in it: the last good state of what is broken, nothing where it left."""
+        return self.desired is not None or self.broken is None
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether something of it would be removed once somebody said that it may."""
+        return self.last is not None and any(change.code in GUARDS for change in self.last.plan.changes)
+
     def want(self, stack: Stack | None) -> None:
         if stack is None or self.desired is None or stack.resources != self.desired.resources:
             self.trial = None
         self.desired = stack
         self.keys = frozenset(resource.key for resource in stack.resources) if stack else frozenset()
+        self.known &= self.keys  # what is wanted again later has not been removed behind our back
 
     def moved_on(self) -> Callable[[], bool]:
-        """Tells from now on whether other content is wanted by then. A worker may ask: only the loop sets `desired`."""
-        wanted = self.desired
+        """Tells from now on whether other content is wanted by then, or more or less is suspended. A worker may ask:
+        only the loop sets what this is about."""
+        wanted, suspended = self.desired, self.suspended
 
         def moved_on() -> bool:
             now = self.desired
-            return now is not wanted and (now is None or wanted is None or now.resources != wanted.resources)
+            other = now is not wanted and (now is None or wanted is None or now.resources != wanted.resources)
+            return other or self.suspended != suspended
 
         return moved_on
+
+    def turn(self, trigger: str, scope: Scope, elsewhere: Wanted, consent: Consent, *, act: bool) -> Turn:
+        """The next turn of this stack, without any change where all of it is suspended."""
+        return Turn(
+            (self.desired,) if self.desired else (),
+            replace(scope, stacks=frozenset({self.name}), whole=False),
+            trigger,
+            self.known,
+            act and not self.suspended.whole,
+            superseded=self.moved_on(),
+            suspended={self.name: self.suspended},
+            elsewhere=elsewhere,
+            consent=consent,
+        )
+
+    def not_followed(self, revision: Revision, failure: Failure, now: float) -> Report:
+        """Why the newest revision is not what is wanted, as a report. `now` is seconds since the epoch."""
+        last = self.last
+        return Report(
+            run_id=new_run_id(),
+            stack=self.name,
+            trigger="git",
+            revision=revision,
+            result=Result.ERROR,
+            started=now,
+            seconds=0.0,
+            health=last.health if last else Health.UNKNOWN,
+            services=last.services if last else (),
+            failure=failure,
+            suspended=self.suspended,
+        )
+
+
+def crashed(turn: Turn, name: str, failure: Failure, now: float) -> Report:
+    """The report of a turn of one stack that a bug ended. `now` is seconds since the epoch."""
+    return Report(
+        run_id="",
+        stack=name,
+        trigger=turn.trigger,
+        revision=turn.stacks[0].revision if turn.stacks else None,
+        result=Result.ERROR,
+        started=now,
+        seconds=0.0,
+        failure=failure,
+        suspended=turn.suspended.get(name, NOTHING),
+    )

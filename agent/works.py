@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.account import Look
 from agent.cli.parts import Planned
+from agent.directives import Orders
+from agent.model import Plan
 from agent.pulls import Pulls
 from agent.reconcile import Reconciler, Turn
 from agent.statedir import StateDir
+from agent.suspension import Suspension
 
 
 @dataclass(frozen=True)
@@ -27,3 +31,9 @@ class Prepared(Planned):
     works: Works | None = None
     turn: Turn | None = None
     look: Look | None = None
+
+
+def suspended_in(plan: Plan, orders: Orders) -> Mapping[str, Suspension]:
+    """The stacks that the plan would change although they are suspended, and why they are."""
+    found = {name: orders.of(name).whole for name in sorted({change.stack for change in plan.pending})}
+    return {name: why for name, why in found.items() if why is not None}

@@ -24,6 +24,8 @@ from agent.model import (
 )
 from agent.reconcile import HEALTH_POLL, HEALTH_TIMEOUT, Reconciler, Turn
 from agent.rollout import Pace
+from agent.suspension import Suspended, Suspension
+from tests.planning.scene import ORIGIN, differs, there, want
 from tests.world import Thing, World
 
 
@@ -80,6 +82,73 @@ def test_a_turn_that_acts_clears_away_what_nobody_needs_any_more() -> None:
     turn = Turn((WEB,), Scope("host-1", "here", frozenset({"web"})), "manual", act=False)
     Reconciler(looking).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
     assert not looking.tidied
+
+
+# --- what is suspended ------------------------------------------------------------------------------------------------
+
+LEASED = Stack(
+    "web",
+    tuple(
+        Resource(Key("container", f"web-{name}-1"), "web", {"fixed": "A", "live": "x"}, service=name)
+        for name in ("api", "front")
+    ),
+    Revision("dir-1"),
+)
+
+
+def test_a_suspended_service_is_told_as_such_and_is_no_failure() -> None:
+    host = Host({})
+    leases = {"web": Suspended(services={"api": Suspension("a debugger")})}
+    turn = Turn((LEASED,), Scope("host-1", "here", frozenset({"web"})), "manual", suspended=leases)
+    (report,) = Reconciler(host).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
+    assert host.performed == ["create container/web-front-1"]
+    assert (report.failure, report.synced, report.health) == (None, False, Health.SUSPENDED)
+    assert {state.name: state.health for state in report.services} == {
+        "api": Health.SUSPENDED,
+        "front": Health.HEALTHY,
+    }
+    assert report.suspended == leases["web"]
+
+
+def test_a_suspended_stack_is_so_whatever_its_services_are() -> None:
+    whole = {"web": Suspended(Suspension("a migration"))}
+    turn = Turn((LEASED,), Scope("host-1", "here", frozenset({"web"})), "manual", act=False, suspended=whole)
+    (report,) = Reconciler(Host({})).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
+    assert (report.health, report.synced, len(report.plan.pending)) == (Health.SUSPENDED, False, 2)
+
+
+@dataclass
+class Fetching:
+    """A host on which a fetched image turns out to be another one, as it is seen at the second look."""
+
+    performed: list[str] = field(default_factory=list)
+    looks: int = 0
+
+    def observe(self, wanted: Sequence[Resource], scope: Scope) -> dict[Key, Observed]:
+        self.looks += 1
+        left = {1: (differs("user"),), 2: (differs("image", drift=True),)}.get(self.looks, ())
+        seen = (there("image/app"), there("container/web-1", *left))
+        return {one.key: one for one in seen}
+
+    def perform(self, change: Change, revision: str, pace: Pace) -> None:
+        self.performed.append(f"{change.action} {change.key}")
+
+    def probe(self, requirement: Requirement) -> tuple[Gate, str]:
+        return Gate.PASSED, ""
+
+    def tidy(self, stack: str, keep: set[Key]) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("exact", "more"), [(False, ["replace container/web-1"]), (True, [])])
+def test_what_turns_out_on_the_way_is_done_unless_just_the_plan_was_asked_for(exact: bool, more: list[str]) -> None:
+    host = Fetching()
+    wanted = (want("container/web-1", "image/app"), want("image/app", renewed=True))
+    stack = Stack("web", wanted, Revision("dir-1"))
+    turn = Turn((stack,), Scope("host-1", ORIGIN, frozenset({"web"})), "manual", exact=exact)
+    (report,) = Reconciler(host).take(turn)  # type: ignore[arg-type]  # it answers what is asked here
+    assert host.performed == ["replace image/app", "replace container/web-1", *more]
+    assert report.synced is not exact
 
 
 # --- waiting for health -----------------------------------------------------------------------------------------------

@@ -145,6 +145,12 @@ def test_when_it_is_told_to_stop_both_are_left_for_the_next_pass() -> None:
     assert stage.steps == ["prepare", "retire", "start"]
 
 
+def test_when_it_is_told_to_stop_what_runs_is_good_enough() -> None:
+    stage = Stage([RUNS], stopping=True)
+    stage.roll(STOP_FIRST)
+    assert stage.steps[-1] == "finish"
+
+
 def test_both_reasons_are_told_where_taking_back_fails_too() -> None:
     stage = Stage([CRASHED], {"take back": Refused("the disk is full", reason="DiskFull")})
     with pytest.raises(Refused, match="exit code 1; and the old one could not be put back: the disk is full") as caught:

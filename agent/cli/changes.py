@@ -13,58 +13,82 @@ from typing import Any, Self
 import click
 
 from agent.cli.documents import applied_document, plan_document
-from agent.cli.errors import Exit
+from agent.cli.errors import Exit, IsSuspended
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.parts import Applied, OneStack, Planned
-from agent.cli.plans import differs, interruption_text, plan_lines
-from agent.cli.targets import PATH, names_a_stack, target, words
+from agent.cli.planfiles import found, read, write
+from agent.cli.plans import differs, plan_lines
+from agent.cli.targets import PATH, Revision, names_a_stack, reads_a_revision, target, words
 from agent.cli.text import clean, count, failure_lines, problem_lines, span
 from agent.model import Action, Health, Report, Status
 
+_FILE = click.Path(path_type=Path, dir_okay=False)
 _ARGUMENT = click.argument("path", required=False, type=PATH, metavar="[PATH]")
 
 
 @click.command(cls=Command, formats=("text", "json"), exits=(Exit.PENDING, Exit.INVALID, Exit.SETTINGS))
 @_ARGUMENT
 @names_a_stack
+@reads_a_revision
 @click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there is something to do.")
+@click.option("--out", type=_FILE, metavar="FILE", help="Write the plan down, for `windlass apply FILE`.")
 @click.pass_obj
-def plan(session: Session, path: Path | None, one: OneStack | None, detailed_exitcode: bool) -> int:
+def plan(
+    session: Session,
+    path: Path | None,
+    one: OneStack | None,
+    revision: Revision,
+    *,
+    detailed_exitcode: bool,
+    out: Path | None,
+) -> int:
     """Show what would be done to this host, and why. Nothing is changed.
 
     With a repository's root, what an apply of it made for a stack that is there no more is removed, but for data.
+    A plan that is written down with --out holds no value of a secret, and is for this host alone. With --rev the
+    repository that PATH is in is only read: what is not there has to be fetched first, or is fetched with --repo.
 
     PATH is a compose file, a stack's directory or a repository's root; the current directory by default. With -f, -p
     and the options beside them it is one stack instead, named as for docker compose.
     """
-    planned = session.parts.plan(target(session, path, one))
+    planned = session.parts.plan(target(session, path, one, revision))
     _warn(session, planned)
+    session.note(f"note: stack {clean(name)} is {clean(str(why))}" for name, why in planned.suspended.items())
+    if out:
+        write(out, planned.artefact)
     if session.output == "json":
         write_json(plan_document(planned))
     else:
         _print_plan(session, planned)
         if planned.plan.pending:
-            _print_advice(planned, words(one) if one else str(path or ""))
+            named = str(out) if out else words(one) if one else str(path or "")
+            click.echo(_advice(clean(named), by_file=any(revision) and not out))
     return Exit.PENDING if detailed_exitcode and differs(planned.plan) else Exit.DONE
 
 
 @click.command(cls=Command, formats=("text", "json"), exits=(Exit.UNHEALTHY, Exit.INVALID, Exit.LOCKED, Exit.SETTINGS))
 @_ARGUMENT
 @names_a_stack
+@click.option("--plan", "plan_file", type=_FILE, metavar="FILE", help="Carry out the plan in this file.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def apply(session: Session, path: Path | None, one: OneStack | None, yes: bool) -> int:
+def apply(session: Session, path: Path | None, one: OneStack | None, plan_file: Path | None, yes: bool) -> int:
     """Make this host what the files say, once.
 
     Shows the plan, asks, carries it out, and waits for what was started to be healthy. The first Ctrl-C lets the
     steps under way end, the second ends at once. PATH is a compose file, a stack's directory or a
     repository's root; the current directory by default. With -f, -p and the options beside them it is one stack
     instead, named as for docker compose.
+
+    PATH may also be a plan that `windlass plan --out FILE` wrote. Then just that plan is carried out, or nothing where
+    it would be another one by now: because the files, the host or the settings moved.
     """
     if not yes and not _may_ask():
         raise click.UsageError("nobody is there to be asked: add --yes to apply without asking, or look with `plan`.")
-    planned = session.parts.plan(target(session, path, one))
+    planned = _planned(session, path, one, plan_file)
     _warn(session, planned)
+    if planned.suspended:
+        raise IsSuspended(planned.suspended)
     asks = bool(planned.plan.pending) and not yes
     if asks or (session.output == "text" and not session.quiet):
         _print_plan(session, planned)
@@ -78,6 +102,18 @@ def apply(session: Session, path: Path | None, one: OneStack | None, yes: bool) 
     else:
         _print_result(session, planned, applied)
     return interruption.code or _exit_of(applied)
+
+
+def _planned(session: Session, path: Path | None, one: OneStack | None, plan_file: Path | None) -> Planned:
+    """What is to be applied: of the files, or as it was written down."""
+    if plan_file and (path or one):
+        raise click.UsageError("a plan says itself which files it is about: leave out what stands beside --plan.")
+    written = read(plan_file) if plan_file else found(path) if path and path.is_file() else None
+    if written is None:
+        return session.parts.plan(target(session, path, one))
+    if one:
+        raise click.UsageError(f"a plan says itself which files it is about: leave out {words(one)}.")
+    return session.parts.plan_again(session.target(), written)
 
 
 def _may_ask() -> bool:
@@ -94,9 +130,10 @@ def _print_plan(session: Session, planned: Planned) -> None:
         click.echo(line, err=session.output == "json")
 
 
-def _print_advice(planned: Planned, named: str) -> None:
-    command = f"windlass apply {clean(named)}".rstrip()
-    click.echo("  ".join(filter(None, (interruption_text(planned.plan), f"Apply it with: {command}"))))
+def _advice(named: str, *, by_file: bool) -> str:
+    if by_file:
+        return "Apply it by way of a file: add --out FILE, then windlass apply FILE"
+    return f"Apply it with: windlass apply {named}".rstrip()
 
 
 def _apply(session: Session, planned: Planned, interruption: Interruption) -> Applied:

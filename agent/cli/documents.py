@@ -16,11 +16,12 @@ def plan_document(planned: Planned) -> dict[str, Any]:
     """What `plan -o json` prints."""
     stacks = {stack.name: stack for stack in planned.stacks}
     changes = [
-        _change_document(change, stacks[change.stack].revision if change.stack in stacks else planned.revision)
+        change_document(change, stacks[change.stack].revision if change.stack in stacks else planned.revision)
         for change in planned.plan.changes
     ]
     return {
         "format": "1",
+        "hash": planned.hash,
         "revision": planned.revision.id,
         "host": planned.host,
         "source": {"url": planned.url, "ref": planned.ref, "revision": _revision_document(planned.revision)},
@@ -63,7 +64,8 @@ def _stack_document(stack: Stack) -> dict[str, Any]:
     }
 
 
-def _change_document(change: Change, revision: Revision) -> dict[str, Any]:
+def change_document(change: Change, revision: Revision) -> dict[str, Any]:
+    """One step, with secrets masked; `revision` is that of its stack."""
     return {
         "number": change.number,
         "stack": change.stack,
@@ -73,6 +75,7 @@ def _change_document(change: Change, revision: Revision) -> dict[str, Any]:
         "cause": change.cause.value,
         "cause_text": cause_text(change, revision),
         "reason": change.reason,
+        "interruption": change.interruption,
         "fields": [{"path": field.path, "from": field.before, "to": field.after} for field in change.fields],
         "after": sorted(change.after),
         "follows": sorted(change.follows),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
 from types import TracebackType
@@ -17,7 +17,8 @@ from typing import Any
 import click
 
 from agent.cli.text import clean, count, failure_lines, problem_document, problem_lines
-from agent.errors import BadManifest, BadSettings, Trouble
+from agent.errors import BadManifest, BadSettings, Refused, Trouble
+from agent.suspension import Suspension
 
 
 class Exit(IntEnum):
@@ -43,7 +44,7 @@ MEANINGS = {
     Exit.PENDING: "changes are pending (plan --detailed-exitcode, status --exit-code)",
     Exit.UNHEALTHY: "applied, but not everything was healthy in time",
     Exit.INVALID: "the files are invalid",
-    Exit.LOCKED: "another run holds the lock",
+    Exit.LOCKED: "another run holds the lock, or what is to be changed is suspended",
     Exit.NO_AGENT: "no agent has run on this host",
     Exit.USAGE: "the command line is wrong",
     Exit.SETTINGS: "the agent's settings are wrong",
@@ -64,9 +65,18 @@ class NoAgent(Trouble):
         )
 
 
+class IsSuspended(Refused):
+    """What is to be changed is suspended: nothing was touched. `suspended` are those stacks, and why."""
+
+    def __init__(self, suspended: Mapping[str, Suspension]) -> None:
+        said = "; ".join(f"stack {name} is {why}" for name, why in suspended.items())
+        ends = " or ".join(f"`windlass resume {name}`" for name in suspended)
+        super().__init__(f"{said}. Nothing was changed: end it with {ends} (or --all), then apply", reason="Suspended")
+
+
 def exit_code(trouble: Trouble) -> Exit:
     """Rooms below the command line tell a lock by the reason alone, so that is looked at first."""
-    if trouble.reason == "Locked":
+    if trouble.reason in {"Locked", "Suspended"}:
         return Exit.LOCKED
     match trouble:
         case BadManifest():

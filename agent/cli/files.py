@@ -13,7 +13,7 @@ import click
 from agent.cli.errors import Exit
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.parts import Checked, OneStack
-from agent.cli.targets import PATH, names_a_stack, target
+from agent.cli.targets import PATH, Revision, names_a_stack, reads_a_revision, target
 from agent.cli.text import clean, count, problem_document, problem_lines, wording
 from agent.model import Problem
 
@@ -23,15 +23,16 @@ from agent.model import Problem
 )
 @click.argument("paths", nargs=-1, type=PATH, metavar="[PATH]...")
 @names_a_stack
+@reads_a_revision
 @click.pass_obj
-def validate(session: Session, paths: Sequence[Path], one: OneStack | None) -> int:
+def validate(session: Session, paths: Sequence[Path], one: OneStack | None, revision: Revision) -> int:
     """Check the files, and say everything that is wrong.
 
     Each mistake is told with its file, line and column; with --format github they appear as marks in the pull
     request. PATH is a compose file, a stack's directory or a repository's root; the current directory by default.
     With -f, -p and the options beside them it is one stack instead, named as for docker compose.
     """
-    results = [session.parts.check(target(session, path, one)) for path in paths or (None,)]
+    results = [session.parts.check(target(session, path, one, revision)) for path in paths or (None,)]
     if session.output == "json":
         write_json(_document(results))
     elif session.output == "github":
@@ -111,6 +112,7 @@ class _ApiVersion(click.ParamType[tuple[int, int]]):
 @click.command(cls=Command, formats=("yaml", "json", "calls"), exits=(Exit.INVALID, Exit.SETTINGS))
 @click.argument("path", required=False, type=PATH, metavar="[PATH]")
 @names_a_stack
+@reads_a_revision
 @click.option(
     "--api-version",
     metavar="V",
@@ -120,7 +122,13 @@ class _ApiVersion(click.ParamType[tuple[int, int]]):
 @click.option("--newest", is_flag=True, help="With -f and its like: also read what Docker Compose 2.40 does not know.")
 @click.pass_obj
 def render(
-    session: Session, path: Path | None, one: OneStack | None, api_version: tuple[int, int] | None, newest: bool
+    session: Session,
+    path: Path | None,
+    one: OneStack | None,
+    revision: Revision,
+    *,
+    api_version: tuple[int, int] | None,
+    newest: bool,
 ) -> int:
     """Print the resolved Compose model of each stack.
 
@@ -131,7 +139,7 @@ def render(
     """
     if api_version and session.output != "calls":
         raise click.UsageError("--api-version is for -o calls.")
-    about = target(session, path, replace(one, newest=newest) if one else None)
+    about = target(session, path, replace(one, newest=newest) if one else None, revision)
     parts = session.parts
     rendered = parts.calls(about, api_version) if session.output == "calls" else parts.render(about)
     session.note(problem_lines(rendered.warnings, label="warning: "))

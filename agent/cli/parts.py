@@ -8,7 +8,7 @@ commands are tested against a made-up object.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -16,7 +16,10 @@ from agent.model import Outcome, Plan, Problem, Report, Result, Revision, Stack
 
 if TYPE_CHECKING:
     from agent.converge import Event
+    from agent.directives import Orders
+    from agent.orphans import Orphan
     from agent.store import Run
+    from agent.suspension import Suspension
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,9 @@ class Target:
     host: str | None = None
     instance: str | None = None
     config: Path | None = None  # the settings file of the agent: its variables, and what is not given above
+    rev: str = ""  # the revision to be read instead of what lies at the path; "" with `repo`: the one that is followed
+    repo: str = ""  # the repository to be read instead of the one that the path is in
+    here: Path | None = None  # where relative paths begin, when that is not where the user stands
 
 
 class Checked(NamedTuple):
@@ -68,7 +74,10 @@ class Engine(NamedTuple):
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan with all that is shown around it. What implements `Parts` may hide more in a subclass, for `apply`."""
+    """A plan with all that is shown around it. What implements `Parts` may hide more in a subclass, for `apply`.
+
+    `artefact` is the document by which a later `apply` knows the plan again.
+    """
 
     plan: Plan
     stacks: tuple[Stack, ...]
@@ -78,6 +87,13 @@ class Planned:
     engine: Engine
     ref: str = ""
     warnings: tuple[Problem, ...] = ()
+    suspended: Mapping[str, Suspension] = field(default_factory=dict)  # the stacks that it would change and must not
+    artefact: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def hash(self) -> str:
+        """64 hex digits: the same for the same plan on the same host, as long as nothing that it rests on moves."""
+        return str(self.artefact.get("hash", ""))
 
 
 @dataclass(frozen=True)
@@ -127,6 +143,31 @@ class Records(Protocol):
         """The run with this number, or those of all stacks with this run id."""
 
 
+class Directives(Protocol):
+    """What people at this host want of the agent, as `agent.directives.Directives` gives it."""
+
+    def now(self) -> Orders:
+        """What holds now."""
+
+    def suspend(self, what: str, reason: str, until: float | None) -> None:
+        """Until then (seconds since the epoch), or until it is resumed. Raises `Refused`."""
+
+    def resume(self, what: str) -> tuple[str, ...]:
+        """Returns what was ended. Raises `Refused`."""
+
+    def approve(self, removals: str, until: float) -> None:
+        """Let the removals with this hash be done until then. Raises `Refused`."""
+
+
+class Orphans(Protocol):
+    """The volumes that outlived their use, as `agent.orphans.Orphans` gives them."""
+
+    def all(self) -> tuple[Orphan, ...]: ...
+
+    def remove(self, name: str) -> Orphan:
+        """Remove one, with its data. Raises `Refused` where it is no orphan."""
+
+
 class Parts(Protocol):
     """The concrete agent. Every method raises `Trouble`, and nothing else, for whatever may go wrong in the world."""
 
@@ -143,6 +184,10 @@ class Parts(Protocol):
     def plan(self, target: Target) -> Planned:
         """Look at the host and decide; change nothing. Raises `BadManifest` before the engine is asked."""
 
+    def plan_again(self, target: Target, artefact: Mapping[str, Any]) -> Planned:
+        """The plan that an earlier one's `artefact` tells of, made again for the host of `target`. Raises `Refused`
+        (`PlanStale` and its like) where it is no longer the same."""
+
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
         """Carry the plan out and wait for health. `stop` begins to answer True when the user wants an orderly end.
 
@@ -155,6 +200,12 @@ class Parts(Protocol):
         `given` are settings as text by dotted key, above those of the file `config`; None where the user said nothing.
         Returns the exit code. Raises `BadSettings`.
         """
+
+    def directives(self, target: Target) -> Directives:
+        """What people at this host said. Needs neither an agent nor an engine."""
+
+    def orphans(self, target: Target) -> Orphans:
+        """The orphaned volumes of this host. Raises `BadSettings` or `Unreachable`."""
 
     def records(self, target: Target) -> Records:
         """What the agent of this host wrote down. Raises `NoAgent` (`agent.cli.errors`) where no such file is."""

@@ -27,6 +27,8 @@ _COLORS = {
     Action.HOLD: "magenta",
     Action.ADOPT: "cyan",
 }
+_TO_BE_APPROVED = frozenset({"PruneGuard", "EmptyDesiredState"})
+_MOST_NAMED = 5  # containers
 NO_CHANGES = "No changes. The host is as the source says."
 
 
@@ -44,7 +46,12 @@ def plan_lines(planned: Planned, *, verbose: bool = False) -> list[str]:
         for change in planned.plan.changes:
             if change.stack == name:
                 lines += [layout.change_line(change, cause_text(change, revision)), *_detail_lines(change, verbose)]
-    return [*lines, "", f"Plan: {summary_text(planned.plan)}."]
+    return [*lines, "", f"{_title(planned)}: {summary_text(planned.plan)}.", interruption_text(planned.plan)]
+
+
+def _title(planned: Planned) -> str:
+    """ "Plan 3f9c1a2b": the beginning of its hash is enough to tell it by."""
+    return f"Plan {planned.hash[:8]}".rstrip()
 
 
 def heading_lines(planned: Planned) -> list[str]:
@@ -71,21 +78,21 @@ def summary(plan: Plan) -> dict[str, int]:
 
 
 def differs(plan: Plan) -> bool:
-    """Whether the host is not as the source says. What outlives its use, and is held for that, is no difference."""
-    return any(change.action is not Action.HOLD or change.cause is not Cause.PRUNE for change in plan.changes)
+    """Whether the host is not as the source says. What outlives its use, and is held for that, is no difference; what
+    would go if somebody approved it is one."""
+    return any(
+        change.action is not Action.HOLD or change.cause is not Cause.PRUNE or change.code in _TO_BE_APPROVED
+        for change in plan.changes
+    )
 
 
 def interruption_text(plan: Plan) -> str:
-    """Which containers stop for a moment, or are gone, when the plan is carried out; empty where none is."""
-    names = [
-        change.key.name
-        for change in plan.changes
-        if change.key.kind == "container" and change.action in {Action.REPLACE, Action.REMOVE}
-    ]
-    if not names:
-        return ""
-    shown = ", ".join(map(clean, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    return f"Expected interruption: {shown} only."
+    """Which containers will be away for a moment when the plan is carried out."""
+    names = list(dict.fromkeys(clean(change.key.name) for change in plan.changes if change.interruption))
+    shown = ", ".join(names[:_MOST_NAMED]) + (
+        f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    )
+    return f"Expected interruption: {shown or 'none'}."
 
 
 def cause_text(change: Change, revision: Revision) -> str:
@@ -132,6 +139,8 @@ class _Columns(NamedTuple):
 def _detail_lines(change: Change, verbose: bool) -> list[str]:
     rows = [(clean(field.path), f"{value_text(field.before)} → {value_text(field.after)}") for field in change.fields]
     lines = columns(rows) if rows else []
+    if change.interruption:
+        lines.append(f"interruption: {clean(change.interruption)}")
     if verbose:
         waits = ", ".join(map(str, sorted(change.after | change.follows)))
         lines.append(f"step {change.number}{f' after {waits}' if waits else ''}: {clean(change.reason)}")

@@ -1,12 +1,14 @@
-"""Which files a command is about: the stacks at a path, or one stack named by the options of `docker compose`."""
+"""Which files a command is about: the stacks at a path, one stack named by the options of `docker compose`, or those of
+a revision."""
 
 from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
@@ -67,20 +69,61 @@ def names_a_stack(function: Callable[..., R]) -> Callable[..., R]:
         one = OneStack(**{name: value for name, value in chosen.items() if value})
         return function(*args, one=None if one == OneStack() else one, **given)
 
-    # As click's own decorators leave them: the last of the options first.
-    command.__click_params__ = [*getattr(function, "__click_params__", []), *reversed(_OPTIONS)]  # type: ignore[attr-defined]
+    _add_options(command, function, _OPTIONS)
     return command
 
 
-def target(session: Session, path: Path | None, one: OneStack | None) -> Target:
+class Revision(NamedTuple):
+    """What is read in place of what lies on the disk: a revision of the repository there, or of another one."""
+
+    rev: str = ""
+    repo: str = ""
+
+
+_REVISION_OPTIONS = (
+    click.Option(
+        ["--rev"], metavar="REF", default="",
+        help="Read a branch, tag, commit or pull request (pull/123/head) of the repository, not what lies there.",
+    ),
+    click.Option(
+        ["--repo"], metavar="URL", default="",
+        help="With --rev: another repository than the one that PATH is in. It is fetched into the state directory.",
+    ),
+)  # fmt: skip
+
+
+def reads_a_revision(function: Callable[..., R]) -> Callable[..., R]:
+    """Gives a command the options that name a revision, and passes them on as `revision`."""
+
+    @functools.wraps(function)
+    def command(*args: Any, rev: str, repo: str, **given: Any) -> R:
+        return function(*args, revision=Revision(rev, repo), **given)
+
+    _add_options(command, function, _REVISION_OPTIONS)
+    return command
+
+
+def _add_options(command: Callable[..., Any], function: Callable[..., Any], options: Sequence[click.Option]) -> None:
+    """As click's own decorators leave them: the last of the options first."""
+    command.__click_params__ = [*getattr(function, "__click_params__", []), *reversed(options)]  # type: ignore[attr-defined]
+
+
+_ON_DISK = Revision()
+
+
+def target(session: Session, path: Path | None, one: OneStack | None, revision: Revision = _ON_DISK) -> Target:
     """What a command is about. Raises `click.UsageError` where a path and options say it both."""
+    if one and any(revision):
+        raise click.UsageError(f"a revision is read of a repository, and cannot be had with {words(one)}: name a PATH.")
+    if path and revision.repo:
+        raise click.UsageError("--repo is read as the agent reads it, from its root: leave out PATH.")
     if one and path:
         instead = ["-f", str(path)] if path.is_file() else ["--project-directory", str(path)]
         raise click.UsageError(
             f"a PATH is read as a repository, and cannot be had with {words(one)}:"
             f" name the stack by `{shlex.join(instead)}` as well, without PATH."
         )
-    return session.target(path or Path(), one)
+    return replace(session.target(path or Path(), one), rev=revision.rev, repo=revision.repo)
 
 
 def words(one: OneStack) -> str:

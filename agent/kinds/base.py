@@ -26,6 +26,7 @@ SERVICE = f"{PREFIX}service"
 REVISION = f"{PREFIX}revision"
 NAME = f"{PREFIX}name"
 FIELDS = f"{PREFIX}fields"
+PROTECT = f"{PREFIX}protect"  # on what is never pruned: "true"
 BUILD = f"{PREFIX}build"  # on an image that was built here: the digest of what it was built from
 
 COMPOSE = "com.docker.compose."
@@ -147,7 +148,12 @@ def our_labels(identity: Identity, resource: Resource, revision: str, fingerprin
         REVISION: revision,
         NAME: resource.key.name,
         FIELDS: json.dumps(fingerprint, sort_keys=True, separators=(",", ":")),
+        **({PROTECT: "true"} if resource.handling.protect else {}),
     }
+
+
+def is_protected(labels: Mapping[str, str]) -> bool:
+    return labels.get(PROTECT) == "true"
 
 
 def base_name(name: str) -> str:

@@ -14,6 +14,7 @@ from agent.kinds.base import (
     NEXT,
     OLD,
     ORIGIN,
+    REVISION,
     SERVICE,
     STACK,
     Identity,
@@ -21,6 +22,7 @@ from agent.kinds.base import (
     in_scope,
     is_composes,
     is_ours,
+    is_protected,
     owner_of,
     read_fingerprint,
 )
@@ -212,11 +214,13 @@ class ContainerView:
             owner,
             stack=labels.get(STACK) or resource.stack,
             origin=labels.get(ORIGIN, ""),
+            revision=labels.get(REVISION, ""),
             service=resource.service,
             differences=() if resource.external else self.differences(resource, facts, owner),
             uses=uses_of(report, around.names),
             health=health,
             detail=detail,
+            protected=is_protected(labels),
             raw=report,
         )
 
@@ -231,11 +235,13 @@ class ContainerView:
             Owner.OURS,
             stack=labels.get(STACK, ""),
             origin=labels.get(ORIGIN, ""),
+            revision=labels.get(REVISION, ""),
             service=labels.get(SERVICE, ""),
             uses=uses_of(report, around.names),
             health=health,
             detail=detail,
             leftover=labels.get(NAME) != name,
+            protected=is_protected(labels),
             raw=report,
         )
 

@@ -17,6 +17,7 @@ from agent.errors import Refused
 from agent.kinds.base import (
     COMPOSE,
     ORIGIN,
+    REVISION,
     STACK,
     Identity,
     comparable_labels,
@@ -24,6 +25,7 @@ from agent.kinds.base import (
     in_scope,
     is_composes,
     is_ours,
+    is_protected,
     our_labels,
     owner_of,
     read_fingerprint,
@@ -216,7 +218,9 @@ class NetworkKind:
             owner,
             stack=labels.get(STACK) or resource.stack,
             origin=labels.get(ORIGIN, ""),
+            revision=labels.get(REVISION, ""),
             differences=() if resource.external else self._differences(resource, report, owner),
+            protected=is_protected(labels),
             raw=report,
         )
 
@@ -229,7 +233,9 @@ class NetworkKind:
             Owner.OURS,
             stack=labels.get(STACK, ""),
             origin=labels.get(ORIGIN, ""),
+            revision=labels.get(REVISION, ""),
             leftover=leftover,
+            protected=is_protected(labels),
             raw=report,
         )
 

@@ -15,6 +15,7 @@ from agent.kinds.base import (
     COMPOSE,
     INSTANCE,
     ORIGIN,
+    REVISION,
     STACK,
     Identity,
     comparable_labels,
@@ -22,6 +23,7 @@ from agent.kinds.base import (
     in_scope,
     is_composes,
     is_ours,
+    is_protected,
     our_labels,
     owner_of,
     read_fingerprint,
@@ -111,8 +113,10 @@ class VolumeKind:
             owner,
             stack=labels.get(STACK) or resource.stack,
             origin=labels.get(ORIGIN, ""),
+            revision=labels.get(REVISION, ""),
             differences=() if resource.external else self._differences(resource, report, owner),
             keeps_data=True,
+            protected=is_protected(labels),
             raw=report,
         )
 
@@ -124,7 +128,9 @@ class VolumeKind:
             Owner.OURS,
             stack=labels.get(STACK, ""),
             origin=labels.get(ORIGIN, ""),
+            revision=labels.get(REVISION, ""),
             keeps_data=True,
+            protected=is_protected(labels),
             raw=report,
         )
 

@@ -14,11 +14,12 @@ from agent.planning.decide import judge_wanted
 from agent.planning.demand import drop_unneeded, renew
 from agent.planning.holds import hold_back
 from agent.planning.order import arrange
-from agent.planning.prune import EMPTY_DESIRED_STATE, Policy, judge_unwanted
+from agent.planning.prune import EMPTY_DESIRED_STATE, PROTECTED, PRUNE_GUARD, Policy, Removal, judge_unwanted
 from agent.planning.restart import start_anew
 from agent.planning.situation import survey
+from agent.planning.suspend import SUSPENDED, hold_still
 
-__all__ = ["EMPTY_DESIRED_STATE", "Policy", "make_plan"]
+__all__ = ["EMPTY_DESIRED_STATE", "PROTECTED", "PRUNE_GUARD", "SUSPENDED", "Policy", "Removal", "make_plan"]
 
 
 def make_plan(
@@ -33,9 +34,10 @@ def make_plan(
     `actual` holds what is wanted and there, and what is ours inside `scope`. `known` are the keys that were there and
     as wanted at the end of the last pass: if one is gone now, nobody committed that.
     """
-    situation = survey(stacks, actual)
+    situation = survey(stacks, actual, policy.suspended)
     verdicts = judge_wanted(situation, known)  # 1. each wanted object by itself
     verdicts |= judge_unwanted(situation, scope, policy)  # 2. what is ours and no longer wanted
+    verdicts = hold_still(situation, verdicts)  #    somebody wants it left as it is
     verdicts = hold_back(situation, verdicts)  # 3. what may not be done, and what waits for that
     steps, taken = take_along(situation, verdicts)  # 4. what has to make way for a replacement
     steps = start_anew(situation, steps)  # 5. what goes on with something new

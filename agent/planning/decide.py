@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from agent.model import Action, Cause, Difference, FieldChange, Key, Observed, Owner, Remedy, Resource
-from agent.planning import words
+from agent.model import Action, Cause, FieldChange, Key, Observed, Owner, Remedy, Resource
+from agent.planning import causes, words
 from agent.planning.masking import field_change
 from agent.planning.situation import Situation
 
@@ -39,7 +38,7 @@ def judge_wanted(situation: Situation, known: frozenset[Key]) -> dict[Key, Verdi
             in_use = bool(situation.users.get(key)) and not resource.on_demand  # so it was there
             verdict: Verdict | None = _judge_absent(resource, key in known or in_use)
         else:
-            verdict = _judge_present(resource, seen)
+            verdict = _judge_present(situation, resource, seen)
         if verdict:
             verdicts[key] = verdict
     return verdicts
@@ -50,12 +49,11 @@ def _judge_absent(resource: Resource, was_there: bool) -> Verdict:
         return hold("ExternalMissing", Cause.COMMIT, words.external_missing(resource.key))
     if was_there:
         return Verdict(Action.CREATE, Cause.DRIFT, words.REMOVED_OUTSIDE)
-    if resource.prepares and "content" in resource.spec:
-        return Verdict(Action.CREATE, Cause.FILE, words.NEW_CONTENT)
-    return Verdict(Action.CREATE, Cause.COMMIT, words.NOT_THERE)
+    cause = causes.of_new(resource)
+    return Verdict(Action.CREATE, cause, words.NOT_THERE if cause is Cause.COMMIT else words.NEW_CONTENT)
 
 
-def _judge_present(resource: Resource, seen: Observed) -> Verdict | None:
+def _judge_present(situation: Situation, resource: Resource, seen: Observed) -> Verdict | None:
     if resource.external:
         return None
     if seen.owner is Owner.FOREIGN:
@@ -64,7 +62,7 @@ def _judge_present(resource: Resource, seen: Observed) -> Verdict | None:
         return None  # what can be adopted and is as wanted needs no step: its name and its stack make it ours
     verdict = Verdict(
         _action(seen),
-        _cause(resource, seen.differences),
+        causes.of_change(situation, resource, seen),
         words.changed(seen.differences, adopted=seen.owner is Owner.ADOPTABLE),
         tuple(map(field_change, seen.differences)),
         restarts=any(difference.remedy is Remedy.RESTART for difference in seen.differences),
@@ -82,9 +80,3 @@ def _action(seen: Observed) -> Action:
 def _why_not(seen: Observed) -> str:
     in_the_way = [one for one in seen.differences if one.remedy in {Remedy.REPLACE, Remedy.NEVER}]
     return words.data_in_the_way(seen.key, in_the_way) if seen.keeps_data else words.unchangeable(in_the_way)
-
-
-def _cause(resource: Resource, differences: Sequence[Difference]) -> Cause:
-    if any(difference.declared for difference in differences):
-        return Cause.FILE if resource.prepares and "content" in resource.spec else Cause.COMMIT
-    return Cause.IMAGE if all(map(words.is_moved_image, differences)) else Cause.DRIFT

@@ -14,12 +14,13 @@ from agent.model import Action, Cause, Key, Owner
 from agent.planning import words
 from agent.planning.decide import Verdict
 from agent.planning.situation import Situation
+from agent.planning.suspend import SUSPENDED
 
 
 def hold_back(situation: Situation, verdicts: Mapping[Key, Verdict]) -> dict[Key, Verdict]:
     holding = _Holding(situation, verdicts)
     for key in situation.actual:
-        if holding.cannot_make_way(key):
+        if key in situation.still or holding.cannot_make_way(key):
             holding.pin(key)
         else:
             holding.visit(key)
@@ -73,16 +74,26 @@ class _Holding:
             if verdict is None or self._mends(verdict, key):
                 self.pin(requirer)  # it goes on as it is, but it could not be made again now
             elif verdict.action is not Action.HOLD:
-                self._hold(requirer, "Waits", words.waits_for(key, held=self._is(key, Action.HOLD)))
+                self._hold(requirer, *self._why_to_wait(key))
+
+    def _why_to_wait(self, key: Key) -> tuple[str, str]:
+        """Code and words. Who waits for what is suspended is so itself: no fault of anybody's."""
+        verdict = self._verdicts.get(key)
+        if verdict is not None and verdict.code == SUSPENDED:
+            return SUSPENDED, words.waits_for_suspended(key)
+        return "Waits", words.waits_for(key, held=self._is(key, Action.HOLD))
+
+    def _why_to_stay(self, user: Key) -> tuple[str, str]:
+        return SUSPENDED if user in self._situation.still else "InUse", words.in_use(user)
 
     def _keep(self, used: Key, user: Key) -> None:
         """Hold what would be taken from under its user."""
         lets_go = user in self._verdicts and not self._is(user, Action.HOLD)
         if self._is(used, Action.REMOVE) and not lets_go:
-            self._hold(used, "InUse", words.in_use(user))
+            self._hold(used, *self._why_to_stay(user))
         if user in self._pinned:
             if self._is(used, Action.REPLACE) and not self._situation.wanted[used].prepares:
-                self._hold(used, "InUse", words.in_use(user))
+                self._hold(used, *self._why_to_stay(user))
             self.pin(used)
 
     def _hold(self, key: Key, code: str, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from agent.model import Action, Cause, Key, Observed, Owner, Scope
@@ -10,20 +11,49 @@ from agent.planning.decide import Verdict, hold
 from agent.planning.situation import Situation
 
 EMPTY_DESIRED_STATE = "EmptyDesiredState"
+PRUNE_GUARD = "PruneGuard"
+PROTECTED = "Protected"
+_HASH_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Removal:
+    """The services of the whole host that nobody wants any more, as STACK/SERVICE, and how many there are in all."""
+
+    services: frozenset[str]
+    managed: int
+
+    @property
+    def hash(self) -> str:
+        """By which just this removal is approved."""
+        return hashlib.sha256("\n".join(sorted(self.services)).encode()).hexdigest()[:_HASH_DIGITS]
+
+    @property
+    def is_large(self) -> bool:
+        """More than one, and more than a quarter of all: rather a mistake than a wish."""
+        return len(self.services) > 1 and 4 * len(self.services) > self.managed
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What the operator lets a plan do: remove what is not wanted, and even everything when nothing is wanted."""
+    """What the operator lets a plan do: remove what is not wanted, and even everything when nothing is wanted; and what
+    he wants to be left as it is.
+
+    `removal` is all that is to go on this host, where that was counted, and `acknowledged` that somebody said it may.
+    """
 
     prune: bool = True
     empty_ok: bool = False
+    suspended: frozenset[tuple[str, str]] = frozenset()  # stack and service: nothing of these is changed
+    removal: Removal | None = None
+    acknowledged: bool = False
 
 
 def judge_unwanted(situation: Situation, scope: Scope, policy: Policy) -> dict[Key, Verdict]:
-    """A stack that is given and wants nothing is a mistake until `empty_ok` says otherwise; one that is in the scope
+    """A stack that is given and wants nothing is a mistake until somebody says otherwise; one that is in the scope
     and not given has been removed from the repository."""
-    suspicious = not policy.empty_ok and not situation.wanted and (scope.whole or bool(situation.stacks))
+    meant = policy.empty_ok or policy.acknowledged
+    suspicious = not meant and not situation.wanted and (scope.whole or bool(situation.stacks))
     return {
         key: _judge(seen, policy, suspicious)
         for key, seen in situation.actual.items()
@@ -38,10 +68,23 @@ def _inside(scope: Scope, seen: Observed) -> bool:
 def _judge(seen: Observed, policy: Policy, suspicious: bool) -> Verdict:
     if seen.keeps_data:
         return hold("KeepsData", Cause.PRUNE, words.keeps_data(seen.key))
+    if seen.protected and not seen.leftover:
+        return hold(PROTECTED, Cause.PRUNE, words.protected(seen.key))
     if suspicious:
-        return hold(EMPTY_DESIRED_STATE, Cause.PRUNE, words.nothing_wanted(EMPTY_DESIRED_STATE))
+        return hold(EMPTY_DESIRED_STATE, Cause.PRUNE, words.nothing_wanted(_how_to_approve(policy.removal)))
     if seen.leftover:  # debris of our own, in the way of the next replacement: removed however pruning is set
         return Verdict(Action.REMOVE, Cause.DRIFT, words.LEFTOVER)
     if not policy.prune:
         return hold("PruneOff", Cause.PRUNE, words.PRUNE_OFF)
+    if policy.removal and _is_guarded(seen, policy.removal) and not policy.acknowledged:
+        how = _how_to_approve(policy.removal)
+        return hold(PRUNE_GUARD, Cause.PRUNE, words.too_much(len(policy.removal.services), policy.removal.managed, how))
     return Verdict(Action.REMOVE, Cause.PRUNE, words.NOT_WANTED)
+
+
+def _is_guarded(seen: Observed, removal: Removal) -> bool:
+    return removal.is_large and f"{seen.stack}/{seen.service}" in removal.services
+
+
+def _how_to_approve(removal: Removal | None) -> str:
+    return words.approve(removal.hash, len(removal.services)) if removal else words.BY_HAND

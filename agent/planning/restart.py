@@ -28,7 +28,8 @@ def start_anew(situation: Situation, steps: Sequence[Step]) -> list[Step]:
         renewed = queue.popleft()
         cause = (restarted.get(renewed) or own[renewed]).verdict.cause
         for user in situation.restarted_with.get(renewed, ()):
-            if user not in restarted and _may_restart(own.get(user)) and _goes_on(situation, user, renewed):
+            may = user not in restarted and user not in situation.still and _may_restart(own.get(user))
+            if may and _goes_on(situation, user, renewed):
                 restarted[user] = _restart(situation.wanted[user], own.get(user), renewed, cause)
                 queue.append(user)
     kept = [step for step in steps if step.key not in restarted or step is not own.get(step.key)]

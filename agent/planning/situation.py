@@ -20,13 +20,15 @@ _Member = TypeVar("_Member", bound=Hashable)
 @dataclass(frozen=True)
 class Situation:
     """`uses` is what an object is attached to now and `users` the reverse; `requirers` cannot be made without
-    it, and those in `restarted_with` are to be started anew when it is.
+    it, and those in `restarted_with` are to be started anew when it is. What is `still` is not to be touched: it is of
+    a service that is suspended.
 
     A replacement that was cut leaves twins of the object behind: `coming` was to take its place, `aside` had to give
     it up.
     """
 
     stacks: tuple[str, ...]
+    revisions: Mapping[str, str]  # by stack, the one that it is wanted at
     wanted: Mapping[Key, Resource]
     rivals: tuple[Resource, ...]  # further claims to a name that only one stack can have
     prepared: Mapping[str, tuple[Key, ...]]  # by stack: what is fetched or written for it beforehand
@@ -37,9 +39,12 @@ class Situation:
     restarted_with: Mapping[Key, tuple[Key, ...]]
     coming: Mapping[Key, Key]
     aside: Mapping[Key, Key]
+    still: frozenset[Key] = frozenset()
 
 
-def survey(stacks: Sequence[Stack], actual: Mapping[Key, Observed]) -> Situation:
+def survey(
+    stacks: Sequence[Stack], actual: Mapping[Key, Observed], suspended: frozenset[tuple[str, str]] = frozenset()
+) -> Situation:
     claims = _claims(stacks)
     wanted: dict[Key, Resource] = {}
     for resource in claims:
@@ -49,6 +54,7 @@ def survey(stacks: Sequence[Stack], actual: Mapping[Key, Observed]) -> Situation
     coming, aside = _twins(ordered, wanted, _NEXT), _twins(ordered, wanted, _OLD)
     return Situation(
         stacks=tuple(sorted(stack.name for stack in stacks)),
+        revisions={stack.name: stack.revision.id for stack in stacks},
         wanted=wanted,
         rivals=tuple(resource for resource in claims if _is_rival(resource, wanted[resource.key])),
         prepared=_grouped((resource.stack, resource.key) for resource in claims if resource.prepares),
@@ -59,7 +65,17 @@ def survey(stacks: Sequence[Stack], actual: Mapping[Key, Observed]) -> Situation
         restarted_with=_grouped(_restarted(wanted)),
         coming=coming,
         aside=aside,
+        still=_still(wanted, ordered, suspended),
     )
+
+
+def _still(
+    wanted: Mapping[Key, Resource], actual: Mapping[Key, Observed], suspended: frozenset[tuple[str, str]]
+) -> frozenset[Key]:
+    """What is only prepared for a suspended service may be there as well as not."""
+    owned = [(key, (one.stack, one.service)) for key, one in wanted.items() if not one.prepares]
+    owned += [(key, (seen.stack, seen.service)) for key, seen in actual.items()]
+    return frozenset(key for key, owner in owned if owner in suspended)
 
 
 def _claims(stacks: Sequence[Stack]) -> list[Resource]:

@@ -18,6 +18,7 @@ NOT_BUILT = "its image was not built from the commit"
 STALE = "its pull policy has it looked for again by now"
 UNHEALTHY = "its health check fails"
 FOR_CONTENT = "its pull policy has it pulled for each new content"
+SUSPENDED = "its service is suspended"
 PRUNE_OFF = "is not wanted any more, but pruning is off: remove it by hand, or turn pruning on"
 
 _MOST_FIELDS = 6  # named in one reason; the others are counted
@@ -102,17 +103,43 @@ def unchangeable(differences: Sequence[Difference]) -> str:
 
 def keeps_data(key: Key) -> str:
     return (
-        f"is not wanted any more, but it keeps data: remove it by hand with docker {key.kind} rm {key.name} "
+        f"is orphaned: not wanted any more, but it keeps data: remove it with windlass {key.kind} rm {key.name} "
         "once the data may go"
     )
 
 
-def nothing_wanted(code: str) -> str:
-    return f"{code}: nothing at all is wanted here, and that is taken for a mistake: remove it by hand if it is none"
+BY_HAND = "remove it by hand"
+
+
+def approve(removals: str, services: int) -> str:
+    return (
+        f"approve it with windlass approve {removals},"
+        f" or commit with the trailer Windlass-Allow-Prune: {max(services, 1)}"
+    )
+
+
+def nothing_wanted(how: str) -> str:
+    """`how` it can be done all the same."""
+    return f"EmptyDesiredState: nothing at all is wanted here, and that is taken for a mistake: if it is none, {how}"
+
+
+def too_much(services: int, managed: int, how: str) -> str:
+    return f"{services} of the {managed} services here would go at once: if that is meant, {how}"
+
+
+def protected(key: Key) -> str:
+    return (
+        "is not wanted any more, but it is under protection (x-windlass.protect): put it back without that first, or"
+        f" remove it by hand with docker {key.kind} rm {key.name}"
+    )
 
 
 def waits_for(key: Key, *, held: bool) -> str:
     return f"waits for {key}, which " + ("is held" if held else "does not exist")
+
+
+def waits_for_suspended(key: Key) -> str:
+    return f"waits for {key}, which is suspended"
 
 
 def in_use(key: Key) -> str:

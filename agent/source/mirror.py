@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import threading
 import time
@@ -181,7 +182,8 @@ class Mirror:
             )
         time, author, message = said.decode(errors="backslashreplace").split("\0", 2)
         subject = next((line for line in message.splitlines() if line.strip()), "")
-        return Revision(commit, escaped(subject.strip(), _SHOWN), escaped(author, _SHOWN), float(time or 0))
+        shown = escaped(subject.strip(), _SHOWN), escaped(author, _SHOWN)
+        return Revision(commit, *shown, float(time or 0), allowed_removals(message))
 
     def listing(self, commit: str, path: str) -> dict[str, Listed]:
         """Every file below `path`, relative to it. Raises `Refused` for what a tree must not hold."""
@@ -205,6 +207,13 @@ class Mirror:
         if not kind.startswith(b"tree ") or said.endswith(b" missing\n"):
             raise Refused(f"the repository has no directory '{path}' at {commit[:7]}", reason="PathNotFound")
         return object_id.decode()
+
+
+def allowed_removals(message: str) -> int:
+    """What the trailer `Windlass-Allow-Prune: N` of a commit's message says; 0 without one."""
+    trailers = re.split(r"\n[ \t]*\n", message.replace("\r\n", "\n").strip())[1:]
+    found = re.findall(r"^windlass-allow-prune:[ \t]*([0-9]{1,6})[ \t]*$", "".join(trailers[-1:]), re.I | re.M | re.A)
+    return max(map(int, found), default=0)
 
 
 @_disk_trouble()

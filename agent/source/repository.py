@@ -24,7 +24,7 @@ from agent.source.mirror import CANDIDATE, Mirror, locked
 from agent.source.process import Limits
 from agent.source.tree import CommitTree, worth_holding
 from agent.source.trouble import MirrorCorrupt
-from agent.source.url import Remote, parse_path, parse_ref, parse_url
+from agent.source.url import Ref, Remote, parse_path, parse_ref, parse_url
 
 _GOOD = "refs/windlass/good/"
 _STACK = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -32,37 +32,38 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NAMED = 10  # branches that an error lists
 
 
-def _unobserved(verb: str, seconds: float, result: str) -> None:
+def unobserved(verb: str, seconds: float, result: str) -> None:
     """Nobody counts the git calls."""
 
 
 class GitSource:
     """A `Source`. `sync` is for one thread at a time (others wait), the rest may be called from any.
 
-    `ref` is a branch, a tag, `HEAD` or a full commit id; `path` the sub-directory that becomes the root of the tree;
-    `mirror` a directory that only this source uses. `timeout` is in seconds and for each call of git, `max_bytes` for
-    each file that git writes. Raises `BadSettings`. Nothing is touched before the first call.
+    `ref` is a branch, a tag, `HEAD` or a full commit id, or what `parse_revision` made of a name; `path` the
+    sub-directory that becomes the root of the tree; `mirror` a directory that only this source uses. `timeout` is in
+    seconds and for each call of git, `max_bytes` for each file that git writes. Raises `BadSettings`. Nothing is
+    touched before the first call.
     """
 
     def __init__(
         self,
         url: str,
-        ref: str,
+        ref: str | Ref,
         path: str,
         mirror: Path,
         *,
         access: Access | None = None,
         timeout: float = 60.0,
         max_bytes: int = 2 << 30,
-        observe: Observe = _unobserved,
+        observe: Observe = unobserved,
     ) -> None:
         access = access or Access()
         self._remote = parse_url(url, local=True, insecure=access.insecure)
-        self._ref = parse_ref(ref)
+        self._ref = parse_ref(ref) if isinstance(ref, str) else ref
         self._path = parse_path(path)
         self._mark = _digest(self._remote.identity)
         self.origin = f"git:{_digest(self._remote.identity, self._path)}"
-        self._current = f"refs/windlass/current/{_digest(self._ref.text)}"
+        self._current = _current_ref(self._ref.text)
         self._git = Git(find_git(), access, Limits(timeout, max_bytes), observe)
         self._mirror = Mirror(mirror.absolute(), self._git)
         self._opening = threading.Lock()
@@ -112,6 +113,16 @@ class GitSource:
                     self._mirror.point(ref, revision)
             except MirrorCorrupt:
                 self._damaged = True
+
+    def keep(self, commit: str) -> None:
+        """Have a commit that was read be known without the server from now on, to whoever asks for it by its id."""
+        self._open()
+        self._mirror.point(_current_ref(commit), commit)
+
+    @property
+    def address(self) -> str:
+        """Of the repository, without any credential."""
+        return self._remote.address
 
     def close(self) -> None:
         """Let go of the mirror. The next call takes hold of it again."""
@@ -232,6 +243,10 @@ class GitSource:
         except MirrorCorrupt:
             self._damaged = True
             raise
+
+
+def _current_ref(name: str) -> str:
+    return f"refs/windlass/current/{_digest(name)}"
 
 
 def _good_ref(stack: str) -> str:

@@ -8,7 +8,7 @@ second line of its credential protocol.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, unquote
 
 from agent.errors import BadSettings
@@ -102,17 +102,26 @@ def parse_ref(text: str) -> Ref:
 
     Raises `BadSettings`, reason `RefInvalid`.
     """
+    ref = parse_revision(text)
+    if ref.names and ref.names[0] == text != "HEAD" and not text.startswith(("refs/heads/", "refs/tags/")):
+        raise BadSettings(f"ref '{text}': only refs/heads/… and refs/tags/… are followed", reason="RefInvalid")
+    return replace(ref, names=ref.names[:2])
+
+
+def parse_revision(text: str) -> Ref:
+    """What somebody looks at once: as `parse_ref`, or any other ref, such as `pull/123/head`.
+
+    Raises `BadSettings`, reason `RefInvalid`.
+    """
     if _COMMIT.fullmatch(text.lower()):
         return Ref(text, commit=text.lower())
     if not _REF.fullmatch(text) or ".." in text or text.endswith(".") or not all(map(_is_ref_part, text.split("/"))):
         raise BadSettings(
             f"ref '{escaped(text)}' is no name of a branch or tag and no full commit id", reason="RefInvalid"
         )
-    if text == "HEAD" or text.startswith(("refs/heads/", "refs/tags/")):
+    if text == "HEAD" or text.startswith("refs/"):
         return Ref(text, (text,))
-    if text.startswith("refs/"):
-        raise BadSettings(f"ref '{text}': only refs/heads/… and refs/tags/… are followed", reason="RefInvalid")
-    return Ref(text, (f"refs/heads/{text}", f"refs/tags/{text}"))
+    return Ref(text, (f"refs/heads/{text}", f"refs/tags/{text}", f"refs/{text}"))
 
 
 def parse_path(text: str) -> str:

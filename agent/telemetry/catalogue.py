@@ -14,7 +14,21 @@ HEALTHS = tuple(health.value for health in Health)
 PENDING_ACTIONS = tuple(action.value for action in Action if action is not Action.HOLD)
 KINDS = ("container", "file", "image", "network", "volume")  # of which drift can be found
 ROLLBACK = "rollback"  # the trigger of a pass that goes back to the last good content
-TRIGGERS = ("interval", "git", "webhook", "event", "file", "manual", "start", "retry", ROLLBACK, "trial")
+TRIGGERS = (
+    "interval",
+    "git",
+    "webhook",
+    "event",
+    "file",
+    "manual",
+    "start",
+    "retry",
+    ROLLBACK,
+    "trial",
+    "suspend",
+    "resume",
+    "approve",
+)
 
 _QUICK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SLOW = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
@@ -105,6 +119,9 @@ STACK_CHANGED = Spec(
     "windlass_stack_last_change_timestamp_seconds", "gauge", ("stack",), "When a pass last changed something."
 )
 STACK_FAILURES = Spec("windlass_stack_consecutive_failures", "gauge", ("stack",), "Failed passes since the last good.")
+STACK_SUSPENDED = Spec(
+    "windlass_stack_suspended", "gauge", ("stack",), "1 while the stack, or one of its services, is suspended."
+)
 PLAN_CHANGES = Spec(
     "windlass_plan_changes",
     "gauge",
@@ -178,6 +195,7 @@ ALL: tuple[Spec, ...] = (
         GIT_APPLIED,
     ),
     *(STACK_SYNCED, STACK_HEALTH, STACK_DESIRED, STACK_READY, STACK_REVISION, STACK_CHANGED, STACK_FAILURES),
+    STACK_SUSPENDED,
     *(PLAN_CHANGES, PRUNE_HELD, VALIDATION_ERRORS),
     *(ACTIONS, ACTION_DURATION, ROLLBACKS, DRIFT_DETECTED, DRIFT_CORRECTED, DRIFT_REPEATING, IMAGE_PULLS),
     *(DOCKER_REQUESTS, DOCKER_DURATION, DOCKER_UP, DOCKER_STREAM_UP, DOCKER_EVENTS),

@@ -7,7 +7,7 @@ keys are only ever added, times are seconds since the epoch or null, and `format
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -17,6 +17,7 @@ import msgspec
 
 from agent.fight import Fight
 from agent.model import Action, Failure, Health, Outcome, Problem, Report, Revision, Status
+from agent.suspension import Suspended, Suspension
 
 _MOST_PROBLEMS = 100
 _LONGEST_TEXT = 4096
@@ -93,6 +94,14 @@ class SourceStatus:
 
 
 @dataclass(frozen=True)
+class WantedStatus:
+    """What the source says of volumes: those that it wants, and the stacks of which nobody can tell for now."""
+
+    volumes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class EngineStatus:
     up: bool = False
     version: str = ""
@@ -110,10 +119,31 @@ class HttpStatus:
 
 @dataclass(frozen=True)
 class ServiceCount:
-    """Containers of a stack's services: how many are ready of how many that are wanted."""
+    """Containers of a stack's services: how many are ready of how many that are wanted. `names` are the services'."""
 
     ready: int = 0
     desired: int = 0
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SuspensionStatus:
+    """What is not changed for now, by whose word, and until when. `service` is "" for the whole stack."""
+
+    reason: str
+    by: str = ""
+    until: float | None = None
+    service: str = ""
+
+    @classmethod
+    def of(cls, suspended: Suspended) -> tuple[SuspensionStatus, ...]:
+        found = [("", suspended.whole)] if suspended.whole else []
+        found += sorted(suspended.services.items())
+        return tuple(cls(capped(why.reason), capped(why.by), why.until, name) for name, why in found)
+
+    def in_words(self) -> str:
+        said = str(Suspension(self.reason, self.by, self.until))
+        return f"service {self.service} is {said}" if self.service else said
 
 
 @dataclass(frozen=True)
@@ -145,6 +175,7 @@ class StackStatus:
     message: str = ""
     failure: FailureStatus | None = None
     held: tuple[Held, ...] = ()
+    suspended: tuple[SuspensionStatus, ...] = ()
     on_trial: bool = False
     fights: tuple[Fight, ...] = ()
 
@@ -163,6 +194,7 @@ class StackStatus:
             changed_in=report.seconds if changed else self.changed_in,
             failure=FailureStatus.of(report.failure),
             held=_held(report),
+            suspended=SuspensionStatus.of(report.suspended),
             on_trial=report.on_trial,
             fights=report.fights[:_MOST_PROBLEMS],
         )
@@ -181,6 +213,7 @@ class Overview:
     engine: EngineStatus = EngineStatus()
     stacks: tuple[StackStatus, ...] = ()
     http: HttpStatus = HttpStatus()
+    wanted: WantedStatus = WantedStatus()
     format: str = "1"
 
     def with_report(self, report: Report) -> Overview:
@@ -199,6 +232,9 @@ class Overview:
         if failure is None:
             source = replace(source, fetched_at=at)
         return replace(self, source=source)
+
+    def with_wanted(self, volumes: Iterable[str], unread: Iterable[str]) -> Overview:
+        return replace(self, wanted=WantedStatus(tuple(sorted(volumes)), tuple(sorted(unread))))
 
     def with_engine(self, version: str, api: str, failure: Failure | None = None) -> Overview:
         """After the engine was asked: with a failure it is down."""
@@ -281,7 +317,11 @@ def _sync(report: Report) -> Sync:
 
 
 def _count(report: Report) -> ServiceCount:
-    return ServiceCount(sum(state.ready for state in report.services), sum(state.desired for state in report.services))
+    return ServiceCount(
+        sum(state.ready for state in report.services),
+        sum(state.desired for state in report.services),
+        tuple(state.name for state in report.services),
+    )
 
 
 def _held(report: Report) -> tuple[Held, ...]:
@@ -294,11 +334,14 @@ def _held(report: Report) -> tuple[Held, ...]:
 
 
 def _message(status: StackStatus, report: Report) -> str:
-    """The one thing to know: what failed, what is changed back, what ails, what waits, or what was last done."""
+    """The one thing to know: what is changed back, what failed, what is suspended, what ails, what waits, or what was
+    last done."""
     if report.fights and (report.failure is None or report.failure.reason == "DidNotTake"):
         return capped(str(report.fights[0]))
     if report.failure:
         return first_line(capped(report.failure.message))
+    if status.suspended:
+        return first_line(status.suspended[0].in_words())
     if ailing := [state for state in report.services if state.health is not Health.HEALTHY]:
         return f"{ailing[0].name}: {ailing[0].detail or ailing[0].health}"
     if status.held:

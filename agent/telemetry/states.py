@@ -36,6 +36,7 @@ class StackState:
     problems: int = 0
     drifted: frozenset[Key] = frozenset()
     repeating: int = 0
+    suspended: bool = False
 
     def after(self, report: Report) -> StackState:
         """The state once the report's pass is over."""
@@ -56,6 +57,7 @@ class StackState:
             problems=len(report.failure.problems) if report.failure else 0,
             drifted=frozenset(drifted - done),
             repeating=len(report.fights),
+            suspended=bool(report.suspended),
         )
 
     def found(self, before: StackState | None, report: Report) -> frozenset[Key]:
@@ -76,6 +78,7 @@ class StackState:
             prune_held=self.prune_held + other.prune_held,
             problems=self.problems + other.problems,
             repeating=self.repeating + other.repeating,
+            suspended=self.suspended or other.suspended,
         )
 
 
@@ -126,6 +129,7 @@ def _stack_values(states: Mapping[str, StackState]) -> Iterator[tuple[Spec, _Val
     )
     yield catalogue.STACK_CHANGED, [((label,), state.changed_at) for label, state in each]
     yield catalogue.STACK_FAILURES, [((label,), float(state.failures)) for label, state in each]
+    yield catalogue.STACK_SUSPENDED, [((label,), float(state.suspended)) for label, state in each]
     yield (
         catalogue.PLAN_CHANGES,
         [

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agent.cli.errors import NoAgent
-from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered, Target
+from agent.cli.parts import Applied, Checked, Engine, Orphans, Planned, Pulling, Records, Rendered, Target
+from agent.cli.planfiles import KIND
 from agent.converge import Event
+from agent.directives import Directives
 from agent.errors import Trouble
 from agent.model import (
     Action,
@@ -54,6 +56,7 @@ REPLACE = Change(
         FieldChange("env.DB_PASS", "*** (before)", "*** (after)"),
     ),
     after=frozenset({1}),
+    interruption="away while it is replaced",
 )
 UPDATE = Change(
     3,
@@ -69,6 +72,7 @@ REMOVE = Change(4, Action.REMOVE, Key("container", "cron-1"), "cron", Cause.PRUN
 HOLD = Change(5, Action.HOLD, Key("volume", "cron_data"), "cron", Cause.PRUNE, "volumes are never removed")
 ADOPT = Change(6, Action.ADOPT, Key("container", "web-cache-1"), "web", Cause.COMMIT, "made by docker compose")
 
+ARTEFACT = {"kind": KIND, "format": "1", "hash": "3f9c1a2b" + "0" * 56}
 FULL_PLAN = Plan((CREATE, REPLACE, UPDATE, REMOVE, HOLD), unchanged=12)
 
 
@@ -81,6 +85,7 @@ def planned(plan: Plan = FULL_PLAN, **over: Any) -> Planned:
         "host": "edge-01",
         "engine": Engine("27.3.1", "1.47"),
         "ref": "main",
+        "artefact": ARTEFACT,
     }
     return Planned(**(facts | over))
 
@@ -98,6 +103,8 @@ class Agent:
     stored: Records | Trouble | None = None
     run_code: int = 0
     asked: list[tuple[Any, ...]] = field(default_factory=list)
+    said: Directives | None = None
+    orphaned: Orphans | None = None
 
     def check(self, target: Target) -> Checked:
         self.asked.append(("check", target))
@@ -115,6 +122,10 @@ class Agent:
         self.asked.append(("plan", target))
         return _answer(self.planned)
 
+    def plan_again(self, target: Target, artefact: Mapping[str, Any]) -> Planned:
+        self.asked.append(("plan again", target, dict(artefact)))
+        return _answer(self.planned)
+
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
         self.asked.append(("apply", planned))
         for event in self.events:
@@ -125,6 +136,14 @@ class Agent:
     def run(self, config: Path | None, given: Mapping[str, str | None], *, once: bool) -> int:
         self.asked.append(("run", config, dict(given), once))
         return self.run_code
+
+    def directives(self, target: Target) -> Directives:
+        assert self.said
+        return self.said
+
+    def orphans(self, target: Target) -> Orphans:
+        assert self.orphaned
+        return self.orphaned
 
     def records(self, target: Target) -> Records:
         self.asked.append(("records", target.state_dir))

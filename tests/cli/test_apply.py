@@ -6,16 +6,17 @@ import json
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from agent.cli import changes
-from agent.cli.parts import Applied
+from agent.cli.parts import Applied, Target
 from agent.converge import Ended, Started
 from agent.errors import Refused
 from agent.model import Change, Failure, Health, Outcome, Plan, Report, Result, ServiceState, Status
 from tests.cli.conftest import Run
-from tests.cli.fakes import COMMIT, CREATE, HOLD, REPLACE, UPDATE, Agent, planned
+from tests.cli.fakes import ARTEFACT, COMMIT, CREATE, HOLD, REPLACE, UPDATE, Agent, planned
 
 
 def report(*outcomes: Outcome, **over: object) -> Report:
@@ -46,14 +47,14 @@ def test_it_asks_on_a_terminal(run: Run, agent: Agent, answer: str, code: int, a
     result = run("apply", text=answer)
     assert result.exit_code == code
     assert [question for question, *_ in agent.asked] == asked
-    assert "Plan: 1 to create" in result.stdout
+    assert "Plan 3f9c1a2b: 1 to create" in result.stdout
     assert "Apply these changes?" in result.stderr
 
 
 @pytest.mark.usefixtures("terminal")
 def test_whoever_is_asked_sees_the_plan_even_when_stdout_is_for_json(run: Run) -> None:
     result = run("apply", "-o", "json", text="y\n")
-    assert "Plan: 1 to create" in result.stderr
+    assert "Plan 3f9c1a2b: 1 to create" in result.stderr
     assert json.loads(result.stdout)["format"] == "1"
 
 
@@ -150,6 +151,7 @@ def test_json_is_the_plan_with_what_came_of_it(run: Run, agent: Agent) -> None:
     result = run("apply", "--yes", "-o", "json")
     assert result.exit_code == 1
     document = json.loads(result.stdout)
+    assert document["hash"] == ARTEFACT["hash"]
     assert document["summary"]["create"] == 1
     assert [change["name"] for change in document["changes"]] == ["web_metrics", "web-redis-1"]
     assert document["outcomes"] == [
@@ -214,3 +216,55 @@ def test_handlers_are_put_back_when_applying_fails(run: Run, agent: Agent) -> No
     agent.applied = Refused("another run holds the lock", reason="Locked")
     assert run("apply", "--yes").exit_code == 5
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+# --- plans in files ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def plan_file(tmp_path: Path) -> Path:
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(ARTEFACT))
+    return file
+
+
+@pytest.mark.parametrize("option", [(), ("--plan",)], ids=["as the path", "by its option"])
+def test_a_plan_in_a_file_is_told_from_files_to_plan(
+    run: Run, agent: Agent, plan_file: Path, option: tuple[str, ...]
+) -> None:
+    agent.applied = Applied((report(done(CREATE)),), healthy=True)
+    result = run("apply", "--yes", "--state-dir", "/state", *option, str(plan_file))
+    assert result.exit_code == 0, result.stderr
+    assert agent.asked[0] == ("plan again", Target(state_dir=Path("/state")), ARTEFACT)
+    assert [question for question, *_ in agent.asked] == ["plan again", "apply"]
+
+
+@pytest.mark.parametrize("text", ["services: {}", '{"services": {}}', "{", "[1]", ""])
+def test_whatever_else_is_in_the_file_is_planned(run: Run, agent: Agent, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "compose.yaml"
+    file.write_text(text)
+    run("apply", "--yes", str(file))
+    assert agent.asked[0] == ("plan", Target(file))
+    refused = run("apply", "--yes", "--plan", str(file))
+    assert refused.exit_code == 1
+    assert f"{file} holds no plan: make one with `windlass plan --out FILE` (PlanUnknown)" in refused.stderr
+
+
+@pytest.mark.parametrize("words", [("-p", "web", "PLAN"), ("-p", "web", "--plan", "PLAN"), (".", "--plan", "PLAN")])
+def test_a_plan_says_itself_which_files_it_is_about(
+    run: Run, agent: Agent, plan_file: Path, words: tuple[str, ...]
+) -> None:
+    result = run("apply", "--yes", *(str(plan_file) if word == "PLAN" else word for word in words))
+    assert result.exit_code == 64
+    assert "a plan says itself which files it is about" in result.stderr
+    assert agent.asked == []
+
+
+def test_a_plan_that_is_stale_is_not_applied(run: Run, agent: Agent, plan_file: Path) -> None:
+    agent.planned = Refused(
+        "plan 3f9c1a2b is not what would be done now\ngone: replace container a", reason="PlanStale"
+    )
+    result = run("apply", "--yes", "-o", "json", str(plan_file))
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["failure"]["reason"] == "PlanStale"
+    assert [question for question, *_ in agent.asked] == ["plan again"]

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from agent.account import Look
 from agent.assembly import Assembly
 from agent.cli import windlass
 from agent.model import Plan
@@ -307,9 +308,12 @@ class Bare:
     def version(self) -> dict[str, str]:
         return {"Version": "27.0", "ApiVersion": "1.46"}
 
-    def look(self, turn: Turn) -> Any:
+    def info(self) -> dict[str, str]:
+        return {"ID": "ABCD:EFGH"}
+
+    def look(self, turn: Turn) -> Look:
         self.turns.append(turn)
-        return SimpleNamespace(plan=Plan(()))
+        return Look({}, Plan(()))
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli.parts import Target
 from agent.cli.plans import NO_CHANGES, cause_text, interruption_text, summary_text
 from agent.errors import BadManifest, Unreachable
 from agent.model import Action, Cause, Change, FieldChange, Key, Place, Plan, Problem, Revision
 from tests.cli.conftest import Run
-from tests.cli.fakes import ADOPT, COMMIT, CREATE, HOLD, REMOVE, REPLACE, UPDATE, WEB, Agent, planned
+from tests.cli.fakes import ADOPT, ARTEFACT, COMMIT, CREATE, HOLD, REMOVE, REPLACE, UPDATE, WEB, Agent, planned
 
 GOLDEN = """\
 Source  git@github.com:acme/fleet.git  main  git 9f2c1ab "bump api to 2.4.1" (anna)
@@ -28,11 +29,13 @@ stack web                               stacks/web/compose.yaml
         image          ghcr.io/acme/api:2.4.0 → ghcr.io/acme/api:2.4.1
         env.LOG_LEVEL  "info" → "debug"
         env.DB_PASS    *** (before) → *** (after)
+        interruption: away while it is replaced
    ~  container web-redis-1   update    drift: changed outside git
         restart  "no" → "unless-stopped"
 
-Plan: 1 to create, 1 to update, 1 to replace, 1 to remove, 1 held; 12 unchanged.
-Expected interruption: web-api-1, cron-1 only.  Apply it with: windlass apply
+Plan 3f9c1a2b: 1 to create, 1 to update, 1 to replace, 1 to remove, 1 held; 12 unchanged.
+Expected interruption: web-api-1.
+Apply it with: windlass apply
 """
 
 
@@ -119,6 +122,12 @@ DIRECTORY = Revision("dir-0123456789abcdef0123")
         pytest.param(UPDATE, "drift: changed outside git", id="drift"),
         pytest.param(HOLD, "volumes are never removed", id="held"),
         pytest.param(replace(UPDATE, cause=Cause.IMAGE, reason=""), "image", id="no reason"),
+        pytest.param(
+            replace(REPLACE, cause=Cause.SECRET, reason="env.DB_PASS changed"),
+            "secret: env.DB_PASS changed",
+            id="secret",
+        ),
+        pytest.param(replace(REPLACE, cause=Cause.SETTINGS), "settings: image, env.LOG_LEVEL changed", id="settings"),
     ],
 )
 def test_the_cause(change: Change, words: str) -> None:
@@ -133,20 +142,22 @@ def test_the_summary_leaves_out_what_there_is_none_of() -> None:
     assert summary_text(Plan((ADOPT, HOLD), unchanged=3)) == "1 held, 1 to adopt; 3 unchanged"
 
 
-def test_only_containers_are_interrupted_and_only_some_are_named() -> None:
-    gone = [replace(REMOVE, key=Key("container", f"c-{number}")) for number in range(7)]
-    assert interruption_text(Plan((CREATE, UPDATE))) == ""
-    assert interruption_text(Plan((*gone, replace(REMOVE, key=Key("network", "n"))))) == (
-        "Expected interruption: c-0, c-1, c-2, c-3, c-4 and 2 more only."
-    )
+def test_what_is_interrupted_is_named_once_and_only_some_of_it() -> None:
+    assert interruption_text(Plan((CREATE, UPDATE, REMOVE))) == "Expected interruption: none."
+    away = replace(REMOVE, key=Key("container", "web-db-1"), interruption="away until it is made again")
+    again = replace(CREATE, key=away.key)
+    assert interruption_text(Plan((away, REPLACE, again))) == "Expected interruption: web-db-1, web-api-1."
+    many = [replace(REPLACE, key=Key("container", f"c-{number}")) for number in range(7)]
+    assert interruption_text(Plan(tuple(many))) == "Expected interruption: c-0, c-1, c-2, c-3, c-4 and 2 more."
 
 
 def test_json(run: Run) -> None:
     result = run("plan", "-o", "json", "--detailed-exitcode")
     assert result.exit_code == 2
     document = json.loads(result.stdout)
-    assert {key: document[key] for key in ("format", "revision", "host")} == {
+    assert {key: document[key] for key in ("format", "hash", "revision", "host")} == {
         "format": "1",
+        "hash": ARTEFACT["hash"],
         "revision": COMMIT.id,
         "host": "edge-01",
     }
@@ -160,6 +171,7 @@ def test_json(run: Run) -> None:
         "cause": "commit",
         "cause_text": 'git 9f2c1ab "bump api to 2.4.1" (anna)',
         "reason": "image, env.LOG_LEVEL changed",
+        "interruption": "away while it is replaced",
         "fields": [
             {"path": "image", "from": "ghcr.io/acme/api:2.4.0", "to": "ghcr.io/acme/api:2.4.1"},
             {"path": "env.LOG_LEVEL", "from": '"info"', "to": '"debug"'},
@@ -199,3 +211,61 @@ def test_a_manifest_with_mistakes(run: Run, agent: Agent) -> None:
     agent.planned = BadManifest([Problem(Place("compose.yaml", 3, 5), "unknown key")])
     result = run("plan")
     assert (result.exit_code, result.stdout, result.stderr) == (4, "", "compose.yaml:3:5: unknown key\n1 error\n")
+
+
+def test_a_plan_without_a_hash_is_shown_as_well(run: Run, agent: Agent) -> None:
+    agent.planned = planned(artefact={})
+    assert "\nPlan: 1 to create" in run("plan").stdout
+
+
+def test_a_plan_is_written_down_and_named_as_what_to_apply(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    result = run("plan", "--out", str(file))
+    assert json.loads(file.read_text()) == ARTEFACT
+    assert result.stdout.splitlines()[-1] == f"Apply it with: windlass apply {file}"
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
+
+
+def test_a_plan_that_cannot_be_written_is_told(run: Run, tmp_path: Path) -> None:
+    result = run("plan", "--out", str(tmp_path / "nosuch" / "plan.json"))
+    assert result.exit_code == 1
+    assert (
+        result.stderr
+        == f"Error: {tmp_path}/nosuch/plan.json cannot be written: No such file or directory (PlanNotWritten)\n"
+    )
+
+
+# --- a revision that is not what lies there ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["plan", "validate", "render"])
+def test_a_revision_is_asked_for(run: Run, agent: Agent, command: str, tmp_path: Path) -> None:
+    run(command, "--rev", "pull/7/head", str(tmp_path))
+    run(command, "--rev", "main", "--repo", "https://git.example.com/x.git")
+    assert [asked[1] for asked in agent.asked] == [
+        Target(tmp_path, rev="pull/7/head"),
+        Target(rev="main", repo="https://git.example.com/x.git"),
+    ]
+
+
+def test_a_plan_of_a_revision_is_applied_by_way_of_a_file(run: Run, tmp_path: Path) -> None:
+    said = run("plan", "--rev", "pull/7/head").stdout
+    assert said.splitlines()[-1] == "Apply it by way of a file: add --out FILE, then windlass apply FILE"
+    file = tmp_path / "plan.json"
+    said = run("plan", "--rev", "pull/7/head", "--out", str(file)).stdout
+    assert said.splitlines()[-1] == f"Apply it with: windlass apply {file}"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--rev", "main", "-p", "web"), "a revision is read of a repository, and cannot be had with -p web"),
+        (("--repo", "x.git", "-p", "web"), "a revision is read of a repository"),
+        (("--rev", "main", "--repo", "x.git", "."), "--repo is read as the agent reads it, from its root"),
+    ],
+)
+def test_a_revision_is_one_of_a_whole_repository(run: Run, agent: Agent, words: tuple[str, ...], said: str) -> None:
+    result = run("plan", *words)
+    assert result.exit_code == 64
+    assert said in " ".join(result.stderr.split())
+    assert agent.asked == []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agent.compose import LoadOptions, load, render
+from agent.compose import images as module
 from agent.compose.calls import engine_calls
 from agent.compose.ignore import is_ignored, read_patterns
 from agent.compose.resources import resources
@@ -211,6 +212,28 @@ def test_what_cannot_be_built(text: str, problem: str) -> None:
     with pytest.raises(BadManifest) as caught:
         build_of(text)
     assert f"compose.yaml:{problem}" in [str(one) for one in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("limit", "most"),
+    [("MOST_FILES", 1), ("MOST_BYTES", 6), ("MOST_IN_ALL", 6)],
+    ids=["files", "bytes", "bytes in all"],
+)
+def test_a_context_is_no_larger_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch, limit: str, most: int) -> None:
+    monkeypatch.setattr(module, limit, most)
+    with pytest.raises(BadManifest) as caught:
+        build_of("{context: app}")
+    (problem,) = caught.value.problems
+    assert problem.message.startswith("the context has more than ")
+    assert problem.hint == "use .dockerignore"
+
+
+def test_a_directory_that_several_images_are_built_from_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_IN_ALL", 7)
+    text = "services: {a: {build: app}, b: {build: {context: app, target: t}}}"
+    tree = DictTree({"compose.yaml": text, **CONTEXT})
+    found = resources(load(tree, LoadOptions(default_name="web")), tree, BUILT)
+    assert sum("build" in one.spec for one in found if one.key.kind == "image") == 2
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from agent.reconcile import Turn
 from agent.triggers import watch_events
 from tests.drift.scene import Scene
 from tests.drift.test_rows import BY_HAND, Hand
-from tests.loop.fakes import FakeAudience, FakeDesires, reading, running
+from tests.loop.fakes import FakeAudience, FakeDesires, FakeTurns, reading, running
 
 pytestmark = pytest.mark.engine
 
@@ -26,19 +26,17 @@ SLOW = "network made anew"  # by hand, it is put right before the hand is throug
 TOLD = [row for row in BY_HAND if row[2] and not row[0].startswith(SLOW) and not any(w in row[0] for w in UNTOLD)]
 
 
-@dataclass
-class Turns:
-    """The host of a scene; `taken` are the triggers of the turns."""
+class Turns(FakeTurns):
+    """The host of a scene; `triggers` are those of the turns."""
 
-    scene: Scene
-    taken: list[str] = field(default_factory=list)
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(host_stacks=frozenset({scene.stack}))
+        self.scene = scene
+        self.triggers: list[str] = []
 
     def take(self, turn: Turn) -> tuple[Report, ...]:
-        self.taken.append(turn.trigger)
+        self.triggers.append(turn.trigger)
         return self.scene.reconciler.take(turn)
-
-    def stacks_on_host(self) -> frozenset[str]:
-        return frozenset({self.scene.stack})
 
     def look_afresh(self) -> None:
         self.scene.engine.forget()
@@ -80,7 +78,7 @@ def turns(scene: Scene) -> Iterator[Turns]:
 
 @pytest.mark.parametrize("by_hand", [pytest.param(row[1], id=row[0]) for row in TOLD])
 def test_what_the_engine_tells_of_is_mended_without_a_poll(scene: Scene, turns: Turns, by_hand: Hand) -> None:
-    turns.taken.clear()
+    turns.triggers.clear()
     by_hand(scene)
-    scene.settled(lambda: "event" in turns.taken and scene.planned() == {})
-    assert set(turns.taken) == {"event"}
+    scene.settled(lambda: "event" in turns.triggers and scene.planned() == {})
+    assert set(turns.triggers) == {"event"}

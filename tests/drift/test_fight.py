@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import docker
 import pytest
@@ -19,14 +20,14 @@ COMPOSE = "services: {{web: {{image: {image}, restart: unless-stopped, stop_grac
 
 
 @contextmanager
-def fighting(sdk: docker.APIClient, container: str) -> Iterator[None]:
+def fighting(sdk: Any, container: str) -> Iterator[None]:
     """Set the restart policy back whenever it is put right."""
     over = threading.Event()
 
     def fight() -> None:
         while not over.wait(0.02):
             if sdk.inspect_container(container)["HostConfig"]["RestartPolicy"]["Name"] != "no":
-                sdk.update_container(container, restart_policy={"Name": "no", "MaximumRetryCount": 0})
+                sdk.update_container(container, restart_policy={"Name": "no"})
 
     thread = threading.Thread(target=fight)
     thread.start()

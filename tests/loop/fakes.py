@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from agent.desired import Reading
 from agent.errors import Trouble
+from agent.guard import Acknowledgements, Consent
 from agent.loop import Loop
 from agent.model import (
     Action,
@@ -30,7 +31,8 @@ from agent.model import (
     Stack,
     Status,
 )
-from agent.ports import Rhythm
+from agent.planning import Removal
+from agent.ports import Restraints, Rhythm
 from agent.reconcile import Turn
 
 FAST = Rhythm(poll=3600, resync=3600, settle=0.0)
@@ -114,8 +116,11 @@ class FakeTurns:
         self.taken.put(turn)
         return (self.react(turn),)
 
-    def stacks_on_host(self) -> frozenset[str]:
-        return self.host_stacks
+    def on_host(self) -> dict[str, frozenset[str]]:
+        return {name: frozenset({"web"}) for name in self.host_stacks}
+
+    def may_go(self, removal: Removal, consent: Consent) -> bool:
+        return Acknowledgements().cover(removal, consent)
 
     def next(self) -> Turn:
         return self.taken.get(timeout=5)
@@ -182,6 +187,7 @@ def make_loop(
     *,
     act: bool = True,
     clock: Callable[[], float] = time.monotonic,
+    restraints: Restraints | None = None,
 ) -> Loop:
     return Loop(
         desires,
@@ -193,6 +199,7 @@ def make_loop(
         rhythm=rhythm,
         act=act,
         chance=random.Random(1),
+        restraints=restraints,
     )
 
 

@@ -199,7 +199,7 @@ def test_the_engine_is_not_asked_for_what_a_source_that_is_away_cannot_prune() -
     with running(make_loop(desires, turns, audience)) as loop:
         audience.sources.get(timeout=5)
         desires.answer = Unreachable("no route", reason="GitFetchFailed")
-        turns.stacks_on_host = lambda: pytest.fail("asked")  # type: ignore[method-assign]
+        turns.on_host = lambda: pytest.fail("asked")  # type: ignore[method-assign]
         loop.wake(AskSource("manual"))
         assert audience.sources.get(timeout=5)[1] == desires.answer.failure()
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from agent.model import Action, Cause, Change, Health, Key, Outcome, Report, ServiceState, Status
 from agent.ports import AskSource, LookAt
 from agent.reconcile import Turn
+from agent.work import Work
 from tests.loop.fakes import (
     FakeAudience,
     FakeClock,
@@ -99,7 +102,8 @@ def test_who_asks_has_it_tried_again() -> None:
     assert audience.backs.qsize() == 2
 
 
-def test_what_is_made_anew_is_accepted_only_when_it_has_proved_good() -> None:
+@pytest.mark.parametrize("known", [True, False], ids=["something is good", "nothing is good yet"])
+def test_what_is_made_anew_is_accepted_when_it_has_proved_good_or_there_is_nothing_else(*, known: bool) -> None:
     clock = FakeClock()
 
     def made(turn: Turn) -> Report:
@@ -110,12 +114,24 @@ def test_what_is_made_anew_is_accepted_only_when_it_has_proved_good() -> None:
         outcomes = (Outcome(change, Status.DONE),) if turn.trigger == "git" else ()
         return replace(synced(turn), outcomes=outcomes, services=(ServiceState("web", 1, 1, Health.HEALTHY),))
 
-    desires, turns = FakeDesires(reading(NEW, revision="b" * 40)), FakeTurns(made)
+    desires = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD} if known else {})
+    turns = FakeTurns(made)
     with running(make_loop(desires, turns, FakeAudience(), clock=clock)):
         turns.next()
         assert turns.nothing_more()
-        assert desires.accepted == []
+        assert desires.accepted == ([] if known else [("web", "b" * 40)])
         clock.ahead += 6
         assert turns.next().trigger == "trial"
         assert turns.nothing_more()
-    assert desires.accepted == [("web", "b" * 40)]
+    assert set(desires.accepted) == {("web", "b" * 40)}
+
+
+def test_what_went_with_the_bad_content_is_no_drift_when_it_is_tried_again() -> None:
+    more = replace(stack("web", "b" * 40, "1"), resources=(*OLD.resources, *stack("web-more").resources))
+
+    work = Work("web")
+    work.want(more)
+    work.known = work.keys
+    work.want(OLD)
+    work.want(more)
+    assert work.known == {resource.key for resource in OLD.resources}

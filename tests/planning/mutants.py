@@ -20,6 +20,14 @@ MUTANTS = (
     Mutant("decide.py", " and not resource.on_demand  # so", "  # so"),
     Mutant("cascade.py", "verdict.restarts and verdict.action is Action.UPDATE", "False"),
     Mutant("cascade.py", "verdict.restarts and verdict.action is Action.UPDATE", "verdict.restarts"),
+    Mutant(
+        "causes.py", "for difference in seen.differences if difference.declared]", "for difference in seen.differences]"
+    ),
+    Mutant("causes.py", "if all(_is_of_secret", "if any(_is_of_secret"),
+    Mutant("causes.py", "    if difference.secret:\n        return True\n", ""),
+    Mutant("causes.py", "known = isinstance(seen, str) and isinstance(wanted, str)", "known = isinstance(wanted, str)"),
+    Mutant("causes.py", 'f" {name} " in f" {wanted} "', "name in wanted"),
+    Mutant("causes.py", "return Cause.SETTINGS if made_here else", "return"),
     Mutant("prune.py", "seen.owner is Owner.OURS and", ""),
     Mutant("prune.py", " and _inside(scope, seen)", ""),
     Mutant("prune.py", "if seen.keeps_data:", "if False:"),

@@ -158,8 +158,8 @@ def test_data_is_kept() -> None:
     found = plan([SOMETHING], [there("container/cron"), there("volume/data")])
     check(
         found,
-        "0 hold volume/data (prune: is not wanted any more, but it keeps data: remove it by hand with "
-        "docker volume rm data once the data may go)",
+        "0 hold volume/data (prune: is orphaned: not wanted any more, but it keeps data: remove it with "
+        "windlass volume rm data once the data may go)",
     )
     assert found.changes[0].cause is Cause.PRUNE
 

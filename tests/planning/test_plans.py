@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from agent.model import Action, Cause, Condition, Observed, Owner, Remedy
+from agent.handling import Handling, Order, Rollout
+from agent.model import Action, Cause, Condition, Difference, Observed, Owner, Remedy
 from tests.planning.scene import check, differs, key, plan, there, waits, want
 
 WEB = "container/web"
@@ -90,6 +93,48 @@ def test_a_state_reads_as_what_somebody_did(state: str, reason: str) -> None:
 def test_a_new_file_is_a_cause_of_its_own() -> None:
     found = plan([want("file/f/ab/nginx.conf")])
     check(found, "0 create file/f/ab/nginx.conf (file: its content is new)")
+
+
+SECRET = "/run/windlass/secrets/web/2b/db password"
+
+
+def test_a_new_secret_is_a_cause_of_its_own() -> None:
+    found = plan([want(f"file/{SECRET}", spec={"content": {"": (0o444, b"x")}, "secret": True})])
+    check(found, f"0 create file/{SECRET} (secret: its content is new)")
+
+
+@pytest.mark.parametrize(
+    ("differences", "cause"),
+    [
+        ([differs("volumes./run/secrets/db", "bind /secrets/1a/db ro", f"bind {SECRET} ro")], "secret"),
+        ([differs("volumes./run/secrets/db", None, f"bind {SECRET} ro")], "commit"),
+        ([differs("volumes./run/secrets/db", "bind /secrets/1a/db ro", f"bind {SECRET}2 ro")], "commit"),
+        ([differs("environment.DB_PASS", secret=True)], "secret"),
+        ([differs("environment.DB_PASS", secret=True), differs("user", drift=True)], "secret"),
+        ([differs("environment.DB_PASS", secret=True), differs("user")], "commit"),
+        ([differs("environment.DB_PASS", secret=True, drift=True)], "drift"),
+    ],
+    ids=["another content", "mounted newly", "another path", "a field", "drift beside", "commit beside", "by hand"],
+)
+def test_only_secrets_that_changed_are_the_cause(differences: list[Difference], cause: str) -> None:
+    secret = want(f"file/{SECRET}", spec={"content": {}, "secret": True})
+    found = plan([want(WEB, f"file/{SECRET}"), secret], [there(WEB, *differences), there(f"file/{SECRET}")])
+    assert [change.cause for change in found.changes] == [cause]
+
+
+def test_what_was_made_at_the_same_revision_changes_because_of_the_settings() -> None:
+    revision = "0" * 40  # that the scene wants everything at
+    found = plan([want(WEB)], [there(WEB, differs("environment.LEVEL"), revision=revision)])
+    check(found, "0 replace container/web (settings: environment.LEVEL changed)")
+    drifted = plan([want(WEB)], [there(WEB, differs("hostname", drift=True), revision=revision)])
+    check(drifted, "0 replace container/web (drift: hostname changed outside git)")
+    older = plan([want(WEB)], [there(WEB, differs("environment.LEVEL"), revision="1" * 40)])
+    check(older, "0 replace container/web (commit: environment.LEVEL changed)")
+
+
+def test_a_file_that_the_commit_changed_is_the_cause() -> None:
+    found = plan([want("file/f")], [there("file/f", differs("content"))])
+    check(found, "0 replace file/f (file: content changed)")
 
 
 def test_what_is_adopted_as_it_is_needs_no_step() -> None:
@@ -440,4 +485,51 @@ def test_an_image_that_is_gone_is_not_made_by_hand() -> None:
     assert [(change.key.kind, change.cause) for change in found.changes] == [
         ("image", Cause.COMMIT),
         ("container", Cause.COMMIT),
+    ]
+
+
+# --- what is interrupted ----------------------------------------------------------------------------------------
+
+
+def rolled(**over: Any) -> Handling:
+    return Handling(rollout=Rollout(**over))
+
+
+@pytest.mark.parametrize(
+    ("handling", "words"),
+    [
+        (rolled(), "away while it is replaced"),
+        (rolled(order=Order.START_FIRST), ""),
+        (
+            rolled(obstacle="it publishes port 80"),
+            "away while it is replaced (start-first is not possible: it publishes port 80)",
+        ),
+    ],
+    ids=["stop-first", "start-first", "fallen back"],
+)
+def test_a_replacement_says_what_it_interrupts(handling: Handling, words: str) -> None:
+    found = plan([want(WEB, handling=handling)], [there(WEB, differs("image"))])
+    assert [change.interruption for change in found.changes] == [words]
+
+
+def test_only_what_was_there_and_comes_back_is_interrupted() -> None:
+    actual = [there(WEB, uses=["network/front"]), there("network/front", differs("driver")), there("container/old")]
+    found = plan([*NET, want("container/new")], actual)
+    interrupted = {f"{change.action} {change.key}": change.interruption for change in found.changes}
+    assert interrupted == {
+        "create container/new": "",
+        "remove container/old": "",
+        "remove container/web": "away until it is made again",
+        "remove network/front": "",
+        "create network/front": "",
+        "create container/web": "",
+    }
+
+
+def test_what_starts_anew_with_another_is_interrupted() -> None:
+    wanted = [want(WEB, waits("container/db", restart=True)), want("container/db")]
+    found = plan(wanted, [there(WEB), there("container/db", differs("image"))])
+    assert [(str(change.key), change.interruption) for change in found.changes] == [
+        ("container/db", "away while it is replaced"),
+        (WEB, "away while it is started anew"),
     ]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.errors import BadSettings
 from agent.source.access import Access, login, ssh_command
-from agent.source.url import Remote, parse_path, parse_ref, parse_url
+from agent.source.url import Remote, parse_path, parse_ref, parse_revision, parse_url
 
 
 @pytest.mark.parametrize(
@@ -292,3 +292,22 @@ def test_a_key_is_for_one_host() -> None:
 def test_access_that_would_be_misread_is_refused(fields: dict[str, str]) -> None:
     with pytest.raises(BadSettings):
         Access(**fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("HEAD", ("HEAD",)),
+        ("refs/pull/7/head", ("refs/pull/7/head",)),
+        ("pull/7/head", ("refs/heads/pull/7/head", "refs/tags/pull/7/head", "refs/pull/7/head")),
+    ],
+)
+def test_any_ref_may_be_looked_at_once(text: str, names: tuple[str, ...]) -> None:
+    assert parse_revision(text).names == names
+
+
+def test_only_branches_and_tags_are_followed() -> None:
+    assert parse_ref("pull/7/head").names == ("refs/heads/pull/7/head", "refs/tags/pull/7/head")
+    for text in ("refs/pull/7/head", "refs/windlass/good/web"):
+        with pytest.raises(BadSettings, match="are followed"):
+            parse_ref(text)

@@ -11,8 +11,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from agent.desired import Reader, Reading, as_committed
+from agent.errors import BadSettings, Refused
 from agent.source.directory import DirectorySource
-from agent.source.worktree import head_of
+from agent.source.worktree import head_of, snapshot_at
 from tests.source.repositories import ENV
 
 OURS = frozenset({os.getuid()})
@@ -148,3 +149,107 @@ def test_nothing_that_the_repository_names_is_run(work: WorkTree, tmp_path: Path
         with pytest.raises(BlockingIOError):
             server.accept()
     assert not ran.exists()
+
+
+# --- another revision than the one that is checked out ----------------------------------------------------------
+
+
+def at(work: WorkTree, revision: str) -> str:
+    """What the repository says one:N is at a revision."""
+    return snapshot_at(work.path, revision, OURS).tree.read(WEB).decode().partition("image: one:")[2][:1]
+
+
+@pytest.fixture
+def branched(work: WorkTree) -> WorkTree:
+    """one:1 on main, then one:2 on main and one:3 on a branch, which a pull request and a fetched branch name too."""
+    work.commit({WEB: FILE}, "One")
+    work.git("tag", "-a", "v1", "-m", "v1")
+    work.git("branch", "fix/it")
+    work.commit({WEB: FILE.replace("one:1", "one:2")}, "Two")
+    work.git("checkout", "--quiet", "fix/it")
+    three = work.commit({WEB: FILE.replace("one:1", "one:3")}, "Three")
+    work.git("update-ref", "refs/pull/7/head", three)
+    work.git("update-ref", "refs/remotes/origin/theirs", three)
+    work.git("checkout", "--quiet", "main")
+    return work
+
+
+@pytest.mark.parametrize(
+    ("revision", "version"),
+    [
+        ("main", "2"),
+        ("fix/it", "3"),
+        ("v1", "1"),
+        ("HEAD", "2"),
+        ("HEAD~1", "1"),
+        ("main^", "1"),
+        ("refs/heads/fix/it", "3"),
+        ("pull/7/head", "3"),
+        ("refs/pull/7/head", "3"),
+        ("origin/theirs", "3"),
+        ("theirs", "3"),
+    ],
+)
+def test_a_revision_is_read_by_its_name(branched: WorkTree, revision: str, version: str) -> None:
+    assert at(branched, revision) == version
+
+
+def test_a_revision_is_read_by_its_id(branched: WorkTree) -> None:
+    commit = branched.git("rev-parse", "v1^{commit}")
+    for name in (commit, commit.upper(), commit[:7], branched.git("rev-parse", "v1")):
+        snapshot = snapshot_at(branched.path, name, OURS)
+        assert str(snapshot.revision) == f'git {commit[:7]} "One" (Ada)'
+    branched.git("branch", commit[:7], "main")
+    assert at(branched, commit[:7]) == "2", "a branch of that name comes first, as in git"
+
+
+def test_a_revision_that_is_not_there_is_told_with_what_to_do(branched: WorkTree, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"no branch, tag or commit 'pull/9/head': fetch it \(git fetch origin") as caught:
+        snapshot_at(branched.path, "pull/9/head", OURS)
+    assert caught.value.reason == "RefNotFound"
+    with pytest.raises(Refused, match="belongs to another user") as caught:
+        snapshot_at(branched.path, "main", frozenset({os.getuid() + 1}))
+    assert caught.value.reason == "GitDubiousOwnership"
+    with pytest.raises(Refused) as caught:
+        snapshot_at(tmp_path, "main", OURS)
+    assert caught.value.reason == "RepoNotFound"
+
+
+@pytest.mark.parametrize(
+    "revision",
+    [
+        "",
+        "-x",
+        "--all",
+        "main..v1",
+        "main@{1}",
+        ":/One",
+        "main:stacks",
+        "HEAD^{/One}",
+        "a b",
+        "main\nv1",
+        "main~x",
+        "~1",
+    ],
+)
+def test_what_is_no_name_of_a_revision_never_reaches_git(branched: WorkTree, revision: str) -> None:
+    with pytest.raises(BadSettings) as caught:
+        snapshot_at(branched.path, revision, OURS)
+    assert caught.value.reason == "RefInvalid"
+
+
+def test_objects_that_are_not_there_are_told_and_not_fetched(branched: WorkTree) -> None:
+    blob = branched.git("rev-parse", f"fix/it:{WEB}")
+    (branched.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(Refused, match="partial clone") as caught:
+        snapshot_at(branched.path, "fix/it", OURS)
+    assert caught.value.reason == "RevisionUnreadable"
+
+
+def test_nothing_is_written_to_the_repository(branched: WorkTree) -> None:
+    def everything() -> dict[str, float]:
+        return {str(path): path.stat().st_mtime_ns for path in branched.path.rglob("*")}
+
+    before = everything()
+    at(branched, "fix/it")
+    assert everything() == before

@@ -15,6 +15,7 @@ from agent.engine import Engine
 from agent.kinds import make_kinds
 from agent.kinds.base import Identity
 from agent.model import Action, Cause, Failure, Health, Key, Plan, Report, Revision, ServiceState, Status
+from agent.suspension import Suspended, Suspension
 from agent.telemetry import catalogue
 from agent.telemetry.labels import registry_label, repository_label
 from agent.telemetry.metrics import Metrics
@@ -64,6 +65,15 @@ SERIES = [
         id="revision is the one synced to",
     ),
     pytest.param([did(done(change()))], 'windlass_stack_last_change_timestamp_seconds{stack="web"}', 5002, id="change"),
+    pytest.param(
+        [report(suspended=Suspended(Suspension("why")))], 'windlass_stack_suspended{stack="web"}', 1, id="suspended"
+    ),
+    pytest.param(
+        [report(suspended=Suspended(services={"api": Suspension("why")})), report()],
+        'windlass_stack_suspended{stack="web"}',
+        0,
+        id="resumed",
+    ),
     pytest.param(
         [failed(BROKEN), failed(UNREACHABLE)], 'windlass_stack_consecutive_failures{stack="web"}', 2, id="failures"
     ),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.model import Action, Cause, Failure, Health, Key, Plan, Report, Revision, ServiceState, Status
+from agent.suspension import Suspended, Suspension
 from agent.telemetry.overview import Held, Overview, ServiceCount, StackStatus, Sync, without_credentials
 from tests.telemetry.made import BROKEN, OLDER, REVISION, UNREACHABLE, change, did, done, failed, report
 
@@ -25,7 +26,7 @@ def web(*reports: Report) -> StackStatus:
 
 def test_a_change_that_took_is_synced_and_dated() -> None:
     status = web(did(done(change())))
-    assert (status.sync, status.health, status.services) == (Sync.SYNCED, Health.HEALTHY, ServiceCount(2, 2))
+    assert (status.sync, status.health, status.services) == (Sync.SYNCED, Health.HEALTHY, ServiceCount(2, 2, ("api",)))
     assert (status.changed_at, status.message) == (5002.0, "applied in 2.0 s")
     assert status.revision
     assert status.revision.short == "9f2c1ab"
@@ -85,7 +86,7 @@ def test_a_failing_revision_does_not_hide_the_one_that_runs() -> None:
 
 def test_when_the_host_is_not_seen_the_last_count_stays_and_health_is_unknown() -> None:
     status = web(report(), failed(UNREACHABLE))
-    assert (status.services, status.health) == (ServiceCount(2, 2), Health.UNKNOWN)
+    assert (status.services, status.health) == (ServiceCount(2, 2, ("api",)), Health.UNKNOWN)
 
 
 def test_what_is_held_is_listed() -> None:
@@ -153,6 +154,7 @@ def test_its_json_form_is_stable() -> None:
         },
         "engine": {"up": True, "version": "20.10.24", "api": "1.41", "failure": None},
         "http": {"url": "", "failure": None},
+        "wanted": {"volumes": [], "unread": []},
         "stacks": [
             {
                 "name": "web",
@@ -160,12 +162,15 @@ def test_its_json_form_is_stable() -> None:
                 "health": "healthy",
                 "revision": {"id": REVISION.id, "short": "9f2c1ab", "subject": REVISION.subject, "author": "anna"},
                 "target": {"id": REVISION.id, "short": "9f2c1ab", "subject": REVISION.subject, "author": "anna"},
-                "services": {"ready": 2, "desired": 2},
+                "services": {"ready": 2, "desired": 2, "names": ["api"]},
                 "changed_at": 5002.0,
                 "changed_in": 2.0,
                 "message": "applied in 2.0 s",
                 "failure": None,
                 "held": [],
+                "suspended": [],
+                "on_trial": False,
+                "fights": [],
             }
         ],
     }
@@ -204,3 +209,14 @@ def test_an_url_is_shown_without_what_opens_it(url: str, shown: str) -> None:
 def test_what_is_no_overview_is_told() -> None:
     with pytest.raises(ValueError, match="stacks"):
         Overview.from_document({"stacks": 3})
+
+
+def test_what_is_suspended_is_told_with_whose_word_and_end_it_is() -> None:
+    whole = Suspended(Suspension("migrates the database", "anna", 1_800_000_000.0))
+    status = web(report(synced=False, health=Health.SUSPENDED, plan=Plan((change(),)), suspended=whole))
+    assert (status.sync, status.health) == (Sync.OUT_OF_SYNC, Health.SUSPENDED)
+    assert status.message == "suspended by anna until 2027-01-15 08:00 UTC: migrates the database"
+    leased = web(report(suspended=Suspended(services={"api": Suspension("a debugger")})))
+    assert leased.message == "service api is suspended: a debugger"
+    assert [one.service for one in leased.suspended] == ["api"]
+    assert not web(report(suspended=whole), report()).suspended

@@ -1,0 +1,44 @@
+"""Plans in files: written by `plan --out`, recognised and read by `apply`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from agent.cli.frame import json_text
+from agent.errors import Refused
+
+KIND = "windlass.plan"
+_LARGEST = 64 << 20  # bytes
+
+
+def write(path: Path, document: Mapping[str, Any]) -> None:
+    """Whole or not at all. Raises `Refused` (`PlanNotWritten`)."""
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        beside.write_text(f"{json_text(document)}\n")
+        beside.replace(path)
+    except OSError as error:
+        raise Refused(f"{path} cannot be written: {error.strerror}", reason="PlanNotWritten") from error
+
+
+def read(path: Path) -> Mapping[str, Any]:
+    """The plan in a file. Raises `Refused` (`PlanUnknown`)."""
+    document = found(path)
+    if document is None:
+        message = f"{path} holds no plan: make one with `windlass plan --out FILE`"
+        raise Refused(message, reason="PlanUnknown")
+    return document
+
+
+def found(path: Path) -> Mapping[str, Any] | None:
+    """The plan in a file, None where it holds something else, such as a Compose file."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST)
+        document = json.loads(text) if text.lstrip()[:1] == b"{" else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) and document.get("kind") == KIND else None

@@ -1,0 +1,188 @@
+"""What people at this host told the agent: what is suspended, and which removals are approved.
+
+A file in the state directory is the whole way from a command to the agent. Nobody has to be there to receive it: it
+holds for an agent that is started later, and for `windlass apply`. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agent.errors import Refused
+from agent.jsonfile import JsonFile
+from agent.suspension import NOTHING, Suspended, Suspension
+
+HOST = "*"  # stands for all of the host where a stack's name could stand
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What holds at one moment. `suspended` is by STACK, STACK/SERVICE or `HOST`; `approved` are hashes of removals."""
+
+    suspended: Mapping[str, Suspension] = field(default_factory=dict)
+    approved: frozenset[str] = frozenset()
+
+    def by_stack(self, stacks: Iterable[str]) -> dict[str, Suspended]:
+        """For these stacks, and for all others that something was said of."""
+        named = {what.partition("/")[0] for what in self.suspended if what != HOST}
+        return {name: self.of(name) for name in sorted({*stacks, *named})}
+
+    def of(self, stack: str) -> Suspended:
+        """What of the stack is not to be changed."""
+        if not self.suspended:
+            return NOTHING
+        whole = self.suspended.get(HOST) or self.suspended.get(stack)
+        leases = {what.partition("/")[2]: why for what, why in self.suspended.items() if what.startswith(f"{stack}/")}
+        return Suspended(whole, leases)
+
+
+class _Kept(NamedTuple):
+    """The file as it was read last, and what holds until `changes_at`."""
+
+    mark: object
+    document: Mapping[str, Any]
+    orders: Orders
+    changes_at: float
+
+
+class Directives:
+    """The file at `path`. Any thread may ask; every method that writes raises `Refused` (`StateWriteFailed`).
+
+    `by` is the name of whoever writes.
+    """
+
+    def __init__(self, path: Path, wall: Callable[[], float] = time.time, by: str = "") -> None:
+        self._path, self._wall, self._by, self._file = path, wall, by, JsonFile(path)
+        self._kept = _Kept(None, {}, Orders(), float("inf"))
+
+    def now(self) -> Orders:
+        """What holds now: the very same object as before, as long as nothing has changed. Costs a look at the file's
+        times."""
+        kept, mark, now = self._kept, _mark(self._path), self._wall()
+        if kept.mark == mark and now < kept.changes_at:
+            return kept.orders
+        document = self._file.read() if kept.mark != mark else kept.document
+        self._kept = kept = _Kept(mark, document, _orders(document, now), _next_end(document, now))
+        return kept.orders
+
+    def suspend(self, what: str, reason: str, until: float | None) -> None:
+        """Suspend a STACK, a STACK/SERVICE or `HOST`."""
+        entry = {"reason": reason, "by": self._by, "until": until}
+        self._change(lambda kept: {**kept, "suspended": {**_mapping(kept, "suspended"), what: entry}})
+
+    def resume(self, what: str) -> tuple[str, ...]:
+        """End what was suspended: with a stack that of its services too, with `HOST` all. Returns what that was."""
+        ended = tuple(sorted(one for one in self.now().suspended if _is_within(one, what)))
+
+        def without(kept: dict[str, Any]) -> dict[str, Any]:
+            left = {one: why for one, why in _mapping(kept, "suspended").items() if not _is_within(one, what)}
+            return {**kept, "suspended": left}
+
+        self._change(without)
+        return ended
+
+    def approve(self, removals: str, until: float) -> None:
+        """Approve the removals with this hash."""
+        self._change(lambda kept: {**kept, "approved": {**_mapping(kept, "approved"), removals: until}})
+
+    def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Without what is over. One process at a time, and so that the owner of the directory can read it: a command
+        may be run by root, and the agent not."""
+        with _alone(self._path):
+            self._file.change(lambda kept: change(_without_what_is_over(kept, self._wall())))
+            _give_to_owner(self._path)
+
+
+def _mark(path: Path) -> object:
+    """Another one after each change of the file: each change makes a new file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    return found.st_ino, found.st_ctime_ns, found.st_size
+
+
+def _orders(document: Mapping[str, Any], now: float) -> Orders:
+    suspended = {what: _suspension(entry) for what, entry in _mapping(document, "suspended").items()}
+    approved = _mapping(document, "approved")
+    return Orders(
+        {what: why for what, why in suspended.items() if why is not None and not _is_over(why.until, now)},
+        frozenset(one for one, until in approved.items() if isinstance(until, int | float) and now < until),
+    )
+
+
+def _next_end(document: Mapping[str, Any], now: float) -> float:
+    suspended = [_suspension(entry) for entry in _mapping(document, "suspended").values()]
+    ends: list[Any] = [why.until for why in suspended if why is not None]
+    ends += _mapping(document, "approved").values()
+    return min((end for end in ends if isinstance(end, int | float) and end > now), default=float("inf"))
+
+
+def _without_what_is_over(kept: Mapping[str, Any], now: float) -> dict[str, Any]:
+    holds = _orders(kept, now)
+    return {
+        **kept,
+        "suspended": {what: why for what, why in _mapping(kept, "suspended").items() if what in holds.suspended},
+        "approved": {one: until for one, until in _mapping(kept, "approved").items() if one in holds.approved},
+    }
+
+
+def _suspension(entry: Any) -> Suspension | None:
+    """None for what is no such entry: the file lies where hands can reach it."""
+    if not isinstance(entry, Mapping):
+        return None
+    until = entry.get("until")
+    return Suspension(
+        str(entry.get("reason") or ""),
+        str(entry.get("by") or ""),
+        float(until) if isinstance(until, int | float) else None,
+    )
+
+
+def _is_over(until: float | None, now: float) -> bool:
+    return until is not None and until <= now
+
+
+def _is_within(one: str, what: str) -> bool:
+    return what in {HOST, one} or one.startswith(f"{what}/")
+
+
+def _mapping(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = document.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """While the block runs, no other process changes the file."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _cannot_be_written(path, error) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _give_to_owner(path: Path) -> None:
+    try:
+        owner = path.parent.stat()
+        if os.geteuid() == 0 and owner.st_uid != 0:
+            os.chown(path, owner.st_uid, owner.st_gid)
+    except OSError as error:
+        raise _cannot_be_written(path, error) from error
+
+
+def _cannot_be_written(path: Path, error: OSError) -> Refused:
+    advice = ": run this with sudo, or as the agent's user" if isinstance(error, PermissionError) else ""
+    return Refused(f"{path} cannot be written: {error.strerror}{advice}", reason="StateWriteFailed")

@@ -1,0 +1,82 @@
+"""How much would go at once: what nobody on the whole host wants any more, and whether somebody has said that it may.
+
+A turn is about one stack, so it cannot tell how much goes: ten stacks that leave with one commit are ten turns. So a
+turn that would remove a service counts, at that moment and on the host itself, all that is to go with it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from agent.model import Action, Cause, Observed, Owner, Plan, Scope, Stack
+from agent.planning import EMPTY_DESIRED_STATE, Removal
+
+Wanted = Mapping[str, frozenset[str]]  # the services of each stack that it is known of what is wanted in it
+
+
+@dataclass(frozen=True)
+class Consent:
+    """`approved` are the hashes of removals that may be done; `allowed` is how many services the newest commit says
+    may go."""
+
+    approved: frozenset[str] = frozenset()
+    allowed: int = 0
+
+
+NO_CONSENT = Consent()
+
+
+def services_of(stack: Stack | None) -> frozenset[str]:
+    """The services that are wanted in a stack; none in one that has left the source."""
+    return frozenset(one.service for one in stack.resources if one.service) if stack else frozenset()
+
+
+def must_count(plan: Plan) -> bool:
+    """Whether it depends on how much else goes what the plan may do."""
+    return any(
+        change.cause is Cause.PRUNE
+        and (change.code == EMPTY_DESIRED_STATE or (change.action is Action.REMOVE and _service_of(change.seen)))
+        for change in plan.changes
+    )
+
+
+def removal_of(everything: Iterable[Observed], scope: Scope, wanted: Wanted) -> Removal:
+    """What goes of `everything` that is ours: in the stacks of `wanted` and of the scope, what these do not want."""
+    there = [seen for seen in everything if seen.owner is Owner.OURS and not seen.leftover and _service_of(seen)]
+    going = frozenset(
+        _service_of(seen)
+        for seen in there
+        if (seen.stack in wanted or _inside(scope, seen))
+        and seen.service not in wanted.get(seen.stack, ())
+        and not seen.protected
+    )
+    return Removal(going, len({_service_of(seen) for seen in there}))
+
+
+def _inside(scope: Scope, seen: Observed) -> bool:
+    return seen.stack in scope.stacks or (scope.whole and seen.origin == scope.origin)
+
+
+def _service_of(seen: Observed | None) -> str:
+    return f"{seen.stack}/{seen.service}" if seen and seen.service else ""
+
+
+@dataclass
+class Acknowledgements:
+    """Remembers what the approved hashes stood for: once some of it has gone, what is left has another hash and is
+    approved all the same. Any thread may ask."""
+
+    _known: dict[str, frozenset[str]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def cover(self, removal: Removal, consent: Consent) -> bool:
+        """Whether somebody has said that this may go."""
+        if len(removal.services) <= consent.allowed:
+            return True
+        with self._lock:
+            self._known = {one: services for one, services in self._known.items() if one in consent.approved}
+            if removal.hash in consent.approved:
+                self._known[removal.hash] = removal.services
+            return any(removal.services <= services for services in self._known.values())

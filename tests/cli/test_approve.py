@@ -1,0 +1,66 @@
+"""`approve`, and what `plan` says of removals that wait for it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.directives import Directives
+from agent.model import Action, Cause, Change, Key, Plan
+from agent.store import Store
+from agent.telemetry.overview import FailureStatus, Held, Overview, SourceStatus, StackStatus
+from tests.cli.conftest import Run
+from tests.cli.fakes import Agent, planned
+
+HASH = "0123456789ab"
+
+
+@pytest.fixture
+def said(agent: Agent, tmp_path: Path) -> Directives:
+    agent.said = Directives(tmp_path / "directives.json", by="anna")
+    return agent.said
+
+
+def test_it_holds_for_an_hour(run: Run, said: Directives) -> None:
+    result = run("approve", HASH)
+    assert (result.exit_code, result.output) == (0, "Approved for 1 h.\n")
+    assert said.now().approved == {HASH}
+    assert not Directives(said._path, lambda: time.time() + 3601).now().approved
+
+
+def test_it_holds_for_as_long_as_is_said(run: Run, said: Directives) -> None:
+    assert run("approve", HASH, "--for", "5m").output == "Approved for 5 min.\n"
+    assert not Directives(said._path, lambda: time.time() + 301).now().approved
+
+
+@pytest.mark.parametrize("word", ["", "0123", "0123456789AB", "0123456789abc", "../../../etc"])
+def test_what_is_no_hash_is_refused(run: Run, said: Directives, word: str) -> None:
+    assert run("approve", word).exit_code == 64
+    assert not said.now().approved
+
+
+@pytest.mark.parametrize(
+    ("overview", "told"),
+    [
+        (Overview(stacks=(StackStatus("a", held=(Held("container", "a-1", f"windlass approve {HASH}"),)),)), False),
+        (Overview(source=SourceStatus(failure=FailureStatus("EmptyDesiredState", f"approve {HASH}"))), False),
+        (Overview(stacks=(StackStatus("a"),)), True),
+    ],
+)
+def test_a_hash_that_the_agent_does_not_know_is_taken_and_that_is_told(
+    run: Run, said: Directives, agent: Agent, tmp_path: Path, overview: Overview, told: bool
+) -> None:
+    agent.stored = Store(tmp_path / "state.db")
+    agent.stored.save_overview(overview.document())
+    result = run("approve", HASH)
+    assert ("the agent holds nothing with this hash now" in result.stderr) is told
+    assert said.now().approved == {HASH}
+
+
+def test_what_waits_for_approval_is_a_difference(run: Run, agent: Agent) -> None:
+    for code, expected in (("PruneGuard", 2), ("EmptyDesiredState", 2), ("KeepsData", 0)):
+        change = Change(0, Action.HOLD, Key("container", "a"), "web", Cause.PRUNE, "much", code=code)
+        agent.planned = planned(Plan((change,)))
+        assert run("plan", "--detailed-exitcode").exit_code == expected

@@ -1,0 +1,67 @@
+"""Suspend and resume, with the process, a repository and an engine."""
+
+from __future__ import annotations
+
+import docker
+import pytest
+
+from tests.e2e.agents import Agent, Fleet, until
+from tests.e2e.test_agent import identity
+
+pytestmark = pytest.mark.engine
+
+
+def compose(image: str, message: str = "one") -> str:
+    service = f"{{image: {image}, restart: unless-stopped, stop_grace_period: 0s, environment: {{MESSAGE: {message}}}}}"
+    return f"services:\n  web: {service}\n  api: {service}\n"
+
+
+def test_a_suspended_stack_is_left_as_it_is_and_healed_at_once_when_it_is_resumed(
+    started: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    stack, web, path = f"{prefix}a", f"{prefix}a-web-1", f"stacks/{prefix}a/compose.yaml"
+    head = fleet.push({path: compose(busybox)}, "First")
+    until(lambda: started.synced_at(stack, head), "the first commit deployed")
+
+    assert started.windlass("suspend", stack + "x", "--reason", "why").returncode == 64
+    assert started.windlass("suspend", stack, "--reason", "a migration").returncode == 0
+    until(lambda: started.stack(stack)["health"] == "suspended", "suspended", patience=5)
+    assert started.metric(f'windlass_stack_suspended{{stack="{stack}"}}') == 1
+    assert started.stack(stack)["sync"] == "synced"
+    sdk.remove_container(web, force=True)
+    fleet.push({path: compose(busybox, "two")}, "Second")
+    until(lambda: "Second" in str(started.stack(stack)["target"]), "the new content planned")
+    found = started.stack(stack)
+    assert (found["sync"], found["failure"]) == ("out of sync", None)
+    assert "a migration" in started.windlass("status").stdout
+    assert not identity(sdk, web)
+    applied = started.windlass("apply", str(fleet.work / "stacks" / stack), "--yes")
+    assert (applied.returncode, "is suspended by" in applied.stderr) == (5, True), applied.stderr
+
+    assert started.windlass("resume", stack).returncode == 0
+    until(lambda: identity(sdk, web), "healed at once", patience=10)
+    until(lambda: started.stack(stack)["sync"] == "synced", "the new content deployed")
+    assert started.metric(f'windlass_stack_suspended{{stack="{stack}"}}') == 0
+    assert [line["event"] for line in started.log_lines() if line["event"] in {"suspended", "resumed"}] == [
+        "suspended",
+        "resumed",
+    ]
+
+
+def test_a_service_that_is_stopped_by_hand_under_a_lease_stays_stopped_until_it_ends(
+    started: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    stack, web, api = f"{prefix}a", f"{prefix}a-web-1", f"{prefix}a-api-1"
+    head = fleet.push({f"stacks/{stack}/compose.yaml": compose(busybox)}, "First")
+    until(lambda: started.synced_at(stack, head), "the first commit deployed")
+    before = identity(sdk, api)
+
+    assert started.windlass("suspend", f"{stack}/api", "--reason", "a debugger", "--for", "12s").returncode == 0
+    until(lambda: started.stack(stack)["health"] == "suspended", "the lease", patience=5)
+    sdk.stop(api, timeout=0)
+    sdk.stop(web, timeout=0)
+    until(lambda: identity(sdk, web), "the other service put right", patience=10)
+    assert not identity(sdk, api)
+    assert started.stack(stack)["failure"] is None
+    assert until(lambda: identity(sdk, api), "the lease at its end", patience=20) == before
+    until(lambda: started.synced_at(stack, head), "in sync again")

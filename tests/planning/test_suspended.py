@@ -1,0 +1,81 @@
+"""Nothing of a suspended service is changed, whatever leads to it, and the others of its stack go on."""
+
+from __future__ import annotations
+
+from agent.model import Action, Condition, Remedy
+from agent.planning import Policy
+from tests.planning.scene import check, differs, plan, there, waits, want
+
+API = Policy(suspended=frozenset({("web", "api")}))
+
+
+def test_the_drift_of_a_suspended_service_stays_and_that_of_others_is_put_right() -> None:
+    stopped = differs("state", "exited (0)", "running", Remedy.IN_PLACE, drift=True)
+    found = plan(
+        [want("container/web-api"), want("container/web-db")],
+        [there("container/web-api", stopped), there("container/web-db", stopped)],
+        policy=API,
+    )
+    check(
+        found,
+        """\
+        0 update container/web-db (drift: was stopped outside git, exit code 0)
+        1 hold container/web-api (drift: its service is suspended)""",
+    )
+    assert found.changes[1].code == "Suspended"
+
+
+def test_a_removed_container_is_not_made_again_and_its_image_is_not_fetched() -> None:
+    found = plan(
+        [want("container/web-api", "image/nginx"), want("image/nginx")],
+        policy=API,
+        known=["container/web-api"],
+    )
+    assert [str(change.action) for change in found.changes if change.key.kind == "container"] == ["hold"]
+    assert not found.pending
+
+
+def test_what_is_not_wanted_any_more_of_a_suspended_service_stays() -> None:
+    found = plan(
+        [want("container/web-db")], [there("container/web-api", service="api"), there("container/web-db")], policy=API
+    )
+    check(found, "0 hold container/web-api (prune: its service is suspended)")
+
+
+def test_a_network_is_not_replaced_under_a_suspended_service() -> None:
+    found = plan(
+        [want("container/web-api", "network/web"), want("container/web-db", "network/web"), want("network/web")],
+        [
+            there("container/web-api", uses=["network/web"]),
+            there("container/web-db", uses=["network/web"]),
+            there("network/web", differs("driver")),
+        ],
+        policy=API,
+    )
+    check(found, "0 hold network/web (commit: is in use by container/web-api, which cannot make way)")
+    assert found.changes[0].code == "Suspended", "nobody's fault: no failure of the stack"
+
+
+def test_a_suspended_service_is_not_started_anew_with_what_it_depends_on() -> None:
+    wanted = [
+        want("container/web-api", waits("container/web-db", Condition.STARTED, restart=True)),
+        want("container/web-db"),
+    ]
+    seen = [there("container/web-api"), there("container/web-db", differs("image"))]
+    assert [change.action for change in plan(wanted, seen).changes] == [Action.REPLACE, Action.UPDATE]
+    assert [change.key.name for change in plan(wanted, seen, policy=API).changes] == ["web-db"]
+
+
+def test_who_needs_a_suspended_service_waits_without_being_a_failure() -> None:
+    found = plan(
+        [want("container/web-front", waits("container/web-api", Condition.STARTED)), want("container/web-api")],
+        [],
+        policy=API,
+    )
+    assert {change.code for change in found.changes} == {"Suspended"}
+    assert "waits for container/web-api, which is suspended" in str(found)
+
+
+def test_a_service_of_the_same_name_in_another_stack_goes_on() -> None:
+    found = plan([want("container/db-api", stack="db")], policy=API)
+    assert [change.action for change in found.changes] == [Action.CREATE]

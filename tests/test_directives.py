@@ -1,0 +1,132 @@
+"""What people at a host tell the agent reaches it through a file, holds as long as said, and can be read by it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from agent.directives import HOST, Directives
+from agent.errors import Refused
+from agent.suspension import Suspension
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "directives.json"
+
+
+def test_a_stack_is_suspended_until_it_is_resumed(file: Path, clock: Clock) -> None:
+    agent, command = Directives(file, clock), Directives(file, clock, by="anna")
+    assert not agent.now().of("web")
+    command.suspend("web", "a migration", None)
+    assert agent.now().of("web").whole == Suspension("a migration", "anna")
+    assert not agent.now().of("web2")
+    clock.now += 1e9
+    assert agent.now().of("web").whole
+    assert command.resume("web") == ("web",)
+    assert not agent.now().of("web")
+
+
+def test_it_ends_by_itself_and_is_out_of_the_file_with_the_next_change(file: Path, clock: Clock) -> None:
+    agent, command = Directives(file, clock), Directives(file, clock)
+    command.suspend("web", "a migration", 1010.0)
+    assert agent.now().of("web").whole
+    clock.now = 1009.9
+    assert agent.now().of("web").whole
+    clock.now = 1010.0
+    assert not agent.now().of("web")
+    command.suspend("db", "too", None)
+    assert "migration" not in file.read_text()
+
+
+def test_the_same_orders_are_the_same_object_until_something_changes(file: Path, clock: Clock) -> None:
+    agent, command = Directives(file, clock), Directives(file, clock)
+    command.suspend("web", "a migration", 1010.0)
+    orders = agent.now()
+    clock.now = 1005.0
+    assert agent.now() is orders
+    command.suspend("web", "another reason", 1010.0)
+    assert agent.now() is not orders
+
+
+def test_a_lease_of_a_service_leaves_the_rest_of_its_stack_alone(file: Path, clock: Clock) -> None:
+    command = Directives(file, clock)
+    command.suspend("web/api", "a debugger", None)
+    found = command.now().of("web")
+    assert found.whole is None
+    assert set(found.services) == {"api"}
+    assert not command.now().of("we")
+
+
+def test_the_host_is_every_stack_and_to_resume_it_ends_everything(file: Path, clock: Clock) -> None:
+    command = Directives(file, clock)
+    for what in (HOST, "web", "web/api", "db"):
+        command.suspend(what, "why", None)
+    assert command.now().of("anything").whole
+    assert command.resume("web") == ("web", "web/api")
+    assert command.now().of("web").whole, "the host still is"
+    assert command.resume(HOST) == (HOST, "db")
+    assert not command.now().of("db")
+
+
+def test_an_approval_holds_for_a_time(file: Path, clock: Clock) -> None:
+    command = Directives(file, clock)
+    command.approve("0123456789ab", 1010.0)
+    assert command.now().approved == {"0123456789ab"}
+    clock.now = 1011.0
+    assert not command.now().approved
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"suspended": 3}', '{"suspended": {"web": "x"}}', '{"approved": {"a": "b"}}']
+)
+def test_a_file_that_is_no_such_thing_says_nothing_and_is_written_anew(file: Path, clock: Clock, text: str) -> None:
+    file.write_text(text)
+    command = Directives(file, clock)
+    assert not command.now().of("web")
+    command.suspend("web", "why", None)
+    assert command.now().of("web").whole
+
+
+def test_no_change_is_lost_when_many_commands_run_at_once(file: Path, clock: Clock) -> None:
+    commands = [Directives(file, clock) for _ in range(20)]
+    threads = [
+        threading.Thread(target=one.suspend, args=(f"stack-{number}", "why", None))
+        for number, one in enumerate(commands)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(Directives(file, clock).now().suspended) == 20
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_an_agent_that_is_not_root_can_read_what_root_said(tmp_path: Path, clock: Clock) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    os.chown(state, 12345, 12345)
+    Directives(state / "directives.json", clock).suspend("web", "why", None)
+    assert (state / "directives.json").stat().st_uid == 12345
+
+
+def test_what_cannot_be_written_is_told(tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / "state").write_text("a file where a directory should be")
+    with pytest.raises(Refused, match="cannot be written") as refused:
+        Directives(tmp_path / "state" / "directives.json", clock).suspend("web", "why", None)
+    assert refused.value.reason == "StateWriteFailed"
