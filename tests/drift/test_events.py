@@ -26,22 +26,6 @@ SLOW = "network made anew"  # by hand, it is put right before the hand is throug
 TOLD = [row for row in BY_HAND if row[2] and not row[0].startswith(SLOW) and not any(w in row[0] for w in UNTOLD)]
 
 
-class Turns(FakeTurns):
-    """The host of a scene; `triggers` are those of the turns."""
-
-    def __init__(self, scene: Scene) -> None:
-        super().__init__(host_stacks=frozenset({scene.stack}))
-        self.scene = scene
-        self.triggers: list[str] = []
-
-    def take(self, turn: Turn) -> tuple[Report, ...]:
-        self.triggers.append(turn.trigger)
-        return self.scene.reconciler.take(turn)
-
-    def look_afresh(self) -> None:
-        self.scene.engine.forget()
-
-
 @dataclass
 class Listener:
     opened: threading.Event = field(default_factory=threading.Event)
@@ -60,10 +44,28 @@ class Listener:
         raise AssertionError(failure)
 
 
+class Turns(FakeTurns):
+    """The host of a scene; `triggers` are those of the turns."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(host_stacks=frozenset({scene.stack}))
+        self.scene = scene
+        self.triggers: list[str] = []
+        self.listener = Listener()
+
+    def take(self, turn: Turn) -> tuple[Report, ...]:
+        self.triggers.append(turn.trigger)
+        return self.scene.reconciler.take(turn)
+
+    def look_afresh(self) -> None:
+        self.scene.engine.forget()
+
+
 @pytest.fixture
 def turns(scene: Scene) -> Iterator[Turns]:
     """The loop around the scene, after its first turns."""
-    made, audience, listener = Turns(scene), FakeAudience(), Listener()
+    made, audience = Turns(scene), FakeAudience()
+    listener = made.listener
     desires = FakeDesires(reading(scene.turn().stacks[0]))
     loop = Loop(desires, made, audience, scene.scope, clock=time.monotonic, wall=time.time, rhythm=NEVER)
     watch = watch_events(scene.engine, scene.identity.instance, loop.wake, listener)
@@ -82,3 +84,17 @@ def test_what_the_engine_tells_of_is_mended_without_a_poll(scene: Scene, turns: 
     by_hand(scene)
     scene.settled(lambda: "event" in turns.triggers and scene.planned() == {})
     assert set(turns.triggers) == {"event"}
+
+
+def test_of_what_changes_nothing_the_engine_tells_nothing(scene: Scene, turns: Turns) -> None:
+    """Whoever runs commands in containers, asks for their processes or copies out of them is not even heard."""
+    container = scene.container("web")["Id"]
+    turns.triggers.clear()
+    turns.listener.heard_kinds.clear()
+    for _ in range(40):
+        scene.engine.execute(container, {"Cmd": ["true"]}, 10)
+        scene.sdk.top(container)
+        scene.sdk.resize(container, 24, 80)
+    scene.sdk.pause(container)
+    scene.settled(lambda: "event" in turns.triggers and scene.planned() == {})
+    assert len(turns.listener.heard_kinds) <= 2  # paused, and running again
