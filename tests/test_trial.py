@@ -86,7 +86,7 @@ def test_what_had_to_be_started_anew_on_trial_is_no_good_although_it_looks_well(
     ill = replace(ill, change=replace(ill.change, fields=(FieldChange("health", "unhealthy", "healthy"),)))
     found = judge(STACK, report(ill, health=Health.PROGRESSING), Trial(frozenset({"web"}), 0.0, 5.0), 1.0)
     assert found.failure == Failure("Unhealthy", "service web does not stay healthy")
-    assert judge(STACK, report(ill), Trial(frozenset({"db"}), 0.0, 5.0), 1.0).failure is None
+    assert judge(STACK, report(ill), Trial(frozenset({"cache"}), 0.0, 5.0), 1.0).failure is None
     assert judge(STACK, report(ill), None, 1.0).state is State.GOOD
 
 
