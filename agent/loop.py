@@ -364,7 +364,7 @@ class Loop:
         work.busy = True
         name, before = work.name, Standing(work.accepted, work.trial)
         elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
-        allowed = self._reading.snapshot.revision.allow_prune if self._reading else 0
+        allowed = max(work.may_go, self._reading.snapshot.revision.allow_prune if self._reading else 0)
         turn = work.turn(trigger, self._scope, elsewhere, Consent(self._orders.approved, allowed), act=self._act)
         self._submit(
             f"turn-{name}",
@@ -407,8 +407,7 @@ class Loop:
             work.accepted = report.revision.id
         if verdict.good is None or judgement.failure is None:
             return False
-        work.broken = judgement.failure
-        work.want(verdict.good)
+        work.go_back(verdict.good, judgement.failure)
         self._audience.taken_back(verdict.good, judgement.failure)
         self._fresh(work, ROLLBACK)
         work.trigger = ROLLBACK

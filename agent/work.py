@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agent.account import new_run_id
-from agent.guard import Consent, Wanted
+from agent.guard import Consent, Wanted, services_of
 from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
 from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD
 from agent.reconcile import Turn
@@ -33,6 +33,7 @@ class Work:
     coming: Stack | None = None  # new content, which waits for other stacks
     trial: Trial | None = None  # of the content that is not known to be good yet
     suspended: Suspended = NOTHING
+    may_go: int = 0  # services that bad content brought, which may go without anybody's word
 
     def is_about(self, keys: frozenset[Key], id: str) -> bool:
         """Whether it wants an object of one of the keys, or has the one of the engine's id."""
@@ -54,7 +55,14 @@ class Work:
         """Whether something of it would be removed once somebody said that it may."""
         return self.last is not None and any(change.code in GUARDS for change in self.last.plan.changes)
 
+    def go_back(self, good: Stack, failure: Failure) -> None:
+        """Want what was good before, because what is wanted now is not."""
+        brought = services_of(self.desired) - services_of(good)
+        self.want(good)
+        self.broken, self.may_go = failure, len(brought)
+
     def want(self, stack: Stack | None) -> None:
+        self.may_go = 0
         if stack is None or self.desired is None or stack.resources != self.desired.resources:
             self.trial = None
         self.desired = stack

@@ -152,7 +152,7 @@ class Mutator:
             return self.random.choice(nodes)
         if kind == 1 and (roots := _composed(self._other_content())):
             return self.random.choice(_below(roots[0]))
-        if kind == 2 and key is not None and key.value in SERVICE_FIELDS:
+        if kind == 2 and isinstance(key, yaml.ScalarNode) and key.value in SERVICE_FIELDS:
             return self._made(key.value)
         text = self.random.choice(words.TEXTS if kind == 3 else words.SCALARS)
         return yaml.ScalarNode(_TEXT, text, style=None if kind == 4 else '"')

@@ -16,10 +16,6 @@ MUTANTS = (
     Mutant("decide.py", "if resource.external:\n        return None", "if False:\n        return None"),
     Mutant("decide.py", "or (Remedy.REPLACE in remedies and seen.keeps_data)", ""),
     Mutant("decide.py", "if Remedy.NEVER in remedies or", "if"),
-    Mutant("decide.py", "key in known or in_use", "key in known"),
-    Mutant("decide.py", " and not resource.on_demand  # so", "  # so"),
-    Mutant("cascade.py", "verdict.restarts and verdict.action is Action.UPDATE", "False"),
-    Mutant("cascade.py", "verdict.restarts and verdict.action is Action.UPDATE", "verdict.restarts"),
     Mutant(
         "causes.py", "for difference in seen.differences if difference.declared]", "for difference in seen.differences]"
     ),
@@ -28,6 +24,10 @@ MUTANTS = (
     Mutant("causes.py", "known = isinstance(seen, str) and isinstance(wanted, str)", "known = isinstance(wanted, str)"),
     Mutant("causes.py", 'f" {name} " in f" {wanted} "', "name in wanted"),
     Mutant("causes.py", "return Cause.SETTINGS if made_here else", "return"),
+    Mutant("decide.py", "key in known or in_use", "key in known"),
+    Mutant("decide.py", " and not resource.on_demand  # so", "  # so"),
+    Mutant("cascade.py", "verdict.restarts and verdict.action is Action.UPDATE", "False"),
+    Mutant("cascade.py", "verdict.restarts and verdict.action is Action.UPDATE", "verdict.restarts"),
     Mutant("prune.py", "seen.owner is Owner.OURS and", ""),
     Mutant("prune.py", " and _inside(scope, seen)", ""),
     Mutant("prune.py", "if seen.keeps_data:", "if False:"),

@@ -432,6 +432,53 @@ def test_what_is_held_or_not_there_is_not_started() -> None:
     assert "starts anew" not in str(plan(PAIR, [db]))
 
 
+# --- what is interrupted ----------------------------------------------------------------------------------------
+
+
+def rolled(**over: Any) -> Handling:
+    return Handling(rollout=Rollout(**over))
+
+
+@pytest.mark.parametrize(
+    ("handling", "words"),
+    [
+        (rolled(), "away while it is replaced"),
+        (rolled(order=Order.START_FIRST), ""),
+        (
+            rolled(obstacle="it publishes port 80"),
+            "away while it is replaced (start-first is not possible: it publishes port 80)",
+        ),
+    ],
+    ids=["stop-first", "start-first", "fallen back"],
+)
+def test_a_replacement_says_what_it_interrupts(handling: Handling, words: str) -> None:
+    found = plan([want(WEB, handling=handling)], [there(WEB, differs("image"))])
+    assert [change.interruption for change in found.changes] == [words]
+
+
+def test_only_what_was_there_and_comes_back_is_interrupted() -> None:
+    actual = [there(WEB, uses=["network/front"]), there("network/front", differs("driver")), there("container/old")]
+    found = plan([*NET, want("container/new")], actual)
+    interrupted = {f"{change.action} {change.key}": change.interruption for change in found.changes}
+    assert interrupted == {
+        "create container/new": "",
+        "remove container/old": "",
+        "remove container/web": "away until it is made again",
+        "remove network/front": "",
+        "create network/front": "",
+        "create container/web": "",
+    }
+
+
+def test_what_starts_anew_with_another_is_interrupted() -> None:
+    wanted = [want(WEB, waits("container/db", restart=True)), want("container/db")]
+    found = plan(wanted, [there(WEB), there("container/db", differs("image"))])
+    assert [(str(change.key), change.interruption) for change in found.changes] == [
+        ("container/db", "away while it is replaced"),
+        (WEB, "away while it is started anew"),
+    ]
+
+
 MOUNTED = [want(WEB, waits("file/f", Condition.EXISTS, restart=True)), want("file/f")]
 
 
@@ -485,51 +532,4 @@ def test_an_image_that_is_gone_is_not_made_by_hand() -> None:
     assert [(change.key.kind, change.cause) for change in found.changes] == [
         ("image", Cause.COMMIT),
         ("container", Cause.COMMIT),
-    ]
-
-
-# --- what is interrupted ----------------------------------------------------------------------------------------
-
-
-def rolled(**over: Any) -> Handling:
-    return Handling(rollout=Rollout(**over))
-
-
-@pytest.mark.parametrize(
-    ("handling", "words"),
-    [
-        (rolled(), "away while it is replaced"),
-        (rolled(order=Order.START_FIRST), ""),
-        (
-            rolled(obstacle="it publishes port 80"),
-            "away while it is replaced (start-first is not possible: it publishes port 80)",
-        ),
-    ],
-    ids=["stop-first", "start-first", "fallen back"],
-)
-def test_a_replacement_says_what_it_interrupts(handling: Handling, words: str) -> None:
-    found = plan([want(WEB, handling=handling)], [there(WEB, differs("image"))])
-    assert [change.interruption for change in found.changes] == [words]
-
-
-def test_only_what_was_there_and_comes_back_is_interrupted() -> None:
-    actual = [there(WEB, uses=["network/front"]), there("network/front", differs("driver")), there("container/old")]
-    found = plan([*NET, want("container/new")], actual)
-    interrupted = {f"{change.action} {change.key}": change.interruption for change in found.changes}
-    assert interrupted == {
-        "create container/new": "",
-        "remove container/old": "",
-        "remove container/web": "away until it is made again",
-        "remove network/front": "",
-        "create network/front": "",
-        "create container/web": "",
-    }
-
-
-def test_what_starts_anew_with_another_is_interrupted() -> None:
-    wanted = [want(WEB, waits("container/db", restart=True)), want("container/db")]
-    found = plan(wanted, [there(WEB), there("container/db", differs("image"))])
-    assert [(str(change.key), change.interruption) for change in found.changes] == [
-        ("container/db", "away while it is replaced"),
-        (WEB, "away while it is started anew"),
     ]
