@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from agent.errors import Unreachable
 from agent.kinds.base import INSTANCE, STACK
 from agent.model import Failure, Key
 from agent.ports import AskSource, LookAt
-from agent.triggers import Watch, reason_of, watch_directory, watch_events
+from agent.triggers import Watch, reason_of, watch_directory, watch_events, watch_files
 
 STARTED = Event("container", "start", "0" * 64, "web-api-1", {INSTANCE: "default", STACK: "web"})
 
@@ -131,6 +132,33 @@ def test_a_change_in_the_directory_asks_the_source(begun: Callable[[Watch], None
     assert heard.next(2) == ["watched", AskSource("file")]
     (tmp_path / "compose.yaml").write_text("services: {}\n")
     assert heard.next(1) == [AskSource("file")]
+
+
+def test_a_change_of_a_mounted_file_is_a_reason_to_look_at_its_stack(
+    begun: Callable[[Watch], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also below a directory that was not there at first."""
+    monkeypatch.setattr("agent.triggers.NOW_AND_THEN", 50)
+    heard, files, secrets = Heard(), tmp_path / "files", tmp_path / "secrets"
+    file = files / "web" / "0123" / "app.conf"
+    file.parent.mkdir(parents=True)
+    file.write_text("port = 80")
+    begun(watch_files([files, secrets], heard.told.put, lambda failure: heard.told.put(failure.reason)))
+    edited_until(file, heard, LookAt("file", stack="web"))
+    secret = secrets / "db" / "4567" / "token"
+    secret.parent.mkdir(parents=True)
+    edited_until(secret, heard, LookAt("file", stack="db"))
+
+
+def edited_until(file: Path, heard: Heard, reason: LookAt) -> None:
+    """Nobody says when a directory has come to be watched."""
+    until, told = time.monotonic() + 20, set[object]()
+    while reason not in told:
+        assert time.monotonic() < until, told
+        file.write_text(f"{time.monotonic()}")
+        time.sleep(0.3)
+        while not heard.told.empty():
+            told.add(heard.told.get())
 
 
 @pytest.mark.parametrize("error", [OSError("OS file watch limit reached"), RuntimeError("Too many open files")])
