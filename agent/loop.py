@@ -227,7 +227,7 @@ class Loop:
     # --- triggers ---
 
     def _on_look(self, look: LookAt) -> None:
-        if not look.stack and not look.key:
+        if not look.stack and not look.keys:
             self._turns.look_afresh()
         names = self._concerned(look)
         if names:
@@ -238,8 +238,8 @@ class Loop:
     def _concerned(self, look: LookAt) -> list[str]:
         if look.stack:
             return [look.stack] if look.stack in self._stacks else []
-        if look.key:
-            return [name for name, work in self._stacks.items() if look.key in work.keys]
+        if look.keys:
+            return [name for name, work in self._stacks.items() if work.is_about(look.keys, look.id)]
         return list(self._stacks)
 
     def mark(self, work: Work, trigger: str) -> None:
@@ -327,9 +327,9 @@ class Loop:
         if work.broken or work.frozen:
             report = replace(report, synced=False, failure=report.failure or work.broken, suspended=work.restraint)
         on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL
-        work.last = report = replace(report, on_trial=on_trial)
         if not superseded and not goes_back:
             self._schedule_next(work, done.report, now, verdict.judgement.again_in if verdict else 0.0)
+        work.last = report = replace(report, on_trial=on_trial, fights=self._patience.fights(work.name, now))
         self._audience.reported(report)
         if work.desired is None and done.report.synced:
             self._forget(work)

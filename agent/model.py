@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
+from agent.fight import Fight
 from agent.handling import USUAL, Handling
 from agent.suspension import NOTHING, Suspended
 
@@ -380,7 +381,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Report:
-    """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet."""
+    """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet.
+    `ids` are the engine's, of what the stack has on the host."""
 
     run_id: str
     stack: str
@@ -397,3 +399,5 @@ class Report:
     failure: Failure | None = None
     suspended: Suspended = NOTHING
     on_trial: bool = False
+    fights: tuple[Fight, ...] = ()
+    ids: frozenset[str] = frozenset()

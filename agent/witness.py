@@ -179,6 +179,10 @@ class Witness:
         if before != self.overview.source.watch:
             self._save()
 
+    def files_unwatched(self, failure: Failure) -> None:
+        """What is done to mounted files is noticed later than at once."""
+        self.logger.warning("files", reason=failure.reason, message=failure.message)
+
     def stream_opened(self) -> None:
         version, api = self.engine_facts()
         self.metrics.engine_up(version, api)

@@ -46,6 +46,10 @@ class Work:
         """Whether nothing is known to converge to until what waits is taken up."""
         return self.desired is None and (self.coming is not None or self.frozen is not None)
 
+    def is_about(self, keys: frozenset[Key], id: str) -> bool:
+        """Whether it wants an object of one of the keys, or has the one of the engine's id."""
+        return (self.last is not None and id in self.last.ids) or not keys.isdisjoint(self.keys)
+
     @property
     def is_due(self) -> bool:
         """Whether a turn may begin once its time has come."""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from agent.fight import Fight
 from agent.model import Action, Failure, Health, Outcome, Problem, Report, Revision, Status
 from agent.suspension import Suspended, Suspension
 
@@ -164,7 +165,8 @@ class Held:
 @dataclass(frozen=True)
 class StackStatus:
     """One stack. `revision` is the newest that it was synced to, `target` the one that it was last held against. With
-    `on_trial`, new content is in place and is not known to be good yet.
+    `on_trial`, new content is in place and is not known to be good yet. `fights` are its objects that something else
+    changes back again and again.
 
     `changed_at` and `changed_in` tell when the last pass that changed something ended, and how long it took.
     """
@@ -182,6 +184,7 @@ class StackStatus:
     held: tuple[Held, ...] = ()
     suspended: tuple[SuspensionStatus, ...] = ()
     on_trial: bool = False
+    fights: tuple[Fight, ...] = ()
 
     def after(self, report: Report) -> StackStatus:
         """The stack's status once the report's pass is over."""
@@ -200,6 +203,7 @@ class StackStatus:
             held=_held(report),
             suspended=SuspensionStatus.of(report.suspended),
             on_trial=report.on_trial,
+            fights=report.fights[:_MOST_PROBLEMS],
         )
         return replace(status, message=_message(status, report))
 
@@ -337,7 +341,10 @@ def _held(report: Report) -> tuple[Held, ...]:
 
 
 def _message(status: StackStatus, report: Report) -> str:
-    """The one thing to know: what failed, what is suspended, what ails, what waits, or what was last done."""
+    """The one thing to know: what is changed back, what failed, what is suspended, what ails, what waits, or what was
+    last done."""
+    if report.fights and (report.failure is None or report.failure.reason == "DidNotTake"):
+        return capped(str(report.fights[0]))
     if report.failure:
         return first_line(capped(report.failure.message))
     if status.suspended:

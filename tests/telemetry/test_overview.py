@@ -170,6 +170,7 @@ def test_its_json_form_is_stable() -> None:
                 "held": [],
                 "suspended": [],
                 "on_trial": False,
+                "fights": [],
             }
         ],
     }
