@@ -80,7 +80,11 @@ MUTANTS = (
     Mutant("restart.py", "                queue.append(user)\n", ""),
     Mutant("restart.py", "return step is None or step.action is Action.UPDATE", "return step is None"),
     Mutant("demand.py", "or not situation.wanted[step.key].on_demand", "or True"),
-    Mutant("demand.py", "{Action.CREATE, Action.REPLACE}", "{Action.CREATE, Action.REPLACE, Action.UPDATE}"),
+    Mutant(
+        "demand.py",
+        "frozenset(step.key for step in steps if step.action in {Action.CREATE, Action.REPLACE})",
+        "frozenset(step.key for step in steps)",
+    ),
     Mutant("order.py", "            yield from self._users_let_go(step.key)\n", ""),
     Mutant("order.py", "            yield from self._replaced_by(step.key)\n", ""),
     Mutant("order.py", "            yield from self._required(step.key, optional=False)\n", ""),
@@ -100,5 +104,5 @@ MUTANTS = (
         "masking.py", "if difference.secret or _looks_secret(difference.path):", "if _looks_secret(difference.path):"
     ),
     Mutant("masking.py", "    if before == after:\n", "    if False:\n"),
-    Mutant("masking.py", "        text = _whole_words(text)\n", "        text = text[:_EXAMINED]\n"),
+    Mutant("../secrecy.py", "        text = _whole_words(text)\n", "        text = text[:_EXAMINED]\n"),
 )
