@@ -11,7 +11,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
@@ -108,8 +108,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     git: GitSettings = GitSettings()
 
 
+class FreezeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"lasting": "for"}):
+    """A window of time in which new content waits. What runs is still put right."""
+
+    cron: Annotated[str, _says("When it begins: minute, hour, day of the month, month, weekday.", "0 22 * * 5")]
+    lasting: Annotated[Duration, _says("How long it lasts.")]
+    reason: Annotated[str, _says("Why, for whoever meets it in the status.", "weekend")] = ""
+    stacks: Annotated[tuple[str, ...], _says("The stacks that it is for; all of them by default.")] = ()
+    timezone: Annotated[str, _says("The zone of `cron`; that of the host by default.", "Europe/Berlin")] = ""
+
+
 class FleetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`windlass.yaml` at the root of a repository: which stacks go to which hosts. Nothing of it is supported yet."""
+    """`windlass.yaml` at the root of a repository. Which stacks go to which hosts is not supported yet."""
+
+    freeze: Annotated[tuple[FreezeSettings, ...], _says("Windows of time in which new content waits.")] = ()
 
 
 class Address(NamedTuple):
@@ -133,7 +145,7 @@ def load(
     `hostname`, `state_dir` and `secrets_dir` stand in where neither says. Raises `BadSettings` with every mistake,
     one a line.
     """
-    read = _read(path) if path else _File("", {}, {})
+    read = _read(path) if path else File("", {}, {})
     given = {key: value for key, value in overrides.items() if value is not None}
     document = read.document
     for key, value in given.items():
@@ -142,13 +154,13 @@ def load(
     for name, directory in (("state_dir", state_dir), ("secrets_dir", secrets_dir)):
         if directory is not None:
             document.setdefault(name, str(directory))
-    mistakes = list(_mistakes(document, Settings))
-    if not mistakes:
-        settings = msgspec.convert(document, Settings, strict=False, dec_hook=_decode)
-        mistakes = list(_contradictions(settings))
-        if not mistakes:
+    found = list(mistakes(document, Settings))
+    if not found:
+        settings = msgspec.convert(document, Settings, strict=False, dec_hook=decode)
+        found = list(_contradictions(settings))
+        if not found:
             return settings
-    raise BadSettings("\n".join(f"{_place(key, read, given)}: {text}" for key, text in mistakes))
+    raise BadSettings("\n".join(f"{_place(key, read, given)}: {text}" for key, text in found))
 
 
 def require_repo(settings: Settings) -> str:
@@ -189,7 +201,7 @@ def is_loopback(host: str) -> bool:
 # --- the file ---------------------------------------------------------------------------------------------------
 
 
-class _File(NamedTuple):
+class File(NamedTuple):
     """A settings file, read: its values, and where in it each dotted key stands (line and column from 1)."""
 
     name: str
@@ -197,28 +209,35 @@ class _File(NamedTuple):
     places: dict[str, tuple[int, int]]
 
 
-def _read(path: Path) -> _File:
+def _read(path: Path) -> File:
     try:
-        node = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+        text = path.read_text("utf-8")
     except OSError as error:
         may_not = isinstance(error, PermissionError)
         advice = ": run this with sudo, or name another one with -c (-c /dev/null: none)" if may_not else ""
         raise BadSettings(f"{path}: cannot be read: {error.strerror}{advice}") from error
     except UnicodeDecodeError as error:
         raise BadSettings(f"{path}: is no UTF-8 text") from error
+    return parse(text, str(path), "`repo: URL`")
+
+
+def parse(text: str, name: str, such_as: str) -> File:
+    """The text of a file of this name. Raises `BadSettings`, whose message begins with the place."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        raise BadSettings(f"{path}{_mark(error.problem_mark)}: {error.problem or error.context}") from error
+        raise BadSettings(f"{name}{_mark(error.problem_mark)}: {error.problem or error.context}") from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise BadSettings(f"{path}: is no YAML: {str(error).splitlines()[0]}") from error
+        raise BadSettings(f"{name}: is no YAML: {str(error).splitlines()[0]}") from error
     if node is not None and not isinstance(node, yaml.MappingNode):
-        raise BadSettings(f"{path}{_mark(node.start_mark)}: expected keys and values, such as `repo: URL`")
+        raise BadSettings(f"{name}{_mark(node.start_mark)}: expected keys and values, such as {such_as}")
     places: dict[str, tuple[int, int]] = {}
-    document = _mapping(node, path, places, ()) if node else {}
-    return _File(str(path), document, places)
+    document = _mapping(node, name, places, ()) if node else {}
+    return File(name, document, places)
 
 
 def _mapping(
-    node: yaml.MappingNode, path: Path, places: dict[str, tuple[int, int]], above: tuple[str, ...]
+    node: yaml.MappingNode, path: str, places: dict[str, tuple[int, int]], above: tuple[str, ...]
 ) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
@@ -235,7 +254,7 @@ def _mapping(
     return values
 
 
-def _value(node: yaml.Node, path: Path, places: dict[str, tuple[int, int]], above: tuple[str, ...]) -> Any:
+def _value(node: yaml.Node, path: str, places: dict[str, tuple[int, int]], above: tuple[str, ...]) -> Any:
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, path, places, above)
     if not isinstance(node, yaml.SequenceNode):
@@ -256,7 +275,7 @@ def _put(document: dict[str, Any], keys: list[str], value: Any) -> None:
     document[keys[-1]] = value
 
 
-def _place(key: str, read: _File, given: Mapping[str, Any]) -> str:
+def _place(key: str, read: File, given: Mapping[str, Any]) -> str:
     if key in given:
         return "--" + re.sub("[._]", "-", key)
     if key in read.places:
@@ -268,26 +287,45 @@ def _place(key: str, read: _File, given: Mapping[str, Any]) -> str:
 # --- the values -------------------------------------------------------------------------------------------------
 
 
-def _mistakes(document: Mapping[str, Any], kind: type[msgspec.Struct], above: str = "") -> Iterator[tuple[str, str]]:
-    """Every key that is unknown or holds what it cannot hold, as dotted key and text."""
-    hints = get_type_hints(kind, include_extras=True)
+def mistakes(document: Mapping[str, Any], kind: type[msgspec.Struct], above: str = "") -> Iterator[tuple[str, str]]:
+    """Every key that is unknown, is missing or holds what it cannot hold, as dotted key and text."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     for name, value in document.items():
-        key, hint = f"{above}{name}", hints.get(name)
-        if hint is None:
-            near = difflib.get_close_matches(name, hints, n=1)
-            yield key, f'unknown key, did you mean "{near[0]}"?' if near else "unknown key"
-        elif isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-            if isinstance(value, Mapping):
-                yield from _mistakes(value, hint, f"{key}.")
-            else:
-                yield key, "expected keys and values"
+        key = f"{above}{name}"
+        if name in fields:
+            yield from _mistakes_in(key, value, fields[name].type)
         else:
-            yield from _misfit(key, value, hint)
+            near = difflib.get_close_matches(name, fields, n=1)
+            yield key, f'unknown key, did you mean "{near[0]}"?' if near else "unknown key"
+    for name, field in fields.items():
+        if field.required and name not in document:
+            yield f"{above}{name}", "is missing"
+
+
+def _mistakes_in(key: str, value: Any, hint: Any) -> Iterator[tuple[str, str]]:
+    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    inner = get_args(bare)[0] if get_origin(bare) is tuple else bare
+    if not (isinstance(inner, type) and issubclass(inner, msgspec.Struct)):
+        yield from _misfit(key, value, hint)
+    elif inner is bare:
+        yield from _mistakes_of_one(key, value, inner)
+    elif not isinstance(value, list):
+        yield key, "expected a list"
+    else:
+        for number, one in enumerate(value):
+            yield from _mistakes_of_one(f"{key}.{number}", one, inner)
+
+
+def _mistakes_of_one(key: str, value: Any, kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        yield from mistakes(value, kind, f"{key}.")
+    else:
+        yield key, "expected keys and values"
 
 
 def _misfit(key: str, value: Any, hint: Any) -> Iterator[tuple[str, str]]:
     try:
-        msgspec.convert(value, hint, strict=False, dec_hook=_decode)
+        msgspec.convert(value, hint, strict=False, dec_hook=decode)
     except msgspec.ValidationError as error:
         text = str(error).partition(" - at ")[0].replace("`bool`", "true or false")
         bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
@@ -295,7 +333,7 @@ def _misfit(key: str, value: Any, hint: Any) -> Iterator[tuple[str, str]]:
         yield key, text[0].lower() + text[1:] + allowed
 
 
-def _decode(kind: type, value: Any) -> Any:
+def decode(kind: type, value: Any) -> Any:
     if not isinstance(value, str) or not value:
         raise ValueError("expected a text that is not empty")
     return duration(value) if kind is Duration else kind(value)

@@ -97,11 +97,11 @@ class Witness:
         for one in now:
             if one not in before:
                 facts = {"service": one.service, "reason": one.reason, "by": one.by, "until": one.until}
-                self.logger.info("suspended", stack=stack, **facts)
-        still = {one.service for one in now}
+                self.logger.info("frozen" if one.frozen else "suspended", stack=stack, **facts)
+        still = {(one.service, one.frozen) for one in now}
         for one in before:
-            if one.service not in still:
-                self.logger.info("resumed", stack=stack, service=one.service)
+            if (one.service, one.frozen) not in still:
+                self.logger.info("thawed" if one.frozen else "resumed", stack=stack, service=one.service)
 
     def source_read(self, reading: Reading | None, failure: Failure | None, next_in: float) -> None:
         now = self.wall()

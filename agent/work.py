@@ -10,7 +10,7 @@ from agent.guard import Consent, Wanted, services_of
 from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
 from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD
 from agent.reconcile import Turn
-from agent.suspension import NOTHING, Suspended
+from agent.suspension import NOTHING, Suspended, Suspension
 from agent.trial import Trial
 
 GUARDS = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
@@ -34,6 +34,17 @@ class Work:
     trial: Trial | None = None  # of the content that is not known to be good yet
     suspended: Suspended = NOTHING
     may_go: int = 0  # services that bad content brought, which may go without anybody's word
+    frozen: Suspension | None = None  # why what is new waits, be it content or that it left the source
+
+    @property
+    def restraint(self) -> Suspended:
+        """All that is not to be done for now."""
+        return replace(self.suspended, frozen=self.frozen)
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether nothing is known to converge to until what waits is taken up."""
+        return self.desired is None and (self.coming is not None or self.frozen is not None)
 
     def is_about(self, keys: frozenset[Key], id: str) -> bool:
         """Whether it wants an object of one of the keys, or has the one of the engine's id."""
@@ -42,13 +53,12 @@ class Work:
     @property
     def is_due(self) -> bool:
         """Whether a turn may begin once its time has come."""
-        only_waits = self.desired is None and self.coming is not None
-        return self.trigger is not None and not self.busy and not only_waits
+        return self.trigger is not None and not self.busy and not self.only_waits
 
     @property
     def is_understood(self) -> bool:
         """Whether it is known what is wanted in it: the last good state of what is broken, nothing where it left."""
-        return self.desired is not None or self.broken is None
+        return self.desired is not None or (self.broken is None and not self.only_waits)
 
     @property
     def is_guarded(self) -> bool:
@@ -90,12 +100,12 @@ class Work:
             self.known,
             act and not self.suspended.whole,
             superseded=self.moved_on(),
-            suspended={self.name: self.suspended},
+            suspended={self.name: self.restraint},
             elsewhere=elsewhere,
             consent=consent,
         )
 
-    def not_followed(self, revision: Revision, failure: Failure, now: float) -> Report:
+    def not_followed(self, revision: Revision, failure: Failure | None, now: float) -> Report:
         """Why the newest revision is not what is wanted, as a report. `now` is seconds since the epoch."""
         last = self.last
         return Report(
@@ -103,13 +113,13 @@ class Work:
             stack=self.name,
             trigger="git",
             revision=revision,
-            result=Result.ERROR,
+            result=Result.ERROR if failure else Result.NOOP,
             started=now,
             seconds=0.0,
             health=last.health if last else Health.UNKNOWN,
             services=last.services if last else (),
             failure=failure,
-            suspended=self.suspended,
+            suspended=self.restraint,
         )
 
 

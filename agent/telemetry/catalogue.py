@@ -120,7 +120,10 @@ STACK_CHANGED = Spec(
 )
 STACK_FAILURES = Spec("windlass_stack_consecutive_failures", "gauge", ("stack",), "Failed passes since the last good.")
 STACK_SUSPENDED = Spec(
-    "windlass_stack_suspended", "gauge", ("stack",), "1 while the stack, or one of its services, is suspended."
+    "windlass_stack_suspended",
+    "gauge",
+    ("stack",),
+    "1 while the stack or one of its services is suspended, or new content of it waits for a freeze to end.",
 )
 PLAN_CHANGES = Spec(
     "windlass_plan_changes",

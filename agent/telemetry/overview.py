@@ -128,20 +128,27 @@ class ServiceCount:
 
 @dataclass(frozen=True)
 class SuspensionStatus:
-    """What is not changed for now, by whose word, and until when. `service` is "" for the whole stack."""
+    """What is not changed for now, by whose word, and until when. `service` is "" for the whole stack; where only new
+    content waits, for a freeze window to end, it is `frozen`."""
 
     reason: str
     by: str = ""
     until: float | None = None
     service: str = ""
+    frozen: bool = False
 
     @classmethod
     def of(cls, suspended: Suspended) -> tuple[SuspensionStatus, ...]:
         found = [("", suspended.whole)] if suspended.whole else []
         found += sorted(suspended.services.items())
-        return tuple(cls(capped(why.reason), capped(why.by), why.until, name) for name, why in found)
+        told = [cls(capped(why.reason), capped(why.by), why.until, name) for name, why in found]
+        if why := suspended.frozen:
+            told.append(cls(capped(why.reason), "", why.until, frozen=True))
+        return tuple(told)
 
     def in_words(self) -> str:
+        if self.frozen:
+            return str(Suspension(self.reason, self.by, self.until)).replace("suspended", "new content waits", 1)
         said = str(Suspension(self.reason, self.by, self.until))
         return f"service {self.service} is {said}" if self.service else said
 
