@@ -23,17 +23,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "tests/world.py", path / "tests")
     for folder in ("agent/planning", "tests/planning"):
         shutil.copytree(ROOT / folder, path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in (
-        "__init__.py",
-        "model.py",
-        "handling.py",
-        "fight.py",
-        "suspension.py",
-        "errors.py",
-        "secrecy.py",
-        "rollout.py",
-    ):
-        shutil.copy(ROOT / "agent" / file, path / "agent")
+    for name in ("__init__", "model", "handling", "fight", "suspension", "secrecy", "rollout", "errors"):
+        shutil.copy(ROOT / "agent" / f"{name}.py", path / "agent")
     return path
 
 
