@@ -305,6 +305,10 @@ class Engine:
         finally:
             self._memory.forget_all("image")
 
+    def resolve_image(self, reference: str, *, seconds: float = 15.0) -> str:
+        """The digest that a reference stands for in its registry, which is asked by the engine; nothing is pulled."""
+        return images.resolve(self._calls, self._credentials, reference, seconds)
+
     def build_image(
         self,
         wanted: builds.Build,

@@ -68,6 +68,16 @@ def pull(
         raise Unreachable(text, reason="ImagePullStalled") from error
 
 
+def resolve(calls: Calls, credentials: Credentials, reference: str, seconds: float) -> str:
+    """See `Engine.resolve_image`."""
+    subject = f"ask for the digest of {reference}"
+    header = credentials.header(reference)
+    headers = {"X-Registry-Auth": header} if header else None
+    with calls.conversation("image_resolve", subject, extra=seconds - calls.timeout) as client:
+        said = client.ask("/distribution/{0}/json", reference, headers=headers)
+    return str(((said or {}).get("Descriptor") or {}).get("digest") or "")
+
+
 def advised(error: Refused, reference: str) -> str:
     """The message, with what to do about it."""
     advice = ADVICE.get(error.reason, "")

@@ -159,9 +159,16 @@ class Client(docker.APIClient):
     def _general_configs(self, _said: Any) -> None:
         """What the SDK has read is let go."""
 
-    def ask(self, path: str, *names: str, versioned: bool = True, **params: Any) -> Any:
+    def ask(
+        self,
+        path: str,
+        *names: str,
+        versioned: bool = True,
+        headers: Mapping[str, str] | None = None,
+        **params: Any,
+    ) -> Any:
         """GET, as JSON."""
-        return self._send("GET", self._path(path, names, versioned), params).json()
+        return self._send("GET", self._path(path, names, versioned), params, headers=headers).json()
 
     def fetch(self, path: str, *names: str, **params: Any) -> bytes:
         """GET, as bytes."""

@@ -31,13 +31,14 @@ def make_kinds(
     stop: Callable[[], bool],
     rules: ImageRules | None = None,
     wall: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.monotonic,
 ) -> tuple[Kind, ...]:
     """Every kind, for one host, what is used before what uses it: of one object, the later report counts.
 
     `stop` says when pulls are to be given up. A new kind is one more line here.
     """
     return (
-        ImageKind(engine, on_pull, stop, rules=rules, record=Record(state_dir / PULLS), wall=wall),
+        ImageKind(engine, on_pull, stop, rules=rules, record=Record(state_dir / PULLS), wall=wall, clock=clock),
         NetworkKind(engine, identity),
         VolumeKind(engine, identity),
         ContainerKind(engine, identity),

@@ -3,8 +3,9 @@ as `agent.compose.images` has them, and perhaps "recorded": the ids that its con
 
 An image is there, or it is pulled or built; none is ever removed. One that is built carries a digest of what it was
 built from, and is built anew where that is another. What has a pull policy is pulled although it is there: "refresh"
-when it was last pulled or tagged too long ago, "always" for a content of its stack that it was not pulled for. That a
-tag stands for another image by now is seen on the containers, which know the image that they were made from.
+when it was last pulled or tagged too long ago, "follow" when its tag stands for another one in its registry, "always"
+for a content of its stack that it was not pulled for. That a tag stands for another image by now is seen on the
+containers, which know the image that they were made from.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 from agent.engine import Build, ContextFile, Engine, PullProgress
 from agent.errors import Refused
 from agent.kinds.base import BUILD, wanted_of
+from agent.kinds.image_follow import Followed
 from agent.kinds.image_record import Record
 from agent.kinds.image_refusals import Refusals
 from agent.kinds.image_rules import ImageRules, Slots, refuse_without_room
@@ -39,7 +41,11 @@ from agent.model import (
 )
 from agent.rollout import Pace
 
-STALE, NEW_CONTENT = "pulled", "pulled for"  # the fields in which an image with a pull policy may differ
+STALE, NEW_CONTENT, FOLLOWED = (
+    "pulled",
+    "pulled for",
+    "digest",
+)  # the fields in which an image with a pull policy may differ
 
 
 def unwatched(_progress: PullProgress) -> None:
@@ -72,12 +78,14 @@ class ImageKind:
         self._record = record or Record()
         self._wall = wall
         self._rules = rules or ImageRules()
+        self._followed = Followed(engine, clock)
         self._slots = Slots(self._rules.pulls)
         self._refusals = Refusals(clock)
         self._contents: dict[str, dict[str, str]] = {}  # by reference and stack, as last wanted
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:  # noqa: ARG002 - none is pruned
         """See `Kind.observe`. Of an image that several stacks want, the one that differs for any of them."""
+        self._followed.ask({one.key.name: one.spec["pull"]["after"] for one in wanted if _is_followed(one)})
         found = self._engine.gather(partial(self._report, resource) for resource in wanted)
         seen: dict[Key, Observed] = {}
         for resource, report in zip(wanted, found, strict=True):
@@ -122,6 +130,7 @@ class ImageKind:
             refuse_without_room(self._engine, reference, self._rules.min_free)
             self._engine.pull_image(reference, platform, progress=self._progress, stop=self._stop)
             self._refuse_platform(reference, platform)
+        self._followed.pulled(reference)
         if pull := spec.get("pull"):
             contents = {resource.stack: pull["content"]} if "content" in pull else {}
             contents = {**self._record.of(reference).contents, **self._contents.get(reference, {}), **contents}
@@ -147,6 +156,11 @@ class ImageKind:
             pulled = self._record.of(reference)
             if pull["policy"] == "refresh":
                 found = _stale(max(pulled.at, _tagged(report)), pull["after"], self._wall())
+            elif pull["policy"] == "follow" and (
+                moved := self._followed.moved(reference, report.get("RepoDigests") or ())
+            ):
+                seen = ", ".join(str(one).partition("@")[2] for one in report.get("RepoDigests") or ())
+                found = [Difference(FOLLOWED, seen, moved, Remedy.REPLACE, declared=False)]
             elif pull["policy"] == "always" and pulled.contents.get(resource.stack) != pull.get("content"):
                 found = [Difference(NEW_CONTENT, "for other content", "for this content", Remedy.REPLACE)]
         return tuple(found)
@@ -163,6 +177,12 @@ def _refuse_pull(reference: str, spec: Mapping[str, Any]) -> None:
     if (spec.get("pull") or {}).get("policy") == "never":
         message = f"image {reference} is not on this host, and its pull_policy forbids to pull it"
         raise Refused(message, reason="ImageMissing")
+
+
+def _is_followed(resource: Resource) -> bool:
+    """Whether its registry is asked for what its tag stands for; a digest stands for one image for ever."""
+    policy = (resource.spec.get("pull") or {}).get("policy")
+    return policy == "follow" and "@" not in resource.key.name and "recorded" not in resource.spec
 
 
 def _observed(resource: Resource, report: Mapping[str, Any], differences: tuple[Difference, ...]) -> Observed:

@@ -33,7 +33,7 @@ class Rig:
     def __init__(self, docker_host: str, stack: str, home: Path, secrets: Path | None = None) -> None:
         self.calls: list[str] = []
         self.secrets = secrets or home / "secrets"
-        self.now = time.time()  # seconds since the epoch, for what looks at the wall clock
+        self.now = time.time()  # seconds since the epoch, for what looks at a clock
         self.stack, self.home = stack, home
         self.trigger = "test"
         self.rules = ImageRules()
@@ -53,6 +53,7 @@ class Rig:
             stop=lambda: False,
             rules=self.rules,
             wall=lambda: self.now,
+            clock=lambda: self.now,
         )
         return Reconciler(Host(kinds), options=self.options)
 
