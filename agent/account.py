@@ -26,6 +26,7 @@ from agent.model import (
 from agent.planning import SUSPENDED
 from agent.suspension import NOTHING, Suspended
 
+_NONE: frozenset[str] = frozenset()
 _WORST_FIRST = (Health.DEGRADED, Health.MISSING, Health.UNKNOWN, Health.PROGRESSING, Health.SUSPENDED, Health.HEALTHY)
 
 
@@ -82,6 +83,7 @@ def report_of(taken: Taken, name: str) -> Report:
         health=_health(services, suspended) if taken.last else Health.UNKNOWN,
         services=services,
         failure=failure,
+        ids=frozenset(seen.id for seen in taken.last.actual.values() if seen.stack == name) if taken.last else _NONE,
         images=_images(stack.resources if stack else (), taken.last.actual if taken.last else {}),
         suspended=suspended,
     )

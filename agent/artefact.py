@@ -10,24 +10,26 @@ import hashlib
 import hmac
 import json
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agent import __version__
 from agent.account import Look
 from agent.cli.documents import change_document
 from agent.cli.parts import OneStack, Target
 from agent.cli.planfiles import KIND
 from agent.errors import Refused
-from agent.model import Key, Observed, Owner, Revision, Stack
+from agent.model import Difference, Key, Observed, Owner, Revision, Stack
 from agent.rejections import content_of
 
 _FORMAT = "1"
 _MOST_TOLD = 10
 _SHORT = 8  # hex digits of a hash that people read
+_MOVING = ("health", "detail", "raw")  # of what was seen
 _PATHS = ("files", "env_files", "project_directory")
-_ORDER = ("number", "after", "follows")  # of a change: what moves along when another one comes or goes
+_ALONG = ("number", "after", "follows", "cause_text")  # of a change: what moves along with other changes, or a commit
 
 Document = Mapping[str, Any]
 
@@ -49,6 +51,7 @@ def make(
     document = {
         "format": _FORMAT,
         "kind": KIND,
+        "windlass": __version__,
         **where._asdict(),
         "target": dict(target),
         "revision": revision.id,
@@ -105,11 +108,13 @@ def _seen(stacks: Sequence[Stack], look: Look, key: bytes) -> list[dict[str, str
     return [{"kind": of.kind, "name": of.name, "digest": _digest(key, _facts(told[of]))} for of in sorted(told)]
 
 
-def _facts(seen: Observed) -> list[Any]:
+def _facts(seen: Observed) -> dict[str, Any]:
     """All that a plan can depend on. How an object fares is no part of it: that moves without anybody's doing."""
-    differences = [[one.path, one.seen, one.wanted, one.remedy, one.declared, one.secret] for one in seen.differences]
-    about = [seen.id, seen.owner, seen.stack, seen.origin, seen.revision, seen.service, seen.keeps_data, seen.leftover]
-    return [*about, sorted(seen.uses), differences]
+    return _members(seen, but=_MOVING) | {"differences": [_members(difference) for difference in seen.differences]}
+
+
+def _members(value: Observed | Difference, but: Collection[str] = ()) -> dict[str, Any]:
+    return {one.name: getattr(value, one.name) for one in fields(value) if one.name not in but}
 
 
 # --- which files it is about ------------------------------------------------------------------------------------
@@ -168,6 +173,8 @@ def _told(what: str, document: Document, moved: Sequence[str]) -> str:
 
 
 def _moved(document: Document, now: Document) -> Iterator[str]:
+    if document["windlass"] != now["windlass"]:
+        yield f"windlass is {now['windlass']} now, and was {document['windlass']}"
     yield from _moved_stacks(_by_name(document), _by_name(now))
     before, after = _by_change(document), _by_change(now)
     told = set()
@@ -197,7 +204,11 @@ def _moved_change(was: Document | None, now: Document | None) -> str:
     if was is None or now is None:
         change, word = (now, "new") if now else (was or {}, "gone")
         return f"{word}: {_words(change)}"
-    return f"other: {_words(now)}, and was because of {was['cause']}: {was['reason']}"
+    if (was["cause"], was["reason"]) != (now["cause"], now["reason"]):
+        return f"other: {_words(now)}, and was because of {was['cause']}: {was['reason']}"
+    values = {one["path"]: one for one in was["fields"]}
+    paths = [one["path"] for one in now["fields"] if one != values.get(one["path"])]
+    return f"other: {_words(now)}, with another {', '.join(paths) or 'interruption'}"
 
 
 def _words(change: Document) -> str:
@@ -218,7 +229,7 @@ def _by_name(document: Document) -> dict[str, Document]:
 def _by_change(document: Document) -> dict[tuple[str, ...], dict[str, Any]]:
     return {
         (one["kind"], one["name"], one["action"], one["stack"]): {
-            name: value for name, value in one.items() if name not in _ORDER
+            name: value for name, value in one.items() if name not in _ALONG
         }
         for one in document["changes"]
     }

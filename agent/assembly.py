@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from agent.compose import Project
     from agent.converge import Event
     from agent.desired import Reading
-    from agent.directives import Directives
+    from agent.directives import Directives, Orders
     from agent.engine import Engine as Door
     from agent.orphans import Orphans
     from agent.places import Allowed, Ground
@@ -90,11 +90,9 @@ class Assembly:
         from stamina.instrumentation import set_on_retry_hooks
 
         from agent.artefact import Where, make, target_document
-        from agent.guard import Consent
         from agent.parts import make_engine
-        from agent.reconcile import Turn
         from agent.statedir import StateDir
-        from agent.works import Prepared, suspended_in
+        from agent.works import Prepared, frozen_in, suspended_in
 
         set_on_retry_hooks([])  # stamina would log to stdout, where the plan goes
         settings, key = self._settings(target), self._key(target)
@@ -102,20 +100,12 @@ class Assembly:
         reading = self._read(ground)
         engine = make_engine(settings, self.environment)
         where = Where(settings.host, settings.instance, str(engine.info().get("ID", "")), ground.origin(reading))
-        scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
         orders = self._directives(StateDir(settings.state_dir.absolute())).now()
-        turn = Turn(
-            tuple(stack for _, stack in sorted(reading.stacks.items())),
-            scope,
-            "manual",
-            exact=exact,
-            suspended=orders.by_stack(scope.stacks),
-            consent=Consent(orders.approved, reading.snapshot.revision.allow_prune),
-        )
+        scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
+        turn = replace(_turn(reading, scope, orders), exact=exact)
         works = self._works(engine, settings, where.origin)
         look, revision = works.reconciler.look(turn), reading.snapshot.revision
-        rev = revision.id if ground.is_committed else ""
-        files = target_document(target, ground.here, rev=rev, repo=ground.url)
+        files = target_document(target, ground.here, rev=revision.id if ground.is_committed else "", repo=ground.url)
         return Prepared(
             plan=look.plan,
             stacks=turn.stacks,
@@ -126,6 +116,7 @@ class Assembly:
             engine=_engine(engine),
             warnings=reading.warnings,
             suspended=suspended_in(look.plan, orders),
+            frozen=frozen_in(look.plan, reading.freeze, time.time()),
             artefact=make(where, files, revision, turn.stacks, look, key=key),
             works=works,
             turn=turn,
@@ -187,7 +178,7 @@ class Assembly:
             reports = reconciler.take(planned.turn, planned.look)
             _note(works.state, reports)
             reports = reconciler.settle(planned.turn, reports)
-        healthy = all(report.health is Health.HEALTHY for report in reports)
+        healthy = all(report.health in {Health.HEALTHY, Health.SUSPENDED} for report in reports)
         return Applied(reports, healthy, time.monotonic() - began)
 
     # --- the agent ---
@@ -299,6 +290,20 @@ class Assembly:
 
 def _hostname() -> str:
     return re.sub(r"[^a-zA-Z0-9._-]", "-", os.uname().nodename) or "localhost"
+
+
+def _turn(reading: Reading, scope: Scope, orders: Orders) -> Turn:
+    """One by hand, for every stack, as far as the standing orders let it."""
+    from agent.guard import Consent
+    from agent.reconcile import Turn
+
+    return Turn(
+        tuple(stack for _, stack in sorted(reading.stacks.items())),
+        scope,
+        "manual",
+        suspended=orders.by_stack(scope.stacks),
+        consent=Consent(orders.approved, reading.snapshot.revision.allow_prune),
+    )
 
 
 def _engine(engine: Door) -> Engine:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
+from agent.fight import Fight
 from agent.model import Action, Cause, Key, Outcome, Report, Status
 
 ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout"})
@@ -33,28 +36,72 @@ class Backoff:
 
 
 @dataclass
+class _Healed:
+    """How often an object of a stack was healed, since when, and which fields that were."""
+
+    stack: str
+    since: float
+    last: float = 0.0
+    times: int = 0
+    wait: float = 0.0
+    fields: Counter[str] = field(default_factory=Counter)
+
+    def again(self, fields: Iterable[str], now: float, wait: float) -> None:
+        self.last, self.times, self.wait = now, self.times + 1, wait
+        self.fields.update(fields)
+
+
+@dataclass
 class Repeats:
     """Notices that the same object is healed over and over: a container that dies, or someone who fights git.
 
-    The first healings are immediate; each further one within `quiet` seconds of the last waits twice as long.
+    The first healings are immediate; each further one waits twice as long, until there was none for `quiet` seconds
+    beyond the wait.
     """
 
     free: int = 3
     quiet: float = 300.0
     longest: float = 300.0
-    _seen: dict[Key, tuple[int, float]] = field(default_factory=dict)
+    _seen: dict[Key, _Healed] = field(default_factory=dict)
 
     def pause(self, report: Report, now: float) -> float:
         """Seconds to leave the stack alone after this report."""
-        self._seen = {key: seen for key, seen in self._seen.items() if now - seen[1] < self.quiet}
+        self._forget(now)
         longest = 0.0
-        for outcome in report.outcomes:
-            if outcome.status is Status.DONE and outcome.change.cause is Cause.DRIFT:
-                count = self._seen.get(outcome.change.key, (0, now))[0] + 1
-                self._seen[outcome.change.key] = (count, now)
-                if count > self.free:
-                    longest = max(longest, min(self.longest, 2.0 ** (count - self.free)))
+        for key, fields in _healed(report).items():
+            healed = self._seen.setdefault(key, _Healed(report.stack, since=now))
+            beyond = healed.times + 1 - self.free
+            wait = min(self.longest, 2.0 ** min(beyond, 16)) if beyond > 0 else 0.0
+            healed.again(fields, now, wait)
+            longest = max(longest, wait)
         return longest
+
+    def fights(self, stack: str, now: float) -> tuple[Fight, ...]:
+        """What of the stack is healed over and over by now."""
+        self._forget(now)
+        return tuple(
+            Fight(*key, self._coming_back(healed), healed.times, healed.last - healed.since, healed.wait)
+            for key, healed in sorted(self._seen.items())
+            if healed.stack == stack and healed.times > self.free
+        )
+
+    def _coming_back(self, healed: _Healed) -> tuple[str, ...]:
+        return tuple(path for path, times in healed.fields.items() if times > self.free)
+
+    def _forget(self, now: float) -> None:
+        self._seen = {key: seen for key, seen in self._seen.items() if now - seen.last < self.quiet + seen.wait}
+
+
+def _healed(report: Report) -> dict[Key, set[str]]:
+    """What was healed, and in which fields: none where it was gone. What is only taken along with it is not meant."""
+    done = [outcome.change for outcome in report.outcomes if outcome.status is Status.DONE]
+    taken = {change.key for change in done if change.action is Action.REMOVE}
+    return {
+        change.key: {field.path for field in change.fields}
+        for change in done
+        if change.cause is Cause.DRIFT
+        and (change.fields or (change.action is Action.CREATE and change.key not in taken))
+    }
 
 
 class Patience:
@@ -67,14 +114,19 @@ class Patience:
 
     def after(self, report: Report, now: float) -> float:
         backoff = self._backoffs.setdefault(report.stack, Backoff(self._chance, longest=300.0))
+        repeated = self._repeats.pause(report, now)
         if report.failure is None or only_held(report):
             backoff.succeeded()
-            return self._repeats.pause(report, now)
-        wait = backoff.failed()
+            return repeated
+        wait = max(backoff.failed(), repeated)
         if interrupted_in_vain(report):
             return max(wait, BETWEEN_INTERRUPTIONS * self._chance.uniform(1.0, 1.2))
         untouched = report.failure.reason in ENGINE_REASONS or only_unprepared(report)
         return min(wait, LONGEST_UNTOUCHED) if untouched else wait
+
+    def fights(self, stack: str, now: float) -> tuple[Fight, ...]:
+        """What of the stack is healed over and over, since something else changes it back."""
+        return self._repeats.fights(stack, now)
 
     def forgive(self, stack: str) -> None:
         """Forget the failures so far: they say nothing of what is tried next."""

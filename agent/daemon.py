@@ -41,7 +41,7 @@ from agent.telemetry import logs
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import Overview, SourceStatus, without_credentials
 from agent.telemetry.sdnotify import Notifier, watchdog_interval
-from agent.triggers import Watch, watch_directory, watch_events
+from agent.triggers import Watch, watch_directory, watch_events, watch_files
 from agent.web import Listening, Server
 from agent.witness import Witness
 
@@ -275,7 +275,11 @@ class Daemon:
 
     def _watches(self) -> list[Watch]:
         wake, witness = self._loop.wake, self._witness
-        watches = [watch_events(self._engine, self._settings.instance, wake, witness)]
+        places = [self._state.files, self._settings.secrets_dir]
+        watches = [
+            watch_events(self._engine, self._settings.instance, wake, witness),
+            watch_files(places, wake, witness.files_unwatched),
+        ]
         if isinstance(self._source, DirectorySource):
             watches.append(watch_directory(Path(self._settings.repo), wake, witness))
         return watches

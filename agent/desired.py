@@ -14,8 +14,9 @@ from pathlib import PurePosixPath
 
 from agent.compose import Admission, LoadOptions, Project, load
 from agent.errors import BadManifest, Trouble
-from agent.fleet import Found, stacks
-from agent.model import Failure, Place, Problem, Snapshot, Stack, Tree
+from agent.fleet import SETTINGS_FILE, Found, stacks
+from agent.freeze import Freezes
+from agent.model import EntryKind, Failure, Place, Problem, Snapshot, Stack, Tree
 from agent.stack_order import in_a_round, unknown
 
 
@@ -31,6 +32,7 @@ class Reading:
     broken: Mapping[str, Failure] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     homes: Mapping[str, PurePosixPath] = field(default_factory=dict)
+    freeze: Freezes = field(default_factory=Freezes)
 
     @property
     def names(self) -> frozenset[str]:
@@ -83,7 +85,27 @@ class Reader:
             del good[name]
         names = frozenset((*good, *broken))
         warnings += [problem for stack in good.values() for problem in unknown(stack, names)]
-        return Reading(snapshot, good, broken, tuple(warnings), homes)
+        freeze = self._freeze(snapshot.tree)
+        warnings += [
+            Problem(Place(self._settings_file), f'there is no stack "{name}" here to freeze', "freeze")
+            for name in sorted(freeze.named - names)
+        ]
+        return Reading(snapshot, good, broken, tuple(warnings), homes, freeze)
+
+    @property
+    def _settings_file(self) -> str:
+        return posixpath.join(self.below, SETTINGS_FILE)
+
+    def _freeze(self, tree: Tree) -> Freezes:
+        """The windows of `windlass.yaml`. Raises `BadManifest` for what is wrong in it."""
+        path = self._settings_file
+        if self.single is not None or path not in tree.entries():
+            return Freezes()
+        from agent.fleet_settings import read_fleet
+
+        if tree.entries()[path].kind not in {EntryKind.FILE, EntryKind.EXECUTABLE}:
+            raise BadManifest([Problem(Place(path), "is no regular file")])
+        return read_fleet(tree.read(path), path)
 
     def read_stack(self, snapshot: Snapshot, name: str) -> Stack | None:
         """One stack, or None where the tree has none of that name that is right."""

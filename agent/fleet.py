@@ -17,8 +17,9 @@ from agent.model import Place, Problem, Tree
 
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")  # the first one counts
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_SETTINGS_FILES = ("windlass.yaml", "windlass.yml")
-_SETTINGS = re.compile(r"windlass\.ya?ml|hosts/[^/]+\.ya?ml")
+SETTINGS_FILE = "windlass.yaml"
+_SETTINGS_FILES = (SETTINGS_FILE, "windlass.yml")
+_UNSUPPORTED = re.compile(r"hosts/[^/]+\.ya?ml")
 
 
 class Found(NamedTuple):
@@ -95,8 +96,10 @@ def _normalised(name: str) -> str:
 def _unsupported(paths: Iterable[str], files: Iterable[str], top: str) -> Iterator[Problem]:
     own = frozenset(files) - {top}  # a stack in hosts/ may have files there
     for path in paths:
-        if _SETTINGS.fullmatch(_within(path, top)) and path.rpartition("/")[0] not in own:
+        if _UNSUPPORTED.fullmatch(_within(path, top)) and path.rpartition("/")[0] not in own:
             yield Problem(Place(path), "selecting stacks by host is not supported yet", hint="remove the file")
+        elif _within(path, top) == "windlass.yml":
+            yield Problem(Place(path), "is not read under this name", hint=f"call it {SETTINGS_FILE}")
 
 
 def _bad_names(found: Iterable[Found]) -> Iterator[Problem]:

@@ -29,15 +29,18 @@ class Intake:
     recovered: tuple[Stack, ...] = ()
 
 
-def take_in(desires: Desires, turns: Turns, *, first: bool, approved: frozenset[str] = frozenset()) -> Intake:
-    """The newest reading; `first` says that nothing was read yet in this process. What is `approved`: see `Consent`."""
+def take_in(
+    desires: Desires, turns: Turns, *, first: bool, now: float, approved: frozenset[str] = frozenset()
+) -> Intake:
+    """The newest reading; `first` says that nothing was read yet in this process. What is `approved`: see `Consent`.
+    `now` is seconds since the epoch."""
     taken = _newest(desires, first=first)
     if taken.reading is None and not first:
         return taken  # nothing is to be pruned for it: an engine that hangs need not delay the news
     on_host = _on_host(turns)
     if taken.reading is not None and not taken.reading.names:
         taken = _nothing_wanted(taken.reading, on_host, turns, approved)
-    recovered = _recover(desires, taken.reading, frozenset(on_host)) if first else ()
+    recovered = _recover(desires, taken.reading, frozenset(on_host), now) if first else ()
     return replace(taken, on_host=frozenset(on_host), recovered=recovered)
 
 
@@ -56,9 +59,11 @@ def _on_host(turns: Turns) -> Mapping[str, frozenset[str]]:
         return {}
 
 
-def _recover(desires: Desires, reading: Reading | None, on_host: frozenset[str]) -> tuple[Stack, ...]:
-    """The last good state of what runs here or is wanted, and cannot be read now."""
+def _recover(desires: Desires, reading: Reading | None, on_host: frozenset[str], now: float) -> tuple[Stack, ...]:
+    """The last good state of what runs here or is wanted, and cannot be read now or waits for a freeze to end."""
     lost = frozenset(reading.broken) if reading else on_host
+    if reading is not None:
+        lost |= {name for name in reading.names | on_host if reading.freeze.of(name, now)}
     return tuple(stack for name in sorted(lost) if (stack := desires.last_good(name)))
 
 

@@ -17,8 +17,8 @@ from functools import partial
 
 from agent.asking import Asking
 from agent.backoff import Patience, only_held
-from agent.desired import Reading
 from agent.errors import Trouble
+from agent.following import Following
 from agent.guard import Consent, services_of
 from agent.intake import Intake, take_in
 from agent.model import Failure, Report, Scope, Stack, Status
@@ -26,13 +26,11 @@ from agent.ports import AskSource, Audience, Desires, LookAt, Orders, Restraints
 from agent.probation import Standing, Verdict, stands_good, verdict_on
 from agent.pulse import Pulse
 from agent.reconcile import ASKED, Turn
-from agent.stack_order import earlier_first, gets_on, is_ready
 from agent.trial import State
 from agent.work import Work, crashed
 from agent.workers import Workers
 
 SOURCE = "source"
-WAITS = "WaitsForStack"
 ROLLBACK, TRIAL = "rollback", "trial"  # the triggers of going back to what was good, and of seeing whether it is
 SUSPEND, RESUME, APPROVE = "suspend", "resume", "approve"
 
@@ -76,7 +74,7 @@ class Loop:
         self._chance = chance or random.Random()  # noqa: S311 - jitter, not cryptography
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._stacks: dict[str, Work] = {}
-        self._reading: Reading | None = None
+        self._following = Following(self._stacks, self, wall)
         self._asking = Asking(clock, self._chance, self._rhythm.poll, self._rhythm.jitter)
         self._restraints = restraints or Unrestrained()
         self._orders: Orders = self._restraints.now()
@@ -139,10 +137,9 @@ class Loop:
         idle = all(
             not work.busy and (work.trigger is None or (work.last is not None and work.last.failure))
             for work in self._stacks.values()
-            if work.coming is None
+            if work.coming is None or (work.frozen and work.desired)
         )
-        awaited = {name for work in self._stacks.values() if work.coming for name in work.coming.after}
-        if any(gets_on(work.last) for name, work in self._stacks.items() if name in awaited):
+        if self._following.someone_gets_on():
             return False
         return idle and not self._asking.busy and not self._asking.is_due
 
@@ -194,15 +191,18 @@ class Loop:
     def _begin_what_is_due(self) -> None:
         now = self._clock()
         self._heed_orders()
+        self._following.thaw()
         if now >= self._resync_due:
             self._resync_due = now + self._rhythm.resync
             self._turns.look_afresh()
             for work in self._stacks.values():
-                self._mark(work, "interval")
+                self.mark(work, "interval")
         if self._asking.is_due:
             self._asking.busy = True
-            first = self._reading is None
-            take = partial(take_in, self._desires, self._turns, first=first, approved=self._orders.approved)
+            first = self._following.reading is None
+            take = partial(
+                take_in, self._desires, self._turns, first=first, approved=self._orders.approved, now=self._wall()
+            )
             self._submit(SOURCE, self._rhythm.source_silence, take, lambda failure: Intake(failure=failure))
         for work in self._stacks.values():
             if work.is_due and now >= work.not_before:
@@ -226,22 +226,22 @@ class Loop:
     # --- triggers ---
 
     def _on_look(self, look: LookAt) -> None:
-        if not look.stack and not look.key:
+        if not look.stack and not look.keys:
             self._turns.look_afresh()
         names = self._concerned(look)
         if names:
             self._audience.triggered(look.trigger)
         for name in names:
-            self._mark(self._stacks[name], look.trigger)
+            self.mark(self._stacks[name], look.trigger)
 
     def _concerned(self, look: LookAt) -> list[str]:
         if look.stack:
             return [look.stack] if look.stack in self._stacks else []
-        if look.key:
-            return [name for name, work in self._stacks.items() if look.key in work.keys]
+        if look.keys:
+            return [name for name, work in self._stacks.items() if work.is_about(look.keys, look.id)]
         return list(self._stacks)
 
-    def _mark(self, work: Work, trigger: str) -> None:
+    def mark(self, work: Work, trigger: str) -> None:
         """Make a turn due. Backing off is cut short only for who asks by hand: events of a failing stack feed it."""
         if trigger == ASKED:
             work.trigger, work.not_before = trigger, 0.0
@@ -263,7 +263,7 @@ class Loop:
             if suspended != work.suspended or (approved and work.is_guarded):
                 work.suspended = suspended
                 self._audience.triggered(trigger)
-                self._fresh(work, trigger)
+                self.fresh(work, trigger)
 
     # --- the source ---
 
@@ -271,87 +271,23 @@ class Loop:
         self._pulse.end(SOURCE)
         self._audience.source_read(done.reading, done.failure, self._asking.answered(done.failure))
         for stack in done.recovered:
-            work = self._work_of(stack.name)
+            work = self.work_of(stack.name)
             if work.desired is None:
                 work.want(stack)
-                self._mark(work, "start")
+                self.mark(work, "start")
         if done.reading is not None:
-            self._follow(done.reading, done.on_host)
+            self._following.follow(done.reading, done.on_host)
 
-    def _follow(self, reading: Reading, on_host: frozenset[str]) -> None:
-        """Make the reading what is wanted. A stack that is broken in it keeps its last good state."""
-        moved = self._reading is None or reading.snapshot.revision.id != self._reading.snapshot.revision.id
-        self._reading = reading
-        for name, stack in reading.stacks.items():
-            work = self._work_of(name)
-            if moved or work.desired is None or work.broken:
-                work.coming = stack
-        self._take_up_all()
-        for name, failure in reading.broken.items():
-            work = self._work_of(name)
-            work.coming = None
-            if work.broken != failure:
-                work.broken = failure
-                self._tell(work, reading, failure)
-        if not self._may_hide_another(reading, on_host):
-            for name in sorted((on_host | frozenset(self._stacks)) - reading.names):
-                self._let_go(self._work_of(name))
-
-    def _take_up_all(self) -> None:
-        """Make what is coming what is wanted, unless it is new and waits for a stack that is not ready."""
-        for name in earlier_first(work.coming for work in self._stacks.values()):
-            self._take_up(self._stacks[name])
-
-    def _take_up(self, work: Work) -> None:
-        stack = work.coming
-        if stack is None or self._reading is None:
-            return
-        changed = work.desired is None or work.desired.resources != stack.resources
-        if changed and (late := [name for name in stack.after if not self._is_ready(name)]):
-            failure = Failure(WAITS, f"new content waits for {', '.join(late)} to be healthy")
-            if work.broken != failure:
-                work.broken = failure
-                self._tell(work, self._reading, failure)
-            return
-        work.want(stack)
-        work.coming = work.broken = None
-        if changed:
-            self._fresh(work, "git")
-        else:
-            self._mark(work, "interval")
-
-    def _is_ready(self, name: str) -> bool:
-        """Whether the stack is good at what is wanted of it by now; one that is not here is waited for by nobody."""
-        work = self._stacks.get(name)
-        if work is None or self._reading is None or name not in self._reading.names:
-            return True
-        wanted, last = work.desired, work.last
-        if work.coming is not None or wanted is None or last is None:
-            return False
-        return wanted.revision == last.revision and is_ready(last)
-
-    def _may_hide_another(self, reading: Reading, on_host: frozenset[str]) -> bool:
-        """Whether something broken and unknown may be, by its `name:`, a stack that seems to have left the source."""
-        return any(name not in on_host and self._stacks[name].desired is None for name in reading.broken)
-
-    def _let_go(self, work: Work) -> None:
-        if work.desired is not None or work.last is None:
-            work.want(None)
-            work.coming = work.broken = None
-            self._fresh(work, "git")
-
-    def _fresh(self, work: Work, trigger: str) -> None:
+    def fresh(self, work: Work, trigger: str) -> None:
         """New content is tried at once, whatever happened to the old."""
         work.not_before = 0.0
         work.trigger = work.trigger or trigger
         self._patience.forgive(work.name)
 
-    def _tell(self, work: Work, reading: Reading, failure: Failure) -> None:
-        """Report once, now, why the newest is not what is wanted: what was wanted before goes on being kept and healed
-        in turns of its own."""
-        self._audience.reported(work.not_followed(reading.snapshot.revision, failure, self._wall()))
+    def tell(self, report: Report) -> None:
+        self._audience.reported(report)
 
-    def _work_of(self, name: str) -> Work:
+    def work_of(self, name: str) -> Work:
         return self._stacks.setdefault(name, Work(name, suspended=self._orders.of(name)))
 
     # --- turns ---
@@ -363,8 +299,8 @@ class Loop:
         work.busy = True
         name, before = work.name, Standing(work.accepted, work.trial)
         elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
-        allowed = self._reading.snapshot.revision.allow_prune if self._reading else 0
-        turn = work.turn(trigger, self._scope, elsewhere, Consent(self._orders.approved, allowed), act=self._act)
+        consent = Consent(self._orders.approved, max(work.may_go, self._following.allowed))
+        turn = work.turn(trigger, self._scope, elsewhere, consent, act=self._act)
         self._submit(
             f"turn-{name}",
             self._rhythm.silence,
@@ -389,16 +325,16 @@ class Loop:
         if report.synced and report.revision and not superseded:
             work.known = work.keys
         goes_back = verdict is not None and self._heed(work, report, verdict)
-        if work.broken:
-            report = replace(report, synced=False, failure=report.failure or work.broken)
+        if work.broken or work.frozen:
+            report = replace(report, synced=False, failure=report.failure or work.broken, suspended=work.restraint)
         on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL
-        work.last = report = replace(report, on_trial=on_trial)
         if not superseded and not goes_back:
             self._schedule_next(work, done.report, now, verdict.judgement.again_in if verdict else 0.0)
+        work.last = report = replace(report, on_trial=on_trial, fights=self._patience.fights(work.name, now))
         self._audience.reported(report)
         if work.desired is None and done.report.synced:
             self._forget(work)
-        self._take_up_all()
+        self._following.take_up()
 
     def _heed(self, work: Work, report: Report, verdict: Verdict) -> bool:
         """Go on with new content, or back to what was good before. Returns whether it goes back."""
@@ -408,10 +344,9 @@ class Loop:
             work.accepted = report.revision.id
         if verdict.good is None or judgement.failure is None:
             return False
-        work.broken = judgement.failure
-        work.want(verdict.good)
+        work.go_back(verdict.good, judgement.failure)
         self._audience.taken_back(verdict.good, judgement.failure)
-        self._fresh(work, ROLLBACK)
+        self.fresh(work, ROLLBACK)
         work.trigger = ROLLBACK
         return True
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
+from agent.fight import Fight
 from agent.handling import USUAL, Handling
 from agent.suspension import NOTHING, Suspended
 
@@ -197,9 +198,8 @@ class Difference:
 class Observed:
     """One object as the engine reports it, already held against what is wanted of it (`differences`).
 
-    `id` is what the engine is told to act on, so that a change meets the very object that was looked at. `uses` are
-    the objects that it is attached to now. `leftover` is a half-made or set-aside twin of a replacement that was cut.
-    What is `protected` is never pruned.
+    `id` is what the engine is told to act on, the very object that was looked at. `uses` is what it is attached to now,
+    `leftover` is a half-made or set-aside twin of a replacement that was cut, and what is `protected` is never pruned.
     """
 
     key: Key
@@ -382,8 +382,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Report:
-    """One pass over one stack: the only thing that metrics, logs, history and status are made from. With `on_trial`,
-    new content is in place and has not proved good yet."""
+    """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet.
+    `ids` are the engine's, of what the stack has on the host."""
 
     run_id: str
     stack: str
@@ -400,4 +400,6 @@ class Report:
     failure: Failure | None = None
     suspended: Suspended = NOTHING
     on_trial: bool = False
+    fights: tuple[Fight, ...] = ()
+    ids: frozenset[str] = frozenset()
     images: Mapping[str, str] = field(default_factory=dict)  # by container: the id of the image that it was made from

@@ -131,8 +131,10 @@ class AskSource:
 
 @dataclass(frozen=True)
 class LookAt:
-    """A reason to look at one stack, at the stacks that want or use one object, or, with neither, at all."""
+    """A reason to look at one stack, or at the stacks that want an object of one of these keys or have the one of this
+    id of the engine's; with nothing of that, at all."""
 
     trigger: str
     stack: str = ""
-    key: Key | None = None
+    keys: frozenset[Key] = frozenset()
+    id: str = ""

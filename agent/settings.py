@@ -11,7 +11,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
@@ -134,8 +134,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     git: GitSettings = GitSettings()
 
 
+class FreezeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"lasting": "for"}):
+    """A window of time in which new content waits. What runs is still put right."""
+
+    cron: Annotated[str, _says("When it begins: minute, hour, day of the month, month, weekday.", "0 22 * * 5")]
+    lasting: Annotated[Duration, _says("How long it lasts.")]
+    reason: Annotated[str, _says("Why, for whoever meets it in the status.", "weekend")] = ""
+    stacks: Annotated[tuple[str, ...], _says("The stacks that it is for; all of them by default.")] = ()
+    timezone: Annotated[str, _says("The zone of `cron`; that of the host by default.", "Europe/Berlin")] = ""
+
+
 class FleetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`windlass.yaml` at the root of a repository: which stacks go to which hosts. Nothing of it is supported yet."""
+    """`windlass.yaml` at the root of a repository. Which stacks go to which hosts is not supported yet."""
+
+    freeze: Annotated[tuple[FreezeSettings, ...], _says("Windows of time in which new content waits.")] = ()
 
 
 class Address(NamedTuple):
@@ -168,13 +180,13 @@ def load(
     for name, directory in (("state_dir", state_dir), ("secrets_dir", secrets_dir)):
         if directory is not None:
             document.setdefault(name, str(directory))
-    mistakes = list(_mistakes(document, Settings))
-    if not mistakes:
-        settings = msgspec.convert(document, Settings, strict=False, dec_hook=_decode)
-        mistakes = list(_contradictions(settings))
-        if not mistakes:
+    found = list(mistakes(document, Settings))
+    if not found:
+        settings = msgspec.convert(document, Settings, strict=False, dec_hook=decode)
+        found = list(_contradictions(settings))
+        if not found:
             return settings
-    raise BadSettings("\n".join(f"{_place(key, read, given)}: {text}" for key, text in mistakes))
+    raise BadSettings("\n".join(f"{_place(key, read, given)}: {text}" for key, text in found))
 
 
 def require_repo(settings: Settings) -> str:
@@ -215,8 +227,11 @@ def is_loopback(host: str) -> bool:
 def _place(key: str, read: File, given: Mapping[str, Any]) -> str:
     if key in given:
         return "--" + re.sub("[._]", "-", key)
-    if key in read.places:
-        line, column = read.places[key]
+    above = key  # where the key is missing, what it is missing in tells the place
+    while above and above not in read.places:
+        above = above.rpartition(".")[0]
+    if above:
+        line, column = read.places[above]
         return f"{read.name}:{line}:{column}: {key}"
     return f"{read.name}: {key}" if read.name else key
 
@@ -224,43 +239,53 @@ def _place(key: str, read: File, given: Mapping[str, Any]) -> str:
 # --- the values -------------------------------------------------------------------------------------------------
 
 
-def _mistakes(document: Mapping[str, Any], kind: type[msgspec.Struct], above: str = "") -> Iterator[tuple[str, str]]:
-    """Every key that is unknown or holds what it cannot hold, as dotted key and text."""
-    hints = get_type_hints(kind, include_extras=True)
+def mistakes(document: Mapping[str, Any], kind: type[msgspec.Struct], above: str = "") -> Iterator[tuple[str, str]]:
+    """Every key that is unknown, is missing or holds what it cannot hold, as dotted key and text."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     for name, value in document.items():
-        key, hint = f"{above}{name}", hints.get(name)
-        if hint is None:
-            near = difflib.get_close_matches(name, hints, n=1)
-            yield key, f'unknown key, did you mean "{near[0]}"?' if near else "unknown key"
-        elif isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-            yield from _mistakes_of_part(key, value, hint)
-        elif (each := _each_of(hint)) and isinstance(value, Mapping):
-            for entry, said in value.items():
-                yield from _mistakes_of_part(f"{key}.{entry}", said, each)
+        key = f"{above}{name}"
+        if name in fields:
+            yield from _mistakes_in(key, value, fields[name].type)
         else:
-            yield from _misfit(key, value, hint)
+            near = difflib.get_close_matches(name, fields, n=1)
+            yield key, f'unknown key, did you mean "{near[0]}"?' if near else "unknown key"
+    for name, field in fields.items():
+        if field.required and name not in document:
+            yield f"{above}{name}", "is missing"
 
 
-def _each_of(hint: Any) -> type[msgspec.Struct] | None:
-    """What stands under each name of the user's own in such a field, None where it is no such field."""
+def _mistakes_in(key: str, value: Any, hint: Any) -> Iterator[tuple[str, str]]:
+    """What is wrong with a field that is one part, a list of parts, or parts under names of the user's own."""
     bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
-    each = get_args(bare)[1] if get_origin(bare) is dict else None
-    return each if isinstance(each, type) and issubclass(each, msgspec.Struct) else None
+    arguments = get_args(bare)
+    if _is_part(bare):
+        yield from _mistakes_of_one(key, value, bare)
+    elif get_origin(bare) is tuple and _is_part(arguments[0]):
+        if not isinstance(value, list):
+            yield key, "expected a list"
+        for number, one in enumerate(value if isinstance(value, list) else ()):
+            yield from _mistakes_of_one(f"{key}.{number}", one, arguments[0])
+    elif get_origin(bare) is dict and _is_part(arguments[1]) and isinstance(value, Mapping):
+        for name, one in value.items():
+            yield from _mistakes_of_one(f"{key}.{name}", one, arguments[1])
+    else:
+        yield from _misfit(key, value, hint)
 
 
-def _mistakes_of_part(key: str, value: Any, kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
-    if not isinstance(value, Mapping):
+def _is_part(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _mistakes_of_one(key: str, value: Any, kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        yield from mistakes(value, kind, f"{key}.")
+    else:
         yield key, "expected keys and values"
-        return
-    yield from _mistakes(value, kind, f"{key}.")
-    missing = [field.name for field in msgspec.structs.fields(kind) if field.required and field.name not in value]
-    if missing:
-        yield key, f"{' and '.join(missing)} must be given"
 
 
 def _misfit(key: str, value: Any, hint: Any) -> Iterator[tuple[str, str]]:
     try:
-        msgspec.convert(value, hint, strict=False, dec_hook=_decode)
+        msgspec.convert(value, hint, strict=False, dec_hook=decode)
     except msgspec.ValidationError as error:
         text = str(error).partition(" - at ")[0].replace("`bool`", "true or false")
         bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
@@ -268,7 +293,7 @@ def _misfit(key: str, value: Any, hint: Any) -> Iterator[tuple[str, str]]:
         yield key, text[0].lower() + text[1:] + allowed
 
 
-def _decode(kind: type, value: Any) -> Any:
+def decode(kind: type, value: Any) -> Any:
     if not isinstance(value, str) or not value:
         raise ValueError("expected a text that is not empty")
     return duration(value) if kind is Duration else size(value) if kind is Size else kind(value)

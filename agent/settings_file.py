@@ -24,27 +24,35 @@ class File(NamedTuple):
 
 
 def read(path: Path) -> File:
+    """Raises `BadSettings`, whose message begins with the place."""
     try:
-        node = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+        text = path.read_text("utf-8")
     except OSError as error:
         may_not = isinstance(error, PermissionError)
         advice = ": run this with sudo, or name another one with -c (-c /dev/null: none)" if may_not else ""
         raise BadSettings(f"{path}: cannot be read: {error.strerror}{advice}") from error
     except UnicodeDecodeError as error:
         raise BadSettings(f"{path}: is no UTF-8 text") from error
+    return parse(text, str(path), "`repo: URL`")
+
+
+def parse(text: str, name: str, such_as: str) -> File:
+    """The text of a file of this name. Raises `BadSettings`, whose message begins with the place."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        raise BadSettings(f"{path}{_mark(error.problem_mark)}: {error.problem or error.context}") from error
+        raise BadSettings(f"{name}{_mark(error.problem_mark)}: {error.problem or error.context}") from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise BadSettings(f"{path}: is no YAML: {str(error).splitlines()[0]}") from error
+        raise BadSettings(f"{name}: is no YAML: {str(error).splitlines()[0]}") from error
     if node is not None and not isinstance(node, yaml.MappingNode):
-        raise BadSettings(f"{path}{_mark(node.start_mark)}: expected keys and values, such as `repo: URL`")
+        raise BadSettings(f"{name}{_mark(node.start_mark)}: expected keys and values, such as {such_as}")
     places: dict[str, tuple[int, int]] = {}
-    document = _mapping(node, path, places, ()) if node else {}
-    return File(str(path), document, places)
+    document = _mapping(node, name, places, ()) if node else {}
+    return File(name, document, places)
 
 
 def _mapping(
-    node: yaml.MappingNode, path: Path, places: dict[str, tuple[int, int]], above: tuple[str, ...]
+    node: yaml.MappingNode, path: str, places: dict[str, tuple[int, int]], above: tuple[str, ...]
 ) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
@@ -61,7 +69,7 @@ def _mapping(
     return values
 
 
-def _value(node: yaml.Node, path: Path, places: dict[str, tuple[int, int]], above: tuple[str, ...]) -> Any:
+def _value(node: yaml.Node, path: str, places: dict[str, tuple[int, int]], above: tuple[str, ...]) -> Any:
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, path, places, above)
     if not isinstance(node, yaml.SequenceNode):

@@ -68,6 +68,11 @@ class StateDir:
         return self.path / "directives.json"
 
     @property
+    def files(self) -> Path:
+        """What stacks mount of their commits, in a directory for each."""
+        return self.path / "files"
+
+    @property
     def mirror(self) -> Path:
         return self.path / "mirror"
 

@@ -24,13 +24,15 @@ class Suspension:
 
 @dataclass(frozen=True)
 class Suspended:
-    """What of one stack is not to be changed: the `whole` of it, or some of its services (a lease for each)."""
+    """What of one stack is not to be changed: the `whole` of it, or some of its services (a lease for each).
+    `frozen` is why new content waits, while what runs is put right."""
 
     whole: Suspension | None = None
     services: Mapping[str, Suspension] = field(default_factory=dict)
+    frozen: Suspension | None = None
 
     def __bool__(self) -> bool:
-        return self.whole is not None or bool(self.services)
+        return self.whole is not None or self.frozen is not None or bool(self.services)
 
 
 NOTHING = Suspended()

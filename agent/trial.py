@@ -14,6 +14,7 @@ from agent.backoff import ENGINE_REASONS
 from agent.handling import OnFailure
 from agent.model import Action, Cause, Failure, Health, Outcome, Report, Stack, Status
 
+HEALTH = "health"  # the field of a container whose health check fails
 LONGEST = 900.0  # seconds; a health check that has not said anything by then never will
 _MADE = frozenset({Action.CREATE, Action.UPDATE})
 
@@ -51,11 +52,23 @@ def judge(stack: Stack, report: Report, trial: Trial | None, now: float) -> Judg
     if failure := _content_failed(report):
         return Judgement(State.FAILED, failure=failure)
     trial = _gone_on(trial, stack, report, now)
+    if trial is not None and (failure := _started_anew_for_its_health(trial, report)):
+        return Judgement(State.FAILED, failure=failure)
     if report.failure or not report.synced:
         return Judgement(State.UNDER_WAY, trial)
     if trial is None:
         return Judgement(State.GOOD)
     return _judge_health(trial, report, now)
+
+
+def _started_anew_for_its_health(trial: Trial, report: Report) -> Failure | None:
+    """What is on trial and was ill, although by now it begins again and may look well."""
+    for outcome in report.outcomes:
+        wanted = outcome.change.wanted
+        ill = any(field.path == HEALTH for field in outcome.change.fields)
+        if ill and wanted is not None and wanted.service in trial.services:
+            return Failure("Unhealthy", f"service {wanted.service} does not stay healthy")
+    return None
 
 
 def _judge_health(trial: Trial, report: Report, now: float) -> Judgement:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from agent.ports import AskSource, LookAt
 Wake = Callable[[AskSource | LookAt], None]
 Follow = Callable[[Callable[[], None], threading.Event], None]
 SOON, LATER = 0.2, 5.0  # seconds; between them lie the pauses before an engine that went away is asked again
+NOW_AND_THEN = 5000  # milliseconds between two looks for directories to watch that were not there yet
 RARELY = 60.0  # the longest pause before a directory that could not be watched is tried again
 
 
@@ -117,10 +118,14 @@ def watch_events(stream: Stream, instance: str, wake: Wake, listener: Listener) 
 
 
 def reason_of(event: Event, instance: str) -> LookAt:
-    """What to look at because of an event: the stack that it names, else whoever wants an object of that name."""
+    """What to look at because of an event: the stack that it names, else whoever wants an object of that name or has
+    the container that was attached to it or taken off."""
     if event.attributes.get(INSTANCE) == instance and event.attributes.get(STACK):
         return LookAt("event", stack=event.attributes[STACK])
-    return LookAt("event", key=Key(event.kind, event.name))
+    if event.is_vague:
+        return LookAt("event")
+    keys = frozenset(Key(event.kind, name) for name in event.names)
+    return LookAt("event", keys=keys, id=event.attributes.get("container", ""))
 
 
 def watch_directory(path: Path, wake: Wake, listener: Listener, shortest: float = 1.0) -> Watch:
@@ -138,6 +143,48 @@ def watch_directory(path: Path, wake: Wake, listener: Listener, shortest: float 
             raise Refused(said, reason="WatchFailed") from error
 
     return Watch("watch", follow, listener.watched, RARELY, shortest)
+
+
+def watch_files(places: Sequence[Path], wake: Wake, broke: Callable[[Failure], None]) -> Watch:
+    """Look at a stack whenever one of the files that were written for it is changed. They lie in `PLACE/STACK`; a place
+    need not be there yet. The stack's own turn writes there too, so each of those is a reason for one more look."""
+
+    def follow(well: Callable[[], None], stopped: threading.Event) -> None:
+        there = [place for place in places if place.is_dir()]
+        try:
+            for stack in _stacks_below(there, stopped):
+                well()
+                if stack:
+                    wake(LookAt("file", stack=stack))
+                if there != [place for place in places if place.is_dir()]:
+                    return
+        except (OSError, RuntimeError) as error:
+            said = f"mounted files cannot be watched, so what is done to them is noticed at the next full look: {error}"
+            raise Refused(said, reason="WatchFailed") from error
+
+    return Watch("files", follow, broke, RARELY)
+
+
+def _stacks_below(places: Sequence[Path], stopped: threading.Event) -> Iterator[str]:
+    """The name of each stack when something of it changes, and "" from time to time."""
+    from watchfiles import watch
+
+    if not places:
+        stopped.wait(NOW_AND_THEN / 1000)
+        return
+    for found in watch(
+        *places,
+        debounce=400,
+        step=100,
+        rust_timeout=NOW_AND_THEN,
+        yield_on_timeout=True,
+        stop_event=stopped,
+        raise_interrupt=False,
+    ):
+        changed = [Path(path) for _, path in found]
+        parts = (path.relative_to(place).parts for path in changed for place in places if path.is_relative_to(place))
+        yield from sorted({name[0] for name in parts if name})
+        yield ""
 
 
 def _changes(path: Path, stopped: threading.Event) -> Iterator[None]:

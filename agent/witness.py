@@ -97,11 +97,11 @@ class Witness:
         for one in now:
             if one not in before:
                 facts = {"service": one.service, "reason": one.reason, "by": one.by, "until": one.until}
-                self.logger.info("suspended", stack=stack, **facts)
-        still = {one.service for one in now}
+                self.logger.info("frozen" if one.frozen else "suspended", stack=stack, **facts)
+        still = {(one.service, one.frozen) for one in now}
         for one in before:
-            if one.service not in still:
-                self.logger.info("resumed", stack=stack, service=one.service)
+            if (one.service, one.frozen) not in still:
+                self.logger.info("thawed" if one.frozen else "resumed", stack=stack, service=one.service)
 
     def source_read(self, reading: Reading | None, failure: Failure | None, next_in: float) -> None:
         now = self.wall()
@@ -178,6 +178,10 @@ class Witness:
             self.logger.info("watch is back", ended=before.reason)
         if before != self.overview.source.watch:
             self._save()
+
+    def files_unwatched(self, failure: Failure) -> None:
+        """What is done to mounted files is noticed later than at once."""
+        self.logger.warning("files", reason=failure.reason, message=failure.message)
 
     def stream_opened(self) -> None:
         version, api = self.engine_facts()

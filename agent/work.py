@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agent.account import new_run_id
-from agent.guard import Consent, Wanted
+from agent.guard import Consent, Wanted, services_of
 from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
 from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD
 from agent.reconcile import Turn
-from agent.suspension import NOTHING, Suspended
+from agent.suspension import NOTHING, Suspended, Suspension
 from agent.trial import Trial
 
 GUARDS = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
@@ -33,24 +33,46 @@ class Work:
     coming: Stack | None = None  # new content, which waits for other stacks
     trial: Trial | None = None  # of the content that is not known to be good yet
     suspended: Suspended = NOTHING
+    may_go: int = 0  # services that bad content brought, which may go without anybody's word
+    frozen: Suspension | None = None  # why what is new waits, be it content or that it left the source
+
+    @property
+    def restraint(self) -> Suspended:
+        """All that is not to be done for now."""
+        return replace(self.suspended, frozen=self.frozen)
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether nothing is known to converge to until what waits is taken up."""
+        return self.desired is None and (self.coming is not None or self.frozen is not None)
+
+    def is_about(self, keys: frozenset[Key], id: str) -> bool:
+        """Whether it wants an object of one of the keys, or has the one of the engine's id."""
+        return (self.last is not None and id in self.last.ids) or not keys.isdisjoint(self.keys)
 
     @property
     def is_due(self) -> bool:
         """Whether a turn may begin once its time has come."""
-        only_waits = self.desired is None and self.coming is not None
-        return self.trigger is not None and not self.busy and not only_waits
+        return self.trigger is not None and not self.busy and not self.only_waits
 
     @property
     def is_understood(self) -> bool:
         """Whether it is known what is wanted in it: the last good state of what is broken, nothing where it left."""
-        return self.desired is not None or self.broken is None
+        return self.desired is not None or (self.broken is None and not self.only_waits)
 
     @property
     def is_guarded(self) -> bool:
         """Whether something of it would be removed once somebody said that it may."""
         return self.last is not None and any(change.code in GUARDS for change in self.last.plan.changes)
 
+    def go_back(self, good: Stack, failure: Failure) -> None:
+        """Want what was good before, because what is wanted now is not."""
+        brought = services_of(self.desired) - services_of(good)
+        self.want(good)
+        self.broken, self.may_go = failure, len(brought)
+
     def want(self, stack: Stack | None) -> None:
+        self.may_go = 0
         if stack is None or self.desired is None or stack.resources != self.desired.resources:
             self.trial = None
         self.desired = stack
@@ -79,12 +101,12 @@ class Work:
             act and not self.suspended.whole,
             fallback=self.broken is not None,
             superseded=self.moved_on(),
-            suspended={self.name: self.suspended},
+            suspended={self.name: self.restraint},
             elsewhere=elsewhere,
             consent=consent,
         )
 
-    def not_followed(self, revision: Revision, failure: Failure, now: float) -> Report:
+    def not_followed(self, revision: Revision, failure: Failure | None, now: float) -> Report:
         """Why the newest revision is not what is wanted, as a report. `now` is seconds since the epoch."""
         last = self.last
         return Report(
@@ -92,13 +114,13 @@ class Work:
             stack=self.name,
             trigger="git",
             revision=revision,
-            result=Result.ERROR,
+            result=Result.ERROR if failure else Result.NOOP,
             started=now,
             seconds=0.0,
             health=last.health if last else Health.UNKNOWN,
             services=last.services if last else (),
             failure=failure,
-            suspended=self.suspended,
+            suspended=self.restraint,
         )
 
 

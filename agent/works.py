@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from agent.account import Look
 from agent.cli.parts import Planned
 from agent.directives import Orders
+from agent.freeze import Freezes
 from agent.model import Plan
 from agent.pulls import Pulls
 from agent.reconcile import Reconciler, Turn
@@ -36,4 +37,10 @@ class Prepared(Planned):
 def suspended_in(plan: Plan, orders: Orders) -> Mapping[str, Suspension]:
     """The stacks that the plan would change although they are suspended, and why they are."""
     found = {name: orders.of(name).whole for name in sorted({change.stack for change in plan.pending})}
+    return {name: why for name, why in found.items() if why is not None}
+
+
+def frozen_in(plan: Plan, freeze: Freezes, now: float) -> Mapping[str, Suspension]:
+    """The stacks that the plan would change while new content of them waits in the agent, and why it does."""
+    found = {name: freeze.of(name, now) for name in sorted({change.stack for change in plan.pending})}
     return {name: why for name, why in found.items() if why is not None}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agent import __version__
 from agent.account import Look
 from agent.artefact import Where, check, hold_to, make, short, target_document, target_of
 from agent.cli.parts import OneStack, Target
@@ -46,12 +47,12 @@ def document(
     return read
 
 
-def moved(**over: Any) -> list[str]:
+def moved(before: dict[str, Any], **over: Any) -> list[str]:
     with pytest.raises(Refused) as caught:
-        hold_to(document(), document(**over))
+        hold_to(before, document(**over))
     assert caught.value.reason == "PlanStale"
     first, *told, last = caught.value.message.splitlines()
-    assert first == f"plan {short(document())} is not what would be done now, so nothing was done:"
+    assert first == f"plan {short(before)} is not what would be done now, so nothing was done:"
     assert last.endswith("windlass plan --out FILE")
     return told
 
@@ -144,6 +145,7 @@ def test_the_same_world_gives_the_same_plan_however_its_objects_fare() -> None:
             ],
             id="drifted more",
         ),
+        pytest.param({"release": "9.9.9"}, [f"windlass is 9.9.9 now, and was {__version__}"], id="another release"),
         pytest.param(
             {"revision": Revision("31c09de" + "0" * 33)},
             ["stack web is at revision 31c09de now, and was at revision 9f2c1ab"],
@@ -156,21 +158,33 @@ def test_the_same_world_gives_the_same_plan_however_its_objects_fare() -> None:
         ),
     ],
 )
-def test_what_has_moved_is_named(over: dict[str, Any], told: list[str]) -> None:
-    assert moved(**over) == told
+def test_what_has_moved_is_named(over: dict[str, Any], told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    before = document()
+    if release := over.pop("release", None):
+        monkeypatch.setattr("agent.artefact.__version__", release)
+    assert moved(before, **over) == told
+
+
+def test_a_change_to_another_value_names_the_field() -> None:
+    before, after = (
+        (SEEN_API, there("container/web-redis-1", differs("user", seen, "b"), differs("hostname"))) for seen in "ac"
+    )
+    assert moved(document(seen=before), seen=after) == [
+        "other: replace container web-redis-1 (commit: user, hostname changed), with another user"
+    ]
 
 
 def test_a_value_that_is_masked_alike_is_not_the_same() -> None:
     """What is shown of it is the same; what was seen is not."""
     other = Difference("environment.DB_PASS", "older", CANARY, Remedy.REPLACE, secret=True)
-    assert moved(seen=(there("container/web-api-1", other), SEEN_REDIS)) == [
+    assert moved(document(), seen=(there("container/web-api-1", other), SEEN_REDIS)) == [
         "container web-api-1 changed, or is another one"
     ]
 
 
 def test_of_very_much_only_some_is_named() -> None:
     many = [there(f"container/web-{number}") for number in range(25)]
-    told = moved(seen=(SEEN_API, SEEN_REDIS, *many))
+    told = moved(document(), seen=(SEEN_API, SEEN_REDIS, *many))
     assert (len(told), told[-1]) == (11, "and 15 more")
 
 
@@ -202,6 +216,13 @@ def test_only_what_was_made_with_the_key_is_believed() -> None:
     ],
 )
 def test_the_files_are_found_again(one: OneStack | None) -> None:
-    target, host = Target(Path("stacks/web"), one, host="edge-01"), Target(host="edge-01")
-    read = json.loads(json.dumps(target_document(target, Path("/home/anna"))))
-    assert target_of({"target": read}, host) == replace(target, here=Path("/home/anna"))
+    target, host = Target(Path("../stacks/web"), one, host="edge-01"), Target(host="edge-01")
+    said = target_document(target, Path("/home/anna"), rev=COMMIT.id, repo="https://git.example.com/x.git")
+    assert target_of({"target": json.loads(json.dumps(said))}, host) == Target(
+        Path("/home/stacks/web"),
+        one,
+        host="edge-01",
+        rev=COMMIT.id,
+        repo="https://git.example.com/x.git",
+        here=Path("/home/anna"),
+    )

@@ -103,10 +103,10 @@ def test_stacks_that_are_found(paths: list[str], expected: list[tuple[str, str, 
             id="too long",
         ),
         pytest.param(
-            ["windlass.yaml", "hosts/one.yml", "web/compose.yaml"],
+            ["windlass.yml", "windlass.yaml", "hosts/one.yml", "web/compose.yaml"],
             [
                 "hosts/one.yml:1:1: selecting stacks by host is not supported yet",
-                "windlass.yaml:1:1: selecting stacks by host is not supported yet",
+                "windlass.yml:1:1: is not read under this name",
             ],
             id="not supported yet",
         ),

@@ -107,7 +107,7 @@ WRONG = [
     pytest.param(
         "registries: {r.example: {username: u, passwordfile: /x}}",
         'AGENT:1:39: registries.r.example.passwordfile: unknown key, did you mean "password_file"?\n'
-        "AGENT:1:14: registries.r.example: password_file must be given",
+        "AGENT:1:14: registries.r.example.password_file: is missing",
         id="a registry's key",
     ),
     pytest.param(

@@ -12,6 +12,7 @@ from agent.model import (
     Cause,
     Change,
     Failure,
+    FieldChange,
     Health,
     Key,
     Outcome,
@@ -78,6 +79,15 @@ def test_what_gets_ill_on_trial_is_no_good(health: Health) -> None:
     found = judge(STACK, report(outcome(), health=health), None, 0.0)
     assert found.state is State.FAILED
     assert found.failure == Failure("Unhealthy", f"service web is {health}: said")
+
+
+def test_what_had_to_be_started_anew_on_trial_is_no_good_although_it_looks_well() -> None:
+    ill = outcome(Action.UPDATE, cause=Cause.DRIFT)
+    ill = replace(ill, change=replace(ill.change, fields=(FieldChange("health", "unhealthy", "healthy"),)))
+    found = judge(STACK, report(ill, health=Health.PROGRESSING), Trial(frozenset({"web"}), 0.0, 5.0), 1.0)
+    assert found.failure == Failure("Unhealthy", "service web does not stay healthy")
+    assert judge(STACK, report(ill), Trial(frozenset({"cache"}), 0.0, 5.0), 1.0).failure is None
+    assert judge(STACK, report(ill), None, 1.0).state is State.GOOD
 
 
 def test_the_illness_of_another_service_says_nothing() -> None:

@@ -54,6 +54,10 @@ def plan(
     planned = session.parts.plan(target(session, path, one, revision))
     _warn(session, planned)
     session.note(f"note: stack {clean(name)} is {clean(str(why))}" for name, why in planned.suspended.items())
+    session.note(
+        f"note: a freeze window is open for stack {clean(name)} ({clean(why.reason)}): the agent waits with new content"
+        for name, why in planned.frozen.items()
+    )
     if out:
         write(out, planned.artefact)
     if session.output == "json":

@@ -88,6 +88,7 @@ class Planned:
     ref: str = ""
     warnings: tuple[Problem, ...] = ()
     suspended: Mapping[str, Suspension] = field(default_factory=dict)  # the stacks that it would change and must not
+    frozen: Mapping[str, Suspension] = field(default_factory=dict)  # those of which the agent would not take it up now
     artefact: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property

@@ -28,6 +28,8 @@ WATCHED = {
         "reload",
     ],
 }
+HUB = ("docker.io", "index.docker.io")  # what a reference without a registry means
+VAGUE = frozenset({"load", "import"})  # of images: the event names the image by its id only
 REMEMBERED = 512  # events by which duplicates are known after a resumption; the engine itself keeps 256
 
 
@@ -44,6 +46,16 @@ class Event:
     name: str
     attributes: Mapping[str, str] = field(default_factory=dict, repr=False)
     nano: int = 0
+
+    @property
+    def is_vague(self) -> bool:
+        """Whether the engine does not say which names now mean something else."""
+        return self.kind == "image" and self.action in VAGUE
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name that a file may call it by."""
+        return spellings(self.name) if self.kind == "image" else frozenset({self.name})
 
 
 def follow(
@@ -95,6 +107,18 @@ def parse(line: Mapping[str, Any]) -> Event:
     name = identity if kind == "volume" else str(attributes.get("name") or identity)
     action = str(line.get("Action") or "")
     return Event(kind, action, identity, name, dict(attributes), int(line.get("timeNano") or 0))
+
+
+def spellings(image: str) -> frozenset[str]:
+    """The references that mean the same image as the one that the engine tells, which is the shortest but for the tag:
+    `nginx:latest` is also `nginx`, `docker.io/library/nginx` and so on."""
+    names = {image, image.removesuffix(":latest")}
+    registry, slash, _ = image.partition("/")
+    if not slash:
+        names |= {f"library/{name}" for name in names}
+    if not slash or not ("." in registry or ":" in registry or registry == "localhost"):
+        names |= {f"{hub}/{name}" for hub in HUB for name in names}
+    return frozenset(names)
 
 
 def _now(calls: Calls) -> int:

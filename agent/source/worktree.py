@@ -20,6 +20,7 @@ from agent.source.tree import CommitTree, worth_holding
 from agent.source.trouble import MirrorCorrupt
 from agent.source.url import parse_revision
 
+_NO_BRANCHES = ("refs/pull/", "refs/merge-requests/", "refs/changes/")  # of GitHub and Gitea, of GitLab, of Gerrit
 _STEPS = re.compile(r"([~^][0-9]{0,4}){0,9}")  # from a commit to those before it
 _ID = re.compile(r"[0-9a-fA-F]{7,64}")
 _LIMITS = Limits(seconds=20.0, file_bytes=1 << 20)
@@ -62,7 +63,7 @@ def snapshot_at(top: Path, revision: str, owners: Collection[int]) -> Snapshot:
         message = f"revision {revision} of {top} cannot be read: {error.message}; is it a partial clone?"
         raise Refused(message, reason="RevisionUnreadable") from error
     raise Refused(
-        f"the repository of {top} has no branch, tag or commit '{revision}': fetch it (git fetch origin {revision}),"
+        f"the repository of {top} has no branch, tag or commit '{revision}': fetch it ({_how_to_fetch(revision)}),"
         " or name the repository that has it with --repo",
         reason="RefNotFound",
     )
@@ -76,8 +77,14 @@ def _names(revision: str) -> tuple[str, ...]:
         name = revision  # which is refused
     known = parse_revision(name).names
     followed = () if name in known else (f"refs/remotes/{name}", f"refs/remotes/origin/{name}")
-    identity = (name,) if _ID.fullmatch(name) else ()
+    identity = (name,) if _ID.fullmatch(name) or name == "FETCH_HEAD" else ()
     return tuple(ref + steps for ref in (*known, *(followed if known else ()), *identity))
+
+
+def _how_to_fetch(revision: str) -> str:
+    """A pull request is no branch, and fetched only by its name."""
+    ref = revision if revision.startswith("refs/") else f"refs/{revision}"
+    return f"git fetch origin {ref}:{ref}" if ref.startswith(_NO_BRANCHES) else "git fetch origin"
 
 
 def _mirror(top: Path, owners: Collection[int]) -> Mirror:

@@ -120,7 +120,10 @@ STACK_CHANGED = Spec(
 )
 STACK_FAILURES = Spec("windlass_stack_consecutive_failures", "gauge", ("stack",), "Failed passes since the last good.")
 STACK_SUSPENDED = Spec(
-    "windlass_stack_suspended", "gauge", ("stack",), "1 while the stack, or one of its services, is suspended."
+    "windlass_stack_suspended",
+    "gauge",
+    ("stack",),
+    "1 while the stack or one of its services is suspended, or new content of it waits for a freeze to end.",
 )
 PLAN_CHANGES = Spec(
     "windlass_plan_changes",
@@ -153,6 +156,12 @@ DRIFT_DETECTED = Spec(
     "windlass_drift_detected_total", "counter", ("stack", "kind"), "Objects found changed behind git's back."
 )
 DRIFT_CORRECTED = Spec("windlass_drift_corrected_total", "counter", ("stack", "kind"), "Of those, put right.")
+DRIFT_REPEATING = Spec(
+    "windlass_drift_repeating",
+    "gauge",
+    ("stack",),
+    "Objects that are healed over and over, since something else changes them back.",
+)
 IMAGE_PULLS = Spec("windlass_image_pulls_total", "counter", ("registry", "result"), "Images pulled: success, error.")
 
 DOCKER_REQUESTS = Spec(
@@ -191,7 +200,7 @@ ALL: tuple[Spec, ...] = (
     *(STACK_SYNCED, STACK_HEALTH, STACK_DESIRED, STACK_READY, STACK_REVISION, STACK_CHANGED, STACK_FAILURES),
     STACK_SUSPENDED,
     *(PLAN_CHANGES, PRUNE_HELD, VALIDATION_ERRORS),
-    *(ACTIONS, ACTION_DURATION, ROLLBACKS, DRIFT_DETECTED, DRIFT_CORRECTED, IMAGE_PULLS),
+    *(ACTIONS, ACTION_DURATION, ROLLBACKS, DRIFT_DETECTED, DRIFT_CORRECTED, DRIFT_REPEATING, IMAGE_PULLS),
     *(DOCKER_REQUESTS, DOCKER_DURATION, DOCKER_UP, DOCKER_STREAM_UP, DOCKER_EVENTS),
     *(HTTP_REQUESTS, HTTP_DURATION, STATE_DB_SIZE, LOG_MESSAGES),
 )

@@ -20,6 +20,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from agent.converge import Ended, Event, Resting, Started, Waiting
+from agent.fight import Fight
 from agent.model import Action, Change, Failure, Outcome, Report, Result, Status
 from agent.telemetry.overview import first_line, pending_of
 
@@ -92,11 +93,19 @@ def record(logger: FilteringBoundLogger, report: Report, before: Failure | None 
     quiet = again or report.result is Result.NOOP
     for outcome in report.outcomes:
         _tell_outcome(logger, outcome, quiet=quiet and outcome.status is not Status.DONE)
+    for fight in report.fights:
+        if any(outcome.change.key == (fight.kind, fight.name) for outcome in report.outcomes):
+            logger.warning("drift returns", **_fight(fight))
     if report.failure:
         _tell_failure(logger, report.failure, logging.DEBUG if again else logging.ERROR)
     elif before is not None:
         logger.info("recovered", ended=before.reason)
     logger.log(logging.DEBUG if quiet else logging.INFO, _summary(report), **_sums(report))
+
+
+def _fight(fight: Fight) -> dict[str, Any]:
+    facts = {"kind": fight.kind, "name": fight.name, "fields": list(fight.fields), "times": fight.times}
+    return {**facts, "message": str(fight), "left_alone_for": fight.wait}
 
 
 def is_same(failure: Failure, before: Failure) -> bool:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from agent.fight import Fight
 from agent.model import Action, Failure, Health, Outcome, Problem, Report, Revision, Status
 from agent.suspension import Suspended, Suspension
 
@@ -127,20 +128,27 @@ class ServiceCount:
 
 @dataclass(frozen=True)
 class SuspensionStatus:
-    """What is not changed for now, by whose word, and until when. `service` is "" for the whole stack."""
+    """What is not changed for now, by whose word, and until when. `service` is "" for the whole stack; where only new
+    content waits, for a freeze window to end, it is `frozen`."""
 
     reason: str
     by: str = ""
     until: float | None = None
     service: str = ""
+    frozen: bool = False
 
     @classmethod
     def of(cls, suspended: Suspended) -> tuple[SuspensionStatus, ...]:
         found = [("", suspended.whole)] if suspended.whole else []
         found += sorted(suspended.services.items())
-        return tuple(cls(capped(why.reason), capped(why.by), why.until, name) for name, why in found)
+        told = [cls(capped(why.reason), capped(why.by), why.until, name) for name, why in found]
+        if why := suspended.frozen:
+            told.append(cls(capped(why.reason), "", why.until, frozen=True))
+        return tuple(told)
 
     def in_words(self) -> str:
+        if self.frozen:
+            return str(Suspension(self.reason, self.by, self.until)).replace("suspended", "new content waits", 1)
         said = str(Suspension(self.reason, self.by, self.until))
         return f"service {self.service} is {said}" if self.service else said
 
@@ -157,7 +165,8 @@ class Held:
 @dataclass(frozen=True)
 class StackStatus:
     """One stack. `revision` is the newest that it was synced to, `target` the one that it was last held against. With
-    `on_trial`, new content is in place and is not known to be good yet.
+    `on_trial`, new content is in place and is not known to be good yet. `fights` are its objects that something else
+    changes back again and again.
 
     `changed_at` and `changed_in` tell when the last pass that changed something ended, and how long it took.
     """
@@ -175,6 +184,7 @@ class StackStatus:
     held: tuple[Held, ...] = ()
     suspended: tuple[SuspensionStatus, ...] = ()
     on_trial: bool = False
+    fights: tuple[Fight, ...] = ()
 
     def after(self, report: Report) -> StackStatus:
         """The stack's status once the report's pass is over."""
@@ -193,6 +203,7 @@ class StackStatus:
             held=_held(report),
             suspended=SuspensionStatus.of(report.suspended),
             on_trial=report.on_trial,
+            fights=report.fights[:_MOST_PROBLEMS],
         )
         return replace(status, message=_message(status, report))
 
@@ -330,7 +341,10 @@ def _held(report: Report) -> tuple[Held, ...]:
 
 
 def _message(status: StackStatus, report: Report) -> str:
-    """The one thing to know: what failed, what is suspended, what ails, what waits, or what was last done."""
+    """The one thing to know: what is changed back, what failed, what is suspended, what ails, what waits, or what was
+    last done."""
+    if report.fights and (report.failure is None or report.failure.reason == "DidNotTake"):
+        return capped(str(report.fights[0]))
     if report.failure:
         return first_line(capped(report.failure.message))
     if status.suspended:

@@ -35,6 +35,7 @@ class StackState:
     prune_held: int = 0
     problems: int = 0
     drifted: frozenset[Key] = frozenset()
+    repeating: int = 0
     suspended: bool = False
 
     def after(self, report: Report) -> StackState:
@@ -55,6 +56,7 @@ class StackState:
             prune_held=_prune_held(report),
             problems=len(report.failure.problems) if report.failure else 0,
             drifted=frozenset(drifted - done),
+            repeating=len(report.fights),
             suspended=bool(report.suspended),
         )
 
@@ -75,6 +77,7 @@ class StackState:
             pending=Counter(self.pending) + Counter(other.pending),
             prune_held=self.prune_held + other.prune_held,
             problems=self.problems + other.problems,
+            repeating=self.repeating + other.repeating,
             suspended=self.suspended or other.suspended,
         )
 
@@ -135,6 +138,7 @@ def _stack_values(states: Mapping[str, StackState]) -> Iterator[tuple[Spec, _Val
             for action in catalogue.PENDING_ACTIONS
         ],
     )
+    yield catalogue.DRIFT_REPEATING, [((label,), float(state.repeating)) for label, state in each]
     yield catalogue.PRUNE_HELD, [((label,), float(state.prune_held)) for label, state in each]
 
 

@@ -46,6 +46,9 @@ def faults(value: Any, schema: Mapping[str, Any], whole: Mapping[str, Any], at: 
     for key, inner in value.items() if isinstance(value, dict) else ():
         below = schema.get("properties", {}).get(key, schema.get("additionalProperties", {}))
         yield from [f"{at}.{key}: is unknown"] if below is False else faults(inner, below, whole, f"{at}.{key}")
+    for key in schema.get("required", ()) if isinstance(value, dict) else ():
+        if key not in value:
+            yield f"{at}.{key}: is missing"
     for inner in value if isinstance(value, list) else ():
         yield from faults(inner, schema.get("items", {}), whole, f"{at}[]")
 
@@ -138,7 +141,11 @@ def test_everything_says_what_it_is_for() -> None:
         ("stack", {"x-windlass": {"afters": ["db"]}}, False),
         ("stack", {"services": {"a": {"x-windlass": {"rollout": {"order": "start-first"}}}}}, True),
         ("stack", {"services": {"a": {"x-windlass": {"after": ["db"]}}}}, False),
-        ("fleet", {}, False),
+        ("fleet", {}, True),
+        ("fleet", {"freeze": [{"cron": "0 22 * * 5", "for": "60h", "reason": "x", "stacks": ["web"]}]}, True),
+        ("fleet", {"freeze": [{"cron": "0 22 * * 5", "for": "soon"}]}, False),
+        ("fleet", {"freeze": [{"cron": "0 22 * * 5"}]}, False),
+        ("fleet", {"freeze": [{"cron": "0 22 * * 5", "for": "60h", "stack": "web"}]}, False),
         ("fleet", {"stacks": {}}, False),
     ],
 )

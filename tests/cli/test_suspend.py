@@ -117,3 +117,10 @@ def test_plan_says_that_a_stack_is_suspended(run: Run, agent: Agent) -> None:
     result = run("plan")
     assert result.exit_code == 0
     assert "note: stack web is suspended by anna: a migration" in result.stderr
+
+
+def test_plan_says_that_the_agent_waits_for_a_freeze_to_end(run: Run, agent: Agent) -> None:
+    agent.planned = planned(frozen={"web": Suspension("weekend", "frozen", 1_800_000_000.0)})
+    result = run("plan")
+    assert result.exit_code == 0
+    assert "note: a freeze window is open for stack web (weekend): the agent waits with new content" in result.stderr

@@ -3,9 +3,11 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import docker
+import docker.errors
 import pytest
 
 from tests.drift.scene import Scene
@@ -27,5 +29,6 @@ def scene(docker_host: str, sdk: docker.APIClient, prefix: str, busybox: str, tm
     finally:
         made.remove_containers()
         made.engine.close()
-        images.unload(docker_host, image)
+        with suppress(docker.errors.ImageNotFound):  # a test has removed it
+            images.unload(docker_host, image)
         shutil.rmtree(secrets, ignore_errors=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import docker
 
-from agent.model import Action, Key, Plan, Report
+from agent.model import Action, Key, Plan, Report, Revision
 from agent.reconcile import Turn
 from tests.engine import images
 from tests.kinds.rig import Rig
@@ -56,6 +57,7 @@ class Scene(Rig):
         self.docker_host = docker_host
         self.text, self.files, self.image = "", FILES, ""
         self.known: frozenset[Key] = frozenset()
+        self.revision = 1
 
     def begin(self, image: str) -> None:
         self.image = image
@@ -70,15 +72,18 @@ class Scene(Rig):
     def edit(self, old: str, new: str) -> None:
         """Commit another text."""
         assert old in self.text
+        self.revision += 1
         self.text = self.text.replace(old, new)
 
     def commit(self, path: str, content: str) -> None:
         self.files = {**self.files, path: content}
+        self.revision += 1
 
     # --- what the agent does ---
 
     def turn(self) -> Turn:
-        return Turn((self.stack_of(self.text, self.files),), self.scope, "test", self.known)
+        stack = replace(self.stack_of(self.text, self.files), revision=Revision(f"rev{self.revision}"))
+        return Turn((stack,), self.scope, "test", self.known)
 
     def look(self) -> Plan:
         return self.reconciler.look(self.turn()).plan

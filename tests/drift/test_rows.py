@@ -59,6 +59,13 @@ def extra_container(scene: Scene) -> None:
     )
 
 
+def put_right_by_hand(scene: Scene) -> None:
+    """As it lies when the agent was killed between the file and its users."""
+    path = scene.on_host("/etc/app.conf")
+    path.write_text("port = 81\n")
+    replaced_on_host(scene, "/etc/app.conf", "port = 80\n")
+
+
 BY_HAND = [
     (
         "disconnected from the second network",
@@ -129,6 +136,12 @@ BY_HAND = [
         "mounted file replaced by an old one",
         lambda s: replaced_on_host(s, "/etc/app.conf", "port = 82\n", old=True),
         {"file/app.conf": "update drift: content", "container/web-1": "update drift:"},
+        STARTED_ANEW,
+    ),
+    (
+        "mounted file put right already",
+        put_right_by_hand,
+        {"container/web-1": "update drift: files./etc/app.conf"},
         STARTED_ANEW,
     ),
     (
@@ -255,7 +268,7 @@ COMMITTED = [
     (
         "content of a secret",
         lambda s: s.commit("token.txt", "other"),
-        {"file/token": "create file:", "container/web-1": "replace commit: volumes./run/secrets/token"},
+        {"file/token": "create secret:", "container/web-1": "replace secret: volumes./run/secrets/token"},
         MADE_ANEW,
     ),
     (

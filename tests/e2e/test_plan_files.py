@@ -161,6 +161,26 @@ def test_a_plan_is_for_one_host_and_one_state_directory(stack: Stack, tmp_path: 
     assert stack.ids() == before
 
 
+def test_what_the_settings_change_is_told_from_a_commit(stack: Stack, tmp_path: Path) -> None:
+    """Of each kind of object that carries the revision that it was made at."""
+    (stack.home / "compose.yaml").write_text(f"""
+services:
+  web:
+    image: "{stack.image}"
+    environment: {{LEVEL: "${{LEVEL:-1}}"}}
+    volumes: ["data:/data"]
+    stop_grace_period: 0s
+networks: {{default: {{labels: {{level: "${{LEVEL:-1}}"}}}}}}
+volumes: {{data: {{labels: {{level: "${{LEVEL:-1}}"}}}}}}
+""")
+    assert {one["cause"] for one in stack.plan()["changes"]} == {"commit", "prune"}
+    stack.apply()
+    with (tmp_path / "agent.yaml").open("a") as file:
+        file.write("variables: {LEVEL: '2'}\n")
+    causes = {one["kind"]: one["cause"] for one in stack.plan()["changes"]}
+    assert causes == dict.fromkeys(("container", "network", "volume"), "settings")
+
+
 # --- revisions --------------------------------------------------------------------------------------------------
 
 
@@ -194,7 +214,7 @@ def test_a_pull_request_of_a_clone_is_planned_and_applied_as_it_was(
     work, name, file = branched.work, f"{prefix}-web-1", tmp_path / "plan.json"
     assert agent.windlass("apply", "--yes", str(work)).returncode == 0
     missing = agent.windlass("plan", "--rev", "pull/7/head", str(work))
-    assert (missing.returncode, "git fetch origin pull/7/head" in missing.stderr) == (1, True)
+    assert (missing.returncode, "git fetch origin refs/pull/7/head:refs/pull/7/head" in missing.stderr) == (1, True)
 
     git(work, "fetch", "--quiet", "origin", "refs/pull/7/head:refs/pull/7/head")
     commit, status = git(work, "rev-parse", "refs/pull/7/head"), git(work, "status", "--porcelain")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.kinds.container_state import health_of
+from agent.kinds.container_state import health_of, rewritten
 from agent.model import Health
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC).timestamp()
@@ -55,3 +58,36 @@ def test_a_run_of_which_the_beginning_is_not_known_is_trusted(began: str | None)
     report = reported("running", restarts=5)
     report["State"]["StartedAt"] = began
     assert health_of(report, {}, lambda: NOW)[0] is Health.HEALTHY
+
+
+def mounting(path: Path, started: float, *, running: bool = True) -> dict[str, Any]:
+    """A report of a container that mounts the path, and that began then, in seconds since the epoch."""
+    began = datetime.fromtimestamp(started, UTC).isoformat()
+    mounts = [{"Type": "bind", "Source": str(path), "Destination": "/etc/app.conf"}]
+    return {"State": {"Running": running, "StartedAt": began}, "Mounts": mounts}
+
+
+@pytest.mark.parametrize(
+    ("written", "running", "found"),
+    [
+        (50.0, True, set()),
+        (150.0, True, {"/etc/app.conf"}),
+        (150.0, False, set()),
+        (time.time() + 3600, True, set()),
+    ],
+    ids=["before it began", "since it began", "it does not run", "with a clock that was ahead"],
+)
+def test_a_container_may_have_other_files_than_are_there(
+    tmp_path: Path, written: float, running: bool, found: set[str]
+) -> None:
+    file = tmp_path / "app.conf"
+    file.write_text("port = 80")
+    os.utime(file, (written, written))
+    assert rewritten(mounting(file, 100.0, running=running), [str(file)]) == found
+
+
+def test_only_what_it_mounts_and_what_is_there_can_be_other(tmp_path: Path) -> None:
+    report = mounting(tmp_path / "gone", 100.0)
+    assert rewritten(report, [str(tmp_path / "gone"), str(tmp_path)]) == frozenset()
+    report["State"]["StartedAt"] = "yesterday"
+    assert rewritten(report, [str(tmp_path / "gone")]) == frozenset()

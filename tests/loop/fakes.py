@@ -192,6 +192,7 @@ def make_loop(
     act: bool = True,
     clock: Callable[[], float] = time.monotonic,
     restraints: Restraints | None = None,
+    wall: Callable[[], float] = time.time,
 ) -> Loop:
     return Loop(
         desires,
@@ -199,7 +200,7 @@ def make_loop(
         audience,
         Scope("default", "git:1", frozenset(), whole=True),
         clock=clock,
-        wall=time.time,
+        wall=wall,
         rhythm=rhythm,
         act=act,
         chance=random.Random(1),

@@ -51,10 +51,22 @@ def test_an_event_concerns_only_the_stack_that_wants_the_object() -> None:
     turns = FakeTurns()
     with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, FakeAudience())) as loop:
         turns.next(), turns.next()
-        loop.wake(LookAt("event", key=Key("container", "b-web-1")))
+        loop.wake(LookAt("event", keys=frozenset({Key("container", "b-web-1")})))
         assert turns.next().scope.stacks == {"b"}
-        loop.wake(LookAt("event", key=Key("container", "somebody-elses")))
+        loop.wake(LookAt("event", keys=frozenset({Key("container", "somebody-elses")})))
         loop.wake(LookAt("event", stack="c"))
+        loop.wake(LookAt("event", keys=frozenset({Key("network", "bridge")}), id="somebody's"))
+        assert turns.nothing_more()
+
+
+def test_an_event_of_a_strangers_network_concerns_the_stack_that_has_the_container() -> None:
+    turns = FakeTurns(lambda turn: replace(synced(turn), ids=frozenset({f"id-{turn.stacks[0].name}"})))
+    audience = FakeAudience()
+    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, audience)) as loop:
+        turns.next(), turns.next()
+        audience.reports.get(timeout=5), audience.reports.get(timeout=5)
+        loop.wake(LookAt("event", keys=frozenset({Key("network", "bridge")}), id="id-b"))
+        assert turns.next().scope.stacks == {"b"}
         assert turns.nothing_more()
 
 

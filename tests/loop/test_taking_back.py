@@ -135,3 +135,13 @@ def test_what_went_with_the_bad_content_is_no_drift_when_it_is_tried_again() -> 
     work.want(OLD)
     work.want(more)
     assert work.known == {resource.key for resource in OLD.resources}
+
+
+def test_what_bad_content_brought_may_go_without_anybodys_word() -> None:
+    more = stack("more").resources[0]
+    services = tuple(replace(more, key=Key("container", f"web-{name}-1"), service=name) for name in ("a", "b", "c"))
+    bad = replace(NEW, resources=(*NEW.resources, *services))
+    desires, turns = FakeDesires(reading(bad, revision="b" * 40), good={"web": OLD}), FakeTurns(crash)
+    with running(make_loop(desires, turns, FakeAudience())):
+        assert turns.next().consent.allowed == 0
+        assert turns.next().consent.allowed == 3

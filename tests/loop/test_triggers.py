@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from agent.errors import Unreachable
 from agent.kinds.base import INSTANCE, STACK
 from agent.model import Failure, Key
 from agent.ports import AskSource, LookAt
-from agent.triggers import Watch, reason_of, watch_directory, watch_events
+from agent.triggers import Watch, reason_of, watch_directory, watch_events, watch_files
 
 STARTED = Event("container", "start", "0" * 64, "web-api-1", {INSTANCE: "default", STACK: "web"})
 
@@ -96,7 +97,33 @@ def test_a_bug_ends_neither_the_watch_nor_itself_in_silence(
 
 def test_what_an_event_is_a_reason_to_look_at() -> None:
     assert reason_of(STARTED, "default") == LookAt("event", stack="web")
-    assert reason_of(STARTED, "another") == LookAt("event", key=Key("container", "web-api-1"))
+    assert reason_of(STARTED, "another") == LookAt("event", keys=frozenset({Key("container", "web-api-1")}))
+
+
+def test_whose_container_was_attached_may_be_told_by_its_id_alone() -> None:
+    event = Event("network", "connect", "1" * 64, "bridge", {"name": "bridge", "container": "0" * 64})
+    assert reason_of(event, "default") == LookAt("event", keys=frozenset({Key("network", "bridge")}), id="0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("told", "written", "others"),
+    [
+        ("web:latest", ["web", "web:latest", "docker.io/library/web", "library/web:latest"], ["web:1", "x/web"]),
+        ("web:1", ["web:1", "docker.io/web:1", "index.docker.io/library/web:1"], ["web", "x/web:1"]),
+        ("me/web:latest", ["me/web", "docker.io/me/web"], ["library/me/web", "web"]),
+        ("registry:5000/web:latest", ["registry:5000/web"], ["docker.io/registry:5000/web"]),
+    ],
+)
+def test_a_tag_concerns_whoever_writes_the_reference_in_any_way(
+    told: str, written: list[str], others: list[str]
+) -> None:
+    keys = reason_of(Event("image", "tag", "sha256:1", told), "default").keys
+    assert keys >= {Key("image", name) for name in written}
+    assert keys.isdisjoint({Key("image", name) for name in others})
+
+
+def test_of_a_load_it_is_not_told_which_names_moved() -> None:
+    assert reason_of(Event("image", "load", "sha256:1", "sha256:1"), "default") == LookAt("event")
 
 
 def test_a_change_in_the_directory_asks_the_source(begun: Callable[[Watch], None], tmp_path: Path) -> None:
@@ -105,6 +132,33 @@ def test_a_change_in_the_directory_asks_the_source(begun: Callable[[Watch], None
     assert heard.next(2) == ["watched", AskSource("file")]
     (tmp_path / "compose.yaml").write_text("services: {}\n")
     assert heard.next(1) == [AskSource("file")]
+
+
+def test_a_change_of_a_mounted_file_is_a_reason_to_look_at_its_stack(
+    begun: Callable[[Watch], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also below a directory that was not there at first."""
+    monkeypatch.setattr("agent.triggers.NOW_AND_THEN", 50)
+    heard, files, secrets = Heard(), tmp_path / "files", tmp_path / "secrets"
+    file = files / "web" / "0123" / "app.conf"
+    file.parent.mkdir(parents=True)
+    file.write_text("port = 80")
+    begun(watch_files([files, secrets], heard.told.put, lambda failure: heard.told.put(failure.reason)))
+    edited_until(file, heard, LookAt("file", stack="web"))
+    secret = secrets / "db" / "4567" / "token"
+    secret.parent.mkdir(parents=True)
+    edited_until(secret, heard, LookAt("file", stack="db"))
+
+
+def edited_until(file: Path, heard: Heard, reason: LookAt) -> None:
+    """Nobody says when a directory has come to be watched."""
+    until, told = time.monotonic() + 20, set[object]()
+    while reason not in told:
+        assert time.monotonic() < until, told
+        file.write_text(f"{time.monotonic()}")
+        time.sleep(0.3)
+        while not heard.told.empty():
+            told.add(heard.told.get())
 
 
 @pytest.mark.parametrize("error", [OSError("OS file watch limit reached"), RuntimeError("Too many open files")])

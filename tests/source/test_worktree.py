@@ -140,6 +140,7 @@ def test_nothing_that_the_repository_names_is_run(work: WorkTree, tmp_path: Path
     work.git("config", "remote.origin.uploadpack", program)
     os.utime(work.path / WEB)  # so that a git which looks has to read it again
     assert head_of(work.path, OURS) is not None
+    assert snapshot_at(work.path, "main", OURS).tree.read(WEB) == FILE.encode()
     blob = work.git("rev-parse", f"HEAD:{WEB}")
     (work.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -171,6 +172,7 @@ def branched(work: WorkTree) -> WorkTree:
     work.git("update-ref", "refs/pull/7/head", three)
     work.git("update-ref", "refs/remotes/origin/theirs", three)
     work.git("checkout", "--quiet", "main")
+    (work.path / ".git" / "FETCH_HEAD").write_text(f"{three}\t\tbranch 'theirs' of somewhere\n")
     return work
 
 
@@ -181,6 +183,7 @@ def branched(work: WorkTree) -> WorkTree:
         ("fix/it", "3"),
         ("v1", "1"),
         ("HEAD", "2"),
+        ("FETCH_HEAD", "3"),
         ("HEAD~1", "1"),
         ("main^", "1"),
         ("refs/heads/fix/it", "3"),
@@ -204,9 +207,16 @@ def test_a_revision_is_read_by_its_id(branched: WorkTree) -> None:
 
 
 def test_a_revision_that_is_not_there_is_told_with_what_to_do(branched: WorkTree, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"no branch, tag or commit 'pull/9/head': fetch it \(git fetch origin") as caught:
-        snapshot_at(branched.path, "pull/9/head", OURS)
-    assert caught.value.reason == "RefNotFound"
+    for revision, command in (
+        ("pull/9/head", "git fetch origin refs/pull/9/head:refs/pull/9/head"),
+        ("refs/pull/9/head", "git fetch origin refs/pull/9/head:refs/pull/9/head"),
+        ("nosuch", "git fetch origin"),
+        ("fix/no/such", "git fetch origin"),
+    ):
+        with pytest.raises(Refused) as caught:
+            snapshot_at(branched.path, revision, OURS)
+        assert f"no branch, tag or commit '{revision}': fetch it ({command})" in caught.value.message
+        assert caught.value.reason == "RefNotFound"
     with pytest.raises(Refused, match="belongs to another user") as caught:
         snapshot_at(branched.path, "main", frozenset({os.getuid() + 1}))
     assert caught.value.reason == "GitDubiousOwnership"

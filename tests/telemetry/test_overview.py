@@ -169,6 +169,8 @@ def test_its_json_form_is_stable() -> None:
                 "failure": None,
                 "held": [],
                 "suspended": [],
+                "on_trial": False,
+                "fights": [],
             }
         ],
     }

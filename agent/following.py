@@ -1,0 +1,149 @@
+"""What becomes of a reading: which stacks take up what it says now, which wait with that, and which go.
+
+New content waits for the stacks that it is to come after, and for the end of a freeze window; what was wanted before is
+kept and healed meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from agent.desired import Reading
+from agent.model import Failure, Report
+from agent.stack_order import earlier_first, gets_on, is_ready
+from agent.suspension import Suspension
+from agent.work import Work
+
+WAITS = "WaitsForStack"
+
+
+class Dispatch(Protocol):
+    """What the loop does about it."""
+
+    def fresh(self, work: Work, trigger: str) -> None:
+        """New content is tried at once."""
+
+    def mark(self, work: Work, trigger: str) -> None:
+        """A turn is due."""
+
+    def tell(self, report: Report) -> None: ...
+
+    def work_of(self, name: str) -> Work:
+        """What is known of the stack, from now on if nothing was."""
+
+
+class Following:
+    """Touched by the loop's own thread only. `stacks` is the loop's, `wall` gives seconds since the epoch."""
+
+    def __init__(self, stacks: Mapping[str, Work], dispatch: Dispatch, wall: Callable[[], float]) -> None:
+        self._stacks, self._dispatch, self._wall = stacks, dispatch, wall
+        self._leaving: frozenset[str] = frozenset()
+        self.reading: Reading | None = None
+
+    @property
+    def allowed(self) -> int:
+        """How many services may go at once, as the newest commit says."""
+        return self.reading.snapshot.revision.allow_prune if self.reading else 0
+
+    def follow(self, reading: Reading, on_host: frozenset[str]) -> None:
+        """Make the reading what is wanted. A stack that is broken in it keeps its last good state."""
+        moved = self.reading is None or reading.snapshot.revision.id != self.reading.snapshot.revision.id
+        self.reading = reading
+        for name, stack in reading.stacks.items():
+            work = self._dispatch.work_of(name)
+            if moved or work.desired is None or work.broken:
+                work.coming = stack
+        hidden = self._may_hide_another(reading, on_host)
+        self._leaving = frozenset() if hidden else (on_host | frozenset(self._stacks)) - reading.names
+        self.take_up()
+        for name, failure in reading.broken.items():
+            work = self._dispatch.work_of(name)
+            work.coming = work.frozen = None
+            if work.broken != failure:
+                work.broken = failure
+                self._tell(work, failure)
+
+    def take_up(self) -> None:
+        """Make what is coming what is wanted, unless it is new and has to wait; let go what has left the source."""
+        for name in earlier_first(work.coming for work in self._stacks.values()):
+            self._take_up(self._stacks[name])
+        for name in sorted(self._leaving):
+            self._let_go(self._dispatch.work_of(name))
+
+    def thaw(self) -> None:
+        """Go on with what waited for the end of a freeze window."""
+        now = self._wall()
+        if any(work.frozen and work.frozen.until is not None and work.frozen.until <= now for work in self._works()):
+            self.take_up()
+
+    def someone_gets_on(self) -> bool:
+        """Whether a stack that another one waits for may be ready before long."""
+        awaited = {name for work in self._works() if work.coming for name in work.coming.after}
+        return any(gets_on(work.last) for name, work in self._stacks.items() if name in awaited)
+
+    def _works(self) -> tuple[Work, ...]:
+        return tuple(self._stacks.values())
+
+    def _take_up(self, work: Work) -> None:
+        stack = work.coming
+        if stack is None:
+            return
+        changed = work.desired is None or work.desired.resources != stack.resources
+        if changed and self._is_frozen(work):
+            return
+        work.frozen = None
+        if changed and (late := [name for name in stack.after if not self._is_ready(name)]):
+            failure = Failure(WAITS, f"new content waits for {', '.join(late)} to be healthy")
+            if work.broken != failure:
+                work.broken = failure
+                self._tell(work, failure)
+            return
+        work.want(stack)
+        work.coming = work.broken = None
+        if changed:
+            self._dispatch.fresh(work, "git")
+        else:
+            self._dispatch.mark(work, "interval")
+
+    def _let_go(self, work: Work) -> None:
+        if work.desired is None and work.last is not None and not work.frozen:
+            self._leaving -= {work.name}
+            return
+        work.coming = None
+        if not self._is_frozen(work):
+            self._leaving -= {work.name}
+            work.want(None)
+            work.coming = work.broken = work.frozen = None
+            self._dispatch.fresh(work, "git")
+
+    def _is_frozen(self, work: Work) -> bool:
+        """Whether what is new of the stack waits for the end of a freeze window; told when it begins to."""
+        why = self._freeze_of(work.name)
+        if why is not None and why != work.frozen:
+            work.frozen, work.broken = why, None
+            self._tell(work, None)
+        return why is not None
+
+    def _freeze_of(self, name: str) -> Suspension | None:
+        return self.reading.freeze.of(name, self._wall()) if self.reading else None
+
+    def _is_ready(self, name: str) -> bool:
+        """Whether the stack is good at what is wanted of it by now; one that is not here is waited for by nobody."""
+        work = self._stacks.get(name)
+        if work is None or self.reading is None or name not in self.reading.names:
+            return True
+        wanted, last = work.desired, work.last
+        if work.coming is not None or wanted is None or last is None:
+            return False
+        return wanted.revision == last.revision and is_ready(last)
+
+    def _may_hide_another(self, reading: Reading, on_host: frozenset[str]) -> bool:
+        """Whether something broken and unknown may be, by its `name:`, a stack that seems to have left the source."""
+        known = (self._stacks.get(name) for name in reading.broken if name not in on_host)
+        return any(work is None or work.desired is None for work in known)
+
+    def _tell(self, work: Work, failure: Failure | None) -> None:
+        """Report once, now, why the newest is not what is wanted."""
+        if self.reading is not None:
+            self._dispatch.tell(work.not_followed(self.reading.snapshot.revision, failure, self._wall()))

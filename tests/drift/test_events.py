@@ -1,0 +1,100 @@
+"""A drift that the engine tells of is met at once: here nothing is polled, and no look is due by itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from agent.loop import Loop
+from agent.model import Failure, Report
+from agent.ports import Rhythm
+from agent.reconcile import Turn
+from agent.triggers import watch_events
+from tests.drift.scene import Scene
+from tests.drift.test_rows import BY_HAND, Hand
+from tests.loop.fakes import FakeAudience, FakeDesires, FakeTurns, reading, running
+
+pytestmark = pytest.mark.engine
+
+NEVER = Rhythm(poll=3600, resync=3600)
+UNTOLD = ("file", "directory", "config", "secret")  # no engine knows of these
+SLOW = "network made anew"  # by hand, it is put right before the hand is through
+TOLD = [row for row in BY_HAND if row[2] and not row[0].startswith(SLOW) and not any(w in row[0] for w in UNTOLD)]
+
+
+@dataclass
+class Listener:
+    opened: threading.Event = field(default_factory=threading.Event)
+    heard_kinds: list[str] = field(default_factory=list)
+
+    def stream_opened(self) -> None:
+        self.opened.set()
+
+    def stream_broke(self, failure: Failure) -> None:
+        raise AssertionError(failure)
+
+    def heard(self, kind: str) -> None:
+        self.heard_kinds.append(kind)
+
+    def watched(self, failure: Failure | None) -> None:
+        raise AssertionError(failure)
+
+
+class Turns(FakeTurns):
+    """The host of a scene; `triggers` are those of the turns."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(host_stacks=frozenset({scene.stack}))
+        self.scene = scene
+        self.triggers: list[str] = []
+        self.listener = Listener()
+
+    def take(self, turn: Turn) -> tuple[Report, ...]:
+        self.triggers.append(turn.trigger)
+        return self.scene.reconciler.take(turn)
+
+    def look_afresh(self) -> None:
+        self.scene.engine.forget()
+
+
+@pytest.fixture
+def turns(scene: Scene) -> Iterator[Turns]:
+    """The loop around the scene, after its first turns."""
+    made, audience = Turns(scene), FakeAudience()
+    listener = made.listener
+    desires = FakeDesires(reading(scene.turn().stacks[0]))
+    loop = Loop(desires, made, audience, scene.scope, clock=time.monotonic, wall=time.time, rhythm=NEVER)
+    watch = watch_events(scene.engine, scene.identity.instance, loop.wake, listener)
+    with running(loop):
+        assert audience.reports.get(timeout=20).synced
+        watch.start()
+        assert listener.opened.wait(10)
+        audience.reports.get(timeout=20)  # of the look that each opening is a reason for
+        yield made
+        watch.stop()
+
+
+@pytest.mark.parametrize("by_hand", [pytest.param(row[1], id=row[0]) for row in TOLD])
+def test_what_the_engine_tells_of_is_mended_without_a_poll(scene: Scene, turns: Turns, by_hand: Hand) -> None:
+    turns.triggers.clear()
+    by_hand(scene)
+    scene.settled(lambda: "event" in turns.triggers and scene.planned() == {})
+    assert set(turns.triggers) == {"event"}
+
+
+def test_of_what_changes_nothing_the_engine_tells_nothing(scene: Scene, turns: Turns) -> None:
+    """Whoever runs commands in containers, asks for their processes or copies out of them is not even heard."""
+    container = scene.container("web")["Id"]
+    turns.triggers.clear()
+    turns.listener.heard_kinds.clear()
+    for _ in range(40):
+        scene.engine.execute(container, {"Cmd": ["true"]}, 10)
+        scene.sdk.top(container)
+        scene.sdk.resize(container, 24, 80)
+    scene.sdk.pause(container)
+    scene.settled(lambda: "event" in turns.triggers and scene.planned() == {})
+    assert len(turns.listener.heard_kinds) <= 2  # paused, and running again
