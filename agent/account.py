@@ -84,6 +84,7 @@ def report_of(taken: Taken, name: str) -> Report:
         services=services,
         failure=failure,
         ids=frozenset(seen.id for seen in taken.last.actual.values() if seen.stack == name) if taken.last else _NONE,
+        images=_images(stack.resources if stack else (), taken.last.actual if taken.last else {}),
         suspended=suspended,
     )
 
@@ -174,3 +175,9 @@ def worst(healths: Iterable[Health]) -> Health:
     """The health of a whole from that of its parts; a stack without services has nothing that could be ill."""
     present = set(healths)
     return next((health for health in _WORST_FIRST if health in present), Health.HEALTHY)
+
+
+def _images(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> dict[str, str]:
+    """By the names of the containers that are there, the ids of their images."""
+    seen = [actual[resource.key] for resource in wanted if resource.key in actual]
+    return {one.key.name: one.image for one in seen if one.image}

@@ -90,7 +90,7 @@ class Assembly:
         from stamina.instrumentation import set_on_retry_hooks
 
         from agent.artefact import Where, make, target_document
-        from agent.engine import Engine as Door
+        from agent.parts import make_engine
         from agent.statedir import StateDir
         from agent.works import Prepared, frozen_in, suspended_in
 
@@ -98,7 +98,7 @@ class Assembly:
         settings, key = self._settings(target), self._key(target)
         ground = self._ground(target, settings, key)
         reading = self._read(ground)
-        engine = Door(docker_url(settings.docker_host, self.environment))
+        engine = make_engine(settings, self.environment)
         where = Where(settings.host, settings.instance, str(engine.info().get("ID", "")), ground.origin(reading))
         orders = self._directives(StateDir(settings.state_dir.absolute())).now()
         scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
@@ -154,8 +154,7 @@ class Assembly:
         from agent.works import Works
 
         state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
-        secrets = settings.secrets_dir
-        host = make_host(engine, state, settings.instance, origin, pulls, secrets_dir=secrets, stop=pulls.are_over)
+        host = make_host(engine, state, settings, origin, pulls, stop=pulls.are_over)
         protections = Protections(JsonFile(state.protections))
         return Works(Reconciler(host, Policy(prune=settings.prune), protections=protections), state, pulls)
 

@@ -14,6 +14,7 @@ from agent.model import Action, Cause, Key, Outcome, Report, Status
 ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout"})
 UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
 BETWEEN_INTERRUPTIONS = 300.0
+LONGEST_UNTOUCHED = 30.0
 
 
 @dataclass
@@ -120,7 +121,8 @@ class Patience:
         wait = max(backoff.failed(), repeated)
         if interrupted_in_vain(report):
             return max(wait, BETWEEN_INTERRUPTIONS * self._chance.uniform(1.0, 1.2))
-        return min(wait, 30.0) if report.failure.reason in ENGINE_REASONS else wait
+        untouched = report.failure.reason in ENGINE_REASONS or only_unprepared(report)
+        return min(wait, LONGEST_UNTOUCHED) if untouched else wait
 
     def fights(self, stack: str, now: float) -> tuple[Fight, ...]:
         """What of the stack is healed over and over, since something else changes it back."""
@@ -134,6 +136,13 @@ class Patience:
 def only_held(report: Report) -> bool:
     """Nothing was touched, so nothing can feed itself: the next event or the next full look is soon enough."""
     return bool(report.outcomes) and all(outcome.status is Status.HELD for outcome in report.outcomes)
+
+
+def only_unprepared(report: Report) -> bool:
+    """Whether all that failed was to be fetched or written beforehand, so that nothing has been touched for it. What
+    drifts meanwhile is not to wait for a registry, and kinds have their own patience with those."""
+    failed = [outcome.change.wanted for outcome in report.outcomes if outcome.status is Status.FAILED]
+    return bool(failed) and all(wanted is not None and wanted.prepares for wanted in failed)
 
 
 def interrupted_in_vain(report: Report) -> bool:

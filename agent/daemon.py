@@ -18,14 +18,14 @@ from agent.build import build_revision
 from agent.converge import Event, Options, Started
 from agent.desired import Reader
 from agent.directives import Directives
-from agent.engine import Engine
 from agent.follower import Follower
+from agent.good_images import GoodImages
 from agent.guard import Consent
 from agent.host import Host
 from agent.jsonfile import JsonFile
 from agent.loop import Loop
 from agent.model import Health, Report, Scope
-from agent.parts import default_name, make_host, make_source
+from agent.parts import default_name, make_engine, make_host, make_source
 from agent.planning import Policy, Removal
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.protections import Protections
@@ -42,7 +42,6 @@ from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import Overview, SourceStatus, without_credentials
 from agent.telemetry.sdnotify import Notifier, watchdog_interval
 from agent.triggers import Watch, watch_directory, watch_events, watch_files
-from agent.usual import docker_url
 from agent.web import Listening, Server
 from agent.witness import Witness
 
@@ -56,10 +55,16 @@ class HostTurns:
     metrics: Metrics
     scope: Scope
     look_afresh: Callable[[], None]
+    images: GoodImages
 
     def take(self, turn: Turn) -> tuple[Report, ...]:
+        if turn.fallback:
+            turn = replace(turn, stacks=tuple(map(self.images.pinned, turn.stacks)))
         with self.metrics.reconciling():
             return self.reconciler.take(turn)
+
+    def note_good(self, stack: str, report: Report) -> None:
+        self.images.note(stack, report.images)
 
     def on_host(self) -> Mapping[str, frozenset[str]]:
         """Data that outlives its stack does not keep the stack in mind."""
@@ -81,7 +86,7 @@ class Daemon:
         self._settings, self._environment = settings, environment
         self._state = StateDir(settings.state_dir.absolute())
         self._metrics = Metrics(__version__, build_revision())
-        self._engine = Engine(docker_url(settings.docker_host, environment), observe=self._metrics.engine_call)
+        self._engine = make_engine(settings, environment, self._metrics.engine_call)
         self._source = make_source(settings, self._state, self._git_called)
         self._scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
         self._witness = self._make_witness()
@@ -154,10 +159,7 @@ class Daemon:
     def _make_reconciler(self) -> Reconciler:
         settings = self._settings
         pulls, origin = self._pulls, self._source.origin
-        secrets = settings.secrets_dir
-        host = make_host(
-            self._engine, self._state, settings.instance, origin, pulls, secrets_dir=secrets, stop=pulls.are_over
-        )
+        host = make_host(self._engine, self._state, settings, origin, pulls, stop=pulls.are_over)
         return Reconciler(
             host,
             Policy(prune=settings.prune),
@@ -184,7 +186,14 @@ class Daemon:
         self._metrics.interval(float(settings.interval))
         return Loop(
             Follower(self._source, reader, self._fetched, rejections=Rejections(JsonFile(self._state.rejections))),
-            HostTurns(self._reconciler.host, self._reconciler, self._metrics, self._scope, self._engine.forget),
+            HostTurns(
+                self._reconciler.host,
+                self._reconciler,
+                self._metrics,
+                self._scope,
+                self._engine.forget,
+                GoodImages(JsonFile(self._state.good_images)),
+            ),
             self._witness,
             self._scope,
             clock=time.monotonic,

@@ -97,7 +97,7 @@ class Directives:
         may be run by root, and the agent not."""
         with _alone(self._path):
             self._file.change(lambda kept: change(_without_what_is_over(kept, self._wall())))
-            _give_to_owner(self._path)
+            _give_to_owner(self._path, _lock_of(self._path))
 
 
 def _mark(path: Path) -> object:
@@ -164,7 +164,7 @@ def _alone(path: Path) -> Iterator[None]:
     """While the block runs, no other process changes the file."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(_lock_of(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise _cannot_be_written(path, error) from error
     try:
@@ -174,13 +174,18 @@ def _alone(path: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _give_to_owner(path: Path) -> None:
-    try:
-        owner = path.parent.stat()
-        if os.geteuid() == 0 and owner.st_uid != 0:
-            os.chown(path, owner.st_uid, owner.st_gid)
-    except OSError as error:
-        raise _cannot_be_written(path, error) from error
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+def _give_to_owner(*paths: Path) -> None:
+    for path in paths:
+        try:
+            owner = path.parent.stat()
+            if os.geteuid() == 0 and owner.st_uid != 0:
+                os.chown(path, owner.st_uid, owner.st_gid)
+        except OSError as error:
+            raise _cannot_be_written(path, error) from error
 
 
 def _cannot_be_written(path: Path, error: OSError) -> Refused:

@@ -10,7 +10,8 @@ import msgspec
 from agent.errors import BadManifest, BadSettings
 from agent.freeze import Freeze, Freezes, mistake_in
 from agent.model import Place, Problem
-from agent.settings import File, FleetSettings, FreezeSettings, decode, mistakes, parse
+from agent.settings import FleetSettings, FreezeSettings, decode, mistakes
+from agent.settings_file import File, parse
 
 _LONGEST = 366 * 24 * 3600.0  # seconds
 

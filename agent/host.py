@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import nullcontext
 
-from agent.kinds.base import UNCHECKED, Kind, Tidy
+from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Tidy
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Requirement, Resource, Scope
 from agent.rollout import Pace, let_pass
 
@@ -27,6 +28,10 @@ class Host:
         """Carry out one change; `revision` is noted on what is made, and waiting is done with `pace`."""
         kind = self._kinds[change.key.kind]
         let_pass(change.delay, "time between one container and the next", pace)
+        with kind.place(change, pace) if isinstance(kind, Limited) else nullcontext():
+            self._perform(kind, change, revision, pace)
+
+    def _perform(self, kind: Kind, change: Change, revision: str, pace: Pace) -> None:
         match change.action:
             case Action.CREATE:
                 kind.create(change, revision)
@@ -53,3 +58,9 @@ class Host:
         for kind in self._kinds.values():
             if isinstance(kind, Tidy):
                 kind.tidy(stack, keep)
+
+    def forgive(self) -> None:
+        """Try at once what was refused a short while ago: somebody asks for it."""
+        for kind in self._kinds.values():
+            if isinstance(kind, Forgiving):
+                kind.forgive()

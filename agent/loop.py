@@ -23,14 +23,13 @@ from agent.guard import Consent, services_of
 from agent.intake import Intake, take_in
 from agent.model import Failure, Report, Scope, Stack, Status
 from agent.ports import AskSource, Audience, Desires, LookAt, Orders, Restraints, Rhythm, Turns, Unrestrained
-from agent.probation import Standing, Verdict, verdict_on
+from agent.probation import Standing, Verdict, stands_good, verdict_on
 from agent.pulse import Pulse
-from agent.reconcile import Turn
+from agent.reconcile import ASKED, Turn
 from agent.trial import State
 from agent.work import Work, crashed
 from agent.workers import Workers
 
-ASKED = "manual"  # the trigger of a turn that somebody asked for
 SOURCE = "source"
 ROLLBACK, TRIAL = "rollback", "trial"  # the triggers of going back to what was good, and of seeing whether it is
 SUSPEND, RESUME, APPROVE = "suspend", "resume", "approve"
@@ -313,6 +312,8 @@ class Loop:
         """In a worker: one turn, and what it says of the content."""
         (report,) = self._turns.take(turn)
         verdict = verdict_on(self._desires, turn, report, before, self._clock())
+        if stands_good(turn, report, before, verdict):
+            self._turns.note_good(name, report)
         return _TurnDone(name, report, turn.superseded, verdict)
 
     def _on_turn(self, done: _TurnDone) -> None:

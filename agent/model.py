@@ -216,6 +216,7 @@ class Observed:
     keeps_data: bool = False
     leftover: bool = False
     protected: bool = False
+    image: str = ""  # the id of the one that a container was made from
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -401,3 +402,4 @@ class Report:
     on_trial: bool = False
     fights: tuple[Fight, ...] = ()
     ids: frozenset[str] = frozenset()
+    images: Mapping[str, str] = field(default_factory=dict)  # by container: the id of the image that it was made from

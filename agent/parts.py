@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from agent.engine import Engine, PullProgress
+from agent.engine import Credentials, Engine, Login, PullProgress
 from agent.host import Host
-from agent.kinds import make_kinds
+from agent.kinds import ImageRules, make_kinds
 from agent.kinds.base import Identity
-from agent.kinds.file import SECRETS
 from agent.settings import Settings
 from agent.source import Source
 from agent.source.access import Access
@@ -18,21 +17,31 @@ from agent.source.git import Observe
 from agent.source.repository import GitSource, unobserved
 from agent.source.url import Ref, Remote, parse_url
 from agent.statedir import StateDir
+from agent.usual import docker_url
+
+
+def make_engine(
+    settings: Settings, environment: Mapping[str, str], observe: Callable[[str, float, str], None] = lambda *_: None
+) -> Engine:
+    """The door to the engine of this host. `environment` says where Docker's own client has its configuration."""
+    logins = {name: Login(one.username, one.password_file) for name, one in settings.registries.items()}
+    url = docker_url(settings.docker_host, environment)
+    return Engine(url, observe=observe, credentials=Credentials(logins, environment))
 
 
 def make_host(
     engine: Engine,
     state: StateDir,
-    instance: str,
+    settings: Settings,
     origin: str,
     on_pull: Callable[[PullProgress], None],
     *,
-    secrets_dir: Path = SECRETS,
     stop: Callable[[], bool] = lambda: False,
 ) -> Host:
     """`stop` says when pulls under way are to be given up."""
-    identity = Identity(instance, origin, state.key())
-    return Host(make_kinds(engine, identity, state.path, secrets_dir, on_pull=on_pull, stop=stop))
+    rules = ImageRules(settings.pulls, settings.min_free_space)
+    identity = Identity(settings.instance, origin, state.key())
+    return Host(make_kinds(engine, identity, state.path, settings.secrets_dir, on_pull=on_pull, stop=stop, rules=rules))
 
 
 def make_source(settings: Settings, state: StateDir, observe: Observe) -> Source:

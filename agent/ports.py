@@ -41,6 +41,9 @@ class Turns(Protocol):
 
     def take(self, turn: Turn) -> tuple[Report, ...]: ...
 
+    def note_good(self, stack: str, report: Report) -> None:
+        """Remember what the stack runs: it is good, and may have to come back."""
+
     def on_host(self) -> Mapping[str, frozenset[str]]:
         """The stacks of this origin that have something on the host, each with its services there. Raises `Trouble`."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from agent.model import Report, Stack
+from agent.model import Health, Report, Stack
 from agent.ports import Desires
 from agent.reconcile import Turn
 from agent.trial import Judgement, State, Trial, judge
@@ -24,6 +24,14 @@ class Standing(NamedTuple):
 
     accepted: str
     trial: Trial | None
+
+
+def stands_good(turn: Turn, report: Report, before: Standing, verdict: Verdict | None) -> bool:
+    """Whether what the stack runs after the turn is known to be good: it has just proved so, or did before."""
+    if verdict is not None:
+        return verdict.judgement.state is State.GOOD
+    known = bool(turn.stacks) and turn.stacks[0].revision.id == before.accepted
+    return known and report.synced and report.failure is None and report.health is Health.HEALTHY
 
 
 def verdict_on(desires: Desires, turn: Turn, report: Report, before: Standing, now: float) -> Verdict | None:

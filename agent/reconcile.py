@@ -24,6 +24,7 @@ from agent.rollout import Pace
 from agent.stack_order import STACK, in_order
 from agent.suspension import Suspended
 
+ASKED = "manual"  # the trigger of a turn that somebody asked for
 HEALTH_TIMEOUT = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
 
@@ -43,6 +44,7 @@ class Turn:
     act: bool = True
     exact: bool = False  # nothing but the plan, even where a fetched image turns out to be another one
     run_id: str = field(default_factory=new_run_id)  # on every line that is said of this turn
+    fallback: bool = False  # what is wanted is what was good before, since the newest is not
     superseded: Callable[[], bool] = _never  # whether something newer is wanted by now: then nothing more is begun
     suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack: what is not to be changed
     elsewhere: Wanted = field(default_factory=dict)  # in further stacks, which this turn does not touch
@@ -101,6 +103,8 @@ class Reconciler:
         plan is carried out: what was shown to the user is what happens.
         """
         began = self.clock()
+        if turn.trigger == ASKED:
+            self.host.forgive()
         taken = self._take(
             turn, look, Taken(turn.run_id, turn.stacks, turn.trigger, self.wall(), suspended=turn.suspended)
         )

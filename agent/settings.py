@@ -15,18 +15,24 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
-import yaml
 
 from agent.errors import BadSettings
+from agent.settings_file import File, put
+from agent.settings_file import read as read_file
 
-_DEEPEST = 4
 DURATION = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+SIZE = r"^[0-9]+(\.[0-9]+)?([KMGT]iB|B)$"
+_SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SHORTEST_INTERVAL = 0.1
 
 
 class Duration(float):
     """Seconds; written as a number with a unit: 500ms, 30s, 5m, 1h, 1h30m."""
+
+
+class Size(int):
+    """Bytes; written as a number with a unit: 512MiB, 2GiB."""
 
 
 def _says(description: str, *examples: str, pattern: str | None = None) -> msgspec.Meta:
@@ -64,6 +70,13 @@ class GitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         bool,
         _says("Let credentials and content pass over plain http, where anybody on the way can read and change them."),
     ] = False
+
+
+class RegistrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who the agent is to a registry. The file is read at each use."""
+
+    username: Annotated[str, _says("The name that goes with the password.")]
+    password_file: Annotated[Path, _says("The file that holds the password or token: an absolute path.")]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -104,6 +117,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         bool, _says("Build images from the repository, which runs what stands in it with the engine's rights.")
     ] = False
     variables: Annotated[dict[str, str], _says("The variables that `${…}` in the stacks' files sees.")] = {}
+    pulls: Annotated[
+        int, msgspec.Meta(description="How many images are pulled at once, over all stacks.", ge=1, le=100)
+    ] = 3
+    min_free_space: Annotated[
+        Size, _says("Pull no image while the engine has less room than that for its data; 0B for no such limit.")
+    ] = Size(512 << 20)
+    registries: Annotated[
+        dict[str, RegistrySettings],
+        _says(
+            "Credentials for registries, by HOST or HOST:PORT, docker.io for Docker Hub. For others, those of Docker's"
+            " own config.json and of its helpers are used."
+        ),
+    ] = {}
     log: LogSettings = LogSettings()
     git: GitSettings = GitSettings()
 
@@ -145,11 +171,11 @@ def load(
     `hostname`, `state_dir` and `secrets_dir` stand in where neither says. Raises `BadSettings` with every mistake,
     one a line.
     """
-    read = _read(path) if path else File("", {}, {})
+    read = read_file(path) if path else File("", {}, {})
     given = {key: value for key, value in overrides.items() if value is not None}
     document = read.document
     for key, value in given.items():
-        _put(document, key.split("."), value)
+        put(document, key.split("."), value)
     document.setdefault("host", hostname)
     for name, directory in (("state_dir", state_dir), ("secrets_dir", secrets_dir)):
         if directory is not None:
@@ -198,88 +224,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-# --- the file ---------------------------------------------------------------------------------------------------
-
-
-class File(NamedTuple):
-    """A settings file, read: its values, and where in it each dotted key stands (line and column from 1)."""
-
-    name: str
-    document: dict[str, Any]
-    places: dict[str, tuple[int, int]]
-
-
-def _read(path: Path) -> File:
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        may_not = isinstance(error, PermissionError)
-        advice = ": run this with sudo, or name another one with -c (-c /dev/null: none)" if may_not else ""
-        raise BadSettings(f"{path}: cannot be read: {error.strerror}{advice}") from error
-    except UnicodeDecodeError as error:
-        raise BadSettings(f"{path}: is no UTF-8 text") from error
-    return parse(text, str(path), "`repo: URL`")
-
-
-def parse(text: str, name: str, such_as: str) -> File:
-    """The text of a file of this name. Raises `BadSettings`, whose message begins with the place."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        raise BadSettings(f"{name}{_mark(error.problem_mark)}: {error.problem or error.context}") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise BadSettings(f"{name}: is no YAML: {str(error).splitlines()[0]}") from error
-    if node is not None and not isinstance(node, yaml.MappingNode):
-        raise BadSettings(f"{name}{_mark(node.start_mark)}: expected keys and values, such as {such_as}")
-    places: dict[str, tuple[int, int]] = {}
-    document = _mapping(node, name, places, ()) if node else {}
-    return File(name, document, places)
-
-
-def _mapping(
-    node: yaml.MappingNode, path: str, places: dict[str, tuple[int, int]], above: tuple[str, ...]
-) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = str(key_node.value)
-        dotted = ".".join((*above, key))
-        where = f"{path}{_mark(key_node.start_mark)}: {dotted}"
-        if key in values:
-            raise BadSettings(f"{where}: stands there twice")
-        if len(above) >= _DEEPEST:
-            raise BadSettings(f"{where}: nested too deep")
-        places[dotted] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-        if value_node.tag != "tag:yaml.org,2002:null":
-            values[key] = _value(value_node, path, places, (*above, key))
-    return values
-
-
-def _value(node: yaml.Node, path: str, places: dict[str, tuple[int, int]], above: tuple[str, ...]) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(node, path, places, above)
-    if not isinstance(node, yaml.SequenceNode):
-        return node.value
-    if len(above) >= _DEEPEST:
-        raise BadSettings(f"{path}{_mark(node.start_mark)}: nested too deep")
-    return [_value(item, path, places, (*above, str(number))) for number, item in enumerate(node.value)]
-
-
-def _mark(mark: yaml.Mark | None) -> str:
-    return f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-
-
-def _put(document: dict[str, Any], keys: list[str], value: Any) -> None:
-    for key in keys[:-1]:
-        inner = document.get(key)
-        document[key] = document = inner if isinstance(inner, dict) else {}
-    document[keys[-1]] = value
-
-
 def _place(key: str, read: File, given: Mapping[str, Any]) -> str:
     if key in given:
         return "--" + re.sub("[._]", "-", key)
-    if key in read.places:
-        line, column = read.places[key]
+    above = key  # where the key is missing, what it is missing in tells the place
+    while above and above not in read.places:
+        above = above.rpartition(".")[0]
+    if above:
+        line, column = read.places[above]
         return f"{read.name}:{line}:{column}: {key}"
     return f"{read.name}: {key}" if read.name else key
 
@@ -303,17 +255,25 @@ def mistakes(document: Mapping[str, Any], kind: type[msgspec.Struct], above: str
 
 
 def _mistakes_in(key: str, value: Any, hint: Any) -> Iterator[tuple[str, str]]:
+    """What is wrong with a field that is one part, a list of parts, or parts under names of the user's own."""
     bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
-    inner = get_args(bare)[0] if get_origin(bare) is tuple else bare
-    if not (isinstance(inner, type) and issubclass(inner, msgspec.Struct)):
-        yield from _misfit(key, value, hint)
-    elif inner is bare:
-        yield from _mistakes_of_one(key, value, inner)
-    elif not isinstance(value, list):
-        yield key, "expected a list"
+    arguments = get_args(bare)
+    if _is_part(bare):
+        yield from _mistakes_of_one(key, value, bare)
+    elif get_origin(bare) is tuple and _is_part(arguments[0]):
+        if not isinstance(value, list):
+            yield key, "expected a list"
+        for number, one in enumerate(value if isinstance(value, list) else ()):
+            yield from _mistakes_of_one(f"{key}.{number}", one, arguments[0])
+    elif get_origin(bare) is dict and _is_part(arguments[1]) and isinstance(value, Mapping):
+        for name, one in value.items():
+            yield from _mistakes_of_one(f"{key}.{name}", one, arguments[1])
     else:
-        for number, one in enumerate(value):
-            yield from _mistakes_of_one(f"{key}.{number}", one, inner)
+        yield from _misfit(key, value, hint)
+
+
+def _is_part(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _mistakes_of_one(key: str, value: Any, kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
@@ -336,7 +296,7 @@ def _misfit(key: str, value: Any, hint: Any) -> Iterator[tuple[str, str]]:
 def decode(kind: type, value: Any) -> Any:
     if not isinstance(value, str) or not value:
         raise ValueError("expected a text that is not empty")
-    return duration(value) if kind is Duration else kind(value)
+    return duration(value) if kind is Duration else size(value) if kind is Size else kind(value)
 
 
 def duration(text: str) -> Duration:
@@ -345,6 +305,20 @@ def duration(text: str) -> Duration:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f'"{text}" is no duration such as 500ms, 30s, 5m or 1h30m')
     return Duration(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def size(text: str) -> Size:
+    """Raises ValueError for what is none."""
+    if not re.fullmatch(SIZE, text):
+        raise ValueError(f'"{text}" is no size such as 512MiB or 2GiB')
+    unit = text.lstrip("0123456789.")
+    return Size(float(text.removesuffix(unit)) * _SIZES[unit])
+
+
+def size_text(number: int) -> str:
+    """A size as one writes it, with the largest unit that it is a whole number of."""
+    unit = next((name for name, each in reversed(_SIZES.items()) if number and not number % each), "B")
+    return f"{number // _SIZES[unit]}{unit}"
 
 
 def duration_text(seconds: float) -> str:
@@ -376,6 +350,11 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
             "goes over plain http, where anybody on the way can read and change it: use https,"
             " or set git.insecure_http: true in the settings file",
         )
+    for name, registry in settings.registries.items():
+        if not re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9A-Fa-f:]+\](:[0-9]+)?", name):
+            yield f"registries.{name}", "is no HOST or HOST:PORT of a registry, as images name it"
+        if not registry.password_file.is_absolute():
+            yield f"registries.{name}.password_file", "has to be an absolute path"
     for name in settings.variables:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             yield f"variables.{name}", "is no name of a variable"

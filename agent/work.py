@@ -99,6 +99,7 @@ class Work:
             trigger,
             self.known,
             act and not self.suspended.whole,
+            fallback=self.broken is not None,
             superseded=self.moved_on(),
             suspended={self.name: self.restraint},
             elsewhere=elsewhere,

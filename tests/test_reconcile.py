@@ -46,6 +46,9 @@ class Host(World):
     def tidy(self, stack: str, keep: set[Key]) -> None:
         self.tidied[stack] = keep
 
+    def forgive(self) -> None:
+        """Nothing is refused."""
+
 
 WEB = Stack("web", (Resource(Key("container", "web-1"), "web", {"fixed": "A", "live": "x"}),), Revision("dir-1"))
 GONE = {
@@ -139,6 +142,9 @@ class Fetching:
     def tidy(self, stack: str, keep: set[Key]) -> None:
         pass
 
+    def forgive(self) -> None:
+        pass
+
 
 @pytest.mark.parametrize(("exact", "more"), [(False, ["replace container/web-1"]), (True, [])])
 def test_what_turns_out_on_the_way_is_done_unless_just_the_plan_was_asked_for(exact: bool, more: list[str]) -> None:
@@ -176,6 +182,9 @@ class Recovering:
 
     def tidy(self, stack: str, keep: set[Key]) -> None:
         """There are no files."""
+
+    def forgive(self) -> None:
+        """Nothing is refused."""
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds

@@ -75,7 +75,7 @@ class Scene:
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     engine = Bare()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("agent.engine.Engine", lambda _url: engine)
+    monkeypatch.setattr("agent.parts.make_engine", lambda *_: engine)
     monkeypatch.setattr(Assembly, "_works", lambda *_: SimpleNamespace(reconciler=engine))
     return Scene(tmp_path, engine)
 

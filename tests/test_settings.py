@@ -18,6 +18,7 @@ from agent.settings import (
     load,
     parse_address,
     require_repo,
+    size_text,
 )
 from agent.usual import default_secrets_dir, default_state_dir
 
@@ -103,6 +104,29 @@ WRONG = [
         "listen: here", 'AGENT:1:1: listen: "here" is no ADDRESS:PORT such as 127.0.0.1:9465', id="no address"
     ),
     pytest.param("git: {ssh_key: ''}", "AGENT:1:7: git.ssh_key: expected a text that is not empty", id="empty path"),
+    pytest.param(
+        "registries: {r.example: {username: u, passwordfile: /x}}",
+        'AGENT:1:39: registries.r.example.passwordfile: unknown key, did you mean "password_file"?\n'
+        "AGENT:1:14: registries.r.example.password_file: is missing",
+        id="a registry's key",
+    ),
+    pytest.param(
+        "registries: {r.example: secret}",
+        "AGENT:1:14: registries.r.example: expected keys and values",
+        id="a registry's password in its place",
+    ),
+    pytest.param(
+        "registries: {https://r.example/: {username: u, password_file: x}}",
+        "AGENT:1:14: registries.https://r.example/: is no HOST or HOST:PORT of a registry, as images name it\n"
+        "AGENT:1:48: registries.https://r.example/.password_file: has to be an absolute path",
+        id="a registry's address",
+    ),
+    pytest.param("pulls: 0", "AGENT:1:1: pulls: expected `int` >= 1", id="no pulls at all"),
+    pytest.param(
+        "min_free_space: 512",
+        'AGENT:1:1: min_free_space: "512" is no size such as 512MiB or 2GiB',
+        id="a size without a unit",
+    ),
     pytest.param("a: &a [*a]", "AGENT:1:4: nested too deep", id="a list of itself"),
     pytest.param("a: &a {b: *a}", "AGENT:1:8: a.b.b.b.b: nested too deep", id="a mapping of itself"),
 ]
@@ -114,6 +138,14 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, text: str, message: st
     with pytest.raises(BadSettings) as error:
         load(path, {})
     assert error.value.message == message.replace("AGENT", str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("0B", 0), ("1.5KiB", 1536), ("512MiB", 512 << 20), ("2GiB", 2 << 30), ("1TiB", 1 << 40)]
+)
+def test_a_size_has_a_unit(tmp_path: Path, text: str, size: int) -> None:
+    assert load(written(tmp_path, f"min_free_space: {text}\n"), {}).min_free_space == size
+    assert text == "1.5KiB" or size_text(size) == text
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from msgspec import NODEFAULT, Struct, inspect
 
 from agent.cli.frame import Command, Session, write_json
 from agent.compose.extension import schema as schema_of_stack
-from agent.settings import DURATION, Duration, FleetSettings, Settings, duration_text
+from agent.settings import DURATION, SIZE, Duration, FleetSettings, Settings, Size, duration_text, size_text
 
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 _FILES: Final[Mapping[str, tuple[str, type[Struct] | None]]] = {
@@ -77,6 +77,8 @@ def _scalar(kind: inspect.Type) -> dict[str, Any]:
     match kind:
         case inspect.CustomType(cls=custom) if custom is Duration:
             return {"type": "string", "pattern": DURATION, "examples": ["500ms", "30s", "5m", "1h30m"]}
+        case inspect.CustomType(cls=custom) if custom is Size:
+            return {"type": "string", "pattern": SIZE, "examples": ["512MiB", "2GiB"]}
         case inspect.CustomType(cls=custom) if custom is Path:
             return {"type": "string", "minLength": 1}
         case inspect.StrType(pattern=pattern):
@@ -113,6 +115,8 @@ def _default(field: inspect.Field) -> dict[str, Any]:
         return {}
     if isinstance(value, Duration):
         return {"default": duration_text(value)}
+    if isinstance(value, Size):
+        return {"default": size_text(value)}
     return {"default": str(value) if isinstance(value, Path) else value}
 
 

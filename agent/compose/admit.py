@@ -11,6 +11,7 @@ from typing import Final
 
 from agent.compose.endpoints import by_priority
 from agent.compose.findings import At, Findings, path_to
+from agent.compose.handlings import image_policy
 from agent.compose.names import container_names
 from agent.compose.nodes import Map
 from agent.compose.ports import MOST_PORT, PROTOCOLS, parse_range
@@ -45,6 +46,7 @@ def admit(project: Project, findings: Findings, *, allow_build: bool = False) ->
     for name, service, at in services:
         if "provider" not in service and ("image" in service or not unread[name]):
             _image(project.image_of(name), service, at)
+            _image_policy(project, name, service, at)
         _container_name(service, at)
         _restart(service, at)
         _security(service, at)
@@ -63,6 +65,33 @@ def _image(image: str, service: Map, at: At) -> None:
     if len(image) > _LONGEST_REFERENCE or not _REFERENCE.fullmatch(image):
         below = at.of(service, "image")
         below.problem(f"{below.shown(image)} is no image reference")
+
+
+def _image_policy(project: Project, name: str, service: Map, at: At) -> None:
+    policy = image_policy(project, service)
+    if policy == "digest" and service.get("pull_policy") == "never":
+        at.of(service, "pull_policy").problem(
+            "never pulls what image_policy: digest is to follow", "drop one of the two"
+        )
+    if policy != "pinned" or "build" in service:
+        return
+    named = [(project.image_of(name), at.of(service, "image"))]
+    named += [
+        (str(volume.get("source") or ""), at.of_item(service, "volumes", index))
+        for index, volume in enumerate(service.get("volumes") or ())
+        if volume["type"] == "image"
+    ]
+    named += [
+        (hook["image"], at.of_item(service, "pre_start", index))
+        for index, hook in enumerate(service.get("pre_start") or ())
+        if hook.get("image")
+    ]
+    for reference, place in named:
+        if "@" not in reference:
+            place.problem(
+                f"{place.shown(reference)} names no digest, which image_policy: pinned wants",
+                f"say {place.shown(reference + '@sha256:…')}; docker buildx imagetools inspect tells the digest",
+            )
 
 
 def _container_name(service: Map, at: At) -> None:

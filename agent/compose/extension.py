@@ -74,6 +74,16 @@ _ANYWHERE: Final[Options] = {
     ),
     "protect": Option(BOOLEAN, "Never remove it, even when it is no longer wanted.", {"type": "boolean"}),
     "heal_unhealthy": Option(BOOLEAN, "Start a container anew when its health check fails.", {"type": "boolean"}),
+    "image_policy": Option(
+        choice("pinned", "digest"),
+        "pinned: every image has to be named by its digest. digest: a tag is followed when it moves in its registry.",
+        {"enum": ["pinned", "digest"]},
+    ),
+    "image_interval": Option(
+        DURATION,
+        "With image_policy digest: how often to ask for what a tag stands for; 5m by default.",
+        _DURATION_SCHEMA,
+    ),
     "rollout": Option(_record(ROLLOUT), "How containers are replaced.", _schema(ROLLOUT)),
 }
 STACK_OPTIONS: Final[Options] = {

@@ -15,6 +15,8 @@ from agent.compose.project import Project
 from agent.compose.units import nanoseconds
 from agent.handling import Handling, OnFailure, Order, Rollout
 
+FOLLOW_EVERY = 300.0  # seconds
+
 
 def of_stack(project: Project) -> Handling:
     """For what belongs to no one service: networks and volumes."""
@@ -34,6 +36,17 @@ def of_service(project: Project, name: str) -> Handling:
         heal_unhealthy=bool(own.get("heal_unhealthy", stack.get("heal_unhealthy"))),
         rollout=rollout,
     )
+
+
+def image_policy(project: Project, service: Mapping[str, Any]) -> str:
+    """ "pinned", "digest", or "" for neither."""
+    return str(_said(service).get("image_policy") or _said(project.model).get("image_policy") or "")
+
+
+def image_interval(project: Project, service: Mapping[str, Any]) -> float:
+    """Seconds between two questions for what a tag stands for that is followed."""
+    said = _said(service).get("image_interval") or _said(project.model).get("image_interval")
+    return _seconds(said) or FOLLOW_EVERY
 
 
 def after(project: Project) -> tuple[str, ...]:

@@ -2,9 +2,10 @@
 
 The `spec` of an image resource is {"reference": text, "platform": "os/arch" or ""} and, where the file says so,
 
-"pull": {"policy": "always", "never" or "refresh", "after": seconds}, with `after` for "refresh" alone: how old the
-    image's last tag may become, and "content" for "always" alone: a digest, keyed, over all that the stack wants.
-    Without it an image is pulled where it is missing.
+"pull": {"policy": "always", "never", "refresh" or "follow", "after": seconds}, with `after` for "refresh": how old the
+    image's last tag may become, and for "follow": how often the registry is asked for what the tag stands for; and
+    "content" for "always" alone: a digest, keyed, over all that the stack wants. Without it an image is pulled where
+    it is missing.
 "build": how it is built instead:
     "digest": 16 hex digits, keyed, over all of the following; the image carries it as the label `windlass.build`, and
         one that carries another is built anew.
@@ -29,6 +30,7 @@ from typing import Any, Final, NamedTuple
 from agent.compose.bindings import Target
 from agent.compose.files import Files, NotReadable
 from agent.compose.findings import At
+from agent.compose.handlings import image_interval, image_policy
 from agent.compose.ignore import is_ignored, read_patterns
 from agent.compose.nodes import Map
 from agent.compose.payload import platform
@@ -74,7 +76,7 @@ class Images:
         if "build" in service and self.target.allow_build:
             if build := self._build(service["build"], at.of(service, "build")):
                 spec["build"] = build
-        elif pull := _pull(service):
+        elif pull := self._follow(service) or _pull(service):
             spec["pull"] = pull
         key = "build" if "build" in service else "image"
         mounted = [
@@ -88,6 +90,11 @@ class Images:
             if hook.get("image", spec["reference"]) != spec["reference"]
         ]
         return [self._image(spec, at.of(service, key)), *mounted, *before]
+
+    def _follow(self, service: Map) -> dict[str, Any] | None:
+        if "build" in service or image_policy(self.project, service) != "digest":
+            return None
+        return {"policy": "follow", "after": image_interval(self.project, service)}
 
     def _image(self, spec: Mapping[str, Any], at: At) -> Resource:
         key = Key("image", spec["reference"])
@@ -172,11 +179,11 @@ class Images:
 
 def merged(one: Resource, other: Resource) -> Resource:
     """The one of two demands for the same image that asks for more: to build it, then to pull it oftener."""
-    ranks = {"always": 0, "refresh": 1, "never": 3}
+    ranks = {"always": 0, "follow": 1, "refresh": 2, "never": 4}
 
     def rank(resource: Resource) -> tuple[bool, int, float]:
         pull = resource.spec.get("pull") or {}
-        return "build" not in resource.spec, ranks.get(pull.get("policy", ""), 2), pull.get("after", 0.0)
+        return "build" not in resource.spec, ranks.get(pull.get("policy", ""), 3), pull.get("after", 0.0)
 
     return min(one, other, key=rank)
 

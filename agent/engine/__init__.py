@@ -5,8 +5,9 @@ a volume or an image.
 """
 
 from agent.engine.builds import Build, ContextFile
+from agent.engine.credentials import Credentials, Login
 from agent.engine.engine import Engine
 from agent.engine.events import Event
 from agent.engine.images import PullProgress
 
-__all__ = ["Build", "ContextFile", "Engine", "Event", "PullProgress"]
+__all__ = ["Build", "ContextFile", "Credentials", "Engine", "Event", "Login", "PullProgress"]

@@ -11,6 +11,7 @@ from typing import Any
 
 from agent.engine import builds, events, images
 from agent.engine.calls import Calls, Observe, unobserved
+from agent.engine.credentials import Credentials
 from agent.engine.errors import REMOVAL_UNDER_WAY
 from agent.engine.memory import Memory
 from agent.engine.transport import Client
@@ -31,6 +32,7 @@ class Engine:
 
     `timeout` is the time in seconds that any one call may take in all; stopping a container has its grace on top.
     `observe(endpoint, seconds, code)` hears of every call: code is "ok", an HTTP status or the reason of the trouble.
+    `credentials` are for the registries that it pulls from.
     Everything raises `Refused`, `Overtaken` (the object is gone or not in the state that was seen) or `Unreachable`.
     """
 
@@ -40,10 +42,12 @@ class Engine:
         *,
         timeout: float = 60.0,
         observe: Observe = unobserved,
+        credentials: Credentials | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.url = url
+        self._credentials = credentials or Credentials()
         self._calls = Calls(url, timeout, observe, clock)
         self._clock = clock
         self._sleep = sleep
@@ -297,9 +301,13 @@ class Engine:
         at each line that comes; where it says so, the pull is given up as well (`Overtaken`).
         """
         try:
-            images.pull(self._calls, reference, platform, progress, idle=idle, stop=stop)
+            images.pull(self._calls, self._credentials, reference, platform, progress, idle=idle, stop=stop)
         finally:
             self._memory.forget_all("image")
+
+    def resolve_image(self, reference: str, *, seconds: float = 15.0) -> str:
+        """The digest that a reference stands for in its registry, which is asked by the engine; nothing is pulled."""
+        return images.resolve(self._calls, self._credentials, reference, seconds)
 
     def build_image(
         self,

@@ -6,13 +6,24 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from docker import auth
 from docker.utils import parse_repository_tag
 
 from agent.engine.calls import Calls
+from agent.engine.credentials import Credentials, registry_of
 from agent.engine.errors import PULL_MEANINGS, plain_errors, translated
 from agent.engine.transport import Client
-from agent.errors import Overtaken, Unreachable
+from agent.errors import Overtaken, Refused, Unreachable
+
+_LOGIN = "give a name and a password for {registry} under `registries` in the agent's settings, or docker login there"
+ADVICE = {
+    "RegistryUnauthorized": _LOGIN,
+    "RegistryDenied": _LOGIN,
+    "ManifestUnknown": "push it, or name one that is there",
+    "PlatformMismatch": "push one for this platform, or name another image",
+    "RegistryRateLimited": "log in, pull less often, or use a mirror",
+    "ImageCorrupt": "push it again, and look at what lies between this host and {registry}",
+    "DiskFull": "make room where the engine keeps its data",
+}  # by reason: what to do, where that is not said by the reason alone
 
 
 class PullProgress(NamedTuple):
@@ -29,17 +40,27 @@ Progress = Callable[[PullProgress], None]
 
 
 def pull(
-    calls: Calls, reference: str, platform: str, progress: Progress, *, idle: float, stop: Callable[[], bool]
+    calls: Calls,
+    credentials: Credentials,
+    reference: str,
+    platform: str,
+    progress: Progress,
+    *,
+    idle: float,
+    stop: Callable[[], bool],
 ) -> None:
     """See `Engine.pull_image`."""
     subject = f"pull {reference}"
     try:
+        header = credentials.header(reference)
         with plain_errors(subject, meanings=PULL_MEANINGS), calls.lasting("image_pull") as client:
-            for line in _lines(client, reference, platform, idle):
+            for line in _lines(client, reference, platform, idle, header):
                 _raise_said(subject, line)
                 progress(_progress(reference, line))
                 if stop():  # to leave the stream closes it, and with it the engine's own pull
                     raise Overtaken(f"{subject}: given up, for who wanted it ends", reason="Stopped")
+    except Refused as error:
+        raise Refused(advised(error, reference), reason=error.reason) from error
     except Unreachable as error:
         if error.reason != "EngineTimeout":
             raise
@@ -47,15 +68,29 @@ def pull(
         raise Unreachable(text, reason="ImagePullStalled") from error
 
 
-def _lines(client: Client, reference: str, platform: str, idle: float) -> Any:
+def resolve(calls: Calls, credentials: Credentials, reference: str, seconds: float) -> str:
+    """See `Engine.resolve_image`."""
+    subject = f"ask for the digest of {reference}"
+    header = credentials.header(reference)
+    headers = {"X-Registry-Auth": header} if header else None
+    with calls.conversation("image_resolve", subject, extra=seconds - calls.timeout) as client:
+        said = client.ask("/distribution/{0}/json", reference, headers=headers)
+    return str(((said or {}).get("Descriptor") or {}).get("digest") or "")
+
+
+def advised(error: Refused, reference: str) -> str:
+    """The message, with what to do about it."""
+    advice = ADVICE.get(error.reason, "")
+    return f"{error.message}: {advice.format(registry=registry_of(reference))}" if advice else error.message
+
+
+def _lines(client: Client, reference: str, platform: str, idle: float, header: str | None) -> Any:
     repository, tag = parse_repository_tag(reference)
-    registry, _ = auth.resolve_repository_name(repository)
-    header = auth.get_config_header(client, registry)
     return client.lines(
         "POST",
         "/images/create",
         idle=idle,
-        headers={"X-Registry-Auth": header.decode()} if header else None,
+        headers={"X-Registry-Auth": header} if header else None,
         fromImage=repository,
         tag=tag or "latest",
         platform=platform or None,

@@ -149,9 +149,26 @@ class Client(docker.APIClient):
         else:
             self.mount("http://", TcpAdapter(self.deadline))
 
-    def ask(self, path: str, *names: str, versioned: bool = True, **params: Any) -> Any:
+    @property
+    def _general_configs(self) -> dict[str, Any]:
+        """Nothing of Docker's own configuration, which the SDK would read at once: a mistake in what it says of some
+        registry must not keep the agent from its engine. `agent.engine.credentials` reads it where it is needed."""
+        return {"auths": {}}
+
+    @_general_configs.setter
+    def _general_configs(self, _said: Any) -> None:
+        """What the SDK has read is let go."""
+
+    def ask(
+        self,
+        path: str,
+        *names: str,
+        versioned: bool = True,
+        headers: Mapping[str, str] | None = None,
+        **params: Any,
+    ) -> Any:
         """GET, as JSON."""
-        return self._send("GET", self._path(path, names, versioned), params).json()
+        return self._send("GET", self._path(path, names, versioned), params, headers=headers).json()
 
     def fetch(self, path: str, *names: str, **params: Any) -> bytes:
         """GET, as bytes."""

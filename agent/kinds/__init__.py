@@ -12,8 +12,11 @@ from agent.kinds.container import ContainerKind
 from agent.kinds.file import FileKind
 from agent.kinds.image import ImageKind
 from agent.kinds.image_record import Record
+from agent.kinds.image_rules import ImageRules
 from agent.kinds.network import NetworkKind
 from agent.kinds.volume import VolumeKind
+
+__all__ = ["ImageRules", "make_kinds"]
 
 PULLS = "pulls.json"  # in the state directory: when what has a pull policy was pulled
 
@@ -26,14 +29,16 @@ def make_kinds(
     *,
     on_pull: Callable[[PullProgress], None],
     stop: Callable[[], bool],
+    rules: ImageRules | None = None,
     wall: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.monotonic,
 ) -> tuple[Kind, ...]:
     """Every kind, for one host, what is used before what uses it: of one object, the later report counts.
 
     `stop` says when pulls are to be given up. A new kind is one more line here.
     """
     return (
-        ImageKind(engine, on_pull, stop, record=Record(state_dir / PULLS), wall=wall),
+        ImageKind(engine, on_pull, stop, rules=rules, record=Record(state_dir / PULLS), wall=wall, clock=clock),
         NetworkKind(engine, identity),
         VolumeKind(engine, identity),
         ContainerKind(engine, identity),

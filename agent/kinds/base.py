@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -84,6 +85,22 @@ class Tidy(Protocol):
 
         Raises nothing: what is in the way of it costs room and no more.
         """
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """A kind of which only so many changes go on at once, over all stacks."""
+
+    def place(self, change: Change, pace: Pace) -> AbstractContextManager[None]:
+        """A place for the change while the block runs, waited for with `pace`."""
+
+
+@runtime_checkable
+class Forgiving(Protocol):
+    """A kind that does not try for a while what was refused."""
+
+    def forgive(self) -> None:
+        """Try it again when it is next asked for: somebody says that it may go well by now."""
 
 
 def wanted_of(change: Change) -> Resource:

@@ -2,8 +2,9 @@
 
 `spec` is {"body": the body of `POST /containers/create` as of API 1.44, "platform": text, "state": "running" or
 "completed"} and, where it has them, "hooks": what runs around its life, "build": the digest of what its image is built
-from, "hashed": see `container_compose`, "lying": the paths of files that are mounted as copies, by those of the
-copies, and "files": the paths of what it mounts that is kept equal to the commit.
+from, "recorded": the id of the image that it ran when its stack was good, "hashed": see `container_compose`, "lying":
+the paths of files that are mounted as copies, by those of the copies, and "files": the paths of what it mounts that is
+kept equal to the commit.
 
 How a container is replaced is in `container_rollout`.
 """
@@ -24,7 +25,7 @@ from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mount
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
 from agent.kinds.container_rollout import Replacement
 from agent.kinds.container_state import gate
-from agent.kinds.container_view import ContainerView, name_of, reference_of
+from agent.kinds.container_view import ContainerView, name_of, recorded_of, reference_of
 from agent.kinds.table import fingerprint, look
 from agent.model import Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.rollout import Pace, roll
@@ -97,13 +98,22 @@ class ContainerKind:
         body = resource.spec["body"]
         made_from = fingerprint(TABLE, resource.spec, self._identity.key)
         labels = {**(body.get("Labels") or {}), **our_labels(self._identity, resource, revision, made_from)}
-        image = self.engine.inspect_image(reference_of(resource)) or {}
+        reference, image = self._image(resource)
         labels |= self.hooks.labels(resource) | compose_labels(resource, str(image.get("Id") or ""), self._id_of)
         host = body.get("HostConfig") or {}
         if old is not None:
             host = carry_over(host, _kept_volumes(resource, old, image))
-        body = {**body, "Labels": labels, "HostConfig": host}
+        body = {**body, "Image": reference, "Labels": labels, "HostConfig": host}
         return self.engine.create_container(name, body, resource.spec.get("platform") or "")
+
+    def _image(self, resource: Resource) -> tuple[str, Report]:
+        """How the image is called that it is made of, and its report. An image that is noted of the container goes
+        before what its reference stands for by now, as long as it is here."""
+        reference, recorded = reference_of(resource), recorded_of(resource)
+        image = self.engine.inspect_image(reference) or {}
+        if recorded and image.get("Id") != recorded and (noted := self.engine.inspect_image(recorded)):
+            return recorded, noted
+        return reference, image
 
     def _id_of(self, name: str) -> str:
         """The id of a container, its name where there is none of that name."""

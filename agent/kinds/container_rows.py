@@ -288,14 +288,17 @@ def links_told(facts: Facts) -> bool:
 
 
 def image_wanted(facts: Facts) -> str:
-    wanted, seen = text(facts.asked("Image")), text(facts.seen("Image"))
-    return wanted if wanted != seen or not facts.local else facts.local
+    return facts.local if _told_by_id(facts) else text(facts.asked("Image"))
 
 
 def image_seen(facts: Facts) -> str:
     """The reference that it was made from, or, where that is the wanted one and known here, the id behind it."""
-    wanted, seen = text(facts.asked("Image")), text(facts.seen("Image"))
-    return seen if wanted != seen or not facts.local else text(facts.report.get("Image"))
+    return text(facts.report.get("Image")) if _told_by_id(facts) else text(facts.seen("Image"))
+
+
+def _told_by_id(facts: Facts) -> bool:
+    """Whether it was made from the wanted reference, or from the very image that is wanted."""
+    return bool(facts.local) and text(facts.seen("Image")) in (text(facts.asked("Image")), facts.local)
 
 
 def state_seen(facts: Facts) -> str:

@@ -82,7 +82,7 @@ class ContainerView:
         images = sorted({image_of(report) for report in (*(report for _, report in there), *others)})
         self._engine.gather(partial(self.image, image) for image in images)
         return [
-            *(self._observed(one, report, around, local.get(reference_of(one), "")) for one, report in there),
+            *(self._observed(one, report, around, image_for(one, local)) for one, report in there),
             *(self._stray(report, around) for report in others if self._is_ours(report)),
         ]
 
@@ -104,7 +104,7 @@ class ContainerView:
     def facts(self, resource: Resource, report: Report) -> Facts:
         """All that is needed to compare one container, asked for now."""
         around, local = self._surroundings([report], self._engine.list_containers(), references([resource]))
-        return self._facts(resource, report, around, local.get(reference_of(resource), ""))
+        return self._facts(resource, report, around, image_for(resource, local))
 
     def differences(self, resource: Resource, facts: Facts, owner: Owner) -> tuple[Difference, ...]:
         """Every field in which the container is not as wanted, but for what may be as it is."""
@@ -221,6 +221,7 @@ class ContainerView:
             health=health,
             detail=detail,
             protected=is_protected(labels),
+            image=image_of(report),
             raw=report,
         )
 
@@ -296,5 +297,17 @@ def reference_of(resource: Resource) -> str:
     return str(look(resource.spec, "body.Image") or "")
 
 
+def recorded_of(resource: Resource) -> str:
+    """The id of the image that it is to be made of whatever the reference stands for by now, "" for none."""
+    return str(resource.spec.get("recorded") or "")
+
+
 def references(wanted: Iterable[Resource]) -> list[str]:
-    return sorted({reference_of(resource) for resource in wanted if not resource.external})
+    """All by which an image may be wanted: what its containers name, and the ids that are noted of them."""
+    asked = [resource for resource in wanted if not resource.external]
+    return sorted({*map(reference_of, asked), *filter(None, map(recorded_of, asked))})
+
+
+def image_for(resource: Resource, local: Mapping[str, str]) -> str:
+    """The id of the image that the container is to be of, given what each reference stands for; "" for none."""
+    return local.get(recorded_of(resource)) or local.get(reference_of(resource), "")

@@ -1,16 +1,18 @@
 """Images. `spec` is {"reference": as the engine is sent it, "platform": "os/arch" or ""} and perhaps "pull" or "build",
-as `agent.compose.images` has them.
+as `agent.compose.images` has them, and perhaps "recorded": the ids that its containers ran when their stack was good.
 
 An image is there, or it is pulled or built; none is ever removed. One that is built carries a digest of what it was
 built from, and is built anew where that is another. What has a pull policy is pulled although it is there: "refresh"
-when it was last pulled or tagged too long ago, "always" for a content of its stack that it was not pulled for. That a
-tag stands for another image by now is seen on the containers, which know the image that they were made from.
+when it was last pulled or tagged too long ago, "follow" when its tag stands for another one in its registry, "always"
+for a content of its stack that it was not pulled for. That a tag stands for another image by now is seen on the
+containers, which know the image that they were made from.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -18,7 +20,10 @@ from typing import Any
 from agent.engine import Build, ContextFile, Engine, PullProgress
 from agent.errors import Refused
 from agent.kinds.base import BUILD, wanted_of
+from agent.kinds.image_follow import Followed
 from agent.kinds.image_record import Record
+from agent.kinds.image_refusals import Refusals
+from agent.kinds.image_rules import ImageRules, Slots, refuse_without_room
 from agent.kinds.table import look
 from agent.model import (
     Change,
@@ -36,7 +41,11 @@ from agent.model import (
 )
 from agent.rollout import Pace
 
-STALE, NEW_CONTENT = "pulled", "pulled for"  # the fields in which an image with a pull policy may differ
+STALE, NEW_CONTENT, FOLLOWED = (
+    "pulled",
+    "pulled for",
+    "digest",
+)  # the fields in which an image with a pull policy may differ
 
 
 def unwatched(_progress: PullProgress) -> None:
@@ -58,19 +67,26 @@ class ImageKind:
         progress: Callable[[PullProgress], None] = unwatched,
         stop: Callable[[], bool] = never,
         *,
+        rules: ImageRules | None = None,
         record: Record | None = None,
         wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._progress = progress
         self._stop = stop
         self._record = record or Record()
         self._wall = wall
+        self._rules = rules or ImageRules()
+        self._followed = Followed(engine, clock)
+        self._slots = Slots(self._rules.pulls)
+        self._refusals = Refusals(clock)
         self._contents: dict[str, dict[str, str]] = {}  # by reference and stack, as last wanted
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:  # noqa: ARG002 - none is pruned
         """See `Kind.observe`. Of an image that several stacks want, the one that differs for any of them."""
-        found = self._engine.gather(partial(self._engine.inspect_image, resource.key.name) for resource in wanted)
+        self._followed.ask({one.key.name: one.spec["pull"]["after"] for one in wanted if _is_followed(one)})
+        found = self._engine.gather(partial(self._report, resource) for resource in wanted)
         seen: dict[Key, Observed] = {}
         for resource, report in zip(wanted, found, strict=True):
             if content := (resource.spec.get("pull") or {}).get("content"):
@@ -79,12 +95,22 @@ class ImageKind:
                 seen[resource.key] = _observed(resource, report, self._differences(resource, report))
         return list(seen.values())
 
+    def place(self, change: Change, pace: Pace) -> AbstractContextManager[None]:
+        """See `Limited`. A build has no place among the pulls."""
+        builds = change.wanted is not None and "build" in change.wanted.spec
+        return nullcontext() if builds else self._slots.one(pace)
+
     def create(self, change: Change, revision: str) -> None:  # noqa: ARG002 - an image carries no revision
         """Pull or build it; one that came meanwhile is fine."""
         resource = wanted_of(change)
-        report = self._engine.inspect_image(str(resource.spec["reference"]))
+        report = self._report(resource)
         if report is None or self._differences(resource, report):
             self._fetch(resource)
+
+    def _report(self, resource: Resource) -> Mapping[str, Any] | None:
+        """Of an image that is wanted as it was, the one that is noted, as long as all of those are here."""
+        noted = [self._engine.inspect_image(identity) for identity in resource.spec.get("recorded") or ()]
+        return noted[0] if noted and all(noted) else self._engine.inspect_image(resource.key.name)
 
     def update(self, change: Change, revision: str) -> None:
         self.create(change, revision)
@@ -100,19 +126,41 @@ class ImageKind:
             self._engine.build_image(wanted, progress=self._progress, stop=self._stop)
             return
         _refuse_pull(reference, spec)
-        self._engine.pull_image(reference, platform, progress=self._progress, stop=self._stop)
+        with self._refusals.heeded(reference, platform):
+            refuse_without_room(self._engine, reference, self._rules.min_free)
+            self._engine.pull_image(reference, platform, progress=self._progress, stop=self._stop)
+            self._refuse_platform(reference, platform)
+        self._followed.pulled(reference)
         if pull := spec.get("pull"):
             contents = {resource.stack: pull["content"]} if "content" in pull else {}
             contents = {**self._record.of(reference).contents, **self._contents.get(reference, {}), **contents}
             self._record.note(reference, self._wall(), contents)
 
+    def _refuse_platform(self, reference: str, platform: str) -> None:
+        """An image that is for one platform alone is fetched whatever one asks for."""
+        other = _other_platform(platform, self._engine.inspect_image(reference) or {})
+        if other:
+            text = f"pull {reference}: it is for {other}, and {platform} is wanted: push one for that, or name another"
+            raise Refused(text, reason="PlatformMismatch")
+
+    def forgive(self) -> None:
+        """See `Forgiving`."""
+        self._refusals.forget()
+
     def _differences(self, resource: Resource, report: Mapping[str, Any]) -> tuple[Difference, ...]:
+        if report["Id"] in (resource.spec.get("recorded") or ()):
+            return ()
         found = _differences(resource.spec, report)
         pull, reference = resource.spec.get("pull") or {}, resource.key.name
         if not found and pull and "@" not in reference:  # a digest stands for one image for ever
             pulled = self._record.of(reference)
             if pull["policy"] == "refresh":
                 found = _stale(max(pulled.at, _tagged(report)), pull["after"], self._wall())
+            elif pull["policy"] == "follow" and (
+                moved := self._followed.moved(reference, report.get("RepoDigests") or ())
+            ):
+                seen = ", ".join(str(one).partition("@")[2] for one in report.get("RepoDigests") or ())
+                found = [Difference(FOLLOWED, seen, moved, Remedy.REPLACE, declared=False)]
             elif pull["policy"] == "always" and pulled.contents.get(resource.stack) != pull.get("content"):
                 found = [Difference(NEW_CONTENT, "for other content", "for this content", Remedy.REPLACE)]
         return tuple(found)
@@ -129,6 +177,12 @@ def _refuse_pull(reference: str, spec: Mapping[str, Any]) -> None:
     if (spec.get("pull") or {}).get("policy") == "never":
         message = f"image {reference} is not on this host, and its pull_policy forbids to pull it"
         raise Refused(message, reason="ImageMissing")
+
+
+def _is_followed(resource: Resource) -> bool:
+    """Whether its registry is asked for what its tag stands for; a digest stands for one image for ever."""
+    policy = (resource.spec.get("pull") or {}).get("policy")
+    return policy == "follow" and "@" not in resource.key.name and "recorded" not in resource.spec
 
 
 def _observed(resource: Resource, report: Mapping[str, Any], differences: tuple[Difference, ...]) -> Observed:

@@ -15,6 +15,7 @@ LEFTOVER = "left over from a replacement that was cut"
 MOVED_IMAGE = "its image moved: the same tag names another image now"
 REBUILT = "the content that it is built from changed"
 NOT_BUILT = "its image was not built from the commit"
+FOLLOWED = "its tag stands for another image in its registry by now"
 STALE = "its pull policy has it looked for again by now"
 UNHEALTHY = "its health check fails"
 FOR_CONTENT = "its pull policy has it pulled for each new content"
@@ -22,7 +23,7 @@ SUSPENDED = "its service is suspended"
 PRUNE_OFF = "is not wanted any more, but pruning is off: remove it by hand, or turn pruning on"
 
 _MOST_FIELDS = 6  # named in one reason; the others are counted
-_IMAGE = {"image": MOVED_IMAGE, "build": NOT_BUILT, "pulled": STALE}
+_IMAGE = {"image": MOVED_IMAGE, "build": NOT_BUILT, "pulled": STALE, "digest": FOLLOWED}
 _TOLD = {"build": REBUILT, "pulled for": FOR_CONTENT}  # fields whose change has words of its own
 _STATES = {"exited": "stopped", "dead": "stopped", "created": "left unstarted", "paused": "paused"}
 

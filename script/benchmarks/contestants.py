@@ -19,6 +19,7 @@ from agent.model import Report, Scope
 from agent.parts import make_host
 from agent.planning import Policy
 from agent.reconcile import Reconciler, Turn
+from agent.settings import Settings
 from agent.source.directory import DirectorySource
 from agent.statedir import StateDir
 from script.benchmarks.bare import BenchError, EngineFaultError
@@ -117,7 +118,7 @@ class Reconcile:
         self._source = DirectorySource(self.files.root)
         self._reader = Reader(PurePosixPath(state.path))
         self._door = Door(self.url)
-        host = make_host(self._door, state, self.project, self._source.origin, lambda _: None)
+        host = make_host(self._door, state, Settings(instance=self.project), self._source.origin, lambda _: None)
         self._reconciler = Reconciler(host, Policy())
         if self.follow:
             self._listen()

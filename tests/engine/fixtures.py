@@ -17,6 +17,7 @@ import requests
 
 from agent.engine import Engine
 from tests.engine import images
+from tests.engine.front import Front, front_of
 from tests.engine.registry import PROGRAM, Registry, running_registry
 
 
@@ -47,6 +48,13 @@ def registry(docker_host: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     if shutil.which(PROGRAM) is None:
         pytest.skip(f"there is no {PROGRAM} here; script/test unpacks Debian's")
     with running_registry(tmp_path_factory.mktemp("registry"), docker_host) as made:
+        yield made
+
+
+@pytest.fixture
+def front(registry: Registry) -> Iterator[Front]:
+    """Stands in front of the registry, and goes wrong where a test says so."""
+    with front_of(registry.port) as made:
         yield made
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import requests
 
 from tests.engine import images
 
@@ -45,9 +46,9 @@ class Registry:
             self.process.wait(PATIENCE)
             self.process = None
 
-    def push(self, name: str, **config: Any) -> tuple[str, str]:
+    def push(self, name: str, tag: str = "1", **config: Any) -> tuple[str, str]:
         """An image of this configuration, in the registry only; its reference and id."""
-        reference = f"127.0.0.1:{self.port}/{name}:1"
+        reference = f"127.0.0.1:{self.port}/{name}:{tag}"
         identity = images.load(self.docker_host, reference, **config)
         client: Any = docker.APIClient(base_url=self.docker_host)
         try:
@@ -57,6 +58,13 @@ class Registry:
         finally:
             client.close()
         return reference, identity
+
+    def move(self, name: str, tag: str, to: str) -> None:
+        """Let a tag stand for the image of another tag, in the registry alone."""
+        kind = "application/vnd.docker.distribution.manifest.v2+json"
+        url = f"http://127.0.0.1:{self.port}/v2/{name}/manifests/"
+        found = requests.get(url + to, headers={"Accept": kind}, timeout=PATIENCE)
+        requests.put(url + tag, found.content, headers={"Content-Type": kind}, timeout=PATIENCE).raise_for_status()
 
     def _await(self) -> None:
         until = time.monotonic() + PATIENCE

@@ -18,6 +18,7 @@ from agent.engine import Engine
 from agent.model import Report, Scope
 from agent.parts import make_host
 from agent.reconcile import Reconciler, Turn
+from agent.settings import Settings
 from agent.source.directory import DirectorySource
 from agent.statedir import StateDir
 from tests.e2e.agents import Agent, running, until
@@ -43,7 +44,7 @@ class Life:
         compose.write_text(self.scene.compose(message))
         source = DirectorySource(self.files)
         stack = Reader(PurePosixPath(self.state.path)).read(source.sync()).stacks[self.scene.stack]
-        host = make_host(self.engine, self.state, "faults", source.origin, lambda _: None)
+        host = make_host(self.engine, self.state, Settings(instance="faults"), source.origin, lambda _: None)
         scope = Scope("faults", source.origin, frozenset({stack.name}))
         (report,) = Reconciler(host).take(Turn((stack,), scope, "manual"))
         return report

@@ -14,10 +14,11 @@ import pytest
 from agent.compose import LoadOptions, load
 from agent.compose.bindings import Target
 from agent.compose.resources import resources
+from agent.converge import Options
 from agent.engine import Engine
 from agent.handling import Rollout
 from agent.host import Host
-from agent.kinds import make_kinds
+from agent.kinds import ImageRules, make_kinds
 from agent.kinds.base import Identity
 from agent.model import Plan, Report, Resource, Revision, Scope, Stack, Status
 from agent.reconcile import Reconciler, Turn
@@ -32,8 +33,11 @@ class Rig:
     def __init__(self, docker_host: str, stack: str, home: Path, secrets: Path | None = None) -> None:
         self.calls: list[str] = []
         self.secrets = secrets or home / "secrets"
-        self.now = time.time()  # seconds since the epoch, for what looks at the wall clock
+        self.now = time.time()  # seconds since the epoch, for what looks at a clock
         self.stack, self.home = stack, home
+        self.trigger = "test"
+        self.rules = ImageRules()
+        self.options = Options()
         self.engine = Engine(docker_host, timeout=60, observe=self._note)
         self.identity = Identity(f"instance-{stack}", "dir:0123456789ab", b"key")
         self.scope = Scope(self.identity.instance, self.identity.origin, frozenset({stack}))
@@ -47,9 +51,11 @@ class Rig:
             self.secrets,
             on_pull=lambda _: None,
             stop=lambda: False,
+            rules=self.rules,
             wall=lambda: self.now,
+            clock=lambda: self.now,
         )
-        return Reconciler(Host(kinds))
+        return Reconciler(Host(kinds), options=self.options)
 
     def restart(self) -> None:
         """As another agent with the same state directory."""
@@ -78,7 +84,7 @@ class Rig:
     def take(self, text: str, files: Mapping[str, str | bytes] | None = None) -> Report:
         """One turn."""
         self.calls.clear()
-        turn = Turn((self.stack_of(text, files),), self.scope, "test")
+        turn = Turn((self.stack_of(text, files),), self.scope, self.trigger)
         (report,) = self.reconciler.take(turn)
         return report
 

@@ -23,12 +23,17 @@ SCOPE = Scope("i", "o", frozenset({"s"}))
 class Shelf:
     """Stands in for an engine that has every image, tagged at one time."""
 
+    url = "tcp://elsewhere:2375"
+
     def __init__(self, tagged: str = NEVER) -> None:
         self.tagged = tagged
         self.pulled: list[str] = []
 
     def gather(self, asks: Iterable[Callable[[], Any]]) -> list[Any]:
         return [ask() for ask in asks]
+
+    def info(self) -> Mapping[str, Any]:
+        return {}
 
     def inspect_image(self, _reference: str) -> Mapping[str, Any]:
         return {"Id": "sha256:1", "Metadata": {"LastTagTime": self.tagged}}

@@ -108,6 +108,7 @@ class FakeTurns:
     host_stacks: frozenset[str] = frozenset()
     taken: queue.Queue[Turn] = field(default_factory=queue.Queue)
     afresh: int = 0
+    noted: list[tuple[str, str]] = field(default_factory=list)  # stack and revision of what was good
 
     def look_afresh(self) -> None:
         self.afresh += 1
@@ -118,6 +119,9 @@ class FakeTurns:
 
     def on_host(self) -> dict[str, frozenset[str]]:
         return {name: frozenset({"web"}) for name in self.host_stacks}
+
+    def note_good(self, stack: str, report: Report) -> None:
+        self.noted.append((stack, report.revision.id if report.revision else ""))
 
     def may_go(self, removal: Removal, consent: Consent) -> bool:
         return Acknowledgements().cover(removal, consent)

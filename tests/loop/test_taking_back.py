@@ -49,7 +49,7 @@ def test_it_goes_back_to_the_last_good_content_and_says_why() -> None:
     with running(make_loop(desires, turns, audience)):
         assert turns.next().stacks[0] == NEW
         back = turns.next()
-        assert (back.stacks[0], back.trigger) == (OLD, "rollback")
+        assert (back.stacks[0], back.trigger, back.fallback) == (OLD, "rollback", True)
         assert turns.nothing_more()
     good, failure = audience.backs.get(timeout=5)
     assert (good, failure.reason) == (OLD, "CrashOnStart")
@@ -58,7 +58,7 @@ def test_it_goes_back_to_the_last_good_content_and_says_why() -> None:
     assert not first.synced
     assert second.failure is not None
     assert second.failure.reason == "CrashOnStart"  # what is wanted is not what runs, and that is told on
-    assert desires.accepted == [("web", "a" * 40)]
+    assert desires.accepted == turns.noted == [("web", "a" * 40)]
 
 
 def test_without_anything_to_go_back_to_it_is_tried_on() -> None:

@@ -38,6 +38,7 @@ def run_tests(copy: Path) -> int:
         check=False,
     )
     assert found.returncode in {0, 1}, found.stdout.decode()
+    assert b"ERROR collecting" not in found.stdout, found.stdout.decode()  # a module that was not copied
     return found.returncode
 
 

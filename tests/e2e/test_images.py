@@ -1,0 +1,109 @@
+"""A tag that moves under a stack, from the push to what runs afterwards: a real agent, engine and registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import docker
+import pytest
+
+from tests.e2e.agents import Agent, Fleet, running, until
+from tests.e2e.test_agent import identity
+from tests.e2e.test_taking_back import accepted, version
+from tests.engine.registry import Registry
+
+pytestmark = pytest.mark.engine
+
+
+class Tag:
+    """A tag in the registry, which is moved there behind everybody's back."""
+
+    def __init__(self, registry: Registry, name: str, sdk: docker.APIClient) -> None:
+        self._registry, self._name, self._sdk = registry, name, sdk
+        self._moves = 0
+        self.reference, self.first = registry.push(name, Env=["PATH=/bin", f"ONLY={name}"])
+
+    def here(self) -> str:
+        """The id that it stands for on the engine, "" for none."""
+        found = self._sdk.images(name=self.reference)
+        return str(found[0]["Id"]) if found else ""
+
+    def move(self, **config: Any) -> str:
+        """To an image that nobody has here; its id. What the tag stands for on the engine stays as it is."""
+        self._moves += 1
+        tag = f"moved-{self._moves}"
+        config = {"Env": ["PATH=/bin", f"ONLY={self._name}-{tag}"], **config}
+        _, moved = self._registry.push(self._name, tag, **config)
+        self._registry.move(self._name, "1", tag)
+        return moved
+
+
+@pytest.fixture
+def tag(registry: Registry, prefix: str, sdk: docker.APIClient) -> Iterator[Tag]:
+    made = Tag(registry, prefix, sdk)
+    yield made
+    for container in sdk.containers(all=True, filters={"label": f"com.docker.compose.project={prefix}a"}):
+        sdk.remove_container(container["Id"], force=True)
+    for image in sdk.images(name=made.reference.rpartition(":")[0]):
+        sdk.remove_image(image["Id"], force=True)
+
+
+def made_of(sdk: docker.APIClient, name: str) -> str:
+    """The id of a container's image, "" while there is none of that name."""
+    try:
+        return str(sdk.inspect_container(name)["Image"])
+    except docker.errors.NotFound:
+        return ""
+
+
+def taken_back(agent: Agent, stack: str) -> float:
+    series = [f'windlass_rollbacks_total{{result="{result}",stack="{stack}"}}' for result in ("success", "noop")]
+    return sum(agent.metric(one) or 0 for one in series)
+
+
+def compose(tag: Tag, value: str, api: str = "sleep 600") -> str:
+    service = (
+        f'image: "{tag.reference}", pull_policy: always, stop_grace_period: 0s, environment: {{VERSION: "{value}"}}'
+    )
+    return (
+        "x-windlass: {rollout: {monitor: 1s}}\n"
+        f'services:\n  web: {{{service}}}\n  api: {{{service}, command: [sh, -c, "{api}"]}}\n'
+    )
+
+
+def test_a_stack_goes_back_to_the_very_images_that_it_ran_with_the_registry_away(
+    agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, registry: Registry, tag: Tag
+) -> None:
+    stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
+    web, api = f"{stack}-web-1", f"{stack}-api-1"
+    note = agent.home / "state" / "images.json"
+    with running(agent):
+        first = fleet.push({path: compose(tag, "one")}, "First")
+        until(lambda: agent.synced_at(stack, first), "the first commit deployed")
+        until(lambda: accepted(agent, stack) == first and note.exists(), "the first commit known to be good")
+        moved = tag.move()
+        fleet.push({path: compose(tag, "two", "sleep 1; exit 7")}, "Second")
+        until(lambda: made_of(sdk, web) == moved, "the other image rolled out", 60)
+        registry.stop()
+        try:
+            until(lambda: (agent.stack(stack)["failure"] or {}).get("reason") == "CrashOnStart", "the failure told")
+            until(lambda: taken_back(agent, stack), "taken back")
+            assert version(sdk, web) == version(sdk, api) == "one"
+            assert made_of(sdk, web) == made_of(sdk, api) == tag.first
+            assert tag.here() == moved, "the tag is left to whoever moved it"
+            sdk.remove_container(web, force=True)
+            until(lambda: identity(sdk, web), "what is good healed meanwhile")
+            assert made_of(sdk, web) == tag.first
+            before = identity(sdk, web), identity(sdk, api)
+            agent.kill()
+            agent.start()
+            until(lambda: agent.stack(stack).get("failure"), "the failure known to the next process")
+            fleet.push({"README.md": "unrelated"}, "Unrelated")
+            until(lambda: agent.status()["source"]["revision"]["subject"] == "Unrelated", "the unrelated commit seen")
+            assert (identity(sdk, web), identity(sdk, api)) == before
+        finally:
+            registry.start()
+        third = fleet.push({path: compose(tag, "three")}, "Third")
+        until(lambda: agent.synced_at(stack, third), "the mended commit deployed")
+        assert made_of(sdk, web) == made_of(sdk, api) == moved

@@ -1,0 +1,111 @@
+"""What a real engine makes of a registry that refuses, stalls or gives other bytes, and what becomes of that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from agent.engine import Credentials, Engine, Login, PullProgress
+from agent.errors import Refused, Trouble, Unreachable
+from tests.engine import front as faults
+from tests.engine.front import Choice, Front
+from tests.engine.registry import Registry
+
+pytestmark = pytest.mark.engine
+
+SECRET = "s3cret-canary"
+
+
+@dataclass
+class Shelf:
+    """An image in the registry, as it is asked of the front."""
+
+    front: Front
+    reference: str
+    sdk: docker.APIClient
+
+    def refused(self, engine: Engine, fault: Choice, **how: Any) -> Trouble:
+        self.front.fault = fault
+        with pytest.raises((Refused, Unreachable)) as caught:
+            engine.pull_image(self.reference, **how)
+        assert not self.is_here(), "half an image"
+        return caught.value
+
+    def is_here(self) -> bool:
+        return bool(self.sdk.images(name=self.reference))
+
+
+@pytest.fixture
+def shelf(registry: Registry, front: Front, prefix: str, sdk: docker.APIClient) -> Iterator[Shelf]:
+    reference, identity = registry.push(prefix, Env=["PATH=/bin", f"ONLY={prefix}"])
+    yield Shelf(front, front.of(reference), sdk)
+    if sdk.images(name=front.of(reference)):
+        sdk.remove_image(identity, force=True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "advice"),
+    [
+        (faults.refuse(401), "RegistryUnauthorized", "under `registries` in the agent's settings, or docker login"),
+        (faults.refuse(403), "RegistryDenied", "under `registries` in the agent's settings, or docker login"),
+        (faults.refuse(404), "ManifestUnknown", "push it, or name one that is there"),
+        (faults.refuse(429), "RegistryRateLimited", "log in, pull less often, or use a mirror"),
+        (faults.refuse(500), "ImagePullFailed", "500 Internal Server Error"),
+        (faults.of_manifests(faults.page), "ImagePullFailed", "invalid character '<'"),
+        (faults.of_blobs(faults.flip), "ImageCorrupt", "push it again, and look at what lies between"),
+    ],
+    ids=["401", "403", "404", "429", "500", "a web page", "other bytes"],
+)
+def test_a_registry_that_refuses(shelf: Shelf, engine: Engine, fault: Choice, reason: str, advice: str) -> None:
+    found = shelf.refused(engine, fault)
+    assert found.reason == reason
+    assert found.message.startswith(f"pull {shelf.reference}: ")
+    assert advice in found.message
+
+
+@pytest.mark.parametrize(
+    "fault", [faults.of_manifests(faults.hang), faults.of_blobs(faults.stall)], ids=["hangs", "stalls within a layer"]
+)
+def test_a_registry_that_falls_silent_is_given_up_and_asked_again(shelf: Shelf, engine: Engine, fault: Choice) -> None:
+    found = shelf.refused(engine, fault, idle=1.5)
+    assert (found.reason, type(found)) == ("ImagePullStalled", Unreachable)
+    shelf.front.fault = lambda _: None
+    heard: list[PullProgress] = []
+    engine.pull_image(shelf.reference, progress=heard.append)
+    assert shelf.is_here()
+    assert {one.reference for one in heard} == {shelf.reference}
+
+
+def test_the_settings_credentials_reach_the_registry(shelf: Shelf, docker_host: str, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("wrong\n")
+    registry = shelf.reference.partition("/")[0]
+    engine = Engine(docker_host, credentials=Credentials({registry: Login("windlass", file)}))
+    fault = faults.demand("windlass", SECRET)
+    try:
+        assert shelf.refused(engine, fault).reason == "RegistryUnauthorized"
+        file.write_text(f"{SECRET}\n")  # renewed while the agent runs
+        engine.pull_image(shelf.reference)
+        assert shelf.is_here()
+    finally:
+        engine.close()
+
+
+def test_dockers_own_helper_is_asked(shelf: Shelf, docker_host: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"credsStore": "test"}')
+    helper = tmp_path / "docker-credential-test"
+    helper.write_text(f"""#!/bin/sh\necho '{{"Username":"windlass","Secret":"{SECRET}"}}'\n""")
+    helper.chmod(0o755)
+    environment = {"DOCKER_CONFIG": str(tmp_path), "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    engine = Engine(docker_host, credentials=Credentials(environment=environment))
+    shelf.front.fault = faults.demand("windlass", SECRET)
+    try:
+        engine.pull_image(shelf.reference)
+        assert shelf.is_here()
+    finally:
+        engine.close()

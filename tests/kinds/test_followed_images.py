@@ -1,0 +1,102 @@
+"""A tag that is followed, on a real engine: a real registry in which it moves, and which fails at times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import docker
+import pytest
+
+from agent.errors import Unreachable
+from tests.engine import front as faults
+from tests.engine.front import Front
+from tests.engine.registry import Registry
+from tests.kinds.rig import Rig, done
+
+pytestmark = pytest.mark.engine
+
+MINUTE = 60.0
+
+
+class Tag:
+    """A tag as it is asked of the front."""
+
+    def __init__(self, registry: Registry, front: Front, name: str) -> None:
+        self._registry, self._name = registry, name
+        reference, self.first = registry.push(name, Env=["PATH=/bin", f"ONLY={name}"])
+        self.reference = front.of(reference)
+
+    def move(self) -> str:
+        _, moved = self._registry.push(self._name, "2", Env=["PATH=/bin", f"ONLY={self._name}-2"])
+        self._registry.move(self._name, "1", "2")
+        return moved
+
+
+@pytest.fixture
+def tag(registry: Registry, front: Front, prefix: str, sdk: docker.APIClient) -> Iterator[Tag]:
+    made = Tag(registry, front, prefix)
+    yield made
+    for container in sdk.containers(all=True, filters={"label": f"com.docker.compose.project={prefix}"}):
+        sdk.remove_container(container["Id"], force=True)
+    for image in sdk.images(name=made.reference.rpartition(":")[0]):
+        sdk.remove_image(image["Id"], force=True)
+
+
+def compose(tag: Tag) -> str:
+    return f"""
+        x-windlass: {{image_policy: digest, image_interval: 10m}}
+        services:
+          web: {{image: "{tag.reference}", stop_grace_period: 0s}}
+          api: {{image: "{tag.reference}", stop_grace_period: 0s}}
+    """
+
+
+def test_a_tag_that_moved_is_rolled_out_after_the_interval_and_asked_for_once(rig: Rig, front: Front, tag: Tag) -> None:
+    text, names = compose(tag), (f"{rig.stack}-web-1", f"{rig.stack}-api-1")
+    rig.apply(text)
+    assert rig.container("web")["Image"] == tag.first
+    moved = tag.move()
+    front.seen.clear()
+    rig.now += 9 * MINUTE
+    assert rig.apply(text) == {}
+    assert front.seen == [], "it is not its time yet"
+    rig.now += 2 * MINUTE
+    plan = rig.plan(text)
+    assert str(plan) == (
+        f"0 replace image/{tag.reference} (image: its tag stands for another image in its registry by now)"
+    )
+    assert front.count("/manifests/1") == 1
+    here = rig.engine.inspect_image(tag.reference)
+    assert here is not None
+    assert here["Id"] == tag.first, "asked, and not pulled"
+    assert rig.apply(text) == {tag.reference: "replace", names[0]: "replace", names[1]: "replace"}
+    assert rig.container("web")["Image"] == rig.container("api")["Image"] == moved
+    front.seen.clear()
+    rig.now += 11 * MINUTE
+    assert rig.apply(text) == {}
+    assert front.count("/manifests/1") == 1
+
+
+@pytest.mark.parametrize("fault", [faults.refuse(401), faults.refuse(500)], ids=["401", "500"])
+def test_a_registry_that_does_not_answer_keeps_nobody_from_anything(
+    rig: Rig, front: Front, tag: Tag, sdk: docker.APIClient, fault: faults.Choice
+) -> None:
+    text = compose(tag)
+    rig.apply(text)
+    moved = tag.move()
+    rig.now += 11 * MINUTE
+    front.fault = fault
+    sdk.stop(f"{rig.stack}-web-1", 0)
+    assert rig.apply(text) == {f"{rig.stack}-web-1": "update"}
+    front.fault = lambda _: None
+    assert rig.apply(text) == {}, "it is asked again after the interval"
+    rig.now += 11 * MINUTE
+    assert tag.reference in done(rig.take(text))
+    assert rig.container("web")["Image"] == moved
+
+
+def test_a_registry_that_hangs_is_given_up(rig: Rig, front: Front, tag: Tag) -> None:
+    front.fault = lambda _: faults.hang
+    with pytest.raises(Unreachable) as caught:
+        rig.engine.resolve_image(tag.reference, seconds=1.0)
+    assert caught.value.reason == "EngineTimeout"

@@ -1,0 +1,97 @@
+"""A container that is to be of the image that it had, whatever its reference stands for by now: on a real engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import docker
+import pytest
+
+from agent.good_images import GoodImages
+from agent.model import Report, Scope, Stack
+from agent.reconcile import Turn
+from tests.engine import images
+from tests.kinds.rig import Rig, done
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def shelf(docker_host: str, prefix: str, sdk: docker.APIClient) -> Iterator[Any]:
+    """Loads images under one reference of the test's own."""
+    made = []
+
+    def load(value: str) -> str:
+        made.append(images.load(docker_host, f"{prefix}:1", Env=["PATH=/bin", f"ONLY={prefix}-{value}"]))
+        return made[-1]
+
+    yield load
+    for container in sdk.containers(all=True, filters={"label": f"com.docker.compose.project={prefix}"}):
+        sdk.remove_container(container["Id"], force=True)
+    for identity in made:
+        if any(image["Id"] == identity for image in sdk.images(all=True)):
+            sdk.remove_image(identity, force=True)
+
+
+def take(rig: Rig, stack: Stack) -> Report:
+    scope = Scope(rig.identity.instance, rig.identity.origin, frozenset({stack.name}))
+    (report,) = rig.reconciler.take(Turn((stack,), scope, "test"))
+    assert report.failure is None, report.failure
+    return report
+
+
+def compose(rig: Rig, policy: str) -> str:
+    return f"services: {{web: {{image: '{rig.stack}:1', pull_policy: {policy}, stop_grace_period: 0s}}}}"
+
+
+@pytest.mark.parametrize("policy", ["missing", "daily", "always"])
+def test_it_is_made_of_the_recorded_image_and_stays_so_until_it_is_not_wanted_any_more(
+    rig: Rig, shelf: Any, sdk: docker.APIClient, policy: str
+) -> None:
+    web, good = f"{rig.stack}-web-1", GoodImages()
+    first = shelf("1")
+    report = take(rig, rig.stack_of(compose(rig, "missing")))
+    assert report.images == {web: first}
+    good.note(rig.stack, report.images)
+    before, second = rig.container("web")["Id"], shelf("2")
+    plain = rig.stack_of(compose(rig, policy))
+    bound = good.pinned(plain)
+    assert done(take(rig, bound)) == {}
+    assert rig.container("web")["Id"] == before
+    sdk.remove_container(web, force=True)
+    assert done(take(rig, bound)) == {web: "create"}
+    assert rig.container("web")["Image"] == first
+    assert done(take(rig, bound)) == {}
+    plain = rig.stack_of(compose(rig, "missing"))
+    assert done(take(rig, plain)) == {web: "replace"}
+    assert rig.container("web")["Image"] == second
+    assert rig.container("web")["Config"]["Image"] == f"{rig.stack}:1"
+    assert done(take(rig, bound)) == {web: "replace"}
+    assert rig.container("web")["Image"] == first
+
+
+def test_one_that_was_made_by_its_id_is_as_wanted_once_the_tag_stands_for_it_again(
+    rig: Rig, shelf: Any, sdk: docker.APIClient
+) -> None:
+    web, good = f"{rig.stack}-web-1", GoodImages()
+    first = shelf("1")
+    plain = rig.stack_of(compose(rig, "missing"))
+    good.note(rig.stack, take(rig, plain).images)
+    shelf("2")
+    sdk.remove_container(web, force=True)
+    take(rig, good.pinned(plain))
+    sdk.tag(first, rig.stack, "1")
+    assert done(take(rig, plain)) == {}
+
+
+def test_where_the_recorded_image_is_gone_the_reference_counts(rig: Rig, shelf: Any, sdk: docker.APIClient) -> None:
+    web, good = f"{rig.stack}-web-1", GoodImages()
+    first = shelf("1")
+    plain = rig.stack_of(compose(rig, "missing"))
+    good.note(rig.stack, take(rig, plain).images)
+    second = shelf("2")
+    sdk.remove_container(web, force=True)
+    sdk.remove_image(first, force=True)
+    assert done(take(rig, good.pinned(plain))) == {web: "create"}
+    assert rig.container("web")["Image"] == second

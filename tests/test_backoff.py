@@ -1,0 +1,39 @@
+"""How long a stack is left alone, by what failed in it."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from agent.backoff import Patience
+from agent.model import Action, Cause, Change, Failure, Key, Outcome, Report, Resource, Result, Status
+
+
+def failing(reason: str, *prepares: bool) -> Report:
+    """A report with a failed step for each."""
+    outcomes = []
+    for number, one in enumerate(prepares):
+        wanted = Resource(Key("thing", str(number)), "s", {}, prepares=one)
+        change = Change(number, Action.CREATE, wanted.key, "s", Cause.COMMIT, "", wanted=wanted)
+        outcomes.append(Outcome(change, Status.FAILED, "no", reason))
+    return Report("r", "s", "t", None, Result.ERROR, 0.0, 0.0, outcomes=tuple(outcomes), failure=Failure(reason, "no"))
+
+
+@pytest.mark.parametrize(
+    ("report", "longest"),
+    [
+        (failing("ImagePullFailed", True, True), 30.0),
+        (failing("ImagePullFailed", True, False), 300.0),
+        (failing("EngineUnavailable", False), 30.0),
+        (failing("StartFailed", False), 300.0),
+    ],
+    ids=["only images", "an image and a container", "the engine", "a container"],
+)
+def test_a_stack_is_left_alone_longer_and_longer_but_not_for_what_stopped_nothing(
+    report: Report, longest: float
+) -> None:
+    patience = Patience(random.Random(1))
+    waits = [patience.after(report, now) for now in range(12)]
+    assert waits[0] < 1.3
+    assert longest * 0.8 <= waits[-1] <= longest * 1.2
