@@ -31,7 +31,7 @@ from agent.ports import AskSource, LookAt, Rhythm
 from agent.protections import Protections
 from agent.pulls import Pulls
 from agent.pulse import grace_of
-from agent.reconcile import Reconciler, Turn
+from agent.reconcile import ASKED, Reconciler, Turn
 from agent.rejections import Rejections
 from agent.settings import Settings, is_in_the_clear
 from agent.source.directory import DirectorySource
@@ -58,10 +58,17 @@ class HostTurns:
     images: GoodImages
 
     def take(self, turn: Turn) -> tuple[Report, ...]:
-        if turn.fallback:
-            turn = replace(turn, stacks=tuple(map(self.images.pinned, turn.stacks)))
+        if turn.trigger == ASKED:
+            for stack in turn.stacks:
+                self.images.forgive(stack.name)
+        bound = self.images.pinned if turn.fallback else self.images.spared
         with self.metrics.reconciling():
-            return self.reconciler.take(turn)
+            reports = self.reconciler.take(replace(turn, stacks=tuple(map(bound, turn.stacks))))
+        for stack in turn.stacks:
+            for report in reports:
+                if report.stack == stack.name:
+                    self.images.heed(stack, report)
+        return reports
 
     def note_good(self, stack: str, report: Report) -> None:
         self.images.note(stack, report.images)

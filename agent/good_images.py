@@ -1,58 +1,127 @@
-"""Which images the containers of a stack ran when the stack was last good, so that going back needs no registry.
+"""Which images the containers of a stack ran when it was last good, and which others were tried and were no good.
 
 A tag may stand for another image by the time that a stack goes back to what it was. Then its containers are made of the
-images that they had, by id, and the tag is left to whoever moved it: other stacks may use it.
+images that they had, by id, and the tag is left to whoever moved it: other stacks may use it. And a tag may come to
+stand for an image that does not become good in the place of the one before; that one goes on until the tag moves again,
+the container is wanted otherwise, or somebody asks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from agent.errors import Trouble
 from agent.jsonfile import JsonFile
-from agent.model import Resource, Stack
+from agent.model import Cause, Outcome, Report, Resource, Stack, Status
+
+NO_GOOD = frozenset({"CrashOnStart", "Unhealthy", "HealthTimeout", "ContainerGone", "StartFailed"})
+_RAN, _BAD, _WANTED = "ran", "bad", "wanted"
+
+Entry = dict[
+    str, str
+]  # of a container: the ids of what it ran and of what was no good, and a digest of what was wanted
 
 
 class GoodImages:
-    """What is noted outlives the process where there is a file, which may be lost. Any thread may call."""
+    """What is noted outlives the process where there is a file, which may be lost. Any thread may call.
+
+    What cannot be written is told to nobody: an older note is kept, and costs no more than a try.
+    """
 
     def __init__(self, file: JsonFile | None = None) -> None:
         self._file = file or JsonFile()
 
     def note(self, stack: str, images: Mapping[str, str]) -> None:
-        """`images` are the ids by the names of the containers. What cannot be written leaves an older note."""
-        if images and self._file.read().get(stack) != images:
-            with suppress(Trouble):
-                self._file.change(lambda kept: {**kept, stack: dict(images)})
+        """`images` are the ids by the names of the containers."""
+        known = self._of(stack)
+        self._keep(stack, {name: {**known.get(name, {}), _RAN: identity} for name, identity in images.items()})
 
-    def forget(self, stack: str) -> None:
-        if stack in self._file.read():
-            with suppress(Trouble):
-                self._file.change(lambda kept: {name: images for name, images in kept.items() if name != stack})
+    def heed(self, stack: Stack, report: Report) -> None:
+        """Note the images that were no good in the place of those that ran, as the report of a turn tells."""
+        known, wanted = self._of(stack.name), {one.key.name: one for one in stack.resources}
+        bad = {
+            name: {**known[name], _BAD: identity, _WANTED: _digest(wanted[name])}
+            for outcome in report.outcomes
+            if (identity := _was_no_good(outcome)) and (name := outcome.change.key.name) in known and name in wanted
+        }
+        if bad:
+            self._keep(stack.name, {**known, **bad})
+
+    def forgive(self, stack: str) -> None:
+        """Let what was no good be tried again."""
+        self._keep(stack, {name: {_RAN: entry[_RAN]} for name, entry in self._of(stack).items()})
 
     def pinned(self, stack: Stack) -> Stack:
         """The stack with its containers bound to the images that they ran, as far as that is known."""
-        known = self._file.read().get(stack.name)
-        if not isinstance(known, dict):
-            return stack
-        ids = {name: identity for name, identity in known.items() if isinstance(identity, str)}
+        known = self._of(stack.name)
         ran: dict[str, set[str]] = {}  # ids by reference
         for resource in stack.resources:
-            if _is_noted(resource, ids):
-                ran.setdefault(str(resource.spec["body"].get("Image")), set()).add(ids[resource.key.name])
-        return replace(stack, resources=tuple(_bound(resource, ids, ran) for resource in stack.resources))
+            if entry := _entry_of(resource, known):
+                ran.setdefault(str(resource.spec["body"].get("Image")), set()).add(entry[_RAN])
+        return _each(stack, lambda resource: _bound(resource, known, ran))
+
+    def spared(self, stack: Stack) -> Stack:
+        """The stack with what was no good told to its containers, so that they stay of what they ran meanwhile."""
+        known = self._of(stack.name)
+        if not any(_BAD in entry for entry in known.values()):
+            return stack
+        return _each(stack, lambda resource: _without_bad(resource, known))
+
+    def _of(self, stack: str) -> dict[str, Entry]:
+        found = self._file.read().get(stack)
+        entries = found.items() if isinstance(found, dict) else ()
+        return {name: entry for name, entry in entries if isinstance(entry, dict) and isinstance(entry.get(_RAN), str)}
+
+    def _keep(self, stack: str, entries: Mapping[str, Entry]) -> None:
+        if entries and entries != self._of(stack):
+            with suppress(Trouble):
+                self._file.change(lambda kept: {**kept, stack: dict(entries)})
 
 
-def _is_noted(resource: Resource, ids: Mapping[str, str]) -> bool:
-    return resource.key.kind == "container" and not resource.external and resource.key.name in ids
+def _each(stack: Stack, change: Callable[[Resource], Resource]) -> Stack:
+    return replace(stack, resources=tuple(map(change, stack.resources)))
 
 
-def _bound(resource: Resource, ids: Mapping[str, str], ran: Mapping[str, set[str]]) -> Resource:
+def _entry_of(resource: Resource, known: Mapping[str, Entry]) -> Entry | None:
+    is_ours = resource.key.kind == "container" and not resource.external
+    return known.get(resource.key.name) if is_ours else None
+
+
+def _bound(resource: Resource, known: Mapping[str, Entry], ran: Mapping[str, set[str]]) -> Resource:
     """A container is made of what it ran. An image that is run so is neither pulled nor built as long as it is here."""
-    if _is_noted(resource, ids):
-        return replace(resource, spec={**resource.spec, "recorded": ids[resource.key.name]})
+    if entry := _entry_of(resource, known):
+        return replace(resource, spec={**resource.spec, "recorded": entry[_RAN]})
     if resource.key.kind == "image" and (identities := ran.get(resource.key.name)):
         return replace(resource, spec={**resource.spec, "recorded": sorted(identities)}, renewed=False)
     return resource
+
+
+def _without_bad(resource: Resource, known: Mapping[str, Entry]) -> Resource:
+    entry = _entry_of(resource, known)
+    if entry is None or _BAD not in entry or entry.get(_WANTED) != _digest(resource):
+        return resource
+    return replace(resource, spec={**resource.spec, "recorded": entry[_RAN], "instead_of": entry[_BAD]})
+
+
+def _was_no_good(outcome: Outcome) -> str:
+    """The id of the image that did not become good although nothing but the image is another, "" where that is not what
+    happened."""
+    change = outcome.change
+    if outcome.status is not Status.FAILED or outcome.reason not in NO_GOOD or change.cause is not Cause.IMAGE:
+        return ""
+    differences = change.seen.differences if change.seen else ()
+    return next((str(one.wanted) for one in differences if one.path == "image"), "")
+
+
+def _digest(resource: Resource) -> str:
+    """Of all that is wanted of a container."""
+    return hashlib.sha256(json.dumps(resource.spec, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def _plain(value: Any) -> str:
+    return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else type(value).__name__

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from agent.good_images import GoodImages
 from agent.jsonfile import JsonFile
-from agent.model import Key, Resource, Revision, Stack
+from agent.model import (
+    Action,
+    Cause,
+    Change,
+    Difference,
+    Key,
+    Observed,
+    Outcome,
+    Owner,
+    Remedy,
+    Report,
+    Resource,
+    Result,
+    Revision,
+    Stack,
+    Status,
+)
 
 
 def container(name: str, image: str) -> Resource:
@@ -55,9 +72,29 @@ def test_the_note_outlives_the_agent_and_may_be_lost(tmp_path: Path) -> None:
     GoodImages(JsonFile(tmp_path / "none" / "images.json")).note("s", {"a": "sha256:1"})  # which is told to nobody
 
 
-def test_what_left_is_forgotten() -> None:
+def failing(reason: str, cause: Cause = Cause.IMAGE) -> Report:
+    """The container `a` was to be of another image, and did not become good."""
+    key = Key("container", "a")
+    seen = Observed(key, "1", Owner.OURS, differences=(Difference("image", "sha256:1", "sha256:2", Remedy.REPLACE),))
+    change = Change(0, Action.REPLACE, key, "s", cause, "its image moved", wanted=STACK.resources[0], seen=seen)
+    return Report("r", "s", "t", None, Result.ERROR, 0.0, 0.0, outcomes=(Outcome(change, Status.FAILED, "no", reason),))
+
+
+def test_an_image_that_was_no_good_is_told_until_it_is_forgiven_or_other_things_are_wanted() -> None:
     good = GoodImages()
-    good.note("s", {"a": "sha256:1"})
-    good.note("t", {"a": "sha256:1"})
-    good.forget("s")
-    assert good.pinned(STACK) == STACK
+    good.heed(STACK, failing("CrashOnStart"))
+    assert good.spared(STACK) == STACK, "where it is not known what ran there is nothing to stay at"
+    good.note("s", {"a": "sha256:1", "b": "sha256:1"})
+    good.heed(STACK, failing("EngineTimeout"))
+    good.heed(STACK, failing("CrashOnStart", Cause.COMMIT))
+    assert good.spared(STACK) == STACK
+    good.heed(STACK, failing("CrashOnStart"))
+    good.note("s", {"a": "sha256:1", "b": "sha256:1"})
+    first, *others = good.spared(STACK).resources
+    assert first.spec == {"body": {"Image": "x:1"}, "recorded": "sha256:1", "instead_of": "sha256:2"}
+    assert others == list(STACK.resources[1:])
+    other = replace(STACK, resources=(container("a", "x:2"), *STACK.resources[1:]))
+    assert good.spared(other) == other
+    good.forgive("s")
+    assert good.spared(STACK) == STACK
+    assert good.pinned(STACK) != STACK

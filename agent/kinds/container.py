@@ -2,7 +2,8 @@
 
 `spec` is {"body": the body of `POST /containers/create` as of API 1.44, "platform": text, "state": "running" or
 "completed"} and, where it has them, "hooks": what runs around its life, "build": the digest of what its image is built
-from, "recorded": the id of the image that it ran when its stack was good, "hashed": see `container_compose`, "lying":
+from, "recorded": the id of the image that it ran when its stack was good, of which it is made whatever its reference
+stands for, or, with "instead_of": an id, while that stands for this one; "hashed": see `container_compose`, "lying":
 the paths of files that are mounted as copies, by those of the copies, and "files": the paths of what it mounts that is
 kept equal to the commit.
 
@@ -109,8 +110,9 @@ class ContainerKind:
     def _image(self, resource: Resource) -> tuple[str, Report]:
         """How the image is called that it is made of, and its report. An image that is noted of the container goes
         before what its reference stands for by now, as long as it is here."""
-        reference, recorded = reference_of(resource), recorded_of(resource)
+        reference = reference_of(resource)
         image = self.engine.inspect_image(reference) or {}
+        recorded = recorded_of(resource, str(image.get("Id") or ""))
         if recorded and image.get("Id") != recorded and (noted := self.engine.inspect_image(recorded)):
             return recorded, noted
         return reference, image

@@ -297,17 +297,19 @@ def reference_of(resource: Resource) -> str:
     return str(look(resource.spec, "body.Image") or "")
 
 
-def recorded_of(resource: Resource) -> str:
-    """The id of the image that it is to be made of whatever the reference stands for by now, "" for none."""
-    return str(resource.spec.get("recorded") or "")
+def recorded_of(resource: Resource, local: str) -> str:
+    """The id of the image that it is to be made of while its reference stands for `local`, "" where that is the one."""
+    instead_of = str(resource.spec.get("instead_of") or local)
+    return str(resource.spec.get("recorded") or "") if instead_of == local else ""
 
 
 def references(wanted: Iterable[Resource]) -> list[str]:
     """All by which an image may be wanted: what its containers name, and the ids that are noted of them."""
     asked = [resource for resource in wanted if not resource.external]
-    return sorted({*map(reference_of, asked), *filter(None, map(recorded_of, asked))})
+    return sorted({*map(reference_of, asked), *(str(one.spec["recorded"]) for one in asked if "recorded" in one.spec)})
 
 
 def image_for(resource: Resource, local: Mapping[str, str]) -> str:
     """The id of the image that the container is to be of, given what each reference stands for; "" for none."""
-    return local.get(recorded_of(resource)) or local.get(reference_of(resource), "")
+    here = local.get(reference_of(resource), "")
+    return local.get(recorded_of(resource, here)) or here

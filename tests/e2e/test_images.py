@@ -107,3 +107,30 @@ def test_a_stack_goes_back_to_the_very_images_that_it_ran_with_the_registry_away
         third = fleet.push({path: compose(tag, "three")}, "Third")
         until(lambda: agent.synced_at(stack, third), "the mended commit deployed")
         assert made_of(sdk, web) == made_of(sdk, api) == moved
+
+
+def test_an_image_that_a_followed_tag_moves_to_and_that_is_no_good_is_tried_once(
+    agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, tag: Tag
+) -> None:
+    stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
+    web = f"{stack}-web-1"
+    text = (
+        "x-windlass: {rollout: {monitor: 1s}, image_policy: digest, image_interval: 1s}\n"
+        f'services: {{web: {{image: "{tag.reference}", stop_grace_period: 0s}}}}\n'
+    )
+    with running(agent):
+        first = fleet.push({path: text}, "First")
+        until(lambda: agent.synced_at(stack, first), "the first commit deployed")
+        until((agent.home / "state" / "images.json").exists, "what it runs noted")
+        good = identity(sdk, web)
+        bad = tag.move(Cmd=["sh", "-c", "exit 3"])
+        until(lambda: (agent.stack(stack)["failure"] or {}).get("reason") == "CrashOnStart", "the failure told")
+        assert tag.here() == bad
+        assert identity(sdk, web) == good, "the old container itself"
+        assert agent.stop() == 0
+        started = sdk.inspect_container(web)["State"]["StartedAt"]
+        agent.start()
+        until(lambda: agent.synced_at(stack, first), "all as it is to be for the next process")
+        assert (identity(sdk, web), sdk.inspect_container(web)["State"]["StartedAt"]) == (good, started)
+        mended = tag.move()
+        until(lambda: made_of(sdk, web) == mended, "the tag followed once it has moved on")
