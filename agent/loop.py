@@ -355,7 +355,8 @@ class Loop:
         if overtaken or (report.failure and not only_held(report)):
             work.trigger = work.trigger or "retry"
         wait = self._patience.after(report, now)
-        work.not_before = now if work.trigger == ASKED else now + wait
+        # what was heard meanwhile has a time to settle of its own
+        work.not_before = now if work.trigger == ASKED else max(work.not_before, now + wait)
         if again_in and work.trigger is None:
             work.trigger, work.not_before = TRIAL, now + again_in
 

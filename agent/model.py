@@ -37,9 +37,6 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}"
 
 
-# --- the source -------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Revision:
     """One state of the source. `id` is a commit's full SHA, or `dir-` and a digest for a plain directory."""
@@ -309,9 +306,6 @@ class Plan:
     def pending(self) -> tuple[Change, ...]:
         """The steps that do something: all but what is held."""
         return tuple(change for change in self.changes if change.action is not Action.HOLD)
-
-
-# --- what came of it --------------------------------------------------------------------------------------------
 
 
 class Status(StrEnum):

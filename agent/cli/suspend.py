@@ -26,9 +26,12 @@ class Lasting(click.ParamType[float]):
         if isinstance(value, float):
             return value
         try:
-            return float(duration(str(value)))
+            seconds = float(duration(str(value)))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        if not seconds:
+            self.fail(f'"{value}" is over at once.', param, ctx)
+        return seconds
 
 
 _WHAT = click.argument("what", required=False, metavar="[STACK|STACK/SERVICE]")

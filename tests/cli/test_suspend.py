@@ -66,6 +66,7 @@ def test_who_resumes_a_stack_of_a_suspended_host_is_told(run: Run, said: Directi
         ([], "say either STACK or STACK/SERVICE, or --all"),
         (["web", "--all"], "say either STACK or STACK/SERVICE, or --all"),
         (["web", "--for", "soon"], '"soon" is no duration such as'),
+        (["web", "--for", "0s"], '"0s" is over at once'),
     ],
 )
 def test_what_is_not_there_is_refused_and_nothing_is_written(

@@ -479,6 +479,21 @@ def test_what_starts_anew_with_another_is_interrupted() -> None:
     ]
 
 
+def test_a_replacement_takes_the_users_of_its_users_along() -> None:
+    wanted = [want(WEB), want("container/db"), want("network/front")]
+    actual = [
+        there(WEB, uses=["container/db"]),
+        there("container/db", uses=["network/front"]),
+        there("network/front", differs("driver")),
+    ]
+    found = plan(wanted, actual)
+    assert {str(change.key): change.reason for change in found.changes if change.action is Action.REMOVE} == {
+        WEB: "uses container/db",
+        "container/db": "uses network/front",
+        "network/front": "driver changed",
+    }
+
+
 MOUNTED = [want(WEB, waits("file/f", Condition.EXISTS, restart=True)), want("file/f")]
 
 
