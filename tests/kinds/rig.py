@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import textwrap
 import time
 from collections.abc import Iterator, Mapping
@@ -76,7 +77,7 @@ class Rig:
             key=b"key",
             allow_build=True,
         )
-        return Stack(self.stack, tuple(map(brisk, resources(project, tree, target))), Revision("rev1"))
+        return Stack(self.stack, tuple(map(brisk, resources(project, tree, target))), _revision(text, files or {}))
 
     def plan(self, text: str, files: Mapping[str, str | bytes] | None = None) -> Plan:
         return self.reconciler.look(Turn((self.stack_of(text, files),), self.scope, "test")).plan
@@ -103,6 +104,11 @@ class Rig:
         report = self.engine.inspect_container(f"{self.stack}-{service}-1")
         assert report is not None
         return report
+
+
+def _revision(text: str, files: Mapping[str, str | bytes]) -> Revision:
+    """Other content is that of another commit."""
+    return Revision(hashlib.sha256(repr((text, sorted(files.items()))).encode()).hexdigest()[:40])
 
 
 def brisk(resource: Resource) -> Resource:
