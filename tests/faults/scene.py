@@ -34,7 +34,15 @@ class Scene:
     def push(self, message: str, more: tuple[str, ...] = ()) -> str:
         """Commit the stack with a message for `web` and further services. Returns the commit's SHA."""
         self.more = more
-        self.head = self.fleet.push({f"stacks/{self.stack}/compose.yaml": self.compose(message)}, message)
+        return self._push(self.compose(message), message)
+
+    def leave(self) -> str:
+        """Commit that the stack is not wanted any more. Returns the commit's SHA."""
+        return self._push(None, "gone")
+
+    def _push(self, text: str | None, subject: str) -> str:
+        allowed = f"{subject}\n\nWindlass-Allow-Prune: 9"  # what goes here at once is meant to
+        self.head = self.fleet.push({f"stacks/{self.stack}/compose.yaml": text}, allowed)
         return self.head
 
     @property
@@ -58,6 +66,7 @@ services:
 {others}\
 networks: {{back: , front: }}
 volumes: {{data: }}
+x-windlass: {{rollout: {{monitor: 300ms}}}}
 """
 
     def name(self, service: str) -> str:

@@ -23,6 +23,7 @@ STEPS = (
     "a network is disconnected by hand",
     "a commit is broken",
     "a service is removed from git",
+    "a rollout fails its health check and is taken back",
 )
 Start = Callable[..., "subprocess.Popen[str]"]
 
