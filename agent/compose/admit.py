@@ -152,6 +152,8 @@ def _shared(project: Project, service: Map, at: At) -> None:
     for reference in references(service, at):
         if reference.service in project.services and not container_names(project, reference.service):
             reference.at.problem(f'the service "{reference.service}" has no container, since its scale is 0')
+        elif reference.service not in project.services and not reference.is_link:
+            reference.at.problem(f'the service "{reference.service}" is off: none of its profiles is active')
 
 
 def _ports(service: Map, at: At) -> bool:

@@ -7,7 +7,8 @@ from agent.compose.validate import replicas_of
 
 
 def container_name(project: Project, service: str, number: int) -> str:
-    written: str = project.services[service].get("container_name", "")
+    """Also of a service that is off: that is what its container would be called."""
+    written: str = (project.services.get(service) or {}).get("container_name", "")
     return written or project.separator.join((project.name, service, str(number)))
 
 

@@ -17,18 +17,20 @@ _NAMESPACES: Final = ("network_mode", "ipc", "pid", "uts", "cgroup")
 
 
 class Reference(NamedTuple):
-    """`restart`: the one that refers is started anew when the other is made anew."""
+    """`restart`: the one that refers is started anew when the other is made anew. One that `is_link` does without a
+    service that is off."""
 
     service: str
     at: At
     restart: bool
+    is_link: bool = False
 
 
 def references(service: Map, at: At) -> Iterator[Reference]:
     """Every other service that the one at `at` refers to, in the order in which Compose adds the dependencies."""
     for index, link in enumerate(service.get("links") or Seq(service.place)):
         target = link if link.count(":") > 1 else link.partition(":")[0]
-        yield Reference(target, at.of_item(service, "links", index), restart=True)
+        yield Reference(target, at.of_item(service, "links", index), restart=True, is_link=True)
     for key in _NAMESPACES:
         if (owner := shared_service(service.get(key))) is not None:
             yield Reference(owner, at.of(service, key), restart=True)

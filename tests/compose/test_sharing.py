@@ -105,6 +105,26 @@ def test_what_compose_prints_and_no_engine_does_is_refused_when_it_is_to_run(tex
     assert [str(one) for one in caught.value.problems] == [f"compose.yaml:{problem}"]
 
 
+OPTIONAL = "depends_on: {b: {condition: service_started, required: false}}"
+
+
+@pytest.mark.parametrize("keys", ["pid: service:b", "network_mode: service:b", "ipc: service:b", "volumes_from: [b]"])
+def test_a_service_that_is_off_has_nothing_to_share(keys: str) -> None:
+    """Though `depends_on` may do without it: Compose prints it, and fails when it is to run."""
+    text = services(f"{keys}\n{OPTIONAL}", b="image: x, profiles: [p]")
+    assert engine_calls(project(text), "/p")
+    with pytest.raises(BadManifest) as caught:
+        wanted(text)
+    (problem,) = caught.value.problems
+    assert problem.message == 'the service "b" is off: none of its profiles is active'
+    assert problem.place.line == 5
+
+
+def test_a_link_to_a_service_that_is_off_is_done_without() -> None:
+    found = wanted(services(f"links: [b]\n{OPTIONAL}", b="image: x, profiles: [p]"))
+    assert "Links" not in found["container/web-a-1"].spec["body"]["HostConfig"]
+
+
 def test_what_depends_on_says_stands() -> None:
     keys = "links: [b]\ndepends_on: {b: {condition: service_healthy}}"
     assert project(services(keys)).services["a"]["depends_on"] == {
