@@ -128,7 +128,8 @@ def _idempotent(case: Case, project: Project, model: dict[str, Any], base: str) 
         return
     path = f"{directory}/rendered.yaml" if directory else "rendered.yaml"
     environment = dict(project.environment)
-    environment.pop("COMPOSE_PROJECT_NAME", None)
+    for name in ("COMPOSE_PROJECT_NAME", "COMPOSE_ENV_FILES"):  # what the options of the case stood above
+        environment.pop(name, None)
     options = {
         **case.options, "files": [path], "project_directory": directory, "project_name": project.name,
         "environment": environment | {"COMPOSE_DISABLE_ENV_FILE": "true"}, "env_files": [], "root": BASE,
