@@ -152,8 +152,14 @@ def _shared(project: Project, service: Map, at: At) -> None:
     for reference in references(service, at):
         if reference.service in project.services and not container_names(project, reference.service):
             reference.at.problem(f'the service "{reference.service}" has no container, since its scale is 0')
-        elif reference.service not in project.services and not reference.is_link:
+        elif not reference.is_link and _may_be_off(project, service, reference.service):
             reference.at.problem(f'the service "{reference.service}" is off: none of its profiles is active')
+
+
+def _may_be_off(project: Project, service: Map, other: str) -> bool:
+    """Whether another service is off and `depends_on` lets it be; any other absence has been reported."""
+    how = (service.get("depends_on") or {}).get(other) or {}
+    return other not in project.services and not how.get("required", True)
 
 
 def _ports(service: Map, at: At) -> bool:
