@@ -38,6 +38,7 @@ def fighting(sdk: Any, container: str) -> Iterator[None]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_the_field_that_loops_is_named_and_the_stack_left_alone_for_longer_and_longer(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

@@ -12,6 +12,7 @@ from tests.e2e.test_suspended import compose
 pytestmark = pytest.mark.engine
 
 
+@pytest.mark.slow
 def test_new_content_waits_while_what_runs_is_healed_also_by_the_next_process(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

@@ -121,6 +121,7 @@ def test_apply_is_held_in_the_same_way(
     assert identity(sdk, f"{stack}-web-1")
 
 
+@pytest.mark.slow
 def test_an_orphaned_volume_goes_by_a_persons_word_and_a_wanted_one_never(
     started: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

@@ -109,6 +109,7 @@ def test_a_stack_goes_back_to_the_very_images_that_it_ran_with_the_registry_away
         assert made_of(sdk, web) == made_of(sdk, api) == moved
 
 
+@pytest.mark.slow
 def test_an_image_that_a_followed_tag_moves_to_and_that_is_no_good_is_tried_once(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, tag: Tag
 ) -> None:

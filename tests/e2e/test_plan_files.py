@@ -208,6 +208,7 @@ def level(sdk: docker.APIClient, name: str) -> str:
     return str(said.removeprefix("LEVEL="))
 
 
+@pytest.mark.slow
 def test_a_pull_request_of_a_clone_is_planned_and_applied_as_it_was(
     agent: Agent, branched: Fleet, sdk: docker.APIClient, prefix: str, tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def test_a_suspended_stack_is_left_as_it_is_and_healed_at_once_when_it_is_resume
     ]
 
 
+@pytest.mark.slow
 def test_a_service_that_is_stopped_by_hand_under_a_lease_stays_stopped_until_it_ends(
     started: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

@@ -65,7 +65,7 @@ def test_the_whole_stack_goes_back_and_stays_there_until_there_is_something_new(
         until(
             lambda: (agent.metric(series) or 0) + (agent.metric(series.replace("success", "noop")) or 0), "taken back"
         )
-        assert version(sdk, web) == "one"
+        until(lambda: identity(sdk, web) and version(sdk, web) == "one", "what was changed with it gone back")
         assert identity(sdk, api) == good, "the old container itself"
         assert agent.stack(stack)["sync"] == "out of sync"
         settled = runs(agent, stack)
