@@ -8,7 +8,8 @@ from agent.compose.validate import replicas_of
 
 def container_name(project: Project, service: str, number: int) -> str:
     """Also of a service that is off: that is what its container would be called."""
-    written: str = (project.services.get(service) or {}).get("container_name", "")
+    found = project.services.get(service)
+    written: str = found.get("container_name", "") if found is not None else ""
     return written or project.separator.join((project.name, service, str(number)))
 
 
