@@ -226,7 +226,7 @@ def here_of(environment: Mapping[str, str]) -> Path:
             if os.path.samefile(said, "."):  # noqa: PTH121 - Path has it with an object in between
                 return Path(said)
         except OSError:
-            pass
+            pass  # what the shell said is gone or not for us to see; the system knows where we are
     try:
         return Path.cwd()
     except OSError as error:

@@ -90,7 +90,7 @@ def _scalar(kind: inspect.Type) -> dict[str, Any]:
         case inspect.LiteralType(values=values):
             return {"enum": list(values)}
         case _:
-            raise NotImplementedError(f"a setting of a type that `windlass schema` does not know: {kind}")
+            raise TypeError(f"a setting of a type that `windlass schema` does not know: {kind}")
 
 
 def _struct(kind: inspect.StructType, definitions: dict[str, Any]) -> dict[str, Any]:
