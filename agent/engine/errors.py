@@ -149,7 +149,10 @@ def timed_out(error: BaseException) -> bool:
 def _why_silent(error: BaseException) -> str:
     text = str(error)
     for sign, words in (
-        ("No such file or directory", "there is no engine at its socket"),
+        (
+            "No such file or directory",
+            "there is no engine at its socket: start it, or name another one with --docker-host",
+        ),
         ("Connection refused", "the engine refuses connections"),
         ("Permission denied", "no permission to use the engine's socket"),
         ("Too many open files", "too many open files"),

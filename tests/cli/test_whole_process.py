@@ -71,7 +71,8 @@ def test_without_an_engine_stdout_is_still_one_object(windlass: Windlass, stack:
     assert ended.returncode == 1
     assert json.loads(ended.stdout)["failure"]["reason"] == "EngineUnavailable"
     assert (
-        ended.stderr == "Error: ask the engine for its version: there is no engine at its socket (EngineUnavailable)\n"
+        ended.stderr == "Error: ask the engine for its version: there is no engine at its socket: start it, or name"
+        " another one with --docker-host (EngineUnavailable)\n"
     )
 
 
