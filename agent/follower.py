@@ -78,7 +78,13 @@ class Follower:
         """Remember that the stack converged. Where that cannot be noted, an older good state is kept."""
         with suppress(Trouble):  # losing the note costs a fallback, never the deploy that it is about
             self._source.accept(stack.name, stack.revision.id)
-            self._rejections.forgive(stack.name)
+            if self._wants_something_else_now(stack.name):
+                self._rejections.forgive(stack.name)
+
+    def _wants_something_else_now(self, name: str) -> bool:
+        """Whether the newest is not what was rejected: that what was good before proves good again mends nothing."""
+        newest = self._newest.stacks.get(name) if self._newest else None
+        return newest is not None and self._rejections.of(newest) is None
 
     def reject(self, stack: Stack, failure: Failure) -> None:
         """Remember that the stack's content did not become good. Where that cannot be noted, it is tried again by the

@@ -319,7 +319,7 @@ class Bare:
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> Bare:
     engine = Bare()
-    monkeypatch.setattr("agent.engine.Engine", lambda _url: engine)
+    monkeypatch.setattr("agent.parts.make_engine", lambda *_, **__: engine)
     monkeypatch.setattr(Assembly, "_works", lambda *_: SimpleNamespace(reconciler=engine))
     return engine
 

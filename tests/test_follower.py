@@ -1,0 +1,74 @@
+"""What is known of content that was rejected, as the loop asks for it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from agent.follower import Follower
+from agent.model import Failure, Stack
+from tests.loop.fakes import reading, stack
+
+GOOD, BAD, BETTER = stack("web", "a" * 40, "1"), stack("web", "b" * 40, "2"), stack("web", "c" * 40, "3")
+CRASHED = Failure("CrashOnStart", "exit code 1")
+
+
+class Repository:
+    """A source and its reader at once: it holds one stack."""
+
+    def __init__(self, newest: Stack) -> None:
+        self.stack = newest
+        self.good_at = ""
+
+    def sync(self) -> Any:
+        return reading(self.stack, revision=self.stack.revision.id).snapshot
+
+    def read(self, _snapshot: Any) -> Any:
+        return reading(self.stack, revision=self.stack.revision.id)
+
+    def good(self, _name: str) -> Any:
+        return SimpleNamespace(revision=self.good_at) if self.good_at else None
+
+    def accept(self, _name: str, revision: str) -> None:
+        self.good_at = revision
+
+
+def follower(repository: Any) -> Follower:
+    return Follower(repository, repository, lambda _result, _seconds: None)
+
+
+def test_what_was_rejected_counts_as_broken_once_there_is_something_to_go_back_to() -> None:
+    repository = Repository(BAD)
+    desires = follower(repository)
+    desires.reject(BAD, CRASHED)
+    assert desires.newest().stacks == {"web": BAD}
+    repository.good_at = GOOD.revision.id
+    assert (desires.newest().stacks, desires.newest().broken) == ({}, {"web": CRASHED})
+
+
+def test_what_was_good_before_and_proves_good_again_forgives_nothing() -> None:
+    repository = Repository(BAD)
+    desires = follower(repository)
+    desires.newest()
+    desires.reject(BAD, CRASHED)
+    desires.accept(GOOD)
+    assert desires.newest().broken == {"web": CRASHED}
+
+
+def test_without_having_asked_for_the_newest_nothing_is_forgiven() -> None:
+    repository = Repository(BAD)
+    desires = follower(repository)
+    desires.reject(BAD, CRASHED)
+    desires.accept(GOOD)
+    assert desires.newest().broken == {"web": CRASHED}
+
+
+def test_content_that_was_rejected_is_tried_again_after_other_content_was_good() -> None:
+    repository = Repository(BAD)
+    desires = follower(repository)
+    desires.reject(BAD, CRASHED)
+    repository.stack = BETTER
+    desires.newest()
+    desires.accept(BETTER)
+    repository.stack = BAD
+    assert desires.newest().stacks == {"web": BAD}
