@@ -332,7 +332,7 @@ class Loop:
             self._schedule_next(work, done.report, now, verdict.judgement.again_in if verdict else 0.0)
         work.last = report = replace(report, on_trial=on_trial, fights=self._patience.fights(work.name, now))
         self._audience.reported(report)
-        if work.desired is None and done.report.synced:
+        if work.desired is None and done.report.synced and not superseded:
             self._forget(work)
         self._following.take_up()
 

@@ -132,6 +132,11 @@ class Agent:
     def stack(self, name: str) -> dict[str, Any]:
         return next((stack for stack in self.status().get("stacks", []) if stack["name"] == name), {})
 
+    def has_left(self, name: str) -> bool:
+        """Whether the agent answers and does not know the stack any more."""
+        stacks = self.status().get("stacks")
+        return stacks is not None and all(stack["name"] != name for stack in stacks)
+
     def synced_at(self, name: str, revision: str) -> bool:
         stack = self.stack(name)
         return stack.get("sync") == "synced" and (stack.get("revision") or {}).get("id") == revision

@@ -136,7 +136,7 @@ def test_a_removed_stack_goes_and_the_others_stay(
     until(lambda: started.synced_at(one, head) and started.synced_at(two, head), "both stacks deployed")
     kept = identity(sdk, f"{two}-web-1")
     fleet.push({path.format(one): None}, "One stack less")
-    until(lambda: not started.stack(one), "the stack gone")
+    until(lambda: started.has_left(one), "the stack gone")
     assert not sdk.containers(all=True, filters={"name": f"{one}-"})
     assert not sdk.networks(names=[f"{one}_back"])
     assert identity(sdk, f"{two}-web-1") == kept

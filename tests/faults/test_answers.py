@@ -88,7 +88,7 @@ def test_a_stack_that_left_while_lists_came_empty_is_pruned_afterwards(
         scene.await_settled(proxied, "first")
         proxy.fault = lambda call: faults.nothing_there if call.place in LISTS else None
         scene.leave()
-        until(lambda: not proxied.stack(scene.stack), "the stack forgotten")
+        until(lambda: proxied.has_left(scene.stack), "the stack forgotten")
         proxy.mend()
         until(lambda: not scene.containers(), "the stack pruned")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -442,6 +443,26 @@ def test_stopping_lets_the_turn_under_way_end() -> None:
         loop.stop()
         may_end.set()
     assert audience.reports.get(timeout=1).synced
+
+
+def test_a_turn_that_was_under_way_when_its_stack_left_is_followed_by_one_that_removes_it() -> None:
+    may_end = threading.Event()
+
+    def react(turn: Turn) -> Report:
+        assert not turn.stacks or may_end.wait(5)
+        return synced(turn)
+
+    desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(react), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        first = turns.next()
+        desires.answer = reading(revision="b" * 40)
+        loop.wake(AskSource("manual"))
+        while not first.superseded():
+            time.sleep(0.01)
+        may_end.set()
+        assert turns.next().stacks == ()
+        assert audience.gone.get(timeout=5) == "a"
+    assert audience.gone.empty()
 
 
 def test_a_turn_that_waits_makes_way_for_newer_content_and_its_failure_delays_nothing() -> None:

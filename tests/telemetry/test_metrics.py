@@ -274,14 +274,14 @@ def test_thousands_of_commits_make_no_more_series() -> None:
     assert len(counts) == 1
 
 
-def test_thousands_of_names_share_what_series_there_are() -> None:
+def test_hundreds_of_names_share_what_series_there_are() -> None:
     metrics = Metrics("0.1.0")
-    for number in range(1000):
+    for number in range(300):
         metrics.record(failed(BROKEN, stack=f"stack-{number}"))
         metrics.engine_call(f"endpoint-{number}", 0.1, 200)
     found = samples(metrics)
-    assert found['windlass_reconciles_total{result="error",stack="other"}'] == 800
-    assert found['windlass_validation_errors{stack="other"}'] == 1600
+    assert found['windlass_reconciles_total{result="error",stack="other"}'] == 100
+    assert found['windlass_validation_errors{stack="other"}'] == 200
     assert found['windlass_stack_synced{stack="other"}'] == 0
     assert len({series for series in found if series.startswith("windlass_stack_synced")}) == 201
     assert len({series for series in found if series.startswith("windlass_docker_requests_total")}) == 101
