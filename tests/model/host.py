@@ -8,6 +8,7 @@ and to a real engine, and compares.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -79,14 +80,14 @@ class ModelHost:
             "/info": lambda: {"LoggingDriver": "json-file"},
             "/containers/json": lambda: self._listed((params.get("filters") or {}).get("label") or ()),
             "/containers/{0}/json": lambda name: self.report(self.container(name)),
-            "/containers/{0}/logs": lambda name: b"",
+            "/containers/{0}/logs": lambda name: [],
             "/networks": lambda: list(self.networks.values()),
             "/networks/{0}": lambda name: self._network_report(self.network(name)),
             "/volumes": lambda: {"Volumes": list(self.volumes.values())},
             "/volumes/{0}": self._volume,
             "/images/{0}/json": self._image,
         }
-        return deepcopy(reads[path](*names))
+        return json.loads(json.dumps(reads[path](*names)))
 
     def post(self, path: str, names: tuple[str, ...], body: Mapping[str, Any], params: Mapping[str, Any]) -> Any:
         writes: dict[str, Callable[..., Any]] = {
@@ -341,7 +342,7 @@ class ModelHost:
     def disconnect(self, network: str, name: str) -> None:
         there, one = self.network(network), self.container(name)
         if there["Name"] not in one.endpoints:
-            raise refused(403, f"container {one.id} is not connected to network {there['Name']}")
+            raise refused(500, f"container {one.id} is not connected to network {there['Name']}")
         del one.endpoints[there["Name"]]
 
     # --- the rest ---

@@ -166,9 +166,11 @@ def namespaces(trial: Trial) -> None:
 
 
 def ports(trial: Trial) -> None:
-    taken = {"PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18473"}]}}
-    trial.make("a", host=taken)
-    trial.make("b", host=taken)
+    more: Any = {"ExposedPorts": {"80/tcp": {}}}
+    more["host"] = {"PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18473"}]}}
+    trial.network("n")
+    trial.make("a", "n", **more)
+    trial.make("b", "n", **more)
     trial.start("a")
     trial.start("b")
     trial.look()
