@@ -110,7 +110,9 @@ class Host(Rig):
         return report
 
     def assert_is(self, state: State) -> None:
-        listed = {one["Names"][0].removeprefix(f"/{self.stack}-"): one["State"] for one in self.engine.list_containers()}
+        listed = {
+            one["Names"][0].removeprefix(f"/{self.stack}-"): one["State"] for one in self.engine.list_containers()
+        }
         there = {name: how for name, how in listed.items() if not name.startswith("/")}
         assert there == {name: "exited" if name == "job-1" else "running" for name in state.containers}
         networks = [one["Name"] for one in self.engine.list_networks() if one["Name"].startswith(self.stack)]

@@ -91,10 +91,10 @@ def _services(draw: st.DrawFn, name: str, kinds: dict[str, str], *, has_port: bo
         return service
     service["networks"] = draw(st.sampled_from([["front"], ["back"], ["back", "front"]]))
     if has_port:
-        service["ports"] = ["8080:80"]
+        service["ports"] = [f"808{NAMES.index(name)}:80"]
     elif draw(st.booleans()):
         service["scale"] = 2
-    elif draw(st.booleans()):
+    if "scale" not in service and draw(st.booleans()):
         service["container_name"] = f"web-{name}-own"
     return service
 

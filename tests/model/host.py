@@ -9,7 +9,7 @@ and to a real engine, and compares.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -124,7 +124,7 @@ class ModelHost:
     def called(self, name: str) -> Container | None:
         return next((one for one in self.containers.values() if one.name == name), None)
 
-    def _listed(self, labels: list[str]) -> list[Json]:
+    def _listed(self, labels: Sequence[str]) -> list[Json]:
         found = []
         for one in self.containers.values():
             own = self.report(one)["Config"]["Labels"]
@@ -160,7 +160,9 @@ class ModelHost:
         asked = [tuple(str(bind).split(":")[:2]) for bind in body["HostConfig"].get("Binds") or ()]
         asked += [(one.get("Source") or "", one["Target"]) for one in body["HostConfig"].get("Mounts") or ()]
         targets = {target for _, target in asked}
-        asked += [("", one) for one in {**(image.get("Volumes") or {}), **(body.get("Volumes") or {})} if one not in targets]
+        asked += [
+            ("", one) for one in {**(image.get("Volumes") or {}), **(body.get("Volumes") or {})} if one not in targets
+        ]
         for source, target in asked:
             if source.startswith("/"):
                 yield {"Type": "bind", "Source": source, "Destination": target}
@@ -196,7 +198,7 @@ class ModelHost:
     def _run(self, one: Container) -> None:
         one.started = datetime.now(UTC).isoformat()
         one.state, one.code, one.restarts = "running", 0, 0
-        program = list(one.body.get("Cmd") or ["forever"])[0]
+        program = next(iter(one.body.get("Cmd") or ["forever"]))
         if program in ("true", "false"):
             one.code = int(program == "false")
             policy = (one.host.get("RestartPolicy") or {}).get("Name") or "no"

@@ -36,12 +36,14 @@ class FatedRig(Rig):
 
     def settle(self, stack: Stack | None, turns: int) -> Report:
         """Turns until one changes nothing, so many at most; that one."""
+        said = ""
         for _ in range(turns):
             before = self.engine.lot.changes
             report = self.towards(stack)
             if self.engine.lot.changes == before:
                 return report
-        raise AssertionError(f"not at rest after {turns} turns: {report.failure}\n{report.plan}")
+            said = f"{report.failure}\n{report.plan}"
+        raise AssertionError(f"not at rest after {turns} turns: {said}")
 
 
 class ModelRig(FatedRig):

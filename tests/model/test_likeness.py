@@ -202,7 +202,9 @@ def volumes(trial: Trial) -> None:
 
 
 @pytest.mark.parametrize(
-    "play", [names_and_states, programs, networks_under_containers, namespaces, ports, volumes], ids=lambda one: one.__name__
+    "play",
+    [names_and_states, programs, networks_under_containers, namespaces, ports, volumes],
+    ids=lambda one: one.__name__,
 )
 def test_the_model_says_what_the_engine_says(
     engine: Engine, prefix: str, busybox: str, play: Callable[[Trial], None]

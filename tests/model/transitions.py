@@ -94,7 +94,9 @@ TRANSITIONS: dict[str, Transition] = {
     "stop-first": Transition(web("1"), web("2"), least=6),
     "start-first": Transition(web("1", START_FIRST), web("2", START_FIRST), least=6),
     "stop-first, taken back": Transition(web("1"), web("2", CRASHES), bad=True, least=8),
-    "start-first, taken back": Transition(web("1", START_FIRST), web("2", f"{START_FIRST}, {CRASHES}"), bad=True, least=4),
+    "start-first, taken back": Transition(
+        web("1", START_FIRST), web("2", f"{START_FIRST}, {CRASHES}"), bad=True, least=4
+    ),
     "a removed service": Transition(other("db") + web("1"), web("1"), least=2),
     "replicas": Transition(
         other("db", "networks: [back], scale: 2"),
