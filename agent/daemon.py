@@ -16,7 +16,6 @@ import structlog
 from agent import __version__
 from agent.build import build_revision
 from agent.converge import Event, Options, Started
-from agent.desired import Reader
 from agent.directives import Directives
 from agent.follower import Follower
 from agent.good_images import GoodImages
@@ -25,7 +24,7 @@ from agent.host import Host
 from agent.jsonfile import JsonFile
 from agent.loop import Loop
 from agent.model import Health, Report, Scope
-from agent.parts import default_name, make_engine, make_host, make_source
+from agent.parts import make_engine, make_host, make_reader, make_source
 from agent.planning import Policy, Removal
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.protections import Protections
@@ -109,6 +108,7 @@ class Daemon:
         gc.set_threshold(20_000, 20, 20)  # what a command starts with would let garbage pile up for days
         self._begin_log()
         with self._state.locked():
+            self._state.applied.unlink(missing_ok=True)  # what was good is what this agent leaves good, from now on
             self._prepare_history()
             self._witness.logger.info("windlass", version=__version__, repo=self._witness.overview.source.url)
             if is_in_the_clear(self._settings):
@@ -179,15 +179,7 @@ class Daemon:
 
     def _make_loop(self) -> Loop:
         settings = self._settings
-        reader = Reader(
-            PurePosixPath(self._state.path),
-            settings.variables,
-            default_name=default_name(settings.repo),
-            directory=self._directory(),
-            secrets_dir=str(settings.secrets_dir),
-            key=self._state.key(),
-            allow_build=settings.allow_build,
-        )
+        reader = make_reader(settings, self._state, self._directory())
         rhythm = Rhythm(poll=float(settings.interval), resync=min(60.0, float(settings.interval)))
         rhythm = replace(rhythm, source_silence=rhythm.silence + float(settings.git.timeout))
         self._metrics.interval(float(settings.interval))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from agent.desired import Reader
 from agent.engine import Credentials, Engine, Login, PullProgress
 from agent.host import Host
 from agent.kinds import ImageRules, make_kinds
@@ -42,6 +43,19 @@ def make_host(
     rules = ImageRules(settings.pulls, settings.min_free_space)
     identity = Identity(settings.instance, origin, state.key())
     return Host(make_kinds(engine, identity, state.path, settings.secrets_dir, on_pull=on_pull, stop=stop, rules=rules))
+
+
+def make_reader(settings: Settings, state: StateDir, directory: PurePosixPath | None = None) -> Reader:
+    """Of what the agent follows; `directory` is where that lies on this host, if it does."""
+    return Reader(
+        PurePosixPath(state.path),
+        settings.variables,
+        default_name=default_name(settings.repo),
+        directory=directory,
+        secrets_dir=str(settings.secrets_dir),
+        key=state.key(),
+        allow_build=settings.allow_build,
+    )
 
 
 def make_source(settings: Settings, state: StateDir, observe: Observe) -> Source:
