@@ -103,6 +103,8 @@ class Reconciler:
         plan is carried out: what was shown to the user is what happens.
         """
         began = self.clock()
+        if turn.fallback:
+            turn = replace(turn, stacks=tuple(map(_going_back, turn.stacks)))
         if turn.trigger == ASKED:
             self.host.forgive()
         taken = self._take(
@@ -182,6 +184,11 @@ class Reconciler:
             sleep=self.rest,
             report=partial(self.listen, turn),
         )
+
+
+def _going_back(stack: Stack) -> Stack:
+    """The stack with its containers replaced as it says of going back."""
+    return replace(stack, resources=tuple(replace(one, handling=one.handling.going_back()) for one in stack.resources))
 
 
 def _following(left: Plan, taken: Taken) -> Plan | None:
