@@ -94,13 +94,11 @@ def _health(services: Sequence[ServiceState], suspended: Suspended) -> Health:
 
 
 def _matters(change: Change) -> bool:
-    """Whether a step that is left keeps the stack from being synced. Data that outlives its use does not."""
-    return not (
-        change.action is Action.HOLD
-        and change.seen is not None
-        and change.cause is Cause.PRUNE
-        and change.seen.keeps_data
-    )
+    """Whether a step that is left keeps the stack from being synced. Data that outlives its use does not, nor does what
+    only takes room."""
+    if change.seen is None or change.cause is not Cause.PRUNE:
+        return True
+    return not change.seen.spare and not (change.action is Action.HOLD and change.seen.keeps_data)
 
 
 def _all_done(outcomes: Sequence[Outcome]) -> bool:
@@ -142,7 +140,7 @@ def _more(things: Sequence[object]) -> str:
 
 def _did_not_take(left: Plan) -> Failure | None:
     """What was done, read back, and is not so: an outcome to back off from, not to repeat at once."""
-    again = [change for change in left.pending if change.action is not Action.ADOPT]
+    again = [change for change in left.pending if change.action is not Action.ADOPT and _matters(change)]
     if not again:
         return None
     return Failure(

@@ -67,6 +67,9 @@ class HostTurns:
             for report in reports:
                 if report.stack == stack.name:
                     self.images.heed(stack, report)
+        for report in reports:
+            if not turn.stacks and report.synced:
+                self.images.forget(report.stack)
         return reports
 
     def note_good(self, stack: str, report: Report) -> None:

@@ -196,7 +196,8 @@ class Observed:
     """One object as the engine reports it, already held against what is wanted of it (`differences`).
 
     `id` is what the engine is told to act on, the very object that was looked at. `uses` is what it is attached to now,
-    `leftover` is a half-made or set-aside twin of a replacement that was cut, and what is `protected` is never pruned.
+    `leftover` is a half-made or set-aside twin of a replacement that was cut, what is `protected` is never pruned, and
+    what is `spare` takes room and no more: it keeps nothing from being as it is wanted.
     """
 
     key: Key
@@ -213,6 +214,7 @@ class Observed:
     keeps_data: bool = False
     leftover: bool = False
     protected: bool = False
+    spare: bool = False
     image: str = ""  # the id of the one that a container was made from
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
