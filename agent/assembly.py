@@ -147,6 +147,7 @@ class Assembly:
         return {self.uid, int(sudo)} if sudo.isdecimal() else {self.uid}
 
     def _works(self, engine: Door, settings: Settings, origin: str) -> Works:
+        from agent.guard import Acknowledgements
         from agent.jsonfile import JsonFile
         from agent.parts import make_host
         from agent.planning import Policy
@@ -159,7 +160,9 @@ class Assembly:
         state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
         host = make_host(engine, state, settings, origin, pulls, stop=pulls.are_over)
         protections = Protections(JsonFile(state.protections))
-        return Works(Reconciler(host, Policy(prune=settings.prune), protections=protections), state, pulls)
+        known = Acknowledgements(JsonFile(state.approvals))
+        policy = Policy(prune=settings.prune)
+        return Works(Reconciler(host, policy, protections=protections, acknowledgements=known), state, pulls)
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
         from agent.works import Prepared, suspended_in

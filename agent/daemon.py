@@ -19,7 +19,7 @@ from agent.converge import Event, Options, Started
 from agent.directives import Directives
 from agent.follower import Follower
 from agent.good_images import GoodImages
-from agent.guard import Consent
+from agent.guard import Acknowledgements, Consent
 from agent.host import Host
 from agent.jsonfile import JsonFile
 from agent.loop import Loop
@@ -175,6 +175,7 @@ class Daemon:
             Policy(prune=settings.prune),
             Options(),
             Protections(JsonFile(self._state.protections)),
+            Acknowledgements(JsonFile(self._state.approvals)),
             sleep=self._sleep,
             stop=lambda: self._loop.stopping,
             listen=self._progressed,
