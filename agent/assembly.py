@@ -79,15 +79,19 @@ class Assembly:
         return self._plan(target, exact=False)
 
     def plan_again(self, target: Target, artefact: Mapping[str, Any]) -> Planned:
-        from agent.artefact import check, hold_to, target_of
+        from agent.artefact import check, hold_to, is_same, only_approved, target_of
 
         check(artefact, self._key(target))
-        planned = self._plan(target_of(artefact, target), exact=True)
-        hold_to(artefact, planned.artefact)
+        found = target_of(artefact, target)
+        planned = self._plan(found, exact=True)
+        if not is_same(artefact, planned.artefact):
+            held = self._plan(found, exact=True, approved=False).artefact
+            hold_to(artefact, held if only_approved(held, planned.artefact) else planned.artefact)
         return planned
 
-    def _plan(self, target: Target, *, exact: bool) -> Planned:
-        """`exact`: what is carried out is this plan, and nothing that turns out to be needed on the way."""
+    def _plan(self, target: Target, *, exact: bool, approved: bool = True) -> Planned:
+        """`exact`: what is carried out is this plan, and nothing that turns out to be needed on the way. `approved`: what
+        was approved is not held."""
         from stamina.instrumentation import set_on_retry_hooks
 
         from agent.artefact import Where, make, target_document
@@ -103,7 +107,7 @@ class Assembly:
         where = Where(settings.host, settings.instance, str(engine.info().get("ID", "")), ground.origin(reading))
         orders = self._directives(StateDir(settings.state_dir.absolute())).now()
         scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
-        turn = replace(_turn(reading, scope, orders), exact=exact)
+        turn = replace(_turn(reading, scope, orders if approved else replace(orders, approved=frozenset())), exact=exact)
         works = self._works(engine, settings, where.origin)
         look, revision = works.reconciler.look(turn), reading.snapshot.revision
         files = target_document(target, ground.here, rev=revision.id if ground.is_committed else "", repo=ground.url)

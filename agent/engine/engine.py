@@ -336,7 +336,7 @@ class Engine:
         """Build an image, telling `progress` of each line of the builder. `idle` and `stop` as for a pull; a step of a
         build may be silent for long."""
         try:
-            builds.build(self._calls, wanted, progress, idle=idle, stop=stop)
+            builds.build(self._calls, self._credentials, wanted, progress, idle=idle, stop=stop)
         finally:
             self._memory.forget_all("image")
 
