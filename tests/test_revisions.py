@@ -209,3 +209,22 @@ def test_a_stack_that_the_revision_does_not_have_is_told(scene: Scene) -> None:
     with pytest.raises(BadManifest, match="there is no stack here"):
         scene.plan(Target(scene.clone / "stacks" / "web", rev="origin/less"))
     assert [stack.name for stack in scene.plan(Target(scene.clone, rev="origin/less")).stacks] == ["db"]
+
+
+def test_of_repositories_elsewhere_those_that_were_looked_at_last_are_kept(scene: Scene) -> None:
+    repositories = [scene.bare.path, *(scene.home / f"copy{number}.git" for number in range(5))]
+    for path in repositories[1:]:
+        shutil.copytree(scene.bare.path, path)
+    mirrors = scene.home / "state" / "looked-at"
+
+    def look(path: Path) -> set[str]:
+        scene.plan(Target(repo=str(path)))
+        return {mirror.parent.name for mirror in mirrors.glob("*/HEAD")}
+
+    first, second = look(repositories[0]), look(repositories[1])
+    look(repositories[0])  # again, so the second is the oldest
+    for path in repositories[2:]:
+        kept = look(path)
+    assert len(kept) == 5
+    assert first <= kept
+    assert not (second - first) & kept
