@@ -242,9 +242,11 @@ def test_a_plan_that_cannot_be_written_is_told(run: Run, tmp_path: Path) -> None
 def test_a_revision_is_asked_for(run: Run, agent: Agent, command: str, tmp_path: Path) -> None:
     run(command, "--rev", "pull/7/head", str(tmp_path))
     run(command, "--rev", "main", "--repo", "https://git.example.com/x.git")
+    run(command, "--rev", "main", "-f", "x.yaml")
     assert [asked[1] for asked in agent.asked] == [
         Target(tmp_path, rev="pull/7/head"),
         Target(rev="main", repo="https://git.example.com/x.git"),
+        Target(one=OneStack((Path("x.yaml"),)), rev="main"),
     ]
 
 
@@ -259,8 +261,7 @@ def test_a_plan_of_a_revision_is_applied_by_way_of_a_file(run: Run, tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--rev", "main", "-p", "web"), "a revision is read of a repository, and cannot be had with -p web"),
-        (("--repo", "x.git", "-p", "web"), "a revision is read of a repository"),
+        (("--repo", "x.git", "-p", "web"), "--repo is read as the agent reads it, from its root: leave out -p web"),
         (("--rev", "main", "--repo", "x.git", "."), "--repo is read as the agent reads it, from its root"),
     ],
 )
