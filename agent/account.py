@@ -26,6 +26,7 @@ from agent.model import (
 from agent.planning import SUSPENDED
 from agent.suspension import NOTHING, Suspended
 
+NO_GOOD = "ImageNoGood"
 _NONE: frozenset[str] = frozenset()
 _WORST_FIRST = (Health.DEGRADED, Health.MISSING, Health.UNKNOWN, Health.PROGRESSING, Health.SUSPENDED, Health.HEALTHY)
 
@@ -84,6 +85,7 @@ def report_of(taken: Taken, name: str) -> Report:
         services=services,
         failure=failure,
         ids=frozenset(seen.id for seen in taken.last.actual.values() if seen.stack == name) if taken.last else _NONE,
+        stays=_stays(stack.resources if stack else (), taken.last.actual if taken.last else {}),
         images=_images(stack.resources if stack else (), taken.last.actual if taken.last else {}),
         suspended=suspended,
     )
@@ -173,6 +175,12 @@ def worst(healths: Iterable[Health]) -> Health:
     """The health of a whole from that of its parts; a stack without services has nothing that could be ill."""
     present = set(healths)
     return next((health for health in _WORST_FIRST if health in present), Health.HEALTHY)
+
+
+def _stays(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> Failure | None:
+    """Why something is not of what is newest, or None."""
+    found = [(one.key, actual[one.key].stays) for one in wanted if one.key in actual and actual[one.key].stays]
+    return Failure(NO_GOOD, f"{found[0][0]} {found[0][1]}{_more(found)}") if found else None
 
 
 def _images(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.parts import Target
+from agent.cli.parts import OneStack, Target
 from agent.cli.plans import NO_CHANGES, cause_text, interruption_text, summary_text
 from agent.errors import BadManifest, Unreachable
 from agent.model import Action, Cause, Change, FieldChange, Key, Place, Plan, Problem, Revision
