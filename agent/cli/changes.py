@@ -17,7 +17,7 @@ from agent.cli.errors import Exit, IsSuspended
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.parts import Applied, OneStack, Planned, TakenBack
 from agent.cli.planfiles import found, read, write
-from agent.cli.plans import differs, plan_lines
+from agent.cli.plans import approvals, differs, plan_lines
 from agent.cli.targets import PATH, Revision, names_a_stack, reads_a_revision, target, words
 from agent.cli.text import clean, count, failure_lines, problem_lines, span
 from agent.model import Action, Health, Report, Status
@@ -64,6 +64,8 @@ def plan(
         write_json(plan_document(planned))
     else:
         _print_plan(session, planned)
+        for command in approvals(planned.plan):
+            click.echo(f"Let go what is held, if it is meant, with: {command}")
         if planned.plan.pending:
             named = str(out) if out else words(one) if one else str(path or "")
             click.echo(_advice(clean(named), by_file=any(revision) and not out))
