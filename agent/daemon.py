@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -111,7 +112,7 @@ class Daemon:
         gc.set_threshold(20_000, 20, 20)  # what a command starts with would let garbage pile up for days
         self._begin_log()
         with self._state.locked():
-            self._state.applied.unlink(missing_ok=True)  # what was good is what this agent leaves good, from now on
+            self._forget_applied()
             self._prepare_history()
             self._witness.logger.info("windlass", version=__version__, repo=self._witness.overview.source.url)
             if is_in_the_clear(self._settings):
@@ -240,6 +241,11 @@ class Daemon:
         """No thread ends unheard: a bug in any of them is a line in the log, with its traceback."""
         if args.exc_value is not None:
             self._witness.crashed(args.exc_value)
+
+    def _forget_applied(self) -> None:
+        """From now on what is good is what this agent leaves good, and not what was applied by hand before."""
+        with suppress(OSError):
+            self._state.applied.unlink()
 
     def _prepare_history(self) -> None:
         try:

@@ -310,8 +310,7 @@ class Engine:
         return _objects(self._read("image_list", "/images/json"), "Id")
 
     def remove_image(self, name: str) -> None:
-        """Take a name off an image, which goes with its last one; by its id where it has none. Raises `Refused` where
-        something needs it."""
+        """Take a name off an image, which goes with its last one. Raises `Refused` where something needs it."""
 
         def tell(client: Client) -> None:
             client.drop("/images/{0}", name, force=False, noprune=True)
