@@ -26,6 +26,7 @@ from agent.model import (
 from agent.planning import SUSPENDED
 from agent.suspension import NOTHING, Suspended
 
+DID_NOT_TAKE = "DidNotTake"
 NO_GOOD = "ImageNoGood"
 _NONE: frozenset[str] = frozenset()
 _WORST_FIRST = (Health.DEGRADED, Health.MISSING, Health.UNKNOWN, Health.PROGRESSING, Health.SUSPENDED, Health.HEALTHY)
@@ -146,7 +147,7 @@ def _did_not_take(left: Plan) -> Failure | None:
     if not again:
         return None
     return Failure(
-        "DidNotTake",
+        DID_NOT_TAKE,
         f"after the changes were made, this is still to do: {again[0].action} {again[0].key}: {again[0].reason}",
     )
 

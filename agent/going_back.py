@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from agent.account import new_run_id
+from agent.account import DID_NOT_TAKE, new_run_id
 from agent.cli.parts import TakenBack
 from agent.errors import Trouble
 from agent.good_images import GoodImages
@@ -19,7 +19,7 @@ from agent.model import Failure, Health, Report, Stack
 from agent.reconcile import HEALTH_POLL, Reconciler, Turn
 from agent.rejections import content_of
 from agent.suspension import NOTHING
-from agent.trial import Judgement, State, judge
+from agent.trial import Judgement, State, Trial, judge
 
 NONE_KNOWN = "it is left as it is: nothing that was good before is known of it"
 SAME = "it is left as it is: what was good before is just the same"
@@ -46,7 +46,7 @@ class Trials:
         (stack,) = turn.stacks
         if self.reconciler.stop() or turn.suspended.get(stack.name, NOTHING).whole:
             return None
-        judgement = judge(stack, report, None, self.reconciler.clock())
+        judgement = self._judge(stack, report, None)
         known = judgement.state in {State.GOOD, State.UNDER_WAY}
         earlier, why_not = (None, "") if known else self._earlier(stack)
         if judgement.state is State.ON_TRIAL and earlier is not None:
@@ -76,9 +76,16 @@ class Trials:
         while judgement.state is State.ON_TRIAL and not self.reconciler.stop():
             self.reconciler.sleep(min(HEALTH_POLL, judgement.again_in))
             (report,) = self.reconciler.take(looking)
-            if report.failure is None:
-                report = replace(report, synced=True)  # what has stopped meanwhile is told by its health
-            judgement = judge(stack, report, judgement.trial, self.reconciler.clock())
+            judgement = self._judge(stack, report, judgement.trial)
+        return judgement
+
+    def _judge(self, stack: Stack, report: Report, trial: Trial | None) -> Judgement:
+        """As in the loop, but for what has stopped by itself: nobody is there to start it again, so its health tells."""
+        now = self.reconciler.clock()
+        judgement = judge(stack, report, trial, now)
+        if judgement.state is State.UNDER_WAY and (report.failure is None or report.failure.reason == DID_NOT_TAKE):
+            by_health = judge(stack, replace(report, failure=None, synced=True), trial, now)
+            return by_health if by_health.state is State.FAILED else judgement
         return judgement
 
     def _go_back(self, turn: Turn, failure: Failure, good: Stack | None, why_not: str) -> TakenBack:

@@ -152,6 +152,13 @@ def test_what_does_not_stay_up_while_it_is_waited_for_goes_back() -> None:
     assert scene.host.turns[-1].trigger == "rollback"
 
 
+def test_what_has_stopped_by_the_end_of_its_turn_goes_back() -> None:
+    stopped = replace(MADE, synced=False, failure=Failure("DidNotTake", "to do"), services=report(health=Health.DEGRADED).services)
+    (back,) = Scene().trials().conclude(turn(), (stopped,))
+    assert (back.failure.reason, back.revision) == ("Unhealthy", OLD.revision)
+    assert Scene().trials().conclude(turn(), (replace(stopped, services=MADE.services),)) == ()
+
+
 def test_what_passes_by_itself_and_what_nobody_wants_judged_is_left() -> None:
     away = report(step(Action.REPLACE, Status.FAILED, "EngineTimeout"), failure=Failure("EngineTimeout", "no"))
     scene = Scene()
