@@ -90,8 +90,8 @@ class Assembly:
         return planned
 
     def _plan(self, target: Target, *, exact: bool, approved: bool = True) -> Planned:
-        """`exact`: what is carried out is this plan, and nothing that turns out to be needed on the way. `approved`: what
-        was approved is not held."""
+        """`exact`: what is carried out is this plan, and nothing that turns out to be needed on the way. `approved`:
+        what was approved is not held."""
         from stamina.instrumentation import set_on_retry_hooks
 
         from agent.artefact import Where, make, target_document
@@ -107,7 +107,9 @@ class Assembly:
         where = Where(settings.host, settings.instance, str(engine.info().get("ID", "")), ground.origin(reading))
         orders = self._directives(StateDir(settings.state_dir.absolute())).now()
         scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
-        turn = replace(_turn(reading, scope, orders if approved else replace(orders, approved=frozenset())), exact=exact)
+        turn = replace(
+            _turn(reading, scope, orders if approved else replace(orders, approved=frozenset())), exact=exact
+        )
         works = self._works(engine, settings, where.origin)
         look, revision = works.reconciler.look(turn), reading.snapshot.revision
         files = target_document(target, ground.here, rev=revision.id if ground.is_committed else "", repo=ground.url)
@@ -211,7 +213,11 @@ class Assembly:
 
         def good(stack: Stack) -> Stack | None:
             noted = applied.read().get(stack.name)
-            return self._applied(planned.target, noted, stack) if isinstance(noted, dict) else self._last_good(planned.target, stack)
+            return (
+                self._applied(planned.target, noted, stack)
+                if isinstance(noted, dict)
+                else self._last_good(planned.target, stack)
+            )
 
         return Trials(reconciler, GoodImages(JsonFile(state.good_images)), good, accept)
 

@@ -80,7 +80,7 @@ class Trials:
         return judgement
 
     def _judge(self, stack: Stack, report: Report, trial: Trial | None) -> Judgement:
-        """As in the loop, but for what has stopped by itself: nobody is there to start it again, so its health tells."""
+        """As in the loop, but for what has stopped by itself: nobody starts it again, so its health tells."""
         now = self.reconciler.clock()
         judgement = judge(stack, report, trial, now)
         if judgement.state is State.UNDER_WAY and (report.failure is None or report.failure.reason == DID_NOT_TAKE):

@@ -51,8 +51,8 @@ _USUAL_ROLLOUT = Rollout()
 @dataclass(frozen=True)
 class Handling:
     """`ignore` are paths of fields that may be as they are. What is under `protect` is never pruned. With
-    `heal_unhealthy` a container whose health check fails is started anew. `rollback` is the rollout that goes back to it,
-    None where that is as any other."""
+    `heal_unhealthy` a container whose health check fails is started anew. `rollback` is the rollout that goes back to
+    it, None where that is as any other."""
 
     ignore: tuple[str, ...] = ()
     protect: bool = False

@@ -196,8 +196,8 @@ def _following(left: Plan, taken: Taken) -> Plan | None:
     something, numbered behind what was done. Nobody could know before; so it is a part of the same turn, once."""
     fetched = any(_fetched(outcome) for outcome in taken.outcomes)
     well = all(outcome.status in {Status.DONE, Status.HELD} for outcome in taken.outcomes)
-    moved = fetched and any(change.cause is Cause.IMAGE for change in left.pending)
-    if not (well and (moved or _only_frees(left))):
+    other = fetched and any(change.cause is Cause.IMAGE for change in left.pending)
+    if not (well and (other or _only_frees(left))):
         return None
     first = len(taken.plan.changes)
 

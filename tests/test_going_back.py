@@ -153,7 +153,9 @@ def test_what_does_not_stay_up_while_it_is_waited_for_goes_back() -> None:
 
 
 def test_what_has_stopped_by_the_end_of_its_turn_goes_back() -> None:
-    stopped = replace(MADE, synced=False, failure=Failure("DidNotTake", "to do"), services=report(health=Health.DEGRADED).services)
+    stopped = replace(
+        MADE, synced=False, failure=Failure("DidNotTake", "to do"), services=report(health=Health.DEGRADED).services
+    )
     (back,) = Scene().trials().conclude(turn(), (stopped,))
     assert (back.failure.reason, back.revision) == ("Unhealthy", OLD.revision)
     assert Scene().trials().conclude(turn(), (replace(stopped, services=MADE.services),)) == ()

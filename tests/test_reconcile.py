@@ -163,9 +163,7 @@ def test_one_goes_back_at_the_pace_of_going_back(fallback: bool, delays: list[fl
     """Both containers at once, and not one after the other."""
     handling = Handling(rollout=Rollout(delay=0.01), rollback=Rollout(parallelism=0))
     keys = [Key("container", f"web-{number}") for number in (1, 2)]
-    wanted = tuple(
-        Resource(key, "web", {"fixed": "B", "live": "x"}, service="web", handling=handling) for key in keys
-    )
+    wanted = tuple(Resource(key, "web", {"fixed": "B", "live": "x"}, service="web", handling=handling) for key in keys)
     host = Host({key: Thing(number, stack="web") for number, key in enumerate(keys)})
     scope = Scope("host-1", "here", frozenset({"web"}))
     turn = Turn((Stack("web", wanted, Revision("dir-1")),), scope, "rollback", fallback=fallback)

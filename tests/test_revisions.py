@@ -247,8 +247,7 @@ def test_of_repositories_elsewhere_those_that_were_looked_at_last_are_kept(scene
 
     first, second = look(repositories[0]), look(repositories[1])
     look(repositories[0])  # again, so the second is the oldest
-    for path in repositories[2:]:
-        kept = look(path)
+    kept = [look(path) for path in repositories[2:]][-1]
     assert len(kept) == 5
     assert first <= kept
     assert not (second - first) & kept

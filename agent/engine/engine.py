@@ -197,7 +197,7 @@ class Engine:
 
         said = self._calls.write("exec_start", subject, tell, extra=patience)
         report = self._object("exec_inspect", "/exec/{0}/json", made) or {}
-        return int(report.get("ExitCode") or 0), _demultiplexed(said).decode(errors="replace")
+        return int(report.get("ExitCode") or 0), demultiplexed(said).decode(errors="replace")
 
     def update_container(self, container: str, resources: Mapping[str, Any]) -> None:
         """Change limits and the restart policy in place. The engine takes zero for "leave it as it is"."""

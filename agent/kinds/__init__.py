@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.engine import Engine, PullProgress
+from agent.jsonfile import JsonFile
 from agent.kinds.base import Identity, Kind
 from agent.kinds.container import ContainerKind
 from agent.kinds.file import FileKind
-from agent.jsonfile import JsonFile
 from agent.kinds.image import ImageKind
 from agent.kinds.image_prune import Kept, Pruning
 from agent.kinds.image_record import Record

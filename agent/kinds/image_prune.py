@@ -1,7 +1,7 @@
 """Images that were pulled here and that nobody needs any more: noted when they are pulled, and let go of with care.
 
-An image is needed by a container, whosever that is, by a stack that wants what it is called, and by what a stack may have
-to go back to. One that somebody else has given a name is his. The engine has the last word: nothing is forced.
+An image is needed by a container, whosever that is, by a stack that wants what it is called, and by what a stack may
+have to go back to. One that somebody else has given a name is his. The engine has the last word: nothing is forced.
 """
 
 from __future__ import annotations

@@ -242,12 +242,15 @@ def test_a_plan_that_cannot_be_written_is_told(run: Run, tmp_path: Path) -> None
 def test_a_revision_is_asked_for(run: Run, agent: Agent, command: str, tmp_path: Path) -> None:
     run(command, "--rev", "pull/7/head", str(tmp_path))
     run(command, "--rev", "main", "--repo", "https://git.example.com/x.git")
-    run(command, "--rev", "main", "-f", "x.yaml")
     assert [asked[1] for asked in agent.asked] == [
         Target(tmp_path, rev="pull/7/head"),
         Target(rev="main", repo="https://git.example.com/x.git"),
-        Target(one=OneStack((Path("x.yaml"),)), rev="main"),
     ]
+
+
+def test_a_revision_may_be_that_of_one_named_file(run: Run, agent: Agent) -> None:
+    run("plan", "--rev", "main", "-f", "x.yaml")
+    assert [asked[1] for asked in agent.asked] == [Target(one=OneStack((Path("x.yaml"),)), rev="main")]
 
 
 def test_a_plan_of_a_revision_is_applied_by_way_of_a_file(run: Run, tmp_path: Path) -> None:

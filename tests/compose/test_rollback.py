@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.handling import Handling, OnFailure, Order, Rollout
@@ -27,7 +29,7 @@ def rollback(said: str, more: str = "", top: str = "{}") -> Rollout | None:
         ("{failure_action: continue}", Rollout(on_failure=OnFailure.CONTINUE)),
         ("{failure_action: pause}", NONE),
         ("{failure_action: rollback}", NONE),  # from there is nothing to go back to
-        ("{monitor: 2s, max_failure_ratio: 0.5}", Rollout(monitor=2.0, max_failure_ratio=0.5, on_failure=NONE.on_failure)),
+        ("{monitor: 2s, max_failure_ratio: 0.5}", replace(NONE, monitor=2.0, max_failure_ratio=0.5)),
     ],
 )  # fmt: skip
 def test_what_it_says(said: str, expected: Rollout) -> None:

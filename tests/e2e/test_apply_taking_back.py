@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import docker
@@ -36,7 +35,7 @@ def stack(prefix: str) -> str:
 
 
 @pytest.fixture
-def clone(fleet: Fleet, stack: str, busybox: str) -> Iterator[Path]:
+def clone(fleet: Fleet, stack: str, busybox: str) -> Path:
     """The directory of a stack in a clone, committed at version one."""
     fleet.push({f"stacks/{stack}/compose.yaml": compose(busybox, "one")}, "First")
     return fleet.work / "stacks" / stack

@@ -119,7 +119,7 @@ def test_the_settings_credentials_reach_the_registry_of_what_is_built_on(
     file.write_text(SECRET)
     registry = shelf.reference.partition("/")[0]
     shelf.front.fault = faults.demand("windlass", SECRET)
-    dockerfile = ContextFile("Dockerfile", 0o644, lambda: f"FROM {shelf.reference}\nLABEL a=b\n".encode())
+    dockerfile = ContextFile("Dockerfile", 0o644, f"FROM {shelf.reference}\nLABEL a=b\n".encode)
     wanted = Build((f"{prefix}-built:1",), (dockerfile,), {})
     for credentials, built in ((Credentials(), False), (Credentials({registry: Login("windlass", file)}), True)):
         engine = Engine(docker_host, credentials=credentials)

@@ -1,4 +1,4 @@
-"""Images that were pulled and that nobody needs any more: with a real registry on a real engine, and on a made-up one."""
+"""Images that were pulled and that nobody needs any more: on a real engine with a real registry, and made up."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_a_pulled_image_goes_once_it_need_not_come_back(
 
     rig.apply(compose(0))
     rig.apply(compose(1))
-    assert sdk.inspect_image(ids[0]), "it may have to come back"
+    assert rig.engine.inspect_image(ids[0]), "it may have to come back"
     good.clear()
     rig.restart()
     assert str(rig.plan(compose(1))) == f"0 remove image/{references[0]} (prune: is not wanted any more)"
