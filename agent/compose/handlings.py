@@ -1,11 +1,13 @@
-"""What a project says of how its objects are dealt with: in `x-windlass`, and in Compose's `deploy.update_config`.
+"""What a project says of how its objects are dealt with: in `x-windlass`, and in Compose's `deploy.update_config` and
+`rollback_config`.
 
-In a service, `x-windlass` says more than at the top of the file, and `x-windlass.rollout` more than `update_config`.
+In a service, `x-windlass` says more than at the top of the file, and `x-windlass.rollout` more than `update_config`. Of
+going back, `rollback_config` says more than both; without one it is as any other rollout.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,14 +29,15 @@ def of_stack(project: Project) -> Handling:
 def of_service(project: Project, name: str) -> Handling:
     service, stack = project.services[name], _said(project.model)
     own = _said(service)
-    rollout = _rollout([stack.get("rollout"), (service.get("deploy") or {}).get("update_config"), own.get("rollout")])
-    if rollout.order is Order.START_FIRST and (obstacle := _obstacle(service)):
-        rollout = replace(rollout, order=Order.STOP_FIRST, obstacle=obstacle)
+    deploy, layers = service.get("deploy") or {}, (stack.get("rollout"), own.get("rollout"))
+    rollout = _rollout([layers[0], deploy.get("update_config"), layers[1]])
+    rollback = _rollback(layers, deploy["rollback_config"]) if deploy.get("rollback_config") else None
     return Handling(
         ignore=(*(stack.get("ignore") or ()), *(own.get("ignore") or ())),
         protect=bool(own.get("protect", stack.get("protect"))),
         heal_unhealthy=bool(own.get("heal_unhealthy", stack.get("heal_unhealthy"))),
-        rollout=rollout,
+        rollout=_possible(rollout, service),
+        rollback=rollback and _possible(rollback, service),
     )
 
 
@@ -73,6 +76,20 @@ def _rollout(layers: list[Mapping[str, Any] | None]) -> Rollout:
         on_failure=_on_failure(said.get("failure_action")),
         max_failure_ratio=float(said.get("max_failure_ratio") or 0.0),
     )
+
+
+def _rollback(layers: Sequence[Mapping[str, Any] | None], said: Mapping[str, Any]) -> Rollout:
+    """There is nothing to go back to from there: what fails on the way is left, or the others are gone on with."""
+    known = {key: value for key, value in said.items() if key != "monitor" or _seconds(value)}
+    action = OnFailure.CONTINUE if said.get("failure_action") == OnFailure.CONTINUE else OnFailure.PAUSE
+    return replace(_rollout([*layers, known]), on_failure=action)
+
+
+def _possible(rollout: Rollout, service: Map) -> Rollout:
+    """Without start-first where something is in the way of that."""
+    if rollout.order is Order.START_FIRST and (obstacle := _obstacle(service)):
+        return replace(rollout, order=Order.STOP_FIRST, obstacle=obstacle)
+    return rollout
 
 
 def _seconds(text: str | None) -> float:
