@@ -78,9 +78,10 @@ def _services(draw: st.DrawFn, name: str, kinds: dict[str, str], *, has_port: bo
         "environment": {"VERSION": draw(st.sampled_from("12"))},
         "volumes": draw(st.sampled_from([[], ["data:/data"], ["/scratch"], ["data:/data", "/scratch"]])),
         "deploy": {"update_config": {"order": draw(st.sampled_from(["stop-first", "start-first"]))}},
-        "restart": draw(st.sampled_from(["no", "always", "unless-stopped"])),
-        **KINDS[kinds[name]],
     }
+    if policy := draw(st.sampled_from(["", "always", "unless-stopped"])):  # "no" makes a job of what ends well
+        service["restart"] = policy
+    service |= KINDS[kinds[name]]
     if limit := draw(st.sampled_from(["", "64m", "128m"])):
         service["mem_limit"] = limit
     steady = [other for other in kinds if other != name and kinds[other] in ("", "check")]
