@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from agent.fight import Fight
 from agent.handling import USUAL, Handling
+from agent.jobs import JobSeen, JobState
 from agent.suspension import NOTHING, Suspended
 
 
@@ -214,6 +215,7 @@ class Observed:
     leftover: bool = False
     protected: bool = False
     image: str = ""  # the id of the one that a container was made from
+    job: JobSeen | None = None  # of what runs at times
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -241,6 +243,8 @@ class Action(StrEnum):
     REMOVE = "remove"
     HOLD = "hold"
     ADOPT = "adopt"
+    RUN = "run"  # a job whose time has come
+    STOP = "stop"  # a job that runs for too long
 
 
 class Cause(StrEnum):
@@ -251,6 +255,7 @@ class Cause(StrEnum):
     FILE = "file"
     PRUNE = "prune"
     SETTINGS = "settings"
+    SCHEDULE = "schedule"  # a job's time has come: nothing that is wanted is other than it was
 
 
 class FieldChange(NamedTuple):
@@ -397,3 +402,4 @@ class Report:
     fights: tuple[Fight, ...] = ()
     ids: frozenset[str] = frozenset()
     images: Mapping[str, str] = field(default_factory=dict)  # by container: the id of the image that it was made from
+    jobs: tuple[JobState, ...] = ()

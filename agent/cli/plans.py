@@ -18,6 +18,8 @@ _SYMBOLS = {
     Action.REMOVE: " - ",
     Action.HOLD: " ! ",
     Action.ADOPT: " = ",
+    Action.RUN: " > ",
+    Action.STOP: " x ",
 }
 _COLORS = {
     Action.CREATE: "green",
@@ -26,8 +28,11 @@ _COLORS = {
     Action.REMOVE: "red",
     Action.HOLD: "magenta",
     Action.ADOPT: "cyan",
+    Action.RUN: "blue",
+    Action.STOP: "blue",
 }
 _TO_BE_APPROVED = frozenset({"PruneGuard", "EmptyDesiredState"})
+_MAKES = frozenset({Action.CREATE, Action.REPLACE})
 _MOST_NAMED = 5  # containers
 NO_CHANGES = "No changes. The host is as the source says."
 
@@ -139,6 +144,8 @@ class _Columns(NamedTuple):
 def _detail_lines(change: Change, verbose: bool) -> list[str]:
     rows = [(clean(field.path), f"{value_text(field.before)} → {value_text(field.after)}") for field in change.fields]
     lines = columns(rows) if rows else []
+    if change.wanted and change.action in _MAKES and (schedule := change.wanted.handling.schedule):
+        lines.append(f"runs at {clean(f'{schedule.cron} {schedule.zone}'.strip())}, and not for this")
     if change.interruption:
         lines.append(f"interruption: {clean(change.interruption)}")
     if verbose:

@@ -13,7 +13,7 @@ from agent.compose.extension import EXTENSION, ROLLOUT
 from agent.compose.nodes import Map
 from agent.compose.project import Project
 from agent.compose.units import nanoseconds
-from agent.handling import Handling, OnFailure, Order, Rollout
+from agent.handling import Handling, OnFailure, Order, Overlap, Rollout, Schedule
 
 FOLLOW_EVERY = 300.0  # seconds
 
@@ -30,11 +30,28 @@ def of_service(project: Project, name: str) -> Handling:
     rollout = _rollout([stack.get("rollout"), (service.get("deploy") or {}).get("update_config"), own.get("rollout")])
     if rollout.order is Order.START_FIRST and (obstacle := _obstacle(service)):
         rollout = replace(rollout, order=Order.STOP_FIRST, obstacle=obstacle)
+    schedule = schedule_of(service)
+    if schedule:  # nothing of it runs while its container is made anew
+        rollout = replace(rollout, order=Order.STOP_FIRST, obstacle="")
     return Handling(
         ignore=(*(stack.get("ignore") or ()), *(own.get("ignore") or ())),
         protect=bool(own.get("protect", stack.get("protect"))),
-        heal_unhealthy=bool(own.get("heal_unhealthy", stack.get("heal_unhealthy"))),
+        heal_unhealthy=bool(own.get("heal_unhealthy", stack.get("heal_unhealthy"))) and schedule is None,
         rollout=rollout,
+        schedule=schedule,
+    )
+
+
+def schedule_of(service: Mapping[str, Any]) -> Schedule | None:
+    """When the service runs as a job; None for one that is to run all the time."""
+    said, usual = _said(service).get("schedule"), Schedule("")
+    if not said:
+        return None
+    return Schedule(
+        said["cron"],
+        said.get("timezone") or usual.zone,
+        _seconds(said.get("timeout")) or usual.timeout,
+        Overlap(said.get("overlap") or usual.overlap),
     )
 
 

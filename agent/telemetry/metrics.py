@@ -24,6 +24,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from agent.jobs import JobEnd
 from agent.model import Cause, Failure, Outcome, Report, Result, Revision, Status
 from agent.telemetry import catalogue
 from agent.telemetry.catalogue import Spec
@@ -58,6 +59,7 @@ class Metrics:
         self._stacks = Labels(_MOST_STACKS)
         self._reasons, self._endpoints, self._verbs = (Labels(_MOST_VALUES) for _ in range(3))
         self._registries, self._repositories, self._events, self._codes = (Labels(_MOST_VALUES) for _ in range(4))
+        self._services = Labels(_MOST_VALUES)
         self._triggers = Labels(len(catalogue.TRIGGERS), catalogue.TRIGGERS)
         self._make_instruments()
         self._start_at_zero()
@@ -81,6 +83,7 @@ class Metrics:
         self._drift_detected = self._counter(catalogue.DRIFT_DETECTED)
         self._drift_corrected = self._counter(catalogue.DRIFT_CORRECTED)
         self._pulls = self._counter(catalogue.IMAGE_PULLS)
+        self._job_runs = self._counter(catalogue.JOB_RUNS)
         self._requests, self._request_duration = self._pair(catalogue.DOCKER_REQUESTS, catalogue.DOCKER_DURATION)
         self._docker_up, self._stream_up = self._gauge(catalogue.DOCKER_UP), self._gauge(catalogue.DOCKER_STREAM_UP)
         self._docker_events = self._counter(catalogue.DOCKER_EVENTS)
@@ -116,6 +119,9 @@ class Metrics:
             self._publish()
         if before is None:
             self._start_stack_at_zero(label)
+        for service in state.jobs.keys() - (before.jobs.keys() if before else ()):
+            for result in catalogue.JOB_RESULTS:
+                self._job_runs.labels(label, self._services.of(service), result)
         self._count_pass(report, label)
         for key in sorted(state.found(before, report)):
             self._drift_detected.labels(label, key.kind).inc()
@@ -153,6 +159,12 @@ class Metrics:
         if change.cause is Cause.DRIFT and outcome.status is Status.DONE:
             self._drift_corrected.labels(label, change.key.kind).inc()
 
+    def job_ended(self, end: JobEnd) -> None:
+        """Count a run of a job, or a time at which none began."""
+        with self._lock:
+            label = self._stacks.of(end.stack)
+        self._job_runs.labels(label, self._services.of(end.service), end.result).inc()
+
     def forget(self, stack: str) -> None:
         """Let go of a stack that is gone: its series end."""
         with self._lock:
@@ -163,7 +175,7 @@ class Metrics:
         if label == OTHER:
             return
         counted = (self._reconciles, self._failures, self._rollbacks, self._drift_detected, self._drift_corrected)
-        for metric in (*counted, self._duration):
+        for metric in (*counted, self._job_runs, self._duration):
             metric.remove_by_labels({"stack": label})
 
     def _publish(self) -> None:
