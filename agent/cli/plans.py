@@ -78,8 +78,9 @@ def summary_text(plan: Plan) -> str:
 
 
 def summary(plan: Plan) -> dict[str, int]:
-    """How many steps of each action, every action named."""
-    return {action.value: sum(change.action is action for change in plan.changes) for action in Action}
+    """How many steps of each action, every action named that a plan may hold: jobs are run by the agent alone."""
+    actions = [action for action in Action if action not in {Action.RUN, Action.STOP}]
+    return {action.value: sum(change.action is action for change in plan.changes) for action in actions}
 
 
 def differs(plan: Plan) -> bool:

@@ -21,7 +21,7 @@ from agent.planning.suspend import SUSPENDED
 def hold_back(situation: Situation, verdicts: Mapping[Key, Verdict]) -> dict[Key, Verdict]:
     holding = _Holding(situation, verdicts)
     for key in situation.actual:
-        if key in situation.still or holding.is_let_run(key) or holding.cannot_make_way(key):
+        if key in situation.still or key in situation.running or holding.cannot_make_way(key):
             holding.pin(key)
         else:
             holding.visit(key)
@@ -57,10 +57,6 @@ class _Holding:
                 self._keep(used, key)
         return self._verdicts
 
-    def is_let_run(self, key: Key) -> bool:
-        """Whether it is a job with a run under way that goes on."""
-        return key in self._situation.running and not self._is(key, Action.REMOVE)
-
     def cannot_make_way(self, key: Key) -> bool:
         """As far as it can be told from the object alone."""
         if self._is(key, Action.REMOVE):
@@ -93,7 +89,7 @@ class _Holding:
     def _why_to_stay(self, user: Key) -> tuple[str, str]:
         if user in self._situation.still:
             return SUSPENDED, words.in_use(user)
-        return JOB_RUNS if self.is_let_run(user) else "InUse", words.in_use(user)
+        return JOB_RUNS if user in self._situation.running else "InUse", words.in_use(user)
 
     def _keep(self, used: Key, user: Key) -> None:
         """Hold what would be taken from under its user."""

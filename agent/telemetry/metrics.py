@@ -24,7 +24,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from agent.jobs import JobEnd
+from agent.jobs import JobEnd, JobResult
 from agent.model import Cause, Failure, Outcome, Report, Result, Revision, Status
 from agent.telemetry import catalogue
 from agent.telemetry.catalogue import Spec
@@ -160,9 +160,13 @@ class Metrics:
             self._drift_corrected.labels(label, change.key.kind).inc()
 
     def job_ended(self, end: JobEnd) -> None:
-        """Count a run of a job, or a time at which none began."""
+        """Count a run of a job, or a time at which none began. One that could not even begin leaves no trace on its
+        container, and has failed all the same."""
         with self._lock:
-            label = self._stacks.of(end.stack)
+            label, state = self._stacks.of(end.stack), self._states.get(end.stack)
+            if state is not None and end.result is JobResult.FAILED:
+                self._states[end.stack] = state.with_failed(end.service)
+                self._publish()
         self._job_runs.labels(label, self._services.of(end.service), end.result).inc()
 
     def forget(self, stack: str) -> None:

@@ -82,6 +82,11 @@ class StackState:
             jobs=_jobs_after(self.jobs, report) if looked else self.jobs,
         )
 
+    def with_failed(self, service: str) -> StackState:
+        """After a run of a job failed."""
+        job = self.jobs.get(service)
+        return self if job is None else replace(self, jobs={**self.jobs, service: replace(job, is_good=False)})
+
     def found(self, before: StackState | None, report: Report) -> frozenset[Key]:
         """The objects whose drift this pass met first: one that stays as it is counts once."""
         drifted = {change.key for change in report.plan.changes if change.cause is Cause.DRIFT}

@@ -75,6 +75,7 @@ def test_runs_are_counted_by_their_result_from_zero_and_end_with_their_stack() -
     assert {samples(metrics)[series.format(result)] for result in JobResult} == {0.0}
     metrics.job_ended(END)
     assert (samples(metrics)[series.format("failed")], samples(metrics)[series.format("succeeded")]) == (1.0, 0.0)
+    assert samples(metrics)[LAST_GOOD] == 0.0, "also where its container does not tell of it"
     metrics.forget("web")
     assert series.format("failed") not in samples(metrics)
 
