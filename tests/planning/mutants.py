@@ -42,7 +42,7 @@ MUTANTS = (
     Mutant("prune.py", " and not policy.acknowledged:", ":"),
     Mutant("prune.py", "policy.empty_ok or policy.acknowledged", "policy.empty_ok"),
     Mutant("suspend.py", "key in situation.still and ", ""),
-    Mutant("holds.py", "key in situation.still or holding", "holding"),
+    Mutant("holds.py", "key in situation.still or key in", "key in"),
     Mutant("holds.py", "if verdict is not None and verdict.code == SUSPENDED:", "if False:"),
     Mutant("holds.py", "if user in self._situation.still:", "if False:"),
     Mutant("holds.py", "key in situation.running or holding", "holding"),

@@ -140,3 +140,12 @@ def test_what_is_not_ours_is_not_started() -> None:
 
 def test_what_is_not_wanted_is_asked_for_nothing() -> None:
     check(plan([want("container/web-db")], [there("container/web-db")], RUN), "")
+
+
+def test_a_run_waits_for_a_container_that_cannot_be_made() -> None:
+    found = plan([wants("network/lan"), want("network/lan", external=True)], [], RUN)
+    assert {(one.key.kind, one.action, one.cause, one.code) for one in found.changes} == {
+        ("network", Action.HOLD, "commit", "ExternalMissing"),
+        ("container", Action.HOLD, "commit", "Waits"),
+        ("container", Action.HOLD, "schedule", "Waits"),
+    }
