@@ -84,13 +84,13 @@ class Scheduling:
 
     def heed(self, work: Work, report: Report) -> Report:
         """Take in what a turn has seen and done of the jobs. Returns the report with when each is due next."""
-        now, jobs = self.wall(), self._jobs.setdefault(work.name, {})
+        now, jobs = self.wall(), dict(self._jobs.get(work.name, {}))
         self._answered(work, report, now)
         for name, seen in _seen_before(report):
             if name in jobs:
                 self._note(work, jobs[name], replace(jobs[name].state, seen=seen))
         for state in report.jobs:
-            job = jobs.setdefault(state.name, _first_seen(state, now))
+            job = jobs.setdefault(state.name, _first_seen(state, now, is_new=work.name in self._jobs))
             if state.schedule != job.state.schedule:
                 job.state = replace(job.state, schedule=state.schedule)
                 job.begin_anew(now)
@@ -197,11 +197,12 @@ class Scheduling:
         return job.state if job is not None else None
 
 
-def _first_seen(state: JobState, now: float) -> _Job:
-    """What came up since its container was made or ran last has not been run: an earlier process may have ended."""
+def _first_seen(state: JobState, now: float, *, is_new: bool) -> _Job:
+    """A job of a stack that is looked at for the first time may be older than this process: then what came up since its
+    container was made or ran last has not been run. One `is_new` where the stack was there without it."""
     seen = state.seen
-    job = _Job(state if seen is None else replace(state, seen=None), now)
-    job.begin_anew(min(now, max(seen.made, seen.began)) if seen else now)
+    job = _Job(replace(state, seen=None), now)
+    job.begin_anew(min(now, max(seen.made, seen.began)) if seen and not is_new else now)
     return job
 
 

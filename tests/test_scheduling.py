@@ -135,6 +135,14 @@ def test_what_was_due_while_no_agent_was_there(
     assert agent.told == told
 
 
+def test_a_service_that_becomes_a_job_has_missed_nothing() -> None:
+    agent = Agent("03:04:00")
+    agent.scheduling.heed(agent.work, report(Plan(), (), ()))
+    agent.looks(IDLE)
+    assert agent.waits_until("03:04:01") == []
+    assert agent.ends == []
+
+
 def test_what_came_up_more_than_once_meanwhile_runs_once() -> None:
     agent = Agent("02:00:00", "* * * * *")
     agent.looks(seen("01:59:59"))
