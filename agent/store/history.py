@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from agent.jobs import JobEnd
-from agent.model import Report, Result, Revision
+from agent.model import Cause, Report, Result, Revision
 from agent.store.database import Database, StoreUnavailable
 from agent.store.runs import (
     INTERRUPTED,
@@ -90,6 +90,13 @@ class Store:
         named = (end.id, clean(end.stack), JOB, *_revision(None), job_result(end))
         _insert(db, None, (*named, end.began, ended, end.seconds, "", details))
         self._cut(db)
+
+    def job_successes(self) -> dict[tuple[str, str], float]:
+        """When the last good run of each job ended that is kept, by its stack and its container."""
+        query = "SELECT stack, details, ended FROM runs WHERE trigger = ? AND result = ? ORDER BY sequence"
+        rows = self._database.read(lambda db: db.execute(query, (JOB, Result.SUCCESS)).fetchall(), [])
+        steps = ((stack, step, ended) for stack, data, ended in rows for step in decode(data).changes)
+        return {(stack, step.name): ended for stack, step, ended in steps if step.cause == Cause.SCHEDULE}
 
     def _cut(self, db: sqlite3.Connection) -> None:
         db.execute("DELETE FROM runs WHERE sequence <= (SELECT max(sequence) FROM runs) - ?", (self._keep,))

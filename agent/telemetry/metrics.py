@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from prometheus_client import (
@@ -53,6 +53,7 @@ class Metrics:
         self._lock = threading.Lock()
         self._registry = CollectorRegistry()
         self._states: dict[str, StackState] = {}
+        self._remembered: dict[str, dict[str, float]] = {}
         self._collector = StateCollector()
         self._source_reason = ""
         self._registry.register(self._collector)
@@ -113,7 +114,7 @@ class Metrics:
         """Count one pass over one stack, and take over how the stack stands now."""
         with self._lock:
             before = self._states.get(report.stack)
-            state = (before or StackState()).after(report)
+            state = (before or StackState(remembered=self._remembered.get(report.stack, {}))).after(report)
             self._states[report.stack] = state
             label = self._stacks.of(report.stack)
             self._publish()
@@ -158,6 +159,12 @@ class Metrics:
             self._pulls.labels(self._registries.of(registry_label(change.key.name)), result).inc()
         if change.cause is Cause.DRIFT and outcome.status is Status.DONE:
             self._drift_corrected.labels(label, change.key.kind).inc()
+
+    def remember_jobs(self, successes: Mapping[tuple[str, str], float]) -> None:
+        """When the last good runs ended of which an earlier process knew, by stack and container. To be called before
+        the first report."""
+        for (stack, container), ended in successes.items():
+            self._remembered.setdefault(stack, {})[container] = ended
 
     def job_ended(self, end: JobEnd) -> None:
         """Count a run of a job, or a time at which none began. One that could not even begin leaves no trace on its

@@ -58,6 +58,7 @@ class StackState:
     repeating: int = 0
     suspended: bool = False
     jobs: Mapping[str, JobGauge] = field(default_factory=dict)  # by service
+    remembered: Mapping[str, float] = field(default_factory=dict)  # by container, from before: its last good run's end
 
     def after(self, report: Report) -> StackState:
         """The state once the report's pass is over."""
@@ -79,8 +80,15 @@ class StackState:
             drifted=frozenset(drifted - done),
             repeating=len(report.fights),
             suspended=bool(report.suspended),
-            jobs=_jobs_after(self.jobs, report) if looked else self.jobs,
+            jobs=self._jobs_after(report) if looked else self.jobs,
         )
+
+    def _jobs_after(self, report: Report) -> dict[str, JobGauge]:
+        """Those of the report, and no others: what is wanted no more has no series."""
+        return {
+            one.service: (self.jobs.get(one.service) or JobGauge(self.remembered.get(one.name))).after(one)
+            for one in report.jobs[:_MOST_JOBS]
+        }
 
     def with_failed(self, service: str) -> StackState:
         """After a run of a job failed."""
@@ -190,11 +198,6 @@ def _family(spec: Spec, values: Iterable[tuple[tuple[str, ...], float]]) -> Gaug
 def _oldest(states: Iterable[StackState]) -> Revision | None:
     revisions = [state.revision for state in states if state.revision is not None]
     return min(revisions, key=lambda revision: revision.timestamp, default=None)
-
-
-def _jobs_after(jobs: Mapping[str, JobGauge], report: Report) -> dict[str, JobGauge]:
-    """Those of the report, and no others: what is wanted no more has no series."""
-    return {one.service: jobs.get(one.service, JobGauge()).after(one) for one in report.jobs[:_MOST_JOBS]}
 
 
 def _prune_held(report: Report) -> int:

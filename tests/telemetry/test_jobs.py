@@ -146,6 +146,18 @@ def test_a_good_run_has_no_failure(store: Store) -> None:
     assert (run.changes[0].status, run.changes[0].detail) == ("done", "exit code 0")
 
 
+def test_the_last_good_run_is_known_from_the_history(store: Store) -> None:
+    good = replace(END, result=JobResult.SUCCEEDED, exit_code=0, message="")
+    store.job_ended(replace(good, id="e0", began=1000.0))
+    store.job_ended(replace(good, began=1500.0))
+    store.job_ended(replace(END, id="e2"))
+    assert store.job_successes() == {("web", "web-backup-1"): 1510.0}
+    metrics = Metrics("0.1.0")
+    metrics.remember_jobs(store.job_successes())
+    metrics.record(saw(BAD)[0])
+    assert (samples(metrics)[LAST_SUCCESS], samples(metrics)[LAST_GOOD]) == (1510.0, 0.0)
+
+
 def test_the_turn_that_begins_a_run_leaves_no_trace_beside_it(store: Store) -> None:
     store.begin("r1", "web", "schedule", REVISION)
     store.record(did(done(RUN), result=Result.NOOP))
