@@ -1,12 +1,12 @@
 """Cron expressions: five fields, the usual grammar, in a time zone. Times are seconds since the epoch.
 
-A zone is a name of the tz database, or "" for that of this host.
+A zone is a name of the tz database, or "" for that of this host. The libraries are imported where they are asked for:
+most repositories have nothing that goes by the clock.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 
 def last_until(cron: str, zone: str, now: float) -> float | None:
@@ -27,11 +27,15 @@ def next_after(cron: str, zone: str, now: float) -> float | None:
 
 
 def _minute_of(now: float, zone: str) -> datetime:
+    from zoneinfo import ZoneInfo
+
     return datetime.fromtimestamp(now, ZoneInfo(zone) if zone else None).replace(second=0, microsecond=0)
 
 
 def mistake_in(cron: str, zone: str) -> tuple[str, str] | None:
     """Which of the two is wrong ("cron", "timezone"), and how; None where both are right."""
+    from zoneinfo import ZoneInfo
+
     from cronsim import CronSim, CronSimError
 
     try:
