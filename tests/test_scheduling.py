@@ -285,9 +285,7 @@ def test_a_run_that_is_held_is_told_with_the_reason() -> None:
     assert agent.waits_until("03:00:10") == []
 
 
-@pytest.mark.parametrize(
-    ("status", "told"), [(Status.FAILED, "failed 03:00:00"), (Status.SKIPPED, "skipped 03:00:00")]
-)
+@pytest.mark.parametrize(("status", "told"), [(Status.FAILED, "failed 03:00:00"), (Status.SKIPPED, "skipped 03:00:00")])
 def test_a_run_that_could_not_begin_is_told(status: Status, told: str) -> None:
     agent = Agent("02:00:00")
     agent.looks(IDLE)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from agent.compose.endpoints import by_priority
-from agent.compose.findings import At, Findings, path_to
 from agent.compose.extension import EXTENSION
+from agent.compose.findings import At, Findings, path_to
 from agent.compose.handlings import image_policy, schedule_of
 from agent.compose.names import container_names
 from agent.compose.nodes import Map

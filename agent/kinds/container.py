@@ -12,7 +12,7 @@ How a container is replaced is in `container_rollout`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from agent.engine import Engine

@@ -20,7 +20,6 @@ from agent.telemetry import catalogue
 from agent.telemetry.catalogue import Spec
 from agent.telemetry.overview import pending_of, was_looked_at
 
-
 _MOST_JOBS = 100  # of one stack
 
 
@@ -72,7 +71,9 @@ class StackState:
             desired=sum(state.desired for state in report.services) if looked else self.desired,
             ready=sum(state.ready for state in report.services) if looked else self.ready,
             revision=report.revision if report.synced else self.revision,
-            changed_at=report.started + report.seconds if any(map(changed_something, report.outcomes)) else self.changed_at,
+            changed_at=report.started + report.seconds
+            if any(map(changed_something, report.outcomes))
+            else self.changed_at,
             failures=self.failures + 1 if report.result is Result.ERROR else 0,
             pending=Counter(action.value for action in pending_of(report)),
             prune_held=_prune_held(report),
