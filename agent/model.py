@@ -177,8 +177,8 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """One field in which an object is not as wanted. `declared` tells who moved: True when the wanted value differs from
-    the one that the object was made from (a commit), False when it was changed behind our back (drift)."""
+    """One field in which an object is not as wanted. `declared` tells who moved: True when the wanted value is not the
+    one that the object was made from (a commit), False when it was changed behind our back (drift)."""
 
     path: str
     seen: Any = field(repr=False)

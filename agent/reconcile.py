@@ -83,12 +83,12 @@ class Reconciler:
         labelled = self.host.observe(wanted, turn.scope)
         actual = self.protections.applied(wanted, labelled)
         policy = replace(self.policy, suspended=turn.leases)
-        plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known, turn.asked)
+        plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked)
         if policy.prune and must_count(plan):
             removal = self._removal(turn)
             acknowledged = self.acknowledgements.cover(removal, turn.consent)
             policy = replace(policy, removal=removal, acknowledged=acknowledged)
-            plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known, turn.asked)
+            plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked)
         return Look(actual, in_order(plan, turn.stacks), labelled)
 
     def _removal(self, turn: Turn) -> Removal:

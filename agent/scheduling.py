@@ -74,8 +74,9 @@ class Scheduling:
         now = self.wall()
         for stack, jobs in self._jobs.items():
             work = self.stacks.get(stack)
-            for job in jobs.values() if work is not None and work.desired is not None else ():
-                self._ask(work, job, now)
+            if work is not None and work.desired is not None:
+                for job in jobs.values():
+                    self._ask(work, job, now)
 
     def take(self, stack: str) -> Mapping[Key, Errand]:
         """What the jobs of the stack are to do in the turn that begins."""
@@ -109,9 +110,9 @@ class Scheduling:
         at, key = job.due(now), Key("container", job.state.name)
         if at is not None:
             if now - at > LATE:
-                self._tell_none(work, job.state, at, JobResult.MISSED, "the agent was not there at its time")
+                self._tell_none(work.name, job.state, at, JobResult.MISSED, "the agent was not there at its time")
             elif work.suspended.whole:
-                self._tell_none(work, job.state, at, JobResult.SKIPPED, SUSPENDED)
+                self._tell_none(work.name, job.state, at, JobResult.SKIPPED, SUSPENDED)
             else:
                 self._send(work, key, Errand(Action.RUN, at, f"its time has come ({job.state.schedule.cron})"))
         if job.overruns(now) and not work.suspended.whole and key not in self._asked.get(work.name, {}):
@@ -126,7 +127,7 @@ class Scheduling:
     # --- what came of it ---
 
     def _answered(self, work: Work, report: Report, now: float) -> None:
-        """Tell of the runs that did not begin. What was not come to is asked for again, as long as it is not too late."""
+        """Tell of the runs that did not begin. What was not come to is asked for again, unless it is too late."""
         changes = {change.key: change for change in report.plan.changes if change.cause is Cause.SCHEDULE}
         ends = {outcome.change.number: outcome for outcome in report.outcomes}
         for key, errand in self._under_way.pop(work.name, {}).items():
@@ -138,10 +139,10 @@ class Scheduling:
             if change is None or _was_not_come_to(change, outcome):
                 self._ask_again(work, key, errand, report, now)
             elif change.action is Action.HOLD:
-                self._tell_none(work, state, errand.since, JobResult.SKIPPED, change.reason)
+                self._tell_none(work.name, state, errand.since, JobResult.SKIPPED, change.reason)
             elif outcome is not None and outcome.status is not Status.DONE:
                 result = JobResult.FAILED if outcome.status is Status.FAILED else JobResult.SKIPPED
-                self._tell_none(work, state, errand.since, result, outcome.detail)
+                self._tell_none(work.name, state, errand.since, result, outcome.detail)
 
     def _ask_again(self, work: Work, key: Key, errand: Errand, report: Report, now: float) -> None:
         state = self._state_of(work.name, key)
@@ -152,45 +153,31 @@ class Scheduling:
             self.mark(work, TRIGGER)
         else:
             why = report.failure.message if report.failure else "it could not be started in time"
-            self._tell_none(work, state, errand.since, JobResult.MISSED, why)
+            self._tell_none(work.name, state, errand.since, JobResult.MISSED, why)
 
     def _note(self, work: Work, job: _Job, state: JobState) -> None:
         """Take in a newer state of the job, and tell of a run that is over by it."""
         before, seen = job.state.seen, state.seen
         job.state = state
         if before is not None and before.is_running and (seen is None or _run(seen) != _run(before)):
-            self._tell_unseen(work, state, before, seen)
+            self._tell_unseen(work.name, state, before, seen)
         if seen is not None and (result := state.result) and _run(seen) != job.told:
             job.told = _run(seen)
-            self._tell(work, state, seen, result, seen.ended - seen.began, seen.exit_code, seen.words)
+            named, seconds = (_id_of(seen), *_named(work.name, state)), seen.ended - seen.began
+            self.tell(JobEnd(*named, result, seen.began, seconds, seen.exit_code, seen.words))
 
-    def _tell_unseen(self, work: Work, state: JobState, before: JobSeen, seen: JobSeen | None) -> None:
+    def _tell_unseen(self, stack: str, state: JobState, before: JobSeen, seen: JobSeen | None) -> None:
         """Of a run whose end nobody has seen: the next one has begun, or its container is gone."""
         if seen is not None and seen.id == before.id:
-            seconds = max(0.0, seen.began - before.began)
-            self._tell(work, state, before, JobResult.REPLACED, seconds, None, "it was stopped for the next run")
+            result, until, why = JobResult.REPLACED, seen.began, "it was stopped for the next run"
         else:
-            seconds = max(0.0, self.wall() - before.began)
-            self._tell(work, state, before, JobResult.FAILED, seconds, None, "its container was removed while it ran")
+            result, until, why = JobResult.FAILED, self.wall(), "its container was removed while it ran"
+        seconds = max(0.0, until - before.began)
+        self.tell(JobEnd(_id_of(before), *_named(stack, state), result, before.began, seconds, message=why))
 
-    def _tell(
-        self,
-        work: Work,
-        state: JobState,
-        seen: JobSeen,
-        result: JobResult,
-        seconds: float,
-        code: int | None,
-        message: str,
-    ) -> None:
-        identity = _digest(seen.id, seen.began)
-        named = (work.name, state.service, state.name, state.schedule.cron)
-        self.tell(JobEnd(identity, *named, result, seen.began, seconds, code, message))
-
-    def _tell_none(self, work: Work, state: JobState, at: float, result: JobResult, why: str) -> None:
+    def _tell_none(self, stack: str, state: JobState, at: float, result: JobResult, why: str) -> None:
         """Of a time at which nothing ran."""
-        named = (work.name, state.service, state.name, state.schedule.cron)
-        self.tell(JobEnd(_digest(work.name, state.name, at), *named, result, at, message=why))
+        self.tell(JobEnd(_digest(stack, state.name, at), *_named(stack, state), result, at, message=why))
 
     def _state_of(self, stack: str, key: Key) -> JobState | None:
         job = self._jobs.get(stack, {}).get(key.name)
@@ -225,6 +212,14 @@ def _was_not_come_to(change: Change, outcome: Outcome | None) -> bool:
 
 def _run(seen: JobSeen) -> tuple[str, float]:
     return seen.id, seen.began
+
+
+def _named(stack: str, state: JobState) -> tuple[str, str, str, str]:
+    return stack, state.service, state.name, state.schedule.cron
+
+
+def _id_of(seen: JobSeen) -> str:
+    return _digest(*_run(seen))
 
 
 def _digest(*facts: object) -> str:

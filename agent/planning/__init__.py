@@ -21,8 +21,15 @@ from agent.planning.situation import survey
 from agent.planning.suspend import SUSPENDED, hold_still
 
 __all__ = [
-    *("EMPTY_DESIRED_STATE", "JOB_RUNS", "PROTECTED", "PRUNE_GUARD", "SUSPENDED"),
-    *("Errand", "Policy", "Removal", "make_plan"),
+    "EMPTY_DESIRED_STATE",
+    "JOB_RUNS",
+    "PROTECTED",
+    "PRUNE_GUARD",
+    "SUSPENDED",
+    "Errand",
+    "Policy",
+    "Removal",
+    "make_plan",
 ]
 
 
@@ -32,12 +39,14 @@ def make_plan(
     scope: Scope,
     policy: Policy,
     known: frozenset[Key] = frozenset(),
+    *,
     asked: Mapping[Key, Errand] | None = None,
 ) -> Plan:
     """Every step from `actual` to what `stacks` want, each behind the steps that it needs.
 
     `actual` holds what is wanted and there, and what is ours inside `scope`. `known` are the keys that were there and
-    as wanted at the end of the last pass: if one is gone now, nobody committed that. `asked` is what jobs are to do now.
+    as wanted at the end of the last pass: if one is gone now, nobody committed that. `asked` of jobs is what they are to
+    do now.
     """
     situation = survey(stacks, actual, policy.suspended)
     verdicts = judge_wanted(situation, known)  # 1. each wanted object by itself

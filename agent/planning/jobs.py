@@ -19,8 +19,8 @@ OVERLAP = "Overlap"  # the code of a run that does not begin, for the one before
 
 @dataclass(frozen=True)
 class Errand:
-    """What is asked for of a job now: to begin a run (`Action.RUN`) or to end the one under way (`Action.STOP`). `since`
-    is when that came to be so, seconds since the epoch, and `why` says it in words."""
+    """What is asked of a job now: to begin a run (`Action.RUN`) or to end the one under way (`Action.STOP`). `since` is
+    when that came to be so, seconds since the epoch, and `why` says it in words."""
 
     action: Action
     since: float

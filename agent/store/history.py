@@ -94,6 +94,7 @@ class Store:
     def job_successes(self) -> dict[tuple[str, str], float]:
         """When the last good run of each job ended that is kept, by its stack and its container."""
         query = "SELECT stack, details, ended FROM runs WHERE trigger = ? AND result = ? ORDER BY sequence"
+        rows: list[tuple[str, bytes, float]]
         rows = self._database.read(lambda db: db.execute(query, (JOB, Result.SUCCESS)).fetchall(), [])
         steps = ((stack, step, ended) for stack, data, ended in rows for step in decode(data).changes)
         return {(stack, step.name): ended for stack, step, ended in steps if step.cause == Cause.SCHEDULE}

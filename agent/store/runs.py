@@ -64,9 +64,9 @@ class Details:
 class Run:
     """`sequence` is our own count and the only order; clocks and commits may lie.
 
-    `result` is success, error, running, or interrupted (begun, and the agent ended before it did); of a job's run it may
-    also be replaced, skipped or missed. A failure that came
-    again just as it was is the same run with `repeats` more; `ended` is then the last time.
+    `result` is success, error, running, or interrupted (begun, and the agent ended before it did); a job's run may also
+    be replaced, skipped or missed. A failure that came again just as it was is the same run with `repeats` more;
+    `ended` is then the last time.
     """
 
     sequence: int

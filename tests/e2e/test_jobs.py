@@ -47,13 +47,13 @@ class AgentAhead(Agent):
         fresh.replace(self.home / "ahead")
 
     def job(self, stack: str) -> dict[str, Any]:
-        (job,) = self.stack(stack).get("jobs") or [{}]
-        return job
+        found: list[dict[str, Any]] = self.stack(stack).get("jobs") or [{}]
+        return found[0]
 
     def history(self) -> list[dict[str, Any]]:
         """The runs of jobs, newest first."""
-        said = json.loads(self.windlass("history", "-o", "json").stdout)
-        return [run for run in said["runs"] if run["trigger"] == "schedule"]
+        runs: list[dict[str, Any]] = json.loads(self.windlass("history", "-o", "json").stdout)["runs"]
+        return [run for run in runs if run["trigger"] == "schedule"]
 
 
 @pytest.fixture

@@ -52,6 +52,13 @@ class Scene(Rig):
         (report,) = self.reconciler.take(turn)
         return report
 
+    def remove(self) -> None:
+        """All that there is of the stack."""
+        for one in self.sdk.containers(all=True, filters={"name": self.stack}):
+            self.sdk.remove_container(one["Id"], force=True, v=True)
+        for network in self.sdk.networks(filters={"name": f"{self.stack}_"}):
+            self.sdk.remove_network(network["Id"])
+
     @property
     def key(self) -> Key:
         return Key("container", f"{self.stack}-job-1")
@@ -77,7 +84,7 @@ def scene(docker_host: str, sdk: docker.APIClient, prefix: str, busybox: str, tm
     try:
         yield made
     finally:
-        made.remove_containers()
+        made.remove()
         made.engine.close()
 
 

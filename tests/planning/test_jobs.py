@@ -30,7 +30,7 @@ def plan(
     stack = Stack("web", tuple(wanted), Revision("0" * 40))
     scope = Scope("host-1", ORIGIN, frozenset({"web"}), whole=True)
     seen = {one.key: one for one in actual}
-    return make_plan([stack], seen, scope, policy or Policy(), frozenset(), {key(JOB): asked} if asked else None)
+    return make_plan([stack], seen, scope, policy or Policy(), asked={key(JOB): asked} if asked else {})
 
 
 @pytest.mark.parametrize("seen", [JobSeen("id-web-job", 10.0), IDLE, RUNS])
@@ -69,7 +69,8 @@ def test_where_it_cannot_be_made_anew_what_is_there_runs() -> None:
         0 replace container/web-job (commit: image changed)
         1 run container/web-job (schedule: its time has come (0 3 * * *)) after 0""",
     )
-    assert (found.changes[0].interruption, found.changes[1].after, found.changes[1].follows) == ("", frozenset(), {0})
+    assert found.changes[0].interruption == ""
+    assert (found.changes[1].after, found.changes[1].follows) == (frozenset(), frozenset({0}))
 
 
 def test_a_run_that_is_due_while_one_is_under_way_is_held_or_takes_its_place() -> None:
