@@ -45,8 +45,8 @@ def make_plan(
     """Every step from `actual` to what `stacks` want, each behind the steps that it needs.
 
     `actual` holds what is wanted and there, and what is ours inside `scope`. `known` are the keys that were there and
-    as wanted at the end of the last pass: if one is gone now, nobody committed that. `asked` of jobs is what they are to
-    do now.
+    as wanted at the end of the last pass: if one is gone now, nobody committed that. `asked` is what jobs are to do
+    now.
     """
     situation = survey(stacks, actual, policy.suspended)
     verdicts = judge_wanted(situation, known)  # 1. each wanted object by itself

@@ -43,6 +43,8 @@ class Host:
 
     def react(self, turn: Turn) -> Report:
         """What is planned is done, unless the turn may do nothing."""
+        if turn.scope.stacks != {"a"}:
+            return synced(turn)
         before, outcomes = self.seen, []
         for key, errand in turn.asked.items() if turn.act else ():
             change = Change(0, errand.action, key, "a", Cause.SCHEDULE, errand.why)
