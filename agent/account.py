@@ -27,6 +27,8 @@ from agent.model import (
 from agent.planning import JOB_RUNS, SUSPENDED
 from agent.suspension import NOTHING, Suspended
 
+DID_NOT_TAKE = "DidNotTake"
+NO_GOOD = "ImageNoGood"
 _NONE: frozenset[str] = frozenset()
 _WORST_FIRST = (Health.DEGRADED, Health.MISSING, Health.UNKNOWN, Health.PROGRESSING, Health.SUSPENDED, Health.HEALTHY)
 
@@ -85,6 +87,7 @@ def report_of(taken: Taken, name: str) -> Report:
         services=services,
         failure=failure,
         ids=frozenset(seen.id for seen in taken.last.actual.values() if seen.stack == name) if taken.last else _NONE,
+        stays=_stays(stack.resources if stack else (), taken.last.actual if taken.last else {}),
         images=_images(stack.resources if stack else (), taken.last.actual if taken.last else {}),
         suspended=suspended,
         jobs=_jobs(stack.resources if stack else (), taken.last.actual) if taken.last else (),
@@ -96,14 +99,11 @@ def _health(services: Sequence[ServiceState], suspended: Suspended) -> Health:
 
 
 def _matters(change: Change) -> bool:
-    """Whether a step that is left keeps the stack from being synced. Data that outlives its use does not, and a job
-    whose time has come is as wanted before it runs."""
-    return change.cause is not Cause.SCHEDULE and not (
-        change.action is Action.HOLD
-        and change.seen is not None
-        and change.cause is Cause.PRUNE
-        and change.seen.keeps_data
-    )
+    """Whether a step that is left keeps the stack from being synced. Data that outlives its use does not, nor does what
+    only takes room; and a job whose time has come is as wanted before it runs."""
+    if change.seen is None or change.cause is not Cause.PRUNE:
+        return change.cause is not Cause.SCHEDULE
+    return not change.seen.spare and not (change.action is Action.HOLD and change.seen.keeps_data)
 
 
 def _all_done(outcomes: Sequence[Outcome]) -> bool:
@@ -151,11 +151,11 @@ def _more(things: Sequence[object]) -> str:
 
 def _did_not_take(left: Plan) -> Failure | None:
     """What was done, read back, and is not so: an outcome to back off from, not to repeat at once."""
-    again = [change for change in left.pending if change.action is not Action.ADOPT]
+    again = [change for change in left.pending if change.action is not Action.ADOPT and _matters(change)]
     if not again:
         return None
     return Failure(
-        "DidNotTake",
+        DID_NOT_TAKE,
         f"after the changes were made, this is still to do: {again[0].action} {again[0].key}: {again[0].reason}",
     )
 
@@ -184,6 +184,12 @@ def worst(healths: Iterable[Health]) -> Health:
     """The health of a whole from that of its parts; a stack without services has nothing that could be ill."""
     present = set(healths)
     return next((health for health in _WORST_FIRST if health in present), Health.HEALTHY)
+
+
+def _stays(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> Failure | None:
+    """Why something is not of what is newest, or None."""
+    found = [(one.key, actual[one.key].stays) for one in wanted if one.key in actual and actual[one.key].stays]
+    return Failure(NO_GOOD, f"{found[0][0]} {found[0][1]}{_more(found)}") if found else None
 
 
 def _images(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> dict[str, str]:

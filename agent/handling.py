@@ -5,7 +5,7 @@ Values only, for the nouns of `agent.model` to refer to. Times are seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -69,14 +69,19 @@ class Schedule:
 @dataclass(frozen=True)
 class Handling:
     """`ignore` are paths of fields that may be as they are. What is under `protect` is never pruned. With
-    `heal_unhealthy` a container whose health check fails is started anew. One with a `schedule` is there to run at
-    times, and not in between."""
+    `heal_unhealthy` a container whose health check fails is started anew. `rollback` is the rollout that goes back to
+    it, None where that is as any other. One with a `schedule` is there to run at times, and not in between."""
 
     ignore: tuple[str, ...] = ()
     protect: bool = False
     heal_unhealthy: bool = False
     rollout: Rollout = _USUAL_ROLLOUT
     schedule: Schedule | None = None
+    rollback: Rollout | None = None
+
+    def going_back(self) -> Handling:
+        """As it is dealt with while its stack goes back to what was good before."""
+        return replace(self, rollout=self.rollback or self.rollout)
 
 
 USUAL = Handling()

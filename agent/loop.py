@@ -338,6 +338,8 @@ class Loop:
         goes_back = verdict is not None and self._heed(work, report, verdict)
         if work.broken or work.frozen:
             report = replace(report, synced=False, failure=report.failure or work.broken, suspended=work.restraint)
+        elif report.stays:
+            report = replace(report, synced=False, failure=report.failure or report.stays)
         on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL
         if not superseded and not goes_back:
             self._schedule_next(work, done.report, now, verdict.judgement.again_in if verdict else 0.0)

@@ -193,7 +193,9 @@ class Observed:
     """One object as the engine reports it, already held against what is wanted of it (`differences`).
 
     `id` is what the engine is told to act on, the very object that was looked at. `uses` is what it is attached to now,
-    `leftover` is a half-made or set-aside twin of a replacement that was cut, and what is `protected` is never pruned.
+    `leftover` is a half-made or set-aside twin of a replacement that was cut, what is `protected` is never pruned, and
+    what is `spare` takes room and no more: it keeps nothing from being as it is wanted.
+    `stays` is in words why it is left as it is, although something newer is known.
     """
 
     key: Key
@@ -210,6 +212,8 @@ class Observed:
     keeps_data: bool = False
     leftover: bool = False
     protected: bool = False
+    spare: bool = False
+    stays: str = ""
     image: str = ""  # the id of the one that a container was made from
     job: JobSeen | None = None  # of what runs at times
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -376,7 +380,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Report:
-    """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet."""
+    """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet.
+    `stays` is why it is left at what was good, although something newer is known that was tried."""
 
     run_id: str
     stack: str
@@ -395,5 +400,6 @@ class Report:
     on_trial: bool = False
     fights: tuple[Fight, ...] = ()
     ids: frozenset[str] = frozenset()  # the engine's, of what the stack has on the host
+    stays: Failure | None = None
     images: Mapping[str, str] = field(default_factory=dict)  # by container: the id of the image that it was made from
     jobs: tuple[JobState, ...] = ()

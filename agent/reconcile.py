@@ -104,6 +104,8 @@ class Reconciler:
         plan is carried out: what was shown to the user is what happens.
         """
         began = self.clock()
+        if turn.fallback:
+            turn = replace(turn, stacks=tuple(map(_going_back, turn.stacks)))
         if turn.trigger == ASKED:
             self.host.forgive()
         taken = self._take(
@@ -187,12 +189,18 @@ class Reconciler:
         )
 
 
+def _going_back(stack: Stack) -> Stack:
+    """The stack with its containers replaced as it says of going back."""
+    return replace(stack, resources=tuple(replace(one, handling=one.handling.going_back()) for one in stack.resources))
+
+
 def _following(left: Plan, taken: Taken) -> Plan | None:
-    """What is to be done because a fetched image turned out to be another one, numbered behind what was done. Nobody
-    could know before it was there; so it is a part of the same turn, once."""
+    """What is to be done because a fetched image turned out to be another one, or since what was done has let go of
+    something, numbered behind what was done. Nobody could know before; so it is a part of the same turn, once."""
     fetched = any(_fetched(outcome) for outcome in taken.outcomes)
     well = all(outcome.status in {Status.DONE, Status.HELD} for outcome in taken.outcomes)
-    if not (fetched and well and any(change.cause is Cause.IMAGE for change in left.pending)):
+    other = fetched and any(change.cause is Cause.IMAGE for change in left.pending)
+    if not (well and (other or _only_frees(left))):
         return None
     first = len(taken.plan.changes)
 
@@ -206,6 +214,10 @@ def _following(left: Plan, taken: Taken) -> Plan | None:
         ),
         left.unchanged,
     )
+
+
+def _only_frees(left: Plan) -> bool:
+    return bool(left.pending) and all(change.seen is not None and change.seen.spare for change in left.pending)
 
 
 def _fetched(outcome: Outcome) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ _COLORS = {
 }
 _TO_BE_APPROVED = frozenset({"PruneGuard", "EmptyDesiredState"})
 _MAKES = frozenset({Action.CREATE, Action.REPLACE})
+_APPROVE = re.compile(r"windlass approve [0-9a-f]{12}")
 _MOST_NAMED = 5  # containers
 NO_CHANGES = "No changes. The host is as the source says."
 
@@ -90,6 +92,12 @@ def differs(plan: Plan) -> bool:
         change.action is not Action.HOLD or change.cause is not Cause.PRUNE or change.code in _TO_BE_APPROVED
         for change in plan.changes
     )
+
+
+def approvals(plan: Plan) -> list[str]:
+    """What to type to have what is held go, a command for each removal."""
+    held = [change.reason for change in plan.changes if change.code in _TO_BE_APPROVED]
+    return list(dict.fromkeys(command for reason in held for command in _APPROVE.findall(reason)))
 
 
 def interruption_text(plan: Plan) -> str:
