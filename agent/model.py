@@ -116,9 +116,7 @@ class Requirement(NamedTuple):
 
 @dataclass(frozen=True)
 class Resource:
-    """One wanted object.
-
-    `spec` is what the kind needs to make it and to compare it; each kind's module states the shape. `prepares` marks
+    """One wanted object. `spec` is what the kind needs to make it and to compare it; each kind's module states the shape. `prepares` marks
     what is fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it
     is made only when something that requires it is made, and with `renewed` made anew then although it is there.
     `external` means that it has to be there already and is never made, changed or removed. `handling` is how it is
@@ -194,8 +192,7 @@ class Observed:
 
     `id` is what the engine is told to act on, the very object that was looked at. `uses` is what it is attached to now,
     `leftover` is a half-made or set-aside twin of a replacement that was cut, what is `protected` is never pruned, and
-    what is `spare` takes room and no more: it keeps nothing from being as it is wanted.
-    `stays` is in words why it is left as it is, although something newer is known.
+    what is `spare` takes room and no more. `stays` is why it is left as it is, although something newer is known.
     """
 
     key: Key
@@ -223,8 +220,7 @@ class Observed:
 class Scope:
     """Which objects may be pruned: those of `stacks`, and with `whole` also those of other stacks of this origin.
 
-    `origin` names the source (a repository and path, or a directory). An object of this instance that another source
-    made, in a stack that is not wanted here, is left alone.
+    `origin` names the source. What another source of this instance made, of a stack not wanted here, is left alone.
     """
 
     instance: str
@@ -268,9 +264,7 @@ class FieldChange(NamedTuple):
 
 @dataclass(frozen=True)
 class Change:
-    """One step of a plan.
-
-    `after` are the numbers of the steps that must have been done before this one (a failed one skips it), `follows`
+    """One step of a plan. `after` are the numbers of the steps that must have been done before this one (a failed one skips it), `follows`
     those that must only have ended, however. An update that `restarts` also starts anew what runs.
     """
 
