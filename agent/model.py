@@ -116,11 +116,12 @@ class Requirement(NamedTuple):
 
 @dataclass(frozen=True)
 class Resource:
-    """One wanted object. `spec` is what the kind needs to make it and to compare it; each kind's module states the shape. `prepares` marks
-    what is fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it
-    is made only when something that requires it is made, and with `renewed` made anew then although it is there.
-    `external` means that it has to be there already and is never made, changed or removed. `handling` is how it is
-    dealt with, which makes it no other object.
+    """One wanted object.
+
+    `spec` is what its kind makes and compares it by; each kind's module states the shape. `prepares` marks what is
+    fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it is made
+    only when something that requires it is, and with `renewed` made anew then although it is there. What is `external`
+    has to be there already and is never touched. `handling` is how it is dealt with, which makes it no other object.
     """
 
     key: Key
@@ -264,8 +265,8 @@ class FieldChange(NamedTuple):
 
 @dataclass(frozen=True)
 class Change:
-    """One step of a plan. `after` are the numbers of the steps that must have been done before this one (a failed one skips it), `follows`
-    those that must only have ended, however. An update that `restarts` also starts anew what runs.
+    """One step of a plan. `after` are the numbers of the steps that must have been done before (a failed one skips it),
+    `follows` those that must only have ended, however. An update that `restarts` also starts anew what runs.
     """
 
     number: int
