@@ -70,7 +70,7 @@ def test_what_is_only_made_is_waited_for_and_taken_back(
     second = agent.windlass("apply", str(clone), "--yes")
     assert second.returncode == 1, second.stderr
     assert f"! {stack}: taken back to git" in second.stderr
-    assert "service late is degraded" in second.stderr
+    assert "exit code 1" in second.stderr
     assert not identity(sdk, f"{stack}-late-1")
     assert version(sdk, f"{stack}-web-1") == "one"
 
