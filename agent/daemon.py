@@ -250,6 +250,7 @@ class Daemon:
     def _prepare_history(self) -> None:
         try:
             interrupted = self._witness.store.prepare()
+            self._metrics.remember_jobs(self._witness.store.job_successes())
         except StoreUnavailable as error:
             self._witness.logger.error("history", reason=error.reason, message=error.message)
             return

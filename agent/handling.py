@@ -48,16 +48,35 @@ class Rollout:
 _USUAL_ROLLOUT = Rollout()
 
 
+class Overlap(StrEnum):
+    """What becomes of the run of a job that is due while the one before has not ended."""
+
+    SKIP = "skip"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a service runs as a job: whenever `cron` says so, in the time zone (that of this host where none is named).
+    A run that takes longer than `timeout` is stopped."""
+
+    cron: str
+    zone: str = ""
+    timeout: float = 3600.0
+    overlap: Overlap = Overlap.SKIP
+
+
 @dataclass(frozen=True)
 class Handling:
     """`ignore` are paths of fields that may be as they are. What is under `protect` is never pruned. With
     `heal_unhealthy` a container whose health check fails is started anew. `rollback` is the rollout that goes back to
-    it, None where that is as any other."""
+    it, None where that is as any other. One with a `schedule` is there to run at times, and not in between."""
 
     ignore: tuple[str, ...] = ()
     protect: bool = False
     heal_unhealthy: bool = False
     rollout: Rollout = _USUAL_ROLLOUT
+    schedule: Schedule | None = None
     rollback: Rollout | None = None
 
     def going_back(self) -> Handling:

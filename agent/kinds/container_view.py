@@ -27,8 +27,9 @@ from agent.kinds.base import (
     owner_of,
     read_fingerprint,
 )
-from agent.kinds.container_facts import Facts
+from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import TABLE
+from agent.kinds.container_job import job_of
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
 from agent.kinds.container_words import stays
 from agent.kinds.table import compare, fingerprint, look
@@ -224,6 +225,7 @@ class ContainerView:
             detail=detail,
             protected=is_protected(labels),
             image=image_of(report),
+            job=job_of(report, self._engine.logs) if is_scheduled(resource.spec) else None,
             raw=report,
         )
 
@@ -271,7 +273,10 @@ class ContainerView:
 
 
 def _disk(resource: Resource, report: Mapping[str, Any]) -> Disk:
+    """A run goes on with the files that it began with, and the next one begins with those that are there then."""
     lying, files = resource.spec.get("lying") or {}, resource.spec.get("files") or ()
+    if is_scheduled(resource.spec):
+        files = ()
     return Disk(unmoved(report, lying.values()), rewritten(report, files))
 
 
