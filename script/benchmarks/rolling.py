@@ -1,0 +1,213 @@
+"""One service that is rolled out again and again while somebody asks it: how long it is away, and what gets lost."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from script.benchmarks.agent_process import wait_for
+from script.benchmarks.bare import BenchError, EngineFaultError
+from script.benchmarks.contestants import composed
+from script.benchmarks.course import Course
+from script.benchmarks.ground import COMPOSE_FILE, Ground
+from script.benchmarks.names import COMPOSE, LOST, OUTAGE, RECONCILE, ROLLOUTS
+from script.benchmarks.prober import Prober, Seen
+from script.benchmarks.warm import Warm
+
+EVERY = 0.005  # seconds between two requests
+LINGER = 0.5  # seconds for which it is asked before and after a change
+REVERSE = Path(__file__).with_name("reverse.py")
+INSIDE = "/reverse.py"
+
+Text = Callable[[str, int, str], str]
+
+
+class Converges(Protocol):
+    def converge(self, file: Path) -> None:
+        """Make the host as the file wants it. Raises `BenchError`."""
+
+
+@dataclass
+class ByWindlass:
+    ground: Ground
+    root: Path
+    _warm: Warm = field(init=False)
+
+    def __post_init__(self) -> None:
+        name = self.root.name
+        self._warm = Warm(self.root, self.ground.home / f"{name}-state", name, self.ground.engine.url)
+
+    def converge(self, file: Path) -> None:
+        self._warm.take(self._warm.read(), file.parent.name)
+
+    def close(self) -> None:
+        self._warm.close()
+
+
+@dataclass
+class ByCompose:
+    ground: Ground
+    command: tuple[str, ...]
+
+    def converge(self, file: Path) -> None:
+        composed(self.ground, self.command, file, "up", "--detach")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class Service:
+    """One that says its version. `text` makes its file of the image, the port and the version."""
+
+    course: Course
+    project: str
+    way: Converges
+    text: Text
+    port: int = field(default_factory=lambda: free_port())
+    version: int = 0
+
+    def next_version(self) -> None:
+        """Roll another version out, and see that it answers. Raises `BenchError` unless its container is another."""
+        file, before = self._file, self._container()
+        self.version += 1
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(self.text(self.course.ground.image, self.port, str(self.version)))
+        self.way.converge(file)
+        if self._container() == before:
+            raise BenchError(f"{self.project}: a change of its version did not replace its container")
+
+    def await_version(self) -> None:
+        wait_for(f"{self.project} saying its version {self.version}", lambda: self._said() == str(self.version))
+
+    @property
+    def _file(self) -> Path:
+        return self.course.ground.home / f"{self.project}-files" / self.project / COMPOSE_FILE
+
+    def _container(self) -> str:
+        found = self.course.ground.containers(self.project)
+        return str(found.get(f"{self.project}-web-1", {}).get("Id", ""))
+
+    def _said(self) -> str:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as answer:
+                return str(answer.read().decode()).strip()
+        except (OSError, ValueError):
+            return ""
+
+
+def published(image: str, port: int, version: str) -> str:
+    """The service itself has the port, so that there can be one of it only."""
+    return f"""\
+x-windlass: {{rollout: {{monitor: 1ms}}}}
+services:
+  web:
+    image: {image}
+    ports: ["127.0.0.1:{port}:8080"]
+    environment: {{MESSAGE: "{version}"}}
+"""
+
+
+def behind_a_proxy(image: str, port: int, version: str) -> str:
+    """The port is the proxy's, which stays as it is; Python and its libraries are those of this machine."""
+    python = os.path.realpath(sys.executable)
+    binds = "".join(f'\n      - "{place}:{place}:ro"' for place in python_places())
+    return f"""\
+x-windlass: {{rollout: {{monitor: 1ms}}}}
+services:
+  proxy:
+    image: {image}
+    entrypoint: ["{python}", "-I", "{INSIDE}", "web", "8080"]
+    ports: ["127.0.0.1:{port}:8000"]
+    stop_signal: SIGKILL
+    volumes:
+      - "{REVERSE}:{INSIDE}:ro"{binds}
+  web:
+    image: {image}
+    environment: {{MESSAGE: "{version}"}}
+    healthcheck: {{test: [CMD, /server, --check], interval: 200ms, timeout: 2s, retries: 5}}
+    deploy: {{update_config: {{order: start-first}}}}
+"""
+
+
+def python_places() -> list[str]:
+    """What of this machine its Python needs to run."""
+    wanted = [os.path.realpath(sys.base_prefix), "/usr", "/lib", "/lib64"]
+    return [place for place in dict.fromkeys(wanted) if os.path.isdir(place) and not _lies_in(place, "/usr")]
+
+
+def _lies_in(place: str, folder: str) -> bool:
+    return place.startswith(f"{folder}/")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def services(course: Course, what: str, text: Text) -> Iterator[dict[str, Service]]:
+    """The service once by each contestant, running; all of it is gone after the block."""
+    ground = course.ground
+    ours = f"{ground.prefix}-{what}-windlass"
+    windlass = ByWindlass(ground, ground.home / f"{ours}-files")
+    found = {RECONCILE: Service(course, ours, windlass, text)}
+    if course.compose:
+        found[COMPOSE] = Service(course, f"{ground.prefix}-{what}-compose", ByCompose(ground, course.compose), text)
+    try:
+        for service in found.values():
+            service.next_version()
+            service.await_version()
+        yield found
+    finally:
+        windlass.close()
+        for service in found.values():
+            ground.sweep(service.project)
+
+
+def measure_outage(course: Course) -> None:
+    """Stop-first, with a port of its own. Raises `BenchError`."""
+    with services(course, OUTAGE, published) as contestants:
+        for number in course.rounds:
+            for who, service in contestants.items():
+                try:
+                    seen = _one_change(service)
+                except EngineFaultError as fault:
+                    course.tell(f"not counted: {fault}")
+                    continue
+                course.results.outage.add(OUTAGE, 1, who, seen.longest)
+                course.tell(f"a port of its own, {course.said(number)}: {who} away for {seen.longest:.3f} s")
+
+
+def _one_change(service: Service) -> Seen:
+    with Prober(service.port, EVERY) as prober:
+        time.sleep(LINGER)
+        service.next_version()
+        service.await_version()
+        time.sleep(LINGER)
+        return prober.end()
+
+
+def measure_lost(course: Course) -> None:
+    """Start-first behind a proxy, one rollout after the other until enough was asked. Raises `BenchError`."""
+    with services(course, LOST, behind_a_proxy) as contestants:
+        for who, service in contestants.items():
+            first = service.version
+            with Prober(service.port, EVERY, course.extent.requests) as prober:
+                time.sleep(LINGER)
+                while not prober.is_over:
+                    service.next_version()
+                seen = prober.end()
+            service.await_version()
+            figures, rolled = course.results.lost, service.version - first
+            figures.add(LOST, seen.asked, who, seen.failed, "requests")
+            figures.add(ROLLOUTS, seen.asked, who, rolled, "rollouts")
+            course.tell(f"behind a proxy: {who} lost {seen.failed} of {seen.asked} in {rolled} rollouts")
