@@ -30,6 +30,11 @@ INSIDE = "/reverse.py"
 Text = Callable[[str, int, str], str]
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
 class Converges(Protocol):
     def converge(self, file: Path) -> None:
         """Make the host as the file wants it. Raises `BenchError`."""
@@ -72,7 +77,7 @@ class Service:
     project: str
     way: Converges
     text: Text
-    port: int = field(default_factory=lambda: free_port())
+    port: int = field(default_factory=free_port)
     version: int = 0
 
     def next_version(self) -> None:
@@ -140,17 +145,8 @@ services:
 
 def python_places() -> list[str]:
     """What of this machine its Python needs to run."""
-    wanted = [os.path.realpath(sys.base_prefix), "/usr", "/lib", "/lib64"]
-    return [place for place in dict.fromkeys(wanted) if os.path.isdir(place) and not _lies_in(place, "/usr")]
-
-
-def _lies_in(place: str, folder: str) -> bool:
-    return place.startswith(f"{folder}/")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    wanted = dict.fromkeys(map(Path, (os.path.realpath(sys.base_prefix), "/usr", "/lib", "/lib64")))
+    return [str(place) for place in wanted if place.is_dir() and Path("/usr") not in place.parents]
 
 
 @contextmanager

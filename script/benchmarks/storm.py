@@ -51,7 +51,7 @@ class Storm(Recorder):
 class _Conversation(Conversation):
     server: Storm
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the name that the server looks for
         if "/events?" in self.path:
             self._tell()
         else:
