@@ -12,6 +12,7 @@ from script.benchmarks.contestants import composed
 from script.benchmarks.course import Course
 from script.benchmarks.ground import COMPOSE_FILE, compose_file
 from script.benchmarks.names import COMPOSE, FLEET, RECONCILE
+from script.benchmarks.room import fits
 from script.benchmarks.warm import Warm
 
 SERVICES = 4  # of each stack
@@ -61,6 +62,8 @@ class Stacks:
 
 def measure(course: Course) -> None:
     """Raises `BenchError`."""
+    if not fits(course, FLEET, course.extent.stacks * SERVICES):
+        return
     ours, theirs = Stacks(course, "fleet-windlass"), Stacks(course, "fleet-compose")
     ours.write()
     theirs.write()

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WINDLASS = ROOT / ".venv" / "bin" / "windlass"
 COMPOSE_FILE = "compose.yaml"
 SWEEPERS = 8  # removals side by side
+ATTEMPTS, PAUSE = 20, 0.25  # to remove a network; seconds between them
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,16 @@ class Ground:
         """Remove what is there of a project, or of all of them if it is the prefix."""
         side_by_side(SWEEPERS, self.remove_container, self.containers(project))
         for network in self._networks(project):
-            self.engine.ask("DELETE", f"/networks/{network}", fine=(404,))
+            self._remove_network(network)
+
+    def _remove_network(self, network: str) -> None:
+        """As often as it takes: a busy engine has not freed all of its endpoints yet."""
+        for _ in range(ATTEMPTS):
+            with contextlib.suppress(BenchError):
+                self.engine.ask("DELETE", f"/networks/{network}", fine=(404,))
+                return
+            time.sleep(PAUSE)
+        raise BenchError(f"the engine does not remove the network {network}")
 
     def _networks(self, project: str) -> list[str]:
         listed = self._listed("/networks?filters=", {"name": [project]})

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from script.benchmarks.agent_process import Agent, Repository, wait_for
 from script.benchmarks.course import Course
-from script.benchmarks.looks import available, short_of
-from script.benchmarks.names import CPU, CREEP, HEARD, IDLE, MEASURED, NO_MEMORY, RESIDENT, STORM
+from script.benchmarks.names import CPU, CREEP, HEARD, IDLE, MEASURED, RESIDENT, STORM
+from script.benchmarks.room import fits
 from script.benchmarks.storm import RATE, storming
 
 USUAL = "60s"  # the interval of polls as it is by default, and of full looks
@@ -23,9 +23,7 @@ def measure_idle(course: Course) -> None:
     Raises `BenchError`.
     """
     extent = course.extent
-    if missing := short_of(extent.idle, available()):
-        course.results.left_out[IDLE] = NO_MEMORY
-        course.tell(f"no agent with {extent.idle} containers: {missing:.0f} MiB of memory are missing")
+    if not fits(course, IDLE, extent.idle):
         return
     with _converged(course, "idle", extent.idle) as (agent, head):
         with agent.running(USUAL):

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from script.benchmarks.course import Course
 from script.benchmarks.ground import COMPOSE_FILE, compose_file
-from script.benchmarks.names import FULL_LOOK, LOOKS, NO_MEMORY, RECONCILE
+from script.benchmarks.names import FULL_LOOK, LOOKS, RECONCILE
+from script.benchmarks.room import fits
 from script.benchmarks.warm import Warm
 
-EACH = 20.0  # MiB that a container takes with the processes that keep it: measured are about twelve
-RESERVE = 1024.0  # MiB that are left to the rest of the machine
 TIMES = 3  # looks a round
 PAUSE = 2.0  # seconds for the events of what was made to be heard
 
@@ -24,9 +23,7 @@ def measure(course: Course) -> None:
     there = 0
     try:
         for size in course.extent.looks:
-            if missing := short_of(size - there, available()):
-                course.results.left_out[LOOKS] = NO_MEMORY
-                course.tell(f"no look at {size} services: {missing:.0f} MiB of memory are missing")
+            if not fits(course, LOOKS, size - there):
                 break
             _grow(course, warm, root / name / COMPOSE_FILE, size)
             there = size
@@ -55,14 +52,3 @@ def _looks(course: Course, warm: Warm, name: str, size: int) -> None:
             figures.add(LOOKS, size, FULL_LOOK, full := warm.take(reading, name))
             figures.add(LOOKS, size, RECONCILE, again := warm.take(reading, name))
         course.tell(f"looks at {size} services, {course.said(number)}: {full:.3f} s for all, {again:.3f} s by events")
-
-
-def short_of(containers: int, mebibytes: float) -> float:
-    """MiB that are missing to make so many containers where so many MiB are available; 0 where none are."""
-    return max(0.0, containers * EACH + RESERVE - mebibytes)
-
-
-def available() -> float:
-    """MiB that this machine has for more."""
-    lines = (line.partition(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    return next(int(rest.split()[0]) / 1024 for name, _, rest in lines if name == "MemAvailable")

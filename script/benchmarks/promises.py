@@ -133,7 +133,9 @@ def _converging(found: Measured) -> list[Target]:
 def _fleet(found: Measured) -> list[Target]:
     stacks = max(found.fleet.sizes, default=0)
     ratio = found.fleet.ratio(FLEET, stacks, RECONCILE, COMPOSE)
-    return [Target(f"{FLEET}, {stacks}: {RECONCILE} to {COMPOSE}", ratio, FLEET_LIMIT, "×")]
+    return [
+        Target(f"{FLEET}, {stacks}: {RECONCILE} to {COMPOSE}", ratio, FLEET_LIMIT, "×", found.left_out.get(FLEET, ""))
+    ]
 
 
 def _looks(found: Measured) -> list[Target]:

@@ -108,7 +108,7 @@ def shown(value: float | None, unit: str = "") -> str:
     """Three digits that mean something; "-" for what was not measured."""
     if value is None:
         return "-"
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    digits = 0 if abs(value) >= 100 or not value else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
     return f"{value:.{digits}f}{' ' if unit else ''}{unit}"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from agent.compose import LoadOptions, load
 from agent.source.directory import DirectorySource
-from script.benchmarks import loading, looks, planner, prober, rolling, storm
+from script.benchmarks import loading, planner, prober, rolling, room, storm
 from script.benchmarks.floor import script_of, until_started
 from script.benchmarks.names import (
     BEYOND,
@@ -158,7 +158,7 @@ def test_a_size_that_does_not_fit_into_memory_leaves_its_promise_open() -> None:
 
 @pytest.mark.parametrize(("containers", "missing"), [(10, 0.0), (100, 1024.0)], ids=str)
 def test_what_does_not_fit_into_memory_is_known_before(containers: int, missing: float) -> None:
-    assert looks.short_of(containers, 2_000.0) == missing
+    assert room.short_of(containers, 2_000.0) == missing
 
 
 @pytest.mark.parametrize(
