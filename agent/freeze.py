@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from agent.suspension import Suspension
 
@@ -30,6 +29,8 @@ class Freeze:
 
     def _began(self, now: float) -> float | None:
         """When it began last. Cron's minute counts as begun with its first second."""
+        from zoneinfo import ZoneInfo  # both only where a repository has such windows
+
         from cronsim import CronSim
 
         zone = ZoneInfo(self.zone) if self.zone else None
@@ -62,6 +63,8 @@ class Freezes:
 
 def mistake_in(cron: str, zone: str) -> tuple[str, str] | None:
     """Which of the two is wrong ("cron", "timezone"), and how; None where both are right."""
+    from zoneinfo import ZoneInfo
+
     from cronsim import CronSim, CronSimError
 
     try:
