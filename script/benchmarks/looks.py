@@ -49,6 +49,7 @@ def _looks(course: Course, warm: Warm, name: str, size: int) -> None:
     for number in course.rounds:
         for _ in range(TIMES):
             warm.forget()
-            figures.add(LOOKS, size, FULL_LOOK, full := warm.take(reading, name))
-            figures.add(LOOKS, size, RECONCILE, again := warm.take(reading, name))
+            figures.add(LOOKS, size, FULL_LOOK, warm.take(reading, name))
+            figures.add(LOOKS, size, RECONCILE, warm.take(reading, name))
+        full, again = (figures.median(LOOKS, size, who) or 0.0 for who in (FULL_LOOK, RECONCILE))
         course.tell(f"looks at {size} services, {course.said(number)}: {full:.3f} s for all, {again:.3f} s by events")

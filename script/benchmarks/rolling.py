@@ -171,7 +171,7 @@ def services(course: Course, what: str, text: Text) -> Iterator[dict[str, Servic
 
 def measure_outage(course: Course) -> None:
     """Stop-first, with a port of its own. Raises `BenchError`."""
-    with services(course, OUTAGE, published) as contestants:
+    with services(course, "outage", published) as contestants:
         for number in course.rounds:
             for who, service in contestants.items():
                 try:
@@ -194,7 +194,7 @@ def _one_change(service: Service) -> Seen:
 
 def measure_lost(course: Course) -> None:
     """Start-first behind a proxy, one rollout after the other until enough was asked. Raises `BenchError`."""
-    with services(course, LOST, behind_a_proxy) as contestants:
+    with services(course, "proxied", behind_a_proxy) as contestants:
         for who, service in contestants.items():
             first = service.version
             with Prober(service.port, EVERY, course.extent.requests) as prober:

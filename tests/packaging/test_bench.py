@@ -177,7 +177,7 @@ def test_an_event_of_the_storm_is_one_line_of_its_own() -> None:
 
 @pytest.mark.parametrize("text", [rolling.published, rolling.behind_a_proxy], ids=["published", "behind a proxy"])
 def test_a_service_that_is_rolled_out_is_a_compose_file(tmp_path: Path, text: rolling.Text) -> None:
-    (tmp_path / "compose.yaml").write_text(text("image:1", 8080, "3"))
+    (tmp_path / "compose.yaml").write_text("name: rolled\n" + text("image:1", 8080, "3"))
     project = load(DirectorySource(tmp_path).sync().tree, LoadOptions(files=("compose.yaml",)))
     assert "web" in project.services
 
