@@ -65,7 +65,7 @@ class Results:
             f"Memory; {medians}": self.memory,
             f"Many stacks at once, from nothing; {medians}": self.fleet,
             f"Looks at so many services that find nothing to do; {medians}": self.looks,
-            f"A service with a published port that is replaced; {medians}": self.outage,
+            f"A service with a published port that is replaced (floor: a bare stop and start); {medians}": self.outage,
             "One rollout after the other behind a reverse proxy, with so many requests": self.lost,
             f"An agent with so many containers that has nothing to do; {medians}": self.idle,
             f"An agent with so many containers that hears of others' only; {medians}": self.storm,

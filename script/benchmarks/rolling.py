@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from script.benchmarks.agent_process import wait_for
 from script.benchmarks.bare import BenchError, EngineFaultError
 from script.benchmarks.contestants import composed
 from script.benchmarks.course import Course
 from script.benchmarks.ground import COMPOSE_FILE, Ground
-from script.benchmarks.names import COMPOSE, LOST, OUTAGE, RECONCILE, ROLLOUTS
+from script.benchmarks.names import COMPOSE, FLOOR, LOST, OUTAGE, RECONCILE, ROLLOUTS
 from script.benchmarks.prober import Prober, Seen
 from script.benchmarks.warm import Warm
 
@@ -26,6 +26,7 @@ EVERY = 0.005  # seconds between two requests
 CLIENTS = 8  # that wait for an answer at once, behind the proxy: an overload is not what is looked for
 LINGER = 0.5  # seconds for which it is asked before and after a change
 REVERSE = Path(__file__).with_name("reverse.py")
+NEXT = ".next"  # what a container is called by until it has the service's name
 INSIDE = "/reverse.py"
 
 Text = Callable[[str, int, str], str]
@@ -36,9 +37,13 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-class Converges(Protocol):
-    def converge(self, file: Path) -> None:
-        """Make the host as the file wants it. Raises `BenchError`."""
+class Way(Protocol):
+    """Who rolls out."""
+
+    def converge(self, service: Service) -> None:
+        """Make the host as the service's file wants it. Raises `BenchError`."""
+
+    def close(self) -> None: ...
 
 
 @dataclass
@@ -51,8 +56,8 @@ class ByWindlass:
         name = self.root.name
         self._warm = Warm(self.root, self.ground.home / f"{name}-state", name, self.ground.engine.url)
 
-    def converge(self, file: Path) -> None:
-        self._warm.take(self._warm.read(), file.parent.name)
+    def converge(self, service: Service) -> None:
+        self._warm.take(self._warm.read(), service.project)
 
     def close(self) -> None:
         self._warm.close()
@@ -63,8 +68,38 @@ class ByCompose:
     ground: Ground
     command: tuple[str, ...]
 
-    def converge(self, file: Path) -> None:
-        composed(self.ground, self.command, file, "up", "--detach")
+    def converge(self, service: Service) -> None:
+        composed(self.ground, self.command, service.file, "up", "--detach")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class ByBareCalls:
+    """The floor of a published service: the new one is made, and then nothing but a stop and a start lies between."""
+
+    ground: Ground
+
+    def converge(self, service: Service) -> None:
+        name, ask = service.container, self.ground.engine.ask
+        there = service.container_id()
+        if not there:
+            ask("POST", "/networks/create", {"Name": f"{service.project}_default"})
+        made = ask("POST", f"/containers/create?name={name}{NEXT if there else ''}", self._body(service))["Id"]
+        if there:
+            ask("POST", f"/containers/{there}/stop")
+        ask("POST", f"/containers/{made}/start")
+        if there:
+            self.ground.remove_container(there)
+            ask("POST", f"/containers/{made}/rename?name={name}")
+
+    def _body(self, service: Service) -> dict[str, Any]:
+        port = {"HostIp": "127.0.0.1", "HostPort": str(service.port)}
+        host = {"PortBindings": {"8080/tcp": [port]}, "NetworkMode": f"{service.project}_default"}
+        exposed: dict[str, Any] = {"8080/tcp": {}}
+        environment = [f"MESSAGE={service.version}"]
+        return {"Image": self.ground.image, "Env": environment, "ExposedPorts": exposed, "HostConfig": host}
 
     def close(self) -> None:
         """Nothing is open."""
@@ -76,31 +111,35 @@ class Service:
 
     course: Course
     project: str
-    way: Converges
+    way: Way
     text: Text
     port: int = field(default_factory=free_port)
     version: int = 0
 
     def next_version(self) -> None:
         """Roll another version out, and see that it answers. Raises `BenchError` unless its container is another."""
-        file, before = self._file, self._container()
+        before = self.container_id()
         self.version += 1
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(self.text(self.course.ground.image, self.port, str(self.version)))
-        self.way.converge(file)
-        if self._container() == before:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.write_text(self.text(self.course.ground.image, self.port, str(self.version)))
+        self.way.converge(self)
+        if self.container_id() == before:
             raise BenchError(f"{self.project}: a change of its version did not replace its container")
 
     def await_version(self) -> None:
         wait_for(f"{self.project} saying its version {self.version}", lambda: self._said() == str(self.version))
 
     @property
-    def _file(self) -> Path:
+    def file(self) -> Path:
         return self.course.ground.home / f"{self.project}-files" / self.project / COMPOSE_FILE
 
-    def _container(self) -> str:
-        found = self.course.ground.containers(self.project)
-        return str(found.get(f"{self.project}-web-1", {}).get("Id", ""))
+    @property
+    def container(self) -> str:
+        return f"{self.project}-web-1"
+
+    def container_id(self) -> str:
+        """That of the container which has the service's name now, "" where there is none."""
+        return str(self.course.ground.containers(self.project).get(self.container, {}).get("Id", ""))
 
     def _said(self) -> str:
         try:
@@ -153,20 +192,25 @@ def python_places() -> list[str]:
 @contextmanager
 def services(course: Course, what: str, text: Text) -> Iterator[dict[str, Service]]:
     """The service once by each contestant, running; all of it is gone after the block."""
-    ground = course.ground
-    ours = f"{ground.prefix}-{what}-windlass"
-    windlass = ByWindlass(ground, ground.home / f"{ours}-files")
-    found = {RECONCILE: Service(course, ours, windlass, text)}
+    ground, project = course.ground, f"{course.ground.prefix}-{what}"
+    found: dict[str, Service] = {}
+
+    def add(who: str, short: str, way: Way) -> None:
+        found[who] = Service(course, f"{project}-{short}", way, text)
+
+    if text is published:
+        add(FLOOR, "floor", ByBareCalls(ground))
+    add(RECONCILE, "windlass", ByWindlass(ground, ground.home / f"{project}-windlass-files"))
     if course.compose:
-        found[COMPOSE] = Service(course, f"{ground.prefix}-{what}-compose", ByCompose(ground, course.compose), text)
+        add(COMPOSE, "compose", ByCompose(ground, course.compose))
     try:
         for service in found.values():
             service.next_version()
             service.await_version()
         yield found
     finally:
-        windlass.close()
         for service in found.values():
+            service.way.close()
             ground.sweep(service.project)
 
 
