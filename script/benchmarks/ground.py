@@ -63,19 +63,21 @@ class Ground:
         self.engine.ask("DELETE", f"/containers/{name}?force=1&v=1", fine=(404, 409))
 
     def sweep(self, project: str) -> None:
-        """Remove what is there of a project, or of all of them if it is the prefix."""
+        """Remove what is there of a project, or of all of them if it is the prefix. Raises `BenchError` at the end
+        where the engine kept a network."""
         side_by_side(SWEEPERS, self.remove_container, self.containers(project))
-        for network in self._networks(project):
-            self._remove_network(network)
+        kept = [network for network in self._networks(project) if not self._removes_network(network)]
+        if kept:
+            raise BenchError(f"{project}: the engine does not remove the networks {', '.join(kept)}")
 
-    def _remove_network(self, network: str) -> None:
-        """As often as it takes: a busy engine has not freed all of its endpoints yet."""
+    def _removes_network(self, network: str) -> bool:
+        """Ask more than once: a busy engine has not freed all of its endpoints yet."""
         for _ in range(ATTEMPTS):
             with contextlib.suppress(BenchError):
                 self.engine.ask("DELETE", f"/networks/{network}", fine=(404,))
-                return
+                return True
             time.sleep(PAUSE)
-        raise BenchError(f"the engine does not remove the network {network}")
+        return False
 
     def _networks(self, project: str) -> list[str]:
         listed = self._listed("/networks?filters=", {"name": [project]})
