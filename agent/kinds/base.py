@@ -88,6 +88,17 @@ class Tidy(Protocol):
 
 
 @runtime_checkable
+class Runs(Protocol):
+    """A kind with objects that run at times."""
+
+    def run(self, change: Change) -> None:
+        """Begin a run; `Overtaken` where one is under way that is not to make way."""
+
+    def cut_short(self, change: Change) -> None:
+        """End the run that was seen; one that is over is a success."""
+
+
+@runtime_checkable
 class Limited(Protocol):
     """A kind of which only so many changes go on at once, over all stacks."""
 

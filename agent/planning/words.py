@@ -20,6 +20,7 @@ STALE = "its pull policy has it looked for again by now"
 UNHEALTHY = "its health check fails"
 FOR_CONTENT = "its pull policy has it pulled for each new content"
 SUSPENDED = "its service is suspended"
+OVERLAPS = "its last run has not ended yet"
 PRUNE_OFF = "is not wanted any more, but pruning is off: remove it by hand, or turn pruning on"
 
 _MOST_FIELDS = 6  # named in one reason; the others are counted
@@ -145,6 +146,10 @@ def waits_for_suspended(key: Key) -> str:
 
 def in_use(key: Key) -> str:
     return f"is in use by {key}, which cannot make way"
+
+
+def job_runs(reason: str) -> str:
+    return f"waits for its run to end: {reason}"
 
 
 # --- what is done for others ------------------------------------------------------------------------------------
