@@ -8,6 +8,7 @@ images.json  which images each stack ran when it was last good, safe to delete
 directives.json  what people at this host said: suspended, approved; who deletes it takes that back
 protections.json  what is under protection without a label that says so
 pulls.json  when images with a pull policy were pulled, safe to delete
+runs.json  which content each hook has been run for, safe to delete
 mirror/   the repository, safe to delete
 looked-at/  repositories of which a revision was planned, safe to delete
 files/    files of the commits, by digest

@@ -12,6 +12,7 @@ from typing import Any
 from agent.compose.extension import EXTENSION, ROLLOUT
 from agent.compose.nodes import Map
 from agent.compose.project import Project
+from agent.compose.stages import hooks
 from agent.compose.units import nanoseconds
 from agent.handling import Handling, OnFailure, Order, Rollout
 
@@ -35,6 +36,7 @@ def of_service(project: Project, name: str) -> Handling:
         protect=bool(own.get("protect", stack.get("protect"))),
         heal_unhealthy=bool(own.get("heal_unhealthy", stack.get("heal_unhealthy"))),
         rollout=rollout,
+        hook=hooks(project.model).get(name),
     )
 
 

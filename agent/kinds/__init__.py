@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.engine import Engine, PullProgress
+from agent.jsonfile import JsonFile
 from agent.kinds.base import Identity, Kind
 from agent.kinds.container import ContainerKind
 from agent.kinds.file import FileKind
@@ -18,6 +19,7 @@ from agent.kinds.volume import VolumeKind
 
 __all__ = ["ImageRules", "make_kinds"]
 
+RUNS = "runs.json"  # in the state directory: which content what runs once has been run for
 PULLS = "pulls.json"  # in the state directory: when what has a pull policy was pulled
 
 
@@ -41,6 +43,6 @@ def make_kinds(
         ImageKind(engine, on_pull, stop, rules=rules, record=Record(state_dir / PULLS), wall=wall, clock=clock),
         NetworkKind(engine, identity),
         VolumeKind(engine, identity),
-        ContainerKind(engine, identity),
+        ContainerKind(engine, identity, JsonFile(state_dir / RUNS)),
         FileKind(state_dir, secrets=secrets_dir),
     )

@@ -32,6 +32,7 @@ from agent.model import Remedy
 
 Normal = Callable[[Any], Any]
 HEALTHY, UNHEALTHY = "healthy", "unhealthy"
+KILLED = 128  # exit codes from here on tell of a signal
 
 # --- makers of rows ---------------------------------------------------------------------------------------------
 
@@ -304,10 +305,12 @@ def _told_by_id(facts: Facts) -> bool:
 def state_seen(facts: Facts) -> str:
     """`running` for what is as wanted: a job that is done is, and so is what its restart policy is bringing back."""
     state = mapping(facts.report.get("State"))
-    status = text(state.get("Status"))
-    if status == "restarting" or (status == "exited" and is_job(facts.spec) and not state.get("ExitCode")):
+    status, code = text(state.get("Status")), number(state.get("ExitCode"))
+    if status == "restarting" or (status == "exited" and is_job(facts.spec) and not code):
         return "running"
-    return f"exited ({state.get('ExitCode')})" if status == "exited" else status
+    if status == "exited" and is_job(facts.spec) and code < KILLED:
+        return f"failed ({code})" if facts.spec.get("state") == "completed" else "running"
+    return f"exited ({code})" if status == "exited" else status
 
 
 def files_wanted(facts: Facts) -> dict[str, str]:
