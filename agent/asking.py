@@ -19,12 +19,24 @@ class Asking:
         self._clock, self._chance, self._poll, self._jitter = clock, chance, poll, jitter
         self._failures = Backoff(chance, longest=300.0)
         self._again = False  # somebody asked while it was busy
+        self._outdated = False  # what is being read is of no use any more
         self.busy = False
         self.due = 0.0
         self.failure: Failure | None = None
 
     def at_once(self) -> None:
         self.due, self._again = 0.0, self.busy
+
+    def outdate(self) -> None:
+        """What is being read now, if anything is, does not know what has just been noted: it is read again instead."""
+        if self.busy:
+            self._outdated = True
+            self.at_once()
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether what comes of the reading under way is not to be followed."""
+        return self._outdated
 
     @property
     def is_due(self) -> bool:
@@ -33,7 +45,7 @@ class Asking:
     def answered(self, failure: Failure | None) -> float:
         """Note that it was asked, and what came of it. Returns the seconds until it is asked again."""
         wait = self._wait(failure)
-        self.busy, self.failure = False, failure
+        self.busy, self._outdated, self.failure = False, False, failure
         self.due, self._again = self._clock() + wait, False
         return wait
 

@@ -269,13 +269,14 @@ class Loop:
 
     def _on_source(self, done: Intake) -> None:
         self._pulse.end(SOURCE)
+        outdated = self._asking.is_outdated
         self._audience.source_read(done.reading, done.failure, self._asking.answered(done.failure))
         for stack in done.recovered:
             work = self.work_of(stack.name)
             if work.desired is None:
                 work.want(stack, proved=True)
                 self.mark(work, "start")
-        if done.reading is not None:
+        if done.reading is not None and not outdated:
             self._following.follow(done.reading, done.on_host)
 
     def fresh(self, work: Work, trigger: str) -> None:
@@ -345,6 +346,7 @@ class Loop:
         if verdict.good is None or judgement.failure is None:
             return False
         work.go_back(verdict.good, judgement.failure)
+        self._asking.outdate()  # a reading that began before would bring the same content again
         self._audience.taken_back(verdict.good, judgement.failure)
         self.fresh(work, ROLLBACK)
         work.trigger = ROLLBACK

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
 
+from agent.desired import Reading
 from agent.model import Action, Cause, Change, Failure, Health, Key, Outcome, Report, ServiceState, Status
 from agent.ports import AskSource, LookAt
 from agent.reconcile import Turn
@@ -87,6 +89,38 @@ def test_rejected_content_is_not_followed_again_but_other_content_is() -> None:
         desires.answer = reading(better, revision="d" * 40)
         loop.wake(AskSource("git"))
         assert turns.next().stacks[0] == better
+
+
+def test_what_was_read_before_it_was_rejected_does_not_bring_it_back() -> None:
+    reads, may_answer = threading.Event(), threading.Event()
+
+    class SlowDesires(FakeDesires):
+        def newest(self) -> Reading:
+            found = super().newest()
+            if self.asked == 2:
+                reads.set()
+                assert may_answer.wait(5)
+            return found
+
+    def crashes_while_it_reads(turn: Turn) -> Report:
+        if turn.stacks[0] == NEW:
+            loop.wake(AskSource("poll"))
+            assert reads.wait(5)
+        return crash(turn)
+
+    desires = SlowDesires(reading(NEW, revision="b" * 40), good={"web": OLD})
+    turns, audience = FakeTurns(crashes_while_it_reads), FakeAudience()
+    loop = make_loop(desires, turns, audience)
+    with running(loop):
+        assert turns.next().stacks[0] == NEW
+        _, failure = audience.backs.get(timeout=5)
+        desires.answer = reading(broken={"web": failure}, revision="b" * 40)  # as the follower has it from now on
+        assert turns.next().stacks[0] == OLD
+        may_answer.set()
+        while desires.asked < 3:
+            audience.sources.get(timeout=5)
+        loop.wake(LookAt("event", stack="web"))
+        assert turns.next().stacks[0] == OLD
 
 
 def test_who_asks_has_it_tried_again() -> None:
