@@ -36,10 +36,11 @@ def run_once(kind: ContainerKind, change: Change, resource: Resource, revision: 
 def _run(kind: ContainerKind, resource: Resource, hook: Hook, pace: Pace, container: str) -> None:
     try:
         report = kind.engine.inspect_container(container)
-        if report and not look(report, "State.Running"):
-            kind.hooks.start(resource, container)
-        elif report and look(report, "State.Paused"):
-            kind.engine.unpause_container(container)
+        match look(report, "State.Status"):  # one that has ended meanwhile is not begun again
+            case "created":
+                kind.hooks.start(resource, container)
+            case "paused":
+                kind.engine.unpause_container(container)
         kind.once.await_end(resource, hook, container, pace)
     except Refused:
         if hook.stage is Stage.ON_FAILURE:

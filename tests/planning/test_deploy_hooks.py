@@ -52,6 +52,29 @@ def test_it_waits_for_all_that_is_fetched_and_nothing_goes_before_it() -> None:
     )
 
 
+def test_made_for_the_first_time_it_waits_for_what_others_need_fetched_too() -> None:
+    found = plan([migrate("image/app"), want(WEB, MIGRATE, "image/web"), want("image/app"), want("image/web")])
+    check(
+        found,
+        """
+        0 create image/app (commit: needed by container/migrate)
+        1 create image/web (commit: needed by container/web)
+        2 create container/migrate (commit: runs once for the new content of its stack) after 0,1
+        3 create container/web (commit: does not exist yet) after 1,2
+        """,
+    )
+
+
+def test_another_stack_does_not_wait_for_it() -> None:
+    found = plan([migrate(), want("container/other", stack="other")])
+    assert str(found).splitlines()[-1] == "1 create container/other (commit: does not exist yet)"
+
+
+def test_nothing_that_runs_is_away_for_it() -> None:
+    (change,) = plan([migrate()], [there(MIGRATE, NEW)]).changes
+    assert change.interruption == ""
+
+
 def test_what_it_uses_itself_may_have_to_be_taken_from_under_others_first() -> None:
     found = plan(
         [migrate("network/back"), want(WEB, MIGRATE, "network/back"), want("network/back")],
