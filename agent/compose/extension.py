@@ -62,9 +62,7 @@ HOOKS: Final[Options] = {
     "pre_deploy": Option(
         _TEXTS, "Services that run to their end before anything of new content is made or replaced.", _TEXTS_SCHEMA
     ),
-    "post_deploy": Option(
-        _TEXTS, "Services that run to their end once new content is up and healthy.", _TEXTS_SCHEMA
-    ),
+    "post_deploy": Option(_TEXTS, "Services that run to their end once new content is up and healthy.", _TEXTS_SCHEMA),
     "on_failure": Option(
         _TEXTS, "Services that run to their end once new content failed and was taken back.", _TEXTS_SCHEMA
     ),

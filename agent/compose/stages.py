@@ -1,6 +1,6 @@
 """Which services of a model are hooks of their stack, by `x-windlass.hooks`, and whether they can be.
 
-A hook is turned on by being named there, whatever its profiles: so a profile keeps `docker compose up` from starting it.
+A hook is on because it is named there, whatever its profiles: so a profile keeps `docker compose up` from starting it.
 """
 
 from __future__ import annotations

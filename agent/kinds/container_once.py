@@ -23,7 +23,7 @@ from agent.model import Difference, Health, Key, Observed, Owner, Remedy, Resour
 from agent.rollout import POLL, Pace
 
 CONTENT = f"{PREFIX}content"  # on such a container: what it runs for
-NEW, RUN, REST = "content", "run", "rest"  # the fields of such a container
+NEW, RUN, REST = "runs for", "run", "rest"  # the fields of such a container
 DONE = "completed"
 FAILED, LATE = "HookFailed", "HookTimeout"
 _ENDED = ("exited", "dead")

@@ -41,6 +41,8 @@ def _run(kind: ContainerKind, resource: Resource, hook: Hook, pace: Pace, contai
                 kind.hooks.start(resource, container)
             case "paused":
                 kind.engine.unpause_container(container)
+            case _:
+                pass
         kind.once.await_end(resource, hook, container, pace)
     except Refused:
         if hook.stage is Stage.ON_FAILURE:

@@ -27,7 +27,13 @@ PRUNE_OFF = "is not wanted any more, but pruning is off: remove it by hand, or t
 
 _MOST_FIELDS = 6  # named in one reason; the others are counted
 _IMAGE = {"image": MOVED_IMAGE, "build": NOT_BUILT, "pulled": STALE, "digest": FOLLOWED}
-_TOLD = {"build": REBUILT, "pulled for": FOR_CONTENT, "content": RUNS_ONCE, "run": RUN_ON, "rest": RESTS}  # fields whose change has words of its own
+_TOLD = {
+    "build": REBUILT,
+    "pulled for": FOR_CONTENT,
+    "runs for": RUNS_ONCE,
+    "run": RUN_ON,
+    "rest": RESTS,
+}  # fields whose change has words of its own
 _STATES = {"exited": "stopped", "dead": "stopped", "created": "left unstarted", "paused": "paused"}
 
 

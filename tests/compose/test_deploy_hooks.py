@@ -110,34 +110,34 @@ def test_what_is_named_is_on_whatever_its_profiles() -> None:
     text = BASE.replace("migrate: {", "migrate: {profiles: [hooks], ")
     assert "container/web-migrate-1" in wanted(text)
     assert sorted(project(textwrap.dedent(text)).services) == ["migrate", "web"]
-    assert "x-windlass" not in str(render(project(textwrap.dedent(text))))
+    assert "x-windlass" not in str(render(project(textwrap.dedent(text)), "/srv"))
 
 
 @pytest.mark.parametrize(
     ("hooks", "services", "problem"),
     [
-        ("{pre_deploy: migrat}", "", '1:33: x-windlass.hooks.pre_deploy[0]: there is no service "migrat", did you mean '
+        ("{pre_deploy: migrat}", "", '1:34: x-windlass.hooks.pre_deploy[0]: there is no service "migrat", did you mean '
          '"migrate"?'),
-        ("{pre_deploy: [migrate], post_deploy: [migrate]}", "", "1:57: x-windlass.hooks.post_deploy[0]: the service"
+        ("{pre_deploy: [migrate], post_deploy: [migrate]}", "", "1:59: x-windlass.hooks.post_deploy[0]: the service"
          ' "migrate" is named already, at x-windlass.hooks.pre_deploy[0]'),
-        ("{pre_deploy: [migrate, migrate]}", "", "1:43: x-windlass.hooks.pre_deploy[1]: the service"
+        ("{pre_deploy: [migrate, migrate]}", "", "1:44: x-windlass.hooks.pre_deploy[1]: the service"
          ' "migrate" is named already, at x-windlass.hooks.pre_deploy[0]'),
-        ("{pre_deploy: migrate}", "depends_on: [migrate]", "4:27: services.web.depends_on.migrate: the service"
+        ("{pre_deploy: migrate}", "depends_on: [migrate]", "4:32: services.web.depends_on.migrate: the service"
          ' "migrate" is a hook: nothing can depend on it, leave it out: see pre_deploy'),
-        ("{pre_deploy: migrate}", "network_mode: 'service:migrate'", "4:28: services.web.network_mode: the service"
+        ("{pre_deploy: migrate}", "network_mode: 'service:migrate'", "4:33: services.web.network_mode: the service"
          ' "migrate" is a hook: nothing can depend on it, leave it out: see pre_deploy'),
-        ("{on_failure: web, pre_deploy: migrate}", "depends_on: [migrate]", "4:27: services.web.depends_on.migrate: the"
+        ("{on_failure: web, pre_deploy: migrate}", "depends_on: [migrate]", "4:32: services.web.depends_on.migrate: the"
          ' service "migrate" is a hook: nothing can depend on it, they run in the order in which they are named'),
-        ("{post_deploy: web}", "scale: 2", "4:20: services.web.scale: a hook runs once, so it has one container, leave "
+        ("{post_deploy: web}", "scale: 2", "4:26: services.web.scale: a hook runs once, so it has one container, leave "
          "it out"),
-        ("{post_deploy: web}", "deploy: {replicas: 0}", "4:31: services.web.deploy.replicas: a hook runs once, so it has"
-         " one container, leave it out"),
-        ("{post_deploy: web}", "restart: always", "4:22: services.web.restart: a hook runs once, so nothing restarts "
+        ("{post_deploy: web}", "deploy: {replicas: 0}", "4:38: services.web.deploy.replicas: a hook runs once, so it "
+         "has one container, leave it out"),
+        ("{post_deploy: web}", "restart: always", "4:28: services.web.restart: a hook runs once, so nothing restarts "
          'it, write "no", or leave it out'),
-        ("{post_deploy: web}", "deploy: {restart_policy: {delay: 1s}}", "4:37: services.web.deploy.restart_policy: a "
+        ("{post_deploy: web}", "deploy: {restart_policy: {delay: 1s}}", "4:44: services.web.deploy.restart_policy: a "
          "hook runs once, so nothing restarts it, leave it out"),
-        ("{before: web}", "", '1:21: x-windlass.hooks: unknown key "before"'),
-        ("{timeout: 5}", "", "1:30: x-windlass.hooks.timeout: must be a duration with its unit, write 5s for seconds"),
+        ("{before: web}", "", '1:22: x-windlass.hooks: unknown key "before"'),
+        ("{timeout: 5}", "", "1:31: x-windlass.hooks.timeout: must be a duration with its unit, write 5s for seconds"),
     ],
 )  # fmt: skip
 def test_what_cannot_be(hooks: str, services: str, problem: str) -> None:
@@ -146,7 +146,6 @@ def test_what_cannot_be(hooks: str, services: str, problem: str) -> None:
 
 
 def test_a_good_restart_policy_is_none() -> None:
-    text = BASE.replace("image: app}", 'image: app, restart: "no", deploy: {replicas: 1, restart_policy: {condition: none}}}')
+    none = 'restart: "no", deploy: {replicas: 1, restart_policy: {condition: none}}'
+    text = BASE.replace("image: app}", f"image: app, {none}}}")
     assert wanted(text)["container/web-migrate-1"].handling.hook is not None
-
-

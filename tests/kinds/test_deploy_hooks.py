@@ -21,10 +21,11 @@ def shop(image: str, version: str, *, pre: str = "echo pre", post: str = "echo p
         x-windlass:
           hooks: {{pre_deploy: migrate, post_deploy: tell, on_failure: alarm, timeout: 2s}}
           rollout: {{monitor: 300ms}}
+        x-job: &job {{image: {image}, volumes: [log:/log], stop_grace_period: 0s}}
         services:
-          migrate: {{image: {image}, command: [sh, -c, "{{ {pre}; }} >> /log/x"], volumes: [log:/log], stop_grace_period: 0s}}
-          tell: {{image: {image}, command: [sh, -c, "{{ {post}; }} >> /log/x"], volumes: [log:/log], stop_grace_period: 0s}}
-          alarm: {{image: {image}, command: [sh, -c, "echo alarm >> /log/x"], volumes: [log:/log]}}
+          migrate: {{<<: *job, command: [sh, -c, "{{ {pre}; }} >> /log/x"]}}
+          tell: {{<<: *job, command: [sh, -c, "{{ {post}; }} >> /log/x"]}}
+          alarm: {{<<: *job, command: [sh, -c, "echo alarm >> /log/x"]}}
           web:
             image: {image}
             command: [sh, -c, "echo web >> /log/x; exec sleep 600"]
@@ -58,8 +59,6 @@ def prune(rig: Rig) -> None:
     for entry in rig.engine.list_containers(f"windlass.stack={rig.stack}"):
         if entry["State"] != "running":
             rig.engine.remove_container(entry["Id"], force=True)
-
-
 
 
 def test_they_run_once_for_each_content_in_their_place(rig: Rig, busybox: str) -> None:

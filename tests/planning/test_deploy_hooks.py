@@ -10,7 +10,7 @@ from agent.planning import Policy
 from tests.planning.scene import check, differs, plan, there, waits, want
 
 MIGRATE, WEB, DB = "container/migrate", "container/web", "container/db"
-NEW = differs("content", "1", "2")
+NEW = differs("runs for", "1", "2")
 
 
 def hook(stage: Stage = Stage.PRE_DEPLOY, *, rests: bool = False) -> Handling:
