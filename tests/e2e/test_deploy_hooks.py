@@ -32,9 +32,10 @@ services:
 
 def runs_of(sdk: docker.APIClient, name: str) -> list[str]:
     """When the container was started and with what it ended; empty while it is not there or not ended."""
-    if not identity(sdk, name):
+    try:
+        state = sdk.inspect_container(name)["State"]
+    except docker.errors.NotFound:
         return []
-    state = sdk.inspect_container(name)["State"]
     return [state["StartedAt"], str(state["ExitCode"])] if state["Status"] == "exited" else []
 
 

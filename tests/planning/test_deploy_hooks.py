@@ -45,9 +45,9 @@ def test_it_waits_for_all_that_is_fetched_and_nothing_goes_before_it() -> None:
         0 create image/app (commit: needed by container/migrate)
         1 create image/web (commit: needed by container/web)
         2 replace container/migrate (commit: runs once for the new content of its stack) after 0,1
-        3 remove container/gone (prune: is not wanted any more) after 2
-        4 remove network/gone (prune: is not wanted any more) after 2
-        5 replace container/web (commit: image changed) after 0,1,2,3
+        3 remove container/gone (prune: is not wanted any more) after 0,1,2
+        4 remove network/gone (prune: is not wanted any more) after 0,1,2
+        5 replace container/web (commit: image changed) after 1,2,3
         """,
     )
 
