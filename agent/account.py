@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from agent.jobs import JobState
 from agent.model import (
     Action,
     Cause,
@@ -23,9 +24,11 @@ from agent.model import (
     Stack,
     Status,
 )
-from agent.planning import SUSPENDED
+from agent.planning import JOB_RUNS, SUSPENDED
 from agent.suspension import NOTHING, Suspended
 
+DID_NOT_TAKE = "DidNotTake"
+NO_GOOD = "ImageNoGood"
 _NONE: frozenset[str] = frozenset()
 _WORST_FIRST = (Health.DEGRADED, Health.MISSING, Health.UNKNOWN, Health.PROGRESSING, Health.SUSPENDED, Health.HEALTHY)
 
@@ -84,8 +87,10 @@ def report_of(taken: Taken, name: str) -> Report:
         services=services,
         failure=failure,
         ids=_ids(taken.last.actual.values(), name) if taken.last else _NONE,
+        stays=_stays(stack.resources if stack else (), taken.last.actual if taken.last else {}),
         images=_images(stack.resources if stack else (), taken.last.actual if taken.last else {}),
         suspended=suspended,
+        jobs=_jobs(stack.resources if stack else (), taken.last.actual) if taken.last else (),
     )
 
 
@@ -99,13 +104,11 @@ def _health(services: Sequence[ServiceState], suspended: Suspended) -> Health:
 
 
 def _matters(change: Change) -> bool:
-    """Whether a step that is left keeps the stack from being synced. Data that outlives its use does not."""
-    return not (
-        change.action is Action.HOLD
-        and change.seen is not None
-        and change.cause is Cause.PRUNE
-        and change.seen.keeps_data
-    )
+    """Whether a step that is left keeps the stack from being synced. Data that outlives its use does not, nor does what
+    only takes room; and a job whose time has come is as wanted before it runs."""
+    if change.seen is None or change.cause is not Cause.PRUNE:
+        return change.cause is not Cause.SCHEDULE
+    return not change.seen.spare and not (change.action is Action.HOLD and change.seen.keeps_data)
 
 
 def _all_done(outcomes: Sequence[Outcome]) -> bool:
@@ -119,12 +122,18 @@ def _of_stack(plan: Plan, stack: str) -> Plan:
 def _result(outcomes: Sequence[Outcome], failure: Failure | None) -> Result:
     if failure:
         return Result.ERROR
-    return Result.SUCCESS if any(outcome.status is Status.DONE for outcome in outcomes) else Result.NOOP
+    return Result.SUCCESS if any(map(changed_something, outcomes)) else Result.NOOP
+
+
+def changed_something(outcome: Outcome) -> bool:
+    """Whether a step made something more as it is wanted. The runs of jobs change nothing in that."""
+    return outcome.status is Status.DONE and outcome.change.cause is not Cause.SCHEDULE
 
 
 def failure_of(outcomes: Sequence[Outcome]) -> Failure | None:
-    """The first thing that went wrong, or None. What was overtaken is no failure: it is looked at again."""
-    failed = [outcome for outcome in outcomes if outcome.status is Status.FAILED]
+    """The first thing that went wrong, or None. What was overtaken is no failure: it is looked at again. A job that
+    cannot run is its own failure, and not the stack's."""
+    failed = [one for one in outcomes if one.status is Status.FAILED and one.change.cause is not Cause.SCHEDULE]
     if not failed:
         return None
     first = failed[0]
@@ -134,7 +143,7 @@ def failure_of(outcomes: Sequence[Outcome]) -> Failure | None:
 def _held_back(plan: Plan) -> Failure | None:
     """What cannot become as it is wanted, or None. What only waits for another thing that is held comes behind it."""
     held = [change for change in plan.changes if change.action is Action.HOLD and _matters(change)]
-    held = [change for change in held if change.code != SUSPENDED]  # somebody wants it so
+    held = [change for change in held if change.code not in {SUSPENDED, JOB_RUNS}]  # somebody wants it so, or it passes
     held.sort(key=lambda change: change.code == "Waits")
     if not held:
         return None
@@ -147,11 +156,11 @@ def _more(things: Sequence[object]) -> str:
 
 def _did_not_take(left: Plan) -> Failure | None:
     """What was done, read back, and is not so: an outcome to back off from, not to repeat at once."""
-    again = [change for change in left.pending if change.action is not Action.ADOPT]
+    again = [change for change in left.pending if change.action is not Action.ADOPT and _matters(change)]
     if not again:
         return None
     return Failure(
-        "DidNotTake",
+        DID_NOT_TAKE,
         f"after the changes were made, this is still to do: {again[0].action} {again[0].key}: {again[0].reason}",
     )
 
@@ -182,7 +191,22 @@ def worst(healths: Iterable[Health]) -> Health:
     return next((health for health in _WORST_FIRST if health in present), Health.HEALTHY)
 
 
+def _stays(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> Failure | None:
+    """Why something is not of what is newest, or None."""
+    found = [(one.key, actual[one.key].stays) for one in wanted if one.key in actual and actual[one.key].stays]
+    return Failure(NO_GOOD, f"{found[0][0]} {found[0][1]}{_more(found)}") if found else None
+
+
 def _images(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> dict[str, str]:
     """By the names of the containers that are there, the ids of their images."""
     seen = [actual[resource.key] for resource in wanted if resource.key in actual]
     return {one.key.name: one.image for one in seen if one.image}
+
+
+def _jobs(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> tuple[JobState, ...]:
+    """How each job stands."""
+    return tuple(
+        JobState(one.service, one.key.name, one.handling.schedule, seen.job if (seen := actual.get(one.key)) else None)
+        for one in wanted
+        if one.handling.schedule and one.service
+    )

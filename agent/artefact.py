@@ -21,13 +21,13 @@ from agent.cli.documents import change_document
 from agent.cli.parts import OneStack, Target
 from agent.cli.planfiles import KIND
 from agent.errors import Refused
-from agent.model import Difference, Key, Observed, Owner, Revision, Stack
+from agent.model import Action, Difference, Key, Observed, Owner, Revision, Stack
 from agent.rejections import content_of
 
 _FORMAT = "1"
 _MOST_TOLD = 10
 _SHORT = 8  # hex digits of a hash that people read
-_MOVING = ("health", "detail", "raw")  # of what was seen
+_MOVING = ("health", "detail", "job", "raw")  # of what was seen
 _PATHS = ("files", "env_files", "project_directory")
 _ALONG = ("number", "after", "follows", "cause_text")  # of a change: what moves along with other changes, or a commit
 
@@ -76,10 +76,29 @@ def check(document: Document, key: bytes) -> None:
         raise Refused(message, reason="PlanForeign")
 
 
+def is_same(document: Document, now: Document) -> bool:
+    """Whether the plan made now is the document's."""
+    return bool(document["hash"] == now["hash"])
+
+
+def only_approved(held: Document, now: Document) -> bool:
+    """Whether two plans differ in nothing but what is held in the first one, and may be done in the second: what was
+    approved since the first one was written down is what somebody wants."""
+    if any(held[name] != now[name] for name in held if name not in ("changes", "hash")):
+        return False
+    before, after = _by_change(held), _by_change(now)
+    gone, come = before.keys() - after.keys(), after.keys() - before.keys()
+    return (
+        all(one[2] == Action.HOLD for one in gone)
+        and all(one[2] == Action.REMOVE for one in come)
+        and {one[:2] for one in gone} == {one[:2] for one in come}
+    )
+
+
 def hold_to(document: Document, now: Document) -> None:
     """Return where the plan made now is the document's. Raises `Refused`: `PlanForeign` where that is for another
     host, else `PlanStale` with what has moved."""
-    if document["hash"] == now["hash"]:
+    if is_same(document, now):
         return
     if elsewhere := [name for name in Where._fields if document[name] != now[name]]:
         told = [f"its {name} is {document[name]}, and this one's is {now[name]}" for name in elsewhere]

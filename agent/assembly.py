@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli.errors import IsSuspended, NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered, Target
-from agent.errors import BadManifest, BadSettings
-from agent.model import Health, Report, Scope
+from agent.errors import BadManifest, BadSettings, Trouble
+from agent.model import Health, Report, Scope, Stack
 from agent.usual import USUAL, default_secrets_dir, default_state_dir, docker_url, usual_file
 
 if TYPE_CHECKING:
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from agent.desired import Reading
     from agent.directives import Directives, Orders
     from agent.engine import Engine as Door
+    from agent.going_back import Trials
     from agent.orphans import Orphans
     from agent.places import Allowed, Ground
-    from agent.reconcile import Turn
+    from agent.reconcile import Reconciler, Turn
     from agent.settings import Settings
     from agent.statedir import StateDir
-    from agent.works import Works
+    from agent.works import Prepared, Works
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,19 @@ class Assembly:
         return self._plan(target, exact=False)
 
     def plan_again(self, target: Target, artefact: Mapping[str, Any]) -> Planned:
-        from agent.artefact import check, hold_to, target_of
+        from agent.artefact import check, hold_to, is_same, only_approved, target_of
 
         check(artefact, self._key(target))
-        planned = self._plan(target_of(artefact, target), exact=True)
-        hold_to(artefact, planned.artefact)
+        found = target_of(artefact, target)
+        planned = self._plan(found, exact=True)
+        if not is_same(artefact, planned.artefact):
+            held = self._plan(found, exact=True, approved=False).artefact
+            hold_to(artefact, held if only_approved(held, planned.artefact) else planned.artefact)
         return planned
 
-    def _plan(self, target: Target, *, exact: bool) -> Planned:
-        """`exact`: what is carried out is this plan, and nothing that turns out to be needed on the way."""
+    def _plan(self, target: Target, *, exact: bool, approved: bool = True) -> Planned:
+        """`exact`: what is carried out is this plan, and nothing that turns out to be needed on the way. `approved`:
+        what was approved is not held."""
         from stamina.instrumentation import set_on_retry_hooks
 
         from agent.artefact import Where, make, target_document
@@ -102,7 +107,9 @@ class Assembly:
         where = Where(settings.host, settings.instance, str(engine.info().get("ID", "")), ground.origin(reading))
         orders = self._directives(StateDir(settings.state_dir.absolute())).now()
         scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
-        turn = replace(_turn(reading, scope, orders), exact=exact)
+        turn = replace(
+            _turn(reading, scope, orders if approved else replace(orders, approved=frozenset())), exact=exact
+        )
         works = self._works(engine, settings, where.origin)
         look, revision = works.reconciler.look(turn), reading.snapshot.revision
         files = target_document(target, ground.here, rev=revision.id if ground.is_committed else "", repo=ground.url)
@@ -121,6 +128,8 @@ class Assembly:
             works=works,
             turn=turn,
             look=look,
+            target=target,
+            files=files,
         )
 
     def _read(self, ground: Ground) -> Reading:
@@ -144,6 +153,7 @@ class Assembly:
         return {self.uid, int(sudo)} if sudo.isdecimal() else {self.uid}
 
     def _works(self, engine: Door, settings: Settings, origin: str) -> Works:
+        from agent.guard import Acknowledgements
         from agent.jsonfile import JsonFile
         from agent.parts import make_host
         from agent.planning import Policy
@@ -156,7 +166,9 @@ class Assembly:
         state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
         host = make_host(engine, state, settings, origin, pulls, stop=pulls.are_over)
         protections = Protections(JsonFile(state.protections))
-        return Works(Reconciler(host, Policy(prune=settings.prune), protections=protections), state, pulls)
+        known = Acknowledgements(JsonFile(state.approvals))
+        policy = Policy(prune=settings.prune)
+        return Works(Reconciler(host, policy, protections=protections, acknowledgements=known), state, pulls)
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
         from agent.works import Prepared, suspended_in
@@ -178,8 +190,56 @@ class Assembly:
             reports = reconciler.take(planned.turn, planned.look)
             _note(works.state, reports)
             reports = reconciler.settle(planned.turn, reports)
+            taken_back = self._trials(planned, reconciler).conclude(planned.turn, reports)
+            _note(works.state, tuple(one.report for one in taken_back if one.report))
         healthy = all(report.health in {Health.HEALTHY, Health.SUSPENDED} for report in reports)
-        return Applied(reports, healthy, time.monotonic() - began)
+        return Applied(reports, healthy, time.monotonic() - began, taken_back)
+
+    def _trials(self, planned: Prepared, reconciler: Reconciler) -> Trials:
+        """What judges the content that the plan brought."""
+        from agent.going_back import Trials
+        from agent.good_images import GoodImages
+        from agent.jsonfile import JsonFile
+        from agent.statedir import StateDir
+
+        state = StateDir(self._settings(planned.target).state_dir.absolute())
+        applied = JsonFile(state.applied)
+
+        def accept(stack: Stack) -> None:
+            """What lies uncommitted on the disk is no longer there when one would go back to it."""
+            note = None if stack.revision.id.startswith("dir-") else {**planned.files, "rev": stack.revision.id}
+            with suppress(Trouble):  # losing the note costs a going back, never the deploy that it is about
+                applied.change(lambda kept: {**kept, stack.name: note})
+
+        def good(stack: Stack) -> Stack | None:
+            noted = applied.read().get(stack.name)
+            return (
+                self._applied(planned.target, noted, stack)
+                if isinstance(noted, dict)
+                else self._last_good(planned.target, stack)
+            )
+
+        return Trials(reconciler, GoodImages(JsonFile(state.good_images)), good, accept)
+
+    def _applied(self, target: Target, files: Mapping[str, Any], stack: Stack) -> Stack | None:
+        """The stack as it was applied from the files of a note. Raises `Trouble`."""
+        from agent.artefact import target_of
+
+        return self._ground(target_of({"target": files}, target)).read().stacks.get(stack.name)
+
+    def _last_good(self, target: Target, stack: Stack) -> Stack | None:
+        """The stack as the agent of this state directory left it good. Raises `Trouble`."""
+        from agent.follower import Follower
+        from agent.parts import make_reader, make_source
+        from agent.source.repository import unobserved
+        from agent.statedir import StateDir
+
+        settings = self._settings(target)
+        state = StateDir(settings.state_dir.absolute())
+        if not (settings.repo and state.mirror.exists()):
+            return None
+        source = make_source(settings, state, unobserved)
+        return Follower(source, make_reader(settings, state), lambda *_: None).last_good(stack.name)
 
     # --- the agent ---
 
@@ -272,7 +332,7 @@ class Assembly:
         settings = settings or self._settings(target)
         allowed = self._allowed(target, settings, key)
         here = target.here or here_of(self.environment)
-        named = target.path != Path() or (target.config is None and is_in_clone(target, here))
+        named = target.one is not None or target.path != Path() or (target.config is None and is_in_clone(target, here))
         if not target.repo and (named or not settings.repo):
             return in_clone(target, allowed, self.environment, self._owners())
         return in_repository(target, settings, allowed)

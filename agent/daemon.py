@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -16,17 +17,16 @@ import structlog
 from agent import __version__
 from agent.build import build_revision
 from agent.converge import Event, Options, Started
-from agent.desired import Reader
 from agent.directives import Directives
 from agent.follower import Follower
 from agent.gone_back import gone_back
 from agent.good_images import GoodImages
-from agent.guard import Consent
+from agent.guard import Acknowledgements, Consent
 from agent.host import Host
 from agent.jsonfile import JsonFile
 from agent.loop import Loop
 from agent.model import Health, Report, Scope
-from agent.parts import default_name, make_engine, make_host, make_source
+from agent.parts import make_engine, make_host, make_reader, make_source
 from agent.planning import Policy, Removal
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.protections import Protections
@@ -70,6 +70,9 @@ class HostTurns:
             for report in reports:
                 if report.stack == stack.name:
                     self.images.heed(stack, report)
+        for report in reports:
+            if not turn.stacks and report.synced:
+                self.images.forget(report.stack)
         return reports
 
     def note_good(self, stack: str, report: Report) -> None:
@@ -111,6 +114,7 @@ class Daemon:
         gc.set_threshold(20_000, 20, 20)  # what a command starts with would let garbage pile up for days
         self._begin_log()
         with self._state.locked():
+            self._forget_applied()
             self._prepare_history()
             self._witness.logger.info("windlass", version=__version__, repo=self._witness.overview.source.url)
             if is_in_the_clear(self._settings):
@@ -174,6 +178,7 @@ class Daemon:
             Policy(prune=settings.prune),
             Options(),
             Protections(JsonFile(self._state.protections)),
+            Acknowledgements(JsonFile(self._state.approvals)),
             sleep=self._sleep,
             stop=lambda: self._loop.stopping,
             listen=self._progressed,
@@ -181,15 +186,7 @@ class Daemon:
 
     def _make_loop(self) -> Loop:
         settings = self._settings
-        reader = Reader(
-            PurePosixPath(self._state.path),
-            settings.variables,
-            default_name=default_name(settings.repo),
-            directory=self._directory(),
-            secrets_dir=str(settings.secrets_dir),
-            key=self._state.key(),
-            allow_build=settings.allow_build,
-        )
+        reader = make_reader(settings, self._state, self._directory())
         rhythm = Rhythm(poll=float(settings.interval), resync=min(60.0, float(settings.interval)))
         rhythm = replace(rhythm, source_silence=rhythm.silence + float(settings.git.timeout))
         self._metrics.interval(float(settings.interval))
@@ -247,9 +244,15 @@ class Daemon:
         if args.exc_value is not None:
             self._witness.crashed(args.exc_value)
 
+    def _forget_applied(self) -> None:
+        """From now on what is good is what this agent leaves good, and not what was applied by hand before."""
+        with suppress(OSError):
+            self._state.applied.unlink()
+
     def _prepare_history(self) -> None:
         try:
             interrupted = self._witness.store.prepare()
+            self._metrics.remember_jobs(self._witness.store.job_successes())
         except StoreUnavailable as error:
             self._witness.logger.error("history", reason=error.reason, message=error.message)
             return

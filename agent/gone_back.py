@@ -18,8 +18,8 @@ def gone_back(stack: Stack, rejected: str) -> Stack:
     hooks = frozenset(one.key for one in stack.resources if one.handling.hook is not None)
     if not hooks:
         return stack
-    others = [one.key for one in stack.resources if one.service and one.key not in hooks]
-    good = tuple(Requirement(key, Condition.GOOD) for key in others)
+    up = [one.key for one in stack.resources if one.service and not (one.handling.hook or one.handling.schedule)]
+    good = tuple(Requirement(key, Condition.GOOD) for key in up)
     return replace(stack, resources=tuple(_gone_back(one, hooks, good, rejected) for one in stack.resources))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -64,6 +64,17 @@ class GoodImages:
             if entry := _entry_of(resource, known):
                 ran.setdefault(str(resource.spec["body"].get("Image")), set()).add(entry[_RAN])
         return _each(stack, lambda resource: _bound(resource, known, ran))
+
+    def ids(self, left: Set[str] = frozenset()) -> frozenset[str]:
+        """The images that stacks may have to go back to, but for the stacks that have `left`."""
+        kept = self._file.read().keys() - left
+        return frozenset(entry[_RAN] for stack in kept for entry in self._of(stack).values())
+
+    def forget(self, stack: str) -> None:
+        """The stack has left for good."""
+        if stack in self._file.read():
+            with suppress(Trouble):
+                self._file.change(lambda kept: {name: one for name, one in kept.items() if name != stack})
 
     def spared(self, stack: Stack) -> Stack:
         """The stack with what was no good told to its containers, so that they stay of what they ran meanwhile."""

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from agent.errors import Trouble
+from agent.jsonfile import JsonFile
 from agent.model import Action, Cause, Observed, Owner, Plan, Scope, Stack
 from agent.planning import EMPTY_DESIRED_STATE, Removal
 
@@ -66,9 +69,10 @@ def _service_of(seen: Observed | None) -> str:
 @dataclass
 class Acknowledgements:
     """Remembers what the approved hashes stood for: once some of it has gone, what is left has another hash and is
-    approved all the same. Any thread may ask."""
+    approved all the same, as long as the approval lasts. Any thread may ask. What is remembered outlives the process
+    where there is a file; without it, what is left has to be approved once more."""
 
-    _known: dict[str, frozenset[str]] = field(default_factory=dict)
+    file: JsonFile = field(default_factory=JsonFile)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def cover(self, removal: Removal, consent: Consent) -> bool:
@@ -76,7 +80,17 @@ class Acknowledgements:
         if len(removal.services) <= consent.allowed:
             return True
         with self._lock:
-            self._known = {one: services for one, services in self._known.items() if one in consent.approved}
             if removal.hash in consent.approved:
-                self._known[removal.hash] = removal.services
-            return any(removal.services <= services for services in self._known.values())
+                self._remember(removal, consent)
+                return True
+            known = self.file.read()
+            return any(removal.services <= frozenset(known.get(one) or ()) for one in consent.approved)
+
+    def _remember(self, removal: Removal, consent: Consent) -> None:
+        services = sorted(removal.services)
+        if self.file.read().get(removal.hash) == services:
+            return
+        with suppress(Trouble):  # what cannot be noted costs an approval more, and nothing that runs
+            self.file.change(
+                lambda kept: {one: kept[one] for one in kept if one in consent.approved} | {removal.hash: services}
+            )

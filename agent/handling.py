@@ -5,7 +5,7 @@ Values only, for the nouns of `agent.model` to refer to. Times are seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -67,16 +67,41 @@ class Hook:
 _USUAL_ROLLOUT = Rollout()
 
 
+class Overlap(StrEnum):
+    """What becomes of the run of a job that is due while the one before has not ended."""
+
+    SKIP = "skip"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a service runs as a job: whenever `cron` says so, in the time zone (that of this host where none is named).
+    A run that takes longer than `timeout` is stopped."""
+
+    cron: str
+    zone: str = ""
+    timeout: float = 3600.0
+    overlap: Overlap = Overlap.SKIP
+
+
 @dataclass(frozen=True)
 class Handling:
     """`ignore` are paths of fields that may be as they are. What is under `protect` is never pruned. With
-    `heal_unhealthy` a container whose health check fails is started anew."""
+    `heal_unhealthy` a container whose health check fails is started anew. `rollback` is the rollout that goes back to
+    it, None where that is as any other. One with a `schedule` is there to run at times, and not in between."""
 
     ignore: tuple[str, ...] = ()
     protect: bool = False
     heal_unhealthy: bool = False
     rollout: Rollout = _USUAL_ROLLOUT
     hook: Hook | None = None  # for a service that is none of those that run all the time
+    schedule: Schedule | None = None
+    rollback: Rollout | None = None
+
+    def going_back(self) -> Handling:
+        """As it is dealt with while its stack goes back to what was good before."""
+        return replace(self, rollout=self.rollback or self.rollout)
 
 
 USUAL = Handling()

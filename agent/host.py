@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
 
-from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Runs, Tidy
+from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Runs, RunsOnce, Tidy
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Requirement, Resource, Scope
 from agent.rollout import Pace, let_pass
 
@@ -32,8 +32,8 @@ class Host:
             self._perform(kind, change, revision, pace)
 
     def _perform(self, kind: Kind, change: Change, revision: str, pace: Pace) -> None:
-        if isinstance(kind, Runs) and kind.is_run(change):
-            kind.run(change, revision, pace)
+        if isinstance(kind, RunsOnce) and kind.runs_once(change):
+            kind.run_once(change, revision, pace)
             return
         match change.action:
             case Action.CREATE:
@@ -44,7 +44,11 @@ class Host:
                 kind.replace(change, revision, pace)
             case Action.REMOVE:
                 kind.remove(change, revision)
-            case Action.ADOPT | Action.HOLD:
+            case Action.RUN if isinstance(kind, Runs):
+                kind.run(change)
+            case Action.STOP if isinstance(kind, Runs):
+                kind.cut_short(change)
+            case _:
                 return  # what is adopted is already as wanted; what is held is left alone
 
     def probe(self, requirement: Requirement) -> tuple[Gate, str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from agent.desired import Reader
 from agent.engine import Credentials, Engine, Login, PullProgress
+from agent.good_images import GoodImages
 from agent.host import Host
+from agent.jsonfile import JsonFile
 from agent.kinds import ImageRules, make_kinds
 from agent.kinds.base import Identity
 from agent.settings import Settings
@@ -41,7 +44,24 @@ def make_host(
     """`stop` says when pulls under way are to be given up."""
     rules = ImageRules(settings.pulls, settings.min_free_space)
     identity = Identity(settings.instance, origin, state.key())
-    return Host(make_kinds(engine, identity, state.path, settings.secrets_dir, on_pull=on_pull, stop=stop, rules=rules))
+    kept = GoodImages(JsonFile(state.good_images)).ids if settings.prune and settings.prune_images else None
+    kinds = make_kinds(
+        engine, identity, state.path, settings.secrets_dir, on_pull=on_pull, stop=stop, rules=rules, kept=kept
+    )
+    return Host(kinds)
+
+
+def make_reader(settings: Settings, state: StateDir, directory: PurePosixPath | None = None) -> Reader:
+    """Of what the agent follows; `directory` is where that lies on this host, if it does."""
+    return Reader(
+        PurePosixPath(state.path),
+        settings.variables,
+        default_name=default_name(settings.repo),
+        directory=directory,
+        secrets_dir=str(settings.secrets_dir),
+        key=state.key(),
+        allow_build=settings.allow_build,
+    )
 
 
 def make_source(settings: Settings, state: StateDir, observe: Observe) -> Source:

@@ -161,20 +161,25 @@ class Ground:
 
 
 def ground(
-    target: Target, allowed: Allowed, environment: Mapping[str, str], tree_of: Callable[[Path], LookedAt] = bounded
+    target: Target,
+    allowed: Allowed,
+    environment: Mapping[str, str],
+    tree_of: Callable[[Path], LookedAt] | None = None,
 ) -> Ground:
-    """The files that a command is about; `environment` is the process's, and `tree_of` gives the tree of a repository
-    by its directory. Raises `BadManifest` where there are none."""
+    """The files that a command is about; `environment` is the process's. Where it is not what lies on the disk,
+    `tree_of` gives the tree of a repository by its directory. Raises `BadManifest` where there are none."""
     here = target.here or here_of(environment)
     if target.one is None and not _absolute(here, target.path).exists():
         problem = Problem(Place(str(target.path)), "there is no such file or directory")
         raise BadManifest([problem], reason="PathNotFound")
     if target.one is None:
-        return _of_path(_absolute(here, target.path), here, allowed, tree_of)
+        return _of_path(_absolute(here, target.path), here, allowed, tree_of or bounded)
     variables = dict(allowed.variables)
     if target.one.os_env:
         variables |= {"PWD": str(here), **environment}
-    tree, single = whole_disk(), _load_options(target.one, here, variables)
+    first = here if not target.one.files else _absolute(here, target.one.files[0]).parent
+    tree = tree_of(work_tree_of(first)) if tree_of else whole_disk()
+    single = _load_options(target.one, here, variables, tree.top)
     return Ground(tree, replace(allowed.reader(tree.top), single=single), here)
 
 
@@ -193,11 +198,13 @@ def _of_path(path: Path, here: Path, allowed: Allowed, tree_of: Callable[[Path],
     return Ground(tree, reader, here, named=directory, whole=whole)
 
 
-def _load_options(one: OneStack, here: Path, variables: Mapping[str, str]) -> LoadOptions:
-    """As `docker compose` understands the same options, in a tree that is the whole disk."""
+def _load_options(one: OneStack, here: Path, variables: Mapping[str, str], top: Path) -> LoadOptions:
+    """As `docker compose` understands the same options, in a tree that is what lies below `top`: the whole disk, or a
+    repository, out of which nothing leads."""
 
     def in_tree(path: Path) -> str:
-        return str(_absolute(here, path)).lstrip("/")
+        below = posixpath.relpath(_absolute(here, path), top)
+        return "" if below == "." else below
 
     return LoadOptions(
         directory=in_tree(Path()),
@@ -207,7 +214,7 @@ def _load_options(one: OneStack, here: Path, variables: Mapping[str, str]) -> Lo
         project_name=one.project_name,
         profiles=one.profiles,
         upward=True,
-        root="/",
+        root=str(top),
         newest=one.newest,
         environment=variables,
     )

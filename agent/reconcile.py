@@ -18,7 +18,7 @@ from agent.errors import Trouble
 from agent.guard import NO_CONSENT, Acknowledgements, Consent, Wanted, must_count, removal_of, services_of
 from agent.host import Host
 from agent.model import Cause, Change, Gate, Health, Key, Outcome, Plan, Report, Requirement, Scope, Stack, Status
-from agent.planning import Policy, Removal, make_plan
+from agent.planning import Errand, Policy, Removal, make_plan
 from agent.protections import Protections
 from agent.rollout import Pace
 from agent.stack_order import STACK, in_order
@@ -51,6 +51,7 @@ class Turn:
     suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack: what is not to be changed
     elsewhere: Wanted = field(default_factory=dict)  # in further stacks, which this turn does not touch
     consent: Consent = NO_CONSENT  # to removing much at once
+    asked: Mapping[Key, Errand] = field(default_factory=dict)  # what jobs are to do now
 
     @property
     def leases(self) -> frozenset[tuple[str, str]]:
@@ -84,12 +85,12 @@ class Reconciler:
         labelled = self.host.observe(wanted, turn.scope)
         actual = self.protections.applied(wanted, labelled)
         policy = replace(self.policy, suspended=turn.leases)
-        plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known)
+        plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked)
         if policy.prune and must_count(plan):
             removal = self._removal(turn)
             acknowledged = self.acknowledgements.cover(removal, turn.consent)
             policy = replace(policy, removal=removal, acknowledged=acknowledged)
-            plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known)
+            plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked)
         return Look(actual, in_order(plan, turn.stacks), labelled)
 
     def _removal(self, turn: Turn) -> Removal:
@@ -105,6 +106,8 @@ class Reconciler:
         plan is carried out: what was shown to the user is what happens.
         """
         began = self.clock()
+        if turn.fallback:
+            turn = replace(turn, stacks=tuple(map(_going_back, turn.stacks)))
         if turn.trigger == ASKED:
             self.host.forgive()
         taken = self._take(
@@ -134,6 +137,7 @@ class Reconciler:
             self._note_protection(turn, last)
             if turn.act and last.plan.pending:
                 taken = replace(taken, outcomes=self._act(turn, last.plan))
+                turn = replace(turn, asked={})  # it is done, or will be asked for again
                 last = self.look(turn)
                 if not turn.exact and (follow := _following(last.plan, taken)):
                     taken = replace(taken, plan=_joined(taken.plan, follow))
@@ -163,9 +167,8 @@ class Reconciler:
             return self.host.probe(requirement)
         for stack in turn.stacks:
             for resource in stack.resources if stack.name == requirement.key.name else ():
-                if not resource.service or resource.handling.hook is not None:
-                    continue
-                gate, detail = self.host.health(resource.key)
+                is_up = resource.service and not (resource.handling.schedule or resource.handling.hook)
+                gate, detail = self.host.health(resource.key) if is_up else (Gate.PASSED, "")
                 if gate is not Gate.PASSED:
                     return gate, f"{resource.key}: {detail}"
         return Gate.PASSED, ""
@@ -188,12 +191,18 @@ class Reconciler:
         )
 
 
+def _going_back(stack: Stack) -> Stack:
+    """The stack with its containers replaced as it says of going back."""
+    return replace(stack, resources=tuple(replace(one, handling=one.handling.going_back()) for one in stack.resources))
+
+
 def _following(left: Plan, taken: Taken) -> Plan | None:
-    """What is to be done because a fetched image turned out to be another one, numbered behind what was done. Nobody
-    could know before it was there; so it is a part of the same turn, once."""
+    """What is to be done because a fetched image turned out to be another one, or since what was done has let go of
+    something, numbered behind what was done. Nobody could know before; so it is a part of the same turn, once."""
     fetched = any(_fetched(outcome) for outcome in taken.outcomes)
     well = all(outcome.status in {Status.DONE, Status.HELD} for outcome in taken.outcomes)
-    if not (fetched and well and any(change.cause is Cause.IMAGE for change in left.pending)):
+    other = fetched and any(change.cause is Cause.IMAGE for change in left.pending)
+    if not (well and (other or _only_frees(left))):
         return None
     first = len(taken.plan.changes)
 
@@ -207,6 +216,10 @@ def _following(left: Plan, taken: Taken) -> Plan | None:
         ),
         left.unchanged,
     )
+
+
+def _only_frees(left: Plan) -> bool:
+    return bool(left.pending) and all(change.seen is not None and change.seen.spare for change in left.pending)
 
 
 def _fetched(outcome: Outcome) -> bool:

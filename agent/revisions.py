@@ -20,10 +20,12 @@ from agent.parts import default_name, make_git_source, remote_of
 from agent.places import Allowed, Ground, ground
 from agent.settings import Settings, require_repo
 from agent.source.disk import work_tree_of
+from agent.source.mirror import keep_newest, used_now
 from agent.source.url import parse_revision
 from agent.source.worktree import snapshot_at
 from agent.statedir import StateDir
 
+_KEPT = 5  # repositories of which a revision was looked at
 _TOP = Path("/")  # of what lies nowhere on this host: paths read as they are in the repository
 
 
@@ -79,8 +81,11 @@ def in_repository(target: Target, settings: Settings, allowed: Allowed) -> Groun
     require_repo(settings)
     rev = target.rev or settings.ref
     name = hashlib.sha256(remote_of(settings).identity.encode()).hexdigest()[:12]
-    source = make_git_source(settings, parse_revision(rev), StateDir(allowed.state_dir).looked_at / name)
+    mirrors = StateDir(allowed.state_dir).looked_at
+    source = make_git_source(settings, parse_revision(rev), mirrors / name)
     snapshot = source.sync()
+    used_now(mirrors / name)
+    keep_newest(mirrors, _KEPT)
     source.keep(snapshot.revision.id)
     source.close()  # others may fetch on while somebody thinks about the plan; what was read stays readable
     reader = Reader(

@@ -113,6 +113,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = "default"
     mode: Annotated[Literal["apply", "plan"], _says("Change the host, or only say what would change.")] = "apply"
     prune: Annotated[bool, _says("Remove the containers and networks of what is no longer in the repository.")] = True
+    prune_images: Annotated[
+        bool,
+        _says(
+            "Remove images that the agent pulled since this is set, once no container, no stack and nothing that may"
+            " have to come back needs them; never an image that somebody else pulled, built or tagged."
+        ),
+    ] = False
     allow_build: Annotated[
         bool, _says("Build images from the repository, which runs what stands in it with the engine's rights.")
     ] = False

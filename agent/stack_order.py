@@ -50,8 +50,10 @@ def unknown(stack: Stack, names: frozenset[str]) -> list[Problem]:
 
 
 def is_ready(report: Report | None) -> bool:
-    """Whether those who wait for the stack may go on."""
-    return report is not None and report.synced and report.health is Health.HEALTHY and not report.on_trial
+    """Whether those who wait for the stack may go on: it is as it is to be, or stays at what was good."""
+    if report is None or report.health is not Health.HEALTHY or report.on_trial:
+        return False
+    return report.synced or (report.stays is not None and report.failure == report.stays)
 
 
 def gets_on(report: Report | None) -> bool:

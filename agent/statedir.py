@@ -5,8 +5,11 @@ lock      held by whoever changes the host from here, with the process id in it
 state.db  history and status, safe to delete
 rejections.json  content that did not become good, safe to delete
 images.json  which images each stack ran when it was last good, safe to delete
+applied.json  at which files of which commits `apply` left each stack good, safe to delete
 directives.json  what people at this host said: suspended, approved; who deletes it takes that back
+approvals.json  what the approved hashes stood for, safe to delete
 protections.json  what is under protection without a label that says so
+pulled.json  images that were pulled and may go once nobody needs them; what is not in it stays
 pulls.json  when images with a pull policy were pulled, safe to delete
 runs.json  which content each hook has been run for, safe to delete
 mirror/   the repository, safe to delete
@@ -59,6 +62,14 @@ class StateDir:
     @property
     def good_images(self) -> Path:
         return self.path / "images.json"
+
+    @property
+    def applied(self) -> Path:
+        return self.path / "applied.json"
+
+    @property
+    def approvals(self) -> Path:
+        return self.path / "approvals.json"
 
     @property
     def protections(self) -> Path:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from agent.account import Look
-from agent.cli.parts import Planned
+from agent.cli.parts import Planned, Target
 from agent.directives import Orders
 from agent.freeze import Freezes
 from agent.model import Plan
@@ -27,11 +28,14 @@ class Works:
 
 @dataclass(frozen=True)
 class Prepared(Planned):
-    """A plan with what is needed to carry out just that plan."""
+    """A plan with what is needed to carry out just that plan. `files` is how its files are found again, as
+    `artefact.target_document` has it."""
 
     works: Works | None = None
     turn: Turn | None = None
     look: Look | None = None
+    target: Target = field(default_factory=Target)
+    files: Mapping[str, Any] = field(default_factory=dict)
 
 
 def suspended_in(plan: Plan, orders: Orders) -> Mapping[str, Suspension]:

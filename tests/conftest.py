@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.engine.fixtures"]
@@ -15,12 +14,3 @@ for name, examples in (("dev", 50), ("ci", 200), ("nightly", 2000)):
         name, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
     )
 settings.load_profile(os.environ.get("WINDLASS_HYPOTHESIS", "dev"))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Trace no line while a test waits for an engine, unless all is run: that doubles what Python costs it."""
-    if os.environ.get("WINDLASS_TEST_TRACE") == "all":
-        return
-    for item in items:
-        if item.get_closest_marker("engine"):
-            item.add_marker(pytest.mark.no_cover)

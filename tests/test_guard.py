@@ -56,6 +56,23 @@ def test_what_is_left_of_an_approved_removal_is_approved() -> None:
     assert not known.cover(two, Consent()), "it is over"
 
 
+def test_what_is_left_is_approved_over_a_restart_too(tmp_path: Path) -> None:
+    three, two = Removal(frozenset({"a", "b", "c"}), 4), Removal(frozenset({"a", "b"}), 3)
+    approved, file = Consent(frozenset({three.hash})), tmp_path / "approvals.json"
+    assert Acknowledgements(JsonFile(file)).cover(three, approved)
+    assert Acknowledgements(JsonFile(file)).cover(two, approved)
+    assert not Acknowledgements(JsonFile(file)).cover(two, Consent()), "the approval is over"
+
+
+def test_a_turn_that_began_before_the_approval_makes_nobody_forget_it() -> None:
+    known = Acknowledgements()
+    three, two = Removal(frozenset({"a", "b", "c"}), 4), Removal(frozenset({"a", "b"}), 3)
+    approved = Consent(frozenset({three.hash}))
+    assert known.cover(three, approved)
+    assert not known.cover(three, Consent())
+    assert known.cover(two, approved)
+
+
 @pytest.mark.parametrize(("allowed", "covered"), [(1, False), (2, True), (3, True)])
 def test_a_commit_allows_so_many_services(allowed: int, covered: bool) -> None:
     assert Acknowledgements().cover(Removal(frozenset({"a", "b"}), 2), Consent(allowed=allowed)) is covered

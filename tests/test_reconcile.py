@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from agent.handling import Handling, Rollout
 from agent.model import (
     Change,
     Failure,
@@ -155,6 +156,20 @@ def test_what_turns_out_on_the_way_is_done_unless_just_the_plan_was_asked_for(ex
     (report,) = Reconciler(host).take(turn)  # type: ignore[arg-type]  # it answers what is asked here
     assert host.performed == ["replace image/app", "replace container/web-1", *more]
     assert report.synced is not exact
+
+
+@pytest.mark.parametrize(("fallback", "delays"), [(False, [0.0, 0.01]), (True, [0.0, 0.0])])
+def test_one_goes_back_at_the_pace_of_going_back(fallback: bool, delays: list[float]) -> None:
+    """Both containers at once, and not one after the other."""
+    handling = Handling(rollout=Rollout(delay=0.01), rollback=Rollout(parallelism=0))
+    keys = [Key("container", f"web-{number}") for number in (1, 2)]
+    wanted = tuple(Resource(key, "web", {"fixed": "B", "live": "x"}, service="web", handling=handling) for key in keys)
+    host = Host({key: Thing(number, stack="web") for number, key in enumerate(keys)})
+    scope = Scope("host-1", "here", frozenset({"web"}))
+    turn = Turn((Stack("web", wanted, Revision("dir-1")),), scope, "rollback", fallback=fallback)
+    (report,) = Reconciler(host).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
+    assert [change.delay for change in report.plan.changes] == delays
+    assert len(host.performed) == 2
 
 
 # --- waiting for health -----------------------------------------------------------------------------------------------

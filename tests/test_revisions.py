@@ -11,7 +11,7 @@ import pytest
 
 from agent.account import Look
 from agent.assembly import Assembly
-from agent.cli.parts import Planned, Target
+from agent.cli.parts import OneStack, Planned, Target
 from agent.errors import BadManifest, BadSettings, Refused
 from agent.model import Plan
 from agent.reconcile import Turn
@@ -92,6 +92,30 @@ def test_a_revision_of_a_clone_is_planned_for_where_the_clone_lies(scene: Scene,
     assert after.scope.origin == origin_of(scene.clone)
     assert after.scope.whole
     assert homes(there) == homes(here) != set()
+
+
+@pytest.mark.parametrize("here", ["", "fleet/stacks"])
+def test_one_stack_by_its_file_is_that_of_the_revision(
+    scene: Scene, here: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(scene.home / here)
+    file = Path(os.path.relpath(scene.clone / WEB, scene.home / here))
+    (scene.clone / WEB).write_text("no longer what was committed")
+    one = OneStack((file,), project_name="shop")
+    planned = scene.plan(Target(one=one, rev="origin/other"))
+    (stack,) = planned.stacks
+    assert (stack.name, stack.revision.id, stack.place and stack.place.file) == ("shop", scene.other, str(file))
+    images = [one.spec["body"]["Image"] for one in stack.resources if one.key.kind == "container"]
+    assert images == ["one:2"]
+    assert homes(planned) == homes(scene.plan(Target(scene.clone / "stacks" / "web", rev="origin/other"))) != set()
+    assert again(scene, planned).hash == planned.hash
+
+
+def test_one_stack_of_a_revision_cannot_reach_out_of_its_repository(scene: Scene) -> None:
+    (scene.home / "else.yaml").write_text("services: {a: {image: x}}")
+    one = OneStack((scene.clone / WEB, scene.home / "else.yaml"))
+    with pytest.raises(BadManifest, match="leads out of"):
+        scene.plan(Target(one=one, rev="origin/other"))
 
 
 def homes(planned: Planned) -> set[str]:
@@ -209,3 +233,21 @@ def test_a_stack_that_the_revision_does_not_have_is_told(scene: Scene) -> None:
     with pytest.raises(BadManifest, match="there is no stack here"):
         scene.plan(Target(scene.clone / "stacks" / "web", rev="origin/less"))
     assert [stack.name for stack in scene.plan(Target(scene.clone, rev="origin/less")).stacks] == ["db"]
+
+
+def test_of_repositories_elsewhere_those_that_were_looked_at_last_are_kept(scene: Scene) -> None:
+    repositories = [scene.bare.path, *(scene.home / f"copy{number}.git" for number in range(5))]
+    for path in repositories[1:]:
+        shutil.copytree(scene.bare.path, path)
+    mirrors = scene.home / "state" / "looked-at"
+
+    def look(path: Path) -> set[str]:
+        scene.plan(Target(repo=str(path)))
+        return {mirror.parent.name for mirror in mirrors.glob("*/HEAD")}
+
+    first, second = look(repositories[0]), look(repositories[1])
+    look(repositories[0])  # again, so the second is the oldest
+    kept = [look(path) for path in repositories[2:]][-1]
+    assert len(kept) == 5
+    assert first <= kept
+    assert not (second - first) & kept

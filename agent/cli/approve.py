@@ -13,10 +13,11 @@ from agent.cli.suspend import Lasting
 from agent.cli.text import clean, span
 
 _HASH = re.compile(r"[0-9a-f]{12}")
+_OF_A_PLAN = re.compile(r"[0-9a-f]{8}|[0-9a-f]{64}")
 
 
 @click.command(cls=Command, exits=(Exit.SETTINGS,))
-@click.argument("removals", metavar="PLAN-HASH")
+@click.argument("removals", metavar="REMOVALS")
 @click.option(
     "--for", "lasting", type=Lasting(), default="1h", show_default=True, metavar="TIME", help="For how long it holds."
 )
@@ -25,9 +26,14 @@ def approve(session: Session, removals: str, lasting: float) -> int:
     """Approve the removals that are held with this hash, and no others.
 
     A plan that would remove more than one service and more than a quarter of all, or everything, is held until
-    somebody says that it is meant. The hash stands in the plan and in the status beside what is held. It is that of
-    just these services: once more is to go, it is another one.
+    somebody says that it is meant. What to type stands beside what is held, in the plan and in the status. The hash is
+    that of just these services, and not that of the plan: once more is to go, it is another one.
     """
+    if _OF_A_PLAN.fullmatch(removals):
+        raise click.UsageError(
+            f"{removals} is the hash of a plan: type the one of 12 digits that stands beside what is held, behind"
+            " `windlass approve`."
+        )
     if not _HASH.fullmatch(removals):
         raise click.UsageError(f"{clean(removals)!r} is no hash of removals: it has 12 digits, as the plan shows it.")
     session.parts.directives(session.target()).approve(removals, time.time() + lasting)

@@ -15,9 +15,9 @@ import click
 from agent.cli.documents import applied_document, plan_document
 from agent.cli.errors import Exit, IsSuspended
 from agent.cli.frame import Command, Session, write_json
-from agent.cli.parts import Applied, OneStack, Planned
+from agent.cli.parts import Applied, OneStack, Planned, TakenBack
 from agent.cli.planfiles import found, read, write
-from agent.cli.plans import differs, plan_lines
+from agent.cli.plans import approvals, differs, plan_lines
 from agent.cli.targets import PATH, Revision, names_a_stack, reads_a_revision, target, words
 from agent.cli.text import clean, count, failure_lines, problem_lines, span
 from agent.model import Action, Health, Report, Status
@@ -64,6 +64,8 @@ def plan(
         write_json(plan_document(planned))
     else:
         _print_plan(session, planned)
+        for command in approvals(planned.plan):
+            click.echo(f"Let go what is held, if it is meant, with: {command}")
         if planned.plan.pending:
             named = str(out) if out else words(one) if one else str(path or "")
             click.echo(_advice(clean(named), by_file=any(revision) and not out))
@@ -79,8 +81,9 @@ def plan(
 def apply(session: Session, path: Path | None, one: OneStack | None, plan_file: Path | None, yes: bool) -> int:
     """Make this host what the files say, once.
 
-    Shows the plan, asks, carries it out, and waits for what was started to be healthy. The first Ctrl-C lets the
-    steps under way end, the second ends at once. PATH is a compose file, a stack's directory or a
+    Shows the plan, asks, carries it out, and waits for what was started to be healthy. A stack whose new content does
+    not become good is taken back as a whole to the commit at which it was last good, where one is known. The first
+    Ctrl-C lets the steps under way end, the second ends at once. PATH is a compose file, a stack's directory or a
     repository's root; the current directory by default. With -f, -p and the options beside them it is one stack
     instead, named as for docker compose.
 
@@ -162,6 +165,9 @@ def _print_result(session: Session, planned: Planned, applied: Applied) -> None:
             click.echo(line, err=True)
         if not applied.healthy:
             session.note(_ailing_lines(report))
+    for one in applied.taken_back:
+        for line in _taken_back_lines(one, applied):
+            click.echo(line, err=True)
     if not session.quiet and planned.plan.pending:
         click.echo(_verdict(planned, applied))
 
@@ -172,6 +178,16 @@ def _failure_lines(report: Report) -> list[str]:
     if report.failure.problems:
         return problem_lines(report.failure.problems)
     return failure_lines(f"✗ {clean(report.stack)}:", report.failure.message, report.failure.reason)
+
+
+def _taken_back_lines(one: TakenBack, applied: Applied) -> list[str]:
+    """What became of a stack whose content did not prove good, and why where no report has told it yet."""
+    name = clean(one.stack)
+    if one.report is None:
+        return [f"! {name}: {clean(one.why_not)}"]
+    told = any(report.failure for report in applied.reports if report.stack == one.stack)
+    why = [] if told else failure_lines(f"✗ {name}:", one.failure.message, one.failure.reason)
+    return [*why, f"! {name}: taken back to {clean(str(one.revision))}", *_failure_lines(one.report)]
 
 
 def _held_lines(report: Report) -> list[str]:

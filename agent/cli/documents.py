@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.cli.parts import Applied, Planned
+from agent.cli.parts import Applied, Planned, TakenBack
 from agent.cli.plans import cause_text, summary
 from agent.model import Change, Outcome, Report, Revision, Stack
 
@@ -41,6 +41,7 @@ def applied_document(planned: Planned, applied: Applied) -> dict[str, Any]:
         "healthy": applied.healthy,
         "seconds": round(applied.seconds, 3),
         "reports": [_report_document(report) for report in applied.reports],
+        "taken_back": [_taken_back_document(one) for one in applied.taken_back],
     }
 
 
@@ -94,6 +95,16 @@ def _outcome_document(outcome: Outcome) -> dict[str, Any]:
         "detail": outcome.detail,
         "reason": outcome.reason,
         "seconds": round(outcome.seconds, 3),
+    }
+
+
+def _taken_back_document(one: TakenBack) -> dict[str, Any]:
+    return {
+        "stack": one.stack,
+        "failure": {"reason": one.failure.reason, "message": one.failure.message},
+        "revision": _revision_document(one.revision) if one.revision else None,
+        "report": _report_document(one.report) if one.report else None,
+        "why_not": one.why_not,
     }
 
 

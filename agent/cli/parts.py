@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from agent.model import Outcome, Plan, Problem, Report, Result, Revision, Stack
+from agent.model import Failure, Outcome, Plan, Problem, Report, Result, Revision, Stack
 
 if TYPE_CHECKING:
     from agent.converge import Event
@@ -98,12 +98,25 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class TakenBack:
+    """What became of a stack whose content did not prove good: the `report` of going back to what it was at `revision`,
+    or `why_not`."""
+
+    stack: str
+    failure: Failure
+    revision: Revision | None = None
+    report: Report | None = None
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
 class Applied:
     """What came of a plan: a report for each stack, and whether all of them were healthy in time."""
 
     reports: tuple[Report, ...]
     healthy: bool
     seconds: float = 0.0
+    taken_back: tuple[TakenBack, ...] = ()
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -114,7 +127,7 @@ class Applied:
     @property
     def synced(self) -> bool:
         """Whether the host is now as every stack says."""
-        return all(report.synced for report in self.reports)
+        return all(report.synced for report in self.reports) and not any(one.report for one in self.taken_back)
 
     @property
     def result(self) -> Result:

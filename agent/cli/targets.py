@@ -113,8 +113,8 @@ _ON_DISK = Revision()
 
 def target(session: Session, path: Path | None, one: OneStack | None, revision: Revision = _ON_DISK) -> Target:
     """What a command is about. Raises `click.UsageError` where a path and options say it both."""
-    if one and any(revision):
-        raise click.UsageError(f"a revision is read of a repository, and cannot be had with {words(one)}: name a PATH.")
+    if one and revision.repo:
+        raise click.UsageError(f"--repo is read as the agent reads it, from its root: leave out {words(one)}.")
     if path and revision.repo:
         raise click.UsageError("--repo is read as the agent reads it, from its root: leave out PATH.")
     if one and path:

@@ -28,7 +28,8 @@ def arranged(wanted: Sequence[Resource]) -> list[Resource]:
         return list(wanted)
     first = [one.key for one in hooks[Stage.PRE_DEPLOY]]
     needed, content = _needed(wanted, first), _content(wanted)
-    others = [one.key for one in wanted if _is_other(one)]
+    others = [one.key for one in wanted if one.service and one.handling.hook is None]
+    up = [one.key for one in wanted if one.key in others and one.handling.schedule is None]
     more: dict[Key, list[Requirement]] = {
         key: [Requirement(one) for one in first] for key in others if key not in needed
     }
@@ -36,7 +37,7 @@ def arranged(wanted: Sequence[Resource]) -> list[Resource]:
         for index, one in enumerate(all_of_it):
             more[one.key] = [Requirement(earlier.key) for earlier in all_of_it[:index]]
             if stage is Stage.POST_DEPLOY:
-                more[one.key] += [*map(Requirement, first), *(Requirement(key, Condition.GOOD) for key in others)]
+                more[one.key] += [*map(Requirement, first), *(Requirement(key, Condition.GOOD) for key in up)]
     return [_arranged(one, more.get(one.key, []), content) for one in wanted]
 
 
@@ -49,10 +50,6 @@ def _arranged(one: Resource, more: Sequence[Requirement], content: str) -> Resou
 def _of_stage(wanted: Sequence[Resource], stage: Stage) -> list[Resource]:
     found = [one for one in wanted if one.handling.hook is not None and one.handling.hook.stage is stage]
     return sorted(found, key=lambda one: one.handling.hook.number if one.handling.hook else 0)
-
-
-def _is_other(one: Resource) -> bool:
-    return bool(one.service) and one.handling.hook is None
 
 
 def _needed(wanted: Sequence[Resource], roots: Sequence[Key]) -> set[Key]:

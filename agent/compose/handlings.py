@@ -1,11 +1,13 @@
-"""What a project says of how its objects are dealt with: in `x-windlass`, and in Compose's `deploy.update_config`.
+"""What a project says of how its objects are dealt with: in `x-windlass`, and in Compose's `deploy.update_config` and
+`rollback_config`.
 
-In a service, `x-windlass` says more than at the top of the file, and `x-windlass.rollout` more than `update_config`.
+In a service, `x-windlass` says more than at the top of the file, and `x-windlass.rollout` more than `update_config`. Of
+going back, `rollback_config` says more than both; without one it is as any other rollout.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +16,7 @@ from agent.compose.nodes import Map
 from agent.compose.project import Project
 from agent.compose.stages import hooks
 from agent.compose.units import nanoseconds
-from agent.handling import Handling, OnFailure, Order, Rollout
+from agent.handling import Handling, OnFailure, Order, Overlap, Rollout, Schedule
 
 FOLLOW_EVERY = 300.0  # seconds
 
@@ -28,15 +30,31 @@ def of_stack(project: Project) -> Handling:
 def of_service(project: Project, name: str) -> Handling:
     service, stack = project.services[name], _said(project.model)
     own = _said(service)
-    rollout = _rollout([stack.get("rollout"), (service.get("deploy") or {}).get("update_config"), own.get("rollout")])
-    if rollout.order is Order.START_FIRST and (obstacle := _obstacle(service)):
-        rollout = replace(rollout, order=Order.STOP_FIRST, obstacle=obstacle)
+    deploy, layers = service.get("deploy") or {}, (stack.get("rollout"), own.get("rollout"))
+    rollout = _rollout([layers[0], deploy.get("update_config"), layers[1]])
+    rollback = _rollback(layers, deploy["rollback_config"]) if deploy.get("rollback_config") else None
+    schedule = schedule_of(service)
     return Handling(
         ignore=(*(stack.get("ignore") or ()), *(own.get("ignore") or ())),
         protect=bool(own.get("protect", stack.get("protect"))),
-        heal_unhealthy=bool(own.get("heal_unhealthy", stack.get("heal_unhealthy"))),
-        rollout=rollout,
+        heal_unhealthy=bool(own.get("heal_unhealthy", stack.get("heal_unhealthy"))) and schedule is None,
+        rollout=_possible(rollout, service),
+        rollback=rollback and _possible(rollback, service),
+        schedule=schedule,
         hook=hooks(project.model).get(name),
+    )
+
+
+def schedule_of(service: Mapping[str, Any]) -> Schedule | None:
+    """When the service runs as a job; None for one that is to run all the time."""
+    said, usual = _said(service).get("schedule"), Schedule("")
+    if not said:
+        return None
+    return Schedule(
+        said["cron"],
+        said.get("timezone") or usual.zone,
+        _seconds(said.get("timeout")) or usual.timeout,
+        Overlap(said.get("overlap") or usual.overlap),
     )
 
 
@@ -77,12 +95,28 @@ def _rollout(layers: list[Mapping[str, Any] | None]) -> Rollout:
     )
 
 
+def _rollback(layers: Sequence[Mapping[str, Any] | None], said: Mapping[str, Any]) -> Rollout:
+    """There is nothing to go back to from there: what fails on the way is left, or the others are gone on with."""
+    known = {key: value for key, value in said.items() if key != "monitor" or _seconds(value)}
+    action = OnFailure.CONTINUE if said.get("failure_action") == OnFailure.CONTINUE else OnFailure.PAUSE
+    return replace(_rollout([*layers, known]), on_failure=action)
+
+
+def _possible(rollout: Rollout, service: Map) -> Rollout:
+    """Without start-first where something is in the way of that."""
+    if rollout.order is Order.START_FIRST and (obstacle := _obstacle(service)):
+        return replace(rollout, order=Order.STOP_FIRST, obstacle=obstacle)
+    return rollout
+
+
 def _seconds(text: str | None) -> float:
     return nanoseconds(text) / 1e9 if text else 0.0
 
 
 def _obstacle(service: Map) -> str:
     """Why two containers of the service cannot run side by side, in words; "" where nothing is in the way."""
+    if schedule_of(service):
+        return "nothing of it runs while it is replaced"
     for port in service.get("ports") or ():
         if str(port.get("published") or "0").isdecimal() and int(port.get("published") or 0):  # no range, and not any
             return f"its port {port['published']} can be published by one container only"

@@ -111,7 +111,7 @@ class _Wanted:
         requires = (*self._objects(service, files, renewing), *self.dependencies.of(name))
         about: dict[str, Any] = {
             "platform": platform(service, self.project.environment),
-            "state": "completed" if completes else "running",
+            "state": "scheduled" if handling.schedule else "completed" if completes else "running",
         }
         if service.get("restart") == "no":
             about["job"] = True

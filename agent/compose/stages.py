@@ -59,6 +59,8 @@ def _check_service(services: Map, name: str, findings: Findings) -> None:
     for holder, key, below in ((service, "scale", at), (deploy, "replicas", at.of(service, "deploy"))):
         if holder.get(key, 1) != 1:
             below.of(holder, key).problem(f"{_ONCE}, so it has one container", "leave it out")
+    if (service.get(EXTENSION) or {}).get("schedule"):
+        at.of(service, EXTENSION).problem(f"{_ONCE} for each content, so it has no schedule", "make two services of it")
     if service.get("restart", "no") != "no":
         at.of(service, "restart").problem(f"{_ONCE}, so nothing restarts it", 'write "no", or leave it out')
     if "restart_policy" in deploy and deploy["restart_policy"].get("condition") not in ("none", "no"):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from agent.engine.calls import Calls
+from agent.engine.credentials import Credentials
 from agent.engine.errors import BUILD_MEANINGS, plain_errors, plain_text
 from agent.engine.images import Progress, PullProgress
 from agent.engine.transport import Client
@@ -36,12 +37,21 @@ class Build(NamedTuple):
     platform: str = ""
 
 
-def build(calls: Calls, wanted: Build, progress: Progress, *, idle: float, stop: Callable[[], bool]) -> None:
+def build(
+    calls: Calls,
+    credentials: Credentials,
+    wanted: Build,
+    progress: Progress,
+    *,
+    idle: float,
+    stop: Callable[[], bool],
+) -> None:
     """See `Engine.build_image`."""
     subject, said = f"build {wanted.tags[0]}", ""
+    header = credentials.build_header()
     try:
         with plain_errors(subject, meanings=BUILD_MEANINGS), calls.lasting("image_build") as client:
-            for line in _lines(client, wanted, idle):
+            for line in _lines(client, wanted, idle, header):
                 _raise_said(subject, line, said)
                 text = str(line.get("stream") or line.get("status") or "")
                 said = (said + text)[-_WORDS:]
@@ -55,9 +65,9 @@ def build(calls: Calls, wanted: Build, progress: Progress, *, idle: float, stop:
         raise Unreachable(text, reason="ImageBuildStalled") from error
 
 
-def _lines(client: Client, wanted: Build, idle: float) -> Any:
-    headers: dict[str, str] = {"Content-Type": "application/x-tar"}
-    client._set_auth_headers(headers)  # type: ignore[attr-defined]  # of every registry, for whatever it is FROM
+def _lines(client: Client, wanted: Build, idle: float, header: str | None) -> Any:
+    """`header` is for whatever it is FROM."""
+    headers = {"Content-Type": "application/x-tar", **({"X-Registry-Config": header} if header else {})}
     return client.lines("POST", "/build", idle=idle, headers=headers, content=tar(wanted.files), **_query(wanted))
 
 

@@ -12,6 +12,7 @@ import binascii
 import json
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,7 +51,23 @@ class Credentials:
         Raises `Refused` (`CredentialsInvalid`), which names where it was looked and holds no secret.
         """
         found = self._of(registry_of(reference))
-        return base64.urlsafe_b64encode(json.dumps(found).encode()).decode() if found else None
+        return _encoded(found) if found else None
+
+    def build_header(self) -> str | None:
+        """What the engine is to show to whichever registries a build takes images from, None for nothing: what is known
+        of each registry that Docker's configuration or the operator names. Raises as `header`, for the operator's."""
+        known = {}
+        for registry in self._configured():
+            with suppress(Refused):  # a helper that fails for one registry is no matter where a build needs another
+                known[registry] = self._docker(registry)
+        known |= {_plain(name): self._of(_plain(name)) for name in self.logins}
+        found = {one["serveraddress"]: one for one in known.values() if one}
+        return _encoded(found) if found else None
+
+    def _configured(self) -> list[str]:
+        """The registries that Docker's configuration names."""
+        _, said = self._configuration()
+        return sorted({_plain(name) for part in ("auths", "credHelpers") for name in _mapping(said.get(part))})
 
     def _of(self, registry: str) -> Mapping[str, str] | None:
         for name, login in self.logins.items():
@@ -115,6 +132,10 @@ class Credentials:
         except (ValueError, TypeError, KeyError):
             text = f"{program} said of {registry} what is no user name and secret"
             raise Refused(text, reason=INVALID) from None  # its cause would hold what was said
+
+
+def _encoded(value: Mapping[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
 
 
 def registry_of(reference: str) -> str:

@@ -14,7 +14,7 @@ from agent.engine.calls import Calls, Observe, unobserved
 from agent.engine.credentials import Credentials
 from agent.engine.errors import REMOVAL_UNDER_WAY
 from agent.engine.memory import Memory
-from agent.engine.transport import Client
+from agent.engine.transport import Client, demultiplexed
 from agent.errors import Overtaken, Refused, Unreachable
 from agent.versions import container_body, needs, network_body
 
@@ -197,7 +197,7 @@ class Engine:
 
         said = self._calls.write("exec_start", subject, tell, extra=patience)
         report = self._object("exec_inspect", "/exec/{0}/json", made) or {}
-        return int(report.get("ExitCode") or 0), _demultiplexed(said).decode(errors="replace")
+        return int(report.get("ExitCode") or 0), demultiplexed(said).decode(errors="replace")
 
     def update_container(self, container: str, resources: Mapping[str, Any]) -> None:
         """Change limits and the restart policy in place. The engine takes zero for "leave it as it is"."""
@@ -232,7 +232,7 @@ class Engine:
             )
         except Refused:
             return ""
-        return _demultiplexed(raw or b"")[-TAIL:].decode("utf-8", "replace")
+        return demultiplexed(raw or b"")[-TAIL:].decode("utf-8", "replace")
 
     # --- networks -----------------------------------------------------------------------------------------------
 
@@ -305,6 +305,21 @@ class Engine:
         finally:
             self._memory.forget_all("image")
 
+    def list_images(self) -> list[Json]:
+        """Every image that is here, with its names."""
+        return _objects(self._read("image_list", "/images/json"), "Id")
+
+    def remove_image(self, name: str) -> None:
+        """Take a name off an image, which goes with its last one. Raises `Refused` where something needs it."""
+
+        def tell(client: Client) -> None:
+            client.drop("/images/{0}", name, force=False, noprune=True)
+
+        try:
+            self._calls.write("image_remove", f"remove image {name}", tell)
+        finally:
+            self._memory.forget_all("image")
+
     def resolve_image(self, reference: str, *, seconds: float = 15.0) -> str:
         """The digest that a reference stands for in its registry, which is asked by the engine; nothing is pulled."""
         return images.resolve(self._calls, self._credentials, reference, seconds)
@@ -320,7 +335,7 @@ class Engine:
         """Build an image, telling `progress` of each line of the builder. `idle` and `stop` as for a pull; a step of a
         build may be silent for long."""
         try:
-            builds.build(self._calls, wanted, progress, idle=idle, stop=stop)
+            builds.build(self._calls, self._credentials, wanted, progress, idle=idle, stop=stop)
         finally:
             self._memory.forget_all("image")
 
@@ -382,13 +397,3 @@ def _objects(found: Any, *needed: str) -> list[Json]:
 def _lasting(entry: Mapping[str, Any]) -> Json:
     """What a list says of a container, without the words that tell the time since its start."""
     return {key: value for key, value in entry.items() if key != "Status"}
-
-
-def _demultiplexed(raw: bytes) -> bytes:
-    """A log without the 8-byte frames that the engine puts around what was written without a terminal."""
-    written, at = [], 0
-    while at + 8 <= len(raw) and raw[at] in (0, 1, 2) and raw[at + 1 : at + 4] == b"\0\0\0":
-        size = int.from_bytes(raw[at + 4 : at + 8])
-        written.append(raw[at + 8 : at + 8 + size])
-        at += 8 + size
-    return b"".join(written) if at else raw

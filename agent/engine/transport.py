@@ -238,3 +238,13 @@ def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
         key: json.dumps(value) if isinstance(value, dict) else int(value) if isinstance(value, bool) else value
         for key, value in said.items()
     }
+
+
+def demultiplexed(raw: bytes) -> bytes:
+    """A log without the 8-byte frames that the engine puts around what was written without a terminal."""
+    written, at = [], 0
+    while at + 8 <= len(raw) and raw[at] in (0, 1, 2) and raw[at + 1 : at + 4] == b"\0\0\0":
+        size = int.from_bytes(raw[at + 4 : at + 8])
+        written.append(raw[at + 8 : at + 8 + size])
+        at += 8 + size
+    return b"".join(written) if at else raw

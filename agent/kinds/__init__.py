@@ -12,15 +12,17 @@ from agent.kinds.base import Identity, Kind
 from agent.kinds.container import ContainerKind
 from agent.kinds.file import FileKind
 from agent.kinds.image import ImageKind
+from agent.kinds.image_prune import Kept, Pruning
 from agent.kinds.image_record import Record
 from agent.kinds.image_rules import ImageRules
 from agent.kinds.network import NetworkKind
 from agent.kinds.volume import VolumeKind
 
-__all__ = ["ImageRules", "make_kinds"]
+__all__ = ["ImageRules", "Kept", "make_kinds"]
 
 RUNS = "runs.json"  # in the state directory: which content what runs once has been run for
 PULLS = "pulls.json"  # in the state directory: when what has a pull policy was pulled
+PULLED = "pulled.json"  # and which images were pulled that may go once nobody needs them
 
 
 def make_kinds(
@@ -32,15 +34,19 @@ def make_kinds(
     on_pull: Callable[[PullProgress], None],
     stop: Callable[[], bool],
     rules: ImageRules | None = None,
+    kept: Kept | None = None,
     wall: Callable[[], float] = time.time,
     clock: Callable[[], float] = time.monotonic,
 ) -> tuple[Kind, ...]:
     """Every kind, for one host, what is used before what uses it: of one object, the later report counts.
 
-    `stop` says when pulls are to be given up. A new kind is one more line here.
+    `stop` says when pulls are to be given up. With `kept` (see `Pruning`) images that were pulled are removed once
+    nobody needs them. A new kind is one more line here.
     """
+    pruning = Pruning(engine, JsonFile(state_dir / PULLED), kept) if kept else None
+    record = Record(state_dir / PULLS)
     return (
-        ImageKind(engine, on_pull, stop, rules=rules, record=Record(state_dir / PULLS), wall=wall, clock=clock),
+        ImageKind(engine, on_pull, stop, rules=rules, record=record, pruning=pruning, wall=wall, clock=clock),
         NetworkKind(engine, identity),
         VolumeKind(engine, identity),
         ContainerKind(engine, identity, JsonFile(state_dir / RUNS)),

@@ -1,18 +1,18 @@
 """Containers: how they are made, mended in place, replaced and removed; how they are seen is in `container_view`.
 
-`spec` is {"body": the body of `POST /containers/create` as of API 1.44, "platform": text, "state": "running" or
-"completed"} and, where it has them, "hooks": what runs around its life, "build": the digest of what its image is built
-from, "recorded": the id of the image that it ran when its stack was good, of which it is made whatever its reference
-stands for, or, with "instead_of": an id, while that stands for this one; "hashed": see `container_compose`, "lying":
-the paths of files that are mounted as copies, by those of the copies, "files": the paths of what it mounts that is kept
-equal to the commit, and "once": see `container_once`.
+`spec` is {"body": the body of `POST /containers/create` as of API 1.44, "platform": text, "state": "running",
+"completed" or "scheduled"} and, where it has them, "hooks": what runs around its life, "build": the digest of what its
+image is built from, "recorded": the id of the image that it ran when its stack was good, of which it is made whatever
+its reference stands for, or, with "instead_of": an id, while that stands for this one; "hashed": see
+`container_compose`, "lying": the paths of files that are mounted as copies, by those of the copies, "files": the
+paths of what it mounts that is kept equal to the commit, and "once": see `container_once`.
 
 How a container is replaced is in `container_rollout`, how one runs to its end in `container_run`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from agent.engine import Engine
@@ -20,9 +20,10 @@ from agent.errors import Overtaken, Refused
 from agent.jsonfile import JsonFile
 from agent.kinds.base import OLD, Identity, our_labels, seen_of, wanted_of
 from agent.kinds.container_compose import compose_labels
-from agent.kinds.container_facts import Facts
+from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import LIVE, TABLE
 from agent.kinds.container_hooks import Hooks
+from agent.kinds.container_job import cut_short, is_up, run
 from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
 from agent.kinds.container_once import Once, hook_of
@@ -62,7 +63,7 @@ class ContainerKind:
         old = self._set_aside(resource.key.name)
         made = self.make(resource, revision, resource.key.name, old)
         try:
-            self.hooks.start(resource, made)
+            self.begin(resource, made)
         except (Refused, Overtaken):
             self.discard(made)
             raise
@@ -72,13 +73,26 @@ class ContainerKind:
     def update(self, change: Change, revision: str) -> None:  # noqa: ARG002 - what is mended keeps its labels
         resource, report = wanted_of(change), self._still_there(change)
         self._mend(resource, report)
-        if change.restarts and _is_up(report):  # what was down has just been started
+        if change.restarts and is_up(report):  # what was down has just been started
             self.stop(self._still_there(change), resource)
             self.hooks.start(resource, report["Id"])
 
     def replace(self, change: Change, revision: str, pace: Pace) -> None:
         resource = wanted_of(change)
         roll(Replacement(self, resource, revision, self._still_there(change)), resource.handling.rollout, pace)
+
+    def run(self, change: Change) -> None:
+        """See `Runs.run`."""
+        run(self, change)
+
+    def cut_short(self, change: Change) -> None:
+        """See `Runs.cut_short`."""
+        cut_short(self, change)
+
+    def begin(self, resource: Resource, container: str) -> None:
+        """Start what was just made, unless it is to wait for its time."""
+        if not is_scheduled(resource.spec):
+            self.hooks.start(resource, container)
 
     def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - nothing is made
         report = self.engine.inspect_container(seen_of(change).id)
@@ -90,12 +104,12 @@ class ContainerKind:
         else:
             self.discard(report["Id"])
 
-    def is_run(self, change: Change) -> bool:
-        """See `Runs.is_run`."""
+    def runs_once(self, change: Change) -> bool:
+        """See `RunsOnce.runs_once`."""
         return change.action is not Action.REMOVE and change.wanted is not None and hook_of(change.wanted) is not None
 
-    def run(self, change: Change, revision: str, pace: Pace) -> None:
-        """See `Runs.run`."""
+    def run_once(self, change: Change, revision: str, pace: Pace) -> None:
+        """See `RunsOnce.run_once`."""
         run_once(self, change, wanted_of(change), revision, pace)
 
     def tidy(self, stack: str, keep: Collection[Key]) -> None:
@@ -179,7 +193,7 @@ class ContainerKind:
         """`resource` is what is wanted in its place, if anything is."""
         if look(report, "State.Paused"):
             self.engine.unpause_container(report["Id"])
-        if _is_up(report):
+        if is_up(report):
             self.hooks.before_stop(resource, report)
             self.engine.stop_container(report["Id"], look(report, "Config.StopTimeout"))
 
@@ -207,10 +221,6 @@ class ContainerKind:
         if report is None:
             raise Overtaken(f"container {change.key.name} is gone since it was looked at")
         return report
-
-
-def _is_up(report: Mapping[str, Any]) -> bool:
-    return bool(look(report, "State.Running") or look(report, "State.Restarting"))
 
 
 def _kept_volumes(resource: Resource, old: Report, image: Report) -> dict[str, str]:

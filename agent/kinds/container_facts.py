@@ -182,6 +182,11 @@ def is_job(spec: Spec) -> bool:
     return spec.get("state") == "completed" or bool(spec.get("job")) or "once" in spec
 
 
+def is_scheduled(spec: Spec) -> bool:
+    """Whether the container is there to run at times only."""
+    return spec.get("state") == "scheduled"
+
+
 def _port(name: str) -> str:
     return name if "/" in name else f"{name}/tcp"
 

@@ -15,6 +15,7 @@ from agent.kinds.container_facts import (
     Facts,
     environment,
     is_job,
+    is_scheduled,
     mapping,
     named_owner,
     number,
@@ -303,9 +304,12 @@ def _told_by_id(facts: Facts) -> bool:
 
 
 def state_seen(facts: Facts) -> str:
-    """`running` for what is as wanted: a job that is done is, and so is what its restart policy is bringing back."""
+    """`running` for what is as wanted: a job that is done is, one that waits for its time, and what its restart policy
+    is bringing back."""
     state = mapping(facts.report.get("State"))
     status, code = text(state.get("Status")), number(state.get("ExitCode"))
+    if status in ("created", "exited") and is_scheduled(facts.spec):
+        return "running"
     if status == "restarting" or (status == "exited" and is_job(facts.spec) and not code):
         return "running"
     if status == "exited" and is_job(facts.spec) and code < KILLED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -26,10 +27,12 @@ from agent.kinds.base import (
     owner_of,
     read_fingerprint,
 )
-from agent.kinds.container_facts import Facts
+from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import TABLE
+from agent.kinds.container_job import job_of
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
+from agent.kinds.container_words import stays
 from agent.kinds.table import compare, fingerprint, look
 from agent.model import Difference, Key, Observed, Owner, Resource, Scope
 
@@ -85,7 +88,7 @@ class ContainerView:
         images = sorted({image_of(report) for report in (*(report for _, report in there), *others)})
         self._engine.gather(partial(self.image, image) for image in images)
         return [
-            *(self._observed(one, report, around, image_for(one, local)) for one, report in there),
+            *(_told(one, self._observed(one, report, around, image_for(one, local)), local) for one, report in there),
             *filter(None, cleared),
             *(self._stray(report, around) for report in others if self._is_ours(report)),
         ]
@@ -227,6 +230,7 @@ class ContainerView:
             detail=detail,
             protected=is_protected(labels),
             image=image_of(report),
+            job=job_of(report, self._engine.logs) if is_scheduled(resource.spec) else None,
             raw=report,
         )
         hook = hook_of(resource)
@@ -276,7 +280,10 @@ class ContainerView:
 
 
 def _disk(resource: Resource, report: Mapping[str, Any]) -> Disk:
+    """A run goes on with the files that it began with, and the next one begins with those that are there then."""
     lying, files = resource.spec.get("lying") or {}, resource.spec.get("files") or ()
+    if is_scheduled(resource.spec):
+        files = ()
     return Disk(unmoved(report, lying.values()), rewritten(report, files))
 
 
@@ -308,6 +315,14 @@ def recorded_of(resource: Resource, local: str) -> str:
     """The id of the image that it is to be made of while its reference stands for `local`, "" where that is the one."""
     instead_of = str(resource.spec.get("instead_of") or local)
     return str(resource.spec.get("recorded") or "") if instead_of == local else ""
+
+
+def _told(resource: Resource, seen: Observed, local: Mapping[str, str]) -> Observed:
+    """With why it stays as it is, where its reference stands for an image that was tried and was no good."""
+    reference, bad = reference_of(resource), resource.spec.get("instead_of")
+    if bad is None or local.get(reference) != bad or seen.image != resource.spec["recorded"]:
+        return seen
+    return replace(seen, stays=stays(reference))
 
 
 def references(wanted: Iterable[Resource]) -> list[str]:

@@ -26,6 +26,14 @@ def exit_code(report: Report) -> int:
     return int(look(report, "State.ExitCode") or 0)
 
 
+def stays(reference: str) -> str:
+    """Why a container is left of the image that it ran."""
+    return (
+        f"stays of the image that it ran: the one that {reference} stands for by now was tried and did not become good."
+        " Push a newer one, or have it tried again (SIGHUP)"
+    )
+
+
 def last_words(report: Report, logs: Callable[[str], str]) -> str:
     """How it ended, and the last lines that it wrote."""
     said = redacted(logs(str(report["Id"])).rstrip(), report)

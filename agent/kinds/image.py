@@ -1,7 +1,8 @@
 """Images. `spec` is {"reference": as the engine is sent it, "platform": "os/arch" or ""} and perhaps "pull" or "build",
 as `agent.compose.images` has them, and perhaps "recorded": the ids that its containers ran when their stack was good.
 
-An image is there, or it is pulled or built; none is ever removed. One that is built carries a digest of what it was
+An image is there, or it is pulled or built; what was pulled is removed where the operator wants that, once nobody needs
+it (`agent.kinds.image_prune`). One that is built carries a digest of what it was
 built from, and is built anew where that is another. What has a pull policy is pulled although it is there: "refresh"
 when it was last pulled or tagged too long ago, "follow" when its tag stands for another one in its registry, "always"
 for a content of its stack that it was not pulled for. That a tag stands for another image by now is seen on the
@@ -19,8 +20,9 @@ from typing import Any
 
 from agent.engine import Build, ContextFile, Engine, PullProgress
 from agent.errors import Refused
-from agent.kinds.base import BUILD, wanted_of
+from agent.kinds.base import BUILD, seen_of, wanted_of
 from agent.kinds.image_follow import Followed
+from agent.kinds.image_prune import Pruning
 from agent.kinds.image_record import Record
 from agent.kinds.image_refusals import Refusals
 from agent.kinds.image_rules import ImageRules, Slots, refuse_without_room
@@ -69,6 +71,7 @@ class ImageKind:
         *,
         rules: ImageRules | None = None,
         record: Record | None = None,
+        pruning: Pruning | None = None,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -76,6 +79,7 @@ class ImageKind:
         self._progress = progress
         self._stop = stop
         self._record = record or Record()
+        self._pruning = pruning
         self._wall = wall
         self._rules = rules or ImageRules()
         self._followed = Followed(engine, clock)
@@ -83,7 +87,7 @@ class ImageKind:
         self._refusals = Refusals(clock)
         self._contents: dict[str, dict[str, str]] = {}  # by reference and stack, as last wanted
 
-    def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:  # noqa: ARG002 - none is pruned
+    def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`. Of an image that several stacks want, the one that differs for any of them."""
         self._followed.ask({one.key.name: one.spec["pull"]["after"] for one in wanted if _is_followed(one)})
         found = self._engine.gather(partial(self._report, resource) for resource in wanted)
@@ -93,7 +97,18 @@ class ImageKind:
                 self._contents.setdefault(resource.key.name, {})[resource.stack] = content
             if report and not (resource.key in seen and seen[resource.key].differences):
                 seen[resource.key] = _observed(resource, report, self._differences(resource, report))
-        return list(seen.values())
+        return [*seen.values(), *self._unneeded(wanted, found, scope)]
+
+    def _unneeded(
+        self, wanted: Sequence[Resource], found: Sequence[Mapping[str, Any] | None], scope: Scope
+    ) -> list[Observed]:
+        if self._pruning is None:
+            return []
+        ids: dict[str, frozenset[str]] = {}
+        for resource, report in zip(wanted, found, strict=True):
+            here = frozenset({str(report["Id"])} if report else ())
+            ids[resource.stack] = ids.get(resource.stack, frozenset()) | here
+        return self._pruning.look(scope, ids)
 
     def place(self, change: Change, pace: Pace) -> AbstractContextManager[None]:
         """See `Limited`. A build has no place among the pulls."""
@@ -128,7 +143,10 @@ class ImageKind:
         _refuse_pull(reference, spec)
         with self._refusals.heeded(reference, platform):
             refuse_without_room(self._engine, reference, self._rules.min_free)
+            before = self._pruning.here() if self._pruning else {}
             self._engine.pull_image(reference, platform, progress=self._progress, stop=self._stop)
+            if self._pruning:
+                self._pruning.note(reference, resource.stack, before)
             self._refuse_platform(reference, platform)
         self._followed.pulled(reference)
         if pull := spec.get("pull"):
@@ -165,8 +183,10 @@ class ImageKind:
                 found = [Difference(NEW_CONTENT, "for other content", "for this content", Remedy.REPLACE)]
         return tuple(found)
 
-    def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - it never happens
-        raise Refused(f"image {change.key.name} is left where it is", reason="ImageKept")
+    def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - an image carries no revision
+        if self._pruning is None:
+            raise Refused(f"image {change.key.name} is left where it is", reason="ImageKept")
+        self._pruning.remove(seen_of(change))
 
     def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:  # noqa: ARG002 - it is there or it is not
         there = self._engine.inspect_image(key.name) is not None

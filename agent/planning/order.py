@@ -68,6 +68,8 @@ class _Board:
         if step.action is Action.REMOVE:
             yield from self._users_let_go(step.key)
             yield from self._replaced_by(step.key)
+        elif step.action is Action.RUN:
+            yield from self._made_for_it(step.key, anew=False)
         elif step.action in _MAKING:
             yield from self._required(step.key, optional=False)
             yield from self._in_its_place(step.key)
@@ -81,6 +83,12 @@ class _Board:
         """Whether a step makes the object, be it anew."""
         return key in self._makes
 
+    def _made_for_it(self, key: Key, *, anew: bool) -> Iterator[int]:
+        """What makes the container that is to run; where it cannot be made anew, what is there runs."""
+        made = self._makes.get(key)
+        if made is not None and (self._steps[made].action is not Action.CREATE) is anew:
+            yield made
+
     def _in_turn(self, step: Step, *, regardless: bool) -> Iterator[int]:
         turn = self._turns.get(self._makes.get(step.key, -1)) if step.action is Action.REPLACE else None
         if turn is not None and turn.regardless is regardless:
@@ -89,7 +97,10 @@ class _Board:
     def _follows(self, step: Step) -> Iterator[int]:
         """What must only have ended, however."""
         yield from self._in_turn(step, regardless=True)
-        if step.action in _MAKING:
+        if step.action is Action.RUN:
+            yield from self._required(step.key, optional=False)
+            yield from self._made_for_it(step.key, anew=True)
+        if step.action in _MAKING or step.action is Action.RUN:
             yield from self._required(step.key, optional=True)
         made = step.action in {Action.CREATE, Action.REPLACE} and not self._is_prepared(step.key)
         if made and not self._runs_first(step.key):

@@ -23,6 +23,7 @@ RUNS_ONCE = "runs once for the new content of its stack"
 RUN_ON = "has not run to its end yet"
 RESTS = "is not run for what the stack goes back to"
 SUSPENDED = "its service is suspended"
+OVERLAPS = "its last run has not ended yet"
 PRUNE_OFF = "is not wanted any more, but pruning is off: remove it by hand, or turn pruning on"
 
 _MOST_FIELDS = 6  # named in one reason; the others are counted
@@ -156,6 +157,10 @@ def waits_for_suspended(key: Key) -> str:
 
 def in_use(key: Key) -> str:
     return f"is in use by {key}, which cannot make way"
+
+
+def job_runs(reason: str) -> str:
+    return f"waits for its run to end: {reason}"
 
 
 # --- what is done for others ------------------------------------------------------------------------------------

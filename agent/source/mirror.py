@@ -237,6 +237,34 @@ def locked(path: Path) -> int:
             return fd
 
 
+def keep_newest(directory: Path, count: int) -> None:
+    """Of the mirrors in a directory keep so many, those that were used last, and those that somebody uses now.
+
+    Raises nothing: what cannot be removed costs room and no more.
+    """
+    with suppress(OSError):
+        marks = [mark for mark in directory.glob(f"*/{_MARK}") if not mark.parent.suffix]  # whole ones
+        mirrors = sorted(marks, key=lambda mark: mark.stat().st_mtime)
+        for mark in mirrors[: max(0, len(mirrors) - count)]:
+            _discard(mark.parent)
+
+
+def used_now(directory: Path) -> None:
+    """Note it for `keep_newest`."""
+    with suppress(OSError):
+        (directory / _MARK).touch()
+
+
+def _discard(directory: Path) -> None:
+    """Remove a mirror, unless somebody uses it."""
+    with directory.with_name(f"{directory.name}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        _remove(directory)
+
+
 def _remove(path: Path) -> None:
     with suppress(FileNotFoundError):  # gone is what was wanted
         shutil.rmtree(path)

@@ -14,17 +14,18 @@ from typing import Protocol
 
 from agent.desired import Reader, Reading
 from agent.engine import Engine as Door
+from agent.guard import Consent
 from agent.kinds.network import STALE_ENDPOINT
 from agent.model import Report, Scope
 from agent.parts import make_host
-from agent.planning import Policy
+from agent.planning import Policy, Removal
 from agent.reconcile import Reconciler, Turn
 from agent.settings import Settings
 from agent.source.directory import DirectorySource
 from agent.statedir import StateDir
 from script.benchmarks.bare import BenchError, EngineFaultError
 from script.benchmarks.floor import Replay, Script
-from script.benchmarks.ground import COMPOSE_FILE, ROOT, WINDLASS, Ground, clean_environment, compose_file
+from script.benchmarks.ground import COMPOSE_FILE, ROOT, WINDLASS, Ground, clean_environment, compose_file, service_name
 from script.benchmarks.results import (
     CHANGE,
     CHANGES_ONLY,
@@ -155,7 +156,8 @@ class Reconcile:
     def _turn(self, reading: Reading) -> Turn:
         stack = reading.stacks.get(self.project)
         scope = Scope(self.project, self._source.origin, frozenset({self.project}))
-        return Turn((stack,) if stack else (), scope, "manual")
+        consent = Consent(allowed=self.files.services)
+        return Turn((stack,) if stack else (), scope, "manual", consent=consent)
 
     def _refuse(self, report: Report) -> None:
         if report.failure and report.failure.reason == STALE_ENDPOINT:
@@ -171,7 +173,8 @@ class Reconcile:
 class Process:
     """`windlass apply --yes`, from the start of the process to its end.
 
-    `apply` removes no stack that has left the files, so the removal is the agent's: `windlass run --once`.
+    `apply` removes no stack that has left the files, so the removal is the agent's: `windlass run --once`. That so
+    much is to go at once was approved before.
     """
 
     files: Files
@@ -186,8 +189,14 @@ class Process:
         places += ["--docker-host", self.files.ground.engine.url]
         apply = ["apply", "--yes", str(self.files.root)]
         run = ["run", "--repo", str(self.files.root), "--once", "--listen", "", "--instance", self.project]
+        if scene == REMOVAL:
+            output_of([str(WINDLASS), "approve", self._everything().hash, *places], {})
         command = [str(WINDLASS), *(run if scene == REMOVAL else apply), *places]
         return {PROCESS: timed(command, {"WINDLASS_INSTANCE": self.project})}
+
+    def _everything(self) -> Removal:
+        names = [service_name(number) for number in range(self.files.services)]
+        return Removal(frozenset(f"{self.project}/{name}" for name in names), len(names))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The floor: the calls that Windlass was seen to make, made again bare, side by side, and nothing else.
 
 What may not be side by side is kept apart: looking before the first change, the networks before the containers, the
-calls about one container one after the other, the networks' removal after that, looking again at the end.
+calls about one container one after the other (looks at a new one among them), the networks' removal after that, looking
+again at the end.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
@@ -37,14 +38,18 @@ class Script:
 
 def script_of(calls: Sequence[Call], names: dict[str, str]) -> Script:
     """Sort out what was recorded. `names` (id: container) is added to as containers appear in it."""
+    known = frozenset(names)
     changing = [number for number, call in enumerate(calls) if call.method != "GET"]
     last = changing[-1] if changing else len(calls)
-    before = [(call,) for call in calls[:last] if call.method == "GET"]
+    before: list[Chain] = []
     after = [(call,) for call in calls[last:] if call.method == "GET"]
     made: list[Chain] = []
     dropped: list[Chain] = []
     chains: dict[str, list[Call]] = {}
-    for call in (calls[number] for number in changing):
+    for call in calls[: last + 1]:
+        if call.method == "GET" and not _is_of_new(call, names.keys() - known):
+            before.append((call,))
+            continue
         kind, container = _subject(call, names)
         if kind == "networks" and not container:
             (dropped if call.method == "DELETE" else made).append((call,))
@@ -52,6 +57,12 @@ def script_of(calls: Sequence[Call], names: dict[str, str]) -> Script:
             chains.setdefault(container, []).append(call)
     stages = (tuple(made), tuple(tuple(chain) for _, chain in sorted(chains.items())), tuple(dropped))
     return Script(tuple(before), tuple(stage for stage in stages if stage), tuple(after))
+
+
+def _is_of_new(call: Call, new: Collection[str]) -> bool:
+    """Whether it asks for a container that was not there before: that is asked in the container's own chain."""
+    matched = _TARGET.match(call.path)
+    return matched is not None and matched[2] in new
 
 
 def _subject(call: Call, names: dict[str, str]) -> tuple[str, str]:

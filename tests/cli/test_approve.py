@@ -9,6 +9,7 @@ import pytest
 
 from agent.directives import Directives
 from agent.model import Action, Cause, Change, Key, Plan
+from agent.planning.words import approve, too_much
 from agent.store import Store
 from agent.telemetry.overview import FailureStatus, Held, Overview, SourceStatus, StackStatus
 from tests.cli.conftest import Run
@@ -57,6 +58,27 @@ def test_a_hash_that_the_agent_does_not_know_is_taken_and_that_is_told(
     result = run("approve", HASH)
     assert ("the agent holds nothing with this hash now" in result.stderr) is told
     assert said.now().approved == {HASH}
+
+
+@pytest.mark.parametrize("word", ["01234567", "0" * 64])
+def test_the_hash_of_a_plan_is_told_from_that_of_removals(run: Run, said: Directives, word: str) -> None:
+    result = run("approve", word)
+    assert (result.exit_code, "is the hash of a plan" in result.stderr) == (64, True)
+    assert not said.now().approved
+
+
+def test_a_plan_says_once_what_to_type(run: Run, agent: Agent) -> None:
+    held = [
+        Change(number, Action.HOLD, Key("container", str(number)), "web", Cause.PRUNE, reason, code="PruneGuard")
+        for number, reason in enumerate(2 * [too_much(2, 3, approve(HASH, 2))])
+    ]
+    agent.planned = planned(Plan(tuple(held)))
+    lines = run("plan").stdout.splitlines()
+    assert [line for line in lines if line.startswith("Let go")] == [
+        f"Let go what is held, if it is meant, with: windlass approve {HASH}"
+    ]
+    agent.planned = planned(Plan((Change(0, Action.HOLD, Key("volume", "v"), "web", Cause.PRUNE, "kept"),)))
+    assert "approve" not in run("plan").stdout
 
 
 def test_what_waits_for_approval_is_a_difference(run: Run, agent: Agent) -> None:

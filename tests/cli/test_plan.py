@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.parts import Target
+from agent.cli.parts import OneStack, Target
 from agent.cli.plans import NO_CHANGES, cause_text, interruption_text, summary_text
 from agent.errors import BadManifest, Unreachable
 from agent.model import Action, Cause, Change, FieldChange, Key, Place, Plan, Problem, Revision
@@ -248,6 +248,11 @@ def test_a_revision_is_asked_for(run: Run, agent: Agent, command: str, tmp_path:
     ]
 
 
+def test_a_revision_may_be_that_of_one_named_file(run: Run, agent: Agent) -> None:
+    run("plan", "--rev", "main", "-f", "x.yaml")
+    assert [asked[1] for asked in agent.asked] == [Target(one=OneStack((Path("x.yaml"),)), rev="main")]
+
+
 def test_a_plan_of_a_revision_is_applied_by_way_of_a_file(run: Run, tmp_path: Path) -> None:
     said = run("plan", "--rev", "pull/7/head").stdout
     assert said.splitlines()[-1] == "Apply it by way of a file: add --out FILE, then windlass apply FILE"
@@ -259,8 +264,7 @@ def test_a_plan_of_a_revision_is_applied_by_way_of_a_file(run: Run, tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--rev", "main", "-p", "web"), "a revision is read of a repository, and cannot be had with -p web"),
-        (("--repo", "x.git", "-p", "web"), "a revision is read of a repository"),
+        (("--repo", "x.git", "-p", "web"), "--repo is read as the agent reads it, from its root: leave out -p web"),
         (("--rev", "main", "--repo", "x.git", "."), "--repo is read as the agent reads it, from its root"),
     ],
 )

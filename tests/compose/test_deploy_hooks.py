@@ -136,6 +136,8 @@ def test_what_is_named_is_on_whatever_its_profiles() -> None:
          'it, write "no", or leave it out'),
         ("{post_deploy: web}", "deploy: {restart_policy: {delay: 1s}}", "4:44: services.web.deploy.restart_policy: a "
          "hook runs once, so nothing restarts it, leave it out"),
+        ("{post_deploy: web}", "x-windlass: {schedule: '0 3 * * *'}", "4:31: services.web.x-windlass: a hook runs once "
+         "for each content, so it has no schedule, make two services of it"),
         ("{before: web}", "", '1:22: x-windlass.hooks: unknown key "before"'),
         ("{timeout: 5}", "", "1:31: x-windlass.hooks.timeout: must be a duration with its unit, write 5s for seconds"),
     ],

@@ -152,9 +152,14 @@ class Scene(Rig):
         self.sdk.remove_volume(old["Name"])
         self.sdk.create_volume(old["Name"], labels=old["Labels"] if labels else None, **other)
 
-    def remove_containers(self) -> None:
+    def remove(self) -> None:
+        """All that there is of the stack."""
         for one in self.sdk.containers(all=True, filters={"name": self.stack}):
             self.sdk.remove_container(one["Id"], force=True, v=True)
+        for network in self.sdk.networks(filters={"name": f"{self.stack}_"}):
+            self.sdk.remove_network(network["Id"])
+        for volume in self.sdk.volumes(filters={"name": f"{self.stack}_"})["Volumes"] or ():
+            self.sdk.remove_volume(volume["Name"])
 
     def settled(self, what: Callable[[], bool]) -> None:
         """Wait until the engine has done what takes it a moment."""

@@ -215,8 +215,9 @@ BY_HAND = [
 
 @pytest.mark.parametrize(("by_hand", "planned", "then"), [pytest.param(*row[1:], id=row[0]) for row in BY_HAND])
 def test_what_is_done_by_hand_is_noticed_and_mended(
-    scene: Scene, by_hand: Hand, planned: dict[str, str], then: str
+    mended_scene: Scene, by_hand: Hand, planned: dict[str, str], then: str
 ) -> None:
+    scene = mended_scene
     before = scene.state()
     files = [scene.read(path) for path in ("/etc/app.conf", "/etc/motd", "/run/secrets/token", "/etc/conf.d/one.conf")]
     by_hand(scene)

@@ -279,10 +279,11 @@ services:
     image: {image}
     environment: {{MESSAGE: {message}}}
     stop_signal: SIGCONT
-    stop_grace_period: 5s
+    stop_grace_period: 3s
   later:
     <<: *service
     depends_on: [web]
+x-windlass: {{rollout: {{monitor: 300ms}}}}
 """
 
 

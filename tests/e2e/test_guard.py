@@ -121,6 +121,32 @@ def test_apply_is_held_in_the_same_way(
     assert identity(sdk, f"{stack}-web-1")
 
 
+def test_a_plan_in_a_file_does_what_was_approved_since_and_nothing_else(
+    agent: Agent, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    stack, out = f"{prefix}a", str(agent.home / "plan.json")
+    three = compose(busybox) + "".join(compose(busybox, name=name).removeprefix("services:\n") for name in ("x", "y"))
+    file = agent.home / "files" / stack / "compose.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(three)
+    assert agent.windlass("apply", str(file.parent), "--yes").returncode == 0
+    file.write_text(compose(busybox))
+    planned = agent.windlass("plan", str(file.parent), "--out", out)
+    held = agent.windlass("apply", out, "--yes")
+    assert (held.returncode, "held" in held.stderr) == (1, True), held.stderr
+    assert agent.windlass("approve", approval(planned.stdout)).returncode == 0
+    file.write_text(compose(busybox, "    labels: {moved: 'yes'}\n"))
+    moved = agent.windlass("apply", out, "--yes")
+    assert (moved.returncode, "PlanStale" in moved.stderr) == (1, True), moved.stderr
+    assert identity(sdk, f"{stack}-x-1")
+    file.write_text(compose(busybox))
+    applied = agent.windlass("apply", out, "--yes")
+    assert applied.returncode == 0, applied.stderr
+    assert not identity(sdk, f"{stack}-x-1")
+    assert not identity(sdk, f"{stack}-y-1")
+    assert identity(sdk, f"{stack}-web-1")
+
+
 @pytest.mark.slow
 def test_an_orphaned_volume_goes_by_a_persons_word_and_a_wanted_one_never(
     started: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str

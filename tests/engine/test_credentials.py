@@ -72,6 +72,28 @@ def test_the_settings_come_before_dockers_configuration_and_only_for_their_regis
     assert "one" not in repr(credentials)
 
 
+def test_a_build_is_shown_what_is_known_of_every_registry(tmp_path: Path) -> None:
+    """By its address, the settings first; a helper that fails for one of them keeps no build from another."""
+    file = tmp_path / "password"
+    file.write_text("x")
+    helper(tmp_path, "fails", "echo the vault is sealed >&2; exit 1")
+    says = {
+        "auths": {"r.example": kept("theirs"), "https://other.example/v1/": kept("other")},
+        "credHelpers": {"sealed.example": "fails"},
+    }
+    docker = docker_says(tmp_path, says)
+    header = Credentials({"r.example": Login("ours", file), "docker.io": Login("me", file)}, docker.environment)
+    found = json.loads(base64.urlsafe_b64decode(header.build_header() or ""))
+    assert {address: one["username"] for address, one in found.items()} == {
+        "r.example": "ours", "other.example": "other", HUB_URL: "me",
+    }  # fmt: skip
+    assert all(one["serveraddress"] == address for address, one in found.items())
+    assert Credentials().build_header() is None
+    file.unlink()
+    with pytest.raises(Refused):
+        header.build_header()
+
+
 def test_the_settings_know_docker_hub_by_its_names(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import docker
 import pytest
 
-from agent.engine import Credentials, Engine, Login, PullProgress
+from agent.engine import Build, ContextFile, Credentials, Engine, Login, PullProgress
 from agent.errors import Refused, Trouble, Unreachable
 from tests.engine import front as faults
 from tests.engine.front import Choice, Front
@@ -109,3 +110,22 @@ def test_dockers_own_helper_is_asked(shelf: Shelf, docker_host: str, tmp_path: P
         assert shelf.is_here()
     finally:
         engine.close()
+
+
+def test_the_settings_credentials_reach_the_registry_of_what_is_built_on(
+    shelf: Shelf, docker_host: str, prefix: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    file.write_text(SECRET)
+    registry = shelf.reference.partition("/")[0]
+    shelf.front.fault = faults.demand("windlass", SECRET)
+    dockerfile = ContextFile("Dockerfile", 0o644, f"FROM {shelf.reference}\nLABEL a=b\n".encode)
+    wanted = Build((f"{prefix}-built:1",), (dockerfile,), {})
+    for credentials, built in ((Credentials(), False), (Credentials({registry: Login("windlass", file)}), True)):
+        engine = Engine(docker_host, credentials=credentials)
+        try:
+            with nullcontext() if built else pytest.raises(Refused):
+                engine.build_image(wanted)
+        finally:
+            engine.close()
+    shelf.sdk.remove_image(f"{prefix}-built:1", force=True)

@@ -134,7 +134,7 @@ x-windlass: {{rollout: {{monitor: 300ms}}}}
             self.sdk.remove_network(network["Id"])
         self.sdk.remove_volume(f"{self.stack}_data")
 
-    def await_settled(self, agent: Agent, message: str, patience: float = 40.0) -> None:
+    def await_settled(self, agent: Agent, message: str, patience: float = 80.0) -> None:
         """Wait until the agent says that the newest commit is there; hold it to that, and to leaving it alone."""
         until(lambda: agent.synced_at(self.stack, self.head), f"the commit {message!r} converged", patience)
         self.assert_as_wanted()

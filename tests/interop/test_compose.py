@@ -17,7 +17,10 @@ pytestmark = pytest.mark.engine
 LABEL = "com.docker.compose.project"
 
 
-@pytest.fixture(params=list(STACKS))
+SELDOM = {"processes", "limits"}  # what they are about, the bodies of calls have shown
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.slow] if name in SELDOM else []) for name in STACKS])
 def stack(request: pytest.FixtureRequest, project: Project, busybox: str) -> Stack:
     return written(STACKS[request.param], project, busybox)
 

@@ -19,7 +19,7 @@ from agent.converge import Options
 from agent.engine import Engine
 from agent.handling import Rollout
 from agent.host import Host
-from agent.kinds import ImageRules, make_kinds
+from agent.kinds import ImageRules, Kept, make_kinds
 from agent.kinds.base import Identity
 from agent.model import Plan, Report, Resource, Revision, Scope, Stack, Status
 from agent.reconcile import Reconciler, Turn
@@ -38,6 +38,7 @@ class Rig:
         self.stack, self.home = stack, home
         self.trigger = "test"
         self.rules = ImageRules()
+        self.kept: Kept | None = None
         self.options = Options()
         self.engine = Engine(docker_host, timeout=60, observe=self._note)
         self.identity = Identity(f"instance-{stack}", "dir:0123456789ab", b"key")
@@ -53,6 +54,7 @@ class Rig:
             on_pull=lambda _: None,
             stop=lambda: False,
             rules=self.rules,
+            kept=self.kept,
             wall=lambda: self.now,
             clock=lambda: self.now,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import docker
@@ -95,3 +96,24 @@ def test_where_the_recorded_image_is_gone_the_reference_counts(rig: Rig, shelf: 
     sdk.remove_image(first, force=True)
     assert done(take(rig, good.pinned(plain))) == {web: "create"}
     assert rig.container("web")["Image"] == second
+
+
+def test_what_stays_away_from_an_image_that_was_no_good_says_so_until_there_is_another(
+    rig: Rig, shelf: Any, sdk: docker.APIClient
+) -> None:
+    first = shelf("1")
+    plain = rig.stack_of(compose(rig, "missing"))
+    take(rig, plain)
+    noted = {"recorded": first, "instead_of": shelf("2")}
+    resources = [replace(one, spec={**one.spec, **noted}) if one.service else one for one in plain.resources]
+    spared = replace(plain, resources=tuple(resources))
+    report = take(rig, spared)
+    assert (done(report), report.synced, report.failure) == ({}, True, None)
+    assert report.stays is not None
+    assert report.stays.reason == "ImageNoGood"
+    assert f"{rig.stack}:1 stands for by now was tried" in report.stays.message
+    sdk.tag(first, rig.stack, "1")
+    assert take(rig, spared).stays is None
+    shelf("3")
+    report = take(rig, spared)
+    assert (done(report), report.stays) == ({f"{rig.stack}-web-1": "replace"}, None)

@@ -345,7 +345,6 @@ def bodies() -> list[dict[str, Any]]:
     return list(found.values())
 
 
-@pytest.mark.no_cover  # it costs four times as much with it, and shows nothing that others do not
 @pytest.mark.skipif(not CORPUS.exists(), reason="the corpus of Compose files is not here")
 def test_what_compose_asks_for_is_covered_and_equal_to_itself() -> None:
     asked = bodies()

@@ -12,6 +12,7 @@ from agent.model import Action, Cause, Change, Failure, Health, Key, Outcome, Re
 from agent.ports import AskSource, LookAt
 from agent.reconcile import Turn
 from agent.rejections import content_of
+from agent.stack_order import is_ready
 from agent.work import Work
 from tests.loop.fakes import (
     FakeAudience,
@@ -207,3 +208,16 @@ def test_content_that_was_never_good_is_not_gone_back_to() -> None:
         loop.wake(LookAt("event", stack="web"))
         turn = turns.next()
     assert (turn.fallback, turn.gone_back, turn.rejected) == (True, False, "")
+
+
+def test_what_stays_at_what_was_good_is_told_on_and_nothing_is_tried_for_it() -> None:
+    stays = Failure("ImageNoGood", "container/web-web-1 stays of the image that it ran")
+    desires, audience = FakeDesires(reading(OLD)), FakeAudience()
+    turns = FakeTurns(lambda turn: replace(synced(turn), stays=stays))
+    with running(make_loop(desires, turns, audience)):
+        turns.next()
+        report = audience.reports.get(timeout=5)
+        assert (report.synced, report.failure) == (False, stays)
+        assert is_ready(replace(report, health=Health.HEALTHY)), "who waits for the stack need not wait for that"
+        assert turns.nothing_more()
+    assert desires.accepted == [("web", "a" * 40)], "the content is good for all that"

@@ -136,9 +136,12 @@ def test_a_replacement_is_one_chain_of_the_floor() -> None:
     twin = call("POST", "/containers/create?name=p-web-1.next", {"Id": DB})
     aside = call("POST", f"/containers/{WEB}/rename?name=p-web-1.old")
     started = call("POST", f"/containers/{DB}/start")
+    proved = call("GET", f"/containers/{DB}/json")
+    old = call("GET", f"/containers/{WEB}/json")
     removed = call("DELETE", f"/containers/{WEB}")
-    script = script_of([twin, aside, started, removed], names)
-    assert script.changes == (((twin, aside, started, removed),),)
+    script = script_of([twin, aside, old, started, proved, removed], names)
+    assert script.changes == (((twin, aside, started, proved, removed),),)
+    assert script.before == ((old,),)
     assert list(until_started(script.changes[0][0])) == [twin, aside, started]
 
 

@@ -1,0 +1,118 @@
+"""What becomes of content that a command brought: noted as good, or given up for what was good before.
+
+The agent goes on looking until it knows (`agent.probation`); a command has an end. So here content that is on trial is
+waited for, where there is something to go back to. Going back is one more turn, as in the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from agent.account import DID_NOT_TAKE, new_run_id
+from agent.cli.parts import TakenBack
+from agent.errors import Trouble
+from agent.gone_back import gone_back
+from agent.good_images import GoodImages
+from agent.guard import services_of
+from agent.loop import ROLLBACK
+from agent.model import Failure, Health, Report, Stack
+from agent.reconcile import HEALTH_POLL, Reconciler, Turn
+from agent.rejections import content_of
+from agent.suspension import NOTHING
+from agent.trial import Judgement, State, Trial, judge
+
+NONE_KNOWN = "it is left as it is: nothing that was good before is known of it"
+SAME = "it is left as it is: what was good before is just the same"
+
+
+@dataclass(frozen=True)
+class Trials:
+    """`good` gives a stack as it was when it was last good, None where that is not known; it raises `Trouble`. `accept`
+    has the stack known as good from now on."""
+
+    reconciler: Reconciler
+    images: GoodImages
+    good: Callable[[Stack], Stack | None]
+    accept: Callable[[Stack], None]
+
+    def conclude(self, turn: Turn, reports: tuple[Report, ...]) -> tuple[TakenBack, ...]:
+        """Judge each stack of a turn by its report, and take back what is no good. Empty where all is well, or where
+        somebody wants an end of it."""
+        by_stack = {report.stack: report for report in reports}
+        found = [self._conclude(_of_one(turn, stack), by_stack[stack.name]) for stack in turn.stacks]
+        return tuple(one for one in found if one)
+
+    def _conclude(self, turn: Turn, report: Report) -> TakenBack | None:
+        (stack,) = turn.stacks
+        if self.reconciler.stop() or turn.suspended.get(stack.name, NOTHING).whole:
+            return None
+        judgement = self._judge(stack, report, None)
+        known = judgement.state in {State.GOOD, State.UNDER_WAY}
+        earlier, why_not = (None, "") if known else self._earlier(stack)
+        if judgement.state is State.ON_TRIAL and earlier is not None:
+            judgement = self._waited(turn, judgement)
+        if judgement.state is State.FAILED and judgement.failure:
+            return self._go_back(turn, judgement.failure, earlier, why_not)
+        first = judgement.state is State.ON_TRIAL and earlier is None  # better to go back to than nothing
+        if (judgement.state is State.GOOD or first) and report.health is Health.HEALTHY:
+            self.accept(stack)
+            self.images.note(stack.name, report.images)
+        return None
+
+    def _earlier(self, stack: Stack) -> tuple[Stack | None, str]:
+        """What the stack can go back to, or in words why it cannot."""
+        try:
+            good = self.good(stack)
+        except Trouble as trouble:
+            return None, f"it is left as it is: what was good before cannot be read: {trouble.message}"
+        if good is None:
+            return None, NONE_KNOWN
+        return (None, SAME) if content_of(good) == content_of(stack) else (good, "")
+
+    def _waited(self, turn: Turn, judgement: Judgement) -> Judgement:
+        """The judgement once the trial is over, or nobody waits any more."""
+        (stack,) = turn.stacks
+        looking = replace(turn, act=False)
+        while judgement.state is State.ON_TRIAL and not self.reconciler.stop():
+            self.reconciler.sleep(min(HEALTH_POLL, judgement.again_in))
+            (report,) = self.reconciler.take(looking)
+            judgement = self._judge(stack, report, judgement.trial)
+        return judgement
+
+    def _judge(self, stack: Stack, report: Report, trial: Trial | None) -> Judgement:
+        """As in the loop, but for what has stopped by itself: nobody starts it again, so its health tells."""
+        now = self.reconciler.clock()
+        judgement = judge(stack, report, trial, now)
+        if judgement.state is State.UNDER_WAY and (report.failure is None or report.failure.reason == DID_NOT_TAKE):
+            by_health = judge(stack, replace(report, failure=None, synced=True), trial, now)
+            return by_health if by_health.state is State.FAILED else judgement
+        return judgement
+
+    def _go_back(self, turn: Turn, failure: Failure, good: Stack | None, why_not: str) -> TakenBack:
+        (stack,) = turn.stacks
+        if good is None:
+            return TakenBack(stack.name, failure, why_not=why_not)
+        brought = len(services_of(stack) - services_of(good))  # what bad content brought may go without a word
+        back = replace(
+            turn,
+            stacks=(gone_back(self.images.pinned(good), content_of(stack)),),
+            trigger=ROLLBACK,
+            run_id=new_run_id(),
+            exact=False,
+            fallback=True,
+            consent=replace(turn.consent, allowed=max(turn.consent.allowed, brought)),
+        )
+        (report,) = self.reconciler.settle(back, self.reconciler.take(back))
+        return TakenBack(stack.name, failure, good.revision, report)
+
+
+def _of_one(turn: Turn, stack: Stack) -> Turn:
+    """The turn as far as it is about one of its stacks."""
+    others = {other.name: services_of(other) for other in turn.stacks if other.name != stack.name}
+    return replace(
+        turn,
+        stacks=(stack,),
+        scope=replace(turn.scope, stacks=frozenset({stack.name}), whole=False),
+        elsewhere={**turn.elsewhere, **others},
+    )
