@@ -16,7 +16,7 @@ from agent.compose.library import Library, Scope
 from agent.compose.nodes import Map, place_of
 from agent.compose.normalise import drop_unused, enabled, normalise
 from agent.compose.security import read_profiles
-from agent.compose.stages import hooks
+from agent.compose.stages import check_hooks, hooks
 from agent.compose.validate import validate
 from agent.model import Place, Problem, Tree
 
@@ -166,6 +166,7 @@ def _resolve(model: Map, name: str, profiles: Collection[str], environments: Env
         if "profiles" not in unread[service] and (service in hooked or enabled(model["services"][service], profiles))
     ]
     validate(model, on, everything, {service for service in on if unread[service]}, findings)
+    check_hooks(model, on, everything, findings)
     for service in on:
         environments.resolve(service, model["services"][service])
     drop_unused(model, on)

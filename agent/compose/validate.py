@@ -10,7 +10,6 @@ from agent.compose.consistency import check_build, check_develop, check_models, 
 from agent.compose.findings import At, Findings, did_you_mean, path_to
 from agent.compose.nodes import Map
 from agent.compose.sharing import dependency
-from agent.compose.stages import check_hooks
 
 MOST_REPLICAS: Final = 1000
 MOST_CONTAINERS: Final = 10_000  # of a stack
@@ -59,7 +58,6 @@ class _Check:
         self._container_names()
         self._externals()
         check_sources(self.model, self.findings)
-        check_hooks(self.model, self.services, self.everything, self.findings)
         self._cycles()
 
     def _service(self, name: str) -> tuple[Map, At]:
