@@ -105,6 +105,7 @@ class Condition(StrEnum):
     STARTED = "started"
     HEALTHY = "healthy"
     COMPLETED = "completed"
+    GOOD = "good"  # healthy by its check, completed, or up where it has no check
 
 
 class Requirement(NamedTuple):
