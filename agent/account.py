@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from agent.jobs import JOB_RUNS, JobState
 from agent.model import (
     Action,
     Cause,
@@ -23,8 +24,7 @@ from agent.model import (
     Stack,
     Status,
 )
-from agent.planning import SUSPENDED
-from agent.suspension import NOTHING, Suspended
+from agent.suspension import NOTHING, SUSPENDED, Suspended
 
 DID_NOT_TAKE = "DidNotTake"
 NO_GOOD = "ImageNoGood"
@@ -85,11 +85,17 @@ def report_of(taken: Taken, name: str) -> Report:
         health=_health(services, suspended) if taken.last else Health.UNKNOWN,
         services=services,
         failure=failure,
-        ids=frozenset(seen.id for seen in taken.last.actual.values() if seen.stack == name) if taken.last else _NONE,
+        ids=_ids(taken.last.actual.values(), name) if taken.last else _NONE,
         stays=_stays(stack.resources if stack else (), taken.last.actual if taken.last else {}),
         images=_images(stack.resources if stack else (), taken.last.actual if taken.last else {}),
         suspended=suspended,
+        jobs=_jobs(stack.resources if stack else (), taken.last.actual) if taken.last else (),
     )
+
+
+def _ids(actual: Iterable[Observed], name: str) -> frozenset[str]:
+    """Of what there is of the stack; what has ended and was cleared away has none."""
+    return frozenset(seen.id for seen in actual if seen.stack == name and seen.id)
 
 
 def _health(services: Sequence[ServiceState], suspended: Suspended) -> Health:
@@ -98,9 +104,9 @@ def _health(services: Sequence[ServiceState], suspended: Suspended) -> Health:
 
 def _matters(change: Change) -> bool:
     """Whether a step that is left keeps the stack from being synced. Data that outlives its use does not, nor does what
-    only takes room."""
+    only takes room; and a job whose time has come is as wanted before it runs."""
     if change.seen is None or change.cause is not Cause.PRUNE:
-        return True
+        return change.cause is not Cause.SCHEDULE
     return not change.seen.spare and not (change.action is Action.HOLD and change.seen.keeps_data)
 
 
@@ -115,12 +121,18 @@ def _of_stack(plan: Plan, stack: str) -> Plan:
 def _result(outcomes: Sequence[Outcome], failure: Failure | None) -> Result:
     if failure:
         return Result.ERROR
-    return Result.SUCCESS if any(outcome.status is Status.DONE for outcome in outcomes) else Result.NOOP
+    return Result.SUCCESS if any(map(changed_something, outcomes)) else Result.NOOP
+
+
+def changed_something(outcome: Outcome) -> bool:
+    """Whether a step made something more as it is wanted. The runs of jobs change nothing in that."""
+    return outcome.status is Status.DONE and outcome.change.cause is not Cause.SCHEDULE
 
 
 def failure_of(outcomes: Sequence[Outcome]) -> Failure | None:
-    """The first thing that went wrong, or None. What was overtaken is no failure: it is looked at again."""
-    failed = [outcome for outcome in outcomes if outcome.status is Status.FAILED]
+    """The first thing that went wrong, or None. What was overtaken is no failure: it is looked at again. A job that
+    cannot run is its own failure, and not the stack's."""
+    failed = [one for one in outcomes if one.status is Status.FAILED and one.change.cause is not Cause.SCHEDULE]
     if not failed:
         return None
     first = failed[0]
@@ -130,7 +142,7 @@ def failure_of(outcomes: Sequence[Outcome]) -> Failure | None:
 def _held_back(plan: Plan) -> Failure | None:
     """What cannot become as it is wanted, or None. What only waits for another thing that is held comes behind it."""
     held = [change for change in plan.changes if change.action is Action.HOLD and _matters(change)]
-    held = [change for change in held if change.code != SUSPENDED]  # somebody wants it so
+    held = [change for change in held if change.code not in {SUSPENDED, JOB_RUNS}]  # somebody wants it so, or it passes
     held.sort(key=lambda change: change.code == "Waits")
     if not held:
         return None
@@ -188,3 +200,12 @@ def _images(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> dict[
     """By the names of the containers that are there, the ids of their images."""
     seen = [actual[resource.key] for resource in wanted if resource.key in actual]
     return {one.key.name: one.image for one in seen if one.image}
+
+
+def _jobs(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> tuple[JobState, ...]:
+    """How each job stands."""
+    return tuple(
+        JobState(one.service, one.key.name, one.handling.schedule, seen.job if (seen := actual.get(one.key)) else None)
+        for one in wanted
+        if one.handling.schedule and one.service
+    )

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from agent.errors import Overtaken, Trouble
-from agent.model import Action, Change, Condition, Gate, Outcome, Plan, Requirement, Status
+from agent.model import Action, Change, Condition, Gate, Outcome, Plan, Requirement, Resource, Status
 from agent.rollout import Failures, Pace
 
 Perform = Callable[[Change, Pace], None]
@@ -331,12 +331,18 @@ _WISH = {
     Condition.STARTED: "started",
     Condition.HEALTHY: "healthy",
     Condition.COMPLETED: "completed",
+    Condition.GOOD: "good",
 }
 
 
 def _gated_by(change: Change) -> list[Requirement]:
     """The conditions that must hold before the change begins. One that starts nothing waits for nobody's health."""
-    starts = change.action in {Action.CREATE, Action.REPLACE} or any(moved.path == "state" for moved in change.fields)
-    if change.wanted is None or change.action is Action.REMOVE or not starts:
+    if change.wanted is None or change.action is Action.REMOVE or not _starts(change, change.wanted):
         return []
     return [requirement for requirement in change.wanted.requires if requirement.condition is not Condition.EXISTS]
+
+
+def _starts(change: Change, wanted: Resource) -> bool:
+    if change.action is Action.RUN or wanted.handling.schedule:
+        return change.action is Action.RUN  # what runs at times is not started by being made
+    return change.action in {Action.CREATE, Action.REPLACE} or any(moved.path == "state" for moved in change.fields)

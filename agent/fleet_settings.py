@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from agent.cron import mistake_in
 from agent.errors import BadManifest, BadSettings
-from agent.freeze import Freeze, Freezes, mistake_in
+from agent.freeze import Freeze, Freezes
 from agent.model import Place, Problem
 from agent.settings import FleetSettings, FreezeSettings, decode, mistakes
 from agent.settings_file import File, parse

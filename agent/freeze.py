@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
+from agent.cron import last_until
 from agent.suspension import Suspension
 
 FROZEN = "frozen"  # stands where the name of whoever suspends something stands
@@ -24,19 +24,8 @@ class Freeze:
 
     def ends(self, now: float) -> float | None:
         """When the window ends that is open at this moment; None where none is."""
-        began = self._began(now)
+        began = last_until(self.cron, self.zone, now)
         return began + self.seconds if began is not None and now < began + self.seconds else None
-
-    def _began(self, now: float) -> float | None:
-        """When it began last. Cron's minute counts as begun with its first second."""
-        from zoneinfo import ZoneInfo  # both only where a repository has such windows
-
-        from cronsim import CronSim
-
-        zone = ZoneInfo(self.zone) if self.zone else None
-        minute = datetime.fromtimestamp(now, zone).replace(second=0, microsecond=0)
-        began: datetime | None = next(CronSim(self.cron, minute + timedelta(minutes=1), reverse=True), None)
-        return began.timestamp() if began else None
 
 
 @dataclass(frozen=True)
@@ -59,26 +48,3 @@ class Freezes:
     def named(self) -> frozenset[str]:
         """The stacks that are named in it."""
         return frozenset(name for window in self.windows for name in window.stacks)
-
-
-def mistake_in(cron: str, zone: str) -> tuple[str, str] | None:
-    """Which of the two is wrong ("cron", "timezone"), and how; None where both are right."""
-    from zoneinfo import ZoneInfo
-
-    from cronsim import CronSim, CronSimError
-
-    try:
-        if zone:
-            ZoneInfo(zone)
-    except (ValueError, OSError):  # an unknown one is a KeyError, a bad path one of these
-        return "timezone", f'"{zone}" is no time zone'
-    except KeyError:
-        return "timezone", f'there is no time zone "{zone}"'
-    if len(cron.split()) != 5:
-        return "cron", f'"{cron}" is no cron expression: minute, hour, day of the month, month, day of the week'
-    try:
-        CronSim(cron, datetime(2000, 1, 1))  # noqa: DTZ001 - any moment will do
-    except CronSimError as error:
-        said = str(error)
-        return "cron", f'"{cron}" is no cron expression: {said[:1].lower()}{said[1:]}'
-    return None

@@ -45,19 +45,58 @@ class Rollout:
     obstacle: str = ""
 
 
+class Stage(StrEnum):
+    """When a service runs that is a hook of its stack; the names are the keys of `x-windlass.hooks`."""
+
+    PRE_DEPLOY = "pre_deploy"
+    POST_DEPLOY = "post_deploy"
+    ON_FAILURE = "on_failure"
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A container that runs once, to its end, for each content of its stack: `number` is its place among those of its
+    stage, `timeout` how long it may take. One that `rests` is not run for what is wanted now."""
+
+    stage: Stage
+    number: int = 0
+    timeout: float = 600.0
+    rests: bool = False
+
+
 _USUAL_ROLLOUT = Rollout()
+
+
+class Overlap(StrEnum):
+    """What becomes of the run of a job that is due while the one before has not ended."""
+
+    SKIP = "skip"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a service runs as a job: whenever `cron` says so, in the time zone (that of this host where none is named).
+    A run that takes longer than `timeout` is stopped."""
+
+    cron: str
+    zone: str = ""
+    timeout: float = 3600.0
+    overlap: Overlap = Overlap.SKIP
 
 
 @dataclass(frozen=True)
 class Handling:
     """`ignore` are paths of fields that may be as they are. What is under `protect` is never pruned. With
     `heal_unhealthy` a container whose health check fails is started anew. `rollback` is the rollout that goes back to
-    it, None where that is as any other."""
+    it, None where that is as any other. One with a `schedule` is there to run at times, and not in between."""
 
     ignore: tuple[str, ...] = ()
     protect: bool = False
     heal_unhealthy: bool = False
     rollout: Rollout = _USUAL_ROLLOUT
+    hook: Hook | None = None  # for a service that is none of those that run all the time
+    schedule: Schedule | None = None
     rollback: Rollout | None = None
 
     def going_back(self) -> Handling:

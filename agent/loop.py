@@ -26,6 +26,7 @@ from agent.ports import AskSource, Audience, Desires, LookAt, Orders, Restraints
 from agent.probation import Standing, Verdict, stands_good, verdict_on
 from agent.pulse import Pulse
 from agent.reconcile import ASKED, Turn
+from agent.scheduling import Scheduling
 from agent.trial import State
 from agent.work import Work, crashed
 from agent.workers import Workers
@@ -75,6 +76,7 @@ class Loop:
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._stacks: dict[str, Work] = {}
         self._following = Following(self._stacks, self, wall)
+        self._scheduling = Scheduling(self._stacks, self._due, audience.job_ended, wall)
         self._asking = Asking(clock, self._chance, self._rhythm.poll, self._rhythm.jitter)
         self._restraints = restraints or Unrestrained()
         self._orders: Orders = self._restraints.now()
@@ -124,6 +126,8 @@ class Loop:
         Returns the last report of each stack.
         """
         while not self.stopping:
+            if self._act and not once:
+                self._scheduling.ask()
             self._begin_what_is_due()
             if once and self._all_had_their_turn():
                 break
@@ -265,6 +269,11 @@ class Loop:
                 self._audience.triggered(trigger)
                 self.fresh(work, trigger)
 
+    def _due(self, work: Work, trigger: str) -> None:
+        """A job's time has come, or its run takes too long."""
+        self._audience.triggered(trigger)
+        self.mark(work, trigger)
+
     # --- the source ---
 
     def _on_source(self, done: Intake) -> None:
@@ -274,7 +283,7 @@ class Loop:
         for stack in done.recovered:
             work = self.work_of(stack.name)
             if work.desired is None:
-                work.want(stack)
+                work.want(stack, proved=True)
                 self.mark(work, "start")
         if done.reading is not None and not outdated:
             self._following.follow(done.reading, done.on_host)
@@ -302,6 +311,7 @@ class Loop:
         elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
         consent = Consent(self._orders.approved, max(work.may_go, self._following.allowed))
         turn = work.turn(trigger, self._scope, elsewhere, consent, act=self._act)
+        turn = replace(turn, asked=self._scheduling.take(name))
         self._submit(
             f"turn-{name}",
             self._rhythm.silence,
@@ -333,6 +343,7 @@ class Loop:
         on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL
         if not superseded and not goes_back:
             self._schedule_next(work, done.report, now, verdict.judgement.again_in if verdict else 0.0)
+        report = self._scheduling.heed(work, report)
         work.last = report = replace(report, on_trial=on_trial, fights=self._patience.fights(work.name, now))
         self._audience.reported(report)
         if work.desired is None and done.report.synced and not superseded:
@@ -366,5 +377,6 @@ class Loop:
 
     def _forget(self, work: Work) -> None:
         del self._stacks[work.name]
+        self._scheduling.forget(work.name)
         self._patience.forgive(work.name)
         self._audience.forgotten(work.name)

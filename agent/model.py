@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from agent.fight import Fight
 from agent.handling import USUAL, Handling
+from agent.jobs import JobSeen, JobState
 from agent.suspension import NOTHING, Suspended
 
 
@@ -104,6 +105,7 @@ class Condition(StrEnum):
     STARTED = "started"
     HEALTHY = "healthy"
     COMPLETED = "completed"
+    GOOD = "good"  # healthy by its check, completed, or up where it has no check
 
 
 class Requirement(NamedTuple):
@@ -117,11 +119,10 @@ class Requirement(NamedTuple):
 class Resource:
     """One wanted object.
 
-    `spec` is what the kind needs to make it and to compare it; each kind's module states the shape. `prepares` marks
-    what is fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it
-    is made only when something that requires it is made, and with `renewed` made anew then although it is there.
-    `external` means that it has to be there already and is never made, changed or removed. `handling` is how it is
-    dealt with, which makes it no other object.
+    `spec` is what its kind makes and compares it by; each kind's module states the shape. `prepares` marks what is
+    fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it is made
+    only when something that requires it is, and with `renewed` made anew then although it is there. What is `external`
+    has to be there already and is never touched. `handling` is how it is dealt with, which makes it no other object.
     """
 
     key: Key
@@ -139,15 +140,14 @@ class Resource:
 
 @dataclass(frozen=True)
 class Stack:
-    """The wanted state of one stack, at the revision that it was read from. Stacks in `after` have to be healthy
-    before it is changed."""
+    """The wanted state of one stack, at the revision that it was read from."""
 
     name: str
     resources: tuple[Resource, ...]
     revision: Revision
     services: tuple[str, ...] = ()
     place: Place | None = None
-    after: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()  # the stacks that have to be healthy before it is changed
 
 
 # --- what is there ----------------------------------------------------------------------------------------------
@@ -177,11 +177,8 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """One field in which an object is not as wanted.
-
-    `declared` tells who moved: True when the wanted value differs from the one that the object was made from (a
-    commit), False when the object was changed behind our back (drift).
-    """
+    """One field in which an object is not as wanted. `declared` tells who moved: True when the wanted value is not the
+    one that the object was made from (a commit), False when it was changed behind our back (drift)."""
 
     path: str
     seen: Any = field(repr=False)
@@ -197,8 +194,7 @@ class Observed:
 
     `id` is what the engine is told to act on, the very object that was looked at. `uses` is what it is attached to now,
     `leftover` is a half-made or set-aside twin of a replacement that was cut, what is `protected` is never pruned, and
-    what is `spare` takes room and no more: it keeps nothing from being as it is wanted.
-    `stays` is in words why it is left as it is, although something newer is known.
+    what is `spare` takes room and no more. `stays` is why it is left as it is, although something newer is known.
     """
 
     key: Key
@@ -218,6 +214,7 @@ class Observed:
     spare: bool = False
     stays: str = ""
     image: str = ""  # the id of the one that a container was made from
+    job: JobSeen | None = None  # of what runs at times
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -225,8 +222,7 @@ class Observed:
 class Scope:
     """Which objects may be pruned: those of `stacks`, and with `whole` also those of other stacks of this origin.
 
-    `origin` names the source (a repository and path, or a directory). An object of this instance that another source
-    made, in a stack that is not wanted here, is left alone.
+    `origin` names the source. What another source of this instance made, of a stack not wanted here, is left alone.
     """
 
     instance: str
@@ -245,6 +241,8 @@ class Action(StrEnum):
     REMOVE = "remove"
     HOLD = "hold"
     ADOPT = "adopt"
+    RUN = "run"  # a job whose time has come
+    STOP = "stop"  # a job that runs for too long
 
 
 class Cause(StrEnum):
@@ -255,6 +253,7 @@ class Cause(StrEnum):
     FILE = "file"
     PRUNE = "prune"
     SETTINGS = "settings"
+    SCHEDULE = "schedule"  # a job's time has come: nothing that is wanted is other than it was
 
 
 class FieldChange(NamedTuple):
@@ -267,11 +266,8 @@ class FieldChange(NamedTuple):
 
 @dataclass(frozen=True)
 class Change:
-    """One step of a plan.
-
-    `after` are the numbers of the steps that must have been done before this one (a failed one skips it), `follows`
-    those that must only have ended, however. An update that `restarts` also starts anew what runs. Before it begins,
-    `delay` seconds are let pass. `interruption` says when what runs will be away, "" where it will not.
+    """One step of a plan. `after` are the numbers of the steps that must have been done before (a failed one skips it),
+    `follows` those that must only have ended, however. An update that `restarts` also starts anew what runs.
     """
 
     number: int
@@ -285,8 +281,8 @@ class Change:
     follows: frozenset[int] = frozenset()
     code: str = ""  # of what is held: why, as a word for metrics and alerts (`NameConflict`)
     restarts: bool = False
-    delay: float = 0.0
-    interruption: str = ""
+    delay: float = 0.0  # seconds to let pass before it begins
+    interruption: str = ""  # when what runs will be away
     wanted: Resource | None = field(default=None, repr=False, compare=False)
     seen: Observed | None = field(default=None, repr=False, compare=False)
 
@@ -381,8 +377,7 @@ class Failure:
 @dataclass(frozen=True)
 class Report:
     """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet.
-    `ids` are the engine's, of what the stack has on the host. `stays` is why it is left at what was good, although
-    something newer is known that was tried."""
+    `stays` is why it is left at what was good, although something newer is known that was tried."""
 
     run_id: str
     stack: str
@@ -400,6 +395,7 @@ class Report:
     suspended: Suspended = NOTHING
     on_trial: bool = False
     fights: tuple[Fight, ...] = ()
-    ids: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()  # the engine's, of what the stack has on the host
     stays: Failure | None = None
     images: Mapping[str, str] = field(default_factory=dict)  # by container: the id of the image that it was made from
+    jobs: tuple[JobState, ...] = ()

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from agent.desired import Reading
 from agent.guard import Consent
+from agent.jobs import JobEnd
 from agent.model import Failure, Key, Report, Stack
 from agent.planning import Removal
 from agent.reconcile import Turn
@@ -67,6 +68,9 @@ class Audience(Protocol):
 
     def taken_back(self, good: Stack, failure: Failure) -> None:
         """The content of a stack did not become good, and it goes back to what was."""
+
+    def job_ended(self, end: JobEnd) -> None:
+        """A run of a job is over, or never was. The same one may be told again by the next process."""
 
     def crashed(self, bug: BaseException) -> None:
         """A worker met a bug: to be logged with its traceback."""

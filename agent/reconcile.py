@@ -18,7 +18,7 @@ from agent.errors import Trouble
 from agent.guard import NO_CONSENT, Acknowledgements, Consent, Wanted, must_count, removal_of, services_of
 from agent.host import Host
 from agent.model import Cause, Change, Gate, Health, Key, Outcome, Plan, Report, Requirement, Scope, Stack, Status
-from agent.planning import Policy, Removal, make_plan
+from agent.planning import Errand, Policy, Removal, make_plan
 from agent.protections import Protections
 from agent.rollout import Pace
 from agent.stack_order import STACK, in_order
@@ -45,10 +45,13 @@ class Turn:
     exact: bool = False  # nothing but the plan, even where a fetched image turns out to be another one
     run_id: str = field(default_factory=new_run_id)  # on every line that is said of this turn
     fallback: bool = False  # what is wanted is what was good before, since the newest is not
+    gone_back: bool = False  # and the host has been there before
+    rejected: str = ""  # a digest of the content that was given up for it
     superseded: Callable[[], bool] = _never  # whether something newer is wanted by now: then nothing more is begun
     suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack: what is not to be changed
     elsewhere: Wanted = field(default_factory=dict)  # in further stacks, which this turn does not touch
     consent: Consent = NO_CONSENT  # to removing much at once
+    asked: Mapping[Key, Errand] = field(default_factory=dict)  # what jobs are to do now
 
     @property
     def leases(self) -> frozenset[tuple[str, str]]:
@@ -82,12 +85,12 @@ class Reconciler:
         labelled = self.host.observe(wanted, turn.scope)
         actual = self.protections.applied(wanted, labelled)
         policy = replace(self.policy, suspended=turn.leases)
-        plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known)
+        plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked)
         if policy.prune and must_count(plan):
             removal = self._removal(turn)
             acknowledged = self.acknowledgements.cover(removal, turn.consent)
             policy = replace(policy, removal=removal, acknowledged=acknowledged)
-            plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known)
+            plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked)
         return Look(actual, in_order(plan, turn.stacks), labelled)
 
     def _removal(self, turn: Turn) -> Removal:
@@ -134,6 +137,7 @@ class Reconciler:
             self._note_protection(turn, last)
             if turn.act and last.plan.pending:
                 taken = replace(taken, outcomes=self._act(turn, last.plan))
+                turn = replace(turn, asked={})  # it is done, or will be asked for again
                 last = self.look(turn)
                 if not turn.exact and (follow := _following(last.plan, taken)):
                     taken = replace(taken, plan=_joined(taken.plan, follow))
@@ -163,7 +167,8 @@ class Reconciler:
             return self.host.probe(requirement)
         for stack in turn.stacks:
             for resource in stack.resources if stack.name == requirement.key.name else ():
-                gate, detail = self.host.health(resource.key) if resource.service else (Gate.PASSED, "")
+                is_up = resource.service and not (resource.handling.schedule or resource.handling.hook)
+                gate, detail = self.host.health(resource.key) if is_up else (Gate.PASSED, "")
                 if gate is not Gate.PASSED:
                     return gate, f"{resource.key}: {detail}"
         return Gate.PASSED, ""

@@ -109,15 +109,17 @@ def _is_made(outcome: Outcome) -> bool:
         and wanted is not None
         and bool(wanted.service)
         and not wanted.prepares
+        and wanted.handling.hook is None  # which has proved itself
     )
 
 
 def _content_failed(report: Report) -> Failure | None:
     """What went wrong because of what is wanted. What only had to be fetched or written has stopped nothing, an engine
-    that does not answer says nothing of the content, and who wants no rollback gets none."""
+    that does not answer and a job that cannot run say nothing of the content, and who wants no rollback gets none."""
     for outcome in report.outcomes:
         change = outcome.change
-        if outcome.status is not Status.FAILED or outcome.reason in ENGINE_REASONS or change.cause is Cause.DRIFT:
+        no_fault = change.cause in {Cause.DRIFT, Cause.SCHEDULE} or outcome.reason in ENGINE_REASONS
+        if outcome.status is not Status.FAILED or no_fault:
             continue
         wanted = change.wanted
         if wanted is not None and not wanted.prepares and wanted.handling.rollout.on_failure is OnFailure.ROLLBACK:

@@ -15,6 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from agent.converge import Event, Started
 from agent.desired import Reading
+from agent.jobs import JobEnd
 from agent.model import Failure, Report, Revision, Stack
 from agent.reconcile import Turn
 from agent.store import Store, StoreUnavailable
@@ -146,6 +147,13 @@ class Witness:
     def taken_back(self, good: Stack, failure: Failure) -> None:
         facts = {"reason": failure.reason, "message": failure.message, "revision": good.revision.short}
         self.logger.error("taken back", stack=good.name, **facts)
+
+    def job_ended(self, end: JobEnd) -> None:
+        """What was over before this process began is history, and nothing new."""
+        if end.began + end.seconds >= self.overview.started:
+            self.metrics.job_ended(end)
+            logs.job_ended(self.logger, end)
+        self._write(lambda: self.store.job_ended(end))
 
     def crashed(self, bug: BaseException) -> None:
         self.logger.error("a bug, please report it", exc_info=bug)

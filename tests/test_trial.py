@@ -121,3 +121,8 @@ def test_which_failures_are_those_of_the_content(failed: Outcome, state: State) 
 def test_what_is_made_by_and_by_joins_the_trial() -> None:
     held = judge(STACK, report(outcome(), failure=Failure("Held", "x")), None, 1.0)
     assert (held.state, held.trial) == (State.UNDER_WAY, Trial(frozenset({"web"}), 1.0, 5.0))
+
+
+def test_a_job_that_cannot_run_says_nothing_of_the_content() -> None:
+    cannot = outcome(Action.RUN, Status.FAILED, cause=Cause.SCHEDULE, reason="StartFailed")
+    assert judge(STACK, report(cannot), None, 0.0).state is State.GOOD

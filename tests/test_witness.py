@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from structlog.testing import LogCapture
 
 from agent.converge import Ended, Started, Waiting
 from agent.engine import PullProgress
+from agent.jobs import JobEnd, JobResult
 from agent.model import Condition, Failure, Key, Requirement, Revision, Scope, Stack
 from agent.pulls import Pulls
 from agent.reconcile import Turn
@@ -245,3 +246,16 @@ def test_a_directory_that_cannot_be_watched_is_told_once_and_so_is_its_end(stage
         stage.witness.watched(failure)
         assert bool(stage.witness.overview.source.watch) is bool(failure)
     assert [line["event"] for line in stage.said()] == ["watch", "watch is back"]
+
+
+def test_a_run_of_a_job_is_told_and_one_from_before_this_process_is_history_alone(stage: Stage) -> None:
+    stage.witness.overview = replace(stage.witness.overview, started=1000.0)
+    named = ("web", "backup", "web-backup-1", "0 3 * * *")
+    stage.witness.job_ended(JobEnd("old", *named, JobResult.FAILED, 900.0, 50.0, 1, "exit code 1"))
+    stage.witness.job_ended(JobEnd("new", *named, JobResult.FAILED, 990.0, 20.0, 3, "exit code 3"))
+    (line,) = stage.said("job")
+    assert (line["log_level"], line["stack"], line["service"], line["result"]) == ("error", "web", "backup", "failed")
+    assert (line["seconds"], line["exit_code"], line["message"]) == (20.0, 3, "exit code 3")
+    assert stage.metric('windlass_job_runs_total{result="failed",service="backup",stack="web"}') == 1
+    stage.settle()
+    assert [run.run_id for run in stage.witness.store.history()] == ["new", "old"]

@@ -116,7 +116,7 @@ class World:
                 self._replace(self._seen(change), _wanted(change))
             case Action.REMOVE:
                 self._remove(self._seen(change))
-            case Action.HOLD | Action.ADOPT:
+            case Action.HOLD | Action.ADOPT | Action.RUN | Action.STOP:
                 raise AssertionError(f"{change} is not to be performed")
 
     def _seen(self, change: Change) -> Key:

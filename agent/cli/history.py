@@ -21,6 +21,9 @@ _RESULTS = {
     "error": ("✗", "red"),
     "running": ("…", "blue"),
     "interrupted": ("!", "yellow"),
+    "replaced": ("!", "yellow"),
+    "skipped": ("!", "yellow"),
+    "missed": ("!", "yellow"),
 }
 _STATUSES = {"done": ("✔", "green"), "failed": ("✗", "red"), "held": ("!", "magenta")}
 _TITLES = ("WHEN", "RUN", "STACK", "REVISION", "TRIGGER", "RESULT", "CHANGES", "TOOK", "MESSAGE")

@@ -19,6 +19,8 @@ _SYMBOLS = {
     Action.REMOVE: " - ",
     Action.HOLD: " ! ",
     Action.ADOPT: " = ",
+    Action.RUN: " > ",
+    Action.STOP: " x ",
 }
 _COLORS = {
     Action.CREATE: "green",
@@ -27,8 +29,11 @@ _COLORS = {
     Action.REMOVE: "red",
     Action.HOLD: "magenta",
     Action.ADOPT: "cyan",
+    Action.RUN: "blue",
+    Action.STOP: "blue",
 }
 _TO_BE_APPROVED = frozenset({"PruneGuard", "EmptyDesiredState"})
+_MAKES = frozenset({Action.CREATE, Action.REPLACE})
 _APPROVE = re.compile(r"windlass approve [0-9a-f]{12}")
 _MOST_NAMED = 5  # containers
 NO_CHANGES = "No changes. The host is as the source says."
@@ -75,8 +80,9 @@ def summary_text(plan: Plan) -> str:
 
 
 def summary(plan: Plan) -> dict[str, int]:
-    """How many steps of each action, every action named."""
-    return {action.value: sum(change.action is action for change in plan.changes) for action in Action}
+    """How many steps of each action, every action named that a plan may hold: jobs are run by the agent alone."""
+    actions = [action for action in Action if action not in {Action.RUN, Action.STOP}]
+    return {action.value: sum(change.action is action for change in plan.changes) for action in actions}
 
 
 def differs(plan: Plan) -> bool:
@@ -147,6 +153,8 @@ class _Columns(NamedTuple):
 def _detail_lines(change: Change, verbose: bool) -> list[str]:
     rows = [(clean(field.path), f"{value_text(field.before)} → {value_text(field.after)}") for field in change.fields]
     lines = columns(rows) if rows else []
+    if change.wanted and change.action in _MAKES and (schedule := change.wanted.handling.schedule):
+        lines.append(f"runs at {clean(f'{schedule.cron} {schedule.zone}'.strip())}, and not for this")
     if change.interruption:
         lines.append(f"interruption: {clean(change.interruption)}")
     if verbose:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agent.telemetry.overview import (
         EngineStatus,
         FailureStatus,
+        JobStatus,
         Overview,
         RevisionStatus,
         SourceStatus,
@@ -33,6 +34,14 @@ _HEALTH = {
     "missing": ("○", "yellow"),
     "unknown": ("?", "bright_black"),
 }
+_JOB_RESULTS = {
+    "succeeded": ("✔", "green"),
+    "failed": ("✗", "red"),
+    "timeout": ("✗", "red"),
+    "running": ("…", "blue"),
+    "never ran": ("○", "bright_black"),
+}
+_JOB_TITLES = ("JOB", "SCHEDULE", "LAST", "RESULT", "TOOK", "NEXT")
 _TITLES = ("STACK", "SYNC", "HEALTH", "REVISION", "SERVICES", "CHANGED", "MESSAGE")
 
 
@@ -88,6 +97,7 @@ def status_lines(overview: Overview, now: float, *, verbose: bool = False) -> li
     if not overview.stacks:
         return [*lines, "No stacks."]
     lines += columns([_TITLES, *(_row(stack, now) for stack in overview.stacks)])
+    lines += _job_lines(overview, now)
     if verbose:
         for stack in overview.stacks:
             lines += _more_lines(stack)
@@ -145,6 +155,26 @@ def _row(stack: StackStatus, now: float) -> tuple[str, ...]:
         f"{stack.services.ready}/{stack.services.desired}",
         ago(stack.changed_at, now) if stack.changed_at is not None else "-",
         clean(stack.message),
+    )
+
+
+def _job_lines(overview: Overview, now: float) -> list[str]:
+    rows = [_job_row(stack.name, job, now) for stack in overview.stacks for job in stack.jobs]
+    return ["", *columns([_JOB_TITLES, *rows])] if rows else []
+
+
+def _job_row(stack: str, job: JobStatus, now: float) -> tuple[str, ...]:
+    began, ended = job.began_at, job.ended_at
+    word = job.result or ("running" if began is not None else "never ran")
+    code = f", exit code {job.exit_code}" if job.exit_code else ""
+    icon, color = _JOB_RESULTS.get(word, ("?", "bright_black"))
+    return (
+        clean(f"{stack}/{job.service}"),
+        clean(" ".join(filter(None, (job.cron, job.zone)))),
+        ago(began, now) if began is not None else "-",
+        f"{click.style(icon, fg=color)} {word}{code}",
+        span(ended - began) if began is not None and ended is not None else "-",
+        _until(job.next_at, now) if job.next_at is not None else "-",
     )
 
 

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from agent.compose.endpoints import by_priority
+from agent.compose.extension import EXTENSION
 from agent.compose.findings import At, Findings, path_to
-from agent.compose.handlings import image_policy
+from agent.compose.handlings import image_policy, schedule_of
 from agent.compose.names import container_names
 from agent.compose.nodes import Map
 from agent.compose.ports import MOST_PORT, PROTOCOLS, parse_range
 from agent.compose.project import Project
 from agent.compose.refusals import refuse
+from agent.compose.schedules import check_job, check_waits
 from agent.compose.security import split_option
 from agent.compose.sharing import references, shared_service
 from agent.compose.validate import replicas_of
@@ -43,6 +45,7 @@ def admit(project: Project, findings: Findings, *, allow_build: bool = False) ->
         (name, service, At(path_to("services", name), project.element_place("services", name), findings))
         for name, service in project.services.items()
     ]
+    jobs = {name: service for name, service, _ in services if schedule_of(service)}
     for name, service, at in services:
         if "provider" not in service and ("image" in service or not unread[name]):
             _image(project.image_of(name), service, at)
@@ -53,6 +56,9 @@ def admit(project: Project, findings: Findings, *, allow_build: bool = False) ->
         _targets(service, at)
         _network(service, at)
         _shared(project, service, at)
+        check_waits(service, at, jobs)
+        if name in jobs:
+            check_job(service, at.of(service, EXTENSION).of(service[EXTENSION], "schedule"))
     counted = [(service, at) for name, service, at in services if not {"scale", "deploy"} & unread[name]]
     _host_ports([(service, at) for service, at in counted if _ports(service, at)])
     for section, elements in (("networks", project.networks), ("volumes", project.volumes)):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from agent.compose.amounts import DECIMAL, DURATION
+from agent.compose.schedules import CRON, TIMEOUT, TIMEZONE, short_schedule
 from agent.compose.shapes import BOOLEAN, TEXT, Field, Shape, choice, integer, one_or_list, record
 
 EXTENSION: Final = "x-windlass"
@@ -58,6 +59,38 @@ ROLLOUT: Final[Options] = {
     ),
 }
 
+HOOKS: Final[Options] = {
+    "pre_deploy": Option(
+        _TEXTS, "Services that run to their end before anything of new content is made or replaced.", _TEXTS_SCHEMA
+    ),
+    "post_deploy": Option(_TEXTS, "Services that run to their end once new content is up and healthy.", _TEXTS_SCHEMA),
+    "on_failure": Option(
+        _TEXTS, "Services that run to their end once new content failed and was taken back.", _TEXTS_SCHEMA
+    ),
+    "timeout": Option(DURATION, "How long each of them may take; 10m by default.", _DURATION_SCHEMA),
+}
+
+SCHEDULE: Final[Options] = {
+    "cron": Option(
+        CRON,
+        "When it runs: minute, hour, day of the month, month, day of the week.",
+        {"type": "string", "examples": ["0 3 * * *", "*/15 * * * *"]},
+    ),
+    "timezone": Option(
+        TIMEZONE,
+        "The time zone of cron; that of the host by default.",
+        {"type": "string", "examples": ["Europe/Berlin"]},
+    ),
+    "timeout": Option(
+        TIMEOUT, "How long a run may take before it is stopped and has failed; 1h by default.", _DURATION_SCHEMA
+    ),
+    "overlap": Option(
+        choice("skip", "replace"),
+        "What is done when the last run has not ended: skip the new one (the default), or stop the old one for it.",
+        {"enum": ["skip", "replace"]},
+    ),
+}
+
 
 def _record(options: Options) -> Shape:
     return record({key: Field(option.shape) for key, option in options.items()})
@@ -89,8 +122,22 @@ _ANYWHERE: Final[Options] = {
 STACK_OPTIONS: Final[Options] = {
     **_ANYWHERE,
     "after": Option(_TEXTS, "Stacks that have to be healthy before this one is changed.", _TEXTS_SCHEMA),
+    "hooks": Option(
+        _record(HOOKS), "Services that run once for each new content instead of all the time.", _schema(HOOKS)
+    ),
 }
-SERVICE_OPTIONS: Final[Options] = {**_ANYWHERE}
+SERVICE_OPTIONS: Final[Options] = {
+    **_ANYWHERE,
+    "schedule": Option(
+        record(
+            {key: Field(option.shape, required=key == "cron") for key, option in SCHEDULE.items()},
+            short=short_schedule,
+            expects="a cron expression or a mapping",
+        ),
+        "Run it as a job at these times, to its end, and not in between.",
+        {"anyOf": [{"type": "string"}, {**_schema(SCHEDULE), "required": ["cron"]}]},
+    ),
+}
 
 STACK_EXTENSION: Final = _record(STACK_OPTIONS)
 SERVICE_EXTENSION: Final = _record(SERVICE_OPTIONS)

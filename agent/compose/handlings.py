@@ -14,8 +14,9 @@ from typing import Any
 from agent.compose.extension import EXTENSION, ROLLOUT
 from agent.compose.nodes import Map
 from agent.compose.project import Project
+from agent.compose.stages import hooks
 from agent.compose.units import nanoseconds
-from agent.handling import Handling, OnFailure, Order, Rollout
+from agent.handling import Handling, OnFailure, Order, Overlap, Rollout, Schedule
 
 FOLLOW_EVERY = 300.0  # seconds
 
@@ -32,12 +33,28 @@ def of_service(project: Project, name: str) -> Handling:
     deploy, layers = service.get("deploy") or {}, (stack.get("rollout"), own.get("rollout"))
     rollout = _rollout([layers[0], deploy.get("update_config"), layers[1]])
     rollback = _rollback(layers, deploy["rollback_config"]) if deploy.get("rollback_config") else None
+    schedule = schedule_of(service)
     return Handling(
         ignore=(*(stack.get("ignore") or ()), *(own.get("ignore") or ())),
         protect=bool(own.get("protect", stack.get("protect"))),
-        heal_unhealthy=bool(own.get("heal_unhealthy", stack.get("heal_unhealthy"))),
+        heal_unhealthy=bool(own.get("heal_unhealthy", stack.get("heal_unhealthy"))) and schedule is None,
         rollout=_possible(rollout, service),
         rollback=rollback and _possible(rollback, service),
+        schedule=schedule,
+        hook=hooks(project.model).get(name),
+    )
+
+
+def schedule_of(service: Mapping[str, Any]) -> Schedule | None:
+    """When the service runs as a job; None for one that is to run all the time."""
+    said, usual = _said(service).get("schedule"), Schedule("")
+    if not said:
+        return None
+    return Schedule(
+        said["cron"],
+        said.get("timezone") or usual.zone,
+        _seconds(said.get("timeout")) or usual.timeout,
+        Overlap(said.get("overlap") or usual.overlap),
     )
 
 
@@ -98,6 +115,8 @@ def _seconds(text: str | None) -> float:
 
 def _obstacle(service: Map) -> str:
     """Why two containers of the service cannot run side by side, in words; "" where nothing is in the way."""
+    if schedule_of(service):
+        return "nothing of it runs while it is replaced"
     for port in service.get("ports") or ():
         if str(port.get("published") or "0").isdecimal() and int(port.get("published") or 0):  # no range, and not any
             return f"its port {port['published']} can be published by one container only"

@@ -88,11 +88,33 @@ class Tidy(Protocol):
 
 
 @runtime_checkable
+class Runs(Protocol):
+    """A kind with objects that run at times."""
+
+    def run(self, change: Change) -> None:
+        """Begin a run; `Overtaken` where one is under way that is not to make way."""
+
+    def cut_short(self, change: Change) -> None:
+        """End the run that was seen; one that is over is a success."""
+
+
+@runtime_checkable
 class Limited(Protocol):
     """A kind of which only so many changes go on at once, over all stacks."""
 
     def place(self, change: Change, pace: Pace) -> AbstractContextManager[None]:
         """A place for the change while the block runs, waited for with `pace`."""
+
+
+@runtime_checkable
+class RunsOnce(Protocol):
+    """A kind of which some objects run to their end, within the change that makes them."""
+
+    def runs_once(self, change: Change) -> bool:
+        """Whether the change is of such an object, and is no removal."""
+
+    def run_once(self, change: Change, revision: str, pace: Pace) -> None:
+        """Make it as wanted and wait for its end with `pace`. Raises `Refused` where that is no good one."""
 
 
 @runtime_checkable

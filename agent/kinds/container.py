@@ -1,34 +1,38 @@
 """Containers: how they are made, mended in place, replaced and removed; how they are seen is in `container_view`.
 
-`spec` is {"body": the body of `POST /containers/create` as of API 1.44, "platform": text, "state": "running" or
-"completed"} and, where it has them, "hooks": what runs around its life, "build": the digest of what its image is built
-from, "recorded": the id of the image that it ran when its stack was good, of which it is made whatever its reference
-stands for, or, with "instead_of": an id, while that stands for this one; "hashed": see `container_compose`, "lying":
-the paths of files that are mounted as copies, by those of the copies, and "files": the paths of what it mounts that is
-kept equal to the commit.
+`spec` is {"body": the body of `POST /containers/create` as of API 1.44, "platform": text, "state": "running",
+"completed" or "scheduled"} and, where it has them, "hooks": what runs around its life, "build": the digest of what its
+image is built from, "recorded": the id of the image that it ran when its stack was good, of which it is made whatever
+its reference stands for, or, with "instead_of": an id, while that stands for this one; "hashed": see
+`container_compose`, "lying": the paths of files that are mounted as copies, by those of the copies, "files": the
+paths of what it mounts that is kept equal to the commit, and "once": see `container_once`.
 
-How a container is replaced is in `container_rollout`.
+How a container is replaced is in `container_rollout`, how one runs to its end in `container_run`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
+from agent.jsonfile import JsonFile
 from agent.kinds.base import OLD, Identity, our_labels, seen_of, wanted_of
 from agent.kinds.container_compose import compose_labels
-from agent.kinds.container_facts import Facts
+from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import LIVE, TABLE
 from agent.kinds.container_hooks import Hooks
+from agent.kinds.container_job import cut_short, is_up, run
 from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
+from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_rollout import Replacement
+from agent.kinds.container_run import run_once
 from agent.kinds.container_state import gate
 from agent.kinds.container_view import ContainerView, name_of, recorded_of, reference_of
 from agent.kinds.table import fingerprint, look
-from agent.model import Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.rollout import Pace, roll
 
 Report = dict[str, Any]
@@ -38,15 +42,17 @@ MENDED = frozenset({Remedy.IN_PLACE, Remedy.RESTART})
 class ContainerKind:
     name = "container"
 
-    def __init__(self, engine: Engine, identity: Identity) -> None:
+    def __init__(self, engine: Engine, identity: Identity, runs: JsonFile | None = None) -> None:
+        """`runs` is where it is noted what has been run for which content."""
         self.engine = engine
         self._identity = identity
-        self._view = ContainerView(engine, identity)
+        self.once = Once(engine, identity, runs)
+        self.view = ContainerView(engine, identity, self.once)
         self.hooks = Hooks(engine)
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
-        return self._view.observe(wanted, scope)
+        return self.view.observe(wanted, scope)
 
     def create(self, change: Change, revision: str) -> None:
         resource = wanted_of(change)
@@ -57,7 +63,7 @@ class ContainerKind:
         old = self._set_aside(resource.key.name)
         made = self.make(resource, revision, resource.key.name, old)
         try:
-            self.hooks.start(resource, made)
+            self.begin(resource, made)
         except (Refused, Overtaken):
             self.discard(made)
             raise
@@ -67,13 +73,26 @@ class ContainerKind:
     def update(self, change: Change, revision: str) -> None:  # noqa: ARG002 - what is mended keeps its labels
         resource, report = wanted_of(change), self._still_there(change)
         self._mend(resource, report)
-        if change.restarts and _is_up(report):  # what was down has just been started
+        if change.restarts and is_up(report):  # what was down has just been started
             self.stop(self._still_there(change), resource)
             self.hooks.start(resource, report["Id"])
 
     def replace(self, change: Change, revision: str, pace: Pace) -> None:
         resource = wanted_of(change)
         roll(Replacement(self, resource, revision, self._still_there(change)), resource.handling.rollout, pace)
+
+    def run(self, change: Change) -> None:
+        """See `Runs.run`."""
+        run(self, change)
+
+    def cut_short(self, change: Change) -> None:
+        """See `Runs.cut_short`."""
+        cut_short(self, change)
+
+    def begin(self, resource: Resource, container: str) -> None:
+        """Start what was just made, unless it is to wait for its time."""
+        if not is_scheduled(resource.spec):
+            self.hooks.start(resource, container)
 
     def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - nothing is made
         report = self.engine.inspect_container(seen_of(change).id)
@@ -84,6 +103,18 @@ class ContainerKind:
             self._lay_aside(change.wanted.key.name, report)
         else:
             self.discard(report["Id"])
+
+    def runs_once(self, change: Change) -> bool:
+        """See `RunsOnce.runs_once`."""
+        return change.action is not Action.REMOVE and change.wanted is not None and hook_of(change.wanted) is not None
+
+    def run_once(self, change: Change, revision: str, pace: Pace) -> None:
+        """See `RunsOnce.run_once`."""
+        run_once(self, change, wanted_of(change), revision, pace)
+
+    def tidy(self, stack: str, keep: Collection[Key]) -> None:
+        """Forget what has been run of what is not wanted any more."""
+        self.once.forget(stack, keep)
 
     def _lay_aside(self, name: str, report: Report) -> None:
         """Keep it, stopped, until it comes back: only it knows which anonymous volumes were its own."""
@@ -100,7 +131,8 @@ class ContainerKind:
         made_from = fingerprint(TABLE, resource.spec, self._identity.key)
         labels = {**(body.get("Labels") or {}), **our_labels(self._identity, resource, revision, made_from)}
         reference, image = self._image(resource)
-        labels |= self.hooks.labels(resource) | compose_labels(resource, str(image.get("Id") or ""), self._id_of)
+        labels |= self.hooks.labels(resource) | self.once.labels(resource)
+        labels |= compose_labels(resource, str(image.get("Id") or ""), self._id_of)
         host = body.get("HostConfig") or {}
         if old is not None:
             host = carry_over(host, _kept_volumes(resource, old, image))
@@ -123,11 +155,11 @@ class ContainerKind:
 
     def _mend(self, resource: Resource, report: Report) -> None:
         """Change in place whatever differs in a container that is there."""
-        owner = self._view.owner(resource, report)
+        owner = self.view.owner(resource, report)
         if owner is Owner.FOREIGN:
             raise Refused(f"another container is called {resource.key.name}", reason="NameConflict")
-        facts = self._view.facts(resource, report)
-        differences = self._view.differences(resource, facts, owner)
+        facts = self.view.facts(resource, report)
+        differences = self.view.differences(resource, facts, owner)
         if stuck := sorted(each.path for each in differences if each.remedy not in MENDED):
             raise Overtaken(f"container {resource.key.name} has changed since it was looked at: {', '.join(stuck)}")
         paths = [each.path for each in differences]
@@ -161,7 +193,7 @@ class ContainerKind:
         """`resource` is what is wanted in its place, if anything is."""
         if look(report, "State.Paused"):
             self.engine.unpause_container(report["Id"])
-        if _is_up(report):
+        if is_up(report):
             self.hooks.before_stop(resource, report)
             self.engine.stop_container(report["Id"], look(report, "Config.StopTimeout"))
 
@@ -175,24 +207,20 @@ class ContainerKind:
     def clear(self, name: str) -> None:
         """Remove the leftover of a cut replacement that is in the way; anybody else's container is left alone."""
         report = self.engine.inspect_container(name)
-        if report is not None and self._view.is_ours(report):
+        if report is not None and self.view.is_ours(report):
             self.stop(report)
             self.discard(report["Id"])
 
     def _set_aside(self, name: str) -> Report | None:
         """The one whose replacement was cut before its twin had the name: what it keeps anonymously goes on."""
         report = self.engine.inspect_container(name + OLD)
-        return report if report is not None and self._view.is_ours(report) else None
+        return report if report is not None and self.view.is_ours(report) else None
 
     def _still_there(self, change: Change) -> Report:
         report = self.engine.inspect_container(seen_of(change).id)
         if report is None:
             raise Overtaken(f"container {change.key.name} is gone since it was looked at")
         return report
-
-
-def _is_up(report: Mapping[str, Any]) -> bool:
-    return bool(look(report, "State.Running") or look(report, "State.Restarting"))
 
 
 def _kept_volumes(resource: Resource, old: Report, image: Report) -> dict[str, str]:

@@ -10,8 +10,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from agent.errors import Overtaken
 from agent.kinds.base import NEXT, OLD
-from agent.kinds.container_facts import is_job
+from agent.kinds.container_facts import is_job, is_scheduled
+from agent.kinds.container_job import is_up
 from agent.kinds.container_state import health_of
 from agent.kinds.container_view import name_of
 from agent.kinds.container_words import last_words
@@ -40,12 +42,14 @@ class Replacement:
         self._retired = False
 
     def prepare(self) -> None:
+        if is_scheduled(self._resource.spec) and is_up(self._old):
+            raise Overtaken(f"container {self._name} has begun a run since it was looked at")
         for leftover in (self._name + NEXT, self._name + OLD):
             self._kind.clear(leftover)
         self._new = self._kind.make(self._resource, self._revision, self._name + NEXT, self._old)
 
     def start(self) -> None:
-        self._kind.hooks.start(self._resource, self._new)
+        self._kind.begin(self._resource, self._new)
 
     def retire(self) -> None:
         self._retired = True
@@ -54,6 +58,8 @@ class Replacement:
         self._kind.engine.rename_container(self._new, self._name)
 
     def prove(self) -> Proof:
+        if is_scheduled(self._resource.spec):
+            return Proof(Gate.PASSED, checked=True)  # it is there, and nothing of it runs before its time
         return proof_of(self._kind.engine.inspect_container(self._new), self._resource.spec, self._kind.engine.logs)
 
     def finish(self) -> None:
@@ -66,7 +72,7 @@ class Replacement:
             return
         if name_of(now) != name_of(self._old):
             self._kind.engine.rename_container(self._old["Id"], name_of(self._old))
-        if _was_up(self._old):
+        if is_up(self._old):
             self._kind.engine.start_container(self._old["Id"])
 
 
@@ -106,7 +112,3 @@ def _last_check(report: Report) -> str:
     log = look(report, "State.Health.Log") or ()
     said = str(log[-1].get("Output") or "").strip()[:500] if log else ""
     return f": {said}" if said else ""
-
-
-def _was_up(report: Report) -> bool:
-    return bool(look(report, "State.Running") or look(report, "State.Restarting"))

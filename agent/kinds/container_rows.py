@@ -15,6 +15,7 @@ from agent.kinds.container_facts import (
     Facts,
     environment,
     is_job,
+    is_scheduled,
     mapping,
     named_owner,
     number,
@@ -32,6 +33,7 @@ from agent.model import Remedy
 
 Normal = Callable[[Any], Any]
 HEALTHY, UNHEALTHY = "healthy", "unhealthy"
+KILLED = 128  # exit codes from here on tell of a signal
 
 # --- makers of rows ---------------------------------------------------------------------------------------------
 
@@ -302,12 +304,17 @@ def _told_by_id(facts: Facts) -> bool:
 
 
 def state_seen(facts: Facts) -> str:
-    """`running` for what is as wanted: a job that is done is, and so is what its restart policy is bringing back."""
+    """`running` for what is as wanted: a job that is done is, one that waits for its time, and what its restart policy
+    is bringing back."""
     state = mapping(facts.report.get("State"))
-    status = text(state.get("Status"))
-    if status == "restarting" or (status == "exited" and is_job(facts.spec) and not state.get("ExitCode")):
+    status, code = text(state.get("Status")), number(state.get("ExitCode"))
+    if status in ("created", "exited") and is_scheduled(facts.spec):
         return "running"
-    return f"exited ({state.get('ExitCode')})" if status == "exited" else status
+    if status == "restarting" or (status == "exited" and is_job(facts.spec) and not code):
+        return "running"
+    if status == "exited" and is_job(facts.spec) and code < KILLED:
+        return f"failed ({code})" if facts.spec.get("state") == "completed" else "running"
+    return f"exited ({code})" if status == "exited" else status
 
 
 def files_wanted(facts: Facts) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.kinds.base import UNCHECKED
-from agent.kinds.container_facts import is_job
+from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_mounts import ANONYMOUS_NAME
 from agent.kinds.container_networks import endpoints
 from agent.kinds.container_words import exit_code, exit_text, last_words
@@ -32,6 +32,8 @@ def health_of(report: Report, spec: Spec, wall: Callable[[], float] = time.time)
     """
     status = str(look(report, "State.Status") or "")
     match status:
+        case "running" | "created" | "exited" if is_scheduled(spec):
+            return Health.HEALTHY, ""  # what its runs come to is told of them, and makes the service no worse
         case "running":
             return _health_running(report, wall())
         case "restarting":

@@ -8,18 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agent.model import Key, Observed, Plan, Scope, Stack
+from agent.model import Cause, Key, Observed, Plan, Scope, Stack
 from agent.planning.cascade import take_along
 from agent.planning.decide import judge_wanted
 from agent.planning.demand import drop_unneeded, renew
 from agent.planning.holds import hold_back
+from agent.planning.jobs import Errand, errands, let_run
 from agent.planning.order import arrange
 from agent.planning.prune import EMPTY_DESIRED_STATE, PROTECTED, PRUNE_GUARD, Policy, Removal, judge_unwanted
 from agent.planning.restart import start_anew
 from agent.planning.situation import survey
-from agent.planning.suspend import SUSPENDED, hold_still
+from agent.planning.suspend import hold_still
 
-__all__ = ["EMPTY_DESIRED_STATE", "PROTECTED", "PRUNE_GUARD", "SUSPENDED", "Policy", "Removal", "make_plan"]
+__all__ = [
+    "EMPTY_DESIRED_STATE",
+    "PROTECTED",
+    "PRUNE_GUARD",
+    "Errand",
+    "Policy",
+    "Removal",
+    "make_plan",
+]
 
 
 def make_plan(
@@ -28,19 +37,25 @@ def make_plan(
     scope: Scope,
     policy: Policy,
     known: frozenset[Key] = frozenset(),
+    *,
+    asked: Mapping[Key, Errand] | None = None,
 ) -> Plan:
     """Every step from `actual` to what `stacks` want, each behind the steps that it needs.
 
     `actual` holds what is wanted and there, and what is ours inside `scope`. `known` are the keys that were there and
-    as wanted at the end of the last pass: if one is gone now, nobody committed that.
+    as wanted at the end of the last pass: if one is gone now, nobody committed that. `asked` is what jobs are to do
+    now.
     """
     situation = survey(stacks, actual, policy.suspended)
     verdicts = judge_wanted(situation, known)  # 1. each wanted object by itself
     verdicts |= judge_unwanted(situation, scope, policy)  # 2. what is ours and no longer wanted
     verdicts = hold_still(situation, verdicts)  #    somebody wants it left as it is
+    verdicts = let_run(situation, verdicts)
     verdicts = hold_back(situation, verdicts)  # 3. what may not be done, and what waits for that
     steps, taken = take_along(situation, verdicts)  # 4. what has to make way for a replacement
     steps = start_anew(situation, steps)  # 5. what goes on with something new
     steps = renew(situation, drop_unneeded(situation, steps))  # 6. what would be prepared for nobody, or is each time
+    steps = errands(situation, asked or {}, steps)  #    jobs whose time has come
     changes = arrange(situation, steps, taken)  # 7. what comes before what
-    return Plan(changes, len(situation.wanted.keys() - {change.key for change in changes}))
+    changed = {change.key for change in changes if change.cause is not Cause.SCHEDULE}
+    return Plan(changes, len(situation.wanted.keys() - changed))

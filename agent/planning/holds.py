@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
+from agent.jobs import JOB_RUNS
 from agent.model import Action, Cause, Key, Owner
 from agent.planning import words
 from agent.planning.decide import Verdict
 from agent.planning.situation import Situation
-from agent.planning.suspend import SUSPENDED
+from agent.suspension import SUSPENDED
 
 
 def hold_back(situation: Situation, verdicts: Mapping[Key, Verdict]) -> dict[Key, Verdict]:
     holding = _Holding(situation, verdicts)
     for key in situation.actual:
-        if key in situation.still or holding.cannot_make_way(key):
+        if key in situation.still or key in situation.running or holding.cannot_make_way(key):
             holding.pin(key)
         else:
             holding.visit(key)
@@ -81,10 +82,14 @@ class _Holding:
         verdict = self._verdicts.get(key)
         if verdict is not None and verdict.code == SUSPENDED:
             return SUSPENDED, words.waits_for_suspended(key)
+        if verdict is not None and verdict.code == JOB_RUNS:
+            return JOB_RUNS, words.waits_for(key, held=True)
         return "Waits", words.waits_for(key, held=self._is(key, Action.HOLD))
 
     def _why_to_stay(self, user: Key) -> tuple[str, str]:
-        return SUSPENDED if user in self._situation.still else "InUse", words.in_use(user)
+        if user in self._situation.still:
+            return SUSPENDED, words.in_use(user)
+        return JOB_RUNS if user in self._situation.running else "InUse", words.in_use(user)
 
     def _keep(self, used: Key, user: Key) -> None:
         """Hold what would be taken from under its user."""

@@ -21,7 +21,7 @@ _Member = TypeVar("_Member", bound=Hashable)
 class Situation:
     """`uses` is what an object is attached to now and `users` the reverse; `requirers` cannot be made without
     it, and those in `restarted_with` are to be started anew when it is. What is `still` is not to be touched: it is of
-    a service that is suspended.
+    a service that is suspended. What is `running` is a job with a run under way, which is not to be ended.
 
     A replacement that was cut leaves twins of the object behind: `coming` was to take its place, `aside` had to give
     it up.
@@ -40,6 +40,7 @@ class Situation:
     coming: Mapping[Key, Key]
     aside: Mapping[Key, Key]
     still: frozenset[Key] = frozenset()
+    running: frozenset[Key] = frozenset()
 
 
 def survey(
@@ -66,6 +67,7 @@ def survey(
         coming=coming,
         aside=aside,
         still=_still(wanted, ordered, suspended),
+        running=frozenset(key for key in wanted if (seen := ordered.get(key)) and seen.job and seen.job.is_running),
     )
 
 
@@ -97,9 +99,10 @@ def _required(wanted: Mapping[Key, Resource]) -> Iterable[tuple[Key, Key]]:
 
 
 def _restarted(wanted: Mapping[Key, Resource]) -> Iterable[tuple[Key, Key]]:
+    """What runs at times only begins with what is there then, and needs no new start for it."""
     for resource in wanted.values():
         for requirement in resource.requires:
-            if requirement.restart:
+            if requirement.restart and not resource.handling.schedule:
                 yield requirement.key, resource.key
 
 

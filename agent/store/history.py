@@ -11,11 +11,25 @@ from typing import Any
 
 import msgspec
 
-from agent.model import Report, Result, Revision
+from agent.jobs import JobEnd
+from agent.model import Cause, Report, Result, Revision
 from agent.store.database import Database, StoreUnavailable
-from agent.store.runs import INTERRUPTED, RUNNING, Run, clean, decode, details_of, encode, sameness
+from agent.store.runs import (
+    INTERRUPTED,
+    RUNNING,
+    Run,
+    clean,
+    decode,
+    details_of,
+    encode,
+    job_details,
+    job_result,
+    sameness,
+)
 
 _COLUMNS = "sequence, run_id, stack, trigger, revision, subject, author, result, started, ended, seconds, repeats"
+
+JOB = "schedule"  # the trigger of a job's run
 
 
 class Store:
@@ -63,6 +77,29 @@ class Store:
             *(report.started or ended, ended, report.seconds, same, encode(details_of(report))),
         )
         _insert(db, sequence, row)
+        self._cut(db)
+
+    def job_ended(self, end: JobEnd) -> None:
+        """Keep a run of a job, once however often it is told."""
+        self._database.write(lambda db: self._job_ended(db, end))
+
+    def _job_ended(self, db: sqlite3.Connection, end: JobEnd) -> None:
+        if db.execute("SELECT 1 FROM runs WHERE run_id = ? AND stack = ?", (end.id, clean(end.stack))).fetchone():
+            return
+        ended, details = end.began + end.seconds, encode(job_details(end))
+        named = (end.id, clean(end.stack), JOB, *_revision(None), job_result(end))
+        _insert(db, None, (*named, end.began, ended, end.seconds, "", details))
+        self._cut(db)
+
+    def job_successes(self) -> dict[tuple[str, str], float]:
+        """When the last good run of each job ended that is kept, by its stack and its container."""
+        query = "SELECT stack, details, ended FROM runs WHERE trigger = ? AND result = ? ORDER BY sequence"
+        rows: list[tuple[str, bytes, float]]
+        rows = self._database.read(lambda db: db.execute(query, (JOB, Result.SUCCESS)).fetchall(), [])
+        steps = ((stack, step, ended) for stack, data, ended in rows for step in decode(data).changes)
+        return {(stack, step.name): ended for stack, step, ended in steps if step.cause == Cause.SCHEDULE}
+
+    def _cut(self, db: sqlite3.Connection) -> None:
         db.execute("DELETE FROM runs WHERE sequence <= (SELECT max(sequence) FROM runs) - ?", (self._keep,))
 
     def history(self, stack: str | None = None, limit: int = 20) -> list[Run]:

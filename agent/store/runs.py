@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from agent.model import Change, FieldChange, Outcome, Report, Result, Revision, Status
+from agent.jobs import JobEnd, JobResult
+from agent.model import Cause, Change, FieldChange, Outcome, Report, Result, Revision, Status
 
 RUNNING = "running"
 INTERRUPTED = "interrupted"
@@ -63,8 +64,9 @@ class Details:
 class Run:
     """`sequence` is our own count and the only order; clocks and commits may lie.
 
-    `result` is success, error, running, or interrupted (begun, and the agent ended before it did). A failure that came
-    again just as it was is the same run with `repeats` more; `ended` is then the last time.
+    `result` is success, error, running, or interrupted (begun, and the agent ended before it did); a job's run may also
+    be replaced, skipped or missed. A failure that came again just as it was is the same run with `repeats` more;
+    `ended` is then the last time.
     """
 
     sequence: int
@@ -100,6 +102,38 @@ def details_of(report: Report) -> Details:
         return Details(changes)
     problems = tuple(clean(str(problem)) for problem in report.failure.problems[:_MOST_PROBLEMS])
     return Details(changes, RunFailure(clean(report.failure.reason), clean(report.failure.message), problems))
+
+
+def job_result(end: JobEnd) -> str:
+    """The result of a job's run as history has it."""
+    match end.result:
+        case JobResult.SUCCEEDED:
+            return Result.SUCCESS
+        case JobResult.FAILED | JobResult.TIMEOUT:
+            return Result.ERROR
+        case _:
+            return end.result
+
+
+def job_details(end: JobEnd) -> Details:
+    """A job's run as the one step that it is."""
+    said = clean("\n".join(filter(None, (_job_words(end), end.message))))
+    succeeded = end.result is JobResult.SUCCEEDED
+    status = Status.DONE if succeeded else Status.FAILED if job_result(end) == Result.ERROR else Status.SKIPPED
+    name = clean(end.name)
+    step = RunChange("run", "container", name, Cause.SCHEDULE, end.cron, status, said, end.seconds)
+    if succeeded:
+        return Details((step,))
+    return Details((step,), RunFailure(f"Job{end.result.title()}", clean(f"job {end.service}: {said}")))
+
+
+def _job_words(end: JobEnd) -> str:
+    """What is to be said before its own words: those of a failed run begin with its exit code."""
+    if end.result is JobResult.TIMEOUT:
+        return f"timeout: it was stopped after {end.seconds:.0f} s"
+    if end.result in {JobResult.SUCCEEDED, JobResult.FAILED}:
+        return "" if end.message or end.exit_code is None else f"exit code {end.exit_code}"
+    return end.result
 
 
 def _change(change: Change, outcome: Outcome | None) -> RunChange:

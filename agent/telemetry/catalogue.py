@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from agent.jobs import JobResult
 from agent.model import Action, Health, Result
 
 RESULTS = tuple(result.value for result in Result)
+JOB_RESULTS = tuple(result.value for result in JobResult)
 HEALTHS = tuple(health.value for health in Health)
-PENDING_ACTIONS = tuple(action.value for action in Action if action is not Action.HOLD)
+_OF_JOBS = (Action.RUN, Action.STOP)  # which make nothing as it is wanted
+PENDING_ACTIONS = tuple(action.value for action in Action if action not in {Action.HOLD, *_OF_JOBS})
 KINDS = ("container", "file", "image", "network", "volume")  # of which drift can be found
 ROLLBACK = "rollback"  # the trigger of a pass that goes back to the last good content
 TRIGGERS = (
@@ -28,6 +31,7 @@ TRIGGERS = (
     "suspend",
     "resume",
     "approve",
+    "schedule",
 )
 
 _QUICK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -164,6 +168,25 @@ DRIFT_REPEATING = Spec(
 )
 IMAGE_PULLS = Spec("windlass_image_pulls_total", "counter", ("registry", "result"), "Images pulled: success, error.")
 
+JOB_RUNS = Spec(
+    "windlass_job_runs_total",
+    "counter",
+    ("stack", "service", "result"),
+    f"Runs of jobs, and times at which none began: {', '.join(JOB_RESULTS)}.",
+)
+JOB_SUCCEEDED = Spec(
+    "windlass_job_last_success_timestamp_seconds",
+    "gauge",
+    ("stack", "service"),
+    "When the last good run of a job ended, as far as that is known.",
+)
+JOB_GOOD = Spec(
+    "windlass_job_last_run_succeeded",
+    "gauge",
+    ("stack", "service"),
+    "1 when the last run of a job that has ended was good, 0 when it failed or took too long.",
+)
+
 DOCKER_REQUESTS = Spec(
     "windlass_docker_requests_total",
     "counter",
@@ -201,6 +224,7 @@ ALL: tuple[Spec, ...] = (
     STACK_SUSPENDED,
     *(PLAN_CHANGES, PRUNE_HELD, VALIDATION_ERRORS),
     *(ACTIONS, ACTION_DURATION, ROLLBACKS, DRIFT_DETECTED, DRIFT_CORRECTED, DRIFT_REPEATING, IMAGE_PULLS),
+    *(JOB_RUNS, JOB_SUCCEEDED, JOB_GOOD),
     *(DOCKER_REQUESTS, DOCKER_DURATION, DOCKER_UP, DOCKER_STREAM_UP, DOCKER_EVENTS),
     *(HTTP_REQUESTS, HTTP_DURATION, STATE_DB_SIZE, LOG_MESSAGES),
 )

@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Literal, TextIO
 
@@ -21,6 +22,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 
 from agent.converge import Ended, Event, Resting, Started, Waiting
 from agent.fight import Fight
+from agent.jobs import JobEnd, JobResult
 from agent.model import Action, Change, Failure, Outcome, Report, Result, Status
 from agent.telemetry.overview import first_line, pending_of
 
@@ -32,6 +34,11 @@ _MOST_ITEMS = 50
 _SAY_EVERY = 15  # seconds, of a wait that goes on
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 _OF_AN_ATTEMPT = re.compile(r"\b[0-9a-f]{12,64}\b|:\d+(?=->)")  # ids of the engine, ports of a connection
+_JOB_LEVELS = {
+    JobResult.SUCCEEDED: logging.INFO,
+    JobResult.FAILED: logging.ERROR,
+    JobResult.TIMEOUT: logging.ERROR,
+}
 _COLOURS = {"debug": "2", "warning": "33", "error": "31", "critical": "31;1"}
 _NOISY = ("urllib3", "docker", "git", "watchfiles", "asyncio", "uvicorn.access")
 
@@ -115,6 +122,14 @@ def is_same(failure: Failure, before: Failure) -> bool:
         before.problems,
         _OF_AN_ATTEMPT.sub("", before.message),
     )
+
+
+def job_ended(logger: FilteringBoundLogger, end: JobEnd) -> None:
+    """A line for each run of a job that is over, and for each that did not begin."""
+    facts: dict[str, Any] = {"stack": end.stack, "service": end.service, "result": end.result, "cron": end.cron}
+    facts |= {"began": datetime.fromtimestamp(end.began, UTC).isoformat(timespec="seconds")}
+    facts |= {"seconds": round(end.seconds, 3), "exit_code": end.exit_code, "message": end.message}
+    logger.log(_JOB_LEVELS.get(end.result, logging.WARNING), "job", **facts)
 
 
 def progress(logger: FilteringBoundLogger, event: Event) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from prometheus_client import (
@@ -24,6 +24,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from agent.jobs import JobEnd, JobResult
 from agent.model import Cause, Failure, Outcome, Report, Result, Revision, Status
 from agent.telemetry import catalogue
 from agent.telemetry.catalogue import Spec
@@ -52,12 +53,14 @@ class Metrics:
         self._lock = threading.Lock()
         self._registry = CollectorRegistry()
         self._states: dict[str, StackState] = {}
+        self._remembered: dict[str, dict[str, float]] = {}
         self._collector = StateCollector()
         self._source_reason = ""
         self._registry.register(self._collector)
         self._stacks = Labels(_MOST_STACKS)
         self._reasons, self._endpoints, self._verbs = (Labels(_MOST_VALUES) for _ in range(3))
         self._registries, self._repositories, self._events, self._codes = (Labels(_MOST_VALUES) for _ in range(4))
+        self._services = Labels(_MOST_VALUES)
         self._triggers = Labels(len(catalogue.TRIGGERS), catalogue.TRIGGERS)
         self._make_instruments()
         self._start_at_zero()
@@ -81,6 +84,7 @@ class Metrics:
         self._drift_detected = self._counter(catalogue.DRIFT_DETECTED)
         self._drift_corrected = self._counter(catalogue.DRIFT_CORRECTED)
         self._pulls = self._counter(catalogue.IMAGE_PULLS)
+        self._job_runs = self._counter(catalogue.JOB_RUNS)
         self._requests, self._request_duration = self._pair(catalogue.DOCKER_REQUESTS, catalogue.DOCKER_DURATION)
         self._docker_up, self._stream_up = self._gauge(catalogue.DOCKER_UP), self._gauge(catalogue.DOCKER_STREAM_UP)
         self._docker_events = self._counter(catalogue.DOCKER_EVENTS)
@@ -110,12 +114,15 @@ class Metrics:
         """Count one pass over one stack, and take over how the stack stands now."""
         with self._lock:
             before = self._states.get(report.stack)
-            state = (before or StackState()).after(report)
+            state = (before or StackState(remembered=self._remembered.get(report.stack, {}))).after(report)
             self._states[report.stack] = state
             label = self._stacks.of(report.stack)
             self._publish()
         if before is None:
             self._start_stack_at_zero(label)
+        for service in state.jobs.keys() - (before.jobs.keys() if before else ()):
+            for result in catalogue.JOB_RESULTS:
+                self._job_runs.labels(label, self._services.of(service), result)
         self._count_pass(report, label)
         for key in sorted(state.found(before, report)):
             self._drift_detected.labels(label, key.kind).inc()
@@ -153,6 +160,22 @@ class Metrics:
         if change.cause is Cause.DRIFT and outcome.status is Status.DONE:
             self._drift_corrected.labels(label, change.key.kind).inc()
 
+    def remember_jobs(self, successes: Mapping[tuple[str, str], float]) -> None:
+        """When the last good runs ended of which an earlier process knew, by stack and container. To be called before
+        the first report."""
+        for (stack, container), ended in successes.items():
+            self._remembered.setdefault(stack, {})[container] = ended
+
+    def job_ended(self, end: JobEnd) -> None:
+        """Count a run of a job, or a time at which none began. One that could not even begin leaves no trace on its
+        container, and has failed all the same."""
+        with self._lock:
+            label, state = self._stacks.of(end.stack), self._states.get(end.stack)
+            if state is not None and end.result is JobResult.FAILED:
+                self._states[end.stack] = state.with_failed(end.service)
+                self._publish()
+        self._job_runs.labels(label, self._services.of(end.service), end.result).inc()
+
     def forget(self, stack: str) -> None:
         """Let go of a stack that is gone: its series end."""
         with self._lock:
@@ -163,7 +186,7 @@ class Metrics:
         if label == OTHER:
             return
         counted = (self._reconciles, self._failures, self._rollbacks, self._drift_detected, self._drift_corrected)
-        for metric in (*counted, self._duration):
+        for metric in (*counted, self._job_runs, self._duration):
             metric.remove_by_labels({"stack": label})
 
     def _publish(self) -> None:

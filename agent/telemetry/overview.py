@@ -15,8 +15,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from agent.account import changed_something
 from agent.fight import Fight
-from agent.model import Action, Failure, Health, Outcome, Problem, Report, Revision, Status
+from agent.jobs import JobResult, JobSeen, JobState
+from agent.model import Action, Cause, Failure, Health, Outcome, Problem, Report, Revision, Status
 from agent.suspension import Suspended, Suspension
 
 _MOST_PROBLEMS = 100
@@ -163,6 +165,28 @@ class Held:
 
 
 @dataclass(frozen=True)
+class JobStatus:
+    """A job: when it runs, and what its last run came to. `result` is null before the first one and while one is under
+    way; `zone` is "" for the host's own."""
+
+    service: str
+    cron: str
+    zone: str = ""
+    result: JobResult | None = None
+    began_at: float | None = None
+    ended_at: float | None = None
+    exit_code: int | None = None
+    next_at: float | None = None
+
+    @classmethod
+    def of(cls, state: JobState) -> JobStatus:
+        seen, schedule = state.seen or JobSeen("", 0.0), state.schedule
+        code = seen.exit_code if seen.ended else None
+        began, ended = seen.began or None, seen.ended or None
+        return cls(state.service, schedule.cron, schedule.zone, state.result, began, ended, code, state.next_at)
+
+
+@dataclass(frozen=True)
 class StackStatus:
     """One stack. `revision` is the newest that it was synced to, `target` the one that it was last held against. With
     `on_trial`, new content is in place and is not known to be good yet. `fights` are its objects that something else
@@ -185,6 +209,7 @@ class StackStatus:
     suspended: tuple[SuspensionStatus, ...] = ()
     on_trial: bool = False
     fights: tuple[Fight, ...] = ()
+    jobs: tuple[JobStatus, ...] = ()
 
     def after(self, report: Report) -> StackStatus:
         """The stack's status once the report's pass is over."""
@@ -204,6 +229,7 @@ class StackStatus:
             suspended=SuspensionStatus.of(report.suspended),
             on_trial=report.on_trial,
             fights=report.fights[:_MOST_PROBLEMS],
+            jobs=tuple(map(JobStatus.of, report.jobs[:_MOST_PROBLEMS])) if was_looked_at(report) else self.jobs,
         )
         return replace(status, message=_message(status, report))
 
@@ -313,7 +339,7 @@ def was_looked_at(report: Report) -> bool:
 
 
 def _did_something(report: Report) -> bool:
-    return any(outcome.status is Status.DONE for outcome in report.outcomes)
+    return any(map(changed_something, report.outcomes))
 
 
 def _sync(report: Report) -> Sync:
@@ -335,7 +361,7 @@ def _held(report: Report) -> tuple[Held, ...]:
     held = [
         Held(change.key.kind, change.key.name, change.reason)
         for change in report.plan.changes
-        if change.action is Action.HOLD
+        if change.action is Action.HOLD and change.cause is not Cause.SCHEDULE
     ]
     return tuple(held[:_MOST_PROBLEMS])
 
@@ -365,5 +391,6 @@ def pending_of(report: Report) -> list[Action]:
     return [
         change.action
         for change in report.plan.pending
+        if change.cause is not Cause.SCHEDULE
         if change.number not in ended or ended[change.number].status is not Status.DONE
     ]

@@ -13,11 +13,30 @@ from dataclasses import dataclass, field, replace
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from agent.account import worst
+from agent.account import changed_something, worst
+from agent.jobs import JobResult, JobState
 from agent.model import Action, Cause, Health, Key, Report, Result, Revision, Status
 from agent.telemetry import catalogue
 from agent.telemetry.catalogue import Spec
 from agent.telemetry.overview import pending_of, was_looked_at
+
+_MOST_JOBS = 100  # of one stack
+
+
+@dataclass(frozen=True)
+class JobGauge:
+    """What the gauges say of one job: when its last good run ended, and whether its last run was good; None where that
+    is not known."""
+
+    succeeded_at: float | None = None
+    is_good: bool | None = None
+
+    def after(self, state: JobState) -> JobGauge:
+        if state.seen is None or state.result is None:
+            return self
+        if state.result is JobResult.SUCCEEDED:
+            return JobGauge(state.seen.ended, True)
+        return JobGauge(self.succeeded_at, False)
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,8 @@ class StackState:
     drifted: frozenset[Key] = frozenset()
     repeating: int = 0
     suspended: bool = False
+    jobs: Mapping[str, JobGauge] = field(default_factory=dict)  # by service
+    remembered: Mapping[str, float] = field(default_factory=dict)  # by container, from before: its last good run's end
 
     def after(self, report: Report) -> StackState:
         """The state once the report's pass is over."""
@@ -50,7 +71,9 @@ class StackState:
             desired=sum(state.desired for state in report.services) if looked else self.desired,
             ready=sum(state.ready for state in report.services) if looked else self.ready,
             revision=report.revision if report.synced else self.revision,
-            changed_at=report.started + report.seconds if done else self.changed_at,
+            changed_at=report.started + report.seconds
+            if any(map(changed_something, report.outcomes))
+            else self.changed_at,
             failures=self.failures + 1 if report.result is Result.ERROR else 0,
             pending=Counter(action.value for action in pending_of(report)),
             prune_held=_prune_held(report),
@@ -58,7 +81,20 @@ class StackState:
             drifted=frozenset(drifted - done),
             repeating=len(report.fights),
             suspended=bool(report.suspended),
+            jobs=self._jobs_after(report) if looked else self.jobs,
         )
+
+    def _jobs_after(self, report: Report) -> dict[str, JobGauge]:
+        """Those of the report, and no others: what is wanted no more has no series."""
+        return {
+            one.service: (self.jobs.get(one.service) or JobGauge(self.remembered.get(one.name))).after(one)
+            for one in report.jobs[:_MOST_JOBS]
+        }
+
+    def with_failed(self, service: str) -> StackState:
+        """After a run of a job failed."""
+        job = self.jobs.get(service)
+        return self if job is None else replace(self, jobs={**self.jobs, service: replace(job, is_good=False)})
 
     def found(self, before: StackState | None, report: Report) -> frozenset[Key]:
         """The objects whose drift this pass met first: one that stays as it is counts once."""
@@ -140,6 +176,9 @@ def _stack_values(states: Mapping[str, StackState]) -> Iterator[tuple[Spec, _Val
     )
     yield catalogue.DRIFT_REPEATING, [((label,), float(state.repeating)) for label, state in each]
     yield catalogue.PRUNE_HELD, [((label,), float(state.prune_held)) for label, state in each]
+    jobs = [((label, service), job) for label, state in each for service, job in sorted(state.jobs.items())]
+    yield catalogue.JOB_SUCCEEDED, [(labels, job.succeeded_at) for labels, job in jobs if job.succeeded_at is not None]
+    yield catalogue.JOB_GOOD, [(labels, float(job.is_good)) for labels, job in jobs if job.is_good is not None]
 
 
 def _source_families(source: SourceState | None, applied: Revision | None) -> Iterator[GaugeMetricFamily]:

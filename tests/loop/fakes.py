@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from agent.desired import Reading
 from agent.errors import Trouble
 from agent.guard import Acknowledgements, Consent
+from agent.jobs import JobEnd
 from agent.loop import Loop
 from agent.model import (
     Action,
@@ -147,6 +148,7 @@ class FakeAudience:
     backs: queue.Queue[tuple[Stack, Failure]] = field(default_factory=queue.Queue)
     rounds: int = 0
     hung: queue.Queue[tuple[str, ...]] = field(default_factory=queue.Queue)
+    ends: queue.Queue[JobEnd] = field(default_factory=queue.Queue)
 
     def reported(self, report: Report) -> None:
         self.reports.put(report)
@@ -162,6 +164,9 @@ class FakeAudience:
 
     def taken_back(self, good: Stack, failure: Failure) -> None:
         self.backs.put((good, failure))
+
+    def job_ended(self, end: JobEnd) -> None:
+        self.ends.put(end)
 
     def crashed(self, bug: BaseException) -> None:
         self.bugs.append(bug)

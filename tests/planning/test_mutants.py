@@ -23,7 +23,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "tests/world.py", path / "tests")
     for folder in ("agent/planning", "tests/planning"):
         shutil.copytree(ROOT / folder, path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("__init__", "model", "handling", "fight", "suspension", "secrecy", "rollout", "errors"):
+    for name in ("__init__", "model", "handling", "jobs", "fight", "suspension", "secrecy", "rollout", "errors"):
         shutil.copy(ROOT / "agent" / f"{name}.py", path / "agent")
     return path
 

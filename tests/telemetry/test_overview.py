@@ -171,6 +171,7 @@ def test_its_json_form_is_stable() -> None:
                 "suspended": [],
                 "on_trial": False,
                 "fights": [],
+                "jobs": [],
             }
         ],
     }

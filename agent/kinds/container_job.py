@@ -1,0 +1,67 @@
+"""Containers that are there to run at times: what they tell of their last run, and how one begins and is cut short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from agent.errors import Overtaken
+from agent.handling import Overlap
+from agent.jobs import JobSeen
+from agent.kinds.base import seen_of, wanted_of
+from agent.kinds.container_words import exit_code, last_words
+from agent.kinds.table import look
+from agent.model import Change
+
+if TYPE_CHECKING:
+    from agent.kinds.container import ContainerKind
+
+Report = Mapping[str, Any]
+
+
+def job_of(report: Report, logs: Callable[[str], str]) -> JobSeen:
+    """The last run, by the engine's own account, which outlives the agent. One that failed is asked for its words."""
+    began, code = _moment(report, "State.StartedAt"), exit_code(report)
+    is_over = began > 0 and not is_up(report)
+    return JobSeen(
+        str(report.get("Id") or ""),
+        _moment(report, "Created"),
+        began,
+        max(began, _moment(report, "State.FinishedAt")) if is_over else 0.0,
+        code if is_over else 0,
+        last_words(report, logs) if is_over and code else "",
+    )
+
+
+def run(kind: ContainerKind, change: Change) -> None:
+    """Start the container. One that runs is stopped first where its schedule says so."""
+    resource = wanted_of(change)
+    report = kind.engine.inspect_container(resource.key.name)
+    if report is None:
+        raise Overtaken(f"container {resource.key.name} is gone since it was looked at")
+    if is_up(report):
+        schedule = resource.handling.schedule
+        if schedule is None or schedule.overlap is not Overlap.REPLACE:
+            raise Overtaken(f"container {resource.key.name} runs already")
+        kind.stop(report, resource)
+    kind.hooks.start(resource, report["Id"])
+
+
+def cut_short(kind: ContainerKind, change: Change) -> None:
+    """Stop the run that was seen, with the time that the container is given for that."""
+    report = kind.engine.inspect_container(seen_of(change).id)
+    if report is not None:
+        kind.stop(report, wanted_of(change))
+
+
+def is_up(report: Report) -> bool:
+    return bool(look(report, "State.Running") or look(report, "State.Restarting"))
+
+
+def _moment(report: Report, path: str) -> float:
+    """Seconds since the epoch; 0 where there is none, for which the engine writes the year 1."""
+    try:
+        return max(0.0, datetime.fromisoformat(str(look(report, path))).timestamp())
+    except ValueError:
+        return 0.0
