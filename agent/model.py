@@ -121,8 +121,6 @@ class Resource:
     `spec` is what the kind needs to make it and to compare it; each kind's module states the shape. `prepares` marks
     what is fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it
     is made only when something that requires it is made, and with `renewed` made anew then although it is there.
-    `external` means that it has to be there already and is never made, changed or removed. `handling` is how it is
-    dealt with, which makes it no other object.
     """
 
     key: Key
@@ -130,12 +128,12 @@ class Resource:
     spec: Mapping[str, Any] = field(repr=False)
     requires: tuple[Requirement, ...] = ()
     service: str = ""
-    external: bool = False
+    external: bool = False  # has to be there already, and is never made, changed or removed
     prepares: bool = False
     on_demand: bool = False
     renewed: bool = False
     place: Place | None = None
-    handling: Handling = USUAL
+    handling: Handling = USUAL  # how it is dealt with, which makes it no other object
 
 
 @dataclass(frozen=True)
@@ -193,9 +191,7 @@ class Observed:
     """One object as the engine reports it, already held against what is wanted of it (`differences`).
 
     `id` is what the engine is told to act on, the very object that was looked at. `uses` is what it is attached to now,
-    `leftover` is a half-made or set-aside twin of a replacement that was cut, what is `protected` is never pruned, and
-    what is `spare` takes room and no more: it keeps nothing from being as it is wanted.
-    `stays` is in words why it is left as it is, although something newer is known.
+    `leftover` is a half-made or set-aside twin of a replacement that was cut, and what is `protected` is never pruned.
     """
 
     key: Key
@@ -212,8 +208,8 @@ class Observed:
     keeps_data: bool = False
     leftover: bool = False
     protected: bool = False
-    spare: bool = False
-    stays: str = ""
+    spare: bool = False  # takes room and no more: it keeps nothing from being as it is wanted
+    stays: str = ""  # why it is left as it is, although something newer is known
     image: str = ""  # the id of the one that a container was made from
     job: JobSeen | None = None  # of what runs at times
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -223,12 +219,11 @@ class Observed:
 class Scope:
     """Which objects may be pruned: those of `stacks`, and with `whole` also those of other stacks of this origin.
 
-    `origin` names the source (a repository and path, or a directory). An object of this instance that another source
-    made, in a stack that is not wanted here, is left alone.
+    An object of this instance that another source made, in a stack that is not wanted here, is left alone.
     """
 
     instance: str
-    origin: str
+    origin: str  # names the source: a repository and path, or a directory
     stacks: frozenset[str]
     whole: bool = False
 
@@ -380,8 +375,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Report:
-    """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet.
-    `stays` is why it is left at what was good, although something newer is known that was tried."""
+    """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet."""
 
     run_id: str
     stack: str
@@ -400,6 +394,6 @@ class Report:
     on_trial: bool = False
     fights: tuple[Fight, ...] = ()
     ids: frozenset[str] = frozenset()  # the engine's, of what the stack has on the host
-    stays: Failure | None = None
+    stays: Failure | None = None  # why it is left at what was good, although something newer is known
     images: Mapping[str, str] = field(default_factory=dict)  # by container: the id of the image that it was made from
     jobs: tuple[JobState, ...] = ()
