@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent.jobs import JobState
+from agent.jobs import JOB_RUNS, JobState
 from agent.model import (
     Action,
     Cause,
@@ -24,8 +24,7 @@ from agent.model import (
     Stack,
     Status,
 )
-from agent.planning import JOB_RUNS, SUSPENDED
-from agent.suspension import NOTHING, Suspended
+from agent.suspension import NOTHING, SUSPENDED, Suspended
 
 DID_NOT_TAKE = "DidNotTake"
 NO_GOOD = "ImageNoGood"
@@ -86,12 +85,17 @@ def report_of(taken: Taken, name: str) -> Report:
         health=_health(services, suspended) if taken.last else Health.UNKNOWN,
         services=services,
         failure=failure,
-        ids=frozenset(seen.id for seen in taken.last.actual.values() if seen.stack == name) if taken.last else _NONE,
+        ids=_ids(taken.last.actual.values(), name) if taken.last else _NONE,
         stays=_stays(stack.resources if stack else (), taken.last.actual if taken.last else {}),
         images=_images(stack.resources if stack else (), taken.last.actual if taken.last else {}),
         suspended=suspended,
         jobs=_jobs(stack.resources if stack else (), taken.last.actual) if taken.last else (),
     )
+
+
+def _ids(actual: Iterable[Observed], name: str) -> frozenset[str]:
+    """Of what there is of the stack; what has ended and was cleared away has none."""
+    return frozenset(seen.id for seen in actual if seen.stack == name and seen.id)
 
 
 def _health(services: Sequence[ServiceState], suspended: Suspended) -> Health:

@@ -331,6 +331,7 @@ _WISH = {
     Condition.STARTED: "started",
     Condition.HEALTHY: "healthy",
     Condition.COMPLETED: "completed",
+    Condition.GOOD: "good",
 }
 
 

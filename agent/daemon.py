@@ -19,6 +19,7 @@ from agent.build import build_revision
 from agent.converge import Event, Options, Started
 from agent.directives import Directives
 from agent.follower import Follower
+from agent.gone_back import gone_back
 from agent.good_images import GoodImages
 from agent.guard import Acknowledgements, Consent
 from agent.host import Host
@@ -62,8 +63,9 @@ class HostTurns:
             for stack in turn.stacks:
                 self.images.forgive(stack.name)
         bound = self.images.pinned if turn.fallback else self.images.spared
+        stacks = tuple(gone_back(one, turn.rejected) if turn.gone_back else one for one in map(bound, turn.stacks))
         with self.metrics.reconciling():
-            reports = self.reconciler.take(replace(turn, stacks=tuple(map(bound, turn.stacks))))
+            reports = self.reconciler.take(replace(turn, stacks=stacks))
         for stack in turn.stacks:
             for report in reports:
                 if report.stack == stack.name:

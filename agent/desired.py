@@ -24,7 +24,8 @@ from agent.stack_order import in_a_round, unknown
 class Reading:
     """A snapshot, read. `broken` holds the stacks that are in the tree but wrong, with every problem.
 
-    `homes` is where each stack that is right has its data on this host.
+    `homes` is where each stack that is right has its data on this host. `rejected` has a digest of the content of each
+    broken stack that only counts as broken because that content did not become good.
     """
 
     snapshot: Snapshot
@@ -33,6 +34,7 @@ class Reading:
     warnings: tuple[Problem, ...] = ()
     homes: Mapping[str, PurePosixPath] = field(default_factory=dict)
     freeze: Freezes = field(default_factory=Freezes)
+    rejected: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> frozenset[str]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from agent.desired import Reader, Reading
 from agent.errors import Trouble
 from agent.model import Failure, Snapshot, Stack
-from agent.rejections import Rejections
+from agent.rejections import Rejections, content_of
 from agent.source import Source
 
 
@@ -47,7 +47,8 @@ class Follower:
         if not rejected:
             return reading
         kept = {name: stack for name, stack in reading.stacks.items() if name not in rejected}
-        return replace(reading, stacks=kept, broken={**reading.broken, **rejected})
+        digests = {name: content_of(reading.stacks[name]) for name in rejected}
+        return replace(reading, stacks=kept, broken={**reading.broken, **rejected}, rejected=digests)
 
     def _sync(self) -> Snapshot:
         began, result = self._clock(), "error"

@@ -60,6 +60,7 @@ class Following:
         for name, failure in reading.broken.items():
             work = self._dispatch.work_of(name)
             work.coming = work.frozen = None
+            work.rejected = reading.rejected.get(name, "")
             if work.broken != failure:
                 work.broken = failure
                 self._tell(work, failure)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from agent.account import DID_NOT_TAKE, new_run_id
 from agent.cli.parts import TakenBack
 from agent.errors import Trouble
+from agent.gone_back import gone_back
 from agent.good_images import GoodImages
 from agent.guard import services_of
 from agent.loop import ROLLBACK
@@ -95,7 +96,7 @@ class Trials:
         brought = len(services_of(stack) - services_of(good))  # what bad content brought may go without a word
         back = replace(
             turn,
-            stacks=(self.images.pinned(good),),
+            stacks=(gone_back(self.images.pinned(good), content_of(stack)),),
             trigger=ROLLBACK,
             run_id=new_run_id(),
             exact=False,

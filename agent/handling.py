@@ -45,6 +45,25 @@ class Rollout:
     obstacle: str = ""
 
 
+class Stage(StrEnum):
+    """When a service runs that is a hook of its stack; the names are the keys of `x-windlass.hooks`."""
+
+    PRE_DEPLOY = "pre_deploy"
+    POST_DEPLOY = "post_deploy"
+    ON_FAILURE = "on_failure"
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A container that runs once, to its end, for each content of its stack: `number` is its place among those of its
+    stage, `timeout` how long it may take. One that `rests` is not run for what is wanted now."""
+
+    stage: Stage
+    number: int = 0
+    timeout: float = 600.0
+    rests: bool = False
+
+
 _USUAL_ROLLOUT = Rollout()
 
 
@@ -76,6 +95,7 @@ class Handling:
     protect: bool = False
     heal_unhealthy: bool = False
     rollout: Rollout = _USUAL_ROLLOUT
+    hook: Hook | None = None  # for a service that is none of those that run all the time
     schedule: Schedule | None = None
     rollback: Rollout | None = None
 

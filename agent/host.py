@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
 
-from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Runs, Tidy
+from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Runs, RunsOnce, Tidy
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Requirement, Resource, Scope
 from agent.rollout import Pace, let_pass
 
@@ -32,6 +32,9 @@ class Host:
             self._perform(kind, change, revision, pace)
 
     def _perform(self, kind: Kind, change: Change, revision: str, pace: Pace) -> None:
+        if isinstance(kind, RunsOnce) and kind.runs_once(change):
+            kind.run_once(change, revision, pace)
+            return
         match change.action:
             case Action.CREATE:
                 kind.create(change, revision)
@@ -50,12 +53,18 @@ class Host:
 
     def probe(self, requirement: Requirement) -> tuple[Gate, str]:
         """Whether the required condition holds by now, and in words why not."""
+        if requirement.condition is Condition.GOOD:
+            return self.health(requirement.key)
         return self._kinds[requirement.key.kind].probe(requirement.key, requirement.condition)
 
     def health(self, key: Key) -> tuple[Gate, str]:
         """Whether the object is good: healthy by its check, completed, or up where it has no check."""
-        gate, detail = self._kinds[key.kind].probe(key, Condition.HEALTHY)
-        return self._kinds[key.kind].probe(key, Condition.STARTED) if detail == UNCHECKED else (gate, detail)
+        kind = self._kinds[key.kind]
+        gate, detail = kind.probe(key, Condition.HEALTHY)
+        if detail == UNCHECKED:
+            return kind.probe(key, Condition.STARTED)
+        ended = kind.probe(key, Condition.COMPLETED) if gate is Gate.FAILED else (gate, detail)
+        return ended if ended[0] is Gate.PASSED else (gate, detail)
 
     def tidy(self, stack: str, keep: Collection[Key]) -> None:
         """Clear away what was made for the stack and is none of `keep`."""

@@ -283,7 +283,7 @@ class Loop:
         for stack in done.recovered:
             work = self.work_of(stack.name)
             if work.desired is None:
-                work.want(stack)
+                work.want(stack, proved=True)
                 self.mark(work, "start")
         if done.reading is not None and not outdated:
             self._following.follow(done.reading, done.on_host)

@@ -105,6 +105,7 @@ class Condition(StrEnum):
     STARTED = "started"
     HEALTHY = "healthy"
     COMPLETED = "completed"
+    GOOD = "good"  # healthy by its check, completed, or up where it has no check
 
 
 class Requirement(NamedTuple):
@@ -118,9 +119,10 @@ class Requirement(NamedTuple):
 class Resource:
     """One wanted object.
 
-    `spec` is what the kind needs to make it and to compare it; each kind's module states the shape. `prepares` marks
-    what is fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it
-    is made only when something that requires it is made, and with `renewed` made anew then although it is there.
+    `spec` is what its kind makes and compares it by; each kind's module states the shape. `prepares` marks what is
+    fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it is made
+    only when something that requires it is, and with `renewed` made anew then although it is there. What is `external`
+    has to be there already and is never touched. `handling` is how it is dealt with, which makes it no other object.
     """
 
     key: Key
@@ -128,12 +130,12 @@ class Resource:
     spec: Mapping[str, Any] = field(repr=False)
     requires: tuple[Requirement, ...] = ()
     service: str = ""
-    external: bool = False  # has to be there already, and is never made, changed or removed
+    external: bool = False
     prepares: bool = False
     on_demand: bool = False
     renewed: bool = False
     place: Place | None = None
-    handling: Handling = USUAL  # how it is dealt with, which makes it no other object
+    handling: Handling = USUAL
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,8 @@ class Observed:
     """One object as the engine reports it, already held against what is wanted of it (`differences`).
 
     `id` is what the engine is told to act on, the very object that was looked at. `uses` is what it is attached to now,
-    `leftover` is a half-made or set-aside twin of a replacement that was cut, and what is `protected` is never pruned.
+    `leftover` is a half-made or set-aside twin of a replacement that was cut, what is `protected` is never pruned, and
+    what is `spare` takes room and no more. `stays` is why it is left as it is, although something newer is known.
     """
 
     key: Key
@@ -208,8 +211,8 @@ class Observed:
     keeps_data: bool = False
     leftover: bool = False
     protected: bool = False
-    spare: bool = False  # takes room and no more: it keeps nothing from being as it is wanted
-    stays: str = ""  # why it is left as it is, although something newer is known
+    spare: bool = False
+    stays: str = ""
     image: str = ""  # the id of the one that a container was made from
     job: JobSeen | None = None  # of what runs at times
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -219,11 +222,11 @@ class Observed:
 class Scope:
     """Which objects may be pruned: those of `stacks`, and with `whole` also those of other stacks of this origin.
 
-    An object of this instance that another source made, in a stack that is not wanted here, is left alone.
+    `origin` names the source. What another source of this instance made, of a stack not wanted here, is left alone.
     """
 
     instance: str
-    origin: str  # names the source: a repository and path, or a directory
+    origin: str
     stacks: frozenset[str]
     whole: bool = False
 
@@ -263,10 +266,8 @@ class FieldChange(NamedTuple):
 
 @dataclass(frozen=True)
 class Change:
-    """One step of a plan.
-
-    `after` are the numbers of the steps that must have been done before this one (a failed one skips it), `follows`
-    those that must only have ended, however. An update that `restarts` also starts anew what runs.
+    """One step of a plan. `after` are the numbers of the steps that must have been done before (a failed one skips it),
+    `follows` those that must only have ended, however. An update that `restarts` also starts anew what runs.
     """
 
     number: int
@@ -375,7 +376,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Report:
-    """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet."""
+    """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet.
+    `stays` is why it is left at what was good, although something newer is known that was tried."""
 
     run_id: str
     stack: str
@@ -394,6 +396,6 @@ class Report:
     on_trial: bool = False
     fights: tuple[Fight, ...] = ()
     ids: frozenset[str] = frozenset()  # the engine's, of what the stack has on the host
-    stays: Failure | None = None  # why it is left at what was good, although something newer is known
+    stays: Failure | None = None
     images: Mapping[str, str] = field(default_factory=dict)  # by container: the id of the image that it was made from
     jobs: tuple[JobState, ...] = ()

@@ -45,6 +45,8 @@ class Turn:
     exact: bool = False  # nothing but the plan, even where a fetched image turns out to be another one
     run_id: str = field(default_factory=new_run_id)  # on every line that is said of this turn
     fallback: bool = False  # what is wanted is what was good before, since the newest is not
+    gone_back: bool = False  # and the host has been there before
+    rejected: str = ""  # a digest of the content that was given up for it
     superseded: Callable[[], bool] = _never  # whether something newer is wanted by now: then nothing more is begun
     suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack: what is not to be changed
     elsewhere: Wanted = field(default_factory=dict)  # in further stacks, which this turn does not touch
@@ -165,7 +167,7 @@ class Reconciler:
             return self.host.probe(requirement)
         for stack in turn.stacks:
             for resource in stack.resources if stack.name == requirement.key.name else ():
-                is_up = resource.service and not resource.handling.schedule
+                is_up = resource.service and not (resource.handling.schedule or resource.handling.hook)
                 gate, detail = self.host.health(resource.key) if is_up else (Gate.PASSED, "")
                 if gate is not Gate.PASSED:
                     return gate, f"{resource.key}: {detail}"

@@ -11,6 +11,7 @@ approvals.json  what the approved hashes stood for, safe to delete
 protections.json  what is under protection without a label that says so
 pulled.json  images that were pulled and may go once nobody needs them; what is not in it stays
 pulls.json  when images with a pull policy were pulled, safe to delete
+runs.json  which content each hook has been run for, safe to delete
 mirror/   the repository, safe to delete
 looked-at/  repositories of which a revision was planned, safe to delete
 files/    files of the commits, by digest

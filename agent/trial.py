@@ -109,6 +109,7 @@ def _is_made(outcome: Outcome) -> bool:
         and wanted is not None
         and bool(wanted.service)
         and not wanted.prepares
+        and wanted.handling.hook is None  # which has proved itself
     )
 
 

@@ -10,6 +10,7 @@ from agent.guard import Consent, Wanted, services_of
 from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
 from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD
 from agent.reconcile import Turn
+from agent.rejections import content_of
 from agent.suspension import NOTHING, Suspended, Suspension
 from agent.trial import Trial
 
@@ -23,6 +24,8 @@ class Work:
     name: str
     desired: Stack | None = None  # None: gone from the source, to be pruned
     broken: Failure | None = None  # the source's newest says something wrong; `desired` is the last good
+    proved: bool = False  # `desired` was good before, and is wanted again
+    rejected: str = ""  # a digest of the content that was given up, where that is why it is broken
     trigger: str | None = None  # set: a turn is due
     busy: bool = False
     not_before: float = 0.0
@@ -68,11 +71,12 @@ class Work:
     def go_back(self, good: Stack, failure: Failure) -> None:
         """Want what was good before, because what is wanted now is not."""
         brought = services_of(self.desired) - services_of(good)
-        self.want(good)
-        self.broken, self.may_go = failure, len(brought)
+        given_up = content_of(self.desired) if self.desired else ""
+        self.want(good, proved=True)
+        self.broken, self.may_go, self.rejected = failure, len(brought), given_up
 
-    def want(self, stack: Stack | None) -> None:
-        self.may_go = 0
+    def want(self, stack: Stack | None, *, proved: bool = False) -> None:
+        self.may_go, self.proved = 0, proved
         if stack is None or self.desired is None or stack.resources != self.desired.resources:
             self.trial = None
         self.desired = stack
@@ -100,6 +104,8 @@ class Work:
             self.known,
             act and not self.suspended.whole,
             fallback=self.broken is not None,
+            gone_back=self.broken is not None and self.proved,
+            rejected=self.rejected if self.broken else "",
             superseded=self.moved_on(),
             suspended={self.name: self.restraint},
             elsewhere=elsewhere,

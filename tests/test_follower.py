@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.follower import Follower
 from agent.model import Failure, Stack
+from agent.rejections import content_of
 from tests.loop.fakes import reading, stack
 
 GOOD, BAD, BETTER = stack("web", "a" * 40, "1"), stack("web", "b" * 40, "2"), stack("web", "c" * 40, "3")
@@ -44,6 +45,7 @@ def test_what_was_rejected_counts_as_broken_once_there_is_something_to_go_back_t
     assert desires.newest().stacks == {"web": BAD}
     repository.good_at = GOOD.revision.id
     assert (desires.newest().stacks, desires.newest().broken) == ({}, {"web": CRASHED})
+    assert desires.newest().rejected == {"web": content_of(BAD)}
 
 
 def test_what_was_good_before_and_proves_good_again_forgives_nothing() -> None:

@@ -59,6 +59,17 @@ ROLLOUT: Final[Options] = {
     ),
 }
 
+HOOKS: Final[Options] = {
+    "pre_deploy": Option(
+        _TEXTS, "Services that run to their end before anything of new content is made or replaced.", _TEXTS_SCHEMA
+    ),
+    "post_deploy": Option(_TEXTS, "Services that run to their end once new content is up and healthy.", _TEXTS_SCHEMA),
+    "on_failure": Option(
+        _TEXTS, "Services that run to their end once new content failed and was taken back.", _TEXTS_SCHEMA
+    ),
+    "timeout": Option(DURATION, "How long each of them may take; 10m by default.", _DURATION_SCHEMA),
+}
+
 SCHEDULE: Final[Options] = {
     "cron": Option(
         CRON,
@@ -111,6 +122,9 @@ _ANYWHERE: Final[Options] = {
 STACK_OPTIONS: Final[Options] = {
     **_ANYWHERE,
     "after": Option(_TEXTS, "Stacks that have to be healthy before this one is changed.", _TEXTS_SCHEMA),
+    "hooks": Option(
+        _record(HOOKS), "Services that run once for each new content instead of all the time.", _schema(HOOKS)
+    ),
 }
 SERVICE_OPTIONS: Final[Options] = {
     **_ANYWHERE,

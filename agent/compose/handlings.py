@@ -14,6 +14,7 @@ from typing import Any
 from agent.compose.extension import EXTENSION, ROLLOUT
 from agent.compose.nodes import Map
 from agent.compose.project import Project
+from agent.compose.stages import hooks
 from agent.compose.units import nanoseconds
 from agent.handling import Handling, OnFailure, Order, Overlap, Rollout, Schedule
 
@@ -40,6 +41,7 @@ def of_service(project: Project, name: str) -> Handling:
         rollout=_possible(rollout, service),
         rollback=rollback and _possible(rollback, service),
         schedule=schedule,
+        hook=hooks(project.model).get(name),
     )
 
 

@@ -16,6 +16,7 @@ from agent.compose.library import Library, Scope
 from agent.compose.nodes import Map, place_of
 from agent.compose.normalise import drop_unused, enabled, normalise
 from agent.compose.security import read_profiles
+from agent.compose.stages import check_hooks, hooks
 from agent.compose.validate import validate
 from agent.model import Place, Problem, Tree
 
@@ -158,12 +159,14 @@ def _resolve(model: Map, name: str, profiles: Collection[str], environments: Env
             model["services"][service].pop(key, None)
     known = [service for service in model["services"] if not findings.is_lost("services", service)]
     normalise(model, known, name, environments.variables, findings)
+    hooked = hooks(model)
     on = [
         service
         for service in known
-        if "profiles" not in unread[service] and enabled(model["services"][service], profiles)
+        if "profiles" not in unread[service] and (service in hooked or enabled(model["services"][service], profiles))
     ]
     validate(model, on, everything, {service for service in on if unread[service]}, findings)
+    check_hooks(model, on, everything, findings)
     for service in on:
         environments.resolve(service, model["services"][service])
     drop_unused(model, on)

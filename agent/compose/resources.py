@@ -9,6 +9,7 @@ from typing import Any
 from agent.compose.admit import admit
 from agent.compose.bindings import Bindings, Target
 from agent.compose.dependencies import Dependencies
+from agent.compose.deploy_hooks import arranged
 from agent.compose.files import Files
 from agent.compose.findings import At, Findings, path_to
 from agent.compose.handlings import of_service, of_stack
@@ -40,7 +41,7 @@ def resources(project: Project, tree: Tree, target: Target) -> tuple[Resource, .
     maker, dependencies = Maker(project, target.directory), Dependencies(project)
     wanted = list(_Wanted(project, maker, bindings, images, dependencies, findings).all())
     findings.raise_if_any()
-    whole = with_content([*wanted, *bindings.found.values()], target.key)
+    whole = arranged(with_content([*wanted, *bindings.found.values()], target.key))
     return tuple(sorted(whole, key=lambda resource: resource.key))
 
 

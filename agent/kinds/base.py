@@ -107,6 +107,17 @@ class Limited(Protocol):
 
 
 @runtime_checkable
+class RunsOnce(Protocol):
+    """A kind of which some objects run to their end, within the change that makes them."""
+
+    def runs_once(self, change: Change) -> bool:
+        """Whether the change is of such an object, and is no removal."""
+
+    def run_once(self, change: Change, revision: str, pace: Pace) -> None:
+        """Make it as wanted and wait for its end with `pace`. Raises `Refused` where that is no good one."""
+
+
+@runtime_checkable
 class Forgiving(Protocol):
     """A kind that does not try for a while what was refused."""
 

@@ -4,19 +4,20 @@
 "completed" or "scheduled"} and, where it has them, "hooks": what runs around its life, "build": the digest of what its
 image is built from, "recorded": the id of the image that it ran when its stack was good, of which it is made whatever
 its reference stands for, or, with "instead_of": an id, while that stands for this one; "hashed": see
-`container_compose`, "lying": the paths of files that are mounted as copies, by those of the copies, and "files": the
-paths of what it mounts that is kept equal to the commit.
+`container_compose`, "lying": the paths of files that are mounted as copies, by those of the copies, "files": the
+paths of what it mounts that is kept equal to the commit, and "once": see `container_once`.
 
-How a container is replaced is in `container_rollout`.
+How a container is replaced is in `container_rollout`, how one runs to its end in `container_run`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
+from agent.jsonfile import JsonFile
 from agent.kinds.base import OLD, Identity, our_labels, seen_of, wanted_of
 from agent.kinds.container_compose import compose_labels
 from agent.kinds.container_facts import Facts, is_scheduled
@@ -25,11 +26,13 @@ from agent.kinds.container_hooks import Hooks
 from agent.kinds.container_job import cut_short, is_up, run
 from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
+from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_rollout import Replacement
+from agent.kinds.container_run import run_once
 from agent.kinds.container_state import gate
 from agent.kinds.container_view import ContainerView, name_of, recorded_of, reference_of
 from agent.kinds.table import fingerprint, look
-from agent.model import Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.rollout import Pace, roll
 
 Report = dict[str, Any]
@@ -39,15 +42,17 @@ MENDED = frozenset({Remedy.IN_PLACE, Remedy.RESTART})
 class ContainerKind:
     name = "container"
 
-    def __init__(self, engine: Engine, identity: Identity) -> None:
+    def __init__(self, engine: Engine, identity: Identity, runs: JsonFile | None = None) -> None:
+        """`runs` is where it is noted what has been run for which content."""
         self.engine = engine
         self._identity = identity
-        self._view = ContainerView(engine, identity)
+        self.once = Once(engine, identity, runs)
+        self.view = ContainerView(engine, identity, self.once)
         self.hooks = Hooks(engine)
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
-        return self._view.observe(wanted, scope)
+        return self.view.observe(wanted, scope)
 
     def create(self, change: Change, revision: str) -> None:
         resource = wanted_of(change)
@@ -99,6 +104,18 @@ class ContainerKind:
         else:
             self.discard(report["Id"])
 
+    def runs_once(self, change: Change) -> bool:
+        """See `RunsOnce.runs_once`."""
+        return change.action is not Action.REMOVE and change.wanted is not None and hook_of(change.wanted) is not None
+
+    def run_once(self, change: Change, revision: str, pace: Pace) -> None:
+        """See `RunsOnce.run_once`."""
+        run_once(self, change, wanted_of(change), revision, pace)
+
+    def tidy(self, stack: str, keep: Collection[Key]) -> None:
+        """Forget what has been run of what is not wanted any more."""
+        self.once.forget(stack, keep)
+
     def _lay_aside(self, name: str, report: Report) -> None:
         """Keep it, stopped, until it comes back: only it knows which anonymous volumes were its own."""
         if name_of(report) != name + OLD:
@@ -114,7 +131,8 @@ class ContainerKind:
         made_from = fingerprint(TABLE, resource.spec, self._identity.key)
         labels = {**(body.get("Labels") or {}), **our_labels(self._identity, resource, revision, made_from)}
         reference, image = self._image(resource)
-        labels |= self.hooks.labels(resource) | compose_labels(resource, str(image.get("Id") or ""), self._id_of)
+        labels |= self.hooks.labels(resource) | self.once.labels(resource)
+        labels |= compose_labels(resource, str(image.get("Id") or ""), self._id_of)
         host = body.get("HostConfig") or {}
         if old is not None:
             host = carry_over(host, _kept_volumes(resource, old, image))
@@ -137,11 +155,11 @@ class ContainerKind:
 
     def _mend(self, resource: Resource, report: Report) -> None:
         """Change in place whatever differs in a container that is there."""
-        owner = self._view.owner(resource, report)
+        owner = self.view.owner(resource, report)
         if owner is Owner.FOREIGN:
             raise Refused(f"another container is called {resource.key.name}", reason="NameConflict")
-        facts = self._view.facts(resource, report)
-        differences = self._view.differences(resource, facts, owner)
+        facts = self.view.facts(resource, report)
+        differences = self.view.differences(resource, facts, owner)
         if stuck := sorted(each.path for each in differences if each.remedy not in MENDED):
             raise Overtaken(f"container {resource.key.name} has changed since it was looked at: {', '.join(stuck)}")
         paths = [each.path for each in differences]
@@ -189,14 +207,14 @@ class ContainerKind:
     def clear(self, name: str) -> None:
         """Remove the leftover of a cut replacement that is in the way; anybody else's container is left alone."""
         report = self.engine.inspect_container(name)
-        if report is not None and self._view.is_ours(report):
+        if report is not None and self.view.is_ours(report):
             self.stop(report)
             self.discard(report["Id"])
 
     def _set_aside(self, name: str) -> Report | None:
         """The one whose replacement was cut before its twin had the name: what it keeps anonymously goes on."""
         report = self.engine.inspect_container(name + OLD)
-        return report if report is not None and self._view.is_ours(report) else None
+        return report if report is not None and self.view.is_ours(report) else None
 
     def _still_there(self, change: Change) -> Report:
         report = self.engine.inspect_container(seen_of(change).id)

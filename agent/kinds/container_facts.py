@@ -179,7 +179,7 @@ def named_owner(mode: str, names: Mapping[str, str]) -> str:
 
 def is_job(spec: Spec) -> bool:
     """Whether the container is wanted to run to its end and not to stay."""
-    return spec.get("state") == "completed" or bool(spec.get("job"))
+    return spec.get("state") == "completed" or bool(spec.get("job")) or "once" in spec
 
 
 def is_scheduled(spec: Spec) -> bool:

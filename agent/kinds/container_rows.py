@@ -33,6 +33,7 @@ from agent.model import Remedy
 
 Normal = Callable[[Any], Any]
 HEALTHY, UNHEALTHY = "healthy", "unhealthy"
+KILLED = 128  # exit codes from here on tell of a signal
 
 # --- makers of rows ---------------------------------------------------------------------------------------------
 
@@ -306,12 +307,14 @@ def state_seen(facts: Facts) -> str:
     """`running` for what is as wanted: a job that is done is, one that waits for its time, and what its restart policy
     is bringing back."""
     state = mapping(facts.report.get("State"))
-    status = text(state.get("Status"))
+    status, code = text(state.get("Status")), number(state.get("ExitCode"))
     if status in ("created", "exited") and is_scheduled(facts.spec):
         return "running"
-    if status == "restarting" or (status == "exited" and is_job(facts.spec) and not state.get("ExitCode")):
+    if status == "restarting" or (status == "exited" and is_job(facts.spec) and not code):
         return "running"
-    return f"exited ({state.get('ExitCode')})" if status == "exited" else status
+    if status == "exited" and is_job(facts.spec) and code < KILLED:
+        return f"failed ({code})" if facts.spec.get("state") == "completed" else "running"
+    return f"exited ({code})" if status == "exited" else status
 
 
 def files_wanted(facts: Facts) -> dict[str, str]:

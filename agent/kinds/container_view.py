@@ -30,6 +30,7 @@ from agent.kinds.base import (
 from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_job import job_of
+from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
 from agent.kinds.container_words import stays
 from agent.kinds.table import compare, fingerprint, look
@@ -67,9 +68,10 @@ class Compared(NamedTuple):
 class ContainerView:
     """Looks at containers and changes none."""
 
-    def __init__(self, engine: Engine, identity: Identity) -> None:
+    def __init__(self, engine: Engine, identity: Identity, once: Once) -> None:
         self._engine = engine
         self._identity = identity
+        self._once = once
         self._known_image = lru_cache(maxsize=512)(self._ask_image)
         self._around = Surroundings({}, {}, {})
         self._compared: dict[Key, Compared] = {}
@@ -80,12 +82,14 @@ class ContainerView:
         ours = [one for one in listed if (one.get("Labels") or {}).get(INSTANCE) == self._identity.instance]
         reports = self._reports(wanted, listed, ours)
         there = [(one, report) for one, report in zip(wanted, reports, strict=True) if report]
+        cleared = [self._once.without_container(one) for one, it in zip(wanted, reports, strict=True) if not it]
         others = self._unwanted([report["Id"] for _, report in there], ours, scope)
         around, local = self._surroundings([report for _, report in there], listed, references(wanted))
         images = sorted({image_of(report) for report in (*(report for _, report in there), *others)})
         self._engine.gather(partial(self.image, image) for image in images)
         return [
             *(_told(one, self._observed(one, report, around, image_for(one, local)), local) for one, report in there),
+            *filter(None, cleared),
             *(self._stray(report, around) for report in others if self._is_ours(report)),
         ]
 
@@ -195,6 +199,7 @@ class ContainerView:
         last, disk = self._compared.get(resource.key), _disk(resource, report)
         if (
             last is not None
+            and hook_of(resource) is None
             and last.report is report
             and last.around is around
             and last.local == local
@@ -211,7 +216,7 @@ class ContainerView:
         owner = self.owner(resource, report)
         health, detail = health_of(report, resource.spec)
         facts = self._facts(resource, report, around, local)
-        return Observed(
+        observed = Observed(
             resource.key,
             report["Id"],
             owner,
@@ -228,6 +233,8 @@ class ContainerView:
             job=job_of(report, self._engine.logs) if is_scheduled(resource.spec) else None,
             raw=report,
         )
+        hook = hook_of(resource)
+        return self._once.observed(resource, hook, observed) if hook else observed
 
     def _stray(self, report: Report, around: Surroundings) -> Observed:
         """One of ours that nobody wants: to be pruned, or left over from a replacement that was cut."""
@@ -242,7 +249,7 @@ class ContainerView:
             origin=labels.get(ORIGIN, ""),
             revision=labels.get(REVISION, ""),
             service=labels.get(SERVICE, ""),
-            uses=uses_of(report, around.names),
+            uses=_holds(report, around.names, leftover=labels.get(NAME) != name),
             health=health,
             detail=detail,
             leftover=labels.get(NAME) != name,
@@ -270,6 +277,18 @@ class ContainerView:
 
     def _inherited(self, report: Report) -> Mapping[str, str]:
         return look(self.image(image_of(report)), "Labels") or {}
+
+
+def _holds(report: Report, names: Mapping[str, str], *, leftover: bool) -> frozenset[Key]:
+    """What one that nobody wants is attached to, and has to let go of before that can be made anew.
+
+    What a cut replacement left and does not run is in nobody's way: were it taken along with a network, nobody would
+    know any more which anonymous volumes belong to its successor.
+    """
+    used = uses_of(report, names)
+    if not leftover or look(report, "State.Running"):
+        return used
+    return frozenset(key for key in used if key.kind not in ("network", "container"))
 
 
 def _disk(resource: Resource, report: Mapping[str, Any]) -> Disk:

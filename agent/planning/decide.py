@@ -47,6 +47,8 @@ def judge_wanted(situation: Situation, known: frozenset[Key]) -> dict[Key, Verdi
 def _judge_absent(resource: Resource, was_there: bool) -> Verdict:
     if resource.external:
         return hold("ExternalMissing", Cause.COMMIT, words.external_missing(resource.key))
+    if resource.handling.hook is not None:  # one that has run need not be there
+        return Verdict(Action.CREATE, Cause.COMMIT, words.RUNS_ONCE)
     if was_there:
         return Verdict(Action.CREATE, Cause.DRIFT, words.REMOVED_OUTSIDE)
     cause = causes.of_new(resource)

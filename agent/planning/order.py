@@ -13,25 +13,17 @@ from typing import NamedTuple
 
 from agent.model import Action, Cause, Change, Key
 from agent.planning.cascade import Step
+from agent.planning.first import Links, put_first, runs_first
 from agent.planning.rollouts import interruption, take_turns
 from agent.planning.situation import Situation
 
 _MAKING = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
 
 
-class Links(NamedTuple):
-    """The indexes of the steps that one comes behind; `prepared` names a stack when it is also behind all that is
-    prepared for that one. Spelled out for every step, those would be the square of the steps."""
-
-    after: frozenset[int]
-    follows: frozenset[int]
-    prepared: str | None
-
-
 def arrange(situation: Situation, steps: Sequence[Step], early: frozenset[Key]) -> tuple[Change, ...]:
     """The steps as changes, numbered from 0 so that each has a higher number than what it is behind."""
     board = _Board(situation, steps, early)
-    links = [board.links(step) for step in steps]
+    links = put_first(situation, steps, [board.links(step) for step in steps], board.prepared)
     depths = _depths(links, board.prepared)
     order = sorted(range(len(steps)), key=lambda index: _rank(steps[index], depths[index]))
     numbers = _Numbers(order, board.prepared)
@@ -67,6 +59,7 @@ class _Board:
         after = frozenset(self._after(step))
         follows = frozenset(self._follows(step)) - after
         waits = self._stops(step) or (step.action is Action.UPDATE and not self._is_prepared(step.key))
+        waits = waits or (step.action in _MAKING and self._runs_first(step.key))
         implied = any(self._stops(self._steps[index]) and self._steps[index].stack == step.stack for index in after)
         return Links(after, follows, step.stack if waits and not implied and self.prepared.get(step.stack) else None)
 
@@ -109,7 +102,8 @@ class _Board:
             yield from self._made_for_it(step.key, anew=True)
         if step.action in _MAKING or step.action is Action.RUN:
             yield from self._required(step.key, optional=True)
-        if step.action in {Action.CREATE, Action.REPLACE} and not self._is_prepared(step.key):
+        made = step.action in {Action.CREATE, Action.REPLACE} and not self._is_prepared(step.key)
+        if made and not self._runs_first(step.key):
             yield from self._cleared.get((step.stack, step.key.kind), ())
 
     def _stops(self, step: Step) -> bool:
@@ -153,6 +147,9 @@ class _Board:
             if pruned and not self._situation.users.get(step.key):
                 cleared.setdefault((step.stack, step.key.kind), []).append(index)
         return cleared
+
+    def _runs_first(self, key: Key) -> bool:
+        return runs_first(self._situation, key)
 
     def _is_prepared(self, key: Key) -> bool:
         resource = self._situation.wanted.get(key)

@@ -45,7 +45,10 @@ def _anew(situation: Situation, steps: Sequence[Step]) -> set[Key]:
 
 
 def _goes_on(situation: Situation, user: Key, renewed: Key) -> bool:
-    """Whether it goes on with the new one: with a file that was mended, only if that is the one it has."""
+    """Whether it goes on with the new one: with a file that was mended, only if that is the one it has. What runs once
+    does not go on."""
+    if situation.wanted[user].handling.hook is not None:
+        return False
     return not _is_prepared(situation, renewed) or renewed in situation.uses.get(user, ())
 
 

@@ -33,7 +33,9 @@ def take_turns(situation: Situation, steps: Sequence[Step]) -> Mapping[int, Turn
 
 def interruption(step: Step, resource: Resource | None, *, again: bool) -> str:
     """In words, when what runs will be away because of the step; `again`: what it takes away, another step makes."""
-    if resource is None or not resource.service or resource.prepares or resource.handling.schedule:
+    if resource is None or not resource.service or resource.prepares:
+        return ""
+    if resource.handling.schedule or resource.handling.hook:
         return ""
     rollout = resource.handling.rollout
     match step.action:

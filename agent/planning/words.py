@@ -19,13 +19,22 @@ FOLLOWED = "its tag stands for another image in its registry by now"
 STALE = "its pull policy has it looked for again by now"
 UNHEALTHY = "its health check fails"
 FOR_CONTENT = "its pull policy has it pulled for each new content"
+RUNS_ONCE = "runs once for the new content of its stack"
+RUN_ON = "has not run to its end yet"
+RESTS = "is not run for what the stack goes back to"
 SUSPENDED = "its service is suspended"
 OVERLAPS = "its last run has not ended yet"
 PRUNE_OFF = "is not wanted any more, but pruning is off: remove it by hand, or turn pruning on"
 
 _MOST_FIELDS = 6  # named in one reason; the others are counted
 _IMAGE = {"image": MOVED_IMAGE, "build": NOT_BUILT, "pulled": STALE, "digest": FOLLOWED}
-_TOLD = {"build": REBUILT, "pulled for": FOR_CONTENT}  # fields whose change has words of its own
+_TOLD = {
+    "build": REBUILT,
+    "pulled for": FOR_CONTENT,
+    "runs for": RUNS_ONCE,
+    "run": RUN_ON,
+    "rest": RESTS,
+}  # fields whose change has words of its own
 _STATES = {"exited": "stopped", "dead": "stopped", "created": "left unstarted", "paused": "paused"}
 
 
@@ -59,6 +68,8 @@ def _drift(differences: Sequence[Difference]) -> str:
 def _state(seen: str) -> str:
     """`exited (137)` says more than that it was stopped: it may have died."""
     word, _, code = seen.partition(" ")
+    if word == "failed":
+        return f"its run failed, exit code {code.strip('()')}"
     if word not in _STATES:
         return f"is {seen}"
     return f"was {_STATES[word]} outside git" + (f", exit code {code.strip('()')}" if code else "")

@@ -11,6 +11,7 @@ from agent.desired import Reading
 from agent.model import Action, Cause, Change, Failure, Health, Key, Outcome, Report, ServiceState, Status
 from agent.ports import AskSource, LookAt
 from agent.reconcile import Turn
+from agent.rejections import content_of
 from agent.stack_order import is_ready
 from agent.work import Work
 from tests.loop.fakes import (
@@ -180,6 +181,33 @@ def test_what_bad_content_brought_may_go_without_anybodys_word() -> None:
     with running(make_loop(desires, turns, FakeAudience())):
         assert turns.next().consent.allowed == 0
         assert turns.next().consent.allowed == 3
+
+
+def test_it_is_told_what_was_given_up_also_by_the_next_process() -> None:
+    desires, turns = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}), FakeTurns(crash)
+    with running(make_loop(desires, turns, FakeAudience())):
+        first, back = turns.next(), turns.next()
+    assert (first.gone_back, first.rejected) == (False, "")
+    assert (back.gone_back, back.rejected) == (True, content_of(NEW))
+    failure = Failure("CrashOnStart", "no")
+    known = replace(reading(broken={"web": failure}, revision="b" * 40), rejected={"web": content_of(NEW)})
+    desires, turns = FakeDesires(known, good={"web": OLD}), FakeTurns(crash, host_stacks=frozenset({"web"}))
+    with running(make_loop(desires, turns, FakeAudience())):
+        turn = turns.next()
+    assert (turn.stacks, turn.gone_back, turn.rejected) == ((OLD,), True, content_of(NEW))
+
+
+def test_content_that_was_never_good_is_not_gone_back_to() -> None:
+    desires, turns, audience = FakeDesires(reading(NEW, revision="b" * 40)), FakeTurns(), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        turns.next()
+        audience.reports.get(timeout=5)
+        desires.answer = reading(broken={"web": Failure("ConfigInvalid", "no")}, revision="c" * 40)
+        loop.wake(AskSource("git"))
+        audience.reports.get(timeout=5)
+        loop.wake(LookAt("event", stack="web"))
+        turn = turns.next()
+    assert (turn.fallback, turn.gone_back, turn.rejected) == (True, False, "")
 
 
 def test_what_stays_at_what_was_good_is_told_on_and_nothing_is_tried_for_it() -> None:

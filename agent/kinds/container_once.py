@@ -1,0 +1,192 @@
+"""Containers that run once for each content of their stack: whether one has run, and its run to the end.
+
+Which content a container is for stands on it, keyed, since it is a digest of secrets among others. What it has been run
+for is noted beside, for a container that has ended may be cleared away (`docker system prune`): that is no reason to
+run it again. Where the note is lost, the container tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from agent.engine import Engine
+from agent.errors import Overtaken, Refused, Trouble
+from agent.handling import Hook, Stage
+from agent.jsonfile import JsonFile
+from agent.kinds.base import PREFIX, Identity, digest
+from agent.kinds.container_words import exit_code, exit_text, last_words, redacted
+from agent.kinds.table import look
+from agent.model import Difference, Health, Key, Observed, Owner, Remedy, Resource
+from agent.rollout import POLL, Pace
+
+CONTENT = f"{PREFIX}content"  # on such a container: what it runs for
+NEW, RUN, REST = "runs for", "run", "rest"  # the fields of such a container
+DONE = "completed"
+FAILED, LATE = "HookFailed", "HookTimeout"
+_ENDED = ("exited", "dead")
+
+Report = Mapping[str, Any]
+
+
+class Once:
+    """`file` holds the contents that were run for, by stack and container. Any thread may call."""
+
+    def __init__(self, engine: Engine, identity: Identity, file: JsonFile | None = None) -> None:
+        self._engine, self._identity = engine, identity
+        self._file = file or JsonFile()
+
+    # --- what is there ---
+
+    def labels(self, resource: Resource) -> dict[str, str]:
+        return {CONTENT: self._content(resource)} if hook_of(resource) else {}
+
+    def without_container(self, resource: Resource) -> Observed | None:
+        """What is seen of one whose container is gone, None where it is to be made: it has not run yet."""
+        hook = hook_of(resource)
+        if hook is None or resource.external:
+            return None
+        done = self._noted(resource) == self._content(resource)
+        if not done and not hook.rests:
+            return None
+        moves = () if done or hook.stage is Stage.ON_FAILURE else (self._rest(resource, self._noted(resource)),)
+        return Observed(
+            resource.key,
+            "",
+            Owner.OURS,
+            stack=resource.stack,
+            service=resource.service,
+            differences=moves,
+            detail=DONE if done else "not run",
+        )
+
+    def observed(self, resource: Resource, hook: Hook, seen: Observed) -> Observed:
+        """What is seen of one whose container is there, as it was compared. What has ended is attached to nothing, and
+        no revision counts as run that is not."""
+        report = seen.raw
+        differences = self._differences(resource, hook, report, seen.differences)
+        health, detail = self._health(resource, hook, report)
+        return replace(
+            seen,
+            differences=differences if seen.owner is not Owner.FOREIGN else seen.differences,
+            health=health,
+            detail=detail,
+            uses=frozenset() if _status(report) in _ENDED else seen.uses,
+            revision="" if any(one.path == RUN for one in differences) else seen.revision,
+        )
+
+    def _differences(
+        self, resource: Resource, hook: Hook, report: Report, found: Iterable[Difference]
+    ) -> tuple[Difference, ...]:
+        """Of one whose container is there; `found` is in what else it is not as wanted, which is no matter once it has
+        run, unless its image moved."""
+        made_for, content = _made_for(report), self._content(resource)
+        if hook.rests:
+            settled = hook.stage is Stage.ON_FAILURE or made_for == content
+            return () if settled else (self._rest(resource, made_for),)
+        if made_for != content:
+            declared = (one for one in found if one.declared)
+            return (*declared, Difference(NEW, made_for or None, content))
+        if not self.has_run(resource, report):
+            remedy = Remedy.REPLACE if _status(report) in _ENDED else Remedy.IN_PLACE
+            return (Difference(RUN, _told(report), DONE, remedy),)
+        return tuple(one for one in found if one.path == "image" and not one.declared)
+
+    def _health(self, resource: Resource, hook: Hook, report: Report) -> tuple[Health, str]:
+        if hook.rests:
+            return Health.HEALTHY, "not run"
+        if self.has_run(resource, report):
+            return Health.HEALTHY, DONE
+        return (Health.DEGRADED, exit_text(report)) if _status(report) in _ENDED else (Health.PROGRESSING, "runs")
+
+    def is_for(self, resource: Resource, report: Report) -> bool:
+        """Whether the container was made for what is wanted now."""
+        return _made_for(report) == self._content(resource)
+
+    def has_run(self, resource: Resource, report: Report) -> bool:
+        """Whether the container has done what it was made for, which is what it is wanted for now."""
+        ended_well = _status(report) == "exited" and not exit_code(report)
+        return self.is_for(resource, report) and (ended_well or self._noted(resource) == self._content(resource))
+
+    def _rest(self, resource: Resource, before: str) -> Difference:
+        return Difference(REST, before or None, self._content(resource), Remedy.IN_PLACE)
+
+    def _content(self, resource: Resource) -> str:
+        return digest(self._identity.key, resource.spec.get("once"))
+
+    # --- the note ---
+
+    def _noted(self, resource: Resource) -> str:
+        found = self._file.read().get(resource.stack)
+        return str(found.get(resource.key.name, "")) if isinstance(found, dict) else ""
+
+    def note(self, resource: Resource) -> None:
+        """It has run, or counts as if it had. What cannot be noted costs another run at most."""
+        entry = {resource.key.name: self._content(resource)}
+        with suppress(Trouble):
+            self._file.change(lambda kept: {**kept, resource.stack: {**_of(kept, resource.stack), **entry}})
+
+    def forget(self, stack: str, keep: Collection[Key]) -> None:
+        """Keep notes of these alone."""
+        known = _of(self._file.read(), stack)
+        left = {name: content for name, content in known.items() if Key("container", name) in keep}
+
+        def kept_then(kept: dict[str, Any]) -> dict[str, Any]:
+            others = {name: entry for name, entry in kept.items() if name != stack}
+            return {**others, stack: left} if left else others
+
+        if left != known:
+            with suppress(Trouble):
+                self._file.change(kept_then)
+
+    # --- the run ---
+
+    def let_end(self, resource: Resource, hook: Hook, report: Report, pace: Pace) -> None:
+        """Wait for a run for former content: it is not cut off by newer, but when its time is over."""
+        if _made_for(report) and _status(report) not in (*_ENDED, "created"):
+            with suppress(Refused):
+                self.await_end(resource, hook, str(report["Id"]), pace)
+
+    def await_end(self, resource: Resource, hook: Hook, container: str, pace: Pace) -> None:
+        """Wait until the container has ended well. Raises `Refused` with its last words, or where its time is over;
+        `Overtaken` when told to stop, and then it goes on."""
+        began = pace.clock()
+        while True:
+            report = self._engine.inspect_container(container)
+            if report is None:
+                raise Refused(f"{hook.stage}: its container was removed while it ran", reason=FAILED)
+            if _status(report) in _ENDED:
+                break
+            if pace.clock() - began >= hook.timeout:
+                self._engine.stop_container(container, look(report, "Config.StopTimeout"))
+                said = redacted(self._engine.logs(container).rstrip(), report)
+                message = f"{hook.stage} has not ended after {hook.timeout:g} s and was stopped\n{said}"
+                raise Refused(message.rstrip(), reason=LATE)
+            if pace.stop():
+                raise Overtaken(f"{resource.key.name} goes on, and the next pass waits for it")
+            pace.rest(POLL, f"{hook.stage} has not ended yet")
+        if exit_code(report):
+            raise Refused(f"{hook.stage} failed: {last_words(report, self._engine.logs)}", reason=FAILED)
+
+
+def hook_of(resource: Resource) -> Hook | None:
+    return resource.handling.hook
+
+
+def _of(kept: Mapping[str, Any], stack: str) -> dict[str, str]:
+    found = kept.get(stack)
+    return found if isinstance(found, dict) else {}
+
+
+def _made_for(report: Report) -> str:
+    return str((look(report, "Config.Labels") or {}).get(CONTENT, ""))
+
+
+def _status(report: Report) -> str:
+    return str(look(report, "State.Status") or "")
+
+
+def _told(report: Report) -> str:
+    return f"exited ({exit_code(report)})" if _status(report) == "exited" else _status(report)

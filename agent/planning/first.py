@@ -1,0 +1,67 @@
+"""What has to have run to its end before anything else of its stack is touched: the stack's `pre_deploy`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from agent.handling import Stage
+from agent.model import Action, Key
+from agent.planning.cascade import Step
+from agent.planning.situation import Situation
+
+
+class Links(NamedTuple):
+    """The indexes of the steps that one comes behind; `prepared` names a stack when it is also behind all that is
+    prepared for that one. Spelled out for every step, those would be the square of the steps."""
+
+    after: frozenset[int]
+    follows: frozenset[int]
+    prepared: str | None
+
+
+def runs_first(situation: Situation, key: Key) -> bool:
+    resource = situation.wanted.get(key)
+    hook = resource.handling.hook if resource else None
+    return hook is not None and hook.stage is Stage.PRE_DEPLOY and not hook.rests
+
+
+def put_first(
+    situation: Situation, steps: Sequence[Step], links: Sequence[Links], prepared: Mapping[str, frozenset[int]]
+) -> list[Links]:
+    """The links, with all that is done in a stack behind what runs first there; but for what that needs itself, and for
+    what is prepared."""
+    first: dict[str, set[int]] = {}
+    for index, step in enumerate(steps):
+        if step.action is not Action.HOLD and step.action is not Action.REMOVE and runs_first(situation, step.key):
+            first.setdefault(step.stack, set()).add(index)
+    if not first:
+        return list(links)
+    needed = _before(links, prepared, (index for indexes in first.values() for index in indexes))
+    return [
+        link._replace(after=link.after | first[step.stack])
+        if step.stack in first
+        and index not in needed
+        and step.action is not Action.HOLD
+        and not _is_prepared(situation, step.key)
+        else link
+        for index, (step, link) in enumerate(zip(steps, links, strict=True))
+    ]
+
+
+def _before(links: Sequence[Links], prepared: Mapping[str, frozenset[int]], roots: Iterable[int]) -> set[int]:
+    """The roots, and every step that one of them is behind."""
+    found = set(roots)
+    queue = list(found)
+    while queue:
+        link = links[queue.pop()]
+        earlier = link.after | link.follows
+        if link.prepared is not None:
+            earlier |= prepared[link.prepared]
+        queue += earlier - found
+        found |= earlier
+    return found
+
+
+def _is_prepared(situation: Situation, key: Key) -> bool:
+    return key in situation.wanted and situation.wanted[key].prepares
