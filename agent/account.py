@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent.jobs import JobState
+from agent.jobs import JOB_RUNS, JobState
 from agent.model import (
     Action,
     Cause,
@@ -24,8 +24,7 @@ from agent.model import (
     Stack,
     Status,
 )
-from agent.planning import JOB_RUNS, SUSPENDED
-from agent.suspension import NOTHING, Suspended
+from agent.suspension import NOTHING, SUSPENDED, Suspended
 
 DID_NOT_TAKE = "DidNotTake"
 NO_GOOD = "ImageNoGood"

@@ -10,6 +10,8 @@ from enum import StrEnum
 
 from agent.handling import Schedule
 
+JOB_RUNS = "JobRuns"  # the code of what waits for a run to end
+
 
 @dataclass(frozen=True)
 class JobSeen:

@@ -119,11 +119,10 @@ class Requirement(NamedTuple):
 class Resource:
     """One wanted object.
 
-    `spec` is what the kind needs to make it and to compare it; each kind's module states the shape. `prepares` marks
-    what is fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it
-    is made only when something that requires it is made, and with `renewed` made anew then although it is there.
-    `external` means that it has to be there already and is never made, changed or removed. `handling` is how it is
-    dealt with, which makes it no other object.
+    `spec` is what its kind makes and compares it by; each kind's module states the shape. `prepares` marks what is
+    fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it is made
+    only when something that requires it is, and with `renewed` made anew then although it is there. What is `external`
+    has to be there already and is never touched. `handling` is how it is dealt with, which makes it no other object.
     """
 
     key: Key
@@ -195,8 +194,7 @@ class Observed:
 
     `id` is what the engine is told to act on, the very object that was looked at. `uses` is what it is attached to now,
     `leftover` is a half-made or set-aside twin of a replacement that was cut, what is `protected` is never pruned, and
-    what is `spare` takes room and no more: it keeps nothing from being as it is wanted.
-    `stays` is in words why it is left as it is, although something newer is known.
+    what is `spare` takes room and no more. `stays` is why it is left as it is, although something newer is known.
     """
 
     key: Key
@@ -224,8 +222,7 @@ class Observed:
 class Scope:
     """Which objects may be pruned: those of `stacks`, and with `whole` also those of other stacks of this origin.
 
-    `origin` names the source (a repository and path, or a directory). An object of this instance that another source
-    made, in a stack that is not wanted here, is left alone.
+    `origin` names the source. What another source of this instance made, of a stack not wanted here, is left alone.
     """
 
     instance: str
@@ -269,10 +266,8 @@ class FieldChange(NamedTuple):
 
 @dataclass(frozen=True)
 class Change:
-    """One step of a plan.
-
-    `after` are the numbers of the steps that must have been done before this one (a failed one skips it), `follows`
-    those that must only have ended, however. An update that `restarts` also starts anew what runs.
+    """One step of a plan. `after` are the numbers of the steps that must have been done before (a failed one skips it),
+    `follows` those that must only have ended, however. An update that `restarts` also starts anew what runs.
     """
 
     number: int

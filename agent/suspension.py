@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+SUSPENDED = "Suspended"  # the code of what is held for it
+
 
 @dataclass(frozen=True)
 class Suspension:

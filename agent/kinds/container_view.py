@@ -249,7 +249,7 @@ class ContainerView:
             origin=labels.get(ORIGIN, ""),
             revision=labels.get(REVISION, ""),
             service=labels.get(SERVICE, ""),
-            uses=uses_of(report, around.names),
+            uses=_holds(report, around.names, leftover=labels.get(NAME) != name),
             health=health,
             detail=detail,
             leftover=labels.get(NAME) != name,
@@ -277,6 +277,18 @@ class ContainerView:
 
     def _inherited(self, report: Report) -> Mapping[str, str]:
         return look(self.image(image_of(report)), "Labels") or {}
+
+
+def _holds(report: Report, names: Mapping[str, str], *, leftover: bool) -> frozenset[Key]:
+    """What one that nobody wants is attached to, and has to let go of before that can be made anew.
+
+    What a cut replacement left and does not run is in nobody's way: were it taken along with a network, nobody would
+    know any more which anonymous volumes belong to its successor.
+    """
+    used = uses_of(report, names)
+    if not leftover or look(report, "State.Running"):
+        return used
+    return frozenset(key for key in used if key.kind not in ("network", "container"))
 
 
 def _disk(resource: Resource, report: Mapping[str, Any]) -> Disk:

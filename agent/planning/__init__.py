@@ -13,19 +13,17 @@ from agent.planning.cascade import take_along
 from agent.planning.decide import judge_wanted
 from agent.planning.demand import drop_unneeded, renew
 from agent.planning.holds import hold_back
-from agent.planning.jobs import JOB_RUNS, Errand, errands, let_run
+from agent.planning.jobs import Errand, errands, let_run
 from agent.planning.order import arrange
 from agent.planning.prune import EMPTY_DESIRED_STATE, PROTECTED, PRUNE_GUARD, Policy, Removal, judge_unwanted
 from agent.planning.restart import start_anew
 from agent.planning.situation import survey
-from agent.planning.suspend import SUSPENDED, hold_still
+from agent.planning.suspend import hold_still
 
 __all__ = [
     "EMPTY_DESIRED_STATE",
-    "JOB_RUNS",
     "PROTECTED",
     "PRUNE_GUARD",
-    "SUSPENDED",
     "Errand",
     "Policy",
     "Removal",

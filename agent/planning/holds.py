@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
+from agent.jobs import JOB_RUNS
 from agent.model import Action, Cause, Key, Owner
 from agent.planning import words
 from agent.planning.decide import Verdict
-from agent.planning.jobs import JOB_RUNS
 from agent.planning.situation import Situation
-from agent.planning.suspend import SUSPENDED
+from agent.suspension import SUSPENDED
 
 
 def hold_back(situation: Situation, verdicts: Mapping[Key, Verdict]) -> dict[Key, Verdict]:

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.handling import Overlap
+from agent.jobs import JOB_RUNS
 from agent.model import Action, Cause, Key, Owner, Resource
 from agent.planning import words
 from agent.planning.cascade import Step
 from agent.planning.decide import Verdict, hold
 from agent.planning.situation import Situation
-from agent.planning.suspend import SUSPENDED
+from agent.suspension import SUSPENDED
 
-JOB_RUNS = "JobRuns"  # the code of what waits for a run to end
 OVERLAP = "Overlap"  # the code of a run that does not begin, for the one before has not ended
 
 

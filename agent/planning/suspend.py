@@ -8,8 +8,7 @@ from agent.model import Action, Key
 from agent.planning import words
 from agent.planning.decide import Verdict
 from agent.planning.situation import Situation
-
-SUSPENDED = "Suspended"
+from agent.suspension import SUSPENDED
 
 
 def hold_still(situation: Situation, verdicts: Mapping[Key, Verdict]) -> dict[Key, Verdict]:

@@ -10,12 +10,11 @@ from script.benchmarks.agent_process import Agent, Repository, started_at
 from script.benchmarks.contestants import Floor
 from script.benchmarks.floor import until_started
 from script.benchmarks.ground import Ground
-from script.benchmarks.results import CHANGE, COLD, MEMORY, RESIDENT, Results
+from script.benchmarks.names import ALONE, BEYOND, CHANGE, COLD, HEAL, MEASURED, MEMORY, RESIDENT
+from script.benchmarks.results import Results
 
-HEAL = "docker rm -f to running"
 PUSH = "git push to running"
 PUSH_HUP = "git push, SIGHUP, to running"
-MEASURED, ALONE, BEYOND = "measured", "engine alone", "beyond the engine"
 INTERVAL = "1s"  # polling is part of PUSH: half of it on average
 SETTLE = 10.0  # seconds after the last change before the agent counts as idle
 

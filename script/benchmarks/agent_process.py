@@ -19,22 +19,22 @@ from urllib.parse import quote
 
 from script.benchmarks.bare import BenchError, Engine
 from script.benchmarks.ground import COMPOSE_FILE, ROOT, WINDLASS, Ground, clean_environment, compose_file, service_name
-from script.benchmarks.results import RESIDENT
+from script.benchmarks.names import RESIDENT
 
 PATIENCE = 600.0  # seconds; a hundred containers take their time on a small machine
 
 T = TypeVar("T")
 
 
-def wait_for(what: str, look: Callable[[], T | None]) -> T:
+def wait_for(what: str, look: Callable[[], T | None], patience: float = PATIENCE, pause: float = 0.1) -> T:
     """Look until there is something to see. Raises `BenchError` when the time is over."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         found = look()
         if found:
             return found
-        time.sleep(0.1)
-    raise BenchError(f"not seen within {PATIENCE:.0f} s: {what}")
+        time.sleep(pause)
+    raise BenchError(f"not seen within {patience:.0f} s: {what}")
 
 
 @dataclass
@@ -88,9 +88,10 @@ class Repository:
 
 @dataclass
 class Agent:
-    """`windlass run` on the repository, every `interval`."""
+    """`windlass run` on the repository, with the ground's engine unless there is another `url`."""
 
     repository: Repository
+    url: str = ""
     _port: int = field(init=False)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -114,7 +115,12 @@ class Agent:
         ground, project = self.repository.ground, self.repository.project
         command = [str(WINDLASS), "run", "--repo", str(self.repository.bare), "--interval", interval]
         command += ["--listen", f"127.0.0.1:{self._port}", "--instance", project]
-        command += ["--state-dir", str(ground.home / f"{project}-state"), "--docker-host", ground.engine.url]
+        command += [
+            "--state-dir",
+            str(ground.home / f"{project}-state"),
+            "--docker-host",
+            self.url or ground.engine.url,
+        ]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, cwd=ROOT, env=clean_environment(), start_new_session=True
@@ -139,6 +145,21 @@ class Agent:
             name: kib / 1024
             for name, kib in ((RESIDENT, status["VmRSS"]), ("PSS", share["Pss"]), ("peak VmHWM", status["VmHWM"]))
         }
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the process has taken so far, and what it started and saw the end of."""
+        after_name = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, after_name[11:15])) / os.sysconf("SC_CLK_TCK")
+
+    def count(self, metric: str) -> float:
+        """The sum of all that the agent's page of metrics says under that name."""
+        _ = self.pid
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=30) as answer:
+                lines = answer.read().decode().splitlines()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return 0.0
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{metric}{{", f"{metric} ")))
 
     def _stack_revision(self) -> str:
         """The revision that the stack is synced to, "" where it is not synced."""

@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol
 
-from agent.desired import Reader, Reading
-from agent.engine import Engine as Door
-from agent.guard import Consent
-from agent.kinds.network import STALE_ENDPOINT
-from agent.model import Report, Scope
-from agent.parts import make_host
-from agent.planning import Policy, Removal
-from agent.reconcile import Reconciler, Turn
-from agent.settings import Settings
-from agent.source.directory import DirectorySource
-from agent.statedir import StateDir
-from script.benchmarks.bare import BenchError, EngineFaultError
+from agent.desired import Reading
+from agent.planning import Removal
+from script.benchmarks.bare import BenchError
 from script.benchmarks.floor import Replay, Script
 from script.benchmarks.ground import COMPOSE_FILE, ROOT, WINDLASS, Ground, clean_environment, compose_file, service_name
-from script.benchmarks.results import (
+from script.benchmarks.names import (
     CHANGE,
     CHANGES_ONLY,
     COLD,
@@ -39,6 +28,7 @@ from script.benchmarks.results import (
     RECONCILE,
     REMOVAL,
 )
+from script.benchmarks.warm import Warm
 
 SCENES = (COLD, NOOP, CHANGE, REMOVAL)
 
@@ -101,35 +91,16 @@ class Floor:
 
 @dataclass
 class Reconcile:
-    """One turn in a process that is warm, made of the same parts as the agent's.
-
-    With `follow` the engine's events are listened to, as the agent does; without, each look asks for everything.
-    """
+    """One turn in a process that is warm, made of the same parts as the agent's; `follow`: see `Warm`."""
 
     files: Files
     url: str
     follow: bool = True
-    _reconciler: Reconciler = field(init=False)
-    _reader: Reader = field(init=False)
-    _source: DirectorySource = field(init=False)
+    _warm: Warm = field(init=False)
 
     def __post_init__(self) -> None:
-        state = StateDir(self.files.ground.home / f"{self.project}-state")
-        self.files.root.mkdir(parents=True)
-        self._source = DirectorySource(self.files.root)
-        self._reader = Reader(PurePosixPath(state.path))
-        self._door = Door(self.url)
-        host = make_host(self._door, state, Settings(instance=self.project), self._source.origin, lambda _: None)
-        self._reconciler = Reconciler(host, Policy())
-        if self.follow:
-            self._listen()
-
-    def _listen(self) -> None:
-        opened = threading.Event()
-        listen = partial(self._door.events, lambda _event: None, on_open=opened.set)
-        threading.Thread(target=listen, daemon=True).start()  # until the process ends
-        if not opened.wait(30):
-            raise BenchError("the engine's events could not be followed")
+        state = self.files.ground.home / f"{self.project}-state"
+        self._warm = Warm(self.files.root, state, self.project, self.url, follow=self.follow)
 
     @property
     def project(self) -> str:
@@ -138,35 +109,19 @@ class Reconcile:
     def act(self, scene: str) -> Seconds:
         self.files.prepare(scene)
         began = time.perf_counter()
-        reading = self._reader.read(self._source.sync())
+        reading = self._warm.read()
         took = {} if scene == REMOVAL else {READING: time.perf_counter() - began}
         if scene == NOOP:
-            self._door.forget()
+            self._warm.forget()
             took[FULL_LOOK] = self._take(reading)
         return {RECONCILE: self._take(reading), **took}
 
     def _take(self, reading: Reading) -> float:
         """Seconds of one turn."""
-        began = time.perf_counter()
-        (report,) = self._reconciler.take(self._turn(reading))
-        took = time.perf_counter() - began
-        self._refuse(report)
-        return took
-
-    def _turn(self, reading: Reading) -> Turn:
-        stack = reading.stacks.get(self.project)
-        scope = Scope(self.project, self._source.origin, frozenset({self.project}))
-        consent = Consent(allowed=self.files.services)
-        return Turn((stack,) if stack else (), scope, "manual", consent=consent)
-
-    def _refuse(self, report: Report) -> None:
-        if report.failure and report.failure.reason == STALE_ENDPOINT:
-            raise EngineFaultError(f"{self.project}: {report.failure.message}")
-        if report.failure or not report.synced:
-            raise BenchError(f"{self.project}: the turn failed: {report.failure}")
+        return self._warm.take(reading, self.project, allowed=self.files.services)
 
     def close(self) -> None:
-        self._door.close()
+        self._warm.close()
 
 
 @dataclass(frozen=True)
@@ -214,8 +169,12 @@ class Compose:
         if scene != REMOVAL:
             self.files.prepare(scene)
         verb = ["down"] if scene == REMOVAL else ["up", "--detach"]
-        command = [*self.command, "--ansi", "never", "--file", str(self.files.file), *verb]
-        return {COMPOSE: timed(command, {"DOCKER_HOST": self.files.ground.engine.url})}
+        return {COMPOSE: composed(self.files.ground, self.command, self.files.file, *verb)}
+
+
+def composed(ground: Ground, command: Sequence[str], file: Path, *verb: str) -> float:
+    """Seconds that `docker compose` took with a file. The project is called after its directory."""
+    return timed([*command, "--ansi", "never", "--file", str(file), *verb], {"DOCKER_HOST": ground.engine.url})
 
 
 def timed(command: Sequence[str], environment: Mapping[str, str]) -> float:

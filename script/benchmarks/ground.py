@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WINDLASS = ROOT / ".venv" / "bin" / "windlass"
 COMPOSE_FILE = "compose.yaml"
 SWEEPERS = 8  # removals side by side
+ATTEMPTS, PAUSE = 20, 0.25  # to remove a network; seconds between them
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,21 @@ class Ground:
         self.engine.ask("DELETE", f"/containers/{name}?force=1&v=1", fine=(404, 409))
 
     def sweep(self, project: str) -> None:
-        """Remove what is there of a project, or of all of them if it is the prefix."""
+        """Remove what is there of a project, or of all of them if it is the prefix. Raises `BenchError` at the end
+        where the engine kept a network."""
         side_by_side(SWEEPERS, self.remove_container, self.containers(project))
-        for network in self._networks(project):
-            self.engine.ask("DELETE", f"/networks/{network}", fine=(404,))
+        kept = [network for network in self._networks(project) if not self._removes_network(network)]
+        if kept:
+            raise BenchError(f"{project}: the engine does not remove the networks {', '.join(kept)}")
+
+    def _removes_network(self, network: str) -> bool:
+        """Ask more than once: a busy engine has not freed all of its endpoints yet."""
+        for _ in range(ATTEMPTS):
+            with contextlib.suppress(BenchError):
+                self.engine.ask("DELETE", f"/networks/{network}", fine=(404,))
+                return True
+            time.sleep(PAUSE)
+        return False
 
     def _networks(self, project: str) -> list[str]:
         listed = self._listed("/networks?filters=", {"name": [project]})

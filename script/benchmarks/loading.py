@@ -16,8 +16,8 @@ from agent.compose import LoadOptions, load, render
 from agent.source.directory import DirectorySource
 from script.benchmarks.contestants import output_of, timed
 from script.benchmarks.ground import COMPOSE_FILE, ROOT, WINDLASS
+from script.benchmarks.names import CONFIG, LOAD, LOADING, RENDER
 from script.benchmarks.report import Figures
-from script.benchmarks.results import CONFIG, LOAD, LOADING, RENDER
 
 SIZES = (5, 1_000, 2_500, 5_000)
 COMPARED = (5, 1_000)  # beyond that `docker compose config` takes longer than all the rest

@@ -9,8 +9,9 @@ from script.benchmarks.bare import BenchError, EngineFaultError
 from script.benchmarks.contestants import SCENES, Compose, Contestant, Files, Floor, Process, Reconcile, Seconds
 from script.benchmarks.floor import Replay, Script, script_of
 from script.benchmarks.ground import Ground
+from script.benchmarks.names import CHANGE, COLD, FLOOR, NOOP, REMOVAL
 from script.benchmarks.recorder import recording
-from script.benchmarks.results import CHANGE, COLD, FLOOR, NOOP, REMOVAL, Results
+from script.benchmarks.results import Results
 
 THREADS = (2, 4, 8, 16)
 NOOPS = 3  # a no-op pass is short, so each round has a few

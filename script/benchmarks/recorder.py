@@ -31,11 +31,11 @@ class Recorder(ThreadingUnixStreamServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, path: Path, engine: str) -> None:
+    def __init__(self, path: Path, engine: str, conversation: type[Conversation] | None = None) -> None:
         self.engine = engine
         self.url = f"unix://{path}"
         self._calls: list[Call] = []
-        super().__init__(str(path), _Conversation)
+        super().__init__(str(path), conversation or Conversation)
 
     def note(self, call: Call) -> None:
         self._calls.append(call)
@@ -49,7 +49,9 @@ class Recorder(ThreadingUnixStreamServer):
         """A client that goes away in the middle is heard of from the client."""
 
 
-class _Conversation(BaseHTTPRequestHandler):
+class Conversation(BaseHTTPRequestHandler):
+    """One client, which may ask many things one after the other."""
+
     protocol_version = "HTTP/1.1"
     server: Recorder
 

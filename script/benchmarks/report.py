@@ -31,17 +31,18 @@ class Figure:
 
 @dataclass(frozen=True)
 class Target:
-    """A promise: what was measured may be `limit` at most. `value` is None where it was not measured."""
+    """A promise: what was measured may be `limit` at most. `value` is None where it was not measured; `why` not."""
 
     text: str
     value: float | None
     limit: float
     unit: str
+    why: str = ""
 
     @property
     def verdict(self) -> str:
         if self.value is None:
-            return "not measured"
+            return f"not measured: {self.why}" if self.why else "not measured"
         return "met" if self.value <= self.limit else "missed"
 
     def document(self) -> dict[str, Any]:
@@ -78,6 +79,11 @@ class Figures:
         mine, other = self.median(scene, size, who), self.median(scene, size, against)
         return mine / other if mine is not None and other else None
 
+    def growth(self, scene: str, who: str, least: int = 0) -> float | None:
+        """How the median grows from the size `least` on: 1 is linear; None with fewer than two sizes."""
+        found = [each for each in self.all() if (each.scene, each.who) == (scene, who) and each.size >= least]
+        return growth({each.size: each.median for each in found}) if len(found) > 1 else None
+
 
 def growth(seconds: Mapping[int, float]) -> float:
     """The exponent of how time grows with size: 1 is linear, 2 is quadratic. The slope of a line through logarithms."""
@@ -102,7 +108,7 @@ def shown(value: float | None, unit: str = "") -> str:
     """Three digits that mean something; "-" for what was not measured."""
     if value is None:
         return "-"
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    digits = 0 if abs(value) >= 100 or not value else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
     return f"{value:.{digits}f}{' ' if unit else ''}{unit}"
 
 
@@ -114,7 +120,9 @@ def figure_lines(figures: Iterable[Figure]) -> list[str]:
     contestants = list(dict.fromkeys(figure.who for figure in listed))
     rows = [["", *contestants]]
     for scene, size, unit in dict.fromkeys((figure.scene, figure.size, figure.unit) for figure in listed):
-        medians = {each.who: each.median for each in listed if (each.scene, each.size) == (scene, size)}
+        medians = {
+            each.who: each.median for each in listed if (each.scene, each.size, each.unit) == (scene, size, unit)
+        }
         rows.append([f"{scene}, {size} [{unit}]", *(shown(medians.get(who)) for who in contestants)])
     return table(rows)
 

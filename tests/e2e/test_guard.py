@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import docker
@@ -45,6 +46,10 @@ def test_stacks_that_leave_together_stay_until_just_that_is_approved(
         assert agent.windlass("approve", removals).stdout == "Approved for 1 h.\n"
         until(lambda: not any(identity(sdk, f"{name}-web-1") for name in (a, b)), "both gone", patience=15)
         assert identity(sdk, f"{c}-web-1")
+        noted = json.loads((agent.home / "state" / "approvals.json").read_text())
+        assert noted == {removals: [f"{name}/web" for name in (a, b)]}, (
+            "what an agent that is restarted halfway goes by"
+        )
 
         fleet.push(files, "All again")
         until(lambda: all(identity(sdk, f"{name}-web-1") for name in (a, b)), "all again")
@@ -133,7 +138,7 @@ def test_a_plan_in_a_file_does_what_was_approved_since_and_nothing_else(
     file.write_text(compose(busybox))
     planned = agent.windlass("plan", str(file.parent), "--out", out)
     held = agent.windlass("apply", out, "--yes")
-    assert (held.returncode, "held" in held.stderr) == (1, True), held.stderr
+    assert (held.returncode, "PruneGuard" in held.stderr) == (1, True), held.stderr
     assert agent.windlass("approve", approval(planned.stdout)).returncode == 0
     file.write_text(compose(busybox, "    labels: {moved: 'yes'}\n"))
     moved = agent.windlass("apply", out, "--yes")

@@ -131,7 +131,9 @@ def test_an_image_that_a_followed_tag_moves_to_and_that_is_no_good_is_tried_once
         assert agent.stop() == 0
         started = sdk.inspect_container(web)["State"]["StartedAt"]
         agent.start()
-        until(lambda: (agent.stack(stack)["failure"] or {}).get("reason") == "ImageNoGood", "told by the next process")
+        until(
+            lambda: (agent.stack(stack).get("failure") or {}).get("reason") == "ImageNoGood", "told by the next process"
+        )
         assert agent.stack(stack)["sync"] == "out of sync"
         assert (identity(sdk, web), sdk.inspect_container(web)["State"]["StartedAt"]) == (good, started)
         mended = tag.move()

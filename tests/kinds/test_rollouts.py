@@ -73,6 +73,19 @@ def test_what_does_not_become_good_is_taken_back(
     assert rig.apply(good) == {}
 
 
+def test_what_crashes_again_and_again_while_it_is_watched_is_taken_back(rig: Rig, busybox: str) -> None:
+    good = web(busybox, "")
+    rig.apply(good)
+    before = rig.container("web")["Id"]
+    late = "command: [sh, -c, 'sleep 1; exit 4'], restart: always"
+    failure = rig.take(web(busybox, late, "2").replace("order: stop-first", "monitor: 20s")).failure
+    assert failure is not None
+    assert failure.reason == "CrashOnStart"
+    assert "exit code 4" in failure.message
+    assert ids(rig) == {before}
+    assert rig.apply(good) == {}
+
+
 def test_the_last_words_of_what_crashed_are_told_without_its_secrets(rig: Rig, busybox: str) -> None:
     rig.apply(web(busybox, ""))
     failure = rig.take(web(busybox, CRASHES, "2")).failure

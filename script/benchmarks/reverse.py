@@ -1,0 +1,62 @@
+"""A reverse proxy in a container, of nothing but this machine's Python: for every request it asks the engine's DNS
+where the service is, and takes the next address where one refuses or says nothing, as nginx and Caddy do.
+
+    python reverse.py SERVICE PORT
+
+It stands alone: the container has this file and no other of ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from contextlib import suppress
+from functools import partial
+
+LISTEN = 8000
+PATIENCE = 2.0  # seconds for one address
+NOBODY = b"HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+async def addresses(service: str, port: int) -> list[str]:
+    with suppress(socket.gaierror):
+        found = await asyncio.get_running_loop().getaddrinfo(service, port, family=socket.AF_INET)
+        return list(dict.fromkeys(str(each[4][0]) for each in found))
+    return []
+
+
+async def answer_of(address: str, port: int, request: bytes) -> bytes:
+    """The whole answer, empty where there is none."""
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            reader, writer = await asyncio.open_connection(address, port)
+            try:
+                writer.write(request)
+                return await reader.read()
+            finally:
+                writer.close()
+    return b""
+
+
+async def serve(service: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError, asyncio.IncompleteReadError):
+        request = await reader.readuntil(b"\r\n\r\n")
+        for address in await addresses(service, port):
+            if answer := await answer_of(address, port, request):
+                break
+        else:
+            answer = NOBODY
+        writer.write(answer)
+        await writer.drain()
+    writer.close()
+
+
+async def main(service: str, port: int) -> None:
+    server = await asyncio.start_server(partial(serve, service, port), "0.0.0.0", LISTEN)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], int(sys.argv[2])))

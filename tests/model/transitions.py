@@ -1,0 +1,148 @@
+"""Changes of a small stack in the middle of which an agent may die: by a commit, and by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.engine import Engine
+from agent.kinds.container_mounts import anonymous
+from agent.model import Stack
+from tests.model.rig import FatedRig
+
+END = """
+networks: {front: , back: }
+volumes: {data: }
+x-windlass: {rollout: {monitor: MONITOR}}
+"""
+
+
+def web(version: str, more: str = "") -> str:
+    """The service that all is about, with something in a named and in an anonymous volume."""
+    return (
+        f"  web: {{image: IMAGE, stop_grace_period: 1s, networks: [front, back], environment: {{VERSION: '{version}'}},"
+        f" volumes: ['data:/data', /scratch]{f', {more}' if more else ''}}}\n"
+    )
+
+
+def other(name: str, more: str = "networks: [back]") -> str:
+    return f"  {name}: {{image: IMAGE, stop_grace_period: 1s, {more}}}\n"
+
+
+START_FIRST = "deploy: {update_config: {order: start-first}}"
+CRASHES = "command: ['false']"
+CONFIG = "configs: [{source: motd, target: /etc/motd}]"
+MOTD = "configs: {motd: {content: hello}}\n"
+
+
+@dataclass(frozen=True)
+class Transition:
+    """From `before` to `after`, texts of services. `by_hand` is what somebody did before the turn that is cut, and
+    with `bad` the new content is none to stay at: it is taken back, and `before` is wanted again. `end` is the rest of
+    the file, and the former one where `former_end` is another."""
+
+    before: str
+    after: str
+    by_hand: Callable[[FatedRig], None] | None = None
+    bad: bool = False
+    end: str = END
+    former_end: str = END
+    least: int = 1  # calls that change something
+
+    def former(self, rig: FatedRig, image: str) -> Stack | None:
+        return _stack(rig, self.before, self.former_end, image) if self.before else None
+
+    def later(self, rig: FatedRig, image: str) -> Stack:
+        return _stack(rig, self.after, self.end, image)
+
+
+def _stack(rig: FatedRig, services: str, end: str, image: str) -> Stack:
+    return rig.stack_of(f"services:\n{services}{end}".replace("IMAGE", image).replace("MONITOR", rig.monitor))
+
+
+def rename(rig: FatedRig) -> None:
+    rig.engine.rename_container(rig.container("web")["Id"], f"{rig.stack}-by-hand")
+
+
+def disconnect(rig: FatedRig) -> None:
+    rig.engine.disconnect_network(f"{rig.stack}_front", rig.container("web")["Id"])
+
+
+def stop_and_update(rig: FatedRig) -> None:
+    container = rig.container("web")["Id"]
+    rig.engine.stop_container(container, 0)
+    rig.engine.update_container(container, {"RestartPolicy": {"Name": "always"}})
+
+
+def remove(rig: FatedRig) -> None:
+    rig.engine.remove_container(rig.container("db")["Id"], force=True)
+
+
+def edit(rig: FatedRig) -> None:
+    mounts = rig.container("web")["Mounts"]
+    path = Path(next(one["Source"] for one in mounts if one["Destination"] == "/etc/motd"))
+    path.chmod(0o644)
+    path.write_text("another greeting")
+
+
+REMADE = END.replace("front: ,", "front: {labels: {tier: front}},")
+
+TRANSITIONS: dict[str, Transition] = {
+    "a first deploy": Transition("", other("db") + other("web", "networks: [front, back]"), least=6),
+    "stop-first": Transition(web("1"), web("2"), least=6),
+    "start-first": Transition(web("1", START_FIRST), web("2", START_FIRST), least=6),
+    "stop-first, taken back": Transition(web("1"), web("2", CRASHES), bad=True, least=8),
+    "start-first, taken back": Transition(
+        web("1", START_FIRST), web("2", f"{START_FIRST}, {CRASHES}"), bad=True, least=4
+    ),
+    "a removed service": Transition(other("db") + web("1"), web("1"), least=2),
+    "replicas": Transition(
+        other("db", "networks: [back], scale: 2"),
+        other("db", "networks: [back], scale: 2, environment: {A: '2'}"),
+        end="\nnetworks: {back: }\nx-windlass: {rollout: {monitor: MONITOR}}\n",
+        former_end="\nnetworks: {back: }\nx-windlass: {rollout: {monitor: MONITOR}}\n",
+        least=10,
+    ),
+    "a network that is made anew": Transition(web("1"), web("1"), end=REMADE, least=8),
+    "started anew with another": Transition(
+        other("db") + web("1", "depends_on: {db: {condition: service_started, restart: true}}"),
+        other("db", "networks: [back], environment: {A: '2'}")
+        + web("1", "depends_on: {db: {condition: service_started, restart: true}}"),
+        least=8,
+    ),
+    "a network that is shared": Transition(
+        web("1") + other("side", "network_mode: 'service:web'"),
+        web("2") + other("side", "network_mode: 'service:web'"),
+        least=8,
+    ),
+    "renamed by hand": Transition(web("1"), web("1"), by_hand=rename, least=1),
+    "disconnected by hand": Transition(web("1"), web("1"), by_hand=disconnect, least=1),
+    "stopped and updated by hand": Transition(web("1"), web("1"), by_hand=stop_and_update, least=2),
+    "removed by hand": Transition(other("db") + web("1"), other("db") + web("1"), by_hand=remove, least=2),
+    "a mounted file edited": Transition(
+        web("1", CONFIG), web("1", CONFIG), by_hand=edit, end=END + MOTD, former_end=END + MOTD, least=2
+    ),
+}
+
+
+def assert_as_wanted(rig: FatedRig, stack: Stack | None) -> None:
+    """Each wanted container runs, and nothing else of the stack is there but volumes."""
+    resources = stack.resources if stack else ()
+    wanted = [one.key.name for one in resources if one.key.kind == "container"]
+    assert states(rig.engine, f"{rig.stack}-") == dict.fromkeys(wanted, "running")
+    networks = [one["Name"] for one in rig.engine.list_networks() if one["Name"].startswith(f"{rig.stack}_")]
+    assert sorted(networks) == sorted(one.key.name for one in resources if one.key.kind == "network")
+
+
+def states(engine: Engine, prefix: str) -> dict[str, str]:
+    """By name, the state of every container whose name begins so."""
+    found = {one["Names"][0].removeprefix("/"): one["State"] for one in engine.list_containers()}
+    return {name: state for name, state in found.items() if name.startswith(prefix)}
+
+
+def kept(rig: FatedRig) -> dict[str, Any]:
+    """The volumes of `web`, of which nobody may lose sight."""
+    report = rig.engine.inspect_container(f"{rig.stack}-web-1")
+    return anonymous(report) if report else {}
