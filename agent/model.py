@@ -220,10 +220,8 @@ class Observed:
 
 @dataclass(frozen=True)
 class Scope:
-    """Which objects may be pruned: those of `stacks`, and with `whole` also those of other stacks of this origin.
-
-    `origin` names the source. What another source of this instance made, of a stack not wanted here, is left alone.
-    """
+    """Which objects may be pruned: those of `stacks`, and with `whole` also those of other stacks of this origin, which
+    names the source. What another source of this instance made, of a stack not wanted here, is left alone."""
 
     instance: str
     origin: str
