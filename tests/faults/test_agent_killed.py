@@ -118,6 +118,7 @@ def test_a_replacement_that_is_cut_after_any_call_is_made_good(
                 make_good(scene, proxy, first, message)
 
 
+@pytest.mark.slow  # a replacement begins with as much
 def test_a_first_deploy_that_is_cut_after_any_call_is_made_good(scene: Scene, proxy: Proxy, home: Path) -> None:
     number, whole = 0, False
     scene.alone = True
