@@ -110,7 +110,7 @@ MUTANTS = (
     Mutant("order.py", "            yield from self._replaced_by(step.key)\n", ""),
     Mutant("order.py", "            yield from self._required(step.key, optional=False)\n", ""),
     Mutant("order.py", "            yield from self._in_its_place(step.key)\n", ""),
-    Mutant("order.py", "            yield from self._required(step.key, optional=True)\n", ""),
+    Mutant("order.py", "            yield from self._required(step.key, optional=True)\n", "            pass\n"),
     Mutant("order.py", "for gone in {key, *twins}:", "for gone in {key}:"),
     Mutant("order.py", "if base in self._makes and key not in self._early:", "if base in self._makes:"),
     Mutant("order.py", "waits = self._stops(step) or", "waits = False or"),
