@@ -108,7 +108,11 @@ MUTANTS = (
     ),
     Mutant("order.py", "            yield from self._users_let_go(step.key)\n", ""),
     Mutant("order.py", "            yield from self._replaced_by(step.key)\n", ""),
-    Mutant("order.py", "            yield from self._required(step.key, optional=False)\n", ""),
+    Mutant(
+        "order.py",
+        "            yield from self._required(step.key, optional=False)\n            yield from self._in_its_place",
+        "            yield from self._in_its_place",
+    ),
     Mutant("order.py", "            yield from self._in_its_place(step.key)\n", ""),
     Mutant("order.py", "            yield from self._required(step.key, optional=True)\n", "            pass\n"),
     Mutant("order.py", "for gone in {key, *twins}:", "for gone in {key}:"),
