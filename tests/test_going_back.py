@@ -9,7 +9,7 @@ from typing import cast
 from agent.errors import Refused
 from agent.going_back import NONE_KNOWN, SAME, Trials
 from agent.good_images import GoodImages
-from agent.handling import Handling, Rollout
+from agent.handling import Handling, Hook, Rollout, Stage
 from agent.model import (
     Action,
     Cause,
@@ -28,6 +28,7 @@ from agent.model import (
     Status,
 )
 from agent.reconcile import Reconciler, Turn
+from agent.rejections import content_of
 from agent.suspension import Suspended, Suspension
 
 HANDLING = Handling(rollout=Rollout(monitor=5.0))
@@ -110,6 +111,19 @@ def test_what_failed_goes_back_in_a_turn_of_the_whole_stack() -> None:
     assert (taken.trigger, taken.fallback, taken.exact, taken.scope.whole) == ("rollback", True, False, False)
     assert taken.consent.allowed == 1, "what the bad content brought may go"
     assert scene.accepted == []
+
+
+def test_of_hooks_only_the_one_for_a_failure_runs_on_the_way_back() -> None:
+    scene, stages = Scene(), (Stage.PRE_DEPLOY, Stage.ON_FAILURE)
+    hooks = [
+        replace(one, handling=Handling(hook=Hook(stage)), spec={**one.spec, "once": "good"})
+        for one, stage in zip(stack("a", "migrate", "alarm").resources, stages, strict=True)
+    ]
+    scene.good = replace(OLD, resources=(*OLD.resources, *hooks))
+    scene.trials().conclude(turn(), (CRASHED,))
+    _, migrate, alarm = scene.host.turns[0].stacks[0].resources
+    assert [one.handling.hook and one.handling.hook.rests for one in (migrate, alarm)] == [True, False]
+    assert alarm.spec["once"] == content_of(NEW)
 
 
 def test_where_there_is_nothing_else_to_go_back_to_that_is_said() -> None:

@@ -29,8 +29,8 @@ def runs_first(situation: Situation, key: Key) -> bool:
 def put_first(
     situation: Situation, steps: Sequence[Step], links: Sequence[Links], prepared: Mapping[str, frozenset[int]]
 ) -> list[Links]:
-    """The links, with all that is done in a stack behind what runs first there; but for what that needs itself, and for
-    what is prepared."""
+    """The links, with all that is done in a stack behind what runs first there; but for what that is behind itself, as
+    it is behind all that is prepared."""
     first: dict[str, set[int]] = {}
     for index, step in enumerate(steps):
         if step.action is not Action.HOLD and step.action is not Action.REMOVE and runs_first(situation, step.key):
@@ -40,10 +40,7 @@ def put_first(
     needed = _before(links, prepared, (index for indexes in first.values() for index in indexes))
     return [
         link._replace(after=link.after | first[step.stack])
-        if step.stack in first
-        and index not in needed
-        and step.action is not Action.HOLD
-        and not _is_prepared(situation, step.key)
+        if step.stack in first and index not in needed and step.action is not Action.HOLD
         else link
         for index, (step, link) in enumerate(zip(steps, links, strict=True))
     ]
@@ -61,7 +58,3 @@ def _before(links: Sequence[Links], prepared: Mapping[str, frozenset[int]], root
         queue += earlier - found
         found |= earlier
     return found
-
-
-def _is_prepared(situation: Situation, key: Key) -> bool:
-    return key in situation.wanted and situation.wanted[key].prepares

@@ -31,7 +31,6 @@ MUTANTS = (
     Mutant("first.py", "        and index not in needed\n", ""),
     Mutant("first.py", "hook.stage is Stage.PRE_DEPLOY and ", ""),
     Mutant("first.py", "if step.stack in first\n", "if first\n"),
-    Mutant("first.py", "        and not _is_prepared(situation, step.key)\n", ""),
     Mutant("order.py", "if made and not self._runs_first(step.key):", "if made:"),
     Mutant("order.py", "        waits = waits or (step.action in _MAKING and self._runs_first(step.key))\n", ""),
     Mutant("restart.py", "if situation.wanted[user].handling.hook is not None:", "if False:"),

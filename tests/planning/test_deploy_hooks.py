@@ -149,6 +149,18 @@ def test_what_comes_after_a_deploy_is_behind_everything() -> None:
     )
 
 
+def test_nothing_waits_for_what_comes_after_a_deploy() -> None:
+    tell = want("container/tell", WEB, handling=hook(Stage.POST_DEPLOY))
+    found = plan([tell, want(WEB)], [there(WEB), there("container/gone"), there("container/tell", NEW)])
+    check(
+        found,
+        """
+        0 remove container/gone (prune: is not wanted any more)
+        1 replace container/tell (commit: runs once for the new content of its stack) after 0
+        """,
+    )
+
+
 def test_it_is_not_started_anew_with_others() -> None:
     needs = waits(DB, restart=True)
     found = plan([migrate(needs), want(DB)], [there(MIGRATE), there(DB, differs("image"))])
