@@ -121,8 +121,7 @@ class Resource:
 
     `spec` is what its kind makes and compares it by; each kind's module states the shape. `prepares` marks what is
     fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it is made
-    only when something that requires it is, and with `renewed` made anew then although it is there. What is `external`
-    has to be there already and is never touched. `handling` is how it is dealt with, which makes it no other object.
+    only when something that requires it is, and with `renewed` made anew then although it is there.
     """
 
     key: Key
@@ -130,12 +129,12 @@ class Resource:
     spec: Mapping[str, Any] = field(repr=False)
     requires: tuple[Requirement, ...] = ()
     service: str = ""
-    external: bool = False
+    external: bool = False  # has to be there already and is never touched
     prepares: bool = False
     on_demand: bool = False
     renewed: bool = False
     place: Place | None = None
-    handling: Handling = USUAL
+    handling: Handling = USUAL  # how it is dealt with, which makes it no other object
 
 
 @dataclass(frozen=True)
@@ -193,8 +192,7 @@ class Observed:
     """One object as the engine reports it, already held against what is wanted of it (`differences`).
 
     `id` is what the engine is told to act on, the very object that was looked at. `uses` is what it is attached to now,
-    `leftover` is a half-made or set-aside twin of a replacement that was cut, what is `protected` is never pruned, and
-    what is `spare` takes room and no more. `stays` is why it is left as it is, although something newer is known.
+    `leftover` is a half-made or set-aside twin of a replacement that was cut, and what is `protected` is never pruned.
     """
 
     key: Key
@@ -211,8 +209,8 @@ class Observed:
     keeps_data: bool = False
     leftover: bool = False
     protected: bool = False
-    spare: bool = False
-    stays: str = ""
+    spare: bool = False  # takes room and no more: it keeps nothing from being as it is wanted
+    stays: str = ""  # why it is left as it is, although something newer is known
     image: str = ""  # the id of the one that a container was made from
     job: JobSeen | None = None  # of what runs at times
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)

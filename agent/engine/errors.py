@@ -106,7 +106,7 @@ def translated(subject: str, status: int, text: str, meanings: Sequence[Meaning]
             first = next((group for group in match.groups() if group), "")
             said = meaning.message.format(first) if meaning.message and first else text
             return Refused(f"{subject}: {said}", reason=meaning.reason)
-    if status == 404 or (status == 409 and MOVED.search(text)):
+    if status == 404 or (status in (409, 500) and MOVED.search(text)):  # engines do not agree on which of the two
         return Overtaken(f"{subject}: {text}")
     reason = {400: "InvalidRequest", 401: "EngineDenied", 403: "EngineDenied", 409: "Conflict"}
     return Refused(f"{subject}: {text or f'HTTP {status}'}", reason=reason.get(status, "EngineError"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from script.benchmarks.bare import BenchError
 from script.benchmarks.ground import Ground
 from script.benchmarks.results import Results
 
@@ -42,6 +43,13 @@ class Course:
     @property
     def rounds(self) -> range:
         return range(1, self.extent.rounds + 1)
+
+    def sweep(self, project: str) -> None:
+        """Remove what is there of a project. An old engine may keep a network for good, which is told."""
+        try:
+            self.ground.sweep(project)
+        except BenchError as error:
+            self.tell(str(error))
 
     def said(self, number: int) -> str:
         return f"round {number} of {self.extent.rounds}"

@@ -57,15 +57,8 @@ class Stacks:
             took = time.perf_counter() - began
             self.course.ground.expect(self.prefix, len(self.names) * SERVICES)
         finally:
-            self._sweep()
+            self.course.sweep(self.prefix)
         return took
-
-    def _sweep(self) -> None:
-        """An old engine may keep a network for good: then it is there in the next round."""
-        try:
-            self.course.ground.sweep(self.prefix)
-        except BenchError as error:
-            self.course.tell(str(error))
 
 
 def measure(course: Course) -> None:

@@ -101,4 +101,4 @@ def _converged(course: Course, what: str, services: int, url: str = "") -> Itera
     try:
         yield Agent(repository, url), head
     finally:
-        course.ground.sweep(repository.project)
+        course.sweep(repository.project)

@@ -30,7 +30,7 @@ def measure(course: Course) -> None:
             _looks(course, warm, name, size)
     finally:
         warm.close()
-        ground.sweep(name)
+        course.sweep(name)
 
 
 def _grow(course: Course, warm: Warm, file: Path, size: int) -> None:

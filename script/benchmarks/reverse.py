@@ -16,13 +16,19 @@ from functools import partial
 
 LISTEN = 8000
 PATIENCE = 2.0  # seconds for one address
-NOBODY = b"HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+LOOKUPS = 3  # while the DNS says that it cannot say for now, as resolvers ask more than once
+NOBODY = "HTTP/1.1 502 {}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 async def addresses(service: str, port: int) -> list[str]:
-    with suppress(socket.gaierror):
-        found = await asyncio.get_running_loop().getaddrinfo(service, port, family=socket.AF_INET)
-        return list(dict.fromkeys(str(each[4][0]) for each in found))
+    for _ in range(LOOKUPS):
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(service, port, family=socket.AF_INET)
+        except socket.gaierror as error:
+            if error.errno != socket.EAI_AGAIN:
+                break
+        else:
+            return list(dict.fromkeys(str(each[4][0]) for each in found))
     return []
 
 
@@ -42,11 +48,12 @@ async def answer_of(address: str, port: int, request: bytes) -> bytes:
 async def serve(service: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with suppress(OSError, asyncio.IncompleteReadError):
         request = await reader.readuntil(b"\r\n\r\n")
-        for address in await addresses(service, port):
+        found = await addresses(service, port)
+        for address in found:
             if answer := await answer_of(address, port, request):
                 break
         else:
-            answer = NOBODY
+            answer = NOBODY.format(f"No answer of {len(found)} addresses").encode()
         writer.write(answer)
         await writer.drain()
     writer.close()

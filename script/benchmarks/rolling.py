@@ -211,7 +211,7 @@ def services(course: Course, what: str, text: Text) -> Iterator[dict[str, Servic
     finally:
         for service in found.values():
             service.way.close()
-            ground.sweep(service.project)
+            course.sweep(service.project)
 
 
 def measure_outage(course: Course) -> None:

@@ -48,7 +48,9 @@ def at(folder: str, image: str) -> dict[str, str | None]:
     return {f"{folder}/{path}": text.format(image=image) for path, text in FILES.items()}
 
 
-@pytest.mark.parametrize(("before", "after"), [("stacks", "hosts-a/apps"), ("deep/er", "")])
+@pytest.mark.parametrize(
+    ("before", "after"), [("stacks", "hosts-a/apps"), pytest.param("deep/er", "", marks=pytest.mark.slow)]
+)
 def test_moving_its_folder_restarts_nothing(
     started: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str, before: str, after: str
 ) -> None:

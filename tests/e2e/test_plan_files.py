@@ -132,8 +132,8 @@ def change_the_secret(stack: Stack) -> None:
     [
         (rename, "new: update container NAME-db-1 (drift: name changed outside git)"),
         (remove, "gone: replace container NAME-web-1 (commit: environment.LEVEL changed)"),
-        (remake, "container NAME-web-1 changed, or is another one"),
-        (change_the_file, "stack NAME is at revision dir-"),
+        pytest.param(remake, "container NAME-web-1 changed, or is another one", marks=pytest.mark.slow),
+        pytest.param(change_the_file, "stack NAME is at revision dir-", marks=pytest.mark.slow),
         (change_the_secret, "stack NAME is at revision dir-"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -132,6 +132,8 @@ RUNC = (
         ((404, "No such image: nginx:9"), "ImageNotFound", "no image nginx:9 on this host"),
         ((409, CONFLICT), "NameConflict", "another container is called web"),
         ((409, "cannot start a paused container, is already paused"), "Overtaken", "paused"),
+        ((500, "container 0a1b is not connected to network web_front"), "Overtaken", "not connected"),
+        ((500, "Container 0a1b is not paused"), "Overtaken", "not paused"),
         ((409, "something else"), "Conflict", "something else"),
         ((500, BIND + "already allocated"), "PortInUse", "127.0.0.1:80 is in use already"),
         ((500, LISTEN), "PortInUse", "0.0.0.0:8080 is in use already"),

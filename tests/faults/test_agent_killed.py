@@ -6,6 +6,9 @@ lose the answer of the call and everything after it, and let another one begin; 
 
 from __future__ import annotations
 
+import json
+import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,6 +118,7 @@ def test_a_replacement_that_is_cut_after_any_call_is_made_good(
                 make_good(scene, proxy, first, message)
 
 
+@pytest.mark.slow  # a replacement begins with as much
 def test_a_first_deploy_that_is_cut_after_any_call_is_made_good(scene: Scene, proxy: Proxy, home: Path) -> None:
     number, whole = 0, False
     scene.alone = True
@@ -174,3 +178,26 @@ def test_a_process_that_is_killed_is_followed_by_one_that_makes_it_good(
             die_and_come_back(proxied, proxy, scene, number)
         scene.push("last")
         scene.await_settled(proxied, "last")
+
+
+MOMENTS = 20  # at which it is killed, in the long run
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_process_that_is_killed_at_any_moment_is_followed_by_one_that_makes_it_good(
+    agent: Agent, scene: Scene
+) -> None:
+    chance = random.Random(7)
+    with running(agent):
+        scene.push("first")
+        scene.await_settled(agent, "first")
+        scene.put_data("precious")
+        for number in range(MOMENTS):
+            scene.push(f"change {number}")
+            time.sleep(chance.uniform(0.0, 1.5))
+            agent.kill()
+            agent.start()
+            scene.await_settled(agent, f"change {number}")
+        runs = json.loads(agent.windlass("history", "-o", "json").stdout)["runs"]
+        assert [run["result"] for run in runs].count("running") <= 1, "what was cut is told to have been"

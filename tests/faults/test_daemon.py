@@ -14,7 +14,9 @@ from tests.faults.scene import Scene
 pytestmark = pytest.mark.engine
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["restarted", "killed"])
+@pytest.mark.parametrize(
+    "how", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL], ids=["restarted", "killed"]
+)
 def test_an_engine_that_went_and_came_back(agent: Agent, scene: Scene, daemon: Daemon, how: signal.Signals) -> None:
     with running(agent):
         scene.push("first")

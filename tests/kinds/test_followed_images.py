@@ -77,7 +77,9 @@ def test_a_tag_that_moved_is_rolled_out_after_the_interval_and_asked_for_once(ri
     assert front.count("/manifests/1") == 1
 
 
-@pytest.mark.parametrize("fault", [faults.refuse(401), faults.refuse(500)], ids=["401", "500"])
+@pytest.mark.parametrize(
+    "fault", [faults.refuse(401), pytest.param(faults.refuse(500), marks=pytest.mark.slow)], ids=["401", "500"]
+)
 def test_a_registry_that_does_not_answer_keeps_nobody_from_anything(
     rig: Rig, front: Front, tag: Tag, sdk: docker.APIClient, fault: faults.Choice
 ) -> None:

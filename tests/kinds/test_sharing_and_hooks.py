@@ -37,7 +37,7 @@ def host(rig: Rig, service: str) -> Mapping[str, Any]:
     [
         ("network_mode: 'service:db'", "NetworkMode"),
         ("pid: 'service:db'", "PidMode"),
-        ("ipc: 'service:db'", "IpcMode"),
+        pytest.param("ipc: 'service:db'", "IpcMode", marks=pytest.mark.slow),
     ],
 )
 def test_whoever_shares_a_namespace_goes_along(rig: Rig, busybox: str, keys: str, member: str) -> None:
@@ -63,7 +63,11 @@ def test_whoever_takes_the_volumes_of_another_goes_along(rig: Rig, busybox: str)
     assert [mount["Name"] for mount in rig.container("web")["Mounts"]] == [f"{rig.stack}_data"]
 
 
-@pytest.mark.parametrize("network", ["", "network_mode: bridge, "], ids=["a network of its own", "the bridge"])
+@pytest.mark.parametrize(
+    "network",
+    ["", pytest.param("network_mode: bridge, ", marks=pytest.mark.slow)],
+    ids=["a network of its own", "the bridge"],
+)
 def test_a_link_holds_when_its_target_is_made_anew(rig: Rig, busybox: str, network: str) -> None:
     link = f"{network}links: ['db:database']"
     rig.apply(services(busybox, web=link, db=f"{network}environment: {{A: '1'}}"))
