@@ -72,7 +72,8 @@ class Replacement:
             return
         if name_of(now) != name_of(self._old):
             self._kind.engine.rename_container(self._old["Id"], name_of(self._old))
-        if is_up(self._old):
+        ends = is_job(self._resource.spec) or is_scheduled(self._resource.spec)
+        if is_up(self._old) or not ends:  # an attempt that was cut may have stopped it
             self._kind.engine.start_container(self._old["Id"])
 
 

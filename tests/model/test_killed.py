@@ -115,6 +115,21 @@ def test_on_the_model_after_every_call(name: str, fate: Fate, on_model: MakeAgen
     trial.agent.engine.close()
 
 
+def test_what_an_agent_had_stopped_when_it_died_runs_again_when_its_successor_is_taken_back(
+    on_model: MakeAgent,
+) -> None:
+    trial = Trial(TRANSITIONS["stop-first, taken back"], on_model, IMAGE)
+    trial.begin()
+    web = trial.agent.container("web")["Id"]
+    trial.agent.engine.stop_container(web, 0)
+    report = trial.agent.towards(trial.later)
+    assert report.failure is not None
+    assert report.failure.reason == "CrashOnStart"
+    now = trial.agent.container("web")
+    assert (now["Id"], now["State"]["Running"]) == (web, True)
+    trial.agent.engine.close()
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize(
     ("name", "number"),
