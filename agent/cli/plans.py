@@ -155,6 +155,8 @@ def _detail_lines(change: Change, verbose: bool) -> list[str]:
     lines = columns(rows) if rows else []
     if change.wanted and change.action in _MAKES and (schedule := change.wanted.handling.schedule):
         lines.append(f"runs at {clean(f'{schedule.cron} {schedule.zone}'.strip())}, and not for this")
+    if change.wanted and change.action in _MAKES and (hook := change.wanted.handling.hook) and not hook.rests:
+        lines.append(f"runs once, to its end: {hook.stage}")
     if change.interruption:
         lines.append(f"interruption: {clean(change.interruption)}")
     if verbose:

@@ -24,8 +24,8 @@ from itertools import pairwise
 from script.benchmarks.bare import BenchError
 from script.benchmarks.ground import ROOT, clean_environment
 
-PATIENCE = 5.0  # seconds for one request
-MANY = 256  # waiting requests, where there is to be no limit
+PATIENCE = 30.0  # seconds for one request
+MANY = 2048  # waiting requests, where there is to be no limit
 UNTIL_READY = 60.0  # seconds until the first answer
 REQUEST = b"GET / HTTP/1.0\r\nHost: probed\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 "

@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import partial
 
 LISTEN = 8000
-PATIENCE = 2.0  # seconds for one address
+PATIENCE = 10.0  # seconds for one address, far less than what nginx takes
 LOOKUPS = 3  # while the DNS says that it cannot say for now, as resolvers ask more than once
 NOBODY = "HTTP/1.1 502 {}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -33,28 +33,34 @@ async def addresses(service: str, port: int) -> list[str]:
 
 
 async def answer_of(address: str, port: int, request: bytes) -> bytes:
-    """The whole answer, empty where there is none."""
-    with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(PATIENCE):
-            reader, writer = await asyncio.open_connection(address, port)
-            try:
-                writer.write(request)
-                return await reader.read()
-            finally:
-                writer.close()
-    return b""
+    """The whole answer, which is not empty. Raises `OSError`, also where it takes too long."""
+    async with asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection(address, port)
+        try:
+            writer.write(request)
+            answer = await reader.read()
+        finally:
+            writer.close()
+    if not answer:
+        raise ConnectionAbortedError
+    return answer
+
+
+async def first_answer(service: str, port: int, request: bytes) -> bytes:
+    """Of the first address that gives one, or that nobody does and why."""
+    reasons = []
+    for address in await addresses(service, port):
+        try:
+            return await answer_of(address, port, request)
+        except OSError as error:
+            reasons.append(type(error).__name__)
+    return NOBODY.format(f"No answer: {', '.join(reasons) or 'no address'}").encode()
 
 
 async def serve(service: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with suppress(OSError, asyncio.IncompleteReadError):
         request = await reader.readuntil(b"\r\n\r\n")
-        found = await addresses(service, port)
-        for address in found:
-            if answer := await answer_of(address, port, request):
-                break
-        else:
-            answer = NOBODY.format(f"No answer of {len(found)} addresses").encode()
-        writer.write(answer)
+        writer.write(await first_answer(service, port, request))
         await writer.drain()
     writer.close()
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from agent.cli.parts import OneStack, Target
-from agent.cli.plans import NO_CHANGES, cause_text, interruption_text, summary_text
+from agent.cli.plans import NO_CHANGES, cause_text, interruption_text, plan_lines, summary_text
 from agent.errors import BadManifest, Unreachable
-from agent.model import Action, Cause, Change, FieldChange, Key, Place, Plan, Problem, Revision
+from agent.handling import Handling, Hook, Stage
+from agent.model import Action, Cause, Change, FieldChange, Key, Place, Plan, Problem, Resource, Revision
 from tests.cli.conftest import Run
 from tests.cli.fakes import ADOPT, ARTEFACT, COMMIT, CREATE, HOLD, REMOVE, REPLACE, UPDATE, WEB, Agent, planned
 
@@ -273,3 +274,12 @@ def test_a_revision_is_one_of_a_whole_repository(run: Run, agent: Agent, words: 
     assert result.exit_code == 64
     assert said in " ".join(result.stderr.split())
     assert agent.asked == []
+
+
+@pytest.mark.parametrize(("rests", "told"), [(False, True), (True, False)])
+def test_what_runs_once_is_told_from_what_stays(*, rests: bool, told: bool) -> None:
+    handling = Handling(hook=Hook(Stage.PRE_DEPLOY, rests=rests))
+    wanted = Resource(Key("container", "web-migrate-1"), "web", {}, service="migrate", handling=handling)
+    change = Change(0, Action.CREATE, wanted.key, "web", Cause.COMMIT, "runs once", wanted=wanted)
+    lines = plan_lines(planned(Plan((change,))))
+    assert ("        runs once, to its end: pre_deploy" in lines) is told
