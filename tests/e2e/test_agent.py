@@ -390,7 +390,11 @@ def test_apply_of_a_root_removes_a_stack_that_is_gone_from_it_and_keeps_its_data
     assert identity(sdk, f"{prefix}a-web-1")
 
 
-@pytest.mark.parametrize(("check", "code"), [("test -e /tmp/ready", 0), ("false", 3)], ids=["in time", "never"])
+@pytest.mark.parametrize(
+    ("check", "code"),
+    [pytest.param("test -e /tmp/ready", 0, marks=pytest.mark.slow), ("false", 3)],
+    ids=["in time", "never"],
+)
 def test_once_waits_for_health(agent: Agent, fleet: Fleet, prefix: str, busybox: str, check: str, code: int) -> None:
     """The container says that it is ready some seconds after it was started."""
     ready = f"""\

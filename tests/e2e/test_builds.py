@@ -28,6 +28,7 @@ def stack(tmp_path: Path, prefix: str, sdk: docker.APIClient) -> Iterator[Path]:
         sdk.remove_image(image["Id"], force=True)
 
 
+@pytest.mark.slow
 def test_what_the_operator_allows_is_built(agent: Agent, stack: Path, busybox: str, tmp_path: Path) -> None:
     (stack / "compose.yaml").write_text(COMPOSE)
     (stack / "app").mkdir()

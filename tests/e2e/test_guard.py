@@ -105,6 +105,7 @@ def test_what_is_protected_is_never_pruned_whether_it_was_made_so_or_not(
     until(lambda: started.stack(stack)["sync"] == "synced", "in sync once they are removed by hand")
 
 
+@pytest.mark.slow
 def test_apply_is_held_in_the_same_way(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

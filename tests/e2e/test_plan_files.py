@@ -161,6 +161,7 @@ def test_a_plan_is_for_one_host_and_one_state_directory(stack: Stack, tmp_path: 
     assert stack.ids() == before
 
 
+@pytest.mark.slow
 def test_what_the_settings_change_is_told_from_a_commit(stack: Stack, tmp_path: Path) -> None:
     """Of each kind of object that carries the revision that it was made at."""
     (stack.home / "compose.yaml").write_text(f"""

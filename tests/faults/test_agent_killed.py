@@ -158,9 +158,10 @@ def die_and_come_back(agent: Agent, proxy: Proxy, scene: Scene, number: int) -> 
     scene.await_settled(agent, message)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "every",
-    [False, pytest.param(True, marks=[pytest.mark.slow, pytest.mark.timeout(900)])],
+    [False, pytest.param(True, marks=pytest.mark.timeout(900))],
     ids=["in the middle", "after every call"],
 )
 def test_a_process_that_is_killed_is_followed_by_one_that_makes_it_good(

@@ -66,6 +66,7 @@ def test_an_engine_that_hangs_while_containers_are_made(
         scene.await_settled(proxied, "second")
 
 
+@pytest.mark.slow
 def test_an_engine_that_is_killed_while_containers_are_made(agent: Agent, scene: Scene, daemon: Daemon) -> None:
     with running(agent):
         scene.push("first")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.engine
 LABEL = "com.docker.compose.project"
 
 
-SELDOM = {"processes", "limits"}  # what they are about, the bodies of calls have shown
+SELDOM = {"processes", "limits", "storage"}  # what they are about, the bodies of calls have shown
 
 
 @pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.slow] if name in SELDOM else []) for name in STACKS])

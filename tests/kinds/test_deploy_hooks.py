@@ -103,6 +103,7 @@ def test_where_one_fails_before_nothing_else_was_touched(rig: Rig, busybox: str)
     assert log(rig) == "pre web post"
 
 
+@pytest.mark.slow
 def test_what_goes_back_runs_none_but_the_one_for_a_failure_and_that_once(rig: Rig, busybox: str) -> None:
     good, bad = shop(busybox, "1"), shop(busybox, "2", post="echo post; exit 3")
     rig.apply(good)

@@ -13,7 +13,7 @@ TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
 RUNS = re.findall(r"(?m)^\./script/test (\S+ -k \S+)", TEXT)
 
 
-@pytest.mark.parametrize("words", RUNS)
+@pytest.mark.parametrize("words", [RUNS[0], *(pytest.param(words, marks=pytest.mark.slow) for words in RUNS[1:])])
 def test_each_way_to_run_a_test_finds_one(root: Path, words: str) -> None:
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *words.split()]
     found = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)

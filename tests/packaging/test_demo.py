@@ -88,6 +88,7 @@ def test_the_steps_are_seen_and_what_is_kept_ends_as_it_says(
     assert left(sdk, prefix, tmp_path) == [], done.stderr
 
 
+@pytest.mark.slow
 def test_an_early_end_leaves_nothing_behind(start: Start, sdk: docker.APIClient, prefix: str, tmp_path: Path) -> None:
     with start() as process:
         assert process.stdout is not None
