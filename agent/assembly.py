@@ -101,15 +101,13 @@ class Assembly:
 
         set_on_retry_hooks([])  # stamina would log to stdout, where the plan goes
         settings, key = self._settings(target), self._key(target)
-        ground = self._ground(target, settings, key)
-        reading = self._read(ground)
+        reading = self._read(ground := self._ground(target, settings, key))
         engine = make_engine(settings, self.environment)
         where = Where(settings.host, settings.instance, str(engine.info().get("ID", "")), ground.origin(reading))
         orders = self._directives(StateDir(settings.state_dir.absolute())).now()
         scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
-        turn = replace(
-            _turn(reading, scope, orders if approved else replace(orders, approved=frozenset())), exact=exact
-        )
+        heeded = orders if approved else replace(orders, approved=frozenset())
+        turn = replace(_turn(reading, scope, heeded), exact=exact)
         works = self._works(engine, settings, where.origin)
         look, revision = works.reconciler.look(turn), reading.snapshot.revision
         files = target_document(target, ground.here, rev=revision.id if ground.is_committed else "", repo=ground.url)

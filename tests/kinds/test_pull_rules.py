@@ -97,4 +97,5 @@ def test_nothing_is_pulled_and_nothing_stopped_where_there_is_no_room(
 def test_what_is_here_already_needs_no_room(rig: Rig, busybox: str) -> None:
     rig.rules = ImageRules(min_free=1 << 60)
     rig.restart()
-    rig.apply(compose(busybox))
+    assert rig.apply(compose(busybox))
+    assert rig.container("web")["State"]["Running"]

@@ -213,6 +213,8 @@ def test_a_broken_note_counts_as_none(kind: FileKind, state: Path, note: bytes) 
     (file,) = (state / "seeds").iterdir()
     file.write_bytes(note)
     make(kind, seed(state, a=b"1"))
+    assert file.read_bytes() != note
+    assert (state / "stacks/web/conf/a").read_bytes() == b"1"
 
 
 def test_a_directory_is_made_once_and_left_alone(kind: FileKind, state: Path) -> None:
