@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from socketserver import ThreadingUnixStreamServer
+from socketserver import BaseServer, ThreadingUnixStreamServer
 from typing import Any
 
 from script.benchmarks.bare import Wire
@@ -80,11 +80,17 @@ class Conversation(BaseHTTPRequestHandler):
 @contextmanager
 def recording(path: Path, engine: str) -> Iterator[Recorder]:
     """A recorder at `path` in front of the engine at the socket `engine`."""
-    with Recorder(path, engine) as recorder:
-        thread = threading.Thread(target=recorder.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield recorder
-        finally:
-            recorder.shutdown()
-            thread.join()
+    with Recorder(path, engine) as recorder, serving(recorder):
+        yield recorder
+
+
+@contextmanager
+def serving(server: BaseServer) -> Iterator[None]:
+    """The server at work in a thread of its own."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()

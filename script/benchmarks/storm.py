@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from script.benchmarks.recorder import Call, Conversation, Recorder
+from script.benchmarks.recorder import Call, Conversation, Recorder, serving
 
 RATE = 1_000  # events a second
 TICK = 0.01  # seconds between two lots of them
@@ -94,12 +94,8 @@ def line(number: int) -> bytes:
 @contextmanager
 def storming(path: Path, engine: str) -> Iterator[Storm]:
     """The proxy at `path` before the engine at the socket `engine`; it does not rage yet."""
-    with Storm(path, engine) as storm:
-        thread = threading.Thread(target=storm.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
+    with Storm(path, engine) as storm, serving(storm):
         try:
             yield storm
         finally:
             storm.over.set()
-            storm.shutdown()
-            thread.join()
