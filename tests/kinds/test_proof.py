@@ -52,6 +52,13 @@ def test_a_job_proves_itself_by_ending_well(spec: dict[str, Any]) -> None:
     assert failed.detail == "did not stay up: exit code 2\nno such host"
 
 
+def test_the_exit_code_is_told_only_where_the_engine_still_has_it() -> None:
+    waits = proof_of(report("restarting", restarts=1, code=4), {}, logs).detail
+    assert waits == "does not stay up: exit code 4\nno such host"
+    runs_again = proof_of(report("running", restarts=1), {}, logs).detail
+    assert runs_again == "does not stay up: it ended, and its restart policy started it again\nno such host"
+
+
 def test_the_last_check_is_told() -> None:
     assert proof_of(report("running", health="unhealthy"), {}, logs).detail == "unhealthy, 3 checks failed: refused"
 
