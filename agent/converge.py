@@ -25,6 +25,7 @@ DEPENDENCY_FAILED = "DependencyFailed"
 DEPENDENCY_TIMEOUT = "DependencyTimeout"
 HELD = "Held"
 ROLLOUT_STOPPED = "RolloutStopped"
+CIRCULAR = "StepsInACircle"
 
 MOST_AT_ONCE = 128  # changes, those that rest among them
 _TELL_EVERY = 1.0  # seconds between two reports that nothing has changed about a wait
@@ -167,7 +168,8 @@ class _Run:
             raise self._bug
 
     def outcomes(self) -> tuple[Outcome, ...]:
-        return tuple(self._outcomes[change.number] for change in self.plan.changes)
+        """Of a change that could never begin too: what came of the others is told all the same."""
+        return tuple(self._outcomes.get(change.number) or _never_begun(change) for change in self.plan.changes)
 
     # --- deciding ---
 
@@ -333,6 +335,10 @@ _WISH = {
     Condition.COMPLETED: "completed",
     Condition.GOOD: "good",
 }
+
+
+def _never_begun(change: Change) -> Outcome:
+    return Outcome(change, Status.SKIPPED, "not begun, for the steps before it wait for one another", CIRCULAR)
 
 
 def _gated_by(change: Change) -> list[Requirement]:

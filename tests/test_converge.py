@@ -11,6 +11,7 @@ from itertools import pairwise
 import pytest
 
 from agent.converge import (
+    CIRCULAR,
     DEPENDENCY_FAILED,
     DEPENDENCY_TIMEOUT,
     HELD,
@@ -183,6 +184,14 @@ def test_a_long_chain_that_fails_at_its_head_is_skipped_to_its_end() -> None:
     host = Host({0: Refused("no")})
     outcomes = host.converge(change(0), *(change(number, after=[number - 1]) for number in range(1, 3000)))
     assert set(statuses(outcomes[1:])) == {Status.SKIPPED}
+
+
+def test_steps_that_wait_for_one_another_are_told_with_what_was_done() -> None:
+    host = Host()
+    done, one, other = host.converge(change(0), change(1, follows=[2]), change(2, after=[1]))
+    assert statuses([done, one, other]) == [Status.DONE, Status.SKIPPED, Status.SKIPPED]
+    assert (one.reason, one.detail) == (CIRCULAR, "not begun, for the steps before it wait for one another")
+    assert host.performed == [0]
 
 
 # --- outcomes ---------------------------------------------------------------------------------------------------
