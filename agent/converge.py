@@ -11,12 +11,14 @@ import heapq
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from agent.errors import Overtaken, Trouble
+from agent.errors import Overtaken, Refused, Trouble
 from agent.model import Action, Change, Condition, Gate, Outcome, Plan, Requirement, Resource, Status
 from agent.rollout import Failures, Pace
+from agent.threads import begin
 
 Perform = Callable[[Change, Pace], None]
 
@@ -25,6 +27,7 @@ DEPENDENCY_FAILED = "DependencyFailed"
 DEPENDENCY_TIMEOUT = "DependencyTimeout"
 HELD = "Held"
 ROLLOUT_STOPPED = "RolloutStopped"
+CIRCULAR = "StepsInACircle"
 
 MOST_AT_ONCE = 128  # changes, those that rest among them
 _TELL_EVERY = 1.0  # seconds between two reports that nothing has changed about a wait
@@ -160,14 +163,16 @@ class _Run:
         while self._running or self._resting or ((self._ready or self._waits) and not self._bug):
             if not self._bug:
                 self._begin(pool)
-            self._collect()
+            if self._running or self._resting or self._waits:  # else no thread was to be had, and nothing will be heard
+                self._collect()
             self._ask()
             self._sort_out()
         if self._bug:
             raise self._bug
 
     def outcomes(self) -> tuple[Outcome, ...]:
-        return tuple(self._outcomes[change.number] for change in self.plan.changes)
+        """Of a change that could never begin too: what came of the others is told all the same."""
+        return tuple(self._outcomes.get(change.number) or _never_begun(change) for change in self.plan.changes)
 
     # --- deciding ---
 
@@ -219,8 +224,12 @@ class _Run:
         while self._ready and self._running < self.options.workers:
             change = self._changes[heapq.heappop(self._ready)]
             self.report(Started(change))
+            try:
+                future = begin(pool, partial(self._attempt, change), f"{change.action} {change.key}")
+            except Refused as refused:
+                self._end(Outcome(change, Status.FAILED, refused.message, refused.reason))
+                continue
             self._running += 1
-            future = pool.submit(self._attempt, change)
             self._numbers[future] = change.number
             future.add_done_callback(self._inbox.put)
 
@@ -333,6 +342,10 @@ _WISH = {
     Condition.COMPLETED: "completed",
     Condition.GOOD: "good",
 }
+
+
+def _never_begun(change: Change) -> Outcome:
+    return Outcome(change, Status.SKIPPED, "not begun, for the steps before it wait for one another", CIRCULAR)
 
 
 def _gated_by(change: Change) -> list[Requirement]:

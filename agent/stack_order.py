@@ -63,20 +63,57 @@ def gets_on(report: Report | None) -> bool:
 
 def in_order(plan: Plan, stacks: Sequence[Stack]) -> Plan:
     """The plan of several stacks, in which each stack's changes come behind those of the stacks that it waits for, and
-    wait until these are healthy."""
+    wait until these are healthy. Where one of those is behind a change already, the plan's own order holds: a network
+    is let go of by all before it goes, in whatever order their stacks come."""
     after = {stack.name: [name for name in stack.after if name != stack.name] for stack in stacks}
     if not any(after.values()):
         return plan
-    touching: dict[str, set[int]] = {}
-    for change in plan.changes:
-        if _touches(change):
-            touching.setdefault(change.stack, set()).add(change.number)
     known = {stack.name for stack in stacks}
+    order = _Order(plan)
     changes = tuple(
-        _behind(change, [name for name in after.get(change.stack, ()) if name in known], touching)
-        for change in plan.changes
+        order.behind(change, [name for name in after.get(change.stack, ()) if name in known]) for change in plan.changes
     )
     return replace(plan, changes=changes)
+
+
+class _Order:
+    """What is behind what in a plan by now."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._changes = {change.number: change for change in plan.changes}
+        self._next: dict[int, set[int]] = {}  # by number: what comes right behind it
+        self._touching: dict[str, set[int]] = {}
+        for change in plan.changes:
+            self._link(change.number, change.after | change.follows)
+            if _touches(change):
+                self._touching.setdefault(change.stack, set()).add(change.number)
+
+    def behind(self, change: Change, names: Sequence[str]) -> Change:
+        """The change behind all of these stacks that is not behind the change, which would make both wait for ever."""
+        if not names or not _touches(change):
+            return change
+        earlier = frozenset(number for name in names for number in self._touching.get(name, ()))
+        later = earlier & self._all_behind(change.number)
+        self._link(change.number, earlier - later)
+        change = replace(change, follows=change.follows | (earlier - later - change.after))
+        if change.wanted is None:
+            return change
+        needed_first = {self._changes[number].stack for number in later if _is_of_a_service(self._changes[number])}
+        stacks = tuple(Requirement(Key(STACK, name), Condition.HEALTHY) for name in names if name not in needed_first)
+        return replace(change, wanted=replace(change.wanted, requires=change.wanted.requires + stacks))
+
+    def _link(self, number: int, earlier: Iterable[int]) -> None:
+        for one in earlier:
+            self._next.setdefault(one, set()).add(number)
+
+    def _all_behind(self, number: int) -> set[int]:
+        found: set[int] = set()
+        left = [number]
+        while left:
+            new = self._next.get(left.pop(), set()) - found
+            found |= new
+            left += new
+        return found
 
 
 def _touches(change: Change) -> bool:
@@ -84,12 +121,6 @@ def _touches(change: Change) -> bool:
     return change.action is not Action.HOLD and not (change.wanted and change.wanted.prepares)
 
 
-def _behind(change: Change, names: Sequence[str], touching: Mapping[str, set[int]]) -> Change:
-    if not names or not _touches(change):
-        return change
-    earlier = frozenset(number for name in names for number in touching.get(name, ()))
-    change = replace(change, follows=change.follows | (earlier - change.after))
-    if change.wanted is None:
-        return change
-    stacks = tuple(Requirement(Key(STACK, name), Condition.HEALTHY) for name in names)
-    return replace(change, wanted=replace(change.wanted, requires=change.wanted.requires + stacks))
+def _is_of_a_service(change: Change) -> bool:
+    """Whether its stack may not be healthy before the change."""
+    return change.wanted is not None and bool(change.wanted.service)

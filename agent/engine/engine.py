@@ -16,6 +16,7 @@ from agent.engine.errors import REMOVAL_UNDER_WAY
 from agent.engine.memory import Memory
 from agent.engine.transport import Client, demultiplexed
 from agent.errors import Overtaken, Refused, Unreachable
+from agent.threads import side_by_side
 from agent.versions import container_body, needs, network_body
 
 Json = dict[str, Any]
@@ -69,12 +70,7 @@ class Engine:
 
         An ask must not gather in its turn.
         """
-        answers = [self._readers.submit(ask) for ask in asks]
-        try:
-            return [answer.result() for answer in answers]
-        finally:
-            for answer in answers:
-                answer.cancel()  # those that nobody waits for any more, after an error
+        return side_by_side(self._readers, asks, "a call of the engine")
 
     def forget(self) -> None:
         """Remember nothing: whatever is recalled next is asked for anew."""
@@ -186,10 +182,10 @@ class Engine:
     def unpause_container(self, container: str) -> None:
         self._write("container_unpause", f"unpause container {container[:12]}", "/containers/{0}/unpause", container)
 
-    def execute(self, container: str, body: Mapping[str, Any], patience: float) -> tuple[int, str]:
+    def execute(self, container: str, body: Mapping[str, Any], patience: float, what: str = "it") -> tuple[int, str]:
         """Run a command in a container until it ends; its exit status and what it said. `body` is that of
-        `POST /containers/ID/exec`; `patience` are the seconds that it may take."""
-        subject = f"run {' '.join(body.get('Cmd') or ())[:40]} in container {container[:12]}"
+        `POST /containers/ID/exec`; `patience` are the seconds that it may take, `what` its name in errors."""
+        subject = f"run {what} in container {container[:12]}"
         made = self._write("exec_create", subject, "/containers/{0}/exec", container, body=body)["Id"]
 
         def tell(client: Client) -> Any:
@@ -329,7 +325,7 @@ class Engine:
         wanted: builds.Build,
         *,
         progress: images.Progress = lambda _: None,
-        idle: float = 600.0,
+        idle: float = builds.IDLE,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         """Build an image, telling `progress` of each line of the builder. `idle` and `stop` as for a pull; a step of a
