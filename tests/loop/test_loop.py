@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from agent.errors import Refused, Unreachable
-from agent.model import Failure, Key, Report, Status
+from agent.model import Action, Cause, Change, Failure, Key, Outcome, Report, Status
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.reconcile import Turn
 from tests.loop.fakes import (
@@ -131,6 +131,16 @@ def test_a_turn_for_which_there_is_no_thread_fails_and_is_tried_again(monkeypatc
         assert failure.reason == "NoThread"
         assert audience.reports.get(timeout=5).synced
     assert not audience.bugs
+
+
+def test_what_is_overtaken_is_looked_at_again_at_once_but_only_once() -> None:
+    change = Change(0, Action.CREATE, Key("network", "a_front"), "a", Cause.COMMIT, "new")
+    moved = (Outcome(change, Status.OVERTAKEN, "gone"),)
+    turns = FakeTurns(lambda turn: replace(synced(turn), synced=False, outcomes=moved))
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())):
+        assert [turns.next().trigger, turns.next().trigger] == ["git", "retry"]
+        assert turns.nothing_more(0.4)
+        assert turns.next().trigger == "retry"
 
 
 def test_a_broken_stack_is_told_once_and_keeps_its_last_good_state() -> None:
