@@ -53,5 +53,18 @@ def test_what_runs_is_healed_meanwhile() -> None:
             assert now.name == "zdb"
 
 
+def test_what_runs_is_healed_by_the_next_agent_too_and_new_content_waits() -> None:
+    def react(turn: Turn) -> Report:
+        ill = turn.scope.stacks == {"zdb"}
+        return failed(turn) if ill else replace(synced(turn), health=Health.HEALTHY)
+
+    newer = replace(stack("web", "b" * 40, "2"), after=("zdb",))
+    for now, good, proved in ((WEB, WEB, False), (newer, WEB, True)):
+        turns, audience = FakeTurns(react), FakeAudience()
+        with running(make_loop(FakeDesires(reading(now, stack("zdb")), good={"web": good}), turns, audience)):
+            first = {turn.stacks[0].name: turn for turn in (turns.next(), turns.next())}
+            assert (first["web"].stacks[0], first["web"].fallback) == (good, proved)
+
+
 def wanted(turns: FakeTurns) -> Stack:
     return turns.next().stacks[0]
