@@ -54,6 +54,12 @@ class Pulls:
                 with self._lock:
                     self._end(outcome.change.key.name, turn.run_id)
 
+    def forget(self, turn: Turn) -> None:
+        """The turn is over, also where a bug kept it from saying that its steps are."""
+        with self._lock:
+            for reference in tuple(self._waiting):
+                self._end(reference, turn.run_id)
+
     def _end(self, reference: str, run: str) -> None:
         """The next pull of it begins at nothing."""
         waiting = self._waiting.get(reference, {})
@@ -67,7 +73,7 @@ class Pulls:
             turns = list(self._waiting.get(progress.reference, {}).values())
         for turn in turns:
             self._heard(turn)
-        if progress.status != "Downloading":
+        if progress.status != "Downloading" or not turns:
             return
         with self._lock:
             layers = self._layers.setdefault(progress.reference, {})

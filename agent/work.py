@@ -138,7 +138,7 @@ class Work:
 def crashed(turn: Turn, name: str, failure: Failure, now: float) -> Report:
     """The report of a turn of one stack that a bug ended. `now` is seconds since the epoch."""
     return Report(
-        run_id="",
+        run_id=turn.run_id,
         stack=name,
         trigger=turn.trigger,
         revision=turn.stacks[0].revision if turn.stacks else None,

@@ -353,13 +353,15 @@ def test_a_bug_in_one_stack_is_its_own_failure() -> None:
             raise ZeroDivisionError("a bug")
         return synced(turn)
 
-    audience = FakeAudience()
-    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), FakeTurns(buggy), audience)):
+    audience, turns = FakeAudience(), FakeTurns(buggy)
+    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, audience)):
+        runs = {turn.stacks[0].name: turn.run_id for turn in (turns.next(), turns.next())}
         by_stack = {
             report.stack: report for report in (audience.reports.get(timeout=5), audience.reports.get(timeout=5))
         }
     assert by_stack["b"].synced
     assert by_stack["a"].failure == Failure("InternalError", "ZeroDivisionError: a bug")
+    assert by_stack["a"].run_id == runs["a"], "who was told that it had begun is told that it is over"
     assert isinstance(audience.bugs[0], ZeroDivisionError)
 
 
