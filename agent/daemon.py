@@ -295,7 +295,8 @@ class Daemon:
         return watches
 
     def _listen_to_signals(self) -> None:
-        """A handler only puts a message into the loop's queue or a socket, which may be done at any moment."""
+        """A handler only sets a flag and puts a message into the loop's queue or a socket, which may be done at any
+        moment, also in the middle of another handler."""
 
         def end(_number: int, _frame: object) -> None:
             self._witness.notifier.stopping("ends the steps under way")

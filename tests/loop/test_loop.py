@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -28,6 +32,7 @@ from tests.loop.fakes import (
     synced,
 )
 
+TraceFunction = Callable[[FrameType, str, Any], Any]
 BROKEN = Failure("ConfigInvalid", "stacks/web/compose.yaml:3:5: no")
 
 
@@ -363,6 +368,25 @@ def test_a_bug_in_one_stack_is_its_own_failure() -> None:
     assert by_stack["a"].failure == Failure("InternalError", "ZeroDivisionError: a bug")
     assert by_stack["a"].run_id == runs["a"], "who was told that it had begun is told that it is over"
     assert isinstance(audience.bugs[0], ZeroDivisionError)
+
+
+def test_it_may_be_told_to_stop_in_the_middle_of_being_told_to_stop() -> None:
+    loop = make_loop(FakeDesires(reading(stack("a"))), FakeTurns(), FakeAudience())
+
+    def told_again(_frame: FrameType, _event: str, _argument: object) -> TraceFunction:
+        loop.stop()  # as a handler of a second signal does, at each line of the first one's
+        return told_again
+
+    def signals() -> None:
+        sys.settrace(told_again)
+        loop.stop()
+        sys.settrace(None)
+
+    thread = threading.Thread(target=signals, daemon=True)
+    thread.start()
+    thread.join(timeout=5)
+    assert not thread.is_alive()
+    assert loop.run() == ()
 
 
 def test_once_reads_the_source_and_gives_each_stack_one_turn() -> None:
