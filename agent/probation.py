@@ -39,9 +39,10 @@ def verdict_on(desires: Desires, turn: Turn, report: Report, before: Standing, n
     if not turn.stacks or turn.stacks[0].revision.id == before.accepted or turn.superseded() or not turn.act:
         return None
     stack = turn.stacks[0]
-    earlier = other_than(stack, desires.last_good(stack.name))
+    good = desires.last_good(stack.name)
+    earlier = other_than(stack, good)
     judgement = judge(stack, report, before.trial, now, earlier)
-    if counts_as_good(judgement, earlier):
+    if counts_as_good(judgement, good):
         desires.accept(stack)
     if judgement.state is not State.FAILED or judgement.failure is None:
         return Verdict(judgement)
