@@ -158,14 +158,19 @@ def _more(things: Sequence[object]) -> str:
 
 
 def _did_not_take(left: Plan) -> Failure | None:
-    """What was done, read back, and is not so: an outcome to back off from, not to repeat at once."""
-    again = [change for change in left.pending if change.action is not Action.ADOPT and _matters(change)]
+    """What was done, read back, and is not so: an outcome to back off from, not to repeat at once. What a replacement
+    could not clear away is none of that."""
+    again = [one for one in left.pending if one.action is not Action.ADOPT and _matters(one) and not _is_debris(one)]
     if not again:
         return None
     return Failure(
         DID_NOT_TAKE,
         f"after the changes were made, this is still to do: {again[0].action} {again[0].key}: {again[0].reason}",
     )
+
+
+def _is_debris(change: Change) -> bool:
+    return change.action is Action.REMOVE and change.seen is not None and change.seen.leftover
 
 
 def service_states(

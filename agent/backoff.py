@@ -112,11 +112,15 @@ class Patience:
         self._chance = chance
         self._backoffs: dict[str, Backoff] = {}
         self._repeats = Repeats()
+        self._overtaken: set[str] = set()  # the stacks whose last turn came to nothing, since the world had moved
 
     def after(self, report: Report, now: float) -> float:
         backoff = self._backoffs.setdefault(report.stack, Backoff(self._chance, longest=300.0))
         repeated = self._repeats.pause(report, now)
+        overtaken_again = self._is_overtaken_again(report)
         if report.failure is None or only_held(report):
+            if overtaken_again:
+                return max(backoff.failed(), repeated)
             backoff.succeeded()
             return repeated
         wait = max(backoff.failed(), repeated)
@@ -125,6 +129,15 @@ class Patience:
         untouched = report.failure.reason in ENGINE_REASONS or only_unprepared(report)
         return min(wait, LONGEST_UNTOUCHED) if untouched else wait
 
+    def _is_overtaken_again(self, report: Report) -> bool:
+        """Whether two turns in a row were overtaken and did nothing: the first is a chance, the second may go on so."""
+        before = report.stack in self._overtaken
+        if not overtaken_in_vain(report):
+            self._overtaken.discard(report.stack)
+            return False
+        self._overtaken.add(report.stack)
+        return before
+
     def fights(self, stack: str, now: float) -> tuple[Fight, ...]:
         """What of the stack is healed over and over, since something else changes it back."""
         return self._repeats.fights(stack, now)
@@ -132,11 +145,18 @@ class Patience:
     def forgive(self, stack: str) -> None:
         """Forget the failures so far: they say nothing of what is tried next."""
         self._backoffs.pop(stack, None)
+        self._overtaken.discard(stack)
 
 
 def only_held(report: Report) -> bool:
     """Nothing was touched, so nothing can feed itself: the next event or the next full look is soon enough."""
     return bool(report.outcomes) and all(outcome.status is Status.HELD for outcome in report.outcomes)
+
+
+def overtaken_in_vain(report: Report) -> bool:
+    """Whether the world had moved since it was looked at, and nothing at all was done."""
+    statuses = {outcome.status for outcome in report.outcomes}
+    return Status.OVERTAKEN in statuses and Status.DONE not in statuses
 
 
 def only_unprepared(report: Report) -> bool:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import structlog
@@ -57,6 +57,7 @@ class HostTurns:
     scope: Scope
     look_afresh: Callable[[], None]
     images: GoodImages
+    pulls: Pulls = field(default_factory=Pulls)
 
     def take(self, turn: Turn) -> tuple[Report, ...]:
         if turn.trigger == ASKED:
@@ -64,8 +65,11 @@ class HostTurns:
                 self.images.forgive(stack.name)
         bound = self.images.pinned if turn.fallback else self.images.spared
         stacks = tuple(gone_back(one, turn.rejected) if turn.gone_back else one for one in map(bound, turn.stacks))
-        with self.metrics.reconciling():
-            reports = self.reconciler.take(replace(turn, stacks=stacks))
+        try:
+            with self.metrics.reconciling():
+                reports = self.reconciler.take(replace(turn, stacks=stacks))
+        finally:
+            self.pulls.forget(turn)
         for stack in turn.stacks:
             for report in reports:
                 if report.stack == stack.name:
@@ -201,6 +205,7 @@ class Daemon:
                 self._scope,
                 self._engine.forget,
                 GoodImages(JsonFile(self._state.good_images)),
+                self._pulls,
             ),
             self._witness,
             self._scope,
@@ -295,7 +300,8 @@ class Daemon:
         return watches
 
     def _listen_to_signals(self) -> None:
-        """A handler only puts a message into the loop's queue or a socket, which may be done at any moment."""
+        """A handler only sets a flag and puts a message into the loop's queue or a socket, which may be done at any
+        moment, also in the middle of another handler."""
 
         def end(_number: int, _frame: object) -> None:
             self._witness.notifier.stopping("ends the steps under way")

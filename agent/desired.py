@@ -109,10 +109,6 @@ class Reader:
             raise BadManifest([Problem(Place(path), "is no regular file")])
         return read_fleet(tree.read(path), path)
 
-    def read_stack(self, snapshot: Snapshot, name: str) -> Stack | None:
-        """One stack, or None where the tree has none of that name that is right."""
-        return self.read(snapshot).stacks.get(name)
-
     def projects(self, tree: Tree) -> tuple[Project, ...]:
         """Every stack as its files have it, whether a host could run it or not. Raises `BadManifest`."""
         projects: list[Project] = []

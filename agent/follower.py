@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,9 +14,12 @@ from agent.model import Failure, Snapshot, Stack
 from agent.rejections import Rejections, content_of
 from agent.source import Source
 
+KEPT = 4  # readings of older revisions that are at hand: stacks mostly were good at one of few
+
 
 class Follower:
-    """A source and its reader as the loop asks them. Used by one worker of the loop at a time, `accept` by any."""
+    """A source and its reader as the loop asks them. Used by one worker of the loop at a time; what is about one stack,
+    by any."""
 
     def __init__(
         self,
@@ -29,6 +33,9 @@ class Follower:
         self._source, self._reader, self._asked, self._clock = source, reader, asked, clock
         self._rejections = rejections or Rejections()
         self._newest: Reading | None = None
+        self._older: dict[str, Reading] = {}  # by revision, the one that was asked for last behind the others
+        self._good: dict[str, Stack] = {}  # by name, what `last_good` has found or `accept` was given
+        self._reading = threading.Lock()
 
     def newest(self) -> Reading:
         """The newest revision, read once however often it is asked for. Raises `Trouble`."""
@@ -63,22 +70,38 @@ class Follower:
         """What was fetched before this process began. None where there is nothing or it cannot be read."""
         try:
             snapshot = self._source.last()
-            return self._without_rejected(self._reader.read(snapshot)) if snapshot else None
+            return self._without_rejected(self._read(snapshot)) if snapshot else None
         except Trouble:
             return None  # `newest` has failed as well, and its reason is the one that is told
 
     def last_good(self, stack: str) -> Stack | None:
-        """The stack as it last converged. None where that is not known or can be read no more."""
+        """The stack as it last converged, read once. None where that is not known or can be read no more."""
+        if known := self._good.get(stack):
+            return known
         try:
             snapshot = self._source.good(stack)
-            return self._reader.read_stack(snapshot, stack) if snapshot else None
+            found = self._read(snapshot).stacks.get(stack) if snapshot else None
         except Trouble:
             return None  # nothing is known to converge to then, and nothing is touched
+        return self._good.setdefault(stack, found) if found else None
+
+    def _read(self, snapshot: Snapshot) -> Reading:
+        """The whole revision: its other stacks will be asked for as well."""
+        with self._reading:
+            name, newest = snapshot.revision.id, self._newest
+            if newest is not None and newest.snapshot.revision.id == name:
+                return newest
+            found = self._older.pop(name, None) or self._reader.read(snapshot)
+            self._older[name] = found
+            while len(self._older) > KEPT:
+                del self._older[next(iter(self._older))]
+            return found
 
     def accept(self, stack: Stack) -> None:
         """Remember that the stack converged. Where that cannot be noted, an older good state is kept."""
         with suppress(Trouble):  # losing the note costs a fallback, never the deploy that it is about
             self._source.accept(stack.name, stack.revision.id)
+            self._good[stack.name] = stack
             if self._wants_something_else_now(stack.name):
                 self._rejections.forgive(stack.name)
 

@@ -108,7 +108,7 @@ class Following:
             self._dispatch.mark(work, "interval")
 
     def _let_go(self, work: Work) -> None:
-        if work.desired is None and work.last is not None and not work.frozen:
+        if work.has_left and work.last is not None:
             self._leaving -= {work.name}
             return
         work.coming = None

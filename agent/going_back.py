@@ -20,7 +20,7 @@ from agent.model import Failure, Health, Report, Stack
 from agent.reconcile import HEALTH_POLL, Reconciler, Turn
 from agent.rejections import content_of
 from agent.suspension import NOTHING
-from agent.trial import Judgement, State, Trial, judge
+from agent.trial import Judgement, State, Trial, counts_as_good, judge
 
 NONE_KNOWN = "it is left as it is: nothing that was good before is known of it"
 SAME = "it is left as it is: what was good before is just the same"
@@ -47,15 +47,14 @@ class Trials:
         (stack,) = turn.stacks
         if self.reconciler.stop() or turn.suspended.get(stack.name, NOTHING).whole:
             return None
-        judgement = self._judge(stack, report, None)
-        known = judgement.state in {State.GOOD, State.UNDER_WAY}
+        known = self._judge(stack, report).state in {State.GOOD, State.UNDER_WAY} and report.health is Health.HEALTHY
         earlier, why_not = (None, "") if known else self._earlier(stack)
+        judgement = self._judge(stack, report, None, earlier)
         if judgement.state is State.ON_TRIAL and earlier is not None:
-            judgement = self._waited(turn, judgement)
+            judgement = self._waited(turn, judgement, earlier)
         if judgement.state is State.FAILED and judgement.failure:
             return self._go_back(turn, judgement.failure, earlier, why_not)
-        first = judgement.state is State.ON_TRIAL and earlier is None  # better to go back to than nothing
-        if (judgement.state is State.GOOD or first) and report.health is Health.HEALTHY:
+        if counts_as_good(judgement, earlier) and report.health is Health.HEALTHY:
             self.accept(stack)
             self.images.note(stack.name, report.images)
         return None
@@ -70,22 +69,24 @@ class Trials:
             return None, NONE_KNOWN
         return (None, SAME) if content_of(good) == content_of(stack) else (good, "")
 
-    def _waited(self, turn: Turn, judgement: Judgement) -> Judgement:
+    def _waited(self, turn: Turn, judgement: Judgement, earlier: Stack) -> Judgement:
         """The judgement once the trial is over, or nobody waits any more."""
         (stack,) = turn.stacks
         looking = replace(turn, act=False)
         while judgement.state is State.ON_TRIAL and not self.reconciler.stop():
             self.reconciler.sleep(min(HEALTH_POLL, judgement.again_in))
             (report,) = self.reconciler.take(looking)
-            judgement = self._judge(stack, report, judgement.trial)
+            judgement = self._judge(stack, report, judgement.trial, earlier)
         return judgement
 
-    def _judge(self, stack: Stack, report: Report, trial: Trial | None) -> Judgement:
+    def _judge(
+        self, stack: Stack, report: Report, trial: Trial | None = None, earlier: Stack | None = None
+    ) -> Judgement:
         """As in the loop, but for what has stopped by itself: nobody starts it again, so its health tells."""
         now = self.reconciler.clock()
-        judgement = judge(stack, report, trial, now)
+        judgement = judge(stack, report, trial, now, earlier)
         if judgement.state is State.UNDER_WAY and (report.failure is None or report.failure.reason == DID_NOT_TAKE):
-            by_health = judge(stack, replace(report, failure=None, synced=True), trial, now)
+            by_health = judge(stack, replace(report, failure=None, synced=True), trial, now, earlier)
             return by_health if by_health.state is State.FAILED else judgement
         return judgement
 

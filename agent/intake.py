@@ -60,10 +60,12 @@ def _on_host(turns: Turns) -> Mapping[str, frozenset[str]]:
 
 
 def _recover(desires: Desires, reading: Reading | None, on_host: frozenset[str], now: float) -> tuple[Stack, ...]:
-    """The last good state of what runs here or is wanted, and cannot be read now or waits for a freeze to end."""
+    """The last good state of what runs here or is wanted, and cannot be read now, or may have to wait: for a freeze to
+    end, or for another stack."""
     lost = frozenset(reading.broken) if reading else on_host
     if reading is not None:
         lost |= {name for name in reading.names | on_host if reading.freeze.of(name, now)}
+        lost |= {name for name, stack in reading.stacks.items() if stack.after}
     return tuple(stack for name in sorted(lost) if (stack := desires.last_good(name)))
 
 

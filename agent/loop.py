@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import queue
 import random
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -83,7 +82,7 @@ class Loop:
         self._resync_due = clock() + self._rhythm.resync
         self._patience = Patience(self._chance)
         self._pulse, self._late = Pulse(clock), tuple[str, ...]()
-        self._stopping = threading.Event()
+        self.stopping = False
         self._workers = Workers()
 
     # --- what others may call, from any thread ---
@@ -93,8 +92,9 @@ class Loop:
         self._inbox.put(reason)
 
     def stop(self) -> None:
-        """Begin nothing more. Turns under way finish the changes they are at."""
-        self._stopping.set()
+        """Begin nothing more. Turns under way finish the changes they are at. A signal handler may call this in the
+        middle of another call of it, so nothing here takes a lock (a `SimpleQueue` may be put into at any moment)."""
+        self.stopping = True
         self._inbox.put(_Stop())
 
     def progressed(self, stack: str, extra: float = 0.0) -> None:
@@ -103,10 +103,6 @@ class Loop:
 
     def source_progressed(self) -> None:
         self._pulse.beat(SOURCE, self._rhythm.source_silence)
-
-    @property
-    def stopping(self) -> bool:
-        return self._stopping.is_set()
 
     @property
     def source_failure(self) -> Failure | None:
@@ -170,7 +166,7 @@ class Loop:
             case LookAt():
                 self._on_look(message)
             case _Stop():
-                self._stopping.set()
+                self.stopping = True
             case Intake():
                 self._on_source(message)
             case _TurnDone():
@@ -346,7 +342,7 @@ class Loop:
         report = self._scheduling.heed(work, report)
         work.last = report = replace(report, on_trial=on_trial, fights=self._patience.fights(work.name, now))
         self._audience.reported(report)
-        if work.desired is None and done.report.synced and not superseded:
+        if work.has_left and done.report.synced and not superseded:
             self._forget(work)
         self._following.take_up()
 

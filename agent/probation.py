@@ -8,7 +8,7 @@ from typing import NamedTuple
 from agent.model import Health, Report, Stack
 from agent.ports import Desires
 from agent.reconcile import Turn
-from agent.trial import Judgement, State, Trial, judge
+from agent.trial import Judgement, State, Trial, counts_as_good, judge, other_than
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,14 @@ def verdict_on(desires: Desires, turn: Turn, report: Report, before: Standing, n
     if not turn.stacks or turn.stacks[0].revision.id == before.accepted or turn.superseded() or not turn.act:
         return None
     stack = turn.stacks[0]
-    judgement = judge(stack, report, before.trial, now)
-    if judgement.state is State.GOOD or (judgement.state is State.ON_TRIAL and not desires.last_good(stack.name)):
-        desires.accept(stack)  # the first one there is is better to heal than nothing
+    good = desires.last_good(stack.name)
+    earlier = other_than(stack, good)
+    judgement = judge(stack, report, before.trial, now, earlier)
+    if counts_as_good(judgement, good):
+        desires.accept(stack)
     if judgement.state is not State.FAILED or judgement.failure is None:
         return Verdict(judgement)
-    good = desires.last_good(stack.name)
-    if good is None or good.resources == stack.resources:
+    if earlier is None:
         return None  # there is nothing else to go back to: it is tried on
     desires.reject(stack, judgement.failure)
-    return Verdict(judgement, good)
+    return Verdict(judgement, earlier)

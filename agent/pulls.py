@@ -58,6 +58,12 @@ class Pulls:
                 with self._lock:
                     self._end(outcome.change.key.name, turn.run_id)
 
+    def forget(self, turn: Turn) -> None:
+        """The turn is over, also where a bug kept it from saying that its steps are."""
+        with self._lock:
+            for reference in tuple(self._waiting):
+                self._end(reference, turn.run_id)
+
     def _end(self, reference: str, run: str) -> None:
         """The next pull of it begins at nothing."""
         waiting = self._waiting.get(reference, {})
@@ -71,7 +77,7 @@ class Pulls:
             waiting = list(self._waiting.get(progress.reference, {}).values())
         for turn, change in waiting:
             self._heard(turn, change)
-        if progress.status != "Downloading":
+        if progress.status != "Downloading" or not waiting:
             return
         with self._lock:
             layers = self._layers.setdefault(progress.reference, {})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -49,7 +50,7 @@ class Steps(Protocol):
         """Look at the new one."""
 
     def finish(self) -> None:
-        """Remove the old one."""
+        """Remove the old one. Where that is refused, what is left of it goes at the next look."""
 
     def take_back(self) -> None:
         """Remove the new one, and let the old one go on as it did."""
@@ -89,7 +90,8 @@ def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
     except (Refused, Overtaken) as trouble:
         _take_back(steps, trouble)
         raise
-    steps.finish()
+    with suppress(Refused, Overtaken):  # says nothing against the new one, which is good
+        steps.finish()
 
 
 class _Unproved(Overtaken):

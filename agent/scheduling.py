@@ -148,7 +148,9 @@ class Scheduling:
         state = self._state_of(work.name, key)
         if work.desired is None or key not in work.keys or state is None:
             return  # nobody wants it any more
-        if now - errand.since <= LATE:
+        if work.suspended.whole:
+            self._tell_none(work.name, state, errand.since, JobResult.SKIPPED, SUSPENDED)
+        elif now - errand.since <= LATE:
             self._asked.setdefault(work.name, {}).setdefault(key, errand)
             self.mark(work, TRIGGER)
         else:

@@ -12,11 +12,13 @@ from enum import StrEnum
 
 from agent.backoff import ENGINE_REASONS
 from agent.handling import OnFailure
-from agent.model import Action, Cause, Failure, Health, Outcome, Report, Stack, Status
+from agent.model import Action, Cause, Failure, Health, Outcome, Report, Resource, ServiceState, Stack, Status
+from agent.rejections import content_of
 
 HEALTH = "health"  # the field of a container whose health check fails
 LONGEST = 900.0  # seconds; a health check that has not said anything by then never will
 _MADE = frozenset({Action.CREATE, Action.UPDATE})
+_WELL = frozenset({Health.HEALTHY, Health.SUSPENDED})
 
 
 class State(StrEnum):
@@ -47,18 +49,34 @@ class Judgement:
     again_in: float = 0.0
 
 
-def judge(stack: Stack, report: Report, trial: Trial | None, now: float) -> Judgement:
-    """How the stack's content stands after a turn, given the trial so far."""
+def other_than(stack: Stack, good: Stack | None) -> Stack | None:
+    """What the stack would go back to: what was good, unless that wants just the same."""
+    return good if good is not None and content_of(good) != content_of(stack) else None
+
+
+def counts_as_good(judgement: Judgement, good: Stack | None) -> bool:
+    """Whether the content is what one goes back to from now on. What has not proved good yet is, where nothing is known
+    that was `good`: the first one that there is is better than nothing."""
+    return judgement.state is State.GOOD or (judgement.state is State.ON_TRIAL and good is None)
+
+
+def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier: Stack | None = None) -> Judgement:
+    """How the stack's content stands after a turn, given the trial so far and what it would go back to.
+
+    A trial may have been forgotten: its process has ended, or its turn was cut short. So what is not well of what the
+    content has other than the `earlier` one is on trial too.
+    """
     if failure := _content_failed(report):
         return Judgement(State.FAILED, failure=failure)
-    trial = _gone_on(trial, stack, report, now)
+    trial = _with(trial, _made(report), stack, now)
     if trial is not None and (failure := _started_anew_for_its_health(trial, report)):
         return Judgement(State.FAILED, failure=failure)
     if report.failure or not report.synced:
         return Judgement(State.UNDER_WAY, trial)
+    trial = _with(trial, _not_well(stack, report, earlier), stack, now)
     if trial is None:
         return Judgement(State.GOOD)
-    return _judge_health(trial, report, now)
+    return _judge_health(stack, trial, report, now)
 
 
 def _started_anew_for_its_health(trial: Trial, report: Report) -> Failure | None:
@@ -66,37 +84,69 @@ def _started_anew_for_its_health(trial: Trial, report: Report) -> Failure | None
     for outcome in report.outcomes:
         wanted = outcome.change.wanted
         ill = any(field.path == HEALTH for field in outcome.change.fields)
-        if ill and wanted is not None and wanted.service in trial.services:
+        if ill and wanted is not None and wanted.service in trial.services and _may_go_back(wanted):
             return Failure("Unhealthy", f"service {wanted.service} does not stay healthy")
     return None
 
 
-def _judge_health(trial: Trial, report: Report, now: float) -> Judgement:
+def _judge_health(stack: Stack, trial: Trial, report: Report, now: float) -> Judgement:
     states = [state for state in report.services if state.name in trial.services]
-    for state in states:
-        if state.health in {Health.DEGRADED, Health.MISSING}:
-            what = f"service {state.name} is {state.health}{f': {state.detail}' if state.detail else ''}"
-            return Judgement(State.FAILED, failure=Failure("Unhealthy", what))
+    failing = {state.name: failure for state in states if (failure := _failing(state, now - trial.began))}
+    for one in stack.resources:
+        if one.service in failing and _may_go_back(one):
+            return Judgement(State.FAILED, failure=failing[one.service])
+    if failing:
+        return Judgement(State.UNDER_WAY, trial)  # to be left as it is, and nothing to go back to
     left = trial.began + trial.monitor - now
     if any(state.health is Health.PROGRESSING for state in states):
-        if now - trial.began > LONGEST:
-            waiting = next(state.name for state in states if state.health is Health.PROGRESSING)
-            return Judgement(State.FAILED, failure=Failure("HealthTimeout", f"service {waiting} does not get healthy"))
         return Judgement(State.ON_TRIAL, trial, again_in=max(left, 1.0))
     return Judgement(State.ON_TRIAL, trial, again_in=left) if left > 0 else Judgement(State.GOOD)
 
 
-def _gone_on(trial: Trial | None, stack: Stack, report: Report, now: float) -> Trial | None:
-    """The trial with what this turn made."""
-    made = frozenset(
-        outcome.change.wanted.service for outcome in report.outcomes if _is_made(outcome) and outcome.change.wanted
-    )
+def _failing(state: ServiceState, seconds: float) -> Failure | None:
+    """Why a service that is on trial for so many seconds is no good, or None."""
+    if state.health in {Health.DEGRADED, Health.MISSING}:
+        said = f": {state.detail}" if state.detail else ""
+        return Failure("Unhealthy", f"service {state.name} is {state.health}{said}")
+    if state.health is Health.PROGRESSING and seconds > LONGEST:
+        return Failure("HealthTimeout", f"service {state.name} does not get healthy")
+    return None
+
+
+def _with(trial: Trial | None, services: frozenset[str], stack: Stack, now: float) -> Trial | None:
+    """The trial with these services on trial too."""
     if trial is not None:
-        return replace(trial, services=trial.services | made)
-    if not made:
+        return replace(trial, services=trial.services | services)
+    if not services:
         return None
-    monitors = [one.handling.rollout.monitor for one in stack.resources if one.service in made]
-    return Trial(made, now, max(monitors, default=0.0))
+    monitors = [one.handling.rollout.monitor for one in stack.resources if one.service in services]
+    return Trial(services, now, max(monitors, default=0.0))
+
+
+def _made(report: Report) -> frozenset[str]:
+    """The services of which the turn made something for the content."""
+    made = (outcome.change.wanted for outcome in report.outcomes if _is_made(outcome))
+    return frozenset(wanted.service for wanted in made if wanted)
+
+
+def _not_well(stack: Stack, report: Report, earlier: Stack | None) -> frozenset[str]:
+    """The services that are not well, of those that are other than they were: the illness of another one is not the
+    content's."""
+    if earlier is None:
+        return frozenset()
+    before = {one.key: one.spec for one in earlier.resources}
+    other = {one.service for one in stack.resources if _is_judged(one) and before.get(one.key) != one.spec}
+    return frozenset(state.name for state in report.services if state.name in other and state.health not in _WELL)
+
+
+def _is_judged(wanted: Resource) -> bool:
+    """Whether it is part of a service that is to be well. A hook has proved itself."""
+    return bool(wanted.service) and not wanted.prepares and wanted.handling.hook is None
+
+
+def _may_go_back(wanted: Resource) -> bool:
+    """Who wants no rollback gets none, and what only has to be fetched or written stops nothing."""
+    return not wanted.prepares and wanted.handling.rollout.on_failure is OnFailure.ROLLBACK
 
 
 def _is_made(outcome: Outcome) -> bool:
@@ -107,21 +157,19 @@ def _is_made(outcome: Outcome) -> bool:
         and change.action in _MADE
         and change.cause is not Cause.DRIFT
         and wanted is not None
-        and bool(wanted.service)
-        and not wanted.prepares
-        and wanted.handling.hook is None  # which has proved itself
+        and _is_judged(wanted)
     )
 
 
 def _content_failed(report: Report) -> Failure | None:
-    """What went wrong because of what is wanted. What only had to be fetched or written has stopped nothing, an engine
-    that does not answer and a job that cannot run say nothing of the content, and who wants no rollback gets none."""
+    """What went wrong because of what is wanted. An engine that does not answer and a job that cannot run say nothing
+    of the content."""
     for outcome in report.outcomes:
         change = outcome.change
         no_fault = change.cause in {Cause.DRIFT, Cause.SCHEDULE} or outcome.reason in ENGINE_REASONS
         if outcome.status is not Status.FAILED or no_fault:
             continue
         wanted = change.wanted
-        if wanted is not None and not wanted.prepares and wanted.handling.rollout.on_failure is OnFailure.ROLLBACK:
+        if wanted is not None and _may_go_back(wanted):
             return Failure(outcome.reason or "Failed", f"{change.action} {change.key}: {outcome.detail}")
     return None

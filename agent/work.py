@@ -64,6 +64,11 @@ class Work:
         return self.desired is not None or (self.broken is None and not self.only_waits)
 
     @property
+    def has_left(self) -> bool:
+        """Whether it is known that nothing is wanted in it, and nothing waits to be."""
+        return self.desired is None and self.is_understood
+
+    @property
     def is_guarded(self) -> bool:
         """Whether something of it would be removed once somebody said that it may."""
         return self.last is not None and any(change.code in GUARDS for change in self.last.plan.changes)
@@ -133,7 +138,7 @@ class Work:
 def crashed(turn: Turn, name: str, failure: Failure, now: float) -> Report:
     """The report of a turn of one stack that a bug ended. `now` is seconds since the epoch."""
     return Report(
-        run_id="",
+        run_id=turn.run_id,
         stack=name,
         trigger=turn.trigger,
         revision=turn.stacks[0].revision if turn.stacks else None,

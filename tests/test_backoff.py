@@ -37,3 +37,21 @@ def test_a_stack_is_left_alone_longer_and_longer_but_not_for_what_stopped_nothin
     waits = [patience.after(report, now) for now in range(12)]
     assert waits[0] < 1.3
     assert longest * 0.8 <= waits[-1] <= longest * 1.2
+
+
+def overtaken(*others: Status) -> Report:
+    change = Change(0, Action.CREATE, Key("network", "n"), "s", Cause.COMMIT, "")
+    outcomes = tuple(Outcome(change, status) for status in (Status.OVERTAKEN, *others))
+    return Report("r", "s", "t", None, Result.NOOP, 0.0, 0.0, outcomes=outcomes)
+
+
+def test_a_stack_that_is_overtaken_again_and_again_is_left_alone_longer_and_longer() -> None:
+    patience = Patience(random.Random(1))
+    waits = [patience.after(overtaken(Status.SKIPPED), now) for now in range(12)]
+    assert waits[0] == 0.0, "to look again at once is right at first"
+    assert 0.8 <= waits[1] <= 1.2
+    assert waits[-1] >= 240.0
+    assert patience.after(overtaken(Status.DONE), 12) == 0.0, "it gets on"
+    assert patience.after(overtaken(), 13) == 0.0
+    patience.forgive("s")
+    assert patience.after(overtaken(), 14) == 0.0

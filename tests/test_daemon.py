@@ -5,13 +5,19 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
+from agent.converge import Started
 from agent.daemon import HostTurns
+from agent.engine import PullProgress
 from agent.good_images import GoodImages
 from agent.guard import Acknowledgements, Consent
-from agent.model import Health, Report, Result, Scope
+from agent.model import Health, Key, Report, Result, Scope
 from agent.planning import Removal
+from agent.pulls import Pulls
 from agent.reconcile import Turn
 from agent.telemetry.metrics import Metrics
+from tests.telemetry.made import change
 
 WEB = Scope("one", "here", frozenset({"web"}))
 
@@ -33,6 +39,22 @@ def kept_after(*, synced: bool) -> frozenset[str]:
     images.note("api", {"api-1": "sha256:2"})
     HostTurns(cast("Any", None), reconciler, Metrics("1.0"), WEB, lambda: None, images).take(Turn((), WEB, "git"))
     return images.ids()
+
+
+def test_a_turn_that_meets_a_bug_waits_for_no_pull_any_more() -> None:
+    pulls, heard = Pulls(), list[str]()
+
+    class Buggy:
+        def take(self, turn: Turn) -> tuple[Report, ...]:
+            pulls.listen(turn, Started(change(key=Key("image", "api:2"))))
+            raise ZeroDivisionError
+
+    pulls.tell = lambda turn, *_: heard.append(turn.run_id)
+    host = HostTurns(cast("Any", None), cast("Any", Buggy()), Metrics("1.0"), WEB, lambda: None, GoodImages(), pulls)
+    with pytest.raises(ZeroDivisionError):
+        host.take(Turn((), WEB, "git"))
+    pulls(PullProgress("api:2", "0" * 12, "Downloading", 1, 2))
+    assert heard == []
 
 
 def test_a_stack_that_has_left_for_good_needs_its_images_no_more() -> None:

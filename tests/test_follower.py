@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from agent.follower import Follower
+from agent.follower import KEPT, Follower
 from agent.model import Failure, Stack
 from agent.rejections import content_of
 from tests.loop.fakes import reading, stack
@@ -74,3 +74,58 @@ def test_content_that_was_rejected_is_tried_again_after_other_content_was_good()
     desires.accept(BETTER)
     repository.stack = BAD
     assert desires.newest().stacks == {"web": BAD}
+
+
+class Fleet(Repository):
+    """Of three stacks, that counts what is asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__(BETTER)
+        self.known = {"api": "a" * 40, "web": "a" * 40, "db": "d" * 40}  # by stack, where it was good
+        self.reads: list[str] = []
+        self.asked: list[str] = []
+
+    def at(self, revision: str) -> Any:
+        return reading(*(stack(name, revision) for name in ("api", "db", "web")), revision=revision)
+
+    def sync(self) -> Any:
+        return self.at("d" * 40).snapshot
+
+    def read(self, snapshot: Any) -> Any:
+        self.reads.append(snapshot.revision.id)
+        return self.at(snapshot.revision.id)
+
+    def good(self, name: str) -> Any:
+        self.asked.append(name)
+        return self.at(self.known[name]).snapshot
+
+
+def test_a_revision_is_read_once_for_all_the_stacks_that_were_good_at_it() -> None:
+    fleet = Fleet()
+    desires = follower(fleet)
+    desires.newest()
+    good = [desires.last_good(name) for name in ("api", "db", "web", "api", "db", "web")]
+    assert [one and one.revision.id for one in good] == ["a" * 40, "d" * 40, "a" * 40] * 2
+    assert (fleet.reads, fleet.asked) == (["d" * 40, "a" * 40], ["api", "db", "web"])
+
+
+def test_what_proves_good_now_is_known_without_a_look() -> None:
+    fleet = Fleet()
+    desires = follower(fleet)
+    for revision in "abc":
+        newer = stack("web", revision * 40)
+        desires.accept(newer)
+        assert desires.last_good("web") is newer
+    assert (fleet.reads, fleet.asked) == ([], [])
+
+
+def test_only_the_readings_that_were_asked_for_last_are_kept() -> None:
+    fleet = Fleet()
+    fleet.known = {f"unreadable-{number}": str(number) * 40 for number in range(2 * KEPT)}
+    desires = follower(fleet)
+    for name in fleet.known:
+        assert desires.last_good(name) is None
+    assert len(fleet.reads) == 2 * KEPT
+    for name in list(fleet.known)[KEPT:]:
+        assert desires.last_good(name) is None
+    assert len(fleet.reads) == 2 * KEPT

@@ -175,6 +175,15 @@ def test_what_has_stopped_by_the_end_of_its_turn_goes_back() -> None:
     assert Scene().trials().conclude(turn(), (replace(stopped, services=MADE.services),)) == ()
 
 
+def test_what_an_apply_that_was_cut_brought_is_judged_by_the_next_one() -> None:
+    ill = report(health=Health.DEGRADED)
+    (back,) = Scene().trials().conclude(turn(), (ill,))
+    assert (back.failure.reason, back.revision) == ("Unhealthy", OLD.revision)
+    same = Scene(good=NEW)
+    assert same.trials().conclude(turn(), (ill,)) == ()
+    assert same.accepted == []
+
+
 def test_what_passes_by_itself_and_what_nobody_wants_judged_is_left() -> None:
     away = report(step(Action.REPLACE, Status.FAILED, "EngineTimeout"), failure=Failure("EngineTimeout", "no"))
     scene = Scene()

@@ -71,6 +71,23 @@ def test_a_whole_turn_tells_of_the_stacks_that_left_the_source() -> None:
     assert sorted(host.performed) == ["create container/web-1", "remove container/old-1"]
 
 
+class Cluttered(Host):
+    """Cannot clear away what had to give way."""
+
+    def perform(self, change: Change, revision: str = "", pace: Pace | None = None) -> None:  # type: ignore[override]
+        super().perform(change, revision, pace)
+        self.things[Key("container", "web-1.old")] = Thing(9, stack="web")
+
+
+def test_what_could_not_be_cleared_away_is_left_to_the_next_look_and_no_failure_of_what_was_made() -> None:
+    turn = Turn((WEB,), Scope("host-1", "here", frozenset({"web"})), "manual")
+    host = Cluttered()
+    (report,) = Reconciler(host).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
+    assert (report.result, report.failure, report.synced) == (Result.SUCCESS, None, False)
+    (after,) = Reconciler(Host(host.things)).take(turn)  # type: ignore[arg-type]
+    assert (after.synced, [str(outcome.change.key) for outcome in after.outcomes]) == (True, ["container/web-1.old"])
+
+
 def test_a_turn_that_is_not_whole_leaves_them_alone() -> None:
     host = Host(dict(GONE))
     assert take(host, whole=False) == {"web": (True, Health.HEALTHY)}

@@ -138,6 +138,14 @@ def test_an_engine_that_is_gone_is_not_asked_to_take_back(step: str) -> None:
     assert stage.steps[-1] == step
 
 
+@pytest.mark.parametrize("trouble", [Refused("device or resource busy"), Overtaken("it goes already")])
+@pytest.mark.parametrize("rollout", [STOP_FIRST, START_FIRST], ids=["stop-first", "start-first"])
+def test_an_old_one_that_cannot_be_removed_says_nothing_against_the_new_one(rollout: Rollout, trouble: Trouble) -> None:
+    stage = Stage(trouble={"finish": trouble})
+    stage.roll(rollout)
+    assert stage.steps[-1] == "finish"
+
+
 def test_when_it_is_told_to_stop_both_are_left_for_the_next_pass() -> None:
     stage = Stage([STARTING], stopping=True)
     with pytest.raises(Overtaken):

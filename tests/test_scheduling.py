@@ -311,3 +311,16 @@ def test_what_a_turn_did_not_come_to_is_asked_for_again_until_it_is_too_late(out
     agent.scheduling.heed(agent.work, failed)
     assert agent.waits_until("03:06:00") == []
     assert (agent.told, agent.ends[0].message) == (["missed 03:00:00"], "no answer")
+
+
+def test_what_is_suspended_before_its_run_could_begin_is_skipped_at_once() -> None:
+    agent = Agent("02:00:00")
+    agent.looks(IDLE)
+    assert agent.waits_until("03:00:00") == [Action.RUN]
+    agent.work.suspended = Suspended(Suspension("a migration"))
+    marked = list(agent.marked)
+    agent.looks(IDLE, planned=[step()])
+    assert (agent.told, agent.ends[0].message) == (["skipped 03:00:00"], "its stack is suspended")
+    assert agent.marked == marked, "no turn follows upon turn"
+    agent.work.suspended = Suspended()
+    assert agent.waits_until("03:00:10") == []

@@ -16,6 +16,7 @@ from agent.model import (
     Health,
     Key,
     Outcome,
+    Place,
     Report,
     Resource,
     Result,
@@ -24,7 +25,7 @@ from agent.model import (
     Stack,
     Status,
 )
-from agent.trial import LONGEST, State, Trial, judge
+from agent.trial import LONGEST, State, Trial, counts_as_good, judge, other_than
 
 WEB = Resource(Key("container", "web-1"), "web", {}, service="web", handling=Handling(rollout=Rollout(monitor=5.0)))
 STACK = Stack("web", (WEB,), Revision("a" * 40), ("web",))
@@ -88,6 +89,47 @@ def test_what_had_to_be_started_anew_on_trial_is_no_good_although_it_looks_well(
     assert found.failure == Failure("Unhealthy", "service web does not stay healthy")
     assert judge(STACK, report(ill), Trial(frozenset({"cache"}), 0.0, 5.0), 1.0).failure is None
     assert judge(STACK, report(ill), None, 1.0).state is State.GOOD
+
+
+@pytest.mark.parametrize(
+    ("health", "state"),
+    [
+        (Health.PROGRESSING, State.ON_TRIAL),
+        (Health.DEGRADED, State.FAILED),
+        (Health.HEALTHY, State.GOOD),
+        (Health.SUSPENDED, State.GOOD),
+    ],
+)
+def test_a_trial_that_nobody_remembers_goes_on_for_what_is_not_well(health: Health, state: State) -> None:
+    earlier = replace(STACK, resources=(replace(WEB, spec={"body": "older"}),))
+    found = judge(STACK, report(health=health), None, 7.0, earlier)
+    assert found.state is state
+    if state is State.ON_TRIAL:
+        assert found.trial == Trial(frozenset({"web"}), 7.0, 5.0)
+    assert judge(STACK, report(health=health), None, 7.0, replace(STACK, resources=())).state is state, "it is new"
+
+
+def test_what_is_wanted_as_it_was_may_be_ill_for_reasons_of_its_own() -> None:
+    api = replace(WEB, key=Key("container", "api-1"), service="api")
+    newer = replace(STACK, resources=(WEB, replace(api, spec={"body": "newer"})))
+    earlier = replace(STACK, resources=(WEB, api))
+    assert judge(newer, report(health=Health.DEGRADED), None, 0.0, earlier).state is State.GOOD
+    assert judge(newer, report(health=Health.DEGRADED), None, 0.0, None).state is State.GOOD
+
+
+def test_what_is_ill_and_wants_no_rollback_gets_none_and_is_not_good() -> None:
+    pause = replace(WEB, handling=Handling(rollout=Rollout(on_failure=OnFailure.PAUSE)))
+    newer = replace(STACK, resources=(pause,))
+    for health, at in ((Health.DEGRADED, 0.0), (Health.PROGRESSING, LONGEST + 1)):
+        found = judge(newer, report(health=health), Trial(frozenset({"web"}), 0.0, 5.0), at)
+        assert (found.state, found.trial) == (State.UNDER_WAY, Trial(frozenset({"web"}), 0.0, 5.0))
+        assert not counts_as_good(found, None)
+
+
+def test_one_goes_back_only_to_what_wants_something_else() -> None:
+    moved = replace(STACK, resources=(replace(WEB, place=Place("compose.yaml", 7)),))
+    other = replace(STACK, resources=(replace(WEB, spec={"body": "older"}),))
+    assert [other_than(STACK, good) for good in (None, moved, other)] == [None, None, other]
 
 
 def test_the_illness_of_another_service_says_nothing() -> None:

@@ -13,6 +13,7 @@ How a container is replaced is in `container_rollout`, how one runs to its end i
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 from agent.engine import Engine
@@ -68,7 +69,8 @@ class ContainerKind:
             self.discard(made)
             raise
         if old is not None:
-            self.discard(old["Id"])
+            with suppress(Refused, Overtaken):  # says nothing against the new one; it goes at the next look
+                self.discard(old["Id"])
 
     def update(self, change: Change, revision: str) -> None:  # noqa: ARG002 - what is mended keeps its labels
         resource, report = wanted_of(change), self._still_there(change)

@@ -31,6 +31,10 @@ services:
 {more}"""
 
 
+def quick(text: str) -> str:
+    return text.replace("monitor: 1s", "monitor: 300ms")
+
+
 def version(sdk: docker.APIClient, name: str) -> str:
     environment = [str(entry) for entry in sdk.inspect_container(name)["Config"]["Env"]]
     return next(entry.partition("=")[2] for entry in environment if entry.startswith("VERSION="))
@@ -101,3 +105,22 @@ def test_a_new_service_that_does_not_get_healthy_is_taken_back_and_tried_again_w
         agent.signal(signal.SIGHUP)
         until(lambda: identity(sdk, f"{stack}-ill-1"), "tried again")
         until(lambda: not identity(sdk, f"{stack}-ill-1"), "taken back once more")
+
+
+def test_what_is_on_trial_when_the_agent_is_killed_is_so_with_the_next_one(
+    agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
+    ill = f"  ill:\n    image: {busybox}\n    healthcheck: {{test: [CMD, 'false'], interval: 1s, retries: 3}}\n"
+    with running(agent):
+        first = fleet.push({path: quick(compose(busybox, "one"))}, "First")
+        until(lambda: accepted(agent, stack) == first, "the first commit known to be good")
+        second = fleet.push({path: quick(compose(busybox, "one", more=ill))}, "Ill")
+        until(lambda: agent.synced_at(stack, second), "made, and not proved yet")
+        agent.kill()
+    assert accepted(agent, stack) == first
+    with running(agent):
+        failure = until(lambda: agent.stack(stack).get("failure"), "the failure told")
+        assert (failure["reason"], "service ill" in failure["message"]) == ("Unhealthy", True)
+        until(lambda: not identity(sdk, f"{stack}-ill-1"), "taken back")
+    assert accepted(agent, stack) == first

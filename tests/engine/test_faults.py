@@ -166,6 +166,8 @@ RUNC = (
         ((500, BIND + "already allocated"), "PortInUse", "127.0.0.1:80 is in use already"),
         ((500, LISTEN), "PortInUse", "0.0.0.0:8080 is in use already"),
         ((400, RUNC), "StartFailed", 'exec: "nope": executable file not found in $PATH'),
+        ((404, 'plugin "weave" not found'), "PluginMissing", "no plugin weave on this host"),
+        ((400, 'create x: error looking up volume plugin y: plugin "y" not found'), "PluginMissing", "no plugin y"),
         ((403, "Pool overlaps with other one on this address space"), "SubnetOverlap", "overlaps"),
         ((403, "error while removing network: network x has active endpoints"), "NetworkInUse", "active"),
         ((400, "network front is ambiguous (2 matches found)"), "NameAmbiguous", "more than one"),

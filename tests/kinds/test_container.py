@@ -184,6 +184,23 @@ def test_what_is_taken_away_and_comes_back_keeps_its_anonymous_volumes(nets: Ben
     assert nets.engine.inspect_container(wanted.key.name + ".old") is None
 
 
+def test_what_comes_back_is_there_although_the_one_before_it_cannot_be_removed(
+    nets: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_args: Any, **_more: Any) -> None:
+        raise Refused("remove container: driver failed to remove root filesystem: device or resource busy")
+
+    wanted = nets.container(Volumes={"/anonymous": {}})
+    nets.create(wanted)
+    nets.do(Action.REMOVE, wanted, nets.seen(wanted))
+    with monkeypatch.context() as patched:
+        patched.setattr(nets.engine, "remove_container", busy)
+        assert nets.create(wanted).differences == ()
+    (left,) = (one for one in nets.look(wanted).values() if one.leftover)
+    assert left.key.name == wanted.key.name + ".old"
+    nets.do(Action.REMOVE, None, left)
+
+
 def test_a_replacement_keeps_the_name_and_the_anonymous_volumes(nets: Bench) -> None:
     first, second = rich(nets), rich(nets, Env=["A=2"])
     old = nets.create(first).id

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from types import FrameType
+from typing import Any
 
 import pytest
 
 from agent.errors import Refused, Unreachable
-from agent.model import Failure, Key, Report, Status
+from agent.model import Action, Cause, Change, Failure, Key, Outcome, Report, Status
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.reconcile import Turn
 from tests.loop.fakes import (
@@ -28,6 +32,7 @@ from tests.loop.fakes import (
     synced,
 )
 
+TraceFunction = Callable[[FrameType, str, Any], Any]
 BROKEN = Failure("ConfigInvalid", "stacks/web/compose.yaml:3:5: no")
 
 
@@ -131,6 +136,16 @@ def test_a_turn_for_which_there_is_no_thread_fails_and_is_tried_again(monkeypatc
         assert failure.reason == "NoThread"
         assert audience.reports.get(timeout=5).synced
     assert not audience.bugs
+
+
+def test_what_is_overtaken_is_looked_at_again_at_once_but_only_once() -> None:
+    change = Change(0, Action.CREATE, Key("network", "a_front"), "a", Cause.COMMIT, "new")
+    moved = (Outcome(change, Status.OVERTAKEN, "gone"),)
+    turns = FakeTurns(lambda turn: replace(synced(turn), synced=False, outcomes=moved))
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())):
+        assert [turns.next().trigger, turns.next().trigger] == ["git", "retry"]
+        assert turns.nothing_more(0.4)
+        assert turns.next().trigger == "retry"
 
 
 def test_a_broken_stack_is_told_once_and_keeps_its_last_good_state() -> None:
@@ -343,14 +358,35 @@ def test_a_bug_in_one_stack_is_its_own_failure() -> None:
             raise ZeroDivisionError("a bug")
         return synced(turn)
 
-    audience = FakeAudience()
-    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), FakeTurns(buggy), audience)):
+    audience, turns = FakeAudience(), FakeTurns(buggy)
+    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, audience)):
+        runs = {turn.stacks[0].name: turn.run_id for turn in (turns.next(), turns.next())}
         by_stack = {
             report.stack: report for report in (audience.reports.get(timeout=5), audience.reports.get(timeout=5))
         }
     assert by_stack["b"].synced
     assert by_stack["a"].failure == Failure("InternalError", "ZeroDivisionError: a bug")
+    assert by_stack["a"].run_id == runs["a"], "who was told that it had begun is told that it is over"
     assert isinstance(audience.bugs[0], ZeroDivisionError)
+
+
+def test_it_may_be_told_to_stop_in_the_middle_of_being_told_to_stop() -> None:
+    loop = make_loop(FakeDesires(reading(stack("a"))), FakeTurns(), FakeAudience())
+
+    def told_again(_frame: FrameType, _event: str, _argument: object) -> TraceFunction:
+        loop.stop()  # as a handler of a second signal does, at each line of the first one's
+        return told_again
+
+    def signals() -> None:
+        sys.settrace(told_again)
+        loop.stop()
+        sys.settrace(None)
+
+    thread = threading.Thread(target=signals, daemon=True)
+    thread.start()
+    thread.join(timeout=5)
+    assert not thread.is_alive()
+    assert loop.run() == ()
 
 
 def test_once_reads_the_source_and_gives_each_stack_one_turn() -> None:

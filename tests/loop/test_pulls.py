@@ -67,3 +67,15 @@ def test_a_second_pull_of_an_image_begins_at_nothing_once_nobody_waits_for_the_f
     heard.pulls.listen(turn("r3"), Started(PULL))
     heard.line("Downloading", 1, 7)
     assert heard.told[-1] == ("r3", 1, 7)
+
+
+def test_a_turn_that_is_over_waits_for_no_pull_whether_it_said_so_or_not() -> None:
+    heard = Heard()
+    for run in ("r1", "r2"):
+        heard.pulls.listen(turn(run), Started(PULL))
+    heard.pulls.forget(turn("r1"))
+    heard.line("Downloading", 1, 2)
+    assert heard.told == [("r2", 1, 2)]
+    heard.pulls.forget(turn("r2"))
+    heard.line("Downloading", 2, 2)
+    assert heard.told == [("r2", 1, 2)]

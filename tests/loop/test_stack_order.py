@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
-from agent.model import Health, Report, Stack
+import pytest
+
+from agent.model import Health, Report, Revision, Stack
 from agent.ports import AskSource, LookAt
 from agent.reconcile import Turn
 from tests.loop.fakes import FakeAudience, FakeDesires, FakeTurns, failed, make_loop, reading, running, stack, synced
@@ -51,6 +54,55 @@ def test_what_runs_is_healed_meanwhile() -> None:
         loop.wake(LookAt("manual", stack="zdb"))
         while (now := wanted(turns)) != newer:
             assert now.name == "zdb"
+
+
+def test_what_runs_is_healed_by_the_next_agent_too_and_new_content_waits() -> None:
+    def react(turn: Turn) -> Report:
+        ill = turn.scope.stacks == {"zdb"}
+        return failed(turn) if ill else replace(synced(turn), health=Health.HEALTHY)
+
+    newer = replace(stack("web", "b" * 40, "2"), after=("zdb",))
+    for now, good, proved in ((WEB, WEB, False), (newer, WEB, True)):
+        turns, audience = FakeTurns(react), FakeAudience()
+        with running(make_loop(FakeDesires(reading(now, stack("zdb")), good={"web": good}), turns, audience)):
+            first = {turn.stacks[0].name: turn for turn in (turns.next(), turns.next())}
+            assert (first["web"].stacks[0], first["web"].fallback) == (good, proved)
+
+
+@pytest.mark.parametrize("leaves_again", [False, True])
+def test_what_comes_back_while_it_is_removed_is_not_forgotten(leaves_again: bool) -> None:
+    may_end, healths = threading.Event(), [Health.HEALTHY]
+
+    def react(turn: Turn) -> Report:
+        if not turn.stacks:
+            assert may_end.wait(5)
+        return replace(synced(turn), health=healths[0] if turn.scope.stacks == {"zdb"} else Health.HEALTHY)
+
+    def push(revision: str, *others: Stack) -> None:
+        desires.answer = reading(*others, stack("zdb", revision * 40), revision=revision * 40)
+        loop.wake(AskSource("git"))
+
+    desires, turns, audience = FakeDesires(reading(WEB, stack("zdb"))), FakeTurns(react), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        assert [turns.next().stacks[0].name, turns.next().stacks[0].name] == ["zdb", "web"]
+        healths[0] = Health.PROGRESSING
+        push("b")
+        assert [turn.scope.stacks for turn in (turns.next(), turns.next()) if not turn.stacks] == [{"web"}]
+        push("c", replace(WEB, revision=Revision("c" * 40)))
+        assert wanted(turns).name == "zdb"
+        may_end.set()
+        assert turns.nothing_more(), "it waits for the other one"
+        if leaves_again:
+            push("d")
+            assert [turn.scope.stacks for turn in (turns.next(), turns.next()) if not turn.stacks] == [{"web"}]
+            assert audience.gone.get(timeout=5) == "web"
+        healths[0] = Health.HEALTHY
+        loop.wake(LookAt("event", stack="zdb"))
+        assert wanted(turns).name == "zdb"
+        if not leaves_again:
+            assert wanted(turns).revision.id == "c" * 40
+        assert turns.nothing_more()
+    assert audience.gone.empty()
 
 
 def wanted(turns: FakeTurns) -> Stack:

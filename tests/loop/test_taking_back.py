@@ -162,6 +162,26 @@ def test_what_is_made_anew_is_accepted_when_it_has_proved_good_or_there_is_nothi
     assert set(desires.accepted) == {("web", "b" * 40)}
 
 
+def test_content_that_was_on_trial_when_an_agent_ended_is_on_trial_with_the_next_one() -> None:
+    clock, healths = FakeClock(), [Health.PROGRESSING]
+
+    def check(turn: Turn) -> Report:
+        health = Health.HEALTHY if turn.stacks[0] == OLD else healths[0]
+        return replace(synced(turn), health=health, services=(ServiceState("web", 1, 0, health),))
+
+    desires, audience = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}), FakeAudience()
+    turns = FakeTurns(check)
+    with running(make_loop(desires, turns, audience, clock=clock)):
+        assert turns.next().stacks[0] == NEW
+        assert audience.reports.get(timeout=5).on_trial
+        assert desires.accepted == turns.noted == []
+        healths[0] = Health.DEGRADED
+        clock.ahead += 6
+        assert turns.next().trigger == "trial"
+        assert turns.next().stacks[0] == OLD
+    assert desires.rejected["web"][0] == NEW
+
+
 def test_what_went_with_the_bad_content_is_no_drift_when_it_is_tried_again() -> None:
     more = replace(stack("web", "b" * 40, "1"), resources=(*OLD.resources, *stack("web-more").resources))
 
