@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from agent.daemon import HostTurns
 from agent.good_images import GoodImages
+from agent.images import Image
 from agent.model import Health, Report, Result, Scope
 from agent.reconcile import Turn
 from agent.telemetry.metrics import Metrics
@@ -26,8 +27,8 @@ class Taken:
 def kept_after(*, synced: bool) -> frozenset[str]:
     """The images that may have to come back once a stack that left has had its turn."""
     images, reconciler = GoodImages(), cast("Any", Taken(synced=synced))
-    images.note("web", {"web-1": "sha256:1"})
-    images.note("api", {"api-1": "sha256:2"})
+    images.note("web", {"web-1": Image("sha256:1")})
+    images.note("api", {"api-1": Image("sha256:2")})
     HostTurns(cast("Any", None), reconciler, Metrics("1.0"), WEB, lambda: None, images).take(Turn((), WEB, "git"))
     return images.ids()
 

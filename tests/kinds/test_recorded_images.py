@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import docker
 import pytest
 
+from agent.errors import Overtaken, Refused, Unreachable
 from agent.good_images import GoodImages
-from agent.model import Report, Scope, Stack
+from agent.kinds.image_recorded import brought_back, gone
+from agent.model import Key, Report, Resource, Scope, Stack
 from agent.reconcile import Turn
+from tests.e2e.test_images import Tag
 from tests.engine import images
+from tests.engine.registry import Registry
 from tests.kinds.rig import Rig, done
 
 pytestmark = pytest.mark.engine
@@ -35,9 +40,14 @@ def shelf(docker_host: str, prefix: str, sdk: docker.APIClient) -> Iterator[Any]
             sdk.remove_image(identity, force=True)
 
 
-def take(rig: Rig, stack: Stack) -> Report:
+def look_at(rig: Rig, stack: Stack) -> Report:
     scope = Scope(rig.identity.instance, rig.identity.origin, frozenset({stack.name}))
     (report,) = rig.reconciler.take(Turn((stack,), scope, "test"))
+    return report
+
+
+def take(rig: Rig, stack: Stack) -> Report:
+    report = look_at(rig, stack)
     assert report.failure is None, report.failure
     return report
 
@@ -53,7 +63,7 @@ def test_it_is_made_of_the_recorded_image_and_stays_so_until_it_is_not_wanted_an
     web, good = f"{rig.stack}-web-1", GoodImages()
     first = shelf("1")
     report = take(rig, rig.stack_of(compose(rig, "missing")))
-    assert report.images == {web: first}
+    assert {name: one.id for name, one in report.images.items()} == {web: first}
     good.note(rig.stack, report.images)
     before, second = rig.container("web")["Id"], shelf("2")
     plain = rig.stack_of(compose(rig, policy))
@@ -96,6 +106,62 @@ def test_where_the_recorded_image_is_gone_the_reference_counts(rig: Rig, shelf: 
     sdk.remove_image(first, force=True)
     assert done(take(rig, good.pinned(plain))) == {web: "create"}
     assert rig.container("web")["Image"] == second
+
+
+@pytest.fixture
+def tag(registry: Registry, prefix: str, sdk: docker.APIClient) -> Iterator[Tag]:
+    made = Tag(registry, prefix, sdk)
+    yield made
+    for container in sdk.containers(all=True, filters={"label": f"com.docker.compose.project={prefix}"}):
+        sdk.remove_container(container["Id"], force=True)
+    for image in sdk.images(name=made.reference.rpartition(":")[0]):
+        sdk.remove_image(image["Id"], force=True)
+
+
+def test_one_that_was_removed_meanwhile_is_pulled_by_its_digest_and_where_that_fails_it_is_said(
+    rig: Rig, registry: Registry, tag: Tag, sdk: docker.APIClient
+) -> None:
+    web, good = f"{rig.stack}-web-1", GoodImages()
+    plain = rig.stack_of(f"services: {{web: {{image: '{tag.reference}', stop_grace_period: 0s}}}}")
+    report = take(rig, plain)
+    ran = report.images[web]
+    assert ran.id == tag.first
+    assert ran.digest.startswith(f"{tag.reference.rpartition(':')[0]}@sha256:")
+    assert report.services[0].images == (ran,)
+    good.note(rig.stack, report.images)
+    moved = tag.move()
+    sdk.pull(tag.reference)
+    assert done(take(rig, plain)) == {web: "replace"}
+    sdk.remove_image(tag.first, force=True)
+    bad, bound = rig.container("web"), good.pinned(plain)
+    registry.stop()
+    try:
+        report = look_at(rig, bound)
+    finally:
+        registry.start()
+    assert report.failure is not None
+    assert report.failure.reason == "ImagePullFailed"
+    gone = f"the image of {tag.reference} that ran when the stack was good is no longer on this host"
+    assert f"{gone}, and cannot be had: pull {ran.digest}: " in report.failure.message
+    assert (done(report), rig.container("web")) == ({}, bad)
+    assert done(take(rig, bound)) == {tag.reference: "create", web: "replace"}
+    assert (rig.container("web")["Image"], tag.here()) == (tag.first, moved), "the tag is left where it is"
+    assert done(take(rig, bound)) == {}
+
+
+def test_an_image_that_its_digest_does_not_bring_back_is_said() -> None:
+    engine: Any = SimpleNamespace(inspect_image=lambda _: None)
+    wanted = Resource(Key("image", "x:1"), "s", {"recorded": ["1"], "digests": {"1": "x@sha256:a"}})
+    assert gone(engine, wanted) == {"1": "x@sha256:a"}
+    with pytest.raises(Refused, match="that ran when the stack was good is no longer on this host"):
+        with brought_back(engine, wanted, "1"):
+            """Another one is pulled."""
+    with pytest.raises(Unreachable, match="cannot be had: pull x@sha256:a: nobody answers") as caught:
+        with brought_back(engine, wanted, "1"):
+            raise Unreachable("pull x@sha256:a: nobody answers", reason="ImagePullStalled")
+    assert caught.value.reason == "ImagePullStalled"
+    with pytest.raises(Overtaken, match="^given up$"), brought_back(engine, wanted, "1"):
+        raise Overtaken("given up")
 
 
 def test_what_stays_away_from_an_image_that_was_no_good_says_so_until_there_is_another(
