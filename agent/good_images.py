@@ -2,8 +2,9 @@
 
 A tag may stand for another image by the time that a stack goes back to what it was. Then its containers are made of the
 images that they had, by id, and the tag is left to whoever moved it: other stacks may use it. One that is gone from this
-host by then is pulled by the digest that its registry knew it by. And a tag may come to stand for an image that does not become good in the place of the one before; that one goes on until the tag moves again,
-the container is wanted otherwise, or somebody asks.
+host by then is pulled by the digest that its registry knew it by. And a tag may come to stand for an image that does
+not become good in the place of the one before; that one goes on until the tag moves again, the container is wanted
+otherwise, or somebody asks.
 """
 
 from __future__ import annotations
