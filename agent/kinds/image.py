@@ -55,12 +55,13 @@ def unwatched(_progress: PullProgress) -> None:
     """Stands in where nobody watches a pull."""
 
 
-def never() -> bool:
+def never(_reference: str) -> bool:
     return False
 
 
 class ImageKind:
-    """`stop` is asked during each pull and build; what is given up is begun anew by whoever wants the image next."""
+    """`stop` is asked of the image during each pull and build; what is given up is begun anew by whoever wants the image
+    next."""
 
     name = "image"
 
@@ -68,7 +69,7 @@ class ImageKind:
         self,
         engine: Engine,
         progress: Callable[[PullProgress], None] = unwatched,
-        stop: Callable[[], bool] = never,
+        stop: Callable[[str], bool] = never,
         *,
         rules: ImageRules | None = None,
         record: Record | None = None,
@@ -137,7 +138,7 @@ class ImageKind:
         reference, platform = str(spec["reference"]), str(spec.get("platform") or "")
         if "build" in spec:
             wanted = _build(reference, platform, spec["build"])
-            self._engine.build_image(wanted, progress=self._progress, stop=self._stop)
+            self._engine.build_image(wanted, progress=self._progress, stop=partial(self._stop, reference))
             return
         _refuse_pull(reference, spec)
         self._pull(resource, reference)
@@ -157,7 +158,8 @@ class ImageKind:
         with self._refusals.heeded(reference, platform):
             refuse_without_room(self._engine, reference, self._rules.min_free)
             before = self._pruning.here() if self._pruning else {}
-            self._engine.pull_image(reference, platform, progress=progress, stop=self._stop)
+            stop = partial(self._stop, resource.key.name)
+            self._engine.pull_image(reference, platform, progress=progress, stop=stop)
             if self._pruning:
                 self._pruning.note(reference, resource.stack, before)
             self._refuse_platform(reference, platform)

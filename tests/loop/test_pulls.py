@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from agent.converge import Ended, Started
 from agent.engine import PullProgress
-from agent.model import Key, Scope, Status
+from agent.model import Key, Resource, Revision, Scope, Stack, Status
 from agent.pulls import Pulls
 from agent.reconcile import Turn
+from agent.work import Work
 from tests.telemetry.made import change, done
 
 PULL = change(key=Key("image", "api:2"))
@@ -67,3 +69,32 @@ def test_a_second_pull_of_an_image_begins_at_nothing_once_nobody_waits_for_the_f
     heard.pulls.listen(turn("r3"), Started(PULL))
     heard.line("Downloading", 1, 7)
     assert heard.told[-1] == ("r3", 1, 7)
+
+
+def test_a_pull_is_given_up_once_nobody_who_waits_for_it_wants_the_image_any_more() -> None:
+    heard, wanted = Heard(), {"r1", "r2"}
+
+    def dropped(run: str) -> Callable[[Key], bool]:
+        return lambda key: key == PULL.key and run not in wanted
+
+    for run in ("r1", "r2"):
+        heard.pulls.listen(replace(turn(run), dropped=dropped(run)), Started(PULL))
+    wanted.discard("r1")
+    assert not heard.pulls.is_over("api:2")
+    wanted.discard("r2")
+    assert heard.pulls.is_over("api:2")
+    assert not heard.pulls.is_over("other:1"), "nobody is known to wait for it, so nobody knows"
+    heard.pulls.stop = lambda: True
+    assert heard.pulls.is_over("other:1")
+
+
+def test_what_newer_content_wants_too_is_pulled_on() -> None:
+    api, web = (Resource(Key("image", name), "web", {}) for name in ("api:2", "web:1"))
+    work = Work("web")
+    work.want(Stack("web", (api, web), Revision("a")))
+    dropped = work.dropped()
+    assert not dropped(api.key)
+    work.want(Stack("web", (web,), Revision("b")))
+    assert (dropped(api.key), dropped(web.key)) == (True, False)
+    work.want(None)
+    assert dropped(web.key)
