@@ -149,6 +149,17 @@ def test_one_that_was_removed_meanwhile_is_pulled_by_its_digest_and_where_that_f
     assert done(take(rig, bound)) == {}
 
 
+def test_the_digest_is_told_from_when_a_registry_has_the_image(
+    rig: Rig, tag: Tag, docker_host: str, sdk: docker.APIClient
+) -> None:
+    identity = images.load(docker_host, tag.reference, Env=["PATH=/bin", f"ONLY={rig.stack}-here"])
+    plain = rig.stack_of(f"services: {{web: {{image: '{tag.reference}', stop_grace_period: 0s}}}}")
+    assert take(rig, plain).images[f"{rig.stack}-web-1"].id == identity
+    assert not [line for line in sdk.push(tag.reference, stream=True, decode=True) if "error" in line]
+    digest = take(rig, plain).images[f"{rig.stack}-web-1"].digest
+    assert digest.startswith(f"{tag.reference.rpartition(':')[0]}@sha256:")
+
+
 def test_an_image_that_its_digest_does_not_bring_back_is_said() -> None:
     engine: Any = SimpleNamespace(inspect_image=lambda _: None)
     wanted = Resource(Key("image", "x:1"), "s", {"recorded": ["1"], "digests": {"1": "x@sha256:a"}})
