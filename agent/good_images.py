@@ -80,10 +80,10 @@ class GoodImages:
 
     def spared(self, stack: Stack) -> Stack:
         """The stack with what was no good told to its containers, so that they stay of what they ran meanwhile."""
-        known = self._of(stack.name)
-        if not any(_BAD in entry for entry in known.values()):
-            return stack
-        return _each(stack, lambda resource: _without_bad(resource, known))
+        known = {name: entry for name, entry in self._of(stack.name).items() if _BAD in entry}
+        bad = {one.key.name: entry for one in stack.resources if (entry := _entry_of(one, known)) and _is_bad(one, entry)}
+        ran = _ran(stack, bad)
+        return _each(stack, lambda resource: _without_bad(resource, bad, ran)) if bad else stack
 
     def _of(self, stack: str) -> dict[str, Entry]:
         found = self._file.read().get(stack)
@@ -144,21 +144,34 @@ def _bound(resource: Resource, known: Mapping[str, Entry], ran: Digests) -> Reso
     """A container is made of what it ran. An image that is run so is neither pulled nor built as long as it is here;
     once it is gone, it is pulled by its digest, where that is known."""
     if entry := _entry_of(resource, known):
-        digest = ran[_reference_of(resource)][entry[_RAN]]
-        noted = {"recorded": entry[_RAN], "digest": digest} if digest else {"recorded": entry[_RAN]}
-        return replace(resource, spec={**resource.spec, **noted})
+        return _with(resource, recorded=entry[_RAN], digest=ran[_reference_of(resource)][entry[_RAN]])
     if resource.key.kind == "image" and (of := ran.get(resource.key.name)):
-        digests = {identity: digest for identity, digest in of.items() if digest}
-        spec = {**resource.spec, "recorded": sorted(of), **({"digests": digests} if digests else {})}
-        return replace(resource, spec=spec, renewed=False)
+        return replace(_with(resource, recorded=sorted(of), digests=_known(of)), renewed=False)
     return resource
 
 
-def _without_bad(resource: Resource, known: Mapping[str, Entry]) -> Resource:
-    entry = _entry_of(resource, known)
-    if entry is None or _BAD not in entry or entry.get(_WANTED) != _digest(resource):
-        return resource
-    return replace(resource, spec={**resource.spec, "recorded": entry[_RAN], "instead_of": entry[_BAD]})
+def _is_bad(resource: Resource, entry: Entry) -> bool:
+    """Whether what was no good is wanted just as it was then."""
+    return entry.get(_WANTED) == _digest(resource)
+
+
+def _without_bad(resource: Resource, bad: Mapping[str, Entry], ran: Digests) -> Resource:
+    """A container stays of what it ran, which is pulled by its digest once it is gone. Its image is followed on."""
+    if entry := _entry_of(resource, bad):
+        digest = ran[_reference_of(resource)][entry[_RAN]]
+        return _with(resource, recorded=entry[_RAN], instead_of=entry[_BAD], digest=digest)
+    if resource.key.kind == "image" and (of := ran.get(resource.key.name)):
+        return _with(resource, digests=_known(of))
+    return resource
+
+
+def _known(digests: Mapping[str, str]) -> dict[str, str]:
+    return {identity: digest for identity, digest in digests.items() if digest}
+
+
+def _with(resource: Resource, **noted: Any) -> Resource:
+    """The resource with what is noted of it, as far as there is anything."""
+    return replace(resource, spec={**resource.spec, **{key: value for key, value in noted.items() if value}})
 
 
 def _was_no_good(outcome: Outcome) -> str:

@@ -154,6 +154,18 @@ def test_a_digest_is_known_for_as_long_as_the_image_is_the_same() -> None:
     assert bound(good)["a"] == {"recorded": "sha256:2"}
 
 
+def test_what_stays_away_from_a_bad_image_can_be_pulled_by_its_digest_too() -> None:
+    good = GoodImages()
+    good.note("s", {"a": KNOWN, "b": Image("sha256:2", "x@sha256:b"), "c": TWO})
+    good.heed(STACK, failing("CrashOnStart"))
+    found = {one.key.name: one for one in good.spared(STACK).resources}
+    noted = {"recorded": "sha256:1", "instead_of": "sha256:2", "digest": DIGEST}
+    assert found["a"].spec == {"body": {"Image": "x:1"}, **noted}
+    assert found["x:1"].spec == {"reference": "x:1", "digests": {"sha256:1": DIGEST}}
+    assert found["x:1"].renewed
+    assert [found[name] for name in ("b", "c", "y:1", "n")] == [*STACK.resources[1:3], *STACK.resources[4:]]
+
+
 def test_the_note_of_an_earlier_release_is_read(tmp_path: Path) -> None:
     file = tmp_path / "images.json"
     file.write_text('{"s": {"a": {"ran": "sha256:1", "bad": "sha256:2", "wanted": "f"}, "b": {"ran": "1", "digest": 7}}}')
