@@ -161,7 +161,7 @@ def _without_bad(resource: Resource, bad: Mapping[str, Entry], ran: Digests) -> 
         digest = ran[_reference_of(resource)][entry[_RAN]]
         return _with(resource, recorded=entry[_RAN], instead_of=entry[_BAD], digest=digest)
     if resource.key.kind == "image" and (of := ran.get(resource.key.name)):
-        return _with(resource, digests=_known(of))
+        return _with(resource, digests=_known(of), instead_of=sorted({entry[_BAD] for entry in bad.values()}))
     return resource
 
 

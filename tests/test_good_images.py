@@ -161,7 +161,7 @@ def test_what_stays_away_from_a_bad_image_can_be_pulled_by_its_digest_too() -> N
     found = {one.key.name: one for one in good.spared(STACK).resources}
     noted = {"recorded": "sha256:1", "instead_of": "sha256:2", "digest": DIGEST}
     assert found["a"].spec == {"body": {"Image": "x:1"}, **noted}
-    assert found["x:1"].spec == {"reference": "x:1", "digests": {"sha256:1": DIGEST}}
+    assert found["x:1"].spec == {"reference": "x:1", "digests": {"sha256:1": DIGEST}, "instead_of": ["sha256:2"]}
     assert found["x:1"].renewed
     assert [found[name] for name in ("b", "c", "y:1", "n")] == [*STACK.resources[1:3], *STACK.resources[4:]]
 

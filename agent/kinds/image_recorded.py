@@ -1,7 +1,8 @@
 """The images that a stack ran when it was good, wanted again: by their ids as long as they are on this host, and pulled
 by their digests where somebody has removed them since.
 
-A resource has them as "recorded": their ids, and "digests": by id, of those that can be pulled, what they are pulled by.
+A resource has them as "recorded": their ids, and "digests": by id, of those that can be pulled, what they are pulled by;
+with "instead_of": ids, only while its reference stands for one of these.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from agent.model import Resource
 def gone(engine: Engine, resource: Resource) -> dict[str, str]:
     """What is to be pulled again: by id, the digests of those that are not on this host."""
     digests: Mapping[str, str] = resource.spec.get("digests") or {}
+    bad = resource.spec.get("instead_of")
+    if digests and bad and (engine.inspect_image(resource.key.name) or {}).get("Id") not in bad:
+        return {}
     return {identity: digest for identity, digest in digests.items() if engine.inspect_image(identity) is None}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from agent.errors import Overtaken, Refused, Unreachable
 from agent.good_images import GoodImages
-from agent.kinds.image_recorded import brought_back, gone
+from agent.kinds.image_recorded import brought_back, gone, report_of
 from agent.model import Key, Report, Resource, Scope, Stack
 from agent.reconcile import Turn
 from tests.e2e.test_images import Tag
@@ -21,6 +21,8 @@ from tests.engine.registry import Registry
 from tests.kinds.rig import Rig, done
 
 pytestmark = pytest.mark.engine
+
+BY_ID = {"1": "x@sha256:a"}
 
 
 @pytest.fixture
@@ -160,10 +162,26 @@ def test_the_digest_is_told_from_when_a_registry_has_the_image(
     assert digest.startswith(f"{tag.reference.rpartition(':')[0]}@sha256:")
 
 
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        pytest.param({"recorded": ["1"]}, {}, id="no digest known"),
+        pytest.param({"recorded": ["1"], "digests": BY_ID}, BY_ID, id="gone"),
+        pytest.param({"recorded": ["2"], "digests": {"2": "x@sha256:b"}}, {}, id="here"),
+        pytest.param({"digests": BY_ID, "instead_of": ["2"]}, BY_ID, id="its tag stands for the bad one"),
+        pytest.param({"digests": BY_ID, "instead_of": ["3"]}, {}, id="its tag has moved on"),
+    ],
+)
+def test_what_is_to_be_pulled_again(spec: dict[str, Any], told: dict[str, str]) -> None:
+    engine: Any = SimpleNamespace(inspect_image={"x:1": {"Id": "2"}, "2": {"Id": "2"}}.get)
+    wanted = Resource(Key("image", "x:1"), "s", spec)
+    assert gone(engine, wanted) == told
+    assert (report_of(engine, wanted) is None) is bool(told)
+
+
 def test_an_image_that_its_digest_does_not_bring_back_is_said() -> None:
-    engine: Any = SimpleNamespace(inspect_image=lambda _: None)
+    engine: Any = SimpleNamespace(inspect_image={"x:1": {"Id": "2"}}.get)
     wanted = Resource(Key("image", "x:1"), "s", {"recorded": ["1"], "digests": {"1": "x@sha256:a"}})
-    assert gone(engine, wanted) == {"1": "x@sha256:a"}
     with pytest.raises(Refused, match="that ran when the stack was good is no longer on this host"):
         with brought_back(engine, wanted, "1"):
             """Another one is pulled."""
