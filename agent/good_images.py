@@ -1,9 +1,9 @@
 """Which images the containers of a stack ran when it was last good, and which others were tried and were no good.
 
 A tag may stand for another image by the time that a stack goes back to what it was. Then its containers are made of the
-images that they had, by id, and the tag is left to whoever moved it: other stacks may use it. One that is gone from this
-host by then is pulled by the digest that its registry knew it by. And a tag may come to stand for an image that does
-not become good in the place of the one before; that one goes on until the tag moves again, the container is wanted
+images that they had, by id, and the tag is left to whoever moved it: other stacks may use it. One that is gone from
+this host by then is pulled by the digest that its registry knew it by. And a tag may come to stand for an image that
+does not become good in the place of the one before; that one goes on until the tag moves again, the container is wanted
 otherwise, or somebody asks.
 """
 
@@ -81,7 +81,9 @@ class GoodImages:
     def spared(self, stack: Stack) -> Stack:
         """The stack with what was no good told to its containers, so that they stay of what they ran meanwhile."""
         known = {name: entry for name, entry in self._of(stack.name).items() if _BAD in entry}
-        bad = {one.key.name: entry for one in stack.resources if (entry := _entry_of(one, known)) and _is_bad(one, entry)}
+        bad = {
+            one.key.name: entry for one in stack.resources if (entry := _entry_of(one, known)) and _is_bad(one, entry)
+        }
         ran = _ran(stack, bad)
         return _each(stack, lambda resource: _without_bad(resource, bad, ran)) if bad else stack
 
@@ -160,8 +162,8 @@ def _without_bad(resource: Resource, bad: Mapping[str, Entry], ran: Digests) -> 
     if entry := _entry_of(resource, bad):
         digest = ran[_reference_of(resource)][entry[_RAN]]
         return _with(resource, recorded=entry[_RAN], instead_of=entry[_BAD], digest=digest)
-    if resource.key.kind == "image" and (of := ran.get(resource.key.name)):
-        return _with(resource, digests=_known(of), instead_of=sorted({entry[_BAD] for entry in bad.values()}))
+    if resource.key.kind == "image" and (digests := _known(ran.get(resource.key.name, {}))):
+        return _with(resource, digests=digests, instead_of=sorted({entry[_BAD] for entry in bad.values()}))
     return resource
 
 

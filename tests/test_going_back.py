@@ -9,8 +9,8 @@ from typing import cast
 from agent.errors import Refused
 from agent.going_back import NONE_KNOWN, SAME, Trials
 from agent.good_images import GoodImages
-from agent.images import Image
 from agent.handling import Handling, Hook, Rollout, Stage
+from agent.images import Image
 from agent.model import (
     Action,
     Cause,

@@ -168,7 +168,9 @@ def test_what_stays_away_from_a_bad_image_can_be_pulled_by_its_digest_too() -> N
 
 def test_the_note_of_an_earlier_release_is_read(tmp_path: Path) -> None:
     file = tmp_path / "images.json"
-    file.write_text('{"s": {"a": {"ran": "sha256:1", "bad": "sha256:2", "wanted": "f"}, "b": {"ran": "1", "digest": 7}}}')
+    file.write_text(
+        '{"s": {"a": {"ran": "sha256:1", "bad": "sha256:2", "wanted": "f"}, "b": {"ran": "1", "digest": 7}}}'
+    )
     good = GoodImages(JsonFile(file))
     assert (bound(good)["a"], bound(good)["b"]) == ({"recorded": "sha256:1"}, {})
     good.note("s", {"a": KNOWN})

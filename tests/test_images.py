@@ -7,6 +7,8 @@ import pytest
 from agent.images import digest_of
 
 HUB, OTHER = "nginx@sha256:b", "alike.example/nginx@sha256:a"
+LIBRARY = "alike.example/library/nginx@sha256:c"
+SHORT, LONG = "127.0.0.1:5000/a@sha256:1", "127.0.0.1:5000/a/b@sha256:2"
 
 
 @pytest.mark.parametrize(
@@ -19,8 +21,9 @@ HUB, OTHER = "nginx@sha256:b", "alike.example/nginx@sha256:a"
         ("docker.io/library/nginx:1", (OTHER, HUB), HUB),
         ("index.docker.io/nginx", (OTHER, HUB), HUB),
         ("alike.example/nginx:1", (OTHER, HUB), OTHER),
-        ("alike.example/library/nginx:1", (HUB, "alike.example/library/nginx@sha256:c"), "alike.example/library/nginx@sha256:c"),
-        ("127.0.0.1:5000/a/b", ("127.0.0.1:5000/a@sha256:1", "127.0.0.1:5000/a/b@sha256:2"), "127.0.0.1:5000/a/b@sha256:2"),
+        ("alike.example/library/nginx:1", (HUB, LIBRARY), LIBRARY),
+        ("127.0.0.1:5000/a/b", (HUB, SHORT, LONG), LONG),
+        ("127.0.0.1:5000/a:1", (HUB, LONG, SHORT), SHORT),
         ("mine:1", (HUB, OTHER), OTHER),
         ("nginx@sha256:c", ("nginx@sha256:b", "nginx@sha256:c"), "nginx@sha256:c"),
         ("nginx:1", ("nginx@sha256:c", "nginx@sha256:b"), "nginx@sha256:b"),

@@ -60,8 +60,7 @@ def never(_reference: str) -> bool:
 
 
 class ImageKind:
-    """`stop` is asked of the image during each pull and build; what is given up is begun anew by whoever wants the image
-    next."""
+    """`stop` is asked of the image in each pull and build; what is given up is begun anew by whoever wants it next."""
 
     name = "image"
 

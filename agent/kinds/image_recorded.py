@@ -1,8 +1,8 @@
 """The images that a stack ran when it was good, wanted again: by their ids as long as they are on this host, and pulled
 by their digests where somebody has removed them since.
 
-A resource has them as "recorded": their ids, and "digests": by id, of those that can be pulled, what they are pulled by;
-with "instead_of": ids, only while its reference stands for one of these.
+A resource has them as "recorded": their ids, and "digests": by id, of those that can be pulled, what they are pulled
+by; with "instead_of": ids, only while its reference stands for one of these.
 """
 
 from __future__ import annotations
