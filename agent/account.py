@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from agent.images import Image
 from agent.jobs import JOB_RUNS, JobState
 from agent.model import (
     Action,
@@ -190,7 +191,8 @@ def service_states(
 def _service_state(name: str, seen: Sequence[Observed | None]) -> ServiceState:
     healths = [observed.health if observed else Health.MISSING for observed in seen]
     detail = next((observed.detail for observed in seen if observed and observed.detail), "")
-    return ServiceState(name, len(seen), healths.count(Health.HEALTHY), worst(healths), detail)
+    images = tuple(dict.fromkeys(observed.image for observed in seen if observed and observed.image.id))
+    return ServiceState(name, len(seen), healths.count(Health.HEALTHY), worst(healths), detail, images)
 
 
 def worst(healths: Iterable[Health]) -> Health:
@@ -205,10 +207,10 @@ def _stays(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> Failur
     return Failure(NO_GOOD, f"{found[0][0]} {found[0][1]}{_more(found)}") if found else None
 
 
-def _images(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> dict[str, str]:
-    """By the names of the containers that are there, the ids of their images."""
+def _images(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> dict[str, Image]:
+    """By the names of the containers that are there, their images."""
     seen = [actual[resource.key] for resource in wanted if resource.key in actual]
-    return {one.key.name: one.image for one in seen if one.image}
+    return {one.key.name: one.image for one in seen if one.image.id}
 
 
 def _jobs(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> tuple[JobState, ...]:

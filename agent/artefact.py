@@ -128,8 +128,10 @@ def _seen(stacks: Sequence[Stack], look: Look, key: bytes) -> list[dict[str, str
 
 
 def _facts(seen: Observed) -> dict[str, Any]:
-    """All that a plan can depend on. How an object fares is no part of it: that moves without anybody's doing."""
-    return _members(seen, but=_MOVING) | {"differences": [_members(difference) for difference in seen.differences]}
+    """All that a plan can depend on. How an object fares is no part of it: that moves without anybody's doing. Nor is
+    what registries call its image."""
+    differences = [_members(difference) for difference in seen.differences]
+    return _members(seen, but=_MOVING) | {"differences": differences, "image": seen.image.id}
 
 
 def _members(value: Observed | Difference, but: Collection[str] = ()) -> dict[str, Any]:

@@ -178,7 +178,7 @@ class Daemon:
     def _make_reconciler(self) -> Reconciler:
         settings = self._settings
         pulls, origin = self._pulls, self._source.origin
-        host = make_host(self._engine, self._state, settings, origin, pulls, stop=pulls.are_over)
+        host = make_host(self._engine, self._state, settings, origin, pulls, stop=pulls.is_over)
         return Reconciler(
             host,
             Policy(prune=settings.prune),

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from agent.fight import Fight
 from agent.handling import USUAL, Handling
+from agent.images import NO_IMAGE, Image
 from agent.jobs import JobSeen, JobState
 from agent.suspension import NOTHING, Suspended
 
@@ -211,7 +212,7 @@ class Observed:
     protected: bool = False
     spare: bool = False  # takes room and no more: it keeps nothing from being as it is wanted
     stays: str = ""  # why it is left as it is, although something newer is known
-    image: str = ""  # the id of the one that a container was made from
+    image: Image = NO_IMAGE  # the one that a container was made from
     job: JobSeen | None = None  # of what runs at times
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -338,6 +339,7 @@ class ServiceState:
     ready: int
     health: Health
     detail: str = ""
+    images: tuple[Image, ...] = ()  # that its containers were made from
 
 
 @dataclass(frozen=True)
@@ -393,5 +395,5 @@ class Report:
     fights: tuple[Fight, ...] = ()
     ids: frozenset[str] = frozenset()  # the engine's, of what the stack has on the host
     stays: Failure | None = None
-    images: Mapping[str, str] = field(default_factory=dict)  # by container: the id of the image that it was made from
+    images: Mapping[str, Image] = field(default_factory=dict)  # by container: the one that it was made from
     jobs: tuple[JobState, ...] = ()

@@ -39,9 +39,9 @@ def make_host(
     origin: str,
     on_pull: Callable[[PullProgress], None],
     *,
-    stop: Callable[[], bool] = lambda: False,
+    stop: Callable[[str], bool] = lambda _: False,
 ) -> Host:
-    """`stop` says when pulls under way are to be given up."""
+    """`stop` says of an image when its pull is to be given up."""
     rules = ImageRules(settings.pulls, settings.min_free_space)
     identity = Identity(settings.instance, origin, state.key())
     kept = GoodImages(JsonFile(state.good_images)).ids if settings.prune and settings.prune_images else None

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from agent.converge import Ended, Event, Started
 from agent.engine import PullProgress
-from agent.model import Change
+from agent.model import Change, Key
 from agent.reconcile import Turn
 
+IMAGE = "image"  # the kind that is pulled
 Tell = Callable[[Turn, str, int, int], None]  # reference, bytes so far, bytes in all as far as they are known
 
 
@@ -28,7 +29,7 @@ def _never() -> bool:
 class Pulls:
     """Adds up what several pulls at once report. `tell` is set before any pull begins, and hears from any thread.
 
-    `stop`, set likewise, says when they are to be given up. `heard` is told at each word of the engine on a pull or a
+    `stop`, set likewise, says when all are to be given up. `heard` is told at each word of the engine on a pull or a
     build.
 
     The engine's words on a pull name the image and no turn, so `listen` has to hear of every step of the turns.
@@ -45,9 +46,12 @@ class Pulls:
         self._waiting: dict[str, dict[str, tuple[Turn, Change]]] = {}  # by reference, by run
         self._lock = threading.Lock()
 
-    def are_over(self) -> bool:
-        """Whether the pulls under way are to be given up."""
-        return self.stop()
+    def is_over(self, reference: str) -> bool:
+        """Whether the pull of an image is to be given up: they all are, or newer content of whoever waits for it has no
+        use for it. A registry may be so slow that the commit which mends that would wait for hours."""
+        with self._lock:
+            turns = list(self._waiting.get(reference, {}).values())
+        return self.stop() or (bool(turns) and all(turn.dropped(Key(IMAGE, reference)) for turn, _ in turns))
 
     def listen(self, turn: Turn, event: Event) -> None:
         match event:
@@ -89,4 +93,4 @@ class Pulls:
 
 
 def _is_pull(change: Change) -> bool:
-    return change.key.kind == "image"
+    return change.key.kind == IMAGE

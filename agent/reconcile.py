@@ -33,6 +33,10 @@ def _never() -> bool:
     return False
 
 
+def _none(_key: Key) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Turn:
     """What to do in one turn: for which stacks, inside which scope, because of what."""
@@ -48,6 +52,7 @@ class Turn:
     gone_back: bool = False  # and the host has been there before
     rejected: str = ""  # a digest of the content that was given up for it
     superseded: Callable[[], bool] = _never  # whether something newer is wanted by now: then nothing more is begun
+    dropped: Callable[[Key], bool] = _none  # whether it is superseded by what does not want the object any more
     suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack: what is not to be changed
     elsewhere: Wanted = field(default_factory=dict)  # in further stacks, which this turn does not touch
     consent: Consent = NO_CONSENT  # to removing much at once

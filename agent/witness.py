@@ -91,10 +91,12 @@ class Witness:
         logs.record(self.logger, report, self._failures.pop(report.stack, None))
         if report.failure:
             self._failures[report.stack] = report.failure
-        before = self._see(lambda overview: overview.with_report(report)).stack(report.stack)
+        overview = self._see(lambda overview: overview.with_report(report))
+        before = overview.stack(report.stack)
         self._tell_suspended(report.stack, before.suspended if before else ())
         self._write(lambda: self.store.record(report))
-        self._save()
+        if self.overview != overview:
+            self._save()
 
     def _tell_suspended(self, stack: str, before: Sequence[SuspensionStatus]) -> None:
         """A line when something is suspended, and when it goes on."""

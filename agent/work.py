@@ -100,6 +100,11 @@ class Work:
 
         return moved_on
 
+    def dropped(self) -> Callable[[Key], bool]:
+        """Tells from now on whether other content is wanted by then, and that without an object. As `moved_on`."""
+        moved_on = self.moved_on()
+        return lambda key: moved_on() and key not in self.keys
+
     def turn(self, trigger: str, scope: Scope, elsewhere: Wanted, consent: Consent, *, act: bool) -> Turn:
         """The next turn of this stack, without any change where all of it is suspended."""
         return Turn(
@@ -112,6 +117,7 @@ class Work:
             gone_back=self.broken is not None and self.proved,
             rejected=self.rejected if self.broken else "",
             superseded=self.moved_on(),
+            dropped=self.dropped(),
             suspended={self.name: self.restraint},
             elsewhere=elsewhere,
             consent=consent,

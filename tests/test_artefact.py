@@ -15,6 +15,7 @@ from agent.account import Look
 from agent.artefact import Where, check, hold_to, make, short, target_document, target_of
 from agent.cli.parts import OneStack, Target
 from agent.errors import Refused
+from agent.images import Image
 from agent.model import Difference, Health, Observed, Owner, Remedy, Resource, Revision, Scope, Stack
 from agent.planning import Policy, make_plan
 from tests.planning.scene import ORIGIN, differs, there, want
@@ -99,6 +100,7 @@ def test_no_secret_is_in_it_and_none_can_be_guessed_from_it() -> None:
 
 def test_the_same_world_gives_the_same_plan_however_its_objects_fare() -> None:
     ill = replace(SEEN_REDIS, health=Health.DEGRADED, detail="2 checks failed", raw={"State": "other"})
+    ill = replace(ill, image=Image(digest="redis@sha256:a"))  # it was pushed somewhere
     stranger = there("container/other", owner=Owner.FOREIGN, uses=["network/shared"])
     hold_to(document(), document(seen=(SEEN_API, ill, stranger)))
 
@@ -113,6 +115,11 @@ def test_the_same_world_gives_the_same_plan_however_its_objects_fare() -> None:
                 "gone: replace container web-api-1 (secret: environment.DB_PASS changed)",
             ],
             id="removed by hand",
+        ),
+        pytest.param(
+            {"seen": (SEEN_API, replace(SEEN_REDIS, image=Image("sha256:2")))},
+            ["container web-redis-1 changed, or is another one"],
+            id="another image",
         ),
         pytest.param(
             {"seen": (SEEN_API, replace(SEEN_REDIS, id="other"))},

@@ -12,6 +12,7 @@ from agent.daemon import HostTurns
 from agent.engine import PullProgress
 from agent.good_images import GoodImages
 from agent.guard import Acknowledgements, Consent
+from agent.images import Image
 from agent.model import Health, Key, Report, Result, Scope
 from agent.planning import Removal
 from agent.pulls import Pulls
@@ -35,8 +36,8 @@ class Taken:
 def kept_after(*, synced: bool) -> frozenset[str]:
     """The images that may have to come back once a stack that left has had its turn."""
     images, reconciler = GoodImages(), cast("Any", Taken(synced=synced))
-    images.note("web", {"web-1": "sha256:1"})
-    images.note("api", {"api-1": "sha256:2"})
+    images.note("web", {"web-1": Image("sha256:1")})
+    images.note("api", {"api-1": Image("sha256:2")})
     HostTurns(cast("Any", None), reconciler, Metrics("1.0"), WEB, lambda: None, images).take(Turn((), WEB, "git"))
     return images.ids()
 

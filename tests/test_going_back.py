@@ -10,6 +10,7 @@ from agent.errors import Refused
 from agent.going_back import NONE_KNOWN, SAME, Trials
 from agent.good_images import GoodImages
 from agent.handling import Handling, Hook, Rollout, Stage
+from agent.images import Image
 from agent.model import (
     Action,
     Cause,
@@ -52,7 +53,8 @@ def turn(of: Stack = NEW) -> Turn:
 def report(*outcomes: Outcome, failure: Failure | None = None, health: Health = Health.HEALTHY) -> Report:
     return Report(
         "r", "web", "manual", NEW.revision, Result.SUCCESS, 0.0, 0.0, outcomes=outcomes, synced=failure is None,
-        health=health, services=(ServiceState("api", 1, 1, health),), failure=failure, images={"web-api-1": "sha256:1"},
+        health=health, services=(ServiceState("api", 1, 1, health),), failure=failure,
+        images={"web-api-1": Image("sha256:1")},
     )  # fmt: skip
 
 
@@ -102,7 +104,7 @@ class Scene:
 
 def test_what_failed_goes_back_in_a_turn_of_the_whole_stack() -> None:
     scene = Scene()
-    scene.images.note("web", {"web-api-1": "sha256:9"})
+    scene.images.note("web", {"web-api-1": Image("sha256:9")})
     scene.good = OLD
     (back,) = scene.trials().conclude(turn(stack("b", "api", "more")), (CRASHED,))
     (taken,) = scene.host.turns

@@ -9,6 +9,7 @@ import pytest
 
 from agent.errors import BadSettings
 from agent.good_images import GoodImages
+from agent.images import Image
 from agent.jsonfile import JsonFile
 from agent.kinds.image import ImageKind
 from agent.parts import make_engine, make_host, make_source
@@ -60,7 +61,7 @@ def test_pulled_images_are_pruned_only_where_the_operator_wants_it(
     host = make_host(engine, StateDir(tmp_path), settings, "here", lambda _: None)
     image = cast("ImageKind", host._kinds["image"])
     assert (image._pruning is not None) is prunes
-    GoodImages(JsonFile(tmp_path / "images.json")).note("web", {"web-1": "sha256:1"})
+    GoodImages(JsonFile(tmp_path / "images.json")).note("web", {"web-1": Image("sha256:1")})
     if image._pruning:
         assert (image._pruning.kept(frozenset()), image._pruning.kept({"web"})) == ({"sha256:1"}, frozenset())
     engine.close()

@@ -17,7 +17,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.model import Action, Failure, Plan, Result, Revision, Status
+from agent.images import Image
+from agent.model import Action, Failure, Key, Plan, Result, Revision, Status
 from agent.store import RunFailure, RunField, Store, StoreUnavailable
 from tests.telemetry.made import BROKEN, REVISION, UNREACHABLE, change, did, done, failed, report
 
@@ -54,6 +55,15 @@ def test_a_run_is_kept_with_its_steps(store: Store) -> None:
     assert (first.cause, first.reason, first.seconds) == ("commit", "is not there", 1.5)
     assert first.fields == (RunField("image", "api:1", "api:2"),)
     assert (second.action, second.status) == ("hold", "held")
+
+
+def test_a_run_is_kept_with_what_its_containers_were_made_from(store: Store) -> None:
+    api, db, web = (change(number, key=Key("container", name)) for number, name in enumerate(("api", "db", "web")))
+    pull, gone = change(3, key=Key("image", "api")), change(4, action=Action.REMOVE, key=Key("container", "old"))
+    images = {"api": Image("1", "api@sha256:a"), "db": Image("2"), "web": Image("3"), "old": Image("4")}
+    store.record(did(done(api), done(db), done(web, Status.FAILED), done(pull), done(gone), images=images))
+    (run,) = store.history()
+    assert [step.image for step in run.changes] == ["api@sha256:a", "2", "", "", ""]
 
 
 def test_a_failure_is_kept_with_its_places(store: Store) -> None:

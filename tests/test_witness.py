@@ -150,6 +150,15 @@ def test_a_pull_is_told_every_few_seconds_to_those_who_still_wait_for_it(stage: 
     assert len(stage.said("pulling")) == 3
 
 
+def test_a_status_that_is_as_it_was_is_not_written_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[object] = []
+    monkeypatch.setattr(stage.witness.store, "save_overview", saved.append)
+    for made in (did(done(change())), report(), report(started=9000.0)):
+        stage.witness.reported(made)
+    stage.settle()
+    assert len(saved) == 1
+
+
 def test_what_was_done_is_in_the_history_and_the_saved_status(stage: Stage) -> None:
     one = turn()
     stage.witness.progressed(one, Started(change()))

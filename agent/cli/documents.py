@@ -117,7 +117,13 @@ def _report_document(report: Report) -> dict[str, Any]:
         "synced": report.synced,
         "health": report.health.value,
         "services": [
-            {"name": state.name, "ready": state.ready, "desired": state.desired, "health": state.health.value}
+            {
+                "name": state.name,
+                "ready": state.ready,
+                "desired": state.desired,
+                "health": state.health.value,
+                "images": [{"id": image.id, "digest": image.digest} for image in state.images],
+            }
             for state in report.services
         ],
         "failure": {"reason": failure.reason, "message": failure.message} if failure else None,

@@ -106,6 +106,7 @@ def _change_lines(change: RunChange) -> list[str]:
     ended = span(change.seconds) if change.status == "done" else f"{change.status} {change.detail}".rstrip()
     lines = [f"{click.style(icon, fg=color)} {clean(what)} ({clean(ended)})"]
     rows = [(clean(field.path), f"{_value(field.before)} → {_value(field.after)}") for field in change.fields]
+    rows += [("made from", clean(change.image))] if change.image else []
     return lines + [f"    {line}" for line in (columns(rows) if rows else [])]
 
 

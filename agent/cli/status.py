@@ -189,11 +189,13 @@ def _word(words: dict[str, tuple[str, str]], state: str) -> str:
 
 
 def _more_lines(stack: StackStatus) -> list[str]:
-    """What the table has no room for: every mistake, and every step that is held."""
+    """What the table has no room for: every mistake, every step that is held, and the images that run."""
     lines = [
         f"  {clean(problem.file)}:{problem.line}:{problem.column}: "
         + clean(": ".join(filter(None, (problem.path, problem.message))))
         for problem in (stack.failure.problems if stack.failure else ())
     ]
     lines += [f"  ! {clean(held.kind)} {clean(held.name)}: {clean(held.reason)}" for held in stack.held]
+    runs = [(f"  {clean(name)}", clean(one.digest or one.id)) for name, of in stack.images.items() for one in of]
+    lines += columns(runs) if runs else []
     return ["", click.style(f"stack {clean(stack.name)}", bold=True), *lines] if lines else []

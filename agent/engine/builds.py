@@ -60,7 +60,7 @@ def build(
                 said = (said + text)[-_HEARD:]
                 progress(PullProgress(wanted.tags[0], "", text.strip(), 0, 0))
                 if stop():  # to leave the stream closes it, and with it the engine's own build
-                    raise Overtaken(f"{subject}: given up, for who wanted it ends", reason="Stopped")
+                    raise Overtaken(f"{subject}: given up, for nobody waits for it any more", reason="Stopped")
     except Unreachable as error:
         if error.reason != "EngineTimeout":
             raise

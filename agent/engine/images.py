@@ -58,7 +58,7 @@ def pull(
                 _raise_said(subject, line)
                 progress(_progress(reference, line))
                 if stop():  # to leave the stream closes it, and with it the engine's own pull
-                    raise Overtaken(f"{subject}: given up, for who wanted it ends", reason="Stopped")
+                    raise Overtaken(f"{subject}: given up, for nobody waits for it any more", reason="Stopped")
     except Refused as error:
         raise Refused(advised(error, reference), reason=error.reason) from error
     except Unreachable as error:

@@ -32,7 +32,7 @@ def make_kinds(
     secrets_dir: Path,
     *,
     on_pull: Callable[[PullProgress], None],
-    stop: Callable[[], bool],
+    stop: Callable[[str], bool],
     rules: ImageRules | None = None,
     kept: Kept | None = None,
     wall: Callable[[], float] = time.time,
@@ -40,8 +40,8 @@ def make_kinds(
 ) -> tuple[Kind, ...]:
     """Every kind, for one host, what is used before what uses it: of one object, the later report counts.
 
-    `stop` says when pulls are to be given up. With `kept` (see `Pruning`) images that were pulled are removed once
-    nobody needs them. A new kind is one more line here.
+    `stop` says of an image when its pull is to be given up. With `kept` (see `Pruning`) images that were pulled are
+    removed once nobody needs them. A new kind is one more line here.
     """
     pruning = Pruning(engine, JsonFile(state_dir / PULLED), kept) if kept else None
     record = Record(state_dir / PULLS)

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from agent.engine import Engine
+from agent.images import Image, digest_of
 from agent.kinds.base import (
     COMPOSE,
     INSTANCE,
@@ -37,6 +38,7 @@ from agent.kinds.table import compare, fingerprint, look
 from agent.model import Difference, Key, Observed, Owner, Resource, Scope
 
 Report = dict[str, Any]
+Digests = tuple[str, ...]  # the `RepoDigests` of an image
 
 
 class Surroundings(NamedTuple):
@@ -62,6 +64,7 @@ class Compared(NamedTuple):
     around: Surroundings
     local: str
     disk: Disk
+    digests: Digests
     observed: Observed
 
 
@@ -73,6 +76,7 @@ class ContainerView:
         self._identity = identity
         self._once = once
         self._known_image = lru_cache(maxsize=512)(self._ask_image)
+        self._digests: dict[str, Digests] = {}  # by the id of the image, as last told
         self._around = Surroundings({}, {}, {})
         self._compared: dict[Key, Compared] = {}
 
@@ -146,6 +150,7 @@ class ContainerView:
         found = self._engine.inspect_image(identity)
         if found is None:
             raise LookupError(identity)  # which is not remembered
+        self._heed_digests([found])
         return found.get("Config") or {}
 
     def _renamed(self, resource: Resource, listed: Iterable[Report]) -> Report | None:
@@ -182,12 +187,17 @@ class ContainerView:
         )
         images, found = answers[: len(wanted)], answers[len(wanted) :]
         names.update((report["Id"], name_of(report)) for report in found if report)
+        self._heed_digests(images)
         local = {reference: image["Id"] for reference, image in zip(wanted, images, strict=True) if image}
         around, before = Surroundings(daemon, networks, names), self._around
         if around == before:
             return before, local  # the very same, by which `_observed` knows it
         self._around = around
         return around, local
+
+    def _heed_digests(self, images: Iterable[Report | None]) -> None:
+        """An image gets more of them with each registry that it is pushed to."""
+        self._digests.update({one["Id"]: tuple(one.get("RepoDigests") or ()) for one in images if one})
 
     def _network_ids(self) -> dict[str, frozenset[str]]:
         ids: dict[str, frozenset[str]] = {}
@@ -198,6 +208,7 @@ class ContainerView:
     def _observed(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Observed:
         """One container held against what is wanted of it; as before, where nothing of either is another."""
         last, disk = self._compared.get(resource.key), _disk(resource, report)
+        digests = self._digests.get(image_of(report), ())
         if (
             last is not None
             and hook_of(resource) is None
@@ -205,11 +216,12 @@ class ContainerView:
             and last.around is around
             and last.local == local
             and last.disk == disk
+            and last.digests == digests
             and last.resource == resource
         ):
             return last.observed
         observed = self._compare(resource, report, around, local)
-        self._compared[resource.key] = Compared(resource, report, around, local, disk, observed)
+        self._compared[resource.key] = Compared(resource, report, around, local, disk, digests, observed)
         return observed
 
     def _compare(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Observed:
@@ -230,7 +242,7 @@ class ContainerView:
             health=health,
             detail=detail,
             protected=is_protected(labels),
-            image=image_of(report),
+            image=Image(image_of(report), digest_of(reference_of(resource), self._digests.get(image_of(report), ()))),
             job=job_of(report, self._engine.logs) if is_scheduled(resource.spec) else None,
             raw=report,
         )
@@ -333,7 +345,7 @@ def recorded_of(resource: Resource, local: str) -> str:
 def _told(resource: Resource, seen: Observed, local: Mapping[str, str]) -> Observed:
     """With why it stays as it is, where its reference stands for an image that was tried and was no good."""
     reference, bad = reference_of(resource), resource.spec.get("instead_of")
-    if bad is None or local.get(reference) != bad or seen.image != resource.spec["recorded"]:
+    if bad is None or local.get(reference) != bad or seen.image.id != resource.spec["recorded"]:
         return seen
     return replace(seen, stays=stays(reference))
 
@@ -345,6 +357,8 @@ def references(wanted: Iterable[Resource]) -> list[str]:
 
 
 def image_for(resource: Resource, local: Mapping[str, str]) -> str:
-    """The id of the image that the container is to be of, given what each reference stands for; "" for none."""
+    """The id of the image that the container is to be of, given what each reference stands for; "" for none. One that
+    is noted with its digest need not be here, for it can be fetched."""
     here = local.get(reference_of(resource), "")
-    return local.get(recorded_of(resource, here)) or here
+    recorded = recorded_of(resource, here)
+    return recorded if recorded and (recorded in local or "digest" in resource.spec) else here

@@ -1,5 +1,5 @@
 """Images. `spec` is {"reference": as the engine is sent it, "platform": "os/arch" or ""} and perhaps "pull" or "build",
-as `agent.compose.images` has them, and perhaps "recorded": the ids that its containers ran when their stack was good.
+as `agent.compose.images` has them, and perhaps "recorded" and "digests": see `image_recorded`.
 
 An image is there, or it is pulled or built; what was pulled is removed where the operator wants that, once nobody needs
 it (`agent.kinds.image_prune`). One that is built carries a digest of what it was
@@ -24,6 +24,7 @@ from agent.kinds.base import BUILD, seen_of, wanted_of
 from agent.kinds.image_follow import Followed
 from agent.kinds.image_prune import Pruning
 from agent.kinds.image_record import Record
+from agent.kinds.image_recorded import brought_back, gone, report_of
 from agent.kinds.image_refusals import Refusals
 from agent.kinds.image_rules import ImageRules, Slots, refuse_without_room
 from agent.kinds.table import look
@@ -54,12 +55,12 @@ def unwatched(_progress: PullProgress) -> None:
     """Stands in where nobody watches a pull."""
 
 
-def never() -> bool:
+def never(_reference: str) -> bool:
     return False
 
 
 class ImageKind:
-    """`stop` is asked during each pull and build; what is given up is begun anew by whoever wants the image next."""
+    """`stop` is asked of the image in each pull and build; what is given up is begun anew by whoever wants it next."""
 
     name = "image"
 
@@ -67,7 +68,7 @@ class ImageKind:
         self,
         engine: Engine,
         progress: Callable[[PullProgress], None] = unwatched,
-        stop: Callable[[], bool] = never,
+        stop: Callable[[str], bool] = never,
         *,
         rules: ImageRules | None = None,
         record: Record | None = None,
@@ -90,22 +91,22 @@ class ImageKind:
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`. Of an image that several stacks want, the one that differs for any of them."""
         self._followed.ask({one.key.name: one.spec["pull"]["after"] for one in wanted if _is_followed(one)})
-        found = self._engine.gather(partial(self._report, resource) for resource in wanted)
+        reports = self._engine.gather(partial(report_of, self._engine, resource) for resource in wanted)
         seen: dict[Key, Observed] = {}
-        for resource, report in zip(wanted, found, strict=True):
+        for resource, report in zip(wanted, reports, strict=True):
             if content := (resource.spec.get("pull") or {}).get("content"):
                 self._contents.setdefault(resource.key.name, {})[resource.stack] = content
             if report and not (resource.key in seen and seen[resource.key].differences):
                 seen[resource.key] = _observed(resource, report, self._differences(resource, report))
-        return [*seen.values(), *self._unneeded(wanted, found, scope)]
+        return [*seen.values(), *self._unneeded(wanted, reports, scope)]
 
     def _unneeded(
-        self, wanted: Sequence[Resource], found: Sequence[Mapping[str, Any] | None], scope: Scope
+        self, wanted: Sequence[Resource], reports: Sequence[Mapping[str, Any] | None], scope: Scope
     ) -> list[Observed]:
         if self._pruning is None:
             return []
         ids: dict[str, frozenset[str]] = {}
-        for resource, report in zip(wanted, found, strict=True):
+        for resource, report in zip(wanted, reports, strict=True):
             here = frozenset({str(report["Id"])} if report else ())
             ids[resource.stack] = ids.get(resource.stack, frozenset()) | here
         return self._pruning.look(scope, ids)
@@ -118,14 +119,12 @@ class ImageKind:
     def create(self, change: Change, revision: str) -> None:  # noqa: ARG002 - an image carries no revision
         """Pull or build it; one that came meanwhile is fine."""
         resource = wanted_of(change)
-        report = self._report(resource)
+        for identity, digest in gone(self._engine, resource).items():
+            with brought_back(self._engine, resource, identity):
+                self._pull(resource, digest)
+        report = report_of(self._engine, resource)
         if report is None or self._differences(resource, report):
             self._fetch(resource)
-
-    def _report(self, resource: Resource) -> Mapping[str, Any] | None:
-        """Of an image that is wanted as it was, the one that is noted, as long as all of those are here."""
-        noted = [self._engine.inspect_image(identity) for identity in resource.spec.get("recorded") or ()]
-        return noted[0] if noted and all(noted) else self._engine.inspect_image(resource.key.name)
 
     def update(self, change: Change, revision: str) -> None:
         self.create(change, revision)
@@ -138,16 +137,10 @@ class ImageKind:
         reference, platform = str(spec["reference"]), str(spec.get("platform") or "")
         if "build" in spec:
             wanted = _build(reference, platform, spec["build"])
-            self._engine.build_image(wanted, progress=self._progress, stop=self._stop)
+            self._engine.build_image(wanted, progress=self._progress, stop=partial(self._stop, reference))
             return
         _refuse_pull(reference, spec)
-        with self._refusals.heeded(reference, platform):
-            refuse_without_room(self._engine, reference, self._rules.min_free)
-            before = self._pruning.here() if self._pruning else {}
-            self._engine.pull_image(reference, platform, progress=self._progress, stop=self._stop)
-            if self._pruning:
-                self._pruning.note(reference, resource.stack, before)
-            self._refuse_platform(reference, platform)
+        self._pull(resource, reference)
         self._followed.pulled(reference)
         if pull := spec.get("pull"):
             contents = {resource.stack: pull["content"]} if "content" in pull else {}
@@ -157,6 +150,22 @@ class ImageKind:
 
     def _is_here(self, reference: str) -> bool:
         return self._engine.inspect_image(reference) is not None
+
+    def _pull(self, resource: Resource, reference: str) -> None:
+        """By a reference that may be another one than the resource's, whose progress it is."""
+        platform = str(resource.spec.get("platform") or "")
+
+        def progress(one: PullProgress) -> None:
+            self._progress(one._replace(reference=resource.key.name))
+
+        with self._refusals.heeded(reference, platform):
+            refuse_without_room(self._engine, reference, self._rules.min_free)
+            before = self._pruning.here() if self._pruning else {}
+            stop = partial(self._stop, resource.key.name)
+            self._engine.pull_image(reference, platform, progress=progress, stop=stop)
+            if self._pruning:
+                self._pruning.note(reference, resource.stack, before)
+            self._refuse_platform(reference, platform)
 
     def _refuse_platform(self, reference: str, platform: str) -> None:
         """An image that is for one platform alone is fetched whatever one asks for."""

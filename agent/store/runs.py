@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from agent.images import NO_IMAGE, Image
 from agent.jobs import JobEnd, JobResult
-from agent.model import Cause, Change, FieldChange, Outcome, Report, Result, Revision, Status
+from agent.model import Action, Cause, Change, FieldChange, Outcome, Report, Result, Revision, Status
 
 RUNNING = "running"
+CONTAINER = "container"  # the kind that is made from an image
 INTERRUPTED = "interrupted"
 
 _LONGEST_TEXT = 4096
@@ -30,7 +33,8 @@ class RunField(msgspec.Struct, frozen=True, rename={"before": "from", "after": "
 
 @dataclass(frozen=True)
 class RunChange:
-    """One step. `status` is that of its outcome, or "planned" where the run did not get to it."""
+    """One step. `status` is that of its outcome, or "planned" where the run did not get to it. `image` is what the
+    container was made from, by its digest, or by its id where no digest is known."""
 
     action: str
     kind: str
@@ -41,6 +45,7 @@ class RunChange:
     detail: str = ""
     seconds: float = 0.0
     fields: tuple[RunField, ...] = ()
+    image: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,9 @@ class Run:
 def details_of(report: Report) -> Details:
     """The steps of a report with what came of them, and its failure, each within bounds."""
     ends = {outcome.change.number: outcome for outcome in report.outcomes}
-    changes = tuple(_change(change, ends.get(change.number)) for change in report.plan.changes[:_MOST_CHANGES])
+    changes = tuple(
+        _change(change, ends.get(change.number), report.images) for change in report.plan.changes[:_MOST_CHANGES]
+    )
     if report.failure is None:
         return Details(changes)
     problems = tuple(clean(str(problem)) for problem in report.failure.problems[:_MOST_PROBLEMS])
@@ -121,7 +128,7 @@ def job_details(end: JobEnd) -> Details:
     succeeded = end.result is JobResult.SUCCEEDED
     status = Status.DONE if succeeded else Status.FAILED if job_result(end) == Result.ERROR else Status.SKIPPED
     name = clean(end.name)
-    step = RunChange("run", "container", name, Cause.SCHEDULE, end.cron, status, said, end.seconds)
+    step = RunChange("run", CONTAINER, name, Cause.SCHEDULE, end.cron, status, said, end.seconds)
     if succeeded:
         return Details((step,))
     return Details((step,), RunFailure(f"Job{end.result.title()}", clean(f"job {end.service}: {said}")))
@@ -136,7 +143,9 @@ def _job_words(end: JobEnd) -> str:
     return end.result
 
 
-def _change(change: Change, outcome: Outcome | None) -> RunChange:
+def _change(change: Change, outcome: Outcome | None, images: Mapping[str, Image]) -> RunChange:
+    made = outcome and outcome.status is Status.DONE and change.action in {Action.CREATE, Action.REPLACE}
+    image = images.get(change.key.name, NO_IMAGE) if made and change.key.kind == CONTAINER else NO_IMAGE
     return RunChange(
         action=change.action,
         kind=change.key.kind,
@@ -147,6 +156,7 @@ def _change(change: Change, outcome: Outcome | None) -> RunChange:
         detail=clean(outcome.detail) if outcome else "",
         seconds=outcome.seconds if outcome else 0.0,
         fields=tuple(map(_field, change.fields[:_MOST_FIELDS])),
+        image=clean(image.digest or image.id),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -17,6 +17,7 @@ import msgspec
 
 from agent.account import changed_something
 from agent.fight import Fight
+from agent.images import Image
 from agent.jobs import JobResult, JobSeen, JobState
 from agent.model import Action, Cause, Failure, Health, Outcome, Problem, Report, Revision, Status
 from agent.suspension import Suspended, Suspension
@@ -210,6 +211,7 @@ class StackStatus:
     on_trial: bool = False
     fights: tuple[Fight, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
+    images: Mapping[str, tuple[Image, ...]] = field(default_factory=dict)  # that run, by service
 
     def after(self, report: Report) -> StackStatus:
         """The stack's status once the report's pass is over."""
@@ -222,6 +224,7 @@ class StackStatus:
             revision=target if report.synced else self.revision,
             target=target,
             services=_count(report) if was_looked_at(report) else self.services,
+            images={one.name: one.images for one in report.services} if was_looked_at(report) else self.images,
             changed_at=report.started + report.seconds if changed else self.changed_at,
             changed_in=report.seconds if changed else self.changed_in,
             failure=FailureStatus.of(report.failure),

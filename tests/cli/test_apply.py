@@ -14,6 +14,7 @@ from agent.cli import changes
 from agent.cli.parts import Applied, Target
 from agent.converge import Ended, Started
 from agent.errors import Refused
+from agent.images import Image
 from agent.model import Change, Failure, Health, Outcome, Plan, Report, Result, ServiceState, Status
 from tests.cli.conftest import Run
 from tests.cli.fakes import ARTEFACT, COMMIT, CREATE, HOLD, REPLACE, UPDATE, Agent, planned
@@ -68,6 +69,7 @@ def test_nobody_is_asked_about_nothing(run: Run, agent: Agent) -> None:
 
 
 BROKEN = Failure("PortInUse", "container web-api-1: port 80 is taken\nby nginx")
+RUNS = (ServiceState("redis", 1, 1, Health.HEALTHY, images=(Image("sha256:1", "redis@sha256:a"),)),)
 ILL = (ServiceState("api", 1, 0, Health.DEGRADED, "2 checks failed"), ServiceState("db", 1, 1, Health.HEALTHY))
 
 
@@ -145,7 +147,7 @@ def test_json_is_the_plan_with_what_came_of_it(run: Run, agent: Agent) -> None:
     agent.planned = planned(Plan((CREATE, UPDATE), unchanged=12))
     failed = Outcome(UPDATE, Status.FAILED, "the engine said no", "EngineRefused", 0.5)
     agent.applied = Applied(
-        (report(failed, done(CREATE), result=Result.ERROR, failure=BROKEN, synced=False),), False, 8.4
+        (report(failed, done(CREATE), result=Result.ERROR, failure=BROKEN, synced=False, services=RUNS),), False, 8.4
     )
     agent.events = (Started(CREATE), Ended(done(CREATE)))
     result = run("apply", "--yes", "-o", "json")
@@ -180,6 +182,10 @@ def test_json_is_the_plan_with_what_came_of_it(run: Run, agent: Agent) -> None:
     ]
     assert (document["result"], document["healthy"], document["synced"]) == ("error", False, False)
     assert document["reports"][0]["failure"] == {"reason": "PortInUse", "message": BROKEN.message}
+    images = [{"id": "sha256:1", "digest": "redis@sha256:a"}]
+    assert document["reports"][0]["services"] == [
+        {"name": "redis", "ready": 1, "desired": 1, "health": "healthy", "images": images}
+    ]
 
 
 def test_progress_goes_to_stderr_one_line_for_each_change_of_state(run: Run, agent: Agent) -> None:

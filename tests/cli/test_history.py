@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.images import Image
 from agent.model import Failure, Outcome, Place, Plan, Problem, Report, Result, Revision, Status
 from agent.store import Store
 from tests.cli.conftest import Run
@@ -77,6 +78,17 @@ def test_one_run_in_full(run: Run, store: Store, name: str) -> None:
         "    env.DB_PASS    *** (before) → *** (after)",
         "! hold volume cron_data: prune: volumes are never removed (held)",
     ]
+
+
+def test_what_a_container_was_made_from(run: Run, store: Store) -> None:
+    made = Outcome(REPLACE, Status.DONE), {REPLACE.key.name: Image("sha256:1", "ghcr.io/acme/api@sha256:a")}
+    plan, (outcome, images) = Plan((REPLACE,)), made
+    store.record(
+        Report("dddd", "web", "git", COMMIT, Result.SUCCESS, STARTED, 8.4, plan, (outcome,), synced=True, images=images)
+    )
+    assert "\n    made from      ghcr.io/acme/api@sha256:a\n" in run("history", "--show", "dddd").stdout
+    (kept,) = json.loads(run("history", "--show", "dddd", "-o", "json").stdout)["runs"]
+    assert kept["changes"][0]["image"] == "ghcr.io/acme/api@sha256:a"
 
 
 def test_a_run_that_failed_again_and_again(run: Run, store: Store) -> None:

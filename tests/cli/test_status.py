@@ -11,6 +11,7 @@ import pytest
 
 from agent.cli import status as command
 from agent.cli.status import status_lines, verdict
+from agent.images import Image
 from agent.model import Health
 from agent.store import Store
 from agent.telemetry.overview import (
@@ -88,6 +89,14 @@ def test_verbose_lists_every_mistake_and_everything_held(run: Run, store: Store)
     result = run("status", "--verbose")
     assert result.stdout.endswith(
         "\n\nstack bad\n  bad/compose.yaml:3:5: services.a: unknown key\n  ! volume bad_data: keeps data\n"
+    )
+
+
+def test_verbose_tells_what_runs(run: Run, store: Store) -> None:
+    images = {"api": (Image("sha256:1", "registry.example/api@sha256:a"), Image("sha256:2")), "db": (), "web": ()}
+    store.save_overview(Overview(stacks=(replace(WEB, images=images),)).document())
+    assert run("status", "--verbose").stdout.endswith(
+        "\n\nstack web\n  api  registry.example/api@sha256:a\n  api  sha256:2\n"
     )
 
 

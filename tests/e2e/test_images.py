@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -82,6 +83,10 @@ def test_a_stack_goes_back_to_the_very_images_that_it_ran_with_the_registry_away
         first = fleet.push({path: compose(tag, "one")}, "First")
         until(lambda: agent.synced_at(stack, first), "the first commit deployed")
         until(lambda: accepted(agent, stack) == first and note.exists(), "the first commit known to be good")
+        (runs,) = agent.stack(stack)["images"]["web"]
+        assert runs["id"] == tag.first
+        assert runs["digest"].startswith(f"{tag.reference.rpartition(':')[0]}@sha256:")
+        assert json.loads(note.read_text())[stack][web] == {"ran": runs["id"], "digest": runs["digest"]}
         moved = tag.move()
         fleet.push({path: compose(tag, "two", "sleep 1; exit 7")}, "Second")
         until(lambda: made_of(sdk, web) == moved, "the other image rolled out", 60)

@@ -106,6 +106,22 @@ def test_a_pull_under_way_does_not_hold_up_the_end(agent: Agent, fake: FakeEngin
     assert pulling["revision"]
 
 
+def test_a_pull_of_what_is_not_wanted_any_more_does_not_hold_up_the_next_commit(
+    agent: Agent, fake: FakeEngine, fleet: Fleet
+) -> None:
+    def pulling() -> list[str]:
+        return [line["image"] for line in agent.log_lines() if line["event"] == "pulling"]
+
+    fake.answers["/images/create"] = pull_without_end
+    fleet.push({"stacks/web/compose.yaml": COMPOSE})
+    with running(agent):
+        until(pulling, "the pull")
+        fleet.push({"stacks/web/compose.yaml": COMPOSE.replace("web:1", "web:2")})
+        until(lambda: "registry.example/web:2" in pulling(), "the pull for the next commit")
+        assert fake.given_up.wait(5)
+    assert not [line for line in agent.log_lines() if line["level"] == "error"]
+
+
 def test_a_port_that_is_taken_is_told_and_taken_when_it_is_free(agent: Agent, fleet: Fleet) -> None:
     with socket.create_server(("127.0.0.1", agent.port)) as taken, running(agent):
         until(lambda: "PortInUse" in agent.windlass("status").stdout, "the trouble in the status")

@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
 HURRY = 60.0  # seconds; longer than any request that the tests make
+PIECE = 20_000  # bytes
 CODES = {401: "UNAUTHORIZED", 403: "DENIED", 404: "MANIFEST_UNKNOWN", 429: "TOOMANYREQUESTS", 500: "UNKNOWN"}
 
 
@@ -185,6 +186,19 @@ def flip(ask: Ask) -> None:
 def page(ask: Ask) -> None:
     """What a captive portal says."""
     ask.answer(Answer(200, {"Content-Type": "text/html"}, b"<html>Welcome</html>"))
+
+
+def slowly(hurry: threading.Event) -> Fault:
+    """20 kB, and 150 ms until the next, for as long as there is no hurry."""
+
+    def trickle(ask: Ask) -> None:
+        answer = ask.ask()
+        ask.head(answer)
+        for at in range(0, len(answer.body), PIECE):
+            ask.wfile.write(answer.body[at : at + PIECE])
+            hurry.wait(0.15)
+
+    return trickle
 
 
 def until(gate: threading.Event) -> Fault:

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import tarfile
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -22,17 +23,19 @@ APPLETS = ("sh", "sleep", "cat", "echo", "true", "false", "httpd", "wget", "kill
 FOREVER = ("sh", "-c", "trap 'exit 0' TERM INT; while true; do sleep 1 & wait; done")
 
 
-def load(host: str, reference: str, **config: Any) -> str:
+def load(host: str, reference: str, ballast: int = 0, **config: Any) -> str:
     """Load an image whose configuration is `config` (Env, Cmd, Entrypoint, Volumes, …) as `reference`; its id.
 
-    Without a Cmd it runs until it is told to stop, which it does at once.
+    Without a Cmd it runs until it is told to stop, which it does at once. With `ballast` it has a layer more, of its
+    own, of so many bytes that nothing packs.
     """
-    return load_layer(host, [reference], _layer(), {"Cmd": list(FOREVER), "Env": ["PATH=/bin"], **config})
+    layers = [_layer(), *([_ballast(ballast)] if ballast else [])]
+    return load_layers(host, [reference], layers, {"Cmd": list(FOREVER), "Env": ["PATH=/bin"], **config})
 
 
-def load_layer(host: str, references: Sequence[str], layer: bytes, config: Mapping[str, Any]) -> str:
-    """Load an image of one layer, a tar, under all the references; its id."""
-    archive = _archive(references, layer, config)
+def load_layers(host: str, references: Sequence[str], layers: Sequence[bytes], config: Mapping[str, Any]) -> str:
+    """Load an image of these layers, each a tar, under all the references; its id."""
+    archive = _archive(references, layers, config)
     client: Any = docker.APIClient(base_url=host)
     try:
         for _ in client.load_image(archive):
@@ -65,6 +68,13 @@ def _layer() -> bytes:
     return buffer.getvalue()
 
 
+def _ballast(size: int) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        tar.addfile(entry("ballast", size=size), io.BytesIO(os.urandom(size)))
+    return buffer.getvalue()
+
+
 def entry(name: str, **facts: Any) -> tarfile.TarInfo:
     made = tarfile.TarInfo(name)
     for fact, value in facts.items():
@@ -72,19 +82,20 @@ def entry(name: str, **facts: Any) -> tarfile.TarInfo:
     return made
 
 
-def _archive(references: Sequence[str], layer: bytes, config: Mapping[str, Any]) -> bytes:
+def _archive(references: Sequence[str], layers: Sequence[bytes], config: Mapping[str, Any]) -> bytes:
     described = {
         "architecture": _architecture(),
         "os": "linux",
         "config": dict(config),
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]},
     }
     text = json.dumps(described, sort_keys=True).encode()
     name = f"{hashlib.sha256(text).hexdigest()}.json"
-    manifest = json.dumps([{"Config": name, "RepoTags": list(references), "Layers": ["layer.tar"]}]).encode()
+    tars = {f"{number}.tar": layer for number, layer in enumerate(layers)}
+    manifest = json.dumps([{"Config": name, "RepoTags": list(references), "Layers": list(tars)}]).encode()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path, content in ((name, text), ("layer.tar", layer), ("manifest.json", manifest)):
+        for path, content in {name: text, **tars, "manifest.json": manifest}.items():
             tar.addfile(entry(path, size=len(content)), io.BytesIO(content))
     return gzip.compress(buffer.getvalue(), compresslevel=1, mtime=0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -80,6 +81,24 @@ def test_a_registry_that_falls_silent_is_given_up_and_asked_again(shelf: Shelf, 
     engine.pull_image(shelf.reference, progress=heard.append)
     assert shelf.is_here()
     assert {one.reference for one in heard} == {shelf.reference}
+
+
+def test_a_slow_registry_is_waited_for_as_long_as_something_comes(
+    registry: Registry, front: Front, prefix: str, sdk: docker.APIClient, engine: Engine
+) -> None:
+    """Which takes three times as long as nothing may come."""
+    reference, identity = registry.push(prefix, ballast=800_000)
+    front.fault = faults.of_blobs(faults.slowly(threading.Event()))
+    heard: list[PullProgress] = []
+    try:
+        engine.pull_image(front.of(reference), progress=heard.append, idle=2.0)
+        assert (engine.inspect_image(front.of(reference)) or {}).get("Id") == identity
+    finally:
+        if sdk.images(name=front.of(reference)):
+            sdk.remove_image(identity, force=True)
+    came = [one.current for one in heard if one.status == "Downloading" and one.total > 800_000]
+    assert len(set(came)) > 3, "how far it is"
+    assert came == sorted(came)
 
 
 def test_the_settings_credentials_reach_the_registry(shelf: Shelf, docker_host: str, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import docker
 
-from tests.engine.images import BUSYBOX, entry, load_layer
+from tests.engine.images import BUSYBOX, entry, load_layers
 
 PROGRAM = "/.stand-in/run"
 SCRIPT = b"""#!/.stand-in/busybox sh
@@ -35,7 +35,7 @@ def stand_ins(host: str, bodies: Sequence[Mapping[str, Any]]) -> Iterator[list[s
         if there:
             yield there
             return
-        made = load_layer(host, wanted, _layer(bodies), {"Entrypoint": [PROGRAM], "Env": ["PATH=/bin"]})
+        made = load_layers(host, wanted, [_layer(bodies)], {"Entrypoint": [PROGRAM], "Env": ["PATH=/bin"]})
         try:
             yield []
         finally:

@@ -52,7 +52,7 @@ class Rig:
             self.home,
             self.secrets,
             on_pull=lambda _: None,
-            stop=lambda: False,
+            stop=lambda _: False,
             rules=self.rules,
             kept=self.kept,
             wall=lambda: self.now,

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import docker
 import pytest
 
+from agent.errors import Overtaken, Refused, Unreachable
 from agent.good_images import GoodImages
-from agent.model import Report, Scope, Stack
+from agent.kinds.image_recorded import brought_back, gone, report_of
+from agent.model import Key, Report, Resource, Scope, Stack
 from agent.reconcile import Turn
+from tests.e2e.test_images import Tag
 from tests.engine import images
+from tests.engine.registry import Registry
 from tests.kinds.rig import Rig, done
 
 pytestmark = pytest.mark.engine
+
+BY_ID = {"1": "x@sha256:a"}
 
 
 @pytest.fixture
@@ -35,9 +42,14 @@ def shelf(docker_host: str, prefix: str, sdk: docker.APIClient) -> Iterator[Any]
             sdk.remove_image(identity, force=True)
 
 
-def take(rig: Rig, stack: Stack) -> Report:
+def look_at(rig: Rig, stack: Stack) -> Report:
     scope = Scope(rig.identity.instance, rig.identity.origin, frozenset({stack.name}))
     (report,) = rig.reconciler.take(Turn((stack,), scope, "test"))
+    return report
+
+
+def take(rig: Rig, stack: Stack) -> Report:
+    report = look_at(rig, stack)
     assert report.failure is None, report.failure
     return report
 
@@ -53,7 +65,7 @@ def test_it_is_made_of_the_recorded_image_and_stays_so_until_it_is_not_wanted_an
     web, good = f"{rig.stack}-web-1", GoodImages()
     first = shelf("1")
     report = take(rig, rig.stack_of(compose(rig, "missing")))
-    assert report.images == {web: first}
+    assert {name: one.id for name, one in report.images.items()} == {web: first}
     good.note(rig.stack, report.images)
     before, second = rig.container("web")["Id"], shelf("2")
     plain = rig.stack_of(compose(rig, policy))
@@ -96,6 +108,90 @@ def test_where_the_recorded_image_is_gone_the_reference_counts(rig: Rig, shelf: 
     sdk.remove_image(first, force=True)
     assert done(take(rig, good.pinned(plain))) == {web: "create"}
     assert rig.container("web")["Image"] == second
+
+
+@pytest.fixture
+def tag(registry: Registry, prefix: str, sdk: docker.APIClient) -> Iterator[Tag]:
+    made = Tag(registry, prefix, sdk)
+    yield made
+    for container in sdk.containers(all=True, filters={"label": f"com.docker.compose.project={prefix}"}):
+        sdk.remove_container(container["Id"], force=True)
+    for image in sdk.images(name=made.reference.rpartition(":")[0]):
+        sdk.remove_image(image["Id"], force=True)
+
+
+def test_one_that_was_removed_meanwhile_is_pulled_by_its_digest_and_where_that_fails_it_is_said(
+    rig: Rig, registry: Registry, tag: Tag, sdk: docker.APIClient
+) -> None:
+    web, good = f"{rig.stack}-web-1", GoodImages()
+    plain = rig.stack_of(f"services: {{web: {{image: '{tag.reference}', stop_grace_period: 0s}}}}")
+    report = take(rig, plain)
+    ran = report.images[web]
+    assert ran.id == tag.first
+    assert ran.digest.startswith(f"{tag.reference.rpartition(':')[0]}@sha256:")
+    assert report.services[0].images == (ran,)
+    good.note(rig.stack, report.images)
+    moved = tag.move()
+    sdk.pull(tag.reference)
+    assert done(take(rig, plain)) == {web: "replace"}
+    sdk.remove_image(tag.first, force=True)
+    bad, bound = rig.container("web"), good.pinned(plain)
+    registry.stop()
+    try:
+        report = look_at(rig, bound)
+    finally:
+        registry.start()
+    assert report.failure is not None
+    assert report.failure.reason == "ImagePullFailed"
+    gone = f"the image of {tag.reference} that ran when the stack was good is no longer on this host"
+    assert f"{gone}, and cannot be had: pull {ran.digest}: " in report.failure.message
+    assert (done(report), rig.container("web")) == ({}, bad)
+    assert done(take(rig, bound)) == {tag.reference: "create", web: "replace"}
+    assert (rig.container("web")["Image"], tag.here()) == (tag.first, moved), "the tag is left where it is"
+    assert done(take(rig, bound)) == {}
+
+
+def test_the_digest_is_told_from_when_a_registry_has_the_image(
+    rig: Rig, tag: Tag, docker_host: str, sdk: docker.APIClient
+) -> None:
+    identity = images.load(docker_host, tag.reference, Env=["PATH=/bin", f"ONLY={rig.stack}-here"])
+    plain = rig.stack_of(f"services: {{web: {{image: '{tag.reference}', stop_grace_period: 0s}}}}")
+    assert take(rig, plain).images[f"{rig.stack}-web-1"].id == identity
+    assert not [line for line in sdk.push(tag.reference, stream=True, decode=True) if "error" in line]
+    digest = take(rig, plain).images[f"{rig.stack}-web-1"].digest
+    assert digest.startswith(f"{tag.reference.rpartition(':')[0]}@sha256:")
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        pytest.param({"recorded": ["1"]}, {}, id="no digest known"),
+        pytest.param({"recorded": ["1"], "digests": BY_ID}, BY_ID, id="gone"),
+        pytest.param({"recorded": ["2"], "digests": {"2": "x@sha256:b"}}, {}, id="here"),
+        pytest.param({"digests": BY_ID, "instead_of": ["2"]}, BY_ID, id="its tag stands for the bad one"),
+        pytest.param({"digests": BY_ID, "instead_of": ["3"]}, {}, id="its tag has moved on"),
+    ],
+)
+def test_what_is_to_be_pulled_again(spec: dict[str, Any], told: dict[str, str]) -> None:
+    engine: Any = SimpleNamespace(inspect_image={"x:1": {"Id": "2"}, "2": {"Id": "2"}}.get)
+    wanted = Resource(Key("image", "x:1"), "s", spec)
+    assert gone(engine, wanted) == told
+    assert (report_of(engine, wanted) is None) is bool(told)
+
+
+def test_an_image_that_its_digest_does_not_bring_back_is_said() -> None:
+    engine: Any = SimpleNamespace(inspect_image={"x:1": {"Id": "2"}}.get)
+    wanted = Resource(Key("image", "x:1"), "s", {"recorded": ["1"], "digests": {"1": "x@sha256:a"}})
+    with (
+        pytest.raises(Refused, match="no longer on this host, and its registry has"),
+        brought_back(engine, wanted, "1"),
+    ):
+        """Another one is pulled."""
+    with pytest.raises(Unreachable, match="cannot be had: pull x: nobody") as caught, brought_back(engine, wanted, "1"):
+        raise Unreachable("pull x: nobody answers", reason="ImagePullStalled")
+    assert caught.value.reason == "ImagePullStalled"
+    with pytest.raises(Overtaken, match=r"^given up$"), brought_back(engine, wanted, "1"):
+        raise Overtaken("given up")
 
 
 def test_what_stays_away_from_an_image_that_was_no_good_says_so_until_there_is_another(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from agent.converge import Ended, Started
 from agent.engine import PullProgress
-from agent.model import Key, Scope, Status
+from agent.model import Key, Resource, Revision, Scope, Stack, Status
 from agent.pulls import Pulls
 from agent.reconcile import Turn
+from agent.work import Work
 from tests.telemetry.made import change, done
 
 PULL = change(key=Key("image", "api:2"))
@@ -79,3 +81,32 @@ def test_a_turn_that_is_over_waits_for_no_pull_whether_it_said_so_or_not() -> No
     heard.pulls.forget(turn("r2"))
     heard.line("Downloading", 2, 2)
     assert heard.told == [("r2", 1, 2)]
+
+
+def test_a_pull_is_given_up_once_nobody_who_waits_for_it_wants_the_image_any_more() -> None:
+    heard, wanted = Heard(), {"r1", "r2"}
+
+    def dropped(run: str) -> Callable[[Key], bool]:
+        return lambda key: key == PULL.key and run not in wanted
+
+    for run in ("r1", "r2"):
+        heard.pulls.listen(replace(turn(run), dropped=dropped(run)), Started(PULL))
+    wanted.discard("r1")
+    assert not heard.pulls.is_over("api:2")
+    wanted.discard("r2")
+    assert heard.pulls.is_over("api:2")
+    assert not heard.pulls.is_over("other:1"), "nobody is known to wait for it, so nobody knows"
+    heard.pulls.stop = lambda: True
+    assert heard.pulls.is_over("other:1")
+
+
+def test_what_newer_content_wants_too_is_pulled_on() -> None:
+    api, web = (Resource(Key("image", name), "web", {}) for name in ("api:2", "web:1"))
+    work = Work("web")
+    work.want(Stack("web", (api, web), Revision("a")))
+    dropped = work.dropped()
+    assert not dropped(api.key)
+    work.want(Stack("web", (web,), Revision("b")))
+    assert (dropped(api.key), dropped(web.key)) == (True, False)
+    work.want(None)
+    assert dropped(web.key)

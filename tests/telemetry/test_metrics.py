@@ -233,7 +233,7 @@ def test_the_counters_of_a_stack_are_there_before_their_first_event_and_go_with_
 
 def test_drift_is_expected_of_every_kind_that_there_is(tmp_path: Path) -> None:
     engine, identity = Engine("unix:///nowhere"), Identity("i", "o", b"")
-    kinds = make_kinds(engine, identity, tmp_path, tmp_path, on_pull=lambda _: None, stop=lambda: False)
+    kinds = make_kinds(engine, identity, tmp_path, tmp_path, on_pull=lambda _: None, stop=lambda _: False)
     assert sorted(kind.name for kind in kinds) == sorted(catalogue.KINDS)
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.images import Image
 from agent.model import Action, Cause, Failure, Health, Key, Plan, Report, Revision, ServiceState, Status
 from agent.suspension import Suspended, Suspension
 from agent.telemetry.overview import Held, Overview, ServiceCount, StackStatus, Sync, without_credentials
@@ -134,8 +135,17 @@ def test_it_in_a_line(overview: Overview, line: str) -> None:
     assert overview.in_a_line() == line
 
 
+RUNS = did(
+    done(change()), services=(ServiceState("api", 2, 2, Health.HEALTHY, images=(Image("sha256:1", "api@sha256:a"),)),)
+)
+
+
+def test_the_images_that_ran_are_told_while_the_host_is_not_seen() -> None:
+    assert web(RUNS, failed(UNREACHABLE)).images == {"api": (Image("sha256:1", "api@sha256:a"),)}
+
+
 def test_its_json_form_is_stable() -> None:
-    document = Overview(host="edge-01").with_report(did(done(change()))).with_engine("20.10.24", "1.41").document()
+    document = Overview(host="edge-01").with_report(RUNS).with_engine("20.10.24", "1.41").document()
     assert json.loads(json.dumps(document)) == {
         "format": "1",
         "host": "edge-01",
@@ -172,12 +182,13 @@ def test_its_json_form_is_stable() -> None:
                 "on_trial": False,
                 "fights": [],
                 "jobs": [],
+                "images": {"api": [{"id": "sha256:1", "digest": "api@sha256:a"}]},
             }
         ],
     }
 
 
-@given(st.text(alphabet=st.characters(), max_size=20), st.sampled_from([report(), failed(BROKEN), did(done(change()))]))
+@given(st.text(alphabet=st.characters(), max_size=20), st.sampled_from([report(), failed(BROKEN), RUNS]))
 def test_it_survives_its_json_form_whatever_a_committer_writes(text: str, made: Report) -> None:
     revision = Revision("a" * 40, text, text)
     overview = Overview(host="h").with_source(revision, None, at=1.0, next_at=None).with_report(made)
