@@ -223,7 +223,7 @@ class ContainerKind:
                 self.clear(twin)
 
     def _set_aside(self, name: str) -> Report | None:
-        """The one whose replacement was cut before its twin had the name: what it keeps anonymously goes on."""
+        """The one that was laid aside until it comes back: what it keeps anonymously goes on."""
         report = self.engine.inspect_container(name + OLD)
         return report if report is not None and self.view.is_ours(report) else None
 
