@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from agent.kinds.base import NAME, NEXT, OLD
@@ -17,7 +18,7 @@ from agent.kinds.container_once import hook_of
 from agent.kinds.container_proof import is_proved
 from agent.kinds.container_state import health_of, uses_of
 from agent.kinds.table import look
-from agent.model import Difference, Observed, Remedy, Resource
+from agent.model import Difference, Observed, Owner, Remedy, Resource
 
 _OWN_DOING = frozenset({"name", "state"})  # what a replacement itself changes of the two
 _STILL_OPEN = _OWN_DOING | {"health"}  # in what a new one may differ, and is not to be made anew for it
@@ -69,6 +70,24 @@ def _made_as(report: Report) -> str:
 def left_of(resource: Resource, named: Report | None, twins: Mapping[str, Report]) -> Left:
     """`twins` are by their names."""
     return Left(named, twins.get(resource.key.name + NEXT), twins.get(resource.key.name + OLD))
+
+
+def standings(
+    wanted: Sequence[Resource],
+    reports: Sequence[Report | None],
+    twins: Mapping[str, Report],
+    compare: Callable[[Resource, Report], Sequence[Difference]],
+    owner: Callable[[Resource, Report], Owner],
+) -> list[Standing]:
+    """What there is of each wanted container, given what has its name; nothing was cut where that is somebody else's."""
+    found = []
+    for one, report in zip(wanted, reports, strict=True):
+        left = left_of(one, report, twins)
+        if report and (not left.is_cut or owner(one, report) is not Owner.OURS):
+            found.append(Standing(one, report))
+        elif there := standing(one, left, partial(compare, one)):
+            found.append(there)
+    return found
 
 
 def standing(resource: Resource, left: Left, compare: Compare) -> Standing | None:

@@ -27,7 +27,7 @@ from agent.kinds.base import (
     owner_of,
     read_fingerprint,
 )
-from agent.kinds.container_cut import Standing, as_cut, goes_on, left_of, standing, twins_of
+from agent.kinds.container_cut import Standing, as_cut, goes_on, standings, twins_of
 from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_job import job_of
@@ -89,7 +89,11 @@ class ContainerView:
         images = sorted({image_of(report) for report in (*named, *others)})
         self._engine.gather(partial(self.image, image) for image in images)
         strays = [report for report in others if self._is_ours(report)]
-        there = self._standing(wanted, reports, twins_of(wanted, strays), around, local)
+
+        def compare(one: Resource, report: Report) -> tuple[Difference, ...]:
+            return self.differences(one, self._facts(one, report, around, image_for(one, local)), Owner.OURS)
+
+        there = standings(wanted, reports, twins_of(wanted, strays), compare, self.owner)
         known = {report["Id"] for one in there for report in (one.report, *one.others)}
         return [
             *(self._present(one, around, local) for one in there),
@@ -111,28 +115,6 @@ class ContainerView:
         asked = self._engine.gather(partial(self._engine.inspect_container, name) for name in missing)
         found.update(zip(missing, asked, strict=True))
         return [found[one.key.name] or self._renamed(one, ours) for one in wanted]
-
-    def _standing(
-        self,
-        wanted: Sequence[Resource],
-        reports: Sequence[Report | None],
-        twins: Mapping[str, Report],
-        around: Surroundings,
-        local: Mapping[str, str],
-    ) -> list[Standing]:
-        """Which container counts as there for each wanted one; nothing was cut where somebody else has the name."""
-
-        def compare(one: Resource, report: Report) -> tuple[Difference, ...]:
-            return self.differences(one, self._facts(one, report, around, image_for(one, local)), Owner.OURS)
-
-        found = []
-        for one, report in zip(wanted, reports, strict=True):
-            left = left_of(one, report, twins)
-            if report and (not left.is_cut or self.owner(one, report) is not Owner.OURS):
-                found.append(Standing(one, report))
-            elif there := standing(one, left, partial(compare, one)):
-                found.append(there)
-        return found
 
     def _present(self, there: Standing, around: Surroundings, local: Mapping[str, str]) -> Observed:
         one = there.resource
