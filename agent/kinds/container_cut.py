@@ -41,7 +41,7 @@ class Left(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """`report` is of the one that counts as there, `others` of those that belong to its replacement, which was `cut`."""
+    """`report` is of the one that counts as there, `others` of those that belong to its replacement, if that was `cut`."""
 
     resource: Resource
     report: Report
@@ -79,7 +79,7 @@ def standings(
     compare: Callable[[Resource, Report], Sequence[Difference]],
     owner: Callable[[Resource, Report], Owner],
 ) -> list[Standing]:
-    """What there is of each wanted container, given what has its name; nothing was cut where that is somebody else's."""
+    """What there is of each wanted one, given what has its name; nothing was cut where that is somebody else's."""
     found = []
     for one, report in zip(wanted, reports, strict=True):
         left = left_of(one, report, twins)

@@ -61,7 +61,9 @@ def is_proved(resource: Resource, report: Report, wall: Callable[[], float] = ti
     if is_scheduled(resource.spec):
         return True  # it is there, and nothing of it runs before its time
     proof = proof_of(report, resource.spec, lambda _container: "")
-    return proof.gate is Gate.PASSED and (proof.checked or _runs_for(report, wall()) >= resource.handling.rollout.monitor)
+    return proof.gate is Gate.PASSED and (
+        proof.checked or _runs_for(report, wall()) >= resource.handling.rollout.monitor
+    )
 
 
 def _runs_for(report: Report, now: float) -> float:

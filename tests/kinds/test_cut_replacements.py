@@ -19,8 +19,9 @@ WEB = Resource(
     Key("container", "web"), "s", {"body": {}}, service="web", handling=Handling(rollout=Rollout(monitor=5.0))
 )
 VERSION = Difference("environment.VERSION", "1", "2")
-STATE, NAME = Difference("state", "exited (137)", "running", Remedy.IN_PLACE, declared=False), Difference(
-    "name", "web.old", "web", Remedy.IN_PLACE, declared=False
+STATE, NAME = (
+    Difference("state", "exited (137)", "running", Remedy.IN_PLACE, declared=False),
+    Difference("name", "web.old", "web", Remedy.IN_PLACE, declared=False),
 )
 NETWORK = Difference("networks.front.id", "a", "b", Remedy.IN_PLACE, declared=False)
 FORMER, CHANGED, DRIFTED, DOWN, SAME = [NAME, STATE, VERSION], [VERSION], [NETWORK], [STATE], list[Difference]()
@@ -98,7 +99,9 @@ def test_it_gives_way_for_the_reason_that_it_had_and_fares_as_its_successor() ->
     new = {**NEW, "NetworkSettings": front}
     there = standing(WEB, Left(new, aside=OLD), lambda one: FORMER if one is OLD else SAME)
     assert there is not None
-    seen = as_cut(Observed(WEB.key, "web.old", Owner.OURS, differences=tuple(FORMER), detail="exit code 137"), there, {})
+    seen = as_cut(
+        Observed(WEB.key, "web.old", Owner.OURS, differences=tuple(FORMER), detail="exit code 137"), there, {}
+    )
     assert seen.differences == (VERSION,)
     assert seen.detail == ""
     assert Key("network", "front") in seen.uses
