@@ -41,7 +41,7 @@ class Left(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """`report` is of the one that counts as there, `others` of those that belong to its replacement, if that was `cut`."""
+    """`report` is of the one that counts as there, and `others` belong to its replacement, if that was `cut`."""
 
     resource: Resource
     report: Report
