@@ -84,6 +84,7 @@ def test_the_whole_stack_goes_back_and_stays_there_until_there_is_something_new(
         assert version(sdk, web) == version(sdk, api) == "three"
 
 
+@pytest.mark.slow
 def test_who_comes_after_an_agent_that_was_killed_takes_back_what_it_had_begun(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:
