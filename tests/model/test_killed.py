@@ -18,7 +18,7 @@ from agent.trial import State, judge
 from tests.model.fate import Cut, Fate, FatedEngine
 from tests.model.host import ModelHost
 from tests.model.rig import FatedRig, ModelRig
-from tests.model.transitions import END, TRANSITIONS, Transition, assert_as_wanted, kept, web
+from tests.model.transitions import END, REMADE, TRANSITIONS, Transition, assert_as_wanted, kept, web
 
 TURNS = 5  # until all is at rest
 IMAGE = "app:1"
@@ -172,9 +172,11 @@ def new_ones(agent: FatedRig) -> dict[str, str]:
     }
 
 
-def test_newer_content_takes_the_place_of_what_was_cut(on_model: MakeAgent) -> None:
-    trial = Trial(TRANSITIONS["stop-first"], on_model, IMAGE)
-    newer = Transition("", web("3")).later(trial.agent, IMAGE)
+@pytest.mark.parametrize("name", [*GOOD, "stop-first, taken back"])
+@pytest.mark.parametrize("end", [END, REMADE], ids=["", "and a network made anew"])
+def test_newer_content_takes_the_place_of_what_was_cut(end: str, name: str, on_model: MakeAgent) -> None:
+    trial = Trial(TRANSITIONS[name], on_model, IMAGE)
+    newer = Transition("", web("3"), end=end).later(trial.agent, IMAGE)
     for number in range(1, trial.count() + 1):
         trial.begin()
         trial.cut(number)
