@@ -53,7 +53,8 @@ class Steps(Protocol):
         """Remove the old one. Where that is refused, what is left of it goes at the next look."""
 
     def take_back(self) -> None:
-        """Remove the new one, and let the old one go on as it did."""
+        """Remove the new one as far as there is one, and let the old one go on as it did: under its name, and started
+        where it was stopped for this, be it by an attempt that was cut."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
     Raises `Overtaken` when it is told to stop while a health check has not passed yet: then both are left for whoever
     looks next. `Unreachable` leaves them as well.
     """
-    steps.prepare()
     try:
+        steps.prepare()
         if rollout.order is Order.START_FIRST:
             steps.start()
             _await_proof(steps, rollout, pace)

@@ -123,11 +123,11 @@ def test_a_step_that_is_refused_is_taken_back(step: str) -> None:
     assert stage.steps[-1] == "take back"
 
 
-def test_what_cannot_be_prepared_has_touched_nothing() -> None:
+def test_what_cannot_be_prepared_is_taken_back_since_an_attempt_that_was_cut_may_have_begun() -> None:
     stage = Stage(trouble={"prepare": Refused("no")})
     with pytest.raises(Refused):
         stage.roll(STOP_FIRST)
-    assert stage.steps == ["prepare"]
+    assert stage.steps == ["prepare", "take back"]
 
 
 @pytest.mark.parametrize("step", ["retire", "start", "finish"])

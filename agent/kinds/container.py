@@ -20,7 +20,7 @@ from typing import Any
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
 from agent.jsonfile import JsonFile
-from agent.kinds.base import OLD, Identity, our_labels, seen_of, wanted_of
+from agent.kinds.base import NEXT, OLD, Identity, our_labels, seen_of, wanted_of
 from agent.kinds.container_compose import compose_labels
 from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import LIVE, TABLE
@@ -101,6 +101,8 @@ class ContainerKind:
         report = self.engine.inspect_container(seen_of(change).id)
         if report is None:
             return
+        if change.wanted is not None:
+            self._clear_twins(change.wanted.key.name, report)
         self.stop(report)
         if change.wanted is not None and anonymous(report):
             self._lay_aside(change.wanted.key.name, report)
@@ -167,12 +169,14 @@ class ContainerKind:
             raise Overtaken(f"container {resource.key.name} has changed since it was looked at: {', '.join(stuck)}")
         paths = [each.path for each in differences]
         if "name" in paths:
+            if name_of(report) == resource.key.name + OLD:
+                self.clear(resource.key.name)  # its successor is not wanted any more
             self.engine.rename_container(report["Id"], resource.key.name)
         if limits := _limits(resource, report, paths):
             self.engine.update_container(report["Id"], limits)
         self._reattach(facts, paths)
         if "state" in paths:
-            self._bring_up(resource, report)
+            self.bring_up(resource, report)
 
     def _reattach(self, facts: Facts, paths: Sequence[str]) -> None:
         """Make the networks at these paths as they are wanted, each with its whole endpoint configuration."""
@@ -186,7 +190,8 @@ class ContainerKind:
                 endpoint = mended(name, asked[name], there.get(name), paths)
                 self.engine.connect_network(min(facts.networks.get(name) or {name}), container, endpoint)
 
-    def _bring_up(self, resource: Resource, report: Report) -> None:
+    def bring_up(self, resource: Resource, report: Report) -> None:
+        """Let one that is there run."""
         if look(report, "State.Paused"):
             self.engine.unpause_container(report["Id"])
         else:
@@ -214,8 +219,14 @@ class ContainerKind:
             self.stop(report)
             self.discard(report["Id"])
 
+    def _clear_twins(self, name: str, report: Report) -> None:
+        """Remove what a cut replacement has left beside this one, of which it is the one that was to give way."""
+        for twin in (name, name + NEXT):
+            if twin != name_of(report):
+                self.clear(twin)
+
     def _set_aside(self, name: str) -> Report | None:
-        """The one whose replacement was cut before its twin had the name: what it keeps anonymously goes on."""
+        """The one that was laid aside until it comes back: what it keeps anonymously goes on."""
         report = self.engine.inspect_container(name + OLD)
         return report if report is not None and self.view.is_ours(report) else None
 

@@ -28,6 +28,7 @@ from agent.kinds.base import (
     owner_of,
     read_fingerprint,
 )
+from agent.kinds.container_cut import Standing, as_cut, goes_on, standings, twins_of
 from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_job import job_of
@@ -85,16 +86,23 @@ class ContainerView:
         listed = self._engine.list_containers()
         ours = [one for one in listed if (one.get("Labels") or {}).get(INSTANCE) == self._identity.instance]
         reports = self._reports(wanted, listed, ours)
-        there = [(one, report) for one, report in zip(wanted, reports, strict=True) if report]
+        named = [report for report in reports if report]
         cleared = [self._once.without_container(one) for one, it in zip(wanted, reports, strict=True) if not it]
-        others = self._unwanted([report["Id"] for _, report in there], ours, scope)
-        around, local = self._surroundings([report for _, report in there], listed, references(wanted))
-        images = sorted({image_of(report) for report in (*(report for _, report in there), *others)})
+        others = self._unwanted([report["Id"] for report in named], ours, scope)
+        around, local = self._surroundings(named, listed, references(wanted))
+        images = sorted({image_of(report) for report in (*named, *others)})
         self._engine.gather(partial(self.image, image) for image in images)
+        strays = [report for report in others if self._is_ours(report)]
+
+        def compare(one: Resource, report: Report) -> tuple[Difference, ...]:
+            return self.differences(one, self._facts(one, report, around, image_for(one, local)), Owner.OURS)
+
+        there = standings(wanted, reports, twins_of(wanted, strays), compare, self.owner)
+        known = {report["Id"] for one in there for report in (one.report, *one.others)}
         return [
-            *(_told(one, self._observed(one, report, around, image_for(one, local)), local) for one, report in there),
+            *(self._present(one, around, local) for one in there),
             *filter(None, cleared),
-            *(self._stray(report, around) for report in others if self._is_ours(report)),
+            *(self._stray(report, around) for report in strays if report["Id"] not in known),
         ]
 
     def _reports(
@@ -111,6 +119,19 @@ class ContainerView:
         asked = self._engine.gather(partial(self._engine.inspect_container, name) for name in missing)
         found.update(zip(missing, asked, strict=True))
         return [found[one.key.name] or self._renamed(one, ours) for one in wanted]
+
+    def _present(self, there: Standing, around: Surroundings, local: Mapping[str, str]) -> Observed:
+        one = there.resource
+        seen = _told(one, self._observed(one, there.report, around, image_for(one, local)), local)
+        return as_cut(seen, there, around.names) if there.cut else seen
+
+    def lacking(self, resource: Resource, report: Report) -> frozenset[str] | None:
+        """In which fields one that a replacement had made before it was cut is still to be finished, asked for now;
+        None where it is none to go on with."""
+        if not self._is_ours(report):
+            return None
+        differences = self.differences(resource, self.facts(resource, report), Owner.OURS)
+        return frozenset(one.path for one in differences) if goes_on(differences) else None
 
     def facts(self, resource: Resource, report: Report) -> Facts:
         """All that is needed to compare one container, asked for now."""

@@ -88,6 +88,30 @@ def test_the_whole_stack_goes_back_and_stays_there_until_there_is_something_new(
         assert version(sdk, web) == version(sdk, api) == "three"
 
 
+@pytest.mark.slow
+def test_who_comes_after_an_agent_that_was_killed_takes_back_what_it_had_begun(
+    agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
+    api = f"{stack}-api-1"
+    late = compose(busybox, "one", "sleep 2; echo cannot connect; exit 7").replace("monitor: 1s", "monitor: 5s")
+    with running(agent):
+        first = fleet.push({path: compose(busybox, "one")}, "First")
+        until(lambda: agent.synced_at(stack, first), "the first commit deployed")
+        until(lambda: accepted(agent, stack) == first, "the first commit known to be good")
+        good = identity(sdk, api)
+        fleet.push({path: late}, "Second")
+        until(lambda: identity(sdk, api) not in ("", good), "the new container runs and is not proved yet")
+        agent.kill()
+    with running(agent):
+        failure = until(lambda: agent.stack(stack).get("failure"), "the failure told")
+        assert failure["reason"] == "CrashOnStart"
+        assert "cannot connect" in failure["message"]
+        until(lambda: identity(sdk, api) == good, "the old container is back")
+        assert accepted(agent, stack) == first
+        assert agent.stack(stack)["sync"] == "out of sync", "the content is rejected and not tried again"
+
+
 def test_a_new_service_that_does_not_get_healthy_is_taken_back_and_tried_again_when_asked(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

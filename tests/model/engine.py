@@ -51,7 +51,7 @@ class _Calls:
 
     def write(self, endpoint: str, subject: str, tell: Callable[[Any], Any], *, extra: float = 0.0) -> Any:
         with plain_errors(subject):
-            return self._lot.change(lambda: tell(self._client))
+            return self._lot.change(endpoint, lambda: tell(self._client))
 
 
 class _Client:

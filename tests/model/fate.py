@@ -39,18 +39,14 @@ class Lot:
 
     def mend(self) -> None:
         """Let all go well from now on."""
-        self._at, self._fate, self._meddle = 0, Fate.LOST, _nobody
-        self._dead = self._silent = False
+        self._left, self._fate, self._meddle, self._of = 0, Fate.LOST, _nobody, ""
+        self._dead = self._silent = self.fallen = False
 
-    def fall(self, number: int, fate: Fate, meddle: Callable[[], None] = _nobody) -> None:
-        """Let it happen to the change of that number, counted from 1 from now on."""
+    def fall(self, number: int, fate: Fate, meddle: Callable[[], None] = _nobody, of: str = "") -> None:
+        """Let it happen to the change of that number, counted from 1 from now on, among those of one endpoint where one
+        is named. `fallen` tells whether that one has been asked for."""
         self.mend()
-        self._at, self._fate, self._meddle = self.changes + number, fate, meddle
-
-    @property
-    def fallen(self) -> bool:
-        """Whether the change that it was to happen to has been asked for."""
-        return 0 < self._at <= self.changes
+        self._left, self._fate, self._meddle, self._of = number, fate, meddle, of
 
     def listen(self) -> None:
         """Whether anything is asked and answered at all."""
@@ -59,11 +55,15 @@ class Lot:
         if self._silent:
             raise requests.exceptions.ConnectionError("Connection refused")
 
-    def change(self, act: Callable[[], Any]) -> Any:
+    def change(self, endpoint: str, act: Callable[[], Any]) -> Any:
         self.listen()
         self.changes += 1
-        if self.changes != self._at:
+        if self._of not in ("", endpoint):
             return act()
+        self._left -= 1
+        if self._left != 0:
+            return act()
+        self.fallen = True
         if self._fate is Fate.MEDDLED:
             self._meddle()
             return act()
@@ -99,4 +99,6 @@ class _FatedCalls(Calls):
         return super().read(endpoint, subject, heard)
 
     def write(self, endpoint: str, subject: str, tell: Callable[[Any], Any], *, extra: float = 0.0) -> Any:
-        return super().write(endpoint, subject, lambda client: self._lot.change(lambda: tell(client)), extra=extra)
+        return super().write(
+            endpoint, subject, lambda client: self._lot.change(endpoint, lambda: tell(client)), extra=extra
+        )

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from agent.engine import Engine
-from agent.model import Stack
+from agent.model import Report, Stack
+from agent.trial import State, judge
 from tests.model.fate import Cut, Fate, FatedEngine
 from tests.model.host import ModelHost
 from tests.model.rig import FatedRig, ModelRig
-from tests.model.transitions import TRANSITIONS, Transition, assert_as_wanted, kept
+from tests.model.transitions import END, REMADE, TRANSITIONS, Transition, assert_as_wanted, kept, web
 
 TURNS = 5  # until all is at rest
 IMAGE = "app:1"
@@ -55,8 +56,13 @@ class Trial:
     def strike(self, number: int, fate: Fate) -> None:
         """The transition, struck at the call of that number, and made good by the next agent."""
         self.begin()
+        self.cut(number, fate)
+        self.make_good()
+
+    def cut(self, number: int, fate: Fate = Fate.KILLED, of: str = "") -> None:
+        """A turn that is struck at the call of that number, of one endpoint where one is named, and the next agent."""
         lot = self.agent.engine.lot
-        lot.fall(number, fate)
+        lot.fall(number, fate, of=of)
         with suppress(Cut):
             self.agent.towards(self.later)
         assert lot.fallen, f"call {number} was never made"
@@ -65,7 +71,6 @@ class Trial:
             self.agent = self.make()
         else:
             lot.mend()
-        self.make_good()
 
     def make_good(self) -> None:
         if self.transition.bad:
@@ -115,6 +120,84 @@ def test_on_the_model_after_every_call(name: str, fate: Fate, on_model: MakeAgen
     trial.agent.engine.close()
 
 
+GOOD, BAD = ("stop-first", "start-first"), ("stop-first, taken back", "start-first, taken back")
+
+
+def taken_back_at_once(trial: Trial, number: int, of: str = "") -> Report:
+    """The turn after one of which the content is no good, and which was cut there: it takes back what there was."""
+    trial.begin()
+    good = trial.agent.container("web")["Id"]
+    trial.cut(number, of=of)
+    report = trial.agent.towards(trial.later)
+    now = trial.agent.container("web")
+    assert (now["Id"], now["State"]["Running"]) == (good, True), f"cut after call {number}"
+    assert_as_wanted(trial.agent, trial.former)
+    assert judge(trial.later, report, None, 0.0).state is State.FAILED, "the content is rejected"
+    return report
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_no_good_is_taken_back_by_the_next_turn_wherever_it_was_cut(name: str, on_model: MakeAgent) -> None:
+    trial = Trial(TRANSITIONS[name], on_model, IMAGE)
+    for number in range(1, trial.count() + 1):
+        failure = taken_back_at_once(trial, number).failure
+        assert failure is not None
+        assert failure.reason == "CrashOnStart"
+    trial.agent.engine.close()
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_what_runs_already_when_it_is_cut_is_neither_made_nor_started_anew(name: str, on_model: MakeAgent) -> None:
+    trial = Trial(TRANSITIONS[name], on_model, IMAGE)
+    running = 0
+    for number in range(1, trial.count() + 1):
+        trial.begin()
+        trial.cut(number)
+        before = new_ones(trial.agent)
+        report = trial.agent.towards(trial.later)
+        assert report.synced, f"cut after call {number}: {report.failure}"
+        assert not before or new_ones(trial.agent) == before
+        running += len(before)
+    assert running >= 2
+    trial.agent.engine.close()
+
+
+def new_ones(agent: FatedRig) -> dict[str, str]:
+    """Of the containers of the new content that run: the ids, and when they were started."""
+    found = filter(None, (agent.engine.inspect_container(one["Id"]) for one in agent.engine.list_containers()))
+    return {
+        one["Id"]: one["State"]["StartedAt"]
+        for one in found
+        if "VERSION=2" in (one["Config"]["Env"] or ()) and one["State"]["Running"]
+    }
+
+
+@pytest.mark.parametrize("name", [*GOOD, "stop-first, taken back"])
+@pytest.mark.parametrize("end", [END, REMADE], ids=["", "and a network made anew"])
+def test_newer_content_takes_the_place_of_what_was_cut(end: str, name: str, on_model: MakeAgent) -> None:
+    trial = Trial(TRANSITIONS[name], on_model, IMAGE)
+    newer = Transition("", web("3"), end=end).later(trial.agent, IMAGE)
+    for number in range(1, trial.count() + 1):
+        trial.begin()
+        trial.cut(number)
+        assert trial.agent.towards(newer).synced, f"cut after call {number}"
+        assert_as_wanted(trial.agent, newer)
+        assert kept(trial.agent) == trial.kept
+    trial.agent.engine.close()
+
+
+@pytest.mark.parametrize("name", [*GOOD, *BAD])
+def test_what_was_wanted_before_is_back_in_a_turn_wherever_it_was_cut(name: str, on_model: MakeAgent) -> None:
+    trial = Trial(TRANSITIONS[name], on_model, IMAGE)
+    for number in range(1, trial.count() + 1):
+        trial.begin()
+        trial.cut(number)
+        assert trial.agent.towards(trial.former).synced, f"cut after call {number}"
+        assert_as_wanted(trial.agent, trial.former)
+        assert kept(trial.agent) == trial.kept
+    trial.agent.engine.close()
+
+
 def test_what_an_agent_had_stopped_when_it_died_runs_again_when_its_successor_is_taken_back(
     on_model: MakeAgent,
 ) -> None:
@@ -137,6 +220,28 @@ def test_what_an_agent_had_stopped_when_it_died_runs_again_when_its_successor_is
 )
 def test_on_an_engine_in_the_middle(name: str, number: int, on_engine: MakeAgent, busybox: str) -> None:
     Trial(TRANSITIONS[name], on_engine, busybox).strike(number, Fate.KILLED)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("number", [1, 2])
+def test_on_an_engine_what_is_no_good_is_taken_back_by_the_turn_after_a_rename_that_was_the_last(
+    number: int, on_engine: MakeAgent, busybox: str
+) -> None:
+    trial = Trial(TRANSITIONS["stop-first, taken back"], on_engine, busybox)
+    failure = taken_back_at_once(trial, number, "container_rename").failure
+    assert failure is not None
+    assert failure.reason == "CrashOnStart"
+    assert "exit code 1" in failure.message
+
+
+@pytest.mark.engine
+def test_on_an_engine_what_runs_when_it_is_cut_has_still_to_prove_itself(on_engine: MakeAgent, busybox: str) -> None:
+    late = "command: [sh, -c, 'echo so far; sleep 2; echo so bad; exit 4']"
+    watched = END.replace("MONITOR", "4s")
+    trial = Trial(Transition(web("1"), web("2", late), bad=True, end=watched), on_engine, busybox)
+    failure = taken_back_at_once(trial, 1, "container_start").failure
+    assert failure is not None
+    assert failure.message.endswith("did not stay up: exit code 4\nso far\nso bad"), "it was not started a second time"
 
 
 @pytest.mark.slow

@@ -1,0 +1,80 @@
+"""Whether a container that was just started is good, told from the engine's report alone."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from agent.kinds.container_facts import is_job, is_scheduled
+from agent.kinds.container_state import health_of
+from agent.kinds.container_words import last_words, redacted
+from agent.kinds.table import Spec, look
+from agent.model import Gate, Resource
+from agent.rollout import Proof
+
+CRASHED, UNHEALTHY, GONE = "CrashOnStart", "Unhealthy", "ContainerGone"
+SECOND = 1_000_000_000  # nanoseconds
+_USUAL = {"Interval": 30 * SECOND, "Timeout": 30 * SECOND, "Retries": 3, "StartPeriod": 0}  # the engine's own
+SLACK = 10.0  # seconds that the engine may take beside the checks themselves
+
+Report = Mapping[str, Any]
+
+
+def proof_of(report: Report | None, spec: Spec, logs: Callable[[str], str]) -> Proof:
+    """How a container that was just started fares. A failure holds the last lines that it wrote."""
+    if report is None:
+        return Proof(Gate.FAILED, "it is gone", reason=GONE)
+    status = str(look(report, "State.Status") or "")
+    if status in ("exited", "dead"):
+        if is_job(spec) and not look(report, "State.ExitCode"):
+            return Proof(Gate.PASSED, "completed", checked=True)
+        return Proof(Gate.FAILED, f"did not stay up: {last_words(report, logs)}", reason=CRASHED)
+    check = look(report, "State.Health.Status")
+    restarted = status == "restarting" or int(look(report, "RestartCount") or 0)
+    if restarted and check in (None, "none"):
+        return Proof(Gate.FAILED, f"does not stay up: {last_words(report, logs)}", reason=CRASHED)
+    match check:
+        case "healthy":
+            return Proof(Gate.PASSED, checked=True)
+        case "unhealthy":
+            return Proof(Gate.FAILED, f"{health_of(report, {})[1]}{_last_check(report)}", reason=UNHEALTHY)
+        case "starting":
+            return Proof(Gate.PENDING, "its health check has not passed yet", True, patience_of(report))
+        case _:
+            return Proof(Gate.PASSED if status == "running" else Gate.PENDING, "" if status == "running" else status)
+
+
+def patience_of(report: Report) -> float:
+    """Seconds within which the health check of the container, by its own settings, has passed or failed."""
+    asked = look(report, "Config.Healthcheck") or {}
+    said = {key: asked.get(key) or usual for key, usual in _USUAL.items()}
+    seconds = (said["StartPeriod"] + (said["Interval"] + said["Timeout"]) * (said["Retries"] + 1)) / SECOND
+    return math.ceil(seconds + SLACK)
+
+
+def is_proved(resource: Resource, report: Report, wall: Callable[[], float] = time.time) -> bool:
+    """Whether it counts as good without anybody waiting for it: its check has passed, it has done its work, or it has
+    run without a restart for as long as it has to."""
+    if is_scheduled(resource.spec):
+        return True  # it is there, and nothing of it runs before its time
+    proof = proof_of(report, resource.spec, lambda _container: "")
+    return proof.gate is Gate.PASSED and (
+        proof.checked or _runs_for(report, wall()) >= resource.handling.rollout.monitor
+    )
+
+
+def _runs_for(report: Report, now: float) -> float:
+    """Seconds; less than nothing where the clocks do not agree or nobody knows."""
+    try:
+        return now - datetime.fromisoformat(str(look(report, "State.StartedAt"))).timestamp()
+    except ValueError:
+        return -1.0
+
+
+def _last_check(report: Report) -> str:
+    log = look(report, "State.Health.Log") or ()
+    said = redacted(str(log[-1].get("Output") or "").strip(), report)[:500] if log else ""
+    return f": {said}" if said else ""
