@@ -16,7 +16,7 @@ from agent.compose import LoadOptions, load
 from agent.compose.bindings import Target
 from agent.compose.resources import resources
 from agent.converge import Options
-from agent.engine import Engine
+from agent.engine import Engine, PullProgress
 from agent.handling import Rollout
 from agent.host import Host
 from agent.kinds import ImageRules, Kept, make_kinds
@@ -29,10 +29,12 @@ READS = ("_inspect", "_list", "_logs", "version", "info", "ping")
 
 
 class Rig:
-    """One stack, named after the test's prefix. `calls` are the changing calls of the last turn."""
+    """One stack, named after the test's prefix. `calls` are the changing calls of the last turn, `heard` is the
+    progress of all pulls."""
 
     def __init__(self, docker_host: str, stack: str, home: Path, secrets: Path | None = None) -> None:
         self.calls: list[str] = []
+        self.heard: list[PullProgress] = []
         self.secrets = secrets or home / "secrets"
         self.now = time.time()  # seconds since the epoch, for what looks at a clock
         self.stack, self.home = stack, home
@@ -51,7 +53,7 @@ class Rig:
             self.identity,
             self.home,
             self.secrets,
-            on_pull=lambda _: None,
+            on_pull=self.heard.append,
             stop=lambda _: False,
             rules=self.rules,
             kept=self.kept,

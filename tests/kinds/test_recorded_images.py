@@ -146,7 +146,9 @@ def test_one_that_was_removed_meanwhile_is_pulled_by_its_digest_and_where_that_f
     gone = f"the image of {tag.reference} that ran when the stack was good is no longer on this host"
     assert f"{gone}, and cannot be had: pull {ran.digest}: " in report.failure.message
     assert (done(report), rig.container("web")) == ({}, bad)
+    rig.heard.clear()
     assert done(take(rig, bound)) == {tag.reference: "create", web: "replace"}
+    assert {one.reference for one in rig.heard} == {tag.reference}, "who waits for it hears that it gets on"
     assert (rig.container("web")["Image"], tag.here()) == (tag.first, moved), "the tag is left where it is"
     assert done(take(rig, bound)) == {}
 
