@@ -13,7 +13,6 @@ from agent.errors import Overtaken
 from agent.kinds.base import NEXT, OLD
 from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_job import is_up
-from agent.kinds.container_mounts import anonymous
 from agent.kinds.container_proof import proof_of
 from agent.kinds.container_view import name_of
 from agent.model import Gate, Resource
@@ -85,11 +84,11 @@ class Replacement:
                 self._kind.clear(name)
 
     def _goes_on(self, name: str, report: Report) -> bool:
-        """Whether the replacement goes on with this one: the first that may be, and has what the old one keeps."""
+        """Whether the replacement goes on with this one: the first that may be."""
         if self._new or name == self._name + OLD:
             return False
-        lacking, volumes = self._kind.view.lacking(self._resource, report), anonymous(self._old)
-        if lacking is None or any(volumes.get(path, own) != own for path, own in anonymous(report).items()):
+        lacking = self._kind.view.lacking(self._resource, report)
+        if lacking is None:
             return False
         self._new, self._called = str(report["Id"]), name
         self._left, self._begins = report, "state" in lacking

@@ -16,7 +16,7 @@ from agent.kinds.container_proof import is_proved
 from agent.model import Difference, Key, Observed, Owner, Remedy, Resource
 
 WEB = Resource(
-    Key("container", "web"), "s", {"body": {}}, service="web", handling=Handling(rollout=Rollout(monitor=5.0))
+    Key("container", "web"), "s", {"body": {}}, service="web", handling=Handling(rollout=Rollout(monitor=3600.0))
 )
 VERSION = Difference("environment.VERSION", "1", "2")
 STATE, NAME = (
@@ -37,7 +37,7 @@ def report(name: str, *, ran: float | None = None, health: str = "", code: int =
 
 
 NEW, CRASHED, NOT_BEGUN = report("web", ran=1.0), report("web", code=3), report("web", Status="created")
-PROVED = report("web", ran=9.0)
+PROVED = report("web", ran=9000.0)
 OLD, NEXT, STOPPED = report("web.old"), report("web.next", ran=1.0), report("web")
 
 
@@ -59,11 +59,11 @@ def found(left: Left, **differs: Sequence[Difference]) -> tuple[str, ...] | None
         (Left(CRASHED, aside=OLD), {"old": FORMER, "new": DOWN}, ("web.old", "web")),
         (Left(PROVED, aside=OLD), {"old": FORMER, "new": SAME}, ("web",)),
         (Left(report("web", ran=1.0, health="healthy"), aside=OLD), {"old": FORMER}, ("web",)),
-        (Left(report("web", ran=9.0, health="starting"), aside=OLD), {"old": FORMER}, ("web.old", "web")),
+        (Left(report("web", ran=9000.0, health="starting"), aside=OLD), {"old": FORMER}, ("web.old", "web")),
         # It has not got it yet.
         (Left(None, NEXT, OLD), {"old": FORMER, "next": [NAME]}, ("web.old", "web.next")),
         (Left(STOPPED, NEXT), {"new": [STATE, VERSION], "next": [NAME]}, ("web", "web.next")),
-        (Left(report("web", ran=9.0), NEXT), {"new": CHANGED, "next": [NAME]}, ("web", "web.next")),
+        (Left(report("web", ran=9000.0), NEXT), {"new": CHANGED, "next": [NAME]}, ("web", "web.next")),
         (Left(None, aside=OLD), {"old": FORMER}, ("web.old",)),
         # Something else is wanted by now.
         (Left(NEW, aside=OLD), {"old": FORMER, "new": CHANGED}, ("web.old", "web")),
@@ -119,7 +119,7 @@ def test_what_comes_back_is_named_and_started_again() -> None:
     [
         ({}, NEW, False),
         ({}, PROVED, True),
-        ({}, report("web", ran=-3600.0), False),
+        ({}, report("web", ran=-9000.0), False),
         ({}, {**PROVED, "RestartCount": 1}, False),
         ({}, CRASHED, False),
         ({"job": True}, report("web"), True),

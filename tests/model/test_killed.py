@@ -154,11 +154,23 @@ def test_what_runs_already_when_it_is_cut_is_neither_made_nor_started_anew(name:
         trial.begin()
         trial.cut(number)
         before = new_ones(trial.agent)
+        if before:
+            trial.agent.engine.lot.fall(1, Fate.KILLED, of="container_start")
         report = trial.agent.towards(trial.later)
         assert report.synced, f"cut after call {number}: {report.failure}"
+        trial.agent.engine.lot.mend()
         assert not before or new_ones(trial.agent) == before
         running += len(before)
     assert running >= 2
+    trial.agent.engine.close()
+
+
+def test_what_never_stopped_is_not_started_when_its_successor_is_taken_back(on_model: MakeAgent) -> None:
+    trial = Trial(TRANSITIONS["start-first, taken back"], on_model, IMAGE)
+    trial.begin()
+    trial.agent.engine.lot.fall(2, Fate.KILLED, of="container_start")
+    trial.agent.towards(trial.later)
+    assert not trial.agent.engine.lot.fallen
     trial.agent.engine.close()
 
 
