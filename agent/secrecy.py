@@ -1,5 +1,5 @@
-"""What in a text is a secret by its looks, masked: the password of a URL, an assignment to something named like a
-secret, a private key. Too much masked is a nuisance, too little is a leak.
+"""What is a secret by its name, and what in a text is one by its looks, masked: the password of a URL, an assignment to
+something named like a secret, a private key. Too much masked is a nuisance, too little is a leak.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from collections.abc import Iterable
 MASK = "***"
 
 _EXAMINED = 2000  # characters of a text that are searched for secrets; what is behind them is not shown
-_TELLTALE = r"(?:pass|pwd|secret|token|key|cred|private|auth(?!ors?(?![a-z]))|dsn)"
-TELLTALE_NAME = re.compile(_TELLTALE, re.IGNORECASE)
+_TELLTALE = r"(?:pass|pwd|secret|token|key|cred|private|auth(?!ors?(?![a-z]))|dsn|salt|cookie|session)"
+_TELLTALE_NAME = re.compile(_TELLTALE, re.IGNORECASE)
+# What shells and login sessions say of themselves in their environment.
+_OF_SHELLS = re.compile(r"\b(?:(?:OLD)?PWD|SSH_AUTH_SOCK|(?:XDG|DBUS)_SESSION_\w+|DESKTOP_SESSION)$")
 FLAG = re.compile(rf"--?[\w-]*{_TELLTALE}[\w-]*", re.IGNORECASE)
 _HIDDEN_PARTS = (  # in a text: what stays of each, and what is masked behind it
     re.compile(rf"({_TELLTALE}[\w.-]*['\"]?\s*=\s*)\S+", re.IGNORECASE),  # POSTGRES_PASSWORD=…
@@ -22,6 +24,11 @@ _USER_AND_PASSWORD = re.compile(r"(://[^\s:/@]*):\S+@")
 _TOKEN_AS_USER = re.compile(r"://[^\s:/@]+@")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")
 _SHORT = 4  # characters; a shorter value is in every text
+
+
+def looks_secret(name: str) -> bool:
+    """Whether what is called so is to be hidden. The only place where that is decided by a name."""
+    return bool(_TELLTALE_NAME.search(_OF_SHELLS.sub("", name)))
 
 
 def without_secrets(text: str) -> str:

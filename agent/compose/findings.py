@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from agent.compose.nodes import BROKEN, Broken, Map, Masked
 from agent.errors import BadManifest
 from agent.model import Place, Problem
+from agent.secrecy import looks_secret
 
 EXPANSION_BUDGET: Final = 100_000  # ports that ranges may expand to, in one stack
 _LONGEST_WAY: Final = 5
@@ -23,18 +24,14 @@ _LONGEST_SHOWN: Final = 80  # characters of a name or a value
 _SHORT: Final = 8
 MOST_PROBLEMS: Final = 500  # nobody reads more, and a hostile file could hold a hundred thousand
 
-_SECRET_NAME = re.compile(
-    r"pass(?:word|wd|phrase)?|secret|token|credential|private|api_?key|access_?key|(?:^|[_.-])key$", re.I
+# The section and the list called so hold no secret themselves, but names, paths, owners and modes. What a service is
+# called, a key store or a session cache, says nothing of its settings.
+_SECRETS = re.compile(
+    r'^secrets(?=\.)|(?<=\.)secrets(?=\[\d)|^(?:services|networks|volumes|models)(?:\.[\w-]+|\["[^"]*"\])'
 )
-# The section and the list called so hold no secret themselves, but names, paths, owners and modes.
-_SECRETS = re.compile(r"^secrets(?=\.)|(?<=\.)secrets(?=\[\d)")
 _ELEMENT = re.compile(r'(\w+(?:\.[\w-]+|\["[^"]*"\]))(?:\.([\w-]+)|\["([^"]*)"\])?')  # and the key in it
 _LONGEST_KEY: Final = 40  # longer than every key of Compose
 _PLAIN_KEY = re.compile(r"[\w-]+")
-
-
-def looks_secret(name: str) -> bool:
-    return bool(_SECRET_NAME.search(name))
 
 
 def path_to(parent: str, key: str) -> str:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from agent.compose.findings import At, Findings, looks_secret, printable
+from agent.compose.findings import At, Findings, printable
 from agent.compose.nodes import BROKEN, Broken, Map, Masked, Seq
 from agent.model import Place
+from agent.secrecy import looks_secret
 
 _TOKEN = re.compile(r"\$(?:(?P<escaped>\$)|(?P<name>[_a-zA-Z][_a-zA-Z0-9]*)|(?P<open>\{))")
 _BRACED = re.compile(r"\{(?P<name>[_a-zA-Z][_a-zA-Z0-9]*)(?:\}|(?P<operator>:?[-?+]))")

@@ -13,10 +13,12 @@ from agent.engine.errors import BUILD_MEANINGS, plain_errors, plain_text
 from agent.engine.images import Progress, PullProgress
 from agent.engine.transport import Client
 from agent.errors import Overtaken, Refused, Unreachable
+from agent.secrecy import looks_secret, without_secrets, without_values
 
 _BLOCK: Final = tarfile.BLOCKSIZE
 _JSON: Final = frozenset({"buildargs", "labels", "cachefrom"})  # what goes into the query as one text of JSON
 _WORDS: Final = 600  # characters of what the builder said last
+_HEARD: Final = 2000  # of those in which secrets are looked for: half a one would not be found
 
 
 class ContextFile(NamedTuple):
@@ -52,9 +54,9 @@ def build(
     try:
         with plain_errors(subject, meanings=BUILD_MEANINGS), calls.lasting("image_build") as client:
             for line in _lines(client, wanted, idle, header):
-                _raise_said(subject, line, said)
+                _raise_said(wanted, line, said)
                 text = str(line.get("stream") or line.get("status") or "")
-                said = (said + text)[-_WORDS:]
+                said = (said + text)[-_HEARD:]
                 progress(PullProgress(wanted.tags[0], "", text.strip(), 0, 0))
                 if stop():  # to leave the stream closes it, and with it the engine's own build
                     raise Overtaken(f"{subject}: given up, for who wanted it ends", reason="Stopped")
@@ -108,14 +110,21 @@ def _query(wanted: Build) -> dict[str, Any]:
     return {**values, "t": list(wanted.tags), "platform": platform, "version": "1", "rm": True, "forcerm": True}
 
 
-def _raise_said(subject: str, line: Mapping[str, Any], said: str) -> None:
-    """Raise the error that a line of a stream with status 200 tells of, with what was said before it."""
+def _raise_said(wanted: Build, line: Mapping[str, Any], said: str) -> None:
+    """Raise the error that a line of a stream with status 200 tells of, with what was said before it, and without the
+    arguments that are secrets: the builder repeats its commands, and these what they were given."""
     detail = line.get("errorDetail")
     text = detail.get("message") if isinstance(detail, dict) else None
     error = str(text or line.get("error") or "")
     if not error:
         return
-    plain = plain_text(error)
-    reason = next(meaning.reason for meaning in BUILD_MEANINGS if meaning.pattern.search(plain))
-    words = said.strip()
-    raise Refused(f"{subject}: {plain}{f'; the builder said last: {words}' if words else ''}", reason=reason)
+    reason = next(meaning.reason for meaning in BUILD_MEANINGS if meaning.pattern.search(plain_text(error)))
+    plain, words = plain_text(_redacted(wanted, error)), _redacted(wanted, said.strip())[-_WORDS:]
+    text = f"build {wanted.tags[0]}: {plain}{f'; the builder said last: {words}' if words else ''}"
+    raise Refused(text, reason=reason)
+
+
+def _redacted(wanted: Build, text: str) -> str:
+    arguments = wanted.query.get("buildargs") or {}
+    told = without_values(text, [str(value) for name, value in arguments.items() if looks_secret(name) and value])
+    return "\n".join(map(without_secrets, told.splitlines()))

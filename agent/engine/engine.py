@@ -186,10 +186,10 @@ class Engine:
     def unpause_container(self, container: str) -> None:
         self._write("container_unpause", f"unpause container {container[:12]}", "/containers/{0}/unpause", container)
 
-    def execute(self, container: str, body: Mapping[str, Any], patience: float) -> tuple[int, str]:
+    def execute(self, container: str, body: Mapping[str, Any], patience: float, what: str = "it") -> tuple[int, str]:
         """Run a command in a container until it ends; its exit status and what it said. `body` is that of
-        `POST /containers/ID/exec`; `patience` are the seconds that it may take."""
-        subject = f"run {' '.join(body.get('Cmd') or ())[:40]} in container {container[:12]}"
+        `POST /containers/ID/exec`; `patience` are the seconds that it may take, `what` its name in errors."""
+        subject = f"run {what} in container {container[:12]}"
         made = self._write("exec_create", subject, "/containers/{0}/exec", container, body=body)["Id"]
 
         def tell(client: Client) -> Any:

@@ -91,10 +91,10 @@ from agent.kinds.container_rows import (
 from agent.kinds.table import (
     Row,
     Spec,
+    holds_secret,
     in_place,
     in_place_unless_cleared,
     look,
-    looks_secret,
     set_or_none,
     started_anew,
 )
@@ -133,7 +133,7 @@ PROGRAM = (
             environment_wanted,
             environment_seen,
             depth=1,
-            secret=looks_secret,
+            secret=holds_secret,
         )
     ),
     with_image(
@@ -143,7 +143,7 @@ PROGRAM = (
             labels_wanted,
             lambda facts: comparable_labels(facts.seen("Labels"), mapping(facts.asked("Labels"))),
             depth=1,
-            secret=looks_secret,
+            secret=holds_secret,
         )
     ),
     with_image(of_image("user", "User", text)),

@@ -14,6 +14,7 @@ from typing import Any
 from agent.engine import Engine
 from agent.errors import Refused
 from agent.kinds.base import COMPOSE, PREFIX
+from agent.kinds.container_words import redacted
 from agent.kinds.table import look
 from agent.model import Resource
 
@@ -50,9 +51,10 @@ class Hooks:
 
     def _execute(self, bodies: Sequence[Mapping[str, Any]], container: str, what: str) -> None:
         for index, body in enumerate(bodies):
-            code, said = self._engine.execute(container, body, PATIENCE)
+            hook = f"{what}, hook {index}"
+            code, said = self._engine.execute(container, body, PATIENCE, hook)
             if code:
-                raise _failed(f"{what}, hook {index}", code, said)
+                raise self._failed(hook, code, said, container, body)
 
     def _run(self, name: str, body: Mapping[str, Any], container: str, what: str) -> None:
         """Run a container of its own to its end, with the volumes of the other one; it is gone afterwards."""
@@ -65,7 +67,7 @@ class Hooks:
             self._engine.start_container(made)
             code = self._await_end(made, what)
             if code:
-                raise _failed(what, code, self._engine.logs(made))
+                raise self._failed(what, code, self._engine.logs(made), made, body)
         finally:
             self._engine.remove_container(made, force=True, volumes=True)
 
@@ -79,6 +81,14 @@ class Hooks:
             self._sleep(POLL)
         raise Refused(f"{what} has not ended after {PATIENCE:g} seconds", reason="HookFailed")
 
+    def _failed(self, what: str, code: int, said: str, container: str, body: Mapping[str, Any]) -> Refused:
+        """With the last words, less the secrets that the container has and those that the hook has for itself."""
+        words = said.strip()
+        for given in (self._engine.inspect_container(container) or {}, {"Config": body}):
+            words = redacted(words, given)
+        words = words[-WORDS:]
+        return Refused(f"{what} ended with status {code}{f': {words}' if words else ''}", reason="HookFailed")
+
 
 def _of(resource: Resource, key: str) -> Sequence[Mapping[str, Any]]:
     found: Sequence[Mapping[str, Any]] = (resource.spec.get("hooks") or {}).get(key) or ()
@@ -91,8 +101,3 @@ def _noted(label: str) -> Sequence[Mapping[str, Any]]:
     except ValueError:
         return ()
     return [body for body in found if isinstance(body, dict)] if isinstance(found, list) else ()
-
-
-def _failed(what: str, code: int, said: str) -> Refused:
-    words = said.strip()[-WORDS:]
-    return Refused(f"{what} ended with status {code}{f': {words}' if words else ''}", reason="HookFailed")

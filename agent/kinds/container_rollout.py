@@ -16,7 +16,7 @@ from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_job import is_up
 from agent.kinds.container_state import health_of
 from agent.kinds.container_view import name_of
-from agent.kinds.container_words import last_words
+from agent.kinds.container_words import last_words, redacted
 from agent.kinds.table import Spec, look
 from agent.model import Gate, Resource
 from agent.rollout import Proof
@@ -111,5 +111,5 @@ def patience_of(report: Report) -> float:
 
 def _last_check(report: Report) -> str:
     log = look(report, "State.Health.Log") or ()
-    said = str(log[-1].get("Output") or "").strip()[:500] if log else ""
+    said = redacted(str(log[-1].get("Output") or "").strip(), report)[:500] if log else ""
     return f": {said}" if said else ""

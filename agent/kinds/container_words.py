@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agent.kinds.table import look, looks_secret
-from agent.secrecy import without_secrets, without_values
+from agent.kinds.table import look
+from agent.secrecy import looks_secret, without_secrets, without_values
 
 MOST = 4096  # bytes of a secret's file that are looked for in what a container says
 _IN_MEMORY = "/run/"  # where secrets lie, here and in the container

@@ -32,7 +32,7 @@ from agent.kinds.base import (
     seen_of,
     wanted_of,
 )
-from agent.kinds.table import Row, Spec, compare, fingerprint, look, looks_secret, set_or_none
+from agent.kinds.table import Row, Spec, compare, fingerprint, holds_secret, look, set_or_none
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
 from agent.rollout import Pace
 
@@ -124,7 +124,7 @@ TABLE: tuple[Row[Facts], ...] = (
         lambda facts: {key: str(value) for key, value in (facts.spec.get("Options") or {}).items()},
         _options_seen,
         depth=1,
-        secret=looks_secret,
+        secret=holds_secret,
     ),
     Row(
         "ipam.driver",
@@ -157,7 +157,7 @@ TABLE: tuple[Row[Facts], ...] = (
         lambda facts: comparable_labels(facts.spec.get("Labels"), facts.spec.get("Labels") or {}),
         lambda facts: comparable_labels(facts.report.get("Labels"), facts.spec.get("Labels") or {}),
         depth=1,
-        secret=looks_secret,
+        secret=holds_secret,
     ),
     Row("others", _others, lambda _facts: None, lambda _facts: None, told=lambda _facts: False),
 )

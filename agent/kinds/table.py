@@ -16,19 +16,19 @@ from typing import Any, Generic, TypeVar
 
 from agent.kinds.base import make_fingerprint
 from agent.model import Difference, Remedy
+from agent.secrecy import looks_secret
 
 Facts = TypeVar("Facts")
 Spec = Mapping[str, Any]
 
 AS_MADE = "(as it was made)"  # shown where the engine does not report a value
 
-SECRET_KEY = re.compile(r"pass|secret|token|key|credential|auth|private|salt|dsn|cookie|session", re.IGNORECASE)
 SECRET_VALUE = re.compile(r"://[^/@\s]+:[^/@\s]+@|-----BEGIN")
 
 
-def looks_secret(name: str, *values: Any) -> bool:
+def holds_secret(name: str, *values: Any) -> bool:
     """Whether a setting is to be masked: by its name, or because a value holds credentials."""
-    return bool(SECRET_KEY.search(name)) or any(isinstance(text, str) and SECRET_VALUE.search(text) for text in values)
+    return looks_secret(name) or any(isinstance(text, str) and SECRET_VALUE.search(text) for text in values)
 
 
 def never_secret(_name: str, *_values: Any) -> bool:

@@ -29,7 +29,7 @@ from agent.kinds.base import (
     read_fingerprint,
     wanted_of,
 )
-from agent.kinds.table import Row, Spec, compare, fingerprint, kept, looks_secret
+from agent.kinds.table import Row, Spec, compare, fingerprint, holds_secret, kept
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
 from agent.rollout import Pace
 
@@ -67,7 +67,7 @@ TABLE: tuple[Row[Facts], ...] = (
         lambda facts: {key: str(value) for key, value in (facts.report.get("Options") or {}).items()},
         kept,
         depth=1,
-        secret=looks_secret,
+        secret=holds_secret,
     ),
     Row(
         "labels",
@@ -76,7 +76,7 @@ TABLE: tuple[Row[Facts], ...] = (
         _labels_seen,
         kept,
         depth=1,
-        secret=looks_secret,
+        secret=holds_secret,
     ),
 )
 

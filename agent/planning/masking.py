@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.model import Difference, FieldChange
-from agent.secrecy import FLAG, MASK, TELLTALE_NAME, without_secrets
+from agent.secrecy import FLAG, MASK, looks_secret, without_secrets
 
 _LONGEST = 200  # characters of a value that are shown
 
@@ -46,7 +46,7 @@ def printable(text: str) -> str:
 def _looks_secret(path: str) -> bool:
     """By any name on the path but the first, which is a field of ours and holds many."""
     _, dot, names = path.replace("[", ".").partition(".")
-    return bool(TELLTALE_NAME.search(names if dot else path))
+    return looks_secret(names if dot else path)
 
 
 def _masked(value: Any, when: str) -> str:
@@ -65,7 +65,7 @@ def _pruned(value: Any) -> Any:
     """The value with everything masked that a name inside of it gives away."""
     if isinstance(value, Mapping):
         return {
-            str(name): MASK if TELLTALE_NAME.search(str(name)) and part is not None else _pruned(part)
+            str(name): MASK if looks_secret(str(name)) and part is not None else _pruned(part)
             for name, part in value.items()
         }
     if isinstance(value, set | frozenset):

@@ -397,6 +397,13 @@ def test_a_file_that_cannot_be_read(tree: DictTree, reason: str, problem: str) -
     assert caught.value.reason == reason
 
 
+def test_what_a_service_is_called_makes_no_secret_of_its_settings() -> None:
+    (problem,) = problems("services: {session-key: {image: x, ports: [a]}}")
+    assert 'the port "a" is no port number' in problem
+    (problem,) = problems("services: {a: {image: x, environment: {SESSION_KEY: [hunter2]}}}")
+    assert "hunter2" not in problem
+
+
 @pytest.mark.parametrize("path", ["/x", "..", "../x", "./a/../../x", "a//../../x", "a/../../x"])
 def test_no_spelling_of_a_path_leads_out(path: str) -> None:
     (problem,) = problems(f"services:\n  a:\n    image: x\n    env_file: {path}\n")

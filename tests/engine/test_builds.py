@@ -120,6 +120,18 @@ def test_a_build_whose_error_comes_after_the_200(fake: FakeEngine, door: Engine,
     assert caught.value.reason == reason
 
 
+def test_what_the_builder_says_is_told_without_secrets(fake: FakeEngine, door: Engine) -> None:
+    build = BUILD._replace(query={"buildargs": {"NPM_TOKEN": "hunter2", "MODE": "quick"}})
+    step = {"stream": "fetch with hunter2, quick\nlog in to https://me:swordfish@registry\n"}
+    fake.answers = {"/build": lambda request: request.lines(step, {"error": "The command 'get hunter2' failed"})}
+    with pytest.raises(Refused) as caught:
+        door.build_image(build)
+    assert caught.value.message == (
+        "build app:1: The command 'get ***' failed; the builder said last: fetch with ***, quick\n"
+        "log in to https://me:***@registry"
+    )
+
+
 def test_a_dockerfile_that_is_none_is_refused_at_once(fake: FakeEngine, door: Engine) -> None:
     fake.answers = {"/build": lambda request: request.say({"message": "unknown instruction: FORM"}, 400)}
     with pytest.raises(Refused, match="build app:1: unknown instruction: FORM") as caught:

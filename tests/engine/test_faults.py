@@ -383,5 +383,6 @@ def test_a_command_that_does_not_end_is_given_up(fake: FakeEngine, door: Engine)
         "/exec/e1/start": Request.hang,
     }
     with pytest.raises(Unreachable) as caught:
-        door.execute("c", {"Cmd": ["x"]}, 0.2)
+        door.execute("c", {"Cmd": ["mysql", "--password=hunter2"]}, 0.2, "post_start of web, hook 0")
     assert caught.value.reason == "EngineTimeout"
+    assert caught.value.message.startswith("run post_start of web, hook 0 in container c: ")

@@ -24,6 +24,7 @@ class Log:
         self.codes = codes or {}
         self.left = left
         self.bodies: list[Mapping[str, Any]] = []
+        self.said = "said"
 
     def inspect_container(self, name: str) -> Mapping[str, Any] | None:
         if name == "made":
@@ -41,9 +42,9 @@ class Log:
     def remove_container(self, container: str, **_how: bool) -> None:
         self.calls.append(f"remove {container}")
 
-    def execute(self, container: str, body: Mapping[str, Any], _patience: float) -> tuple[int, str]:
+    def execute(self, container: str, body: Mapping[str, Any], _patience: float, _what: str) -> tuple[int, str]:
         self.calls.append(f"{body['Cmd'][0]} in {container}")
-        return self.codes.get(body["Cmd"][0], 0), "said"
+        return self.codes.get(body["Cmd"][0], 0), self.said
 
     def logs(self, _container: str) -> str:
         return "wailed"
@@ -87,6 +88,22 @@ def test_what_fails_ends_it(code: str, message: str, calls: list[str]) -> None:
         hooks(log).start(ALL, "id")
     assert (caught.value.message, caught.value.reason) == (message, "HookFailed")
     assert log.calls[-len(calls) :] == calls
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param("access denied with hunter2-of-the-container", id="of the container"),
+        pytest.param("access denied with hunter2-of-the-hook", id="of the hook alone"),
+        pytest.param("mysql --password hunter2", id="by its looks"),
+    ],
+)
+def test_what_a_failing_hook_says_is_told_without_secrets(said: str) -> None:
+    log = Log(codes={"a": 3}, left={"Id": "id", "Config": {"Env": ["MYSQL_PWD=hunter2-of-the-container"]}})
+    log.said = said
+    with pytest.raises(Refused, match=r"post_start of web, hook 0 ended with status 3: .*\*\*\*") as caught:
+        hooks(log).start(wanting(post_start=[{"Cmd": ["a"], "Env": ["API_KEY=hunter2-of-the-hook"]}]), "id")
+    assert "hunter2" not in caught.value.message
 
 
 def test_what_a_cut_attempt_left_is_cleared_away_and_nobody_elses() -> None:

@@ -63,6 +63,14 @@ def test_the_last_check_is_told() -> None:
     assert proof_of(report("running", health="unhealthy"), {}, logs).detail == "unhealthy, 3 checks failed: refused"
 
 
+def test_the_last_check_is_told_without_what_the_container_was_given_as_secrets() -> None:
+    seen = report("running", health="unhealthy")
+    seen["Config"]["Env"] = ["MYSQL_PWD=hunter2", "MODE=verbose"]
+    seen["State"]["Health"]["Log"] = [{"Output": "mysqladmin: access denied for hunter2, verbose\n"}]
+    said = proof_of(seen, {}, logs).detail
+    assert said == "unhealthy, 3 checks failed: mysqladmin: access denied for ***, verbose"
+
+
 @pytest.mark.parametrize(
     ("check", "seconds"),
     [

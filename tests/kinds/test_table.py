@@ -30,7 +30,7 @@ from agent.kinds.container_fields import TABLE
 from agent.kinds.container_mounts import carry_over, mounts
 from agent.kinds.container_state import unmoved, uses_of
 from agent.kinds.network import TABLE as NETWORK_TABLE
-from agent.kinds.table import AS_MADE, Row, compare, fingerprint, look, looks_secret
+from agent.kinds.table import AS_MADE, Row, compare, fingerprint, holds_secret, look
 from agent.kinds.volume import TABLE as VOLUME_TABLE
 from agent.model import Key, Resource
 from tests.interop.corpus import CORPUS
@@ -108,13 +108,14 @@ def test_no_two_rows_share_a_path(table: tuple[Row[Any], ...]) -> None:
     [
         ("environment.DB_PASSWORD", "x", True),
         ("environment.API_TOKEN", None, True),
+        ("environment.MYSQL_PWD", "x", True),
         ("environment.DATABASE_URL", "postgres://me:hunter2@db/x", True),
         ("environment.DATABASE_URL", "postgres://db/x", False),
         ("environment.LOG_LEVEL", "debug", False),
     ],
 )
 def test_what_looks_secret(name: str, value: str | None, secret: bool) -> None:
-    assert looks_secret(name, value, None) is secret
+    assert holds_secret(name, value, None) is secret
 
 
 @pytest.mark.parametrize(
