@@ -16,7 +16,7 @@ import structlog
 
 from agent import __version__
 from agent.build import build_revision
-from agent.converge import Event, Options, Started
+from agent.converge import Event, Options
 from agent.directives import Directives
 from agent.follower import Follower
 from agent.gone_back import gone_back
@@ -25,16 +25,16 @@ from agent.guard import Acknowledgements, Consent
 from agent.host import Host
 from agent.jsonfile import JsonFile
 from agent.loop import Loop
-from agent.model import Health, Report, Scope
+from agent.model import Change, Health, Report, Scope
 from agent.parts import make_engine, make_host, make_reader, make_source
 from agent.planning import Policy, Removal
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.protections import Protections
 from agent.pulls import Pulls
-from agent.pulse import grace_of
 from agent.reconcile import ASKED, Reconciler, Turn
 from agent.rejections import Rejections
 from agent.settings import Settings, is_in_the_clear
+from agent.silence import silence_after, silence_of
 from agent.source.directory import DirectorySource
 from agent.statedir import StateDir
 from agent.store import Store, StoreUnavailable
@@ -102,7 +102,7 @@ class Daemon:
         self._source = make_source(settings, self._state, self._git_called)
         self._scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
         self._witness = self._make_witness()
-        self._pulls = Pulls(self._witness.pulling, stop=lambda: self._loop.stopping, heard=self._got_on)
+        self._pulls = Pulls(self._witness.pulling, stop=lambda: self._loop.stopping, heard=self._pull_got_on)
         self._reconciler = self._make_reconciler()
         self._loop = self._make_loop()
 
@@ -212,7 +212,10 @@ class Daemon:
     def _progressed(self, turn: Turn, event: Event) -> None:
         self._pulls.listen(turn, event)
         self._witness.progressed(turn, event)
-        self._got_on(turn, grace_of(event.change) if isinstance(event, Started) else 0.0)
+        self._got_on(turn, silence_after(event))
+
+    def _pull_got_on(self, turn: Turn, change: Change) -> None:
+        self._got_on(turn, silence_of(change))
 
     def _got_on(self, turn: Turn, extra: float = 0.0) -> None:
         self._metrics.progressed()

@@ -17,7 +17,7 @@ def _to_nobody(_turn: Turn, _reference: str, _done: int, _total: int) -> None:
     """Nobody watches."""
 
 
-def _ignored(_turn: Turn) -> None:
+def _ignored(_turn: Turn, _change: Change) -> None:
     """Nobody wonders whether it gets on."""
 
 
@@ -28,17 +28,21 @@ def _never() -> bool:
 class Pulls:
     """Adds up what several pulls at once report. `tell` is set before any pull begins, and hears from any thread.
 
-    `stop`, set likewise, says when they are to be given up. `heard` is told at each word of the engine on a pull.
+    `stop`, set likewise, says when they are to be given up. `heard` is told at each word of the engine on a pull or a
+    build.
 
     The engine's words on a pull name the image and no turn, so `listen` has to hear of every step of the turns.
     """
 
     def __init__(
-        self, tell: Tell = _to_nobody, stop: Callable[[], bool] = _never, heard: Callable[[Turn], None] = _ignored
+        self,
+        tell: Tell = _to_nobody,
+        stop: Callable[[], bool] = _never,
+        heard: Callable[[Turn, Change], None] = _ignored,
     ) -> None:
         self.tell, self.stop, self._heard = tell, stop, heard
         self._layers: dict[str, dict[str, tuple[int, int]]] = {}
-        self._waiting: dict[str, dict[str, Turn]] = {}  # by reference, by run
+        self._waiting: dict[str, dict[str, tuple[Turn, Change]]] = {}  # by reference, by run
         self._lock = threading.Lock()
 
     def are_over(self) -> bool:
@@ -49,7 +53,7 @@ class Pulls:
         match event:
             case Started(change) if _is_pull(change):
                 with self._lock:
-                    self._waiting.setdefault(change.key.name, {})[turn.run_id] = turn
+                    self._waiting.setdefault(change.key.name, {})[turn.run_id] = (turn, change)
             case Ended(outcome) if _is_pull(outcome.change):
                 with self._lock:
                     self._end(outcome.change.key.name, turn.run_id)
@@ -64,9 +68,9 @@ class Pulls:
 
     def __call__(self, progress: PullProgress) -> None:
         with self._lock:
-            turns = list(self._waiting.get(progress.reference, {}).values())
-        for turn in turns:
-            self._heard(turn)
+            waiting = list(self._waiting.get(progress.reference, {}).values())
+        for turn, change in waiting:
+            self._heard(turn, change)
         if progress.status != "Downloading":
             return
         with self._lock:
@@ -74,7 +78,7 @@ class Pulls:
             layers[progress.layer] = (progress.current, progress.total)
             done = sum(current for current, _ in layers.values())
             total = sum(of for _, of in layers.values())
-        for turn in turns:
+        for turn, _ in waiting:
             self.tell(turn, progress.reference, done, total)
 
 

@@ -9,12 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from agent.model import Action, Change
-
-GRACE = 10.0  # seconds; what the engine gives a container that does not say how long it needs to stop
-_STOPS = frozenset({Action.REPLACE, Action.REMOVE, Action.RUN, Action.STOP})
-AMPLE = 3600.0  # for one that wants to be waited for without end
-
 
 class Pulse:
     """`clock` is monotonic seconds. May be told from any thread."""
@@ -43,11 +37,3 @@ class Pulse:
         now = self._clock()
         with self._lock:
             return tuple(sorted(job for job, until in self._until.items() if now > until))
-
-
-def grace_of(change: Change) -> float:
-    """Seconds that the step may be silent beyond the usual: what the container that it stops is given for that."""
-    if change.seen is None or change.action not in _STOPS:
-        return 0.0
-    said = (change.seen.raw.get("Config") or {}).get("StopTimeout")
-    return GRACE if said is None else AMPLE if said < 0 else float(said)

@@ -15,6 +15,7 @@ from agent.engine.transport import Client
 from agent.errors import Overtaken, Refused, Unreachable
 from agent.secrecy import looks_secret, without_secrets, without_values
 
+IDLE: Final = 600.0  # seconds that a step of a build may be silent
 _BLOCK: Final = tarfile.BLOCKSIZE
 _JSON: Final = frozenset({"buildargs", "labels", "cachefrom"})  # what goes into the query as one text of JSON
 _WORDS: Final = 600  # characters of what the builder said last

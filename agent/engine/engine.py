@@ -329,7 +329,7 @@ class Engine:
         wanted: builds.Build,
         *,
         progress: images.Progress = lambda _: None,
-        idle: float = 600.0,
+        idle: float = builds.IDLE,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         """Build an image, telling `progress` of each line of the builder. `idle` and `stop` as for a pull; a step of a

@@ -90,6 +90,14 @@ class Hooks:
         return Refused(f"{what} ended with status {code}{f': {words}' if words else ''}", reason="HookFailed")
 
 
+def patience_of(resource: Resource | None, report: Mapping[str, Any]) -> float:
+    """Seconds that all that runs around the life of a container may take: of the one that is wanted, and of the one
+    that is there by its report."""
+    noted = _noted(str((look(report, "Config.Labels") or {}).get(PRE_STOP, "")))
+    wanted = (_of(resource, key) for key in ("pre_start", "post_start", "pre_stop")) if resource else ()
+    return PATIENCE * sum(map(len, (noted, *wanted)))
+
+
 def _of(resource: Resource, key: str) -> Sequence[Mapping[str, Any]]:
     found: Sequence[Mapping[str, Any]] = (resource.spec.get("hooks") or {}).get(key) or ()
     return found

@@ -28,7 +28,7 @@ class Heard:
     def __post_init__(self) -> None:
         self.pulls = Pulls(
             lambda turn, _, done, total: self.told.append((turn.run_id, done, total)),
-            heard=lambda turn: self.alive.append(turn.run_id),
+            heard=lambda turn, change: self.alive.append(f"{turn.run_id} {change.key.name}"),
         )
 
     def line(self, status: str, current: int = 0, total: int = 0, layer: str = LAYER) -> None:
@@ -43,7 +43,7 @@ def test_every_line_of_a_pull_is_progress_and_the_bytes_are_added_up() -> None:
     heard.line("Downloading", 5, 20, "1" * 12)
     heard.line("Extracting", 3, 10)
     assert heard.told == [("r1", 3, 10), ("r1", 8, 30)]
-    assert heard.alive == ["r1"] * 4
+    assert heard.alive == ["r1 api:2"] * 4
 
 
 def test_who_waits_no_more_hears_no_more() -> None:

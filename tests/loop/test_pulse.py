@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
-import pytest
-
-from agent.model import Action, Cause, Change, Key, Observed, Owner
-from agent.pulse import Pulse, grace_of
+from agent.pulse import Pulse
 
 
 def test_a_job_is_late_once_its_time_is_over_and_no_more_when_it_gets_on_or_ends() -> None:
@@ -42,27 +36,3 @@ def test_what_is_over_cannot_become_late() -> None:
     pulse = Pulse(lambda: 0.0)
     pulse.beat("a", -1)
     assert pulse.late() == ()
-
-
-CONTAINER = Change(0, Action.REPLACE, Key("container", "a-web-1"), "a", Cause.COMMIT, "another image")
-
-
-@pytest.mark.parametrize(
-    ("action", "raw", "seconds"),
-    [
-        (Action.REPLACE, {"Config": {"StopTimeout": 90}}, 90.0),
-        (Action.REMOVE, {"Config": {"StopTimeout": None}}, 10.0),
-        (Action.REMOVE, {"Config": {"StopTimeout": -1}}, 3600.0),
-        (Action.REMOVE, {"Name": "front"}, 10.0),
-        (Action.UPDATE, {"Config": {"StopTimeout": 90}}, 0.0),
-    ],
-)
-def test_who_stops_a_container_waits_as_long_as_that_may_take(
-    action: Action, raw: dict[str, Any], seconds: float
-) -> None:
-    seen = Observed(CONTAINER.key, "id", Owner.OURS, raw=raw)
-    assert grace_of(replace(CONTAINER, action=action, seen=seen)) == seconds
-
-
-def test_who_makes_something_stops_nothing() -> None:
-    assert grace_of(replace(CONTAINER, action=Action.CREATE)) == 0.0
