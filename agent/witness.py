@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from structlog.typing import FilteringBoundLogger
@@ -27,6 +27,8 @@ from agent.telemetry.sdnotify import Notifier
 TELL_PULL = 5.0  # seconds between two lines about one pull
 VOLUME = "volume"  # the kind that outlives its use
 LATE = 60.0  # seconds without a round of the loop after which the agent is not ready
+MOST = 200  # entries of the history that wait to be written
+ENDS = 10.0  # seconds for the last of them at the end, which a service manager waits for
 
 
 def _one_thread() -> ThreadPoolExecutor:
@@ -57,6 +59,9 @@ class Witness:
     _begun: set[str] = field(default_factory=set, init=False)  # runs of which the history has the beginning
     _pull_told: dict[str, dict[str, float]] = field(default_factory=dict, init=False)  # when, by run and reference
     _writer: ThreadPoolExecutor = field(default_factory=_one_thread, init=False)
+    _room: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(MOST), init=False)
+    _saving: bool = field(default=False, init=False)  # the overview will be written, as it is by then
+    _last: Future[None] | None = field(default=None, init=False)  # of what is to be written
 
     # --- the loop's audience ---
 
@@ -239,8 +244,11 @@ class Witness:
         return not reasons, reasons
 
     def close(self) -> None:
-        """Write down what is still to be written."""
-        self._writer.shutdown(wait=True)
+        """Write down what is still to be written, as far as there is time for it."""
+        last, self._last = self._last, None
+        if last is not None and wait([last], ENDS).not_done:
+            self.logger.error("history", reason="StateLocked", message="the newest of it could not be written in time")
+        self._writer.shutdown(wait=False, cancel_futures=True)
 
     def _see(self, change: Callable[[Overview], Overview]) -> Overview:
         """Change the overview; returns the one before. The loop, the events and the server each have a thread."""
@@ -250,15 +258,27 @@ class Witness:
 
     def _save(self) -> None:
         """The overview has changed: write it down, and tell the service manager where that can be seen in a line."""
-        self._write(lambda: self.store.save_overview(self.overview.document()))
+        if not self._saving:
+            self._saving = True
+            self._begin_to_write(self._save_overview)
         status = self.overview.in_a_line()
         if self._asked and status != self._status:
             self._status = status
             self.notifier.status(status)
 
+    def _save_overview(self) -> None:
+        self._saving = False
+        self.store.save_overview(self.overview.document())
+
     def _write(self, write: Callable[[], None]) -> None:
+        """What there is no room to keep in mind until it can be written is lost, as it would be if it were tried."""
+        if self._room.acquire(blocking=False):
+            self._begin_to_write(write).add_done_callback(lambda _: self._room.release())
+
+    def _begin_to_write(self, write: Callable[[], None]) -> Future[None]:
         """In a thread of its own: a history that somebody has locked must not delay the loop."""
-        self._writer.submit(self._try_to_write, write)
+        self._last = self._writer.submit(self._try_to_write, write)
+        return self._last
 
     def _try_to_write(self, write: Callable[[], None]) -> None:
         """The history is a help and no need: a failure to write it is told once, and so is its end."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from agent import witness as module
 from agent.converge import Ended, Started, Waiting
 from agent.engine import PullProgress
 from agent.jobs import JobEnd, JobResult
@@ -259,3 +260,54 @@ def test_a_run_of_a_job_is_told_and_one_from_before_this_process_is_history_alon
     assert stage.metric('windlass_job_runs_total{result="failed",service="backup",stack="web"}') == 1
     stage.settle()
     assert [run.run_id for run in stage.witness.store.history()] == ["new", "old"]
+
+
+@dataclass
+class LockedStore:
+    """A history that nobody gets to write until it is let go of."""
+
+    free: threading.Event = field(default_factory=threading.Event)
+    written: list[str] = field(default_factory=list)
+
+    def record(self, _report: Any) -> None:
+        self.free.wait(30)
+        self.written.append("run")
+
+    def save_overview(self, document: dict[str, Any]) -> None:
+        self.free.wait(30)
+        self.written.append(f"overview of {len(document['stacks'])}")
+
+
+@pytest.fixture
+def locked(stage: Stage) -> Iterator[LockedStore]:
+    store = LockedStore()
+    stage.witness.store = cast("Store", store)
+    yield store
+    store.free.set()
+
+
+def test_what_waits_for_a_history_that_is_locked_has_an_end(stage: Stage, locked: LockedStore) -> None:
+    for number in range(3 * module.MOST):
+        stage.witness.reported(report(stack=f"s{number % 7}"))
+    locked.free.set()
+    stage.settle()
+    overviews = [line for line in locked.written if line != "run"]
+    assert locked.written.count("run") == module.MOST
+    assert len(overviews) <= 2
+    assert overviews[-1] == "overview of 7", "the newest one is what is kept"
+    stage.witness.reported(report())
+    stage.settle()
+    assert locked.written.count("run") == module.MOST + 1, "there is room again"
+
+
+def test_the_end_does_not_wait_for_a_history_that_is_locked(
+    stage: Stage, locked: LockedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ENDS", 0.05)
+    for _ in range(5):
+        stage.witness.reported(report())
+    stage.witness.close()
+    assert stage.said()[-1]["reason"] == "StateLocked"
+    locked.free.set()
+    stage.witness._writer.shutdown(wait=True)
+    assert locked.written == ["run"], "what had begun ends, and no more begins"
