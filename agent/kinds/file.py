@@ -195,8 +195,8 @@ def _pieces(resource: Resource) -> Iterator[Piece]:
 
 
 def _directories(path: PurePath) -> list[PurePosixPath]:
-    """The directories in one; none where it is not there."""
-    with suppress(FileNotFoundError), os.scandir(path) as entries:
+    """The directories in one; none where it is not there, or where whoever asks may not look into it."""
+    with suppress(OSError), os.scandir(path) as entries:
         return [PurePosixPath(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
     return []
 

@@ -321,6 +321,15 @@ def test_what_a_stack_does_not_need_any_more_is_cleared_away(kind: FileKind, sta
     assert (state / "stacks/web/conf/a").exists()
 
 
+def test_what_cannot_be_looked_into_is_left_to_the_next_time(state: Path) -> None:
+    taken = state / "taken"
+    taken.write_text("no directory")
+    kind = FileKind(state, secrets=taken)
+    make(kind, resource(state / "files/web/aa/x", one(b"1")))
+    kind.tidy("web", ())
+    assert not (state / "files/web").exists()
+
+
 # --- owners, modes and secrets ----------------------------------------------------------------------------------
 
 MEMORY = Path("/dev/shm")
