@@ -53,7 +53,8 @@ class _Kept(NamedTuple):
 
 
 class Directives:
-    """The file at `path`. Any thread may ask; every method that writes raises `Refused` (`StateWriteFailed`).
+    """The file at `path`. Any thread may ask; every method that writes raises `Refused` (`StateWriteFailed`, or
+    `StateReadFailed` where others' words would be lost).
 
     `by` is the name of whoever writes.
     """
@@ -93,11 +94,10 @@ class Directives:
         self._change(lambda kept: {**kept, "approved": {**_mapping(kept, "approved"), removals: until}})
 
     def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        """Without what is over. One process at a time, and so that the owner of the directory can read it: a command
-        may be run by root, and the agent not."""
+        """Without what is over. One process at a time, and so that the owner of the directory can do so too."""
         with _alone(self._path):
             self._file.change(lambda kept: change(_without_what_is_over(kept, self._wall())))
-            _give_to_owner(self._path, _lock_of(self._path))
+            _give_to_owner(_lock_of(self._path))
 
 
 def _mark(path: Path) -> object:
@@ -178,14 +178,13 @@ def _lock_of(path: Path) -> Path:
     return path.with_suffix(".lock")
 
 
-def _give_to_owner(*paths: Path) -> None:
-    for path in paths:
-        try:
-            owner = path.parent.stat()
-            if os.geteuid() == 0 and owner.st_uid != 0:
-                os.chown(path, owner.st_uid, owner.st_gid)
-        except OSError as error:
-            raise _cannot_be_written(path, error) from error
+def _give_to_owner(path: Path) -> None:
+    try:
+        owner = path.parent.stat()
+        if os.geteuid() == 0 and owner.st_uid != 0:
+            os.chown(path, owner.st_uid, owner.st_gid)
+    except OSError as error:
+        raise _cannot_be_written(path, error) from error
 
 
 def _cannot_be_written(path: Path, error: OSError) -> Refused:

@@ -1,0 +1,80 @@
+"""Notes in a file: whole or as they were, whatever happens in between."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.errors import Refused
+from agent.jsonfile import JsonFile
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "notes.json").write_text('{"old": 1}')
+    return tmp_path / "notes.json"
+
+
+def add(kept: dict[str, Any]) -> dict[str, Any]:
+    return {**kept, "new": 2}
+
+
+def test_what_is_kept_is_changed(file: Path) -> None:
+    JsonFile(file).change(add)
+    assert JsonFile(file).read() == {"old": 1, "new": 2}
+
+
+def test_notes_without_a_file_last_as_long_as_the_object() -> None:
+    notes = JsonFile()
+    notes.change(add)
+    assert (notes.read(), JsonFile().read()) == ({"new": 2}, {})
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EMFILE, errno.EIO])
+def test_what_cannot_be_read_is_not_written_over(file: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def refuse(_path: Path) -> str:
+        raise OSError(code, os.strerror(code))
+
+    notes = JsonFile(file)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_text", refuse)
+        assert notes.read() == {}
+        with pytest.raises(Refused, match=f"cannot be read: {os.strerror(code)}") as refused:
+            notes.change(add)
+    assert refused.value.reason == "StateReadFailed"
+    assert json.loads(file.read_text()) == {"old": 1}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\0\0\0"])
+def test_what_is_no_longer_what_it_was_is_written_anew(file: Path, text: str) -> None:
+    file.write_text(text)
+    JsonFile(file).change(add)
+    assert JsonFile(file).read() == {"new": 2}
+
+
+def test_the_bytes_are_on_the_disk_before_the_file_has_its_name(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[int, bool]] = []  # how many bytes, and whether the file was the old one by then
+
+    def sync(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_size, "new" not in file.read_text()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    JsonFile(file).change(add)
+    assert synced[0] == (len(file.read_text()), True)
+    assert len(synced) == 2, "and the directory after that"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_what_root_writes_is_the_agents(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, 12345)
+    before = os.umask(0o077)
+    try:
+        JsonFile(tmp_path / "notes.json").change(add)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "notes.json").stat().st_uid == 12345
