@@ -152,7 +152,11 @@ class ImageKind:
         if pull := spec.get("pull"):
             contents = {resource.stack: pull["content"]} if "content" in pull else {}
             contents = {**self._record.of(reference).contents, **self._contents.get(reference, {}), **contents}
-            self._record.note(reference, self._wall(), contents)
+            for gone in self._record.note(reference, self._wall(), contents, self._is_here):
+                self._contents.pop(gone, None)
+
+    def _is_here(self, reference: str) -> bool:
+        return self._engine.inspect_image(reference) is not None
 
     def _refuse_platform(self, reference: str, platform: str) -> None:
         """An image that is for one platform alone is fetched whatever one asks for."""
@@ -189,8 +193,7 @@ class ImageKind:
         self._pruning.remove(seen_of(change))
 
     def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:  # noqa: ARG002 - it is there or it is not
-        there = self._engine.inspect_image(key.name) is not None
-        return (Gate.PASSED, "") if there else (Gate.FAILED, "the image is gone")
+        return (Gate.PASSED, "") if self._is_here(key.name) else (Gate.FAILED, "the image is gone")
 
 
 def _refuse_pull(reference: str, spec: Mapping[str, Any]) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 from agent.engine import Engine
 from agent.errors import Trouble
 
+LONG = 30 * 86400.0  # seconds after which a tag that nobody asked for is forgotten
+
 
 class Followed:
     """Any thread may call. `clock` counts seconds, monotonic."""
@@ -28,6 +30,9 @@ class Followed:
         """Ask for what is due, side by side: `due` has the seconds of the interval by the reference."""
         now = self._clock()
         with self._lock:
+            for one in [one for one, at in self._asked.items() if now - at > LONG and one not in due]:
+                del self._asked[one]
+                self._digests.pop(one, None)
             late = [one for one, interval in due.items() if now - self._asked.get(one, -interval) >= interval]
             self._asked.update(dict.fromkeys(late, now))
         found = self._engine.gather(partial(self._digest, reference) for reference in late)

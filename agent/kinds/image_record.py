@@ -6,11 +6,13 @@ The file is small and may be lost: then what has a pull policy is pulled once mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agent.jsonfile import JsonFile
+
+LONG = 30 * 86400.0  # seconds after which it is asked whether an image is still here
 
 
 class Pulled(NamedTuple):
@@ -27,13 +29,22 @@ class Record:
         self._file = JsonFile(path)
 
     def of(self, reference: str) -> Pulled:
-        found = self._file.read().get(reference) or {}
-        try:
-            return Pulled(float(found["at"]), {str(stack): str(one) for stack, one in found["contents"].items()})
-        except (TypeError, KeyError, ValueError, AttributeError):  # nothing, or what another release wrote
-            return Pulled()
+        return _pulled(self._file.read().get(reference))
 
-    def note(self, reference: str, at: float, contents: Mapping[str, str]) -> None:
-        """Pulled now. Raises `Refused` (`StateWriteFailed`)."""
+    def note(
+        self, reference: str, at: float, contents: Mapping[str, str], is_here: Callable[[str], bool] = lambda _: True
+    ) -> set[str]:
+        """Pulled now. What was pulled long ago and `is_here` no more is forgotten with that, for whoever wants it pulls
+        it anyway: a tag for each build would have no end. Returns what is forgotten; raises `Refused`."""
         entry = {"at": at, "contents": dict(contents)}
-        self._file.change(lambda kept: {**kept, reference: entry})
+        old = [one for one, kept in self._file.read().items() if one != reference and at - _pulled(kept).at > LONG]
+        gone = {one for one in old if not is_here(one)}
+        self._file.change(lambda kept: {one: kept[one] for one in kept if one not in gone} | {reference: entry})
+        return gone
+
+
+def _pulled(entry: Any) -> Pulled:
+    try:
+        return Pulled(float(entry["at"]), {str(stack): str(one) for stack, one in entry["contents"].items()})
+    except (TypeError, KeyError, ValueError, AttributeError):  # nothing, or what another release wrote
+        return Pulled()

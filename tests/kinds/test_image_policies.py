@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +12,7 @@ import pytest
 from agent.engine import Engine
 from agent.errors import Refused
 from agent.kinds.image import ImageKind
+from agent.kinds.image_follow import Followed
 from agent.kinds.image_record import Pulled, Record
 from agent.model import Action, Cause, Change, Key, Resource, Scope
 from tests.kinds.bench import PACE
@@ -28,6 +30,7 @@ class Shelf:
     def __init__(self, tagged: str = NEVER) -> None:
         self.tagged = tagged
         self.pulled: list[str] = []
+        self.gone: set[str] = set()
 
     def gather(self, asks: Iterable[Callable[[], Any]]) -> list[Any]:
         return [ask() for ask in asks]
@@ -35,8 +38,11 @@ class Shelf:
     def info(self) -> Mapping[str, Any]:
         return {}
 
-    def inspect_image(self, _reference: str) -> Mapping[str, Any]:
-        return {"Id": "sha256:1", "Metadata": {"LastTagTime": self.tagged}}
+    def inspect_image(self, reference: str) -> Mapping[str, Any] | None:
+        return None if reference in self.gone else {"Id": "sha256:1", "Metadata": {"LastTagTime": self.tagged}}
+
+    def resolve_image(self, reference: str) -> str:
+        return f"sha256:{reference}"
 
     def pull_image(self, reference: str, _platform: str, **_how: Any) -> None:
         self.pulled.append(reference)
@@ -104,3 +110,24 @@ def test_the_record_outlives_the_agent_and_may_be_lost(tmp_path: Path) -> None:
     with pytest.raises(Refused) as caught:
         Record(tmp_path / "none" / "pulls.json").note("x", 1.0, {})
     assert caught.value.reason == "StateWriteFailed"
+
+
+def test_what_was_pulled_long_ago_and_is_here_no_more_is_forgotten(tmp_path: Path) -> None:
+    file, shelf = tmp_path / "pulls.json", Shelf()
+    for reference, days in (("old:1", 40), ("old:2", 40), ("young:1", 3)):
+        Record(file).note(reference, NOW - days * 86400, {"s": "c"})
+    images = kind(shelf, Record(file))
+    images.observe([want("old:1", policy="always", content="c")], SCOPE)
+    shelf.gone = {"old:1", "young:1"}
+    pull(images, want("x", policy="always", content="c"))
+    assert set(json.loads(file.read_text())) == {"old:2", "young:1", "x"}
+    assert "old:1" not in images._contents
+
+
+def test_a_tag_that_nobody_follows_any_more_is_forgotten() -> None:
+    now = [0.0]
+    followed = Followed(cast("Engine", Shelf()), lambda: now[0])
+    followed.ask({"old:1": 60.0, "rare:1": 60 * 86400.0})
+    now[0] += 40 * 86400.0
+    followed.ask({"new:1": 60.0, "rare:1": 60 * 86400.0})
+    assert (set(followed._asked), set(followed._digests)) == ({"new:1", "rare:1"}, {"new:1", "rare:1"})
