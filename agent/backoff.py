@@ -11,7 +11,8 @@ from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
 from agent.fight import Fight
 from agent.model import Action, Cause, Key, Outcome, Report, Status
 
-ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout"})
+# what says nothing of what is wanted: nobody answers, or there was no thread to ask
+ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout", "NoThread"})
 UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
 BETWEEN_INTERRUPTIONS = 300.0
 LONGEST_UNTOUCHED = 30.0

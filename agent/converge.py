@@ -11,12 +11,14 @@ import heapq
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from agent.errors import Overtaken, Trouble
+from agent.errors import Overtaken, Refused, Trouble
 from agent.model import Action, Change, Condition, Gate, Outcome, Plan, Requirement, Resource, Status
 from agent.rollout import Failures, Pace
+from agent.threads import begin
 
 Perform = Callable[[Change, Pace], None]
 
@@ -161,7 +163,8 @@ class _Run:
         while self._running or self._resting or ((self._ready or self._waits) and not self._bug):
             if not self._bug:
                 self._begin(pool)
-            self._collect()
+            if self._running or self._resting or self._waits:  # else no thread was to be had, and nothing will be heard
+                self._collect()
             self._ask()
             self._sort_out()
         if self._bug:
@@ -221,8 +224,12 @@ class _Run:
         while self._ready and self._running < self.options.workers:
             change = self._changes[heapq.heappop(self._ready)]
             self.report(Started(change))
+            try:
+                future = begin(pool, partial(self._attempt, change), f"{change.action} {change.key}")
+            except Refused as refused:
+                self._end(Outcome(change, Status.FAILED, refused.message, refused.reason))
+                continue
             self._running += 1
-            future = pool.submit(self._attempt, change)
             self._numbers[future] = change.number
             future.add_done_callback(self._inbox.put)
 

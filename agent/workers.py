@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from agent.errors import Refused
+from agent.threads import no_thread
 
 
 class Workers:
@@ -40,7 +40,7 @@ class Workers:
         except RuntimeError as error:  # the limit of the service or of the machine
             with self._lock:
                 self._busy.discard(pool)
-            crashed(Refused(f"no thread for {name}: {error}; see TasksMax= of the service", reason="NoThread"))
+            crashed(no_thread(name, error))
         else:
             future.add_done_callback(ended)
             pool.shutdown(wait=False)

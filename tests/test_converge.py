@@ -260,6 +260,41 @@ def test_a_bug_is_raised_once_what_had_begun_has_ended() -> None:
     assert ended == [1]
 
 
+def test_where_there_is_no_thread_at_all_nothing_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    outcomes = Host().converge(change(0), change(1, after=[0]), change(2, follows=[0]))
+    assert statuses(outcomes) == [Status.FAILED, Status.SKIPPED, Status.FAILED]
+
+
+def test_a_change_for_which_there_is_no_thread_fails_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, refused, may_end = threading.Thread.start, list[str](), threading.Event()
+
+    def none_but_one(thread: threading.Thread) -> None:
+        if thread.name == "converge_0":
+            start(thread)
+            return
+        refused.append(thread.name)
+        if len(refused) == 2:
+            may_end.set()
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none_but_one)
+    host = Host()
+
+    def perform(change: Change, pace: Pace) -> None:
+        may_end.wait(10)
+        host.perform(change, pace)
+
+    outcomes = host.converge(change(0), change(1), change(2), perform=perform)
+    assert statuses(outcomes) == [Status.DONE, Status.FAILED, Status.FAILED]
+    assert outcomes[1].reason == "NoThread"
+    assert outcomes[1].detail.startswith("no thread for create container/c1: can't start new thread")
+    assert host.performed == [0]
+
+
 @pytest.mark.parametrize("after", range(5))
 def test_when_told_to_stop_nothing_more_begins(after: int) -> None:
     host = Host(stop_after=after)

@@ -100,6 +100,7 @@ def test_the_illness_of_another_service_says_nothing() -> None:
         (outcome(Action.REPLACE, Status.FAILED, reason="CrashOnStart"), State.FAILED),
         (outcome(Action.CREATE, Status.FAILED, reason="PortInUse"), State.FAILED),
         (outcome(Action.REPLACE, Status.FAILED, reason="EngineTimeout"), State.UNDER_WAY),
+        (outcome(Action.REPLACE, Status.FAILED, reason="NoThread"), State.UNDER_WAY),
         (outcome(Action.CREATE, Status.FAILED, reason="x", cause=Cause.DRIFT), State.UNDER_WAY),
         (outcome(Action.CREATE, Status.FAILED, reason="x", wanted=replace(WEB, prepares=True)), State.UNDER_WAY),
         (
@@ -110,7 +111,7 @@ def test_the_illness_of_another_service_says_nothing() -> None:
             State.UNDER_WAY,
         ),
     ],
-    ids=["replaced", "made", "the engine", "drift", "a pull", "pause"],
+    ids=["replaced", "made", "the engine", "no thread", "drift", "a pull", "pause"],
 )  # fmt: skip
 def test_which_failures_are_those_of_the_content(failed: Outcome, state: State) -> None:
     found = judge(STACK, report(failed, failure=Failure("x", "x")), None, 0.0)

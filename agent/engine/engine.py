@@ -16,6 +16,7 @@ from agent.engine.errors import REMOVAL_UNDER_WAY
 from agent.engine.memory import Memory
 from agent.engine.transport import Client, demultiplexed
 from agent.errors import Overtaken, Refused, Unreachable
+from agent.threads import side_by_side
 from agent.versions import container_body, needs, network_body
 
 Json = dict[str, Any]
@@ -69,12 +70,7 @@ class Engine:
 
         An ask must not gather in its turn.
         """
-        answers = [self._readers.submit(ask) for ask in asks]
-        try:
-            return [answer.result() for answer in answers]
-        finally:
-            for answer in answers:
-                answer.cancel()  # those that nobody waits for any more, after an error
+        return side_by_side(self._readers, asks, "a call of the engine")
 
     def forget(self) -> None:
         """Remember nothing: whatever is recalled next is asked for anew."""

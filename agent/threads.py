@@ -1,0 +1,49 @@
+"""Jobs given to threads of a pool, where a thread may not be had: the limit of a service or of the machine is a refusal
+with a name, and no bug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
+from typing import TypeVar
+
+from agent.errors import Refused
+
+T = TypeVar("T")
+
+
+def no_thread(what: str, error: RuntimeError) -> Refused:
+    return Refused(f"no thread for {what}: {error}; see TasksMax= of the service", reason="NoThread")
+
+
+def begin(pool: Executor, job: Callable[[], T], what: str) -> Future[T]:
+    """Have the pool do it. Raises `Refused` (`NoThread`) where there is no thread for `what`: then it never does."""
+    future: Future[T] = Future()
+
+    def work() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(job())
+        except BaseException as raised:  # noqa: BLE001 - whoever asks for the result meets it
+            future.set_exception(raised)
+
+    try:
+        pool.submit(work)
+    except RuntimeError as error:
+        # the pool has it in its queue all the same: another thread of it may have taken it up, or would later
+        if future.cancel():
+            raise no_thread(what, error) from error
+    return future
+
+
+def side_by_side(pool: Executor, jobs: Iterable[Callable[[], T]], what: str) -> list[T]:
+    """The results of the jobs, in their order. The first error raises, and what has not begun by then never does."""
+    begun: list[Future[T]] = []
+    try:
+        begun.extend(begin(pool, job, what) for job in jobs)
+        return [one.result() for one in begun]
+    finally:
+        for one in begun:
+            one.cancel()
