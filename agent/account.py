@@ -24,6 +24,7 @@ from agent.model import (
     Stack,
     Status,
 )
+from agent.planning import Removal
 from agent.suspension import NOTHING, SUSPENDED, Suspended
 
 DID_NOT_TAKE = "DidNotTake"
@@ -38,11 +39,13 @@ def new_run_id() -> str:
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen, and what would have to be done about it. `labelled` is what the objects themselves say."""
+    """What was seen, and what would have to be done about it. `labelled` is what the objects themselves say, `removal`
+    all that would go of the host, where that was counted."""
 
     actual: Mapping[Key, Observed]
     plan: Plan
     labelled: Mapping[Key, Observed] = field(default_factory=dict)
+    removal: Removal | None = None
 
 
 @dataclass(frozen=True)

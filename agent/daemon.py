@@ -88,7 +88,9 @@ class HostTurns:
         return found
 
     def may_go(self, removal: Removal, consent: Consent) -> bool:
-        return self.reconciler.acknowledgements.cover(removal, consent)
+        known = self.reconciler.acknowledgements
+        known.remember(removal, consent)
+        return known.cover(removal, consent)
 
 
 class Daemon:

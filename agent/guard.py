@@ -76,21 +76,20 @@ class Acknowledgements:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def cover(self, removal: Removal, consent: Consent) -> bool:
-        """Whether somebody has said that this may go."""
-        if len(removal.services) <= consent.allowed:
+        """Whether somebody has said that this may go. Notes nothing, so that whoever only looks may ask."""
+        if len(removal.services) <= consent.allowed or removal.hash in consent.approved:
             return True
-        with self._lock:
-            if removal.hash in consent.approved:
-                self._remember(removal, consent)
-                return True
-            known = self.file.read()
-            return any(removal.services <= frozenset(known.get(one) or ()) for one in consent.approved)
+        known = self.file.read()
+        return any(removal.services <= frozenset(known.get(one) or ()) for one in consent.approved)
 
-    def _remember(self, removal: Removal, consent: Consent) -> None:
+    def remember(self, removal: Removal, consent: Consent) -> None:
+        """Note what an approved hash stands for, before some of it goes. For whoever changes this host alone: of two
+        processes that note at once, one's note would be lost."""
         services = sorted(removal.services)
-        if self.file.read().get(removal.hash) == services:
-            return
-        with suppress(Trouble):  # what cannot be noted costs an approval more, and nothing that runs
-            self.file.change(
-                lambda kept: {one: kept[one] for one in kept if one in consent.approved} | {removal.hash: services}
-            )
+        with self._lock:
+            if removal.hash not in consent.approved or self.file.read().get(removal.hash) == services:
+                return
+            with suppress(Trouble):  # what cannot be noted costs an approval more, and nothing that runs
+                self.file.change(
+                    lambda kept: {one: kept[one] for one in kept if one in consent.approved} | {removal.hash: services}
+                )

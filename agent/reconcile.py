@@ -85,13 +85,14 @@ class Reconciler:
         labelled = self.host.observe(wanted, turn.scope)
         actual = self.protections.applied(wanted, labelled)
         policy = replace(self.policy, suspended=turn.leases)
+        removal: Removal | None = None
         plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked)
         if policy.prune and must_count(plan):
             removal = self._removal(turn)
             acknowledged = self.acknowledgements.cover(removal, turn.consent)
             policy = replace(policy, removal=removal, acknowledged=acknowledged)
             plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked)
-        return Look(actual, in_order(plan, turn.stacks), labelled)
+        return Look(actual, in_order(plan, turn.stacks), labelled, removal)
 
     def _removal(self, turn: Turn) -> Removal:
         """All that is to go on this host, by now."""
@@ -135,6 +136,8 @@ class Reconciler:
             last = look or self.look(turn)
             taken = replace(taken, plan=last.plan)
             self._note_protection(turn, last)
+            if last.removal is not None:
+                self.acknowledgements.remember(last.removal, turn.consent)
             if turn.act and last.plan.pending:
                 taken = replace(taken, outcomes=self._act(turn, last.plan))
                 turn = replace(turn, asked={})  # it is done, or will be asked for again

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 from agent.daemon import HostTurns
 from agent.good_images import GoodImages
+from agent.guard import Acknowledgements, Consent
 from agent.model import Health, Report, Result, Scope
+from agent.planning import Removal
 from agent.reconcile import Turn
 from agent.telemetry.metrics import Metrics
 
@@ -35,3 +38,13 @@ def kept_after(*, synced: bool) -> frozenset[str]:
 def test_a_stack_that_has_left_for_good_needs_its_images_no_more() -> None:
     assert kept_after(synced=False) == {"sha256:1", "sha256:2"}
     assert kept_after(synced=True) == {"sha256:2"}
+
+
+def test_who_approved_of_everything_has_approved_of_what_is_left_of_it() -> None:
+    reconciler = cast("Any", SimpleNamespace(acknowledgements=Acknowledgements()))
+    turns = HostTurns(cast("Any", None), reconciler, Metrics("1.0"), WEB, lambda: None, GoodImages())
+    everything, left = Removal(frozenset({"a/x", "b/x"}), 2), Removal(frozenset({"b/x"}), 1)
+    consent = Consent(frozenset({everything.hash}))
+    assert not turns.may_go(left, consent)
+    assert turns.may_go(everything, consent)
+    assert turns.may_go(left, consent)

@@ -51,6 +51,8 @@ def test_what_is_left_of_an_approved_removal_is_approved() -> None:
     approved = Consent(frozenset({three.hash}))
     assert not known.cover(two, approved)
     assert known.cover(three, approved)
+    assert not known.cover(two, approved), "who only looks notes nothing"
+    known.remember(three, approved)
     assert known.cover(two, approved)
     assert not known.cover(Removal(frozenset({"a", "d"}), 3), approved)
     assert not known.cover(two, Consent()), "it is over"
@@ -59,7 +61,7 @@ def test_what_is_left_of_an_approved_removal_is_approved() -> None:
 def test_what_is_left_is_approved_over_a_restart_too(tmp_path: Path) -> None:
     three, two = Removal(frozenset({"a", "b", "c"}), 4), Removal(frozenset({"a", "b"}), 3)
     approved, file = Consent(frozenset({three.hash})), tmp_path / "approvals.json"
-    assert Acknowledgements(JsonFile(file)).cover(three, approved)
+    Acknowledgements(JsonFile(file)).remember(three, approved)
     assert Acknowledgements(JsonFile(file)).cover(two, approved)
     assert not Acknowledgements(JsonFile(file)).cover(two, Consent()), "the approval is over"
 
@@ -68,7 +70,8 @@ def test_a_turn_that_began_before_the_approval_makes_nobody_forget_it() -> None:
     known = Acknowledgements()
     three, two = Removal(frozenset({"a", "b", "c"}), 4), Removal(frozenset({"a", "b"}), 3)
     approved = Consent(frozenset({three.hash}))
-    assert known.cover(three, approved)
+    known.remember(three, approved)
+    known.remember(two, Consent())
     assert not known.cover(three, Consent())
     assert known.cover(two, approved)
 
@@ -144,6 +147,18 @@ def test_stacks_that_leave_one_by_one_are_counted_together() -> None:
     second = replace(leaving, scope=replace(HERE, stacks=frozenset({"b"})), consent=consent)
     assert taken(on, second, reconciler).synced
     assert on.performed == ["remove container/a-x", "remove container/b-x"]
+
+
+def test_a_look_writes_nothing_and_a_turn_notes_what_was_approved(tmp_path: Path) -> None:
+    on, file = host("a-x", "b-x", "c-x"), tmp_path / "approvals.json"
+    removal = Removal(frozenset({"a/x", "b/x"}), 3)
+    elsewhere = {"a": frozenset[str](), "b": frozenset[str](), "c": frozenset({"x"})}
+    leaving = Turn((), HERE, "git", elsewhere=elsewhere, consent=Consent(frozenset({removal.hash})))
+    reconciler = Reconciler(on, acknowledgements=Acknowledgements(JsonFile(file)))  # type: ignore[arg-type]  # as above
+    look = reconciler.look(leaving)
+    assert (len(look.plan.pending), look.removal, file.exists()) == (1, removal, False)
+    assert reconciler.take(leaving, look)[0].synced
+    assert JsonFile(file).read() == {removal.hash: ["a/x", "b/x"]}
 
 
 def test_one_stack_that_leaves_many_goes_at_once() -> None:
