@@ -91,14 +91,15 @@ class Pruning:
 
     def remove(self, seen: Observed) -> None:
         """Raises `Overtaken` where somebody needs it by now, and where the engine says so."""
-        with self._lock:
-            report, noted = self.engine.inspect_image(seen.id), self._noted().get(seen.id)
-            if report is not None:
-                if noted is None or not _tags(report) <= noted.tags or self._is_wanted(seen.id):
-                    raise Overtaken(f"image {seen.key.name}: somebody needs it by now", reason="ImageInUse")
-                self._remove(seen, sorted(_tags(report)) or [seen.id])
-            with suppress(Trouble):  # it is gone, and found to be so by the next look
-                self.file.change(lambda kept: {key: value for key, value in kept.items() if key != seen.id})
+        report = self.engine.inspect_image(seen.id)
+        if report is not None:
+            with self._lock:
+                noted, is_wanted = self._noted().get(seen.id), self._is_wanted(seen.id)
+            if noted is None or not _tags(report) <= noted.tags or is_wanted:
+                raise Overtaken(f"image {seen.key.name}: somebody needs it by now", reason="ImageInUse")
+            self._remove(seen, sorted(_tags(report)) or [seen.id])  # which may take long, and nobody's look is to wait
+        with self._lock, suppress(Trouble):  # it is gone, and found to be so by the next look
+            self.file.change(lambda kept: {key: value for key, value in kept.items() if key != seen.id})
 
     def _remove(self, seen: Observed, names: Sequence[str]) -> None:
         try:

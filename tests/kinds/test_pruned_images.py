@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,6 +136,31 @@ def test_what_the_engine_refuses_is_left(host: Host) -> None:
     with pytest.raises(Overtaken):
         host.pruning.remove(seen)
     assert host.free("two") == []
+
+
+def test_a_removal_that_takes_long_keeps_nobodys_look_waiting(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    (seen,) = host.pruning.look(HERE, {"web": frozenset({"two"})})
+    begun, may_end, looked = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(_name: str) -> None:
+        begun.set()
+        may_end.wait(10)
+
+    def look_too() -> None:
+        host.free("two")
+        looked.set()
+
+    monkeypatch.setattr(host.shelf, "remove_image", slow)
+    removal = threading.Thread(target=host.pruning.remove, args=(seen,))
+    look = threading.Thread(target=look_too)
+    removal.start()
+    assert begun.wait(10)
+    look.start()
+    in_time = looked.wait(5)
+    may_end.set()
+    removal.join()
+    look.join()
+    assert in_time
 
 
 def test_of_stacks_that_are_gone_it_is_seen_by_a_look_at_everything(host: Host) -> None:
