@@ -183,10 +183,11 @@ class ContainerView:
         images, found = answers[: len(wanted)], answers[len(wanted) :]
         names.update((report["Id"], name_of(report)) for report in found if report)
         local = {reference: image["Id"] for reference, image in zip(wanted, images, strict=True) if image}
-        around = Surroundings(daemon, networks, names)
-        if around != self._around:
-            self._around = around
-        return self._around, local
+        around, before = Surroundings(daemon, networks, names), self._around
+        if around == before:
+            return before, local  # the very same, by which `_observed` knows it
+        self._around = around
+        return around, local
 
     def _network_ids(self) -> dict[str, frozenset[str]]:
         ids: dict[str, frozenset[str]] = {}

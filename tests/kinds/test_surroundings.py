@@ -1,0 +1,48 @@
+"""What containers are compared against, while several turns look at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from agent.engine import Engine
+from agent.kinds.base import Identity
+from agent.kinds.container_once import Once
+from agent.kinds.container_view import ContainerView, Surroundings
+
+OLDER = Surroundings({}, {"front": frozenset({"older"})}, {})
+
+
+class Networks:
+    """Stands in for an engine that has one network by now."""
+
+    def gather(self, asks: Iterable[Callable[[], Any]]) -> list[Any]:
+        return [ask() for ask in asks]
+
+    def info(self) -> dict[str, Any]:
+        return {}
+
+    def list_networks(self) -> list[dict[str, Any]]:
+        return [{"Name": "front", "Id": "newer"}]
+
+
+class Beside(ContainerView):
+    """Another turn, which asked earlier, keeps what it saw right after this one does."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, OLDER if name == "_around" else value)
+
+
+def made(kind: type[ContainerView]) -> ContainerView:
+    engine, identity = cast("Engine", Networks()), Identity("i", "o", b"k")
+    return kind(engine, identity, Once(engine, identity))
+
+
+def test_a_turn_compares_against_what_it_saw_itself() -> None:
+    around, _ = made(Beside)._surroundings([], [], [])
+    assert around.networks == {"front": {"newer"}}
+
+
+def test_what_is_as_it_was_is_the_very_same() -> None:
+    view = made(ContainerView)
+    assert view._surroundings([], [], [])[0] is view._surroundings([], [], [])[0]
