@@ -35,6 +35,9 @@ class Listening(threading.Thread):
             except Refused as error:
                 self._told(error.failure())
             else:
+                if self._stopped.is_set():  # when there was nothing to stop yet
+                    self._server.stop()
+                    return
                 pause = self._shortest
                 self._told(None)
                 self._serve_out()

@@ -75,13 +75,15 @@ class Server:
             h11_max_incomplete_event_size=self._limits.header_bytes,
         )
         self._uvicorn = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._uvicorn.run, args=([listener],), name="web", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._uvicorn.run, args=([listener],), name="web", daemon=True)
+        thread.start()
+        self._thread = thread
 
     def wait(self) -> None:
         """Until it has ended. Without a start, at once."""
-        if self._thread is not None:
-            self._thread.join()
+        thread = self._thread  # which `stop` may take away meanwhile
+        if thread is not None:
+            thread.join()
 
     def stop(self) -> None:
         """End serving; requests under way have a second to finish. Without a start, nothing."""

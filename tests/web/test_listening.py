@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import queue
 import socket
+import threading
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
@@ -69,3 +71,39 @@ def test_a_server_that_ends_by_itself_is_begun_again(
     assert reason(told) == ""
     with socket.create_connection(server.address, timeout=10):
         assert told.empty()
+
+
+class SlowToStart:
+    """A server that can be stopped once it has started, and not before."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_start, self.asked, self.over = (threading.Event() for _ in range(4))
+        self.started = False
+
+    def start(self) -> None:
+        self.begun.set()
+        self.may_start.wait(10)
+        self.started = True
+
+    def wait(self) -> None:
+        self.over.wait(30)
+
+    def stop(self) -> None:
+        self.asked.set()
+        if self.started:
+            self.over.set()
+
+
+def test_a_stop_that_comes_while_it_starts_is_heeded() -> None:
+    server = SlowToStart()
+    listening = Listening(cast("Server", server), lambda _: None)
+    listening.start()
+    assert server.begun.wait(10)
+    stopping = threading.Thread(target=listening.stop)
+    stopping.start()
+    assert server.asked.wait(10)
+    server.may_start.set()
+    in_time = server.over.wait(5)
+    server.over.set()
+    stopping.join()
+    assert in_time

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -34,8 +35,11 @@ def _says_ok(connection: socket.socket) -> bool:
     return answer.startswith(b"HTTP/1.1 200")
 
 
+PARTS: dict[str, Any] = {"metrics": Metrics("1"), "overview": Overview, "ready": lambda: (True, [])}
+
+
 def server_on(listen: str) -> Server:
-    return Server(listen, metrics=Metrics("1"), overview=Overview, ready=lambda: (True, []))
+    return Server(listen, **PARTS)
 
 
 def test_a_taken_port_is_refused_and_tried_again(make_site: Callable[..., Site]) -> None:
@@ -65,6 +69,23 @@ def test_it_listens_on_the_loopback_only(site: Site) -> None:
     assert site.server.address.host == "127.0.0.1"
     assert site.server.address.port > 0
     assert site.server.url == f"http://127.0.0.1:{site.server.address.port}"
+
+
+class StoppedMeanwhile(Server):
+    """`stop` comes right after each look at the thread."""
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name == "_thread":
+            self._thread = None
+        return found
+
+
+def test_who_waits_for_its_end_may_see_it_stopped_meanwhile() -> None:
+    server, over = StoppedMeanwhile("127.0.0.1:0", **PARTS), threading.Thread()
+    over.start()
+    server._thread = over
+    server.wait()
 
 
 def test_its_end_frees_the_port_and_the_thread(make_site: Callable[..., Site]) -> None:
