@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from graphlib import TopologicalSorter
 
 import pytest
 
@@ -64,6 +66,14 @@ def test_in_one_plan_the_changes_of_a_stack_come_behind_those_that_it_waits_for(
     assert ordered.changes[3].wanted is not None
     assert ordered.changes[3].wanted.requires == (Requirement(Key(STACK, "db"), Condition.HEALTHY),)
     assert in_order(plan, [stack("db"), stack("web"), stack("other")]) is plan
+
+
+def test_what_is_put_behind_makes_no_round_with_what_was_put_behind_before() -> None:
+    b1, b2 = change(0, "b"), change(1, "b")
+    a1, a2 = replace(change(2, "a"), after=frozenset({0})), replace(change(3, "a"), after=frozenset({1}))
+    ordered = in_order(Plan((b1, b2, a1, a2)), [stack("a"), stack("b", "a")])
+    TopologicalSorter({one.number: one.after | one.follows for one in ordered.changes}).prepare()  # or it raises
+    assert [sorted(one.follows) for one in ordered.changes] == [[3], [], [], []]
 
 
 A_WEB, B_WEB, FRONT = "container/a-web", "container/b-web", "network/a_front"

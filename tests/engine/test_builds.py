@@ -122,7 +122,7 @@ def test_a_build_whose_error_comes_after_the_200(fake: FakeEngine, door: Engine,
 
 def test_what_the_builder_says_is_told_without_secrets(fake: FakeEngine, door: Engine) -> None:
     build = BUILD._replace(query={"buildargs": {"NPM_TOKEN": "hunter2", "MODE": "quick"}})
-    step = {"stream": "fetch with hunter2, quick\nlog in to https://me:hunter2@registry\n"}
+    step = {"stream": "fetch with hunter2, quick\nlog in to https://me:swordfish@registry\n"}
     fake.answers = {"/build": lambda request: request.lines(step, {"error": "The command 'get hunter2' failed"})}
     with pytest.raises(Refused) as caught:
         door.build_image(build)
