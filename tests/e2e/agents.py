@@ -148,6 +148,17 @@ class Agent:
                 return float(line.rpartition(" ")[2])
         return None
 
+    def passes(self, stack: str) -> float:
+        """How many passes of the stack have ended in this process, whatever came of them."""
+        lines = self.get("/metrics")[1].splitlines()
+        counted = [line for line in lines if line.startswith("windlass_reconciles_total{")]
+        return sum(float(line.rpartition(" ")[2]) for line in counted if f'stack="{stack}"' in line)
+
+    def await_passes(self, stack: str, more: int = 3) -> None:
+        """Wait until what is wanted by now has been looked at: the first of them may have begun before, or only tell."""
+        before = self.passes(stack)
+        until(lambda: self.passes(stack) >= before + more, f"{more} more passes of {stack}")
+
     def log_lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.strip()]
 

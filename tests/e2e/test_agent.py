@@ -83,6 +83,7 @@ def test_a_commit_becomes_running_containers_and_what_breaks_is_mended(
 
     fleet.push({path: None}, "Gone")
     until(lambda: not identity(sdk, web) or started.status()["source"]["failure"], "the end of the stack, or its guard")
+    started.await_passes(stack)
     assert identity(sdk, web) == third, "the last stack is not removed by an empty repository"
 
 

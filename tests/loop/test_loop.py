@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from agent.errors import Refused, Unreachable
+from agent.loop import Loop
 from agent.model import Failure, Key, Report, Status
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.reconcile import Turn
@@ -392,6 +393,16 @@ def test_a_full_look_relies_on_nothing_that_was_seen_before() -> None:
     assert turns.afresh > 1
 
 
+def assert_all_gets_on(loop: Loop, audience: FakeAudience) -> None:
+    """The loop has looked since this was asked, and found nothing late."""
+    rounds, until = audience.rounds, time.monotonic() + 5
+    while audience.rounds < rounds + 2 and audience.hung.empty():  # the first may have looked before
+        assert time.monotonic() < until, "the loop does not get round"
+        loop.wake(LookAt("event", stack="nobody's"))
+        time.sleep(0.01)
+    assert audience.hung.empty()
+
+
 def test_the_watchdog_starves_while_a_turn_shows_no_progress() -> None:
     may_end, clock = threading.Event(), FakeClock()
     turns = FakeTurns(lambda turn: synced(turn) if may_end.wait(20) else failed(turn))
@@ -402,7 +413,7 @@ def test_the_watchdog_starves_while_a_turn_shows_no_progress() -> None:
         loop.progressed("a", 100.0)
         loop.progressed("a")
         clock.ahead += FAST.silence + 70
-        assert audience.hung.empty()
+        assert_all_gets_on(loop, audience)
         clock.ahead += 31
         assert audience.hung.get(timeout=5) == ("turn-a",)
         rounds = audience.rounds
@@ -414,10 +425,7 @@ def test_the_watchdog_starves_while_a_turn_shows_no_progress() -> None:
         may_end.set()
         audience.reports.get(timeout=5)
         clock.ahead += 2 * FAST.silence
-        loop.wake(LookAt("event", stack="nobody's"))
-        assert turns.nothing_more(0.3)
-        assert audience.hung.empty(), "a loop that has nothing to do is in good health"
-    assert audience.rounds > rounds
+        assert_all_gets_on(loop, audience)  # one that has nothing to do is in good health
 
 
 def test_the_watchdog_starves_while_the_source_shows_no_progress() -> None:
@@ -427,9 +435,9 @@ def test_the_watchdog_starves_while_the_source_shows_no_progress() -> None:
     with running(make_loop(desires, FakeTurns(), audience, clock=clock)) as loop:
         clock.ahead += FAST.source_silence - 30
         loop.source_progressed()
-        clock.ahead += FAST.source_silence - 1
-        assert audience.hung.empty()
-        clock.ahead += 2
+        clock.ahead += FAST.source_silence - 30
+        assert_all_gets_on(loop, audience)
+        clock.ahead += 31
         assert audience.hung.get(timeout=5) == ("source",)
         may_end.set()
         assert audience.hung.get(timeout=5) == ()
