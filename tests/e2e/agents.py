@@ -54,8 +54,8 @@ class Fleet:
         _git(home, "clone", "--quiet", str(fleet.bare), str(fleet.work))
         return fleet
 
-    def push(self, files: Mapping[str, str | None], subject: str = "A change") -> str:
-        """Write (None: remove) the files, commit and push. Returns the commit's SHA."""
+    def push(self, files: Mapping[str, str | None], subject: str = "A change", branch: str = "main") -> str:
+        """Write (None: remove) the files, commit and push to the branch. Returns the commit's SHA."""
         for path, text in files.items():
             file = self.work / path
             if text is None:
@@ -66,7 +66,7 @@ class Fleet:
         _git(self.work, "add", "--all")
         identity = ("-c", "user.name=Anna", "-c", "user.email=anna@example.com")
         _git(self.work, *identity, "commit", "--quiet", "--allow-empty", "-m", subject)
-        _git(self.work, "push", "--quiet", "origin", "HEAD:main")
+        _git(self.work, "push", "--quiet", "origin", f"HEAD:{branch}")
         return _git(self.work, "rev-parse", "HEAD").strip()
 
 

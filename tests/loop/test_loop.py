@@ -29,6 +29,7 @@ from tests.loop.fakes import (
     synced,
 )
 
+STANDING = 1000.0  # seconds, of a clock that stands: what waits for a time to pass waits for ever
 BROKEN = Failure("ConfigInvalid", "stacks/web/compose.yaml:3:5: no")
 
 
@@ -262,13 +263,13 @@ def test_a_failing_stack_backs_off_and_events_do_not_cut_that_short() -> None:
 
 
 def test_new_content_is_tried_at_once_whatever_happened_to_the_old() -> None:
-    desires, turns = FakeDesires(reading(stack("a"))), FakeTurns(failed)
-    with running(make_loop(desires, turns, FakeAudience())) as loop:
-        for _ in range(3):
-            turns.next()  # backed off by now
+    desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(failed), FakeAudience()
+    with running(make_loop(desires, turns, audience, clock=lambda: STANDING)) as loop:
+        turns.next()
+        audience.reports.get(timeout=5)  # backed off by now, for ever
         desires.answer = reading(stack("a", "b" * 40, content="2"), revision="b" * 40)
         loop.wake(AskSource("manual"))
-        assert turns.taken.get(timeout=1).stacks[0].revision.id == "b" * 40
+        assert turns.next().stacks[0].revision.id == "b" * 40
 
 
 WEB = Key("container", "a-web-1")
@@ -486,7 +487,7 @@ def test_a_turn_that_waits_makes_way_for_newer_content_and_its_failure_delays_no
         return synced(turn)
 
     desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(waits_for_a_gate), FakeAudience()
-    with running(make_loop(desires, turns, audience)) as loop:
+    with running(make_loop(desires, turns, audience, clock=lambda: STANDING)) as loop:
         turns.next()
         desires.answer = reading(stack("a", "b" * 40), revision="b" * 40)
         loop.wake(AskSource("manual"))
@@ -494,4 +495,4 @@ def test_a_turn_that_waits_makes_way_for_newer_content_and_its_failure_delays_no
         desires.answer = reading(stack("a", "c" * 40, content="2"), revision="c" * 40)
         loop.wake(AskSource("manual"))
         assert audience.reports.get(timeout=5).failure
-        assert turns.taken.get(timeout=0.8).stacks[0].revision.id == "c" * 40
+        assert turns.next().stacks[0].revision.id == "c" * 40
