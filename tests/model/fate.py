@@ -31,10 +31,11 @@ def _nobody() -> None:
 
 
 class Lot:
-    """The fate of one agent's calls. `changes` counts those that change something."""
+    """The fate of one agent's calls. `changes` counts those that change something, and `asked` has their endpoints."""
 
     def __init__(self) -> None:
         self.changes = 0
+        self.asked: set[str] = set()
         self.mend()
 
     def mend(self) -> None:
@@ -59,8 +60,9 @@ class Lot:
         if self._silent:
             raise requests.exceptions.ConnectionError("Connection refused")
 
-    def change(self, act: Callable[[], Any]) -> Any:
+    def change(self, endpoint: str, act: Callable[[], Any]) -> Any:
         self.listen()
+        self.asked.add(endpoint)
         self.changes += 1
         if self.changes != self._at:
             return act()
@@ -99,4 +101,6 @@ class _FatedCalls(Calls):
         return super().read(endpoint, subject, heard)
 
     def write(self, endpoint: str, subject: str, tell: Callable[[Any], Any], *, extra: float = 0.0) -> Any:
-        return super().write(endpoint, subject, lambda client: self._lot.change(lambda: tell(client)), extra=extra)
+        return super().write(
+            endpoint, subject, lambda client: self._lot.change(endpoint, lambda: tell(client)), extra=extra
+        )
