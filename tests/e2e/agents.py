@@ -155,7 +155,7 @@ class Agent:
         return sum(float(line.rpartition(" ")[2]) for line in counted if f'stack="{stack}"' in line)
 
     def await_passes(self, stack: str, more: int = 3) -> None:
-        """Wait until what is wanted by now has been looked at: the first of them may have begun before, or only tell."""
+        """Wait until what is wanted by now has been looked at: the first may have begun before, or only tell."""
         before = self.passes(stack)
         until(lambda: self.passes(stack) >= before + more, f"{more} more passes of {stack}")
 

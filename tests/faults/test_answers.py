@@ -70,7 +70,7 @@ def test_a_commit_gets_through_bad_answers(proxied: Agent, proxy: Proxy, scene: 
 def test_a_change_that_the_engine_stumbles_over_is_not_repeated_blindly_and_nothing_is_lost(
     proxied: Agent, proxy: Proxy, scene: Scene
 ) -> None:
-    """What is new goes on being tried; what ran before comes back, and stays until somebody asks for the other again."""
+    """What is new is tried on; where something ran before, that comes back until somebody asks for the new again."""
     with running(proxied):
         proxy.fault = once_each(faults.stumble, "/containers/create", "/start")
         scene.push("first")

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.model.host import Json, ModelHost, image_id, refused
 
 
+@dataclass
 class HostWithImages(ModelHost):
+    """`built` are configurations by id, and `names` the ids by reference. What has lost its name stays."""
+
+    built: dict[str, Json] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+
     def get(self, path: str, names: tuple[str, ...], params: Mapping[str, Any]) -> Any:
         match path:
             case "/images/json":
@@ -38,17 +45,27 @@ class HostWithImages(ModelHost):
     def delete(self, path: str, names: tuple[str, ...], params: Mapping[str, Any]) -> None:
         if path == "/images/{0}":
             self._remove_image(names[0])
+        elif path == "/volumes/{0}":
+            del self.volumes[names[0]]
         else:
             super().delete(path, names, params)
 
     def lines(self, path: str, params: Mapping[str, Any]) -> Iterator[Json]:
         """What is streamed; by the first line of it all is done."""
         if path == "/build":
-            labels = json.loads(params.get("labels") or "{}")
-            self.images.update({reference: {"Cmd": ["forever"], "Labels": labels} for reference in params["t"]})
+            identity = image_id(params["labels"])
+            self.built[identity] = {"Cmd": ["forever"], "Labels": json.loads(params["labels"])}
+            self.names.update(dict.fromkeys(params["t"], identity))
         else:
             self.images.setdefault(f"{params['fromImage']}:{params['tag']}", {"Cmd": ["forever"]})
         yield {"status": "done"}
+
+    def _image(self, name: str) -> Json:
+        identity = self.names.get(name, name)
+        if identity not in self.built:
+            return super()._image(name)
+        tags = [reference for reference, one in self.names.items() if one == identity]
+        return {"Id": identity, "Config": self.built[identity], "RepoTags": tags}
 
     def _command(self, name: str) -> Json:
         one = self.container(name)

@@ -71,6 +71,17 @@ def disconnect(rig: FatedRig) -> None:
     rig.engine.disconnect_network(f"{rig.stack}_front", rig.container("web")["Id"])
 
 
+def lose_an_alias(rig: FatedRig) -> None:
+    disconnect(rig)
+    rig.engine.connect_network(f"{rig.stack}_front", rig.container("web")["Id"], {})
+
+
+def remove_the_volume(rig: FatedRig) -> None:
+    name = f"{rig.stack}_data"
+    if rig.engine.inspect_volume(name):
+        rig.engine._calls.write("", "remove", lambda client: client.drop("/volumes/{0}", name))
+
+
 def stop_and_update(rig: FatedRig) -> None:
     container = rig.container("web")["Id"]
     rig.engine.stop_container(container, 0)
@@ -104,7 +115,7 @@ def pulled(version: str) -> str:
 
 
 def built(version: str) -> str:
-    recipe = f"build: {{context: ., dockerfile_inline: \"FROM IMAGE\\nENV BUILT={version}\"}}"
+    recipe = f'build: {{context: ., dockerfile_inline: "FROM IMAGE\\nENV BUILT={version}"}}'
     return web(version).replace("image: IMAGE", recipe)
 
 
@@ -115,7 +126,12 @@ MIGRATE = other("migrate", "command: ['true']")
 REMADE = END.replace("front: ,", "front: {labels: {tier: front}},")
 
 TRANSITIONS: dict[str, Transition] = {
-    "a first deploy": Transition("", other("db") + other("web", "networks: [front, back]"), least=6),
+    "a first deploy": Transition(
+        "",
+        other("db") + other("web", "networks: [front, back], volumes: ['data:/data']"),
+        by_hand=remove_the_volume,
+        least=7,
+    ),
     "stop-first": Transition(web("1"), web("2"), least=6),
     "start-first": Transition(web("1", START_FIRST), web("2", START_FIRST), least=6),
     "stop-first, taken back": Transition(web("1"), web("2", CRASHES), bad=True, least=8),
@@ -153,6 +169,7 @@ TRANSITIONS: dict[str, Transition] = {
     "paused by hand": Transition(web("1"), web("1"), by_hand=pause, least=1),
     "renamed by hand": Transition(web("1"), web("1"), by_hand=rename, least=1),
     "disconnected by hand": Transition(web("1"), web("1"), by_hand=disconnect, least=1),
+    "an alias lost by hand": Transition(web("1"), web("1"), by_hand=lose_an_alias, least=2),
     "stopped and updated by hand": Transition(web("1"), web("1"), by_hand=stop_and_update, least=2),
     "removed by hand": Transition(other("db") + web("1"), other("db") + web("1"), by_hand=remove, least=2),
     "a mounted file edited": Transition(
