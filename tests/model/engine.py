@@ -14,7 +14,7 @@ from docker.errors import APIError
 from agent.engine.engine import Engine
 from agent.engine.errors import plain_errors
 from tests.model.fate import Lot
-from tests.model.host import ModelHost
+from tests.model.host import Json, ModelHost
 
 
 class ModelEngine(Engine):
@@ -77,8 +77,8 @@ class _Client:
     def hear(self, path: str, *names: str, body: Mapping[str, Any]) -> bytes:
         return bytes(self.tell(path, *names, body=body))
 
-    def lines(self, _method: str, path: str, **params: Any) -> Iterator[dict[str, Any]]:
-        return self._host.lines(path, params)
+    def lines(self, _method: str, path: str, **params: Any) -> Iterator[Json]:
+        return iter(self._host.lines(path, params))
 
     def drop(self, path: str, *names: str, **params: Any) -> None:
         self._host.delete(path, names, params)
@@ -90,5 +90,5 @@ class _Streaming:
     def __init__(self, client: _Client, lot: Lot, endpoint: str) -> None:
         self._client, self._lot, self._endpoint = client, lot, endpoint
 
-    def lines(self, method: str, path: str, **params: Any) -> Iterator[dict[str, Any]]:
+    def lines(self, method: str, path: str, **params: Any) -> Iterator[Json]:
         return iter(self._lot.change(self._endpoint, lambda: list(self._client.lines(method, path, **params))))

@@ -30,7 +30,8 @@ class HostWithImages(ModelHost):
             case "/containers/json":
                 found = super().get(path, names, params)
                 return [{**one, "ImageID": self.containers[one["Id"]].image} for one in found]
-        return super().get(path, names, params)
+            case _:
+                return super().get(path, names, params)
 
     def post(self, path: str, names: tuple[str, ...], body: Mapping[str, Any], params: Mapping[str, Any]) -> Any:
         match path:
@@ -40,7 +41,8 @@ class HostWithImages(ModelHost):
                 return b""
             case "/containers/{0}/pause":
                 return self.pause(names[0])
-        return super().post(path, names, body, params)
+            case _:
+                return super().post(path, names, body, params)
 
     def delete(self, path: str, names: tuple[str, ...], params: Mapping[str, Any]) -> None:
         if path == "/images/{0}":
