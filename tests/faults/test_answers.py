@@ -88,6 +88,9 @@ def test_a_change_that_the_engine_stumbles_over_is_not_repeated_blindly_and_noth
         proxy.fault = removals(faults.under_way)
         proxied.signal(signal.SIGHUP)
         scene.await_settled(proxied, "second")
+        series = 'windlass_actions_total{action="replace",kind="container",result="%s"}'
+        assert proxied.metric(series % "success") == 1
+        assert not proxied.metric(series % "overtaken"), "a removal that is under way is one that comes about"
 
 
 def removals(fault: Fault) -> Choice:
