@@ -145,3 +145,4 @@ def test_in_a_storm_of_events_drift_is_mended_and_few_turns_are_made(scene: Scen
         scene.settled(lambda: scene.network("front") in scene.container("web")["NetworkSettings"]["Networks"])
         scene.settled(lambda: len(turns.looks) > 200)
     assert len(turns.triggers) <= (time.monotonic() - began) / NEVER.settle + 2
+    assert len(turns.triggers) * 3 < len(turns.looks)
