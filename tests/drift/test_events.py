@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
+import docker
 import pytest
 
 from agent.loop import Loop
@@ -103,3 +105,44 @@ def test_of_what_changes_nothing_the_engine_tells_nothing(scene: Scene, turns: T
     scene.sdk.pause(container)
     scene.settled(lambda: "event" in turns.triggers and scene.planned() == {})
     assert turns.looks.count(LookAt("event", stack=scene.stack)) in (1, 2)  # paused, and running again
+
+
+@contextmanager
+def storm(scene: Scene) -> Iterator[None]:
+    """Events without end: of commands in `web`, of which nobody hears, and of its image, which is what it was."""
+    over = threading.Event()
+
+    def runs_commands() -> None:
+        while not over.is_set():
+            scene.engine.execute(scene.web, {"Cmd": ["true"]}, 10)
+
+    def moves_tags() -> None:
+        name, _, tag = scene.image.partition(":")
+        with closing(docker.APIClient(base_url=scene.docker_host)) as sdk:
+            while not over.is_set():
+                sdk.tag(scene.image, name, tag, force=True)
+                sdk.tag(scene.image, f"{name}-{threading.get_ident()}", tag)
+                sdk.remove_image(f"{name}-{threading.get_ident()}:{tag}")
+
+    threads = [threading.Thread(target=each) for each in (runs_commands, moves_tags) * 2]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_in_a_storm_of_events_drift_is_mended_and_few_turns_are_made(scene: Scene, turns: Turns) -> None:
+    turns.triggers.clear()
+    turns.looks.clear()
+    began = time.monotonic()
+    with storm(scene):
+        scene.settled(lambda: len(turns.looks) > 100)
+        scene.sdk.disconnect_container_from_network(scene.web, scene.network("front"))
+        scene.settled(lambda: scene.network("front") in scene.container("web")["NetworkSettings"]["Networks"])
+        scene.settled(lambda: len(turns.looks) > 200)
+    assert len(turns.triggers) <= (time.monotonic() - began) / NEVER.settle + 2
+    assert len(turns.triggers) * 3 < len(turns.looks)

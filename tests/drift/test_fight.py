@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -52,9 +51,11 @@ def test_the_field_that_loops_is_named_and_the_stack_left_alone_for_longer_and_l
         assert agent.metric(repeating) == 0
         with fighting(sdk, web):
             until(lambda: agent.stack(stack)["fights"], "a fight")
-            time.sleep(5)  # in which it would be mended dozens of times
-        mended = agent.metric(corrected) or 0
-        assert 4 <= mended <= 6
+            until(lambda: agent.stack(stack)["fights"][0]["times"] >= 6, "mended after two pauses")
+            (fight,) = agent.stack(stack)["fights"]
+        assert fight["wait"] == 2 ** (fight["times"] - 3), "seconds, twice as many each time"
+        assert fight["seconds"] >= 2 + 4
+        assert 6 <= (agent.metric(corrected) or 0) <= fight["times"] + 1
         assert "restart is changed back by something else" in agent.stack(stack)["message"]
         assert f"container/{web} healed" in agent.windlass("status").stdout
         assert agent.metric(repeating) == 1

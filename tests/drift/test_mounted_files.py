@@ -27,9 +27,16 @@ def test_an_edited_file_is_noticed_without_a_poll(
         until(lambda: agent.synced_at(stack, head), "the first commit deployed")
         before = sdk.inspect_container(f"{stack}-web-1")
         [mount] = before["Mounts"]
-        time.sleep(6)  # the directory was not there when the agent began
-        Path(mount["Source"]).write_text("port = 81\n")
-        started = before["State"]["StartedAt"]
-        until(lambda: sdk.inspect_container(before["Id"])["State"]["StartedAt"] != started, "started anew", 20)
-        assert Path(mount["Source"]).read_text() == "port = 80\n"
+        started, file = before["State"]["StartedAt"], Path(mount["Source"])
+
+        def noticed_or_edited_again() -> bool:
+            """Nobody says when a directory, which was not there when the agent began, has come to be watched."""
+            if sdk.inspect_container(before["Id"])["State"]["StartedAt"] != started:
+                return True
+            file.write_text("port = 81\n")
+            time.sleep(0.3)
+            return False
+
+        until(noticed_or_edited_again, "started anew", 30)
+        until(lambda: file.read_text() == "port = 80\n", "the file as it was")
         until(lambda: agent.stack(stack)["sync"] == "synced", "as wanted again")

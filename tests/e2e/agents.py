@@ -54,8 +54,8 @@ class Fleet:
         _git(home, "clone", "--quiet", str(fleet.bare), str(fleet.work))
         return fleet
 
-    def push(self, files: Mapping[str, str | None], subject: str = "A change") -> str:
-        """Write (None: remove) the files, commit and push. Returns the commit's SHA."""
+    def push(self, files: Mapping[str, str | None], subject: str = "A change", branch: str = "main") -> str:
+        """Write (None: remove) the files, commit and push to the branch. Returns the commit's SHA."""
         for path, text in files.items():
             file = self.work / path
             if text is None:
@@ -66,7 +66,7 @@ class Fleet:
         _git(self.work, "add", "--all")
         identity = ("-c", "user.name=Anna", "-c", "user.email=anna@example.com")
         _git(self.work, *identity, "commit", "--quiet", "--allow-empty", "-m", subject)
-        _git(self.work, "push", "--quiet", "origin", "HEAD:main")
+        _git(self.work, "push", "--quiet", "origin", f"HEAD:{branch}")
         return _git(self.work, "rev-parse", "HEAD").strip()
 
 
@@ -147,6 +147,17 @@ class Agent:
             if line.startswith(f"{series} "):
                 return float(line.rpartition(" ")[2])
         return None
+
+    def passes(self, stack: str) -> float:
+        """How many passes of the stack have ended in this process, whatever came of them."""
+        lines = self.get("/metrics")[1].splitlines()
+        counted = [line for line in lines if line.startswith("windlass_reconciles_total{")]
+        return sum(float(line.rpartition(" ")[2]) for line in counted if f'stack="{stack}"' in line)
+
+    def await_passes(self, stack: str, more: int = 3) -> None:
+        """Wait until what is wanted by now has been looked at: the first may have begun before, or only tell."""
+        before = self.passes(stack)
+        until(lambda: self.passes(stack) >= before + more, f"{more} more passes of {stack}")
 
     def log_lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.strip()]

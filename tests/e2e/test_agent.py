@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -12,6 +13,7 @@ import docker
 import docker.errors
 import pytest
 
+from agent.engine import Engine, Event
 from tests.e2e.agents import Agent, Fleet, running, until
 
 pytestmark = pytest.mark.engine
@@ -83,6 +85,7 @@ def test_a_commit_becomes_running_containers_and_what_breaks_is_mended(
 
     fleet.push({path: None}, "Gone")
     until(lambda: not identity(sdk, web) or started.status()["source"]["failure"], "the end of the stack, or its guard")
+    started.await_passes(stack)
     assert identity(sdk, web) == third, "the last stack is not removed by an empty repository"
 
 
@@ -314,6 +317,48 @@ def test_sigterm_in_the_middle_of_a_change_lets_it_end_and_begins_no_other(
     with running(agent):
         until(lambda: agent.synced_at(stack, head), "the rest by the next process")
         assert messages(sdk, stack) == {web: "two", later: "two"}
+
+
+def ends_when_told(image: str, message: str, grace: str) -> str:
+    """A service that has ended so many seconds after it was asked to, or when there is a file."""
+    script = "trap 'until [ -e /tmp/go ]; do sleep 0.1; done; exit 0' TERM; while :; do sleep 0.1; done"
+    return f"""\
+services:
+  web:
+    image: {image}
+    command: [sh, -c, "{script}"]
+    labels: {{message: {message}}}
+    stop_grace_period: {grace}
+x-windlass: {{rollout: {{monitor: 300ms}}}}
+"""
+
+
+def test_of_the_commits_that_come_during_a_change_only_the_newest_is_carried_out(
+    agent: Agent, fleet: Fleet, engine: Engine, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
+    made, opened = list[str](), threading.Event()
+
+    def note(event: Event) -> None:
+        if event.action == "create" and event.attributes.get("com.docker.compose.project") == stack:
+            made.append(event.attributes["message"])
+
+    with running(agent):
+        head = fleet.push({path: ends_when_told(busybox, "one", "60s")})
+        until(lambda: agent.synced_at(stack, head), "deployed")
+        old = identity(sdk, f"{stack}-web-1")
+        threading.Thread(target=lambda: engine.events(note, on_open=opened.set), daemon=True).start()
+        assert opened.wait(10)
+        fleet.push({path: ends_when_told(busybox, "two", "0s")})
+        until(lambda: made, "the replacement begun")
+        for message in ("three", "four", "five", "six"):
+            head = fleet.push({path: ends_when_told(busybox, message, "0s")})
+        until(lambda: agent.status()["source"]["revision"]["id"] == head, "the newest known")
+        assert made == ["two"]
+        engine.execute(old, {"Cmd": ["touch", "/tmp/go"]}, 10)
+        until(lambda: agent.synced_at(stack, head), "the newest deployed")
+    until(lambda: "six" in made, "its creation heard of")
+    assert made == ["two", "six"]
 
 
 def test_sighup_asks_at_once(agent: Agent, fleet: Fleet, prefix: str, busybox: str) -> None:

@@ -64,6 +64,7 @@ def test_hooks_from_the_push_to_what_is_told(
         until(lambda: agent.stack(stack).get("failure"), "the failure known to the next process")
         fleet.push({"README.md": "unrelated"}, "Unrelated")
         until(lambda: agent.status()["source"]["revision"]["subject"] == "Unrelated", "the unrelated commit seen")
+        agent.await_passes(stack)
         assert runs_of(sdk, alarm) == alarmed, "it is run once for what failed"
         third = fleet.push({path: compose(busybox, "three", api="exit 1")}, "Third")
         until(lambda: third and runs_of(sdk, alarm) not in ([], alarmed), "run for the next that failed")

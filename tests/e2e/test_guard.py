@@ -40,7 +40,10 @@ def test_stacks_that_leave_together_stay_until_just_that_is_approved(
         removals = approval(agent.stack(a)["message"])
         assert removals == approval(agent.stack(b)["message"])
 
-    with running(agent):  # what is held is so for the next process too
+    fleet.push({}, "The same on another branch", "other")
+    agent.extra = ("--ref", "other")
+    with running(agent):  # what is held is so for the next process too, and on any branch
+        until(lambda: "another branch" in str(agent.status().get("source")), "the branch read")
         until(lambda: (agent.stack(a).get("failure") or {}).get("reason") == "PruneGuard", "held again")
         assert {name: identity(sdk, f"{name}-web-1") for name in (a, b)} == before
         assert agent.windlass("approve", removals).stdout == "Approved for 1 h.\n"
@@ -51,10 +54,10 @@ def test_stacks_that_leave_together_stay_until_just_that_is_approved(
             "what an agent that is restarted halfway goes by"
         )
 
-        fleet.push(files, "All again")
+        fleet.push(files, "All again", "other")
         until(lambda: all(identity(sdk, f"{name}-web-1") for name in (a, b)), "all again")
         gone = {f"stacks/{name}/compose.yaml": None for name in (b, c)}
-        fleet.push(gone, "Retire two of three\n\nWindlass-Allow-Prune: 2")
+        fleet.push(gone, "Retire two of three\n\nWindlass-Allow-Prune: 2", "other")
         until(lambda: not any(identity(sdk, f"{name}-web-1") for name in (b, c)), "gone with the commit", patience=15)
 
 

@@ -106,6 +106,7 @@ def test_a_stack_goes_back_to_the_very_images_that_it_ran_with_the_registry_away
             until(lambda: agent.stack(stack).get("failure"), "the failure known to the next process")
             fleet.push({"README.md": "unrelated"}, "Unrelated")
             until(lambda: agent.status()["source"]["revision"]["subject"] == "Unrelated", "the unrelated commit seen")
+            agent.await_passes(stack)
             assert (identity(sdk, web), identity(sdk, api)) == before
         finally:
             registry.start()

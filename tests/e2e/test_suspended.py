@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import docker
 import pytest
 
@@ -20,8 +22,9 @@ def test_a_suspended_stack_is_left_as_it_is_and_healed_at_once_when_it_is_resume
     started: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:
     stack, web, path = f"{prefix}a", f"{prefix}a-web-1", f"stacks/{prefix}a/compose.yaml"
-    head = fleet.push({path: compose(busybox)}, "First")
-    until(lambda: started.synced_at(stack, head), "the first commit deployed")
+    other = f"{prefix}b"
+    head = fleet.push({path: compose(busybox), f"stacks/{other}/compose.yaml": compose(busybox)}, "First")
+    until(lambda: started.synced_at(stack, head) and started.synced_at(other, head), "the first commit deployed")
 
     assert started.windlass("suspend", stack + "x", "--reason", "why").returncode == 64
     assert started.windlass("suspend", stack, "--reason", "a migration").returncode == 0
@@ -47,6 +50,22 @@ def test_a_suspended_stack_is_left_as_it_is_and_healed_at_once_when_it_is_resume
         "resumed",
     ]
 
+    def assert_watched(name: str) -> None:
+        """A container goes, which is seen and told, and not made good."""
+        until(lambda: started.stack(name)["health"] == "suspended", "suspended", patience=5)
+        sdk.remove_container(f"{name}-web-1", force=True)
+        planned = f'windlass_plan_changes{{action="create",stack="{name}"}}'
+        until(lambda: started.metric(planned), "what would be done, in a metric")
+        assert started.metric(f'windlass_drift_detected_total{{kind="container",stack="{name}"}}')
+        assert not identity(sdk, f"{name}-web-1")
+
+    assert started.windlass("suspend", "--all", "--reason", "a new disk").returncode == 0
+    assert_watched(stack)
+    assert_watched(other)
+    assert started.windlass("resume", "--all").returncode == 0
+    names = (f"{stack}-web-1", f"{other}-web-1")
+    until(lambda: all(identity(sdk, name) for name in names), "both healed", patience=10)
+
 
 @pytest.mark.slow
 def test_a_service_that_is_stopped_by_hand_under_a_lease_stays_stopped_until_it_ends(
@@ -55,7 +74,7 @@ def test_a_service_that_is_stopped_by_hand_under_a_lease_stays_stopped_until_it_
     stack, web, api = f"{prefix}a", f"{prefix}a-web-1", f"{prefix}a-api-1"
     head = fleet.push({f"stacks/{stack}/compose.yaml": compose(busybox)}, "First")
     until(lambda: started.synced_at(stack, head), "the first commit deployed")
-    before = identity(sdk, api)
+    before, began = identity(sdk, api), time.time()
 
     assert started.windlass("suspend", f"{stack}/api", "--reason", "a debugger", "--for", "12s").returncode == 0
     until(lambda: started.stack(stack)["health"] == "suspended", "the lease", patience=5)
@@ -64,5 +83,8 @@ def test_a_service_that_is_stopped_by_hand_under_a_lease_stays_stopped_until_it_
     until(lambda: identity(sdk, web), "the other service put right", patience=10)
     assert not identity(sdk, api)
     assert started.stack(stack)["failure"] is None
+    started.await_passes(stack)
+    assert not identity(sdk, api)
     assert until(lambda: identity(sdk, api), "the lease at its end", patience=20) == before
+    assert time.time() > began + 12
     until(lambda: started.synced_at(stack, head), "in sync again")

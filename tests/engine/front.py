@@ -175,6 +175,15 @@ def stall(ask: Ask) -> None:
     hang(ask)
 
 
+def truncate(ask: Ask) -> None:
+    """The first half comes, and then the end."""
+    answer = ask.ask()
+    ask.head(answer)
+    ask.wfile.write(answer.body[: len(answer.body) // 2])
+    ask.wfile.flush()
+    ask.close_connection = True
+
+
 def flip(ask: Ask) -> None:
     """Other bytes, as many as were promised."""
     answer = ask.ask()

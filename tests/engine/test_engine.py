@@ -59,6 +59,23 @@ def test_calls_that_find_it_so_already_succeed(engine: Engine, prefix: str, busy
         engine.start_container(container)
 
 
+def test_stopping_may_take_longer_than_any_other_call(
+    docker_host: str, engine: Engine, prefix: str, busybox: str
+) -> None:
+    """It has what it gives the container beyond what a call may take."""
+    stubborn = {"Image": busybox, "Cmd": ["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"]}
+    container = engine.create_container(f"{prefix}-web", stubborn)
+    engine.start_container(container)
+    hurried = Engine(docker_host, timeout=2)
+    try:
+        hurried.stop_container(container, 3)
+    finally:
+        hurried.close()
+    report = engine.inspect_container(container)
+    assert report is not None
+    assert not report["State"]["Running"]
+
+
 @pytest.mark.parametrize("tty", [False, True])
 def test_the_last_words_of_a_container(engine: Engine, prefix: str, busybox: str, tty: bool) -> None:
     command = ["sh", "-c", "for i in 1 2 3 4 5; do echo line $i; done; echo late >&2; sleep 60"]

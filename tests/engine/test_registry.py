@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,15 +71,31 @@ def test_a_registry_that_refuses(shelf: Shelf, engine: Engine, fault: Choice, re
     assert advice in found.message
 
 
+def test_a_manifest_that_is_not_the_one_that_was_named_is_refused(shelf: Shelf, engine: Engine) -> None:
+    shelf.reference = f"{shelf.reference.rpartition(':')[0]}@{engine.resolve_image(shelf.reference)}"
+    assert shelf.refused(engine, faults.of_manifests(faults.flip)).reason == "ImageCorrupt"
+
+
+@pytest.mark.slow  # the engine fetches it six times, and waits longer each time
+@pytest.mark.timeout(300)
+def test_a_layer_that_is_cut_short_is_given_up_in_the_end(shelf: Shelf, engine: Engine) -> None:
+    found = shelf.refused(engine, faults.of_blobs(faults.truncate))
+    assert found.reason == "ImageCorrupt"
+    assert shelf.front.count("/blobs/") > 2
+
+
 @pytest.mark.parametrize(
     "fault", [faults.of_manifests(faults.hang), faults.of_blobs(faults.stall)], ids=["hangs", "stalls within a layer"]
 )
 def test_a_registry_that_falls_silent_is_given_up_and_asked_again(shelf: Shelf, engine: Engine, fault: Choice) -> None:
-    found = shelf.refused(engine, fault, idle=1.5)
-    assert (found.reason, type(found)) == ("ImagePullStalled", Unreachable)
+    with ThreadPoolExecutor(2) as both:  # of which the engine makes one transfer
+        for pull in [both.submit(shelf.refused, engine, fault, idle=1.5) for _ in range(2)]:
+            assert (pull.result().reason, type(pull.result())) == ("ImagePullStalled", Unreachable)
     shelf.front.fault = lambda _: None
     heard: list[PullProgress] = []
-    engine.pull_image(shelf.reference, progress=heard.append)
+    with ThreadPoolExecutor(2) as both:
+        for done in [both.submit(engine.pull_image, shelf.reference, progress=heard.append) for _ in range(2)]:
+            done.result()
     assert shelf.is_here()
     assert {one.reference for one in heard} == {shelf.reference}
 

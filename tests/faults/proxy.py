@@ -229,6 +229,12 @@ def stumble(call: Call) -> None:
     call.answer(Answer(500, "application/json", b'{"message":"a fault of the test"}'))
 
 
+def under_way(call: Call) -> None:
+    """Done by the engine, which says that somebody else is about to."""
+    call.ask()
+    call.answer(Answer(409, "application/json", b'{"message":"removal of container x is already in progress"}'))
+
+
 def nothing_there(call: Call) -> None:
     """A list of nothing, as though all were well."""
     empty = {"Volumes": [], "Warnings": None} if call.place == "/volumes" else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import time
 from collections.abc import Callable
 
@@ -64,6 +65,36 @@ def test_a_commit_gets_through_bad_answers(proxied: Agent, proxy: Proxy, scene: 
         proxy.fault = BAD[bad]()
         scene.push("second")
         scene.await_settled(proxied, "second", patience=60)
+
+
+def test_a_change_that_the_engine_stumbles_over_is_not_repeated_blindly_and_nothing_is_lost(
+    proxied: Agent, proxy: Proxy, scene: Scene
+) -> None:
+    """What is new is tried on; where something ran before, that comes back until somebody asks for the new again."""
+    with running(proxied):
+        proxy.fault = once_each(faults.stumble, "/containers/create", "/start")
+        scene.push("first")
+        scene.await_settled(proxied, "first", patience=60)
+        scene.put_data("precious")
+        until(lambda: not proxied.stack(scene.stack)["on_trial"], "the first known to be good")
+        asked, proxy.fault = proxy.count("/rename"), once_each(faults.stumble, "/rename")
+        scene.push("second")
+        failure = until(lambda: proxied.stack(scene.stack).get("failure"), "the refusal told")
+        assert failure["reason"] == "EngineError"
+        proxied.await_passes(scene.stack)
+        assert proxy.count("/rename") == asked + 1
+        scene.assert_as_wanted()
+        assert scene.message() == "first"
+        proxy.fault = removals(faults.under_way)
+        proxied.signal(signal.SIGHUP)
+        scene.await_settled(proxied, "second")
+        series = 'windlass_actions_total{action="replace",kind="container",result="%s"}'
+        assert proxied.metric(series % "success") == 1
+        assert not proxied.metric(series % "overtaken"), "a removal that is under way is one that comes about"
+
+
+def removals(fault: Fault) -> Choice:
+    return lambda call: fault if call.command == "DELETE" and call.place.startswith("/containers/") else None
 
 
 LISTS = ("/containers/json", "/networks", "/volumes")

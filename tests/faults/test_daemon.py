@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.agents import Agent, running, until
 from tests.faults.daemon import Daemon
-from tests.faults.proxy import Call, Proxy
+from tests.faults.proxy import Call, Choice, Fault, Proxy
 from tests.faults.scene import Scene
+from tests.faults.test_agent_killed import alive, make_good
 
 pytestmark = pytest.mark.engine
 
@@ -36,33 +38,53 @@ def test_an_engine_that_went_and_came_back(agent: Agent, scene: Scene, daemon: D
         scene.await_settled(agent, "second")
 
 
-@pytest.mark.parametrize(
-    "agent_too",
-    [False, pytest.param(True, marks=pytest.mark.slow)],
-    ids=["the agent lives", "the agent is killed meanwhile"],
-)
-def test_an_engine_that_hangs_while_containers_are_made(
-    proxied: Agent, proxy: Proxy, scene: Scene, daemon: Daemon, agent_too: bool
-) -> None:
-    def hang(call: Call) -> None:
-        if call.place == "/containers/create":
-            daemon.send(signal.SIGSTOP)  # before the engine hears of it; it will, once it goes on
+def hang(daemon: Daemon) -> Choice:
+    """Stops the engine before it hears of a container that it is to make; it will, once it goes on."""
 
+    def choose(call: Call) -> Fault | None:
+        if call.place == "/containers/create":
+            daemon.send(signal.SIGSTOP)
+        return None
+
+    return choose
+
+
+def test_an_engine_that_hangs_for_longer_than_a_call_may_take(
+    proxy: Proxy, scene: Scene, daemon: Daemon, tmp_path: Path
+) -> None:
+    """What is asked of it meanwhile it does later on, although nobody waits for it any more."""
+    with alive(scene, proxy, tmp_path) as patient, alive(scene, proxy, tmp_path, timeout=2) as hurried:
+        make_good(scene, proxy, patient, "first")
+        scene.put_data("precious")
+        asked, proxy.fault, scene.more = proxy.count("/containers/create"), hang(daemon), ("more", "most")
+        try:
+            failure = hurried.turn("second").failure
+        finally:
+            proxy.mend()
+            daemon.send(signal.SIGCONT)
+        assert failure is not None
+        assert failure.reason == "EngineTimeout"
+        assert proxy.count("/containers/create") > asked
+        make_good(scene, proxy, patient, "second")
+
+
+@pytest.mark.slow
+def test_an_engine_that_hangs_while_containers_are_made_and_the_agent_is_killed(
+    proxied: Agent, proxy: Proxy, scene: Scene, daemon: Daemon
+) -> None:
     with running(proxied):
         scene.push("first")
         scene.await_settled(proxied, "first")
         scene.put_data("precious")
-        asked, proxy.fault = proxy.count("/containers/create"), hang
+        asked, proxy.fault = proxy.count("/containers/create"), hang(daemon)
         try:
             scene.push("second", ("more", "most"))
             until(lambda: proxy.count("/containers/create") > asked, "a request for a container")
-            if agent_too:
-                proxied.kill()
+            proxied.kill()
         finally:
             proxy.mend()
             daemon.send(signal.SIGCONT)
-        if agent_too:
-            proxied.start()
+        proxied.start()
         scene.await_settled(proxied, "second")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +21,7 @@ from tests.kinds.bench import Bench
 pytestmark = pytest.mark.engine
 
 MEGA = 1 << 20
+TAKEN = {"HostIp": "127.0.0.1", "HostPort": "that somebody else serves at"}
 
 
 def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
@@ -223,13 +226,16 @@ def test_a_replacement_keeps_the_name_and_the_anonymous_volumes(nets: Bench) -> 
         ({"Cmd": ["/there/is/no/such/program"]}, "StartFailed"),
         ({"Image": "windlass-test/there-is-none:1"}, "ImageNotFound"),
         ({"Mounts": [{"Type": "bind", "Source": "/there/is/none", "Target": "/x"}]}, "MountSourceMissing"),
+        ({"ExposedPorts": {"80/tcp": {}}, "PortBindings": {"80/tcp": [TAKEN]}}, "PortInUse"),
     ],
 )
 def test_a_replacement_that_is_refused_puts_the_old_one_back(bench: Bench, body: dict[str, Any], reason: str) -> None:
     first = bench.container()
     old = bench.create(first).id
-    with pytest.raises(Refused) as caught:
-        bench.replace(bench.container(**body))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        text = json.dumps(body).replace(TAKEN["HostPort"], str(taken.getsockname()[1]))
+        with pytest.raises(Refused) as caught:
+            bench.replace(bench.container(**json.loads(text)))
     assert caught.value.reason == reason
     seen = bench.look(first)
     assert [(one.id, one.differences) for one in seen.values()] == [(old, ())]

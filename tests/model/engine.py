@@ -5,7 +5,8 @@ Everything happens in the order of the asking and at once, so that what fails do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from docker.errors import APIError
@@ -13,7 +14,7 @@ from docker.errors import APIError
 from agent.engine.engine import Engine
 from agent.engine.errors import plain_errors
 from tests.model.fate import Lot
-from tests.model.host import ModelHost
+from tests.model.host import Json, ModelHost
 
 
 class ModelEngine(Engine):
@@ -53,12 +54,16 @@ class _Calls:
         with plain_errors(subject):
             return self._lot.change(endpoint, lambda: tell(self._client))
 
+    @contextmanager
+    def lasting(self, endpoint: str) -> Iterator[_Streaming]:
+        yield _Streaming(self._client, self._lot, endpoint)
+
 
 class _Client:
     """As `agent.engine.transport.Client`."""
 
     def __init__(self, host: ModelHost) -> None:
-        self._host = host
+        self._host: Any = host
 
     def ask(self, path: str, *names: str, **params: Any) -> Any:
         return self._host.get(path, names, params)
@@ -69,5 +74,21 @@ class _Client:
     def tell(self, path: str, *names: str, body: Mapping[str, Any] | None = None, **params: Any) -> Any:
         return self._host.post(path, names, body or {}, params)
 
+    def hear(self, path: str, *names: str, body: Mapping[str, Any]) -> bytes:
+        return bytes(self.tell(path, *names, body=body))
+
+    def lines(self, _method: str, path: str, **params: Any) -> Iterator[Json]:
+        return iter(self._host.lines(path, params))
+
     def drop(self, path: str, *names: str, **params: Any) -> None:
         self._host.delete(path, names, params)
+
+
+class _Streaming:
+    """A client for what is streamed. All of that is done at once, so that it happens like any other change."""
+
+    def __init__(self, client: _Client, lot: Lot, endpoint: str) -> None:
+        self._client, self._lot, self._endpoint = client, lot, endpoint
+
+    def lines(self, method: str, path: str, **params: Any) -> Iterator[Json]:
+        return iter(self._lot.change(self._endpoint, lambda: list(self._client.lines(method, path, **params))))

@@ -31,10 +31,11 @@ def _nobody() -> None:
 
 
 class Lot:
-    """The fate of one agent's calls. `changes` counts those that change something."""
+    """The fate of one agent's calls. `changes` counts those that change something, and `asked` has their endpoints."""
 
     def __init__(self) -> None:
         self.changes = 0
+        self.asked: set[str] = set()
         self.mend()
 
     def mend(self) -> None:
@@ -57,6 +58,7 @@ class Lot:
 
     def change(self, endpoint: str, act: Callable[[], Any]) -> Any:
         self.listen()
+        self.asked.add(endpoint)
         self.changes += 1
         if self._of not in ("", endpoint):
             return act()

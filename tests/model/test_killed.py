@@ -6,22 +6,28 @@ quick suite.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from agent.engine import Engine
+from agent.engine import Engine, builds, engine, images
+from agent.kinds.image_prune import kept_by_nobody
 from agent.model import Report, Stack
 from agent.trial import State, judge
 from tests.model.fate import Cut, Fate, FatedEngine
-from tests.model.host import ModelHost
+from tests.model.images import HostWithImages
 from tests.model.rig import FatedRig, ModelRig
 from tests.model.transitions import END, REMADE, TRANSITIONS, Transition, assert_as_wanted, kept, web
 
 TURNS = 5  # until all is at rest
 IMAGE = "app:1"
+
+SOURCES = (Path(engine.__file__), Path(images.__file__), Path(builds.__file__))
+WRITES = re.compile(r'(?:\b_write|\.write|_gone_is_fine|\.lasting)\(\s*"(\w+)"')
+CHANGES = {endpoint for source in SOURCES for endpoint in WRITES.findall(source.read_text())}  # every one that there is
 
 MakeAgent = Callable[[], FatedRig]
 
@@ -89,8 +95,15 @@ class Trial:
 
 @pytest.fixture
 def on_model(tmp_path: Path) -> MakeAgent:
-    host = ModelHost({IMAGE: {"Cmd": ["forever"]}})
-    return lambda: ModelRig(host, tmp_path)
+    host = HostWithImages({IMAGE: {"Cmd": ["forever"]}})
+
+    def make() -> FatedRig:
+        rig = ModelRig(host, tmp_path)
+        rig.kept = kept_by_nobody  # images that were fetched go once nobody needs them
+        rig.restart()
+        return rig
+
+    return make
 
 
 @pytest.fixture
@@ -210,6 +223,19 @@ def test_what_was_wanted_before_is_back_in_a_turn_wherever_it_was_cut(name: str,
     trial.agent.engine.close()
 
 
+def test_there_is_no_change_of_the_engine_that_no_transition_takes(on_model: MakeAgent) -> None:
+    asked = set[str]()
+    for transition in TRANSITIONS.values():
+        trial = Trial(transition, on_model, IMAGE)
+        trial.begin()
+        trial.agent.engine.lot.asked.clear()
+        trial.agent.towards(trial.later)
+        asked |= trial.agent.engine.lot.asked
+        trial.make_good()
+        trial.agent.engine.close()
+    assert asked == CHANGES
+
+
 def test_what_an_agent_had_stopped_when_it_died_runs_again_when_its_successor_is_taken_back(
     on_model: MakeAgent,
 ) -> None:
@@ -259,7 +285,7 @@ def test_on_an_engine_what_runs_when_it_is_cut_has_still_to_prove_itself(on_engi
 @pytest.mark.slow
 @pytest.mark.engine
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", TRANSITIONS)
+@pytest.mark.parametrize("name", [name for name, one in TRANSITIONS.items() if not one.on_model_only])
 def test_on_an_engine_after_every_call(name: str, on_engine: MakeAgent, busybox: str) -> None:
     trial = Trial(TRANSITIONS[name], on_engine, busybox)
     calls = trial.count()

@@ -5,6 +5,7 @@ All is the agent's own code but the engine, which is a model of one, and the clo
 
 from __future__ import annotations
 
+from collections import Counter
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,12 @@ def stack_of(rig: ModelRig, content: Content) -> Stack | None:
     if content.text not in _stacks:
         _stacks[content.text] = rig.stack_of(content.text)
     return _stacks[content.text]
+
+
+def _place(one: Container) -> tuple[str, str]:
+    """Which replica of which service it is, be it the one, the next or the former."""
+    labels = one.body["Labels"]
+    return labels[SERVICE], labels["com.docker.compose.container-number"]
 
 
 class Converging(RuleBasedStateMachine):
@@ -302,9 +309,8 @@ class Converging(RuleBasedStateMachine):
     def no_service_runs_more_often_than_it_may(self) -> None:
         """Not more than two of each container: the one and, while it is replaced, the next."""
         if hasattr(self, "host"):
-            for name in self.wanted.services:
-                running = [one for one in self._ours() if one.runs and one.body["Labels"][SERVICE] == name]
-                assert len(running) <= 2 * 2
+            running = Counter(_place(one) for one in self._ours() if one.runs)
+            assert not [place for place, times in running.items() if times > 2], running
 
 
 SETTINGS = settings(

@@ -41,7 +41,7 @@ MOTD = "configs: {motd: {content: hello}}\n"
 class Transition:
     """From `before` to `after`, texts of services. `by_hand` is what somebody did before the turn that is cut, and
     with `bad` the new content is none to stay at: it is taken back, and `before` is wanted again. `end` is the rest of
-    the file, and the former one where `former_end` is another."""
+    the file, and the former one where `former_end` is another; what needs a registry is done `on_model_only`."""
 
     before: str
     after: str
@@ -50,6 +50,7 @@ class Transition:
     end: str = END
     former_end: str = END
     least: int = 1  # calls that change something
+    on_model_only: bool = False
 
     def former(self, rig: FatedRig, image: str) -> Stack | None:
         return _stack(rig, self.before, self.former_end, image) if self.before else None
@@ -70,6 +71,17 @@ def disconnect(rig: FatedRig) -> None:
     rig.engine.disconnect_network(f"{rig.stack}_front", rig.container("web")["Id"])
 
 
+def lose_an_alias(rig: FatedRig) -> None:
+    disconnect(rig)
+    rig.engine.connect_network(f"{rig.stack}_front", rig.container("web")["Id"], {})
+
+
+def remove_the_volume(rig: FatedRig) -> None:
+    name = f"{rig.stack}_data"
+    if rig.engine.inspect_volume(name):
+        rig.engine._calls.write("", "remove", lambda client: client.drop("/volumes/{0}", name))
+
+
 def stop_and_update(rig: FatedRig) -> None:
     container = rig.container("web")["Id"]
     rig.engine.stop_container(container, 0)
@@ -87,10 +99,39 @@ def edit(rig: FatedRig) -> None:
     path.write_text("another greeting")
 
 
+def pause(rig: FatedRig) -> None:
+    container = rig.container("web")["Id"]
+    rig.engine._calls.write("", "pause", lambda client: client.tell("/containers/{0}/pause", container))
+
+
+def forget_the_newer_image(rig: FatedRig) -> None:
+    """Nobody has noted that it was fetched, where an agent has died over that, and then nobody removes it."""
+    if rig.engine.inspect_image(f"{PULLED}:2"):
+        rig.engine.remove_image(f"{PULLED}:2")
+
+
+def pulled(version: str) -> str:
+    return web(version).replace("IMAGE", f"{PULLED}:{version}")
+
+
+def built(version: str) -> str:
+    recipe = f'build: {{context: ., dockerfile_inline: "FROM IMAGE\\nENV BUILT={version}"}}'
+    return web(version).replace("image: IMAGE", recipe)
+
+
+PULLED = "registry.example/app"
+HOOKS = ", ".join(f"{when}: [{{command: ['true']}}]" for when in ("pre_start", "post_start", "pre_stop"))
+DEPLOYS = END.replace("x-windlass: {", "x-windlass: {hooks: {pre_deploy: migrate}, ")
+MIGRATE = other("migrate", "command: ['true']")
 REMADE = END.replace("front: ,", "front: {labels: {tier: front}},")
 
 TRANSITIONS: dict[str, Transition] = {
-    "a first deploy": Transition("", other("db") + other("web", "networks: [front, back]"), least=6),
+    "a first deploy": Transition(
+        "",
+        other("db") + other("web", "networks: [front, back], volumes: ['data:/data']"),
+        by_hand=remove_the_volume,
+        least=7,
+    ),
     "stop-first": Transition(web("1"), web("2"), least=6),
     "start-first": Transition(web("1", START_FIRST), web("2", START_FIRST), least=6),
     "stop-first, taken back": Transition(web("1"), web("2", CRASHES), bad=True, least=8),
@@ -117,8 +158,18 @@ TRANSITIONS: dict[str, Transition] = {
         web("2") + other("side", "network_mode: 'service:web'"),
         least=8,
     ),
+    "what runs around its life": Transition(web("1", HOOKS), web("2", HOOKS), least=12),
+    "a run before the deploy": Transition(
+        MIGRATE + web("1"), MIGRATE + web("2"), end=DEPLOYS, former_end=DEPLOYS, least=8
+    ),
+    "an image that is fetched, and one that goes": Transition(
+        pulled("1"), pulled("2"), by_hand=forget_the_newer_image, least=8, on_model_only=True
+    ),
+    "an image that is built": Transition(built("1"), built("2"), least=7, on_model_only=True),
+    "paused by hand": Transition(web("1"), web("1"), by_hand=pause, least=1),
     "renamed by hand": Transition(web("1"), web("1"), by_hand=rename, least=1),
     "disconnected by hand": Transition(web("1"), web("1"), by_hand=disconnect, least=1),
+    "an alias lost by hand": Transition(web("1"), web("1"), by_hand=lose_an_alias, least=2),
     "stopped and updated by hand": Transition(web("1"), web("1"), by_hand=stop_and_update, least=2),
     "removed by hand": Transition(other("db") + web("1"), other("db") + web("1"), by_hand=remove, least=2),
     "a mounted file edited": Transition(
@@ -128,10 +179,11 @@ TRANSITIONS: dict[str, Transition] = {
 
 
 def assert_as_wanted(rig: FatedRig, stack: Stack | None) -> None:
-    """Each wanted container runs, and nothing else of the stack is there but volumes."""
+    """Each wanted container runs, or has run, and nothing else of the stack is there but volumes."""
     resources = stack.resources if stack else ()
-    wanted = [one.key.name for one in resources if one.key.kind == "container"]
-    assert states(rig.engine, f"{rig.stack}-") == dict.fromkeys(wanted, "running")
+    containers = [one for one in resources if one.key.kind == "container"]
+    wanted = {one.key.name: "exited" if one.handling.hook else "running" for one in containers}
+    assert states(rig.engine, f"{rig.stack}-") == wanted
     networks = [one["Name"] for one in rig.engine.list_networks() if one["Name"].startswith(f"{rig.stack}_")]
     assert sorted(networks) == sorted(one.key.name for one in resources if one.key.kind == "network")
 

@@ -410,9 +410,13 @@ def test_many_small_fetches_are_packed_without_losing_anything(
     monkeypatch.setattr("agent.source.mirror._MANY_LOOSE", -1)
     calls = Calls()
     source = open_source(repository, observe=calls)
-    source.accept("web", source.sync().revision.id)
+    known = source.sync()
+    source.accept("web", known.revision.id)
     assert "gc" in calls.verbs
-    assert open_source(repository).good("web") is not None
+    good = open_source(repository).good("web")
+    assert good is not None
+    assert good == known
+    assert good.tree.read(WEB) == b"services: {}\n"
 
 
 def test_sync_and_reading_go_side_by_side(repository: Repository, open_source: Open) -> None:

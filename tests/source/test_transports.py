@@ -80,6 +80,7 @@ def test_a_login_in_the_url_is_split_off(repository: Repository, open_source: Op
         url = f"http://ada%40example.com:{CANARY}@127.0.0.1:{server.port}/origin.git"
         source = open_source(url, access=insecure)
         assert source.sync().revision.id == repository.tip()
+        assert seen, "git was looked at while it ran"
         assert not [one for one in seen if CANARY.encode() in one[1] + one[2]]
         server.login = "somebody:else"
         repository.commit({"compose.yaml": b"{}"})
