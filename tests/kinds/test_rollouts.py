@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from agent.engine.events import Event
+from agent.kinds.base import STACK
 from agent.model import Status
 from tests.kinds.rig import Rig, done
 
@@ -32,17 +33,40 @@ def ids(rig: Rig) -> set[str]:
     return {entry["Id"] for entry in rig.engine.list_containers() if rig.stack in entry["Names"][0]}
 
 
+def replicas(rig: Rig) -> dict[int, str]:
+    """The ids of the containers of `web`, by number."""
+    found = rig.engine.list_containers(f"{STACK}={rig.stack}")
+    return {int(one["Names"][0].rpartition("-")[2]): one["Id"] for one in found}
+
+
+class Seen(list[tuple[str, str]]):
+    """What happened, and to whom; `at` is when, in seconds by the engine's clock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at: dict[tuple[str, str], float] = {}
+
+    def note(self, event: Event) -> None:
+        self.append((event.action, event.id))
+        self.at[event.action, event.id] = event.nano / 1e9
+
+    @property
+    def actions(self) -> list[str]:
+        return [what for what, _ in self]
+
+
 @contextmanager
-def watched(rig: Rig) -> Iterator[list[tuple[str, str]]]:
-    """The starts and stops of the stack's containers while the block runs: what happened, and to whom."""
-    seen: list[tuple[str, str]] = []
+def watched(rig: Rig, *actions: str) -> Iterator[Seen]:
+    """What happens to the stack's containers while the block runs: that they start and stop, or other actions."""
+    wanted = actions or ("start", "die")
+    seen = Seen()
     opened = threading.Event()
 
     def note(event: Event) -> None:
         ours = event.attributes.get("com.docker.compose.project") == rig.stack
         told = (event.action, event.id) in seen  # the engine may say a thing twice
-        if event.action in ("start", "die") and ours and not told:
-            seen.append((event.action, event.id))
+        if event.action in wanted and ours and not told:
+            seen.note(event)
 
     threading.Thread(target=lambda: rig.engine.events(note, on_open=opened.set), daemon=True).start()
     assert opened.wait(10)
@@ -121,7 +145,7 @@ def test_start_first_falls_back_and_says_why(rig: Rig, busybox: str) -> None:
     )
     with watched(rig) as seen:
         rig.apply(text)
-    assert [what for what, _ in seen] == ["die", "start"], seen
+    assert seen.actions == ["die", "start"], seen
     assert seen[0] == ("die", old)
 
 
@@ -129,7 +153,7 @@ def test_replicas_give_way_one_after_the_other(rig: Rig, busybox: str) -> None:
     rig.apply(web(busybox, "", scale=3))
     with watched(rig) as seen:
         rig.apply(web(busybox, "", "2", scale=3))
-    assert [what for what, _ in seen] == ["die", "start"] * 3
+    assert seen.actions == ["die", "start"] * 3
 
 
 def test_a_rollout_stops_at_the_first_replica_that_fails(rig: Rig, busybox: str) -> None:
@@ -155,8 +179,15 @@ def test_failures_are_borne_as_far_as_the_file_says(rig: Rig, busybox: str, conf
 
 def test_two_at_once_and_a_delay_between_them(rig: Rig, busybox: str) -> None:
     rig.apply(web(busybox, "", scale=4))
+    old = replicas(rig)
     text = web(busybox, "", "2", scale=4).replace("order: stop-first", "parallelism: 2, delay: 1s")
     assert [(change.delay, len(change.after)) for change in rig.plan(text).changes] == [
         (0.0, 0), (0.0, 0), (1.0, 1), (1.0, 1)
     ]  # fmt: skip
-    rig.apply(text)
+    with watched(rig, "create", "destroy") as seen:
+        rig.apply(text)
+    new = replicas(rig)
+    made = {number: seen.at["create", one] for number, one in new.items()}
+    gone = {number: seen.at["destroy", one] for number, one in old.items()}
+    assert max(made[1], made[2]) < min(gone[1], gone[2]), "two at once"
+    assert min(made[3] - gone[1], made[4] - gone[2]) >= 1, "and the delay before each of the others"
