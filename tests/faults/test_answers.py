@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Callable
 
@@ -138,6 +139,47 @@ def test_answers_that_come_late_delay_and_no_more(proxied: Agent, proxy: Proxy, 
         scene.push("first")
         scene.await_settled(proxied, "first")
         assert proxied.get("/readyz")[0] == 200
+
+
+CHECK = "{test: [CMD, test, -e, /tmp/ready], interval: 200ms, retries: 1000}"
+
+
+def test_a_stack_that_hangs_keeps_no_other_waiting(proxied: Agent, proxy: Proxy, scene: Scene) -> None:
+    """First in a call of the engine that does not come back, then at the gate of a health check that does not pass."""
+    scene.alone = True
+    slow, released = f"{scene.stack[:-1]}slow", threading.Event()
+    db, web = f"{slow}-db-1", f"{slow}-web-1"
+    compose = f"""\
+services:
+  db: {{image: {scene.image}, healthcheck: {CHECK}}}
+  web: {{image: {scene.image}, depends_on: {{db: {{condition: service_healthy}}}}}}
+x-windlass: {{rollout: {{monitor: 300ms}}}}
+"""
+
+    def held(call: Call) -> None:
+        released.wait(faults.HURRY)
+        call.answer(call.ask())
+
+    def states() -> dict[str, str]:
+        found = scene.sdk.containers(all=True, filters={"name": f"{slow}-"})
+        return {one["Names"][0].removeprefix("/"): one["State"] for one in found}
+
+    with running(proxied):
+        proxy.fault = once_each(held, "/start")
+        scene.fleet.push({f"stacks/{slow}/compose.yaml": compose}, "the slow stack")
+        until(lambda: proxy.count("/start"), "the start that hangs")
+        scene.push("first")
+        until(lambda: proxied.synced_at(scene.stack, scene.head), "another stack deployed meanwhile")
+        assert states() == {db: "created"}
+        released.set()
+        until(lambda: states() == {db: "running"}, "the hanging start over")
+        scene.push("second")
+        until(lambda: proxied.synced_at(scene.stack, scene.head), "the other stack changed meanwhile")
+        scene.assert_as_wanted()
+        assert states() == {db: "running"}, "what depends on it waits"
+        scene.sdk.exec_start(scene.sdk.exec_create(db, ["touch", "/tmp/ready"])["Id"])
+        until(lambda: proxied.synced_at(slow, scene.head), "the slow stack deployed")
+        assert states() == {db: "running", web: "running"}
 
 
 def test_an_answer_that_drips_ends_by_its_deadline(proxy: Proxy, scene: Scene) -> None:
