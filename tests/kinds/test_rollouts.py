@@ -13,6 +13,7 @@ import pytest
 from agent.engine.events import Event
 from agent.kinds.base import STACK
 from agent.model import Status
+from agent.reconcile import Turn
 from tests.kinds.rig import Rig, done
 
 pytestmark = pytest.mark.engine
@@ -149,11 +150,20 @@ def test_start_first_falls_back_and_says_why(rig: Rig, busybox: str) -> None:
     assert seen[0] == ("die", old)
 
 
-def test_replicas_give_way_one_after_the_other(rig: Rig, busybox: str) -> None:
-    rig.apply(web(busybox, "", scale=3))
+def test_replicas_give_way_one_after_the_other_and_come_back_as_the_file_says(rig: Rig, busybox: str) -> None:
+    config = "rollback_config: {order: start-first, parallelism: 0, monitor: 1500ms}"
+    first, second = (
+        web(busybox, "", version, scale=3).replace("order: stop-first}", f"order: stop-first}}, {config}")
+        for version in "12"
+    )
+    rig.apply(first)
     with watched(rig) as seen:
-        rig.apply(web(busybox, "", "2", scale=3))
+        rig.apply(second)
     assert seen.actions == ["die", "start"] * 3
+    with watched(rig) as seen:
+        (report,) = rig.reconciler.take(Turn((rig.stack_of(first),), rig.scope, "rollback", fallback=True))
+    assert report.synced
+    assert seen.actions == ["start"] * 3 + ["die"] * 3
 
 
 def test_a_rollout_stops_at_the_first_replica_that_fails(rig: Rig, busybox: str) -> None:
