@@ -7,13 +7,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
+from agent.converge import Event as Progress
+from agent.converge import Resting
 from agent.engine.events import Event
 from agent.kinds.base import STACK
 from agent.model import Status
 from agent.reconcile import Turn
+from script.benchmarks.prober import Prober
+from script.benchmarks.rolling import behind_a_proxy
+from tests.e2e.agents import free_port
 from tests.kinds.rig import Rig, done
 
 pytestmark = pytest.mark.engine
@@ -54,6 +60,26 @@ class Seen(list[tuple[str, str]]):
     @property
     def actions(self) -> list[str]:
         return [what for what, _ in self]
+
+
+def served(image: str, port: int, version: str) -> str:
+    """`web` behind a reverse proxy. It writes into the volume `log` that it comes, and that it is asked to go."""
+    proxy = behind_a_proxy(image, port, "").partition("  web:\n")[0]
+    note = "read id < /etc/hostname; echo {} $$id >> /log/x"
+    end = "kill $$server; sleep 0.3; exit 0"  # what it is at is answered
+    serve = f"trap '{end}' TERM; httpd -f -p 8080 -h /tmp & server=$$!; wait"
+    return f"""\
+{proxy}\
+  web:
+    image: {image}
+    command: [sh, -c, "{note.format("up")}; echo {version} > /tmp/index.html; {serve}"]
+    healthcheck: {{test: [CMD, wget, -q, -O, /dev/null, "http://127.0.0.1:8080/"], interval: 200ms, retries: 50}}
+    pre_stop: [{{command: [sh, -c, "{note.format("down")}"]}}]
+    volumes: [log:/log]
+    deploy: {{update_config: {{order: start-first}}}}
+    x-windlass: {{rollout: {{drain: 1s}}}}
+volumes: {{log: {{}}}}
+"""
 
 
 @contextmanager
@@ -131,6 +157,34 @@ def test_start_first_starts_the_new_one_before_the_old_one_stops(rig: Rig, busyb
     new = rig.container("web")["Id"]
     assert seen == [("start", new), ("die", old)]
     assert ids(rig) == {new}
+
+
+def test_start_first_loses_no_request(rig: Rig, busybox: str) -> None:
+    """Both have the service's name until the old one, which is told beforehand, has gone."""
+    port, healthy = free_port(), "health_status: healthy"
+    together = []
+
+    def look(_turn: Turn, event: Progress) -> None:
+        if isinstance(event, Resting) and not together:
+            new = rig.container("web", ".next")
+            endpoint = new["NetworkSettings"]["Networks"][f"{rig.stack}_default"]
+            up = new["State"]["Running"] and rig.container("web")["State"]["Running"]
+            together.append(up and "web" in endpoint["Aliases"])
+
+    rig.apply(served(busybox, port, "1"))
+    old = rig.container("web")["Id"]
+    rig.reconciler = replace(rig.reconciler, listen=look)
+    with Prober(port, 0.01, at_once=8) as prober, watched(rig, "start", healthy, "die") as seen:
+        rig.apply(served(busybox, port, "2"))
+        asked = prober.end()
+    new = rig.container("web")["Id"]
+    assert asked.failures == {}
+    assert asked.asked >= 50
+    assert together == [True], "both run, and the new one is known by the service's name"
+    assert [each for each in seen if each != (healthy, old)] == [("start", new), (healthy, new), ("die", old)]
+    assert seen.at["die", old] - seen.at[healthy, new] >= 0.9, "drained"
+    told = rig.engine.execute(new, {"Cmd": ["cat", "/log/x"], "AttachStdout": True}, 10)[1].split("\n")
+    assert told[:3] == [f"up {old[:12]}", f"up {new[:12]}", f"down {old[:12]}"]
 
 
 def test_start_first_falls_back_and_says_why(rig: Rig, busybox: str) -> None:
