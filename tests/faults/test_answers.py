@@ -128,17 +128,43 @@ def test_an_event_stream_that_ends_is_opened_again_and_the_host_looked_at(
         scene.assert_as_wanted()
 
 
-def test_answers_that_come_late_delay_and_no_more(proxied: Agent, proxy: Proxy, scene: Scene) -> None:
+def silent(call: Call) -> Fault | None:
+    """Nothing that happens is heard of."""
+    return faults.hush if call.place == "/events" else None
+
+
+def drift_unheard(agent: Agent, scene: Scene, patience: float) -> None:
+    """Change by hand what no list of containers tells of, and see it put right."""
+    assert agent.metric("windlass_docker_event_stream_up") == 1, "nobody can know that it tells nothing"
+    before = scene.ids()
+    scene.sdk.update_container(scene.name("web"), restart_policy={"Name": "no"})
+    until(lambda: scene.inspect("web")["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped", "mended", patience)
+    assert scene.ids() == before
+
+
+@pytest.mark.slow
+def test_a_host_of_which_nothing_is_heard_is_looked_at_each_minute(proxied: Agent, proxy: Proxy, scene: Scene) -> None:
+    proxied.extra, proxy.fault = ("--interval", "1h"), silent
+    scene.push("first")
+    with running(proxied):
+        until(lambda: proxied.synced_at(scene.stack, scene.head), "deployed")
+        drift_unheard(proxied, scene, 75)
+
+
+def test_answers_that_come_late_and_events_that_never_come_delay_and_no_more(
+    proxied: Agent, proxy: Proxy, scene: Scene
+) -> None:
     def late(call: Call) -> None:
         answer = call.ask()
         time.sleep(0.5 if call.changes else 0.05)
         call.answer(answer)
 
     with running(proxied):
-        proxy.fault = lambda call: late if call.place != "/events" else None
+        proxy.fault = lambda call: silent(call) or late
         scene.push("first")
         scene.await_settled(proxied, "first")
         assert proxied.get("/readyz")[0] == 200
+        drift_unheard(proxied, scene, 20)
 
 
 CHECK = "{test: [CMD, test, -e, /tmp/ready], interval: 200ms, retries: 1000}"
