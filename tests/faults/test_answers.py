@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
+from typing import Any, cast
 
 import docker
 import pytest
@@ -136,8 +137,8 @@ def silent(call: Call) -> Fault | None:
 def drift_unheard(agent: Agent, scene: Scene, patience: float) -> None:
     """Change by hand what no list of containers tells of, and see it put right."""
     assert agent.metric("windlass_docker_event_stream_up") == 1, "nobody can know that it tells nothing"
-    before = scene.ids()
-    scene.sdk.update_container(scene.name("web"), restart_policy={"Name": "no"})
+    before, policy = scene.ids(), cast("Any", {"Name": "no"})
+    scene.sdk.update_container(scene.name("web"), restart_policy=policy)
     until(lambda: scene.inspect("web")["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped", "mended", patience)
     assert scene.ids() == before
 

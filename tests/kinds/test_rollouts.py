@@ -162,7 +162,7 @@ def test_start_first_starts_the_new_one_before_the_old_one_stops(rig: Rig, busyb
 def test_start_first_loses_no_request(rig: Rig, busybox: str) -> None:
     """Both have the service's name until the old one, which is told beforehand, has gone."""
     port, healthy = free_port(), "health_status: healthy"
-    together = []
+    together: list[bool] = []
 
     def look(_turn: Turn, event: Progress) -> None:
         if isinstance(event, Resting) and not together:
