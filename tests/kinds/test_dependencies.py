@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
-from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT, Options
+from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT, Event, Options, Waiting
 from agent.model import Status
+from agent.reconcile import Turn
 from tests.kinds.rig import Rig
+from tests.kinds.test_rollouts import watched
 
 pytestmark = pytest.mark.engine
 
 
-def checked(image: str, command: str, interval: str, retries: int = 3) -> str:
-    check = f"{{test: [CMD, '{command}'], interval: {interval}, retries: {retries}}}"
+def checked(image: str, command: str, interval: str, retries: int) -> str:
+    check = f"{{test: [CMD, {command}], interval: {interval}, retries: {retries}}}"
     return f"{{image: '{image}', stop_grace_period: 0s, healthcheck: {check}}}"
 
 
@@ -24,16 +24,23 @@ def behind(image: str, other: str, more: str = "") -> str:
     return f"{{image: '{image}', stop_grace_period: 0s, depends_on: {{{other}: {{condition: service_healthy{more}}}}}}}"
 
 
-def moment(entry: Mapping[str, Any], member: str) -> datetime:
-    return datetime.fromisoformat(entry[member])
-
-
 def test_what_waits_for_health_is_started_behind_the_check_that_passed(rig: Rig, busybox: str) -> None:
-    """The first check comes a second after the start."""
-    assert rig.take(f"services:\n  db: {checked(busybox, 'true', '1s')}\n  web: {behind(busybox, 'db')}\n").synced
-    first = rig.container("db")["State"]["Health"]["Log"][0]
-    assert first["ExitCode"] == 0
-    assert moment(rig.container("web")["State"], "StartedAt") >= moment(first, "End")
+    healthy = "health_status: healthy"
+    waited: list[str] = []
+
+    def make_ready(_turn: Turn, event: Event) -> None:
+        """Not before something waits for it."""
+        if isinstance(event, Waiting) and not waited:
+            waited.append(event.change.key.name)
+            rig.engine.execute(rig.container("db")["Id"], {"Cmd": ["touch", "/tmp/ready"]}, 10)
+
+    rig.reconciler = replace(rig.reconciler, listen=make_ready)
+    db = checked(busybox, "test, -e, /tmp/ready", "200ms", retries=1000)
+    with watched(rig, "start", healthy) as seen:
+        assert rig.take(f"services:\n  db: {db}\n  web: {behind(busybox, 'db')}\n").synced
+    first, second = (rig.container(service)["Id"] for service in ("db", "web"))
+    assert seen == [("start", first), (healthy, first), ("start", second)]
+    assert waited == [f"{rig.stack}-web-1"]
 
 
 def test_what_waits_for_health_that_never_comes_is_not_made(rig: Rig, busybox: str) -> None:
@@ -41,8 +48,8 @@ def test_what_waits_for_health_that_never_comes_is_not_made(rig: Rig, busybox: s
     rig.restart()
     report = rig.take(f"""\
         services:
-          ill: {checked(busybox, "false", "100ms", retries=1)}
-          slow: {checked(busybox, "false", "100ms", retries=1000)}
+          ill: {checked(busybox, "'false'", "100ms", retries=1)}
+          slow: {checked(busybox, "'false'", "100ms", retries=1000)}
           of-ill: {behind(busybox, "ill")}
           of-slow: {behind(busybox, "slow")}
           anyway: {behind(busybox, "ill", ", required: false")}
