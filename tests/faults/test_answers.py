@@ -138,8 +138,8 @@ def drift_unheard(agent: Agent, scene: Scene, patience: float) -> None:
     """Change by hand what no list of containers tells of, and see it put right."""
     assert agent.metric("windlass_docker_event_stream_up") == 1, "nobody can know that it tells nothing"
     before, policy = scene.ids(), cast("Any", {"Name": "no"})
-    scene.sdk.update_container(scene.name("web"), restart_policy=policy)
-    until(lambda: scene.inspect("web")["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped", "mended", patience)
+    scene.sdk.update_container(scene.name("always"), restart_policy=policy)
+    until(lambda: scene.inspect("always")["HostConfig"]["RestartPolicy"]["Name"] == "always", "mended", patience)
     assert scene.ids() == before
 
 
