@@ -144,6 +144,7 @@ def drift_unheard(agent: Agent, scene: Scene, patience: float) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_host_of_which_nothing_is_heard_is_looked_at_each_minute(proxied: Agent, proxy: Proxy, scene: Scene) -> None:
     proxied.extra, proxy.fault = ("--interval", "1h"), silent
     scene.push("first")
