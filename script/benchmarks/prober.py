@@ -150,7 +150,8 @@ class Prober:
             raise BenchError("the prober has no ends to talk to")
         with suppress(BrokenPipeError):
             self._process.stdin.close()
-        said = self._process.stdout.read()
+        with self._process.stdout as stdout:
+            said = stdout.read()
         self._process.wait()
         try:
             return Seen(**json.loads(said))

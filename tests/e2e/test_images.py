@@ -88,7 +88,7 @@ def test_a_stack_goes_back_to_the_very_images_that_it_ran_with_the_registry_away
         assert runs["digest"].startswith(f"{tag.reference.rpartition(':')[0]}@sha256:")
         assert json.loads(note.read_text())[stack][web] == {"ran": runs["id"], "digest": runs["digest"]}
         moved = tag.move()
-        fleet.push({path: compose(tag, "two", "sleep 1; exit 7")}, "Second")
+        fleet.push({path: compose(tag, "two", "exit 7")}, "Second")
         until(lambda: made_of(sdk, web) == moved, "the other image rolled out", 60)
         registry.stop()
         try:
@@ -108,11 +108,17 @@ def test_a_stack_goes_back_to_the_very_images_that_it_ran_with_the_registry_away
             until(lambda: agent.status()["source"]["revision"]["subject"] == "Unrelated", "the unrelated commit seen")
             agent.await_passes(stack)
             assert (identity(sdk, web), identity(sdk, api)) == before
+            third = fleet.push({path: compose(tag, "three")}, "Third")
+            until(
+                lambda: (agent.stack(stack)["failure"] or {}).get("reason") == "ImagePullFailed", "the registry missed"
+            )
+            assert (identity(sdk, web), identity(sdk, api)) == before, "what cannot be fetched stops nothing"
+            backs = taken_back(agent, stack)
         finally:
             registry.start()
-        third = fleet.push({path: compose(tag, "three")}, "Third")
-        until(lambda: agent.synced_at(stack, third), "the mended commit deployed")
+        until(lambda: agent.synced_at(stack, third), "the mended commit tried again by the agent itself, and deployed")
         assert made_of(sdk, web) == made_of(sdk, api) == moved
+        assert taken_back(agent, stack) == backs
 
 
 @pytest.mark.slow

@@ -235,6 +235,15 @@ def under_way(call: Call) -> None:
     call.answer(Answer(409, "application/json", b'{"message":"removal of container x is already in progress"}'))
 
 
+def hush(call: Call) -> None:
+    """A stream that is open and says nothing, whatever happens."""
+    call.send_response(200)
+    call.send_header("Transfer-Encoding", "chunked")
+    call.end_headers()
+    call.server.over.wait(HURRY)
+    call.close_connection = True
+
+
 def nothing_there(call: Call) -> None:
     """A list of nothing, as though all were well."""
     empty = {"Volumes": [], "Warnings": None} if call.place == "/volumes" else []

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import signal
+import threading
 import time
 from collections.abc import Callable
+from typing import Any, cast
 
 import docker
 import pytest
@@ -158,17 +160,85 @@ def test_an_event_stream_that_ends_is_opened_again_and_the_host_looked_at(
         scene.assert_as_wanted()
 
 
-def test_answers_that_come_late_delay_and_no_more(proxied: Agent, proxy: Proxy, scene: Scene) -> None:
+def silent(call: Call) -> Fault | None:
+    """Nothing that happens is heard of."""
+    return faults.hush if call.place == "/events" else None
+
+
+def drift_unheard(agent: Agent, scene: Scene, patience: float) -> None:
+    """Change by hand what no list of containers tells of, and see it put right."""
+    assert agent.metric("windlass_docker_event_stream_up") == 1, "nobody can know that it tells nothing"
+    before, policy = scene.ids(), cast("Any", {"Name": "no"})
+    scene.sdk.update_container(scene.name("always"), restart_policy=policy)
+    until(lambda: scene.inspect("always")["HostConfig"]["RestartPolicy"]["Name"] == "always", "mended", patience)
+    assert scene.ids() == before
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_host_of_which_nothing_is_heard_is_looked_at_each_minute(proxied: Agent, proxy: Proxy, scene: Scene) -> None:
+    proxied.extra, proxy.fault = ("--interval", "1h"), silent
+    scene.push("first")
+    with running(proxied):
+        until(lambda: proxied.synced_at(scene.stack, scene.head), "deployed")
+        drift_unheard(proxied, scene, 75)
+
+
+def test_answers_that_come_late_and_events_that_never_come_delay_and_no_more(
+    proxied: Agent, proxy: Proxy, scene: Scene
+) -> None:
     def late(call: Call) -> None:
         answer = call.ask()
         time.sleep(0.5 if call.changes else 0.05)
         call.answer(answer)
 
     with running(proxied):
-        proxy.fault = lambda call: late if call.place != "/events" else None
+        proxy.fault = lambda call: silent(call) or late
         scene.push("first")
         scene.await_settled(proxied, "first")
         assert proxied.get("/readyz")[0] == 200
+        drift_unheard(proxied, scene, 20)
+
+
+CHECK = "{test: [CMD, test, -e, /tmp/ready], interval: 200ms, retries: 1000}"
+
+
+def test_a_stack_that_hangs_keeps_no_other_waiting(proxied: Agent, proxy: Proxy, scene: Scene) -> None:
+    """First in a call of the engine that does not come back, then at the gate of a health check that does not pass."""
+    scene.alone = True
+    slow, released = f"{scene.stack[:-1]}slow", threading.Event()
+    db, web = f"{slow}-db-1", f"{slow}-web-1"
+    compose = f"""\
+services:
+  db: {{image: {scene.image}, healthcheck: {CHECK}}}
+  web: {{image: {scene.image}, depends_on: {{db: {{condition: service_healthy}}}}}}
+x-windlass: {{rollout: {{monitor: 300ms}}}}
+"""
+
+    def held(call: Call) -> None:
+        released.wait(faults.HURRY)
+        call.answer(call.ask())
+
+    def states() -> dict[str, str]:
+        found = scene.sdk.containers(all=True, filters={"name": f"{slow}-"})
+        return {one["Names"][0].removeprefix("/"): one["State"] for one in found}
+
+    with running(proxied):
+        proxy.fault = once_each(held, "/start")
+        scene.fleet.push({f"stacks/{slow}/compose.yaml": compose}, "the slow stack")
+        until(lambda: proxy.count("/start"), "the start that hangs")
+        scene.push("first")
+        until(lambda: proxied.synced_at(scene.stack, scene.head), "another stack deployed meanwhile")
+        assert states() == {db: "created"}
+        released.set()
+        until(lambda: states() == {db: "running"}, "the hanging start over")
+        scene.push("second")
+        until(lambda: proxied.synced_at(scene.stack, scene.head), "the other stack changed meanwhile")
+        scene.assert_as_wanted()
+        assert states() == {db: "running"}, "what depends on it waits"
+        scene.sdk.exec_start(scene.sdk.exec_create(db, ["touch", "/tmp/ready"])["Id"])
+        until(lambda: proxied.synced_at(slow, scene.head), "the slow stack deployed")
+        assert states() == {db: "running", web: "running"}
 
 
 def test_an_answer_that_drips_ends_by_its_deadline(proxy: Proxy, scene: Scene) -> None:

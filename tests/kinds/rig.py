@@ -104,8 +104,9 @@ class Rig:
         self.calls = calls
         return done(report)
 
-    def container(self, service: str) -> Mapping[str, Any]:
-        report = self.engine.inspect_container(f"{self.stack}-{service}-1")
+    def container(self, service: str, twin: str = "") -> Mapping[str, Any]:
+        """The report of the first container of a service, or of its twin while it is replaced (`.next`, `.old`)."""
+        report = self.engine.inspect_container(f"{self.stack}-{service}-1{twin}")
         assert report is not None
         return report
 

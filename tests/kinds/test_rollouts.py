@@ -6,11 +6,19 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
+from agent.converge import Event as Progress
+from agent.converge import Resting
 from agent.engine.events import Event
+from agent.kinds.base import STACK
 from agent.model import Status
+from agent.reconcile import Turn
+from script.benchmarks.prober import Prober
+from script.benchmarks.rolling import behind_a_proxy
+from tests.e2e.agents import free_port
 from tests.kinds.rig import Rig, done
 
 pytestmark = pytest.mark.engine
@@ -31,17 +39,61 @@ def ids(rig: Rig) -> set[str]:
     return {entry["Id"] for entry in rig.engine.list_containers() if rig.stack in entry["Names"][0]}
 
 
+def replicas(rig: Rig) -> dict[int, str]:
+    """The ids of the containers of `web`, by number."""
+    found = rig.engine.list_containers(f"{STACK}={rig.stack}")
+    return {int(one["Names"][0].rpartition("-")[2]): one["Id"] for one in found}
+
+
+class Seen(list[tuple[str, str]]):
+    """What happened, and to whom; `at` is when, in seconds by the engine's clock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at: dict[tuple[str, str], float] = {}
+
+    def note(self, event: Event) -> None:
+        self.append((event.action, event.id))
+        self.at[event.action, event.id] = event.nano / 1e9
+
+    @property
+    def actions(self) -> list[str]:
+        return [what for what, _ in self]
+
+
+def served(image: str, port: int, version: str) -> str:
+    """`web` behind a reverse proxy. It writes into the volume `log` that it comes, and that it is asked to go."""
+    proxy = behind_a_proxy(image, port, "").partition("  web:\n")[0]
+    proxy = proxy.replace('"8080"]', '"8080", "3"]')  # seconds until the next address, where one is just gone
+    note = "read id < /etc/hostname; echo {} $$id >> /log/x"
+    end = "kill $$server; sleep 0.3; exit 0"  # what it is at is answered
+    serve = f"trap '{end}' TERM; httpd -f -p 8080 -h /tmp & server=$$!; wait"
+    return f"""\
+{proxy}\
+  web:
+    image: {image}
+    command: [sh, -c, "{note.format("up")}; echo {version} > /tmp/index.html; {serve}"]
+    healthcheck: {{test: [CMD, wget, -q, -O, /dev/null, "http://127.0.0.1:8080/"], interval: 200ms, retries: 50}}
+    pre_stop: [{{command: [sh, -c, "{note.format("down")}"]}}]
+    volumes: [log:/log]
+    deploy: {{update_config: {{order: start-first}}}}
+    x-windlass: {{rollout: {{drain: 1s}}}}
+volumes: {{log: {{}}}}
+"""
+
+
 @contextmanager
-def watched(rig: Rig) -> Iterator[list[tuple[str, str]]]:
-    """The starts and stops of the stack's containers while the block runs: what happened, and to whom."""
-    seen: list[tuple[str, str]] = []
+def watched(rig: Rig, *actions: str) -> Iterator[Seen]:
+    """What happens to the stack's containers while the block runs: that they start and stop, or other actions."""
+    wanted = actions or ("start", "die")
+    seen = Seen()
     opened, marked = threading.Event(), threading.Event()
 
     def note(event: Event) -> None:
         ours = event.attributes.get("com.docker.compose.project") == rig.stack
         told = (event.action, event.id) in seen  # the engine may say a thing twice
-        if event.action in ("start", "die") and ours and not told:
-            seen.append((event.action, event.id))
+        if event.action in wanted and ours and not told:
+            seen.note(event)
         if event.action == "update" and ours:
             marked.set()
 
@@ -110,6 +162,38 @@ def test_start_first_starts_the_new_one_before_the_old_one_stops(rig: Rig, busyb
     assert ids(rig) == {new}
 
 
+def test_start_first_loses_no_request(rig: Rig, busybox: str) -> None:
+    """Both have the service's name until the old one, which is told beforehand, has gone."""
+    port, healthy = free_port(), "health_status: healthy"
+    together: list[bool] = []
+    said: set[str] = set()
+
+    def look(_turn: Turn, event: Progress) -> None:
+        if isinstance(event, Resting):
+            said.add(event.detail)
+        if isinstance(event, Resting) and not together:
+            new = rig.container("web", ".next")
+            endpoint = new["NetworkSettings"]["Networks"][f"{rig.stack}_default"]
+            up = new["State"]["Running"] and rig.container("web")["State"]["Running"]
+            together.append(up and "web" in endpoint["Aliases"])
+
+    rig.apply(served(busybox, port, "1"))
+    old = rig.container("web")["Id"]
+    rig.reconciler = replace(rig.reconciler, listen=look)
+    with Prober(port, 0.01, at_once=8) as prober, watched(rig, "start", healthy, "die") as seen:
+        rig.apply(served(busybox, port, "2"))
+        asked = prober.end()
+    new = rig.container("web")["Id"]
+    assert asked.failures == {}
+    assert asked.asked >= 50
+    assert together == [True], "both run, and the new one is known by the service's name"
+    assert [each for each in seen if each != (healthy, old)] == [("start", new), (healthy, new), ("die", old)]
+    assert "the old one goes on for a while" in said
+    assert seen.at["die", old] - seen.at[healthy, new] >= 0.9
+    told = rig.engine.execute(new, {"Cmd": ["cat", "/log/x"], "AttachStdout": True}, 10)[1].split("\n")
+    assert told[:3] == [f"up {old[:12]}", f"up {new[:12]}", f"down {old[:12]}"]
+
+
 def test_start_first_falls_back_and_says_why(rig: Rig, busybox: str) -> None:
     port = "ports: ['127.0.0.1:0:80'], networks: {default: {ipv4_address: 10.231.77.5}}"
     net = "networks: {default: {ipam: {config: [{subnet: 10.231.77.0/24}]}}}\n"
@@ -123,15 +207,24 @@ def test_start_first_falls_back_and_says_why(rig: Rig, busybox: str) -> None:
     )
     with watched(rig) as seen:
         rig.apply(text)
-    assert [what for what, _ in seen] == ["die", "start"], seen
+    assert seen.actions == ["die", "start"], seen
     assert seen[0] == ("die", old)
 
 
-def test_replicas_give_way_one_after_the_other(rig: Rig, busybox: str) -> None:
-    rig.apply(web(busybox, "", scale=3))
+def test_replicas_give_way_one_after_the_other_and_come_back_as_the_file_says(rig: Rig, busybox: str) -> None:
+    config = "rollback_config: {order: start-first, parallelism: 0, monitor: 1500ms}"
+    first, second = (
+        web(busybox, "", version, scale=2).replace("order: stop-first}", f"order: stop-first}}, {config}")
+        for version in "12"
+    )
+    rig.apply(first)
     with watched(rig) as seen:
-        rig.apply(web(busybox, "", "2", scale=3))
-    assert [what for what, _ in seen] == ["die", "start"] * 3
+        rig.apply(second)
+    assert seen.actions == ["die", "start"] * 2
+    with watched(rig) as seen:
+        (report,) = rig.reconciler.take(Turn((rig.stack_of(first),), rig.scope, "rollback", fallback=True))
+    assert report.synced
+    assert seen.actions == ["start"] * 2 + ["die"] * 2
 
 
 def test_a_rollout_stops_at_the_first_replica_that_fails(rig: Rig, busybox: str) -> None:
@@ -157,8 +250,15 @@ def test_failures_are_borne_as_far_as_the_file_says(rig: Rig, busybox: str, conf
 
 def test_two_at_once_and_a_delay_between_them(rig: Rig, busybox: str) -> None:
     rig.apply(web(busybox, "", scale=4))
+    old = replicas(rig)
     text = web(busybox, "", "2", scale=4).replace("order: stop-first", "parallelism: 2, delay: 1s")
     assert [(change.delay, len(change.after)) for change in rig.plan(text).changes] == [
         (0.0, 0), (0.0, 0), (1.0, 1), (1.0, 1)
     ]  # fmt: skip
-    rig.apply(text)
+    with watched(rig, "create", "destroy") as seen:
+        rig.apply(text)
+    new = replicas(rig)
+    made = {number: seen.at["create", one] for number, one in new.items()}
+    gone = {number: seen.at["destroy", one] for number, one in old.items()}
+    assert max(made[1], made[2]) < min(gone[1], gone[2]), "two at once"
+    assert min(made[3] - gone[1], made[4] - gone[2]) >= 1, "and the delay before each of the others"
