@@ -229,6 +229,12 @@ def stumble(call: Call) -> None:
     call.answer(Answer(500, "application/json", b'{"message":"a fault of the test"}'))
 
 
+def nothing_there(call: Call) -> None:
+    """A list of nothing, as though all were well."""
+    empty = {"Volumes": [], "Warnings": None} if call.place == "/volumes" else []
+    call.answer(Answer(200, "application/json", json.dumps(empty).encode()))
+
+
 def hush(call: Call) -> None:
     """A stream that is open and says nothing, whatever happens."""
     call.send_response(200)
@@ -236,12 +242,6 @@ def hush(call: Call) -> None:
     call.end_headers()
     call.server.over.wait(HURRY)
     call.close_connection = True
-
-
-def nothing_there(call: Call) -> None:
-    """A list of nothing, as though all were well."""
-    empty = {"Volumes": [], "Warnings": None} if call.place == "/volumes" else []
-    call.answer(Answer(200, "application/json", json.dumps(empty).encode()))
 
 
 def drip(call: Call) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -88,18 +87,21 @@ def watched(rig: Rig, *actions: str) -> Iterator[Seen]:
     """What happens to the stack's containers while the block runs: that they start and stop, or other actions."""
     wanted = actions or ("start", "die")
     seen = Seen()
-    opened = threading.Event()
+    opened, marked = threading.Event(), threading.Event()
 
     def note(event: Event) -> None:
         ours = event.attributes.get("com.docker.compose.project") == rig.stack
         told = (event.action, event.id) in seen  # the engine may say a thing twice
         if event.action in wanted and ours and not told:
             seen.note(event)
+        if event.action == "update" and ours:
+            marked.set()
 
     threading.Thread(target=lambda: rig.engine.events(note, on_open=opened.set), daemon=True).start()
     assert opened.wait(10)
     yield seen
-    time.sleep(0.3)  # what the engine has said last is on its way
+    rig.engine.update_container(ids(rig).pop(), {"RestartPolicy": {"Name": "no"}})  # as it is: for the event alone
+    assert marked.wait(10), "what the engine has said before that is here by now"
 
 
 @pytest.mark.parametrize("order", ["stop-first", "start-first"])
