@@ -235,6 +235,12 @@ def under_way(call: Call) -> None:
     call.answer(Answer(409, "application/json", b'{"message":"removal of container x is already in progress"}'))
 
 
+def nothing_there(call: Call) -> None:
+    """A list of nothing, as though all were well."""
+    empty = {"Volumes": [], "Warnings": None} if call.place == "/volumes" else []
+    call.answer(Answer(200, "application/json", json.dumps(empty).encode()))
+
+
 def hush(call: Call) -> None:
     """A stream that is open and says nothing, whatever happens."""
     call.send_response(200)
@@ -242,12 +248,6 @@ def hush(call: Call) -> None:
     call.end_headers()
     call.server.over.wait(HURRY)
     call.close_connection = True
-
-
-def nothing_there(call: Call) -> None:
-    """A list of nothing, as though all were well."""
-    empty = {"Volumes": [], "Warnings": None} if call.place == "/volumes" else []
-    call.answer(Answer(200, "application/json", json.dumps(empty).encode()))
 
 
 def drip(call: Call) -> None:

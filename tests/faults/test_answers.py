@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import signal
-import threading
 import time
 from collections.abc import Callable
+from threading import Event
 from typing import Any, cast
 
 import docker
@@ -206,7 +206,7 @@ CHECK = "{test: [CMD, test, -e, /tmp/ready], interval: 200ms, retries: 1000}"
 def test_a_stack_that_hangs_keeps_no_other_waiting(proxied: Agent, proxy: Proxy, scene: Scene) -> None:
     """First in a call of the engine that does not come back, then at the gate of a health check that does not pass."""
     scene.alone = True
-    slow, released = f"{scene.stack[:-1]}slow", threading.Event()
+    slow, released = f"{scene.stack[:-1]}slow", Event()
     db, web = f"{slow}-db-1", f"{slow}-web-1"
     compose = f"""\
 services:

@@ -212,7 +212,7 @@ def test_start_first_falls_back_and_says_why(rig: Rig, busybox: str) -> None:
 
 
 def test_replicas_give_way_one_after_the_other_and_come_back_as_the_file_says(rig: Rig, busybox: str) -> None:
-    config = "rollback_config: {order: start-first, parallelism: 0, monitor: 1500ms}"
+    config = "rollback_config: {order: start-first, parallelism: 0, monitor: 1s}"
     first, second = (
         web(busybox, "", version, scale=2).replace("order: stop-first}", f"order: stop-first}}, {config}")
         for version in "12"
