@@ -24,6 +24,7 @@ from agent.model import (
     Stack,
     Status,
 )
+from agent.processes import ORPHAN_PROCESS
 from agent.suspension import NOTHING, SUSPENDED, Suspended
 
 DID_NOT_TAKE = "DidNotTake"
@@ -191,9 +192,12 @@ def worst(healths: Iterable[Health]) -> Health:
 
 
 def _stays(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> Failure | None:
-    """Why something is not of what is newest, or None."""
-    found = [(one.key, actual[one.key].stays) for one in wanted if one.key in actual and actual[one.key].stays]
-    return Failure(NO_GOOD, f"{found[0][0]} {found[0][1]}{_more(found)}") if found else None
+    """What runs beside what is wanted, or else why something is not of what is newest; None where it is all well."""
+    there = [actual[one.key] for one in wanted if one.key in actual]
+    if orphans := [seen for seen in there if seen.orphan]:
+        return Failure(ORPHAN_PROCESS, f"{orphans[0].key}: {orphans[0].orphan}{_more(orphans)}")
+    found = [seen for seen in there if seen.stays]
+    return Failure(NO_GOOD, f"{found[0].key} {found[0].stays}{_more(found)}") if found else None
 
 
 def _images(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> dict[str, str]:

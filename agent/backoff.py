@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
 from agent.fight import Fight
 from agent.model import Action, Cause, Key, Outcome, Report, Status
+from agent.processes import ORPHAN_PROCESS
 
 ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout"})
+BLAMELESS = ENGINE_REASONS | {ORPHAN_PROCESS}  # what is wanted has no part in it, and it may pass at any time
 UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
 BETWEEN_INTERRUPTIONS = 300.0
 LONGEST_UNTOUCHED = 30.0
@@ -121,7 +123,7 @@ class Patience:
         wait = max(backoff.failed(), repeated)
         if interrupted_in_vain(report):
             return max(wait, BETWEEN_INTERRUPTIONS * self._chance.uniform(1.0, 1.2))
-        untouched = report.failure.reason in ENGINE_REASONS or only_unprepared(report)
+        untouched = report.failure.reason in BLAMELESS or only_unprepared(report)
         return min(wait, LONGEST_UNTOUCHED) if untouched else wait
 
     def fights(self, stack: str, now: float) -> tuple[Fight, ...]:

@@ -27,12 +27,14 @@ from agent.kinds.container_job import cut_short, is_up, run
 from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
 from agent.kinds.container_once import Once, hook_of
+from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_rollout import Replacement
 from agent.kinds.container_run import run_once
 from agent.kinds.container_state import gate
 from agent.kinds.container_view import ContainerView, name_of, recorded_of, reference_of
 from agent.kinds.table import fingerprint, look
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.processes import Processes
 from agent.rollout import Pace, roll
 
 Report = dict[str, Any]
@@ -42,13 +44,20 @@ MENDED = frozenset({Remedy.IN_PLACE, Remedy.RESTART})
 class ContainerKind:
     name = "container"
 
-    def __init__(self, engine: Engine, identity: Identity, runs: JsonFile | None = None) -> None:
-        """`runs` is where it is noted what has been run for which content."""
+    def __init__(
+        self,
+        engine: Engine,
+        identity: Identity,
+        runs: JsonFile | None = None,
+        processes: Processes | None = None,
+    ) -> None:
+        """`runs` is where it is noted what has been run for which content, `processes` are those of this host."""
         self.engine = engine
         self._identity = identity
         self.once = Once(engine, identity, runs)
-        self.view = ContainerView(engine, identity, self.once)
-        self.hooks = Hooks(engine)
+        orphans = Orphans(engine, identity.instance, processes)
+        self.view = ContainerView(engine, identity, self.once, orphans)
+        self.hooks = Hooks(engine, starting=orphans.explaining)
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""

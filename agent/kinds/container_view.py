@@ -31,6 +31,7 @@ from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_job import job_of
 from agent.kinds.container_once import Once, hook_of
+from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
 from agent.kinds.container_words import stays
 from agent.kinds.table import compare, fingerprint, look
@@ -68,18 +69,20 @@ class Compared(NamedTuple):
 class ContainerView:
     """Looks at containers and changes none."""
 
-    def __init__(self, engine: Engine, identity: Identity, once: Once) -> None:
+    def __init__(self, engine: Engine, identity: Identity, once: Once, orphans: Orphans) -> None:
         self._engine = engine
         self._identity = identity
         self._once = once
+        self._orphans = orphans
         self._known_image = lru_cache(maxsize=512)(self._ask_image)
         self._around = Surroundings({}, {}, {})
         self._compared: dict[Key, Compared] = {}
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
-        listed = self._engine.list_containers()
+        losses, listed = self._engine.losses, self._engine.list_containers()
         ours = [one for one in listed if (one.get("Labels") or {}).get(INSTANCE) == self._identity.instance]
+        self._orphans.look(ours, losses)
         reports = self._reports(wanted, listed, ours)
         there = [(one, report) for one, report in zip(wanted, reports, strict=True) if report]
         cleared = [self._once.without_container(one) for one, it in zip(wanted, reports, strict=True) if not it]
@@ -88,7 +91,7 @@ class ContainerView:
         images = sorted({image_of(report) for report in (*(report for _, report in there), *others)})
         self._engine.gather(partial(self.image, image) for image in images)
         return [
-            *(_told(one, self._observed(one, report, around, image_for(one, local)), local) for one, report in there),
+            *(self._told(one, report, around, local) for one, report in there),
             *filter(None, cleared),
             *(self._stray(report, around) for report in others if self._is_ours(report)),
         ]
@@ -107,6 +110,11 @@ class ContainerView:
         asked = self._engine.gather(partial(self._engine.inspect_container, name) for name in missing)
         found.update(zip(missing, asked, strict=True))
         return [found[one.key.name] or self._renamed(one, ours) for one in wanted]
+
+    def _told(self, resource: Resource, report: Report, around: Surroundings, local: Mapping[str, str]) -> Observed:
+        """One container, with what is known of it beside the comparison."""
+        seen = self._observed(resource, report, around, image_for(resource, local))
+        return self._orphans.told(_told(resource, seen, local))
 
     def facts(self, resource: Resource, report: Report) -> Facts:
         """All that is needed to compare one container, asked for now."""
