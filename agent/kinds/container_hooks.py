@@ -31,7 +31,7 @@ class Hooks:
         self,
         engine: Engine,
         sleep: Callable[[float], None] = time.sleep,
-        starting: Callable[[str], AbstractContextManager[None]] = nullcontext,
+        starting: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         """`starting` is entered for the start itself, with the container's id; it may say more of why that failed."""
         self._engine = engine
