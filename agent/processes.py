@@ -36,13 +36,15 @@ def containers_of(cgroups: str) -> frozenset[str]:
 
 
 def process_of(stat: str) -> Process | None:
-    """What the text of a `/proc/PID/stat` says; None of one that has ended. A name may hold blanks and brackets."""
+    """What the text of a `/proc/PID/stat` says; None of one that has ended. Whoever runs chooses the name: it may hold
+    blanks, brackets and what a terminal obeys."""
     pid, _, rest = stat.partition(" (")
     name, _, facts = rest.rpartition(") ")
     fields = facts.split()
     if len(fields) < 20 or fields[0] in _ENDED:
         return None
-    return Process(int(pid), int(fields[19]), name, int(fields[1]))
+    shown = "".join(letter if letter.isprintable() else "?" for letter in name)
+    return Process(int(pid), int(fields[19]), shown, int(fields[1]))
 
 
 def sockets_at(port: int, table: str) -> frozenset[str]:
