@@ -68,8 +68,9 @@ def report_of(taken: Taken, name: str) -> Report:
     outcomes = tuple(outcome for outcome in taken.outcomes if outcome.change.stack == name)
     left = _of_stack(taken.last.plan, name) if taken.last else Plan()
     failure = taken.failure or failure_of(outcomes) or _held_back(left)
+    stays = _stays(stack.resources if stack else (), taken.last.actual if taken.last else {})
     if failure is None and _all_done(outcomes):
-        failure = _did_not_take(left)
+        failure = _did_not_take(left, stays)
     suspended = taken.suspended.get(name, NOTHING)
     services = service_states(stack.resources if stack else (), taken.last.actual if taken.last else {}, suspended)
     return Report(
@@ -87,7 +88,7 @@ def report_of(taken: Taken, name: str) -> Report:
         services=services,
         failure=failure,
         ids=_ids(taken.last.actual.values(), name) if taken.last else _NONE,
-        stays=_stays(stack.resources if stack else (), taken.last.actual if taken.last else {}),
+        stays=stays,
         images=_images(stack.resources if stack else (), taken.last.actual if taken.last else {}),
         suspended=suspended,
         jobs=_jobs(stack.resources if stack else (), taken.last.actual) if taken.last else (),
@@ -154,11 +155,14 @@ def _more(things: Sequence[object]) -> str:
     return f" (and {len(things) - 1} more)" if len(things) > 1 else ""
 
 
-def _did_not_take(left: Plan) -> Failure | None:
-    """What was done, read back, and is not so: an outcome to back off from, not to repeat at once."""
+def _did_not_take(left: Plan, stays: Failure | None) -> Failure | None:
+    """What was done, read back, and is not so: an outcome to back off from, not to repeat at once. Where something runs
+    beside it that nobody minds, that is the first to be looked into."""
     again = [change for change in left.pending if change.action is not Action.ADOPT and _matters(change)]
     if not again:
         return None
+    if stays is not None and stays.reason == ORPHAN_PROCESS:
+        return stays
     return Failure(
         DID_NOT_TAKE,
         f"after the changes were made, this is still to do: {again[0].action} {again[0].key}: {again[0].reason}",

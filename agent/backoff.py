@@ -150,7 +150,7 @@ def only_unprepared(report: Report) -> bool:
 def interrupted_in_vain(report: Report) -> bool:
     """Whether something that ran was stopped for a replacement that did not come about, as it would be each time."""
     replaced = [outcome for outcome in report.outcomes if _interrupts(outcome)]
-    did_not_take = report.failure is not None and report.failure.reason == "DidNotTake"
+    did_not_take = report.failure is not None and report.failure.reason in {"DidNotTake", ORPHAN_PROCESS}
     return any(
         (outcome.status is Status.FAILED and outcome.reason not in UNTOUCHED)
         or (outcome.status is Status.DONE and did_not_take)

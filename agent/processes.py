@@ -75,8 +75,8 @@ class Processes:
         return now is not None and now.began == process.began
 
     def has_port(self, process: Process, port: int) -> bool | None:
-        """Whether it listens there, or has the port for UDP, in the network namespace that it is in. None where somebody
-        does, and only root may know who."""
+        """Whether it listens there, or has the port for UDP, in the network namespace that it is in. None where it may:
+        somebody there does, and only root may know who."""
         tables = (self._text(process.pid, f"net/{name}") for name in ("tcp", "tcp6", "udp", "udp6"))
         sockets = frozenset[str]().union(*(sockets_at(port, table) for table in tables))
         if not sockets:

@@ -1,4 +1,4 @@
-"""The engine dies and what it minds lives on: with `live-restore` to be taken up again, or for ever out of its sight."""
+"""The engine dies and what it minded lives on: to be taken up again (`live-restore`), or for ever out of its sight."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def live_restore(daemon: Daemon, sdk: docker.APIClient) -> Iterator[None]:
     daemon.configure(**{"live-restore": True})
     until(lambda: sdk.info()["LiveRestoreEnabled"], "live-restore")
     yield
-    daemon.configure()
+    daemon.configure(**{"live-restore": False})
     until(lambda: not sdk.info()["LiveRestoreEnabled"], "no live-restore")
 
 
@@ -123,10 +123,15 @@ def test_a_process_that_outlives_its_engine_is_told_and_left_alone(
         assert agent.stack(site.stack)["health"] == "degraded"
 
         site.push(f"ports: ['{PORT}:{PORT}']")
-        said = site.await_failure(agent, "PortInUse")
-        assert f"{PORT} is in use already, by process {pid} (httpd)" in said
+        taken = until(lambda: said_of(agent, "PortInUse"), "the port told to be taken")
+        assert f"{PORT} is in use already, by process {pid} (httpd)" in taken
 
         assert lives(pid)
         os.kill(pid, signal.SIGKILL)
         agent.signal(signal.SIGHUP)  # try it again
         site.await_synced(agent)
+
+
+def said_of(agent: Agent, reason: str) -> str:
+    """What the log says of the first failure for that reason."""
+    return next((str(line["message"]) for line in agent.log_lines() if line.get("reason") == reason), "")

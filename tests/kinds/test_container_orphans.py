@@ -21,7 +21,9 @@ WEB = Key("container", "web-api-1")
 INIT, CHILD = Process(4711, 5, "httpd", 1), Process(4712, 6, "httpd", 4711)
 
 
-def entry(container: str = OLD, state: str = "exited", name: str = WEB.name, network: str = "default") -> dict[str, Any]:
+def entry(
+    container: str = OLD, state: str = "exited", name: str = WEB.name, network: str = "default"
+) -> dict[str, Any]:
     return {"Id": container, "State": state, "Names": [f"/{name}"], "HostConfig": {"NetworkMode": network}}
 
 
