@@ -52,12 +52,12 @@ class Orphan(NamedTuple):
     def __str__(self) -> str:
         numbers = ", ".join(str(process.pid) for process in self._first)
         noun = "process" if len(self._first) == 1 else "processes"
-        return f"{noun} {numbers} ({self._first[0].name}) of container {self.name} ({self.container[:12]})"
+        return f"{noun} {numbers} ({self._first[0].name}) of container {base_name(self.name)} ({self.container[:12]})"
 
     @property
     def advice(self) -> str:
         numbers = " ".join(str(process.pid) for process in self._first)
-        return f"end what still runs of it (kill {numbers}, or kill -9 {numbers}), which Windlass never does by itself"
+        return f"end it (kill {numbers}, or kill -9 {numbers}), which Windlass never does by itself"
 
 
 class Orphans:

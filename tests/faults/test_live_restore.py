@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -13,7 +15,7 @@ import pytest
 from tests.e2e.agents import Agent, Fleet, running, until
 from tests.faults.daemon import Daemon, lives
 from tests.faults.prober import probing
-from tests.faults.scene import changes
+from tests.faults.scene import Scene, changes
 
 pytestmark = pytest.mark.engine
 
@@ -40,7 +42,7 @@ class Site:
     def push(self, options: str) -> None:
         text = f"""\
 services:
-  web: {{image: {self._image}, command: httpd -f -p {PORT}, {options}}}
+  web: {{image: {self._image}, command: httpd -f -p {PORT}, stop_signal: SIGKILL, {options}}}
 x-windlass: {{rollout: {{monitor: 300ms}}}}
 """
         self.head = self._fleet.push({f"stacks/{self.stack}/compose.yaml": text})
@@ -114,7 +116,7 @@ def test_a_process_that_outlives_its_engine_is_told_and_left_alone(
         site.push("network_mode: host")
         site.await_synced(agent)
         outliving.append(pid := site.pid)
-        daemon.crash()
+        daemon.lose_containers()
         assert lives(pid)
         daemon.start()
         said = site.await_failure(agent, "OrphanProcess")
@@ -135,3 +137,42 @@ def test_a_process_that_outlives_its_engine_is_told_and_left_alone(
 def said_of(agent: Agent, reason: str) -> str:
     """What the log says of the first failure for that reason."""
     return next((str(line["message"]) for line in agent.log_lines() if line.get("reason") == reason), "")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("live_restore")
+def test_engines_that_die_while_a_container_begins(agent: Agent, scene: Scene, daemon: Daemon) -> None:
+    """Whatever becomes of a start that was cut: it comes right, or each process that runs on is told."""
+    chance, orphans = random.Random(9), 0
+    with running(agent):
+        scene.push("0")
+        scene.await_settled(agent, "0")
+        scene.put_data("precious")
+        for number in range(1, 16):
+            scene.push(str(number))
+            until(lambda: f"{scene.name('web')}.next" in scene.containers(), "the new container")
+            time.sleep(chance.uniform(0.0, 0.5))
+            daemon.crash()
+            daemon.start()
+            until(lambda: agent.synced_at(scene.stack, scene.head) or told(agent, scene), "settled", 80)
+            if told(agent, scene):
+                orphans += 1
+                end_those_told(agent, scene, daemon)
+            scene.await_settled(agent, str(number))
+            assert daemon.outliving() == {}
+
+
+def told(agent: Agent, scene: Scene) -> str:
+    """What is said of processes that run on."""
+    failure = agent.stack(scene.stack).get("failure") or {}
+    return str(failure.get("message")) if failure.get("reason") == "OrphanProcess" else ""
+
+
+def end_those_told(agent: Agent, scene: Scene, daemon: Daemon) -> None:
+    """Each that runs on is to be named; ended, it is in nobody's way any more."""
+    while said := told(agent, scene):
+        for pid in daemon.outliving():
+            assert f" {pid}" in said, f"{pid} is not told: {said}"
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.2)

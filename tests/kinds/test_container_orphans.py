@@ -75,7 +75,7 @@ def test_a_process_of_a_container_that_has_ended_is_told() -> None:
     assert told == replace(seen(), health=Health.DEGRADED, detail=told.orphan, orphan=told.orphan)
     assert told.orphan == (
         "process 4711 (httpd) of container web-api-1 (aaaaaaaaaaaa) still runs, but the engine does not know of it: "
-        "end what still runs of it (kill 4711, or kill -9 4711), which Windlass never does by itself"
+        "end it (kill 4711, or kill -9 4711), which Windlass never does by itself"
     )
     assert orphans.told(seen(OTHER, "web-db-1")) == seen(OTHER, "web-db-1")
 
@@ -147,7 +147,7 @@ def test_the_twin_of_a_replacement_is_of_the_same_place() -> None:
     host = StandIn(entries=[entry(name=f"{WEB.name}.next", state="created")])
     orphans = host.orphans()
     orphans.look(host.entries, 0)
-    assert orphans.told(seen(NEW)).orphan
+    assert "of container web-api-1 (aaaaaaaaaaaa)" in orphans.told(seen(NEW)).orphan
 
 
 def refused(host: StandIn, container: str, error: Refused) -> Refused:
