@@ -137,6 +137,11 @@ RUNC = (
         ((409, "something else"), "Conflict", "something else"),
         ((500, BIND + "already allocated"), "PortInUse", "127.0.0.1:80 is in use already"),
         ((500, LISTEN), "PortInUse", "0.0.0.0:8080 is in use already"),
+        (
+            (500, f"task {'0a1b' * 16}: already exists: unknown"),
+            "StartCut",
+            "while it started 0a1b0a1b0a1b, and cannot",
+        ),
         ((400, RUNC), "StartFailed", 'exec: "nope": executable file not found in $PATH'),
         ((403, "Pool overlaps with other one on this address space"), "SubnetOverlap", "overlaps"),
         ((403, "error while removing network: network x has active endpoints"), "NetworkInUse", "active"),
