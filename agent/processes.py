@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.printable import printable
+
 ORPHAN_PROCESS = "OrphanProcess"  # the reason, where one has outlived what the engine knows of
 
 _ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
@@ -43,8 +45,7 @@ def process_of(stat: str) -> Process | None:
     fields = facts.split()
     if len(fields) < 20 or fields[0] in _ENDED:
         return None
-    shown = "".join(letter if letter.isprintable() else "?" for letter in name)
-    return Process(int(pid), int(fields[19]), shown, int(fields[1]))
+    return Process(int(pid), int(fields[19]), printable(name), int(fields[1]))
 
 
 def sockets_at(port: int, table: str) -> frozenset[str]:

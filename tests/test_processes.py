@@ -54,7 +54,7 @@ def test_what_a_process_is(name: str) -> None:
 
 
 def test_what_a_terminal_would_obey_is_not_in_a_name() -> None:
-    assert process_of(stat(4711, "a\x1b[2J\nb")) == Process(4711, 77, "a?[2J?b", 1)
+    assert process_of(stat(4711, "a\x1b[2J\nb")) == Process(4711, 77, r"a\x1b[2J\nb", 1)
 
 
 @pytest.mark.parametrize("text", [stat(4711, state="Z"), stat(4711, state="X"), "", "4711 (cut"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.model import Difference, Key
-from agent.planning.masking import printable
+from agent.printable import printable
 
 NOT_THERE = "does not exist yet"
 NEW_CONTENT = "its content is new"

@@ -149,7 +149,7 @@ def test_engines_that_die_while_a_container_begins(agent: Agent, scene: Scene, d
         scene.push("0")
         scene.await_settled(agent, "0")
         scene.put_data("precious")
-        for number in range(1, 16):
+        for number in range(1, 9):
             scene.push(str(number))
             until(lambda: f"{scene.name('web')}.next" in scene.containers(), "the new container")
             time.sleep(chance.uniform(0.0, 0.5))
