@@ -24,7 +24,7 @@ from agent.processes import ORPHAN_PROCESS, Process, Processes
 
 PORT_IN_USE = "PortInUse"
 GONE = 200  # containers that are gone and have not been asked about yet, at most
-_UP = ("Running", "Paused", "Restarting")
+_UP = frozenset({"running", "paused"})  # what waits to be restarted has no process
 _SHOWN = 5  # processes that are named
 _PORT = re.compile(r":(\d{1,5})\b")
 
@@ -53,6 +53,11 @@ class Orphan(NamedTuple):
         numbers = ", ".join(str(process.pid) for process in self._first)
         noun = "process" if len(self._first) == 1 else "processes"
         return f"{noun} {numbers} ({self._first[0].name}) of container {base_name(self.name)} ({self.container[:12]})"
+
+    @property
+    def told(self) -> str:
+        verb = "runs" if len(self._first) == 1 else "run"
+        return f"{self} still {verb}, and the engine does not know: {self.advice}"
 
     @property
     def advice(self) -> str:
@@ -87,8 +92,7 @@ class Orphans:
         found = next((orphan for orphan in self._found if orphan.is_of(seen)), None)
         if found is None:
             return seen
-        said = f"{found} still runs, but the engine does not know of it: {found.advice}"
-        return replace(seen, health=Health.DEGRADED, detail=said, orphan=said)
+        return replace(seen, health=Health.DEGRADED, detail=found.told, orphan=found.told)
 
     @contextmanager
     def explaining(self, container: str) -> Iterator[None]:
@@ -111,10 +115,7 @@ class Orphans:
             said = self._holder(error.message)
             return Refused(f"{error.message}, {said}", reason=PORT_IN_USE) if said else error
         found = next((orphan for orphan in self._found if orphan.container == container), None)
-        if found is None:
-            return error
-        said = f"{error.message}; {found} still runs, but the engine does not know of it: {found.advice}"
-        return Refused(said, reason=ORPHAN_PROCESS)
+        return Refused(f"{error.message}; {found.told}", reason=ORPHAN_PROCESS) if found else error
 
     def _holder(self, message: str) -> str:
         """Who has the port that the message is about. One with a network of its own has no port of the host's."""
@@ -142,7 +143,8 @@ class Orphans:
             for container, processes in sorted(seen.items())
             if not self._engine_has_up(container)
         ]
-        known = [orphan for orphan in self._found if orphan.container not in seen]
+        again = {orphan.container for orphan in found}
+        known = [orphan for orphan in self._found if orphan.container not in again]
         self._found, self._gone = tuple(self._alive([*known, *found])), {}
 
     def _alive(self, orphans: Iterable[Orphan]) -> Iterator[Orphan]:
@@ -152,11 +154,11 @@ class Orphans:
 
     def _engine_has_up(self, container: str) -> bool:
         report = self._engine.inspect_container(container)
-        return report is not None and any(look(report, f"State.{word}") for word in _UP)
+        return bool(look(report, "State.Running")) and not look(report, "State.Restarting")
 
 
 def _is_up(entry: Report) -> bool:
-    return str(entry.get("State")).capitalize() in _UP
+    return entry.get("State") in _UP
 
 
 def _is_on_host(entry: Report) -> bool:

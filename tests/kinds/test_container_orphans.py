@@ -46,8 +46,9 @@ class StandIn:
     def inspect_container(self, name: str) -> dict[str, Any] | None:
         if self.is_away:
             raise Unreachable("no answer")
-        known = any(one["Id"] == name for one in self.entries)
-        return {"Id": name, "State": {"Running": name in self.up}} if known else None
+        state = next((one["State"] for one in self.entries if one["Id"] == name), None)
+        waits = state == "restarting"
+        return {"Id": name, "State": {"Running": name in self.up or waits, "Restarting": waits}} if state else None
 
     def of(self, containers: Collection[str]) -> dict[str, tuple[Process, ...]]:
         self.searched += 1
@@ -74,10 +75,27 @@ def test_a_process_of_a_container_that_has_ended_is_told() -> None:
     told = orphans.told(seen())
     assert told == replace(seen(), health=Health.DEGRADED, detail=told.orphan, orphan=told.orphan)
     assert told.orphan == (
-        "process 4711 (httpd) of container web-api-1 (aaaaaaaaaaaa) still runs, but the engine does not know of it: "
+        "process 4711 (httpd) of container web-api-1 (aaaaaaaaaaaa) still runs, and the engine does not know: "
         "end it (kill 4711, or kill -9 4711), which Windlass never does by itself"
     )
     assert orphans.told(seen(OTHER, "web-db-1")) == seen(OTHER, "web-db-1")
+
+
+@pytest.mark.parametrize("state", ["created", "dead", "restarting"])
+def test_in_whichever_state_without_a_process_the_container_is(state: str) -> None:
+    host = StandIn([entry(state=state)])
+    orphans = host.orphans()
+    orphans.look(host.entries, 0)
+    assert orphans.told(seen()).orphan
+
+
+def test_several_that_began_each_by_itself_are_all_named() -> None:
+    host = StandIn(running={OLD: (INIT, CHILD, Process(4720, 9, "worker", 1))})
+    orphans = host.orphans()
+    orphans.look(host.entries, 0)
+    assert orphans.told(seen()).orphan.startswith("processes 4711, 4720 (httpd) of container web-api-1 (aaaaaaaaaaaa)")
+    assert "still run, and" in orphans.told(seen()).orphan
+    assert "kill -9 4711 4720" in orphans.told(seen()).orphan
 
 
 @pytest.mark.parametrize(
@@ -132,6 +150,15 @@ def test_it_is_told_until_it_ends_also_beside_the_next_container() -> None:
     orphans.look(host.entries, 0)
     assert orphans.told(seen(NEW)) == seen(NEW)
     assert host.searched == 1
+
+
+def test_a_container_that_came_up_beside_it_does_not_make_it_forgotten() -> None:
+    host = StandIn()
+    orphans = host.orphans()
+    orphans.look(host.entries, 0)
+    host.up = {OLD}  # as it is when asked for, and was not when it was listed
+    orphans.look(host.entries, 1)
+    assert orphans.told(seen()).orphan
 
 
 def test_a_container_that_is_gone_by_now_was_ours() -> None:
