@@ -26,6 +26,7 @@ from agent.model import (
     Status,
 )
 from agent.planning import Removal
+from agent.processes import ORPHAN_PROCESS
 from agent.suspension import NOTHING, SUSPENDED, Suspended
 
 DID_NOT_TAKE = "DidNotTake"
@@ -72,8 +73,9 @@ def report_of(taken: Taken, name: str) -> Report:
     outcomes = tuple(outcome for outcome in taken.outcomes if outcome.change.stack == name)
     left = _of_stack(taken.last.plan, name) if taken.last else Plan()
     failure = taken.failure or failure_of(outcomes) or _held_back(left)
+    stays = _stays(wanted, actual)
     if failure is None and _all_done(outcomes):
-        failure = _did_not_take(left)
+        failure = _did_not_take(left, stays)
     suspended = taken.suspended.get(name, NOTHING)
     services = service_states(wanted, actual, suspended)
     return Report(
@@ -91,7 +93,7 @@ def report_of(taken: Taken, name: str) -> Report:
         services=services,
         failure=failure,
         ids=_ids(actual.values(), name),
-        stays=_stays(wanted, actual),
+        stays=stays,
         images=_images(wanted, actual),
         suspended=suspended,
         jobs=_jobs(wanted, actual) if taken.last else (),
@@ -158,12 +160,14 @@ def _more(things: Sequence[object]) -> str:
     return f" (and {len(things) - 1} more)" if len(things) > 1 else ""
 
 
-def _did_not_take(left: Plan) -> Failure | None:
+def _did_not_take(left: Plan, stays: Failure | None) -> Failure | None:
     """What was done, read back, and is not so: an outcome to back off from, not to repeat at once. What a replacement
-    could not clear away is none of that."""
+    could not clear away is none of that; where something runs beside it that nobody minds, that comes first."""
     again = [one for one in left.pending if one.action is not Action.ADOPT and _matters(one) and not _is_debris(one)]
     if not again:
         return None
+    if stays is not None and stays.reason == ORPHAN_PROCESS:
+        return stays
     return Failure(
         DID_NOT_TAKE,
         f"after the changes were made, this is still to do: {again[0].action} {again[0].key}: {again[0].reason}",
@@ -202,9 +206,12 @@ def worst(healths: Iterable[Health]) -> Health:
 
 
 def _stays(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> Failure | None:
-    """Why something is not of what is newest, or None."""
-    found = [(one.key, actual[one.key].stays) for one in wanted if one.key in actual and actual[one.key].stays]
-    return Failure(NO_GOOD, f"{found[0][0]} {found[0][1]}{_more(found)}") if found else None
+    """What runs beside what is wanted, or else why something is not of what is newest; None where it is all well."""
+    there = [actual[one.key] for one in wanted if one.key in actual]
+    if orphans := [seen for seen in there if seen.orphan]:
+        return Failure(ORPHAN_PROCESS, f"{orphans[0].key}: {orphans[0].orphan}{_more(orphans)}")
+    found = [seen for seen in there if seen.stays]
+    return Failure(NO_GOOD, f"{found[0].key} {found[0].stays}{_more(found)}") if found else None
 
 
 def _images(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> dict[str, Image]:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
 from agent.fight import Fight
 from agent.model import Action, Cause, Key, Outcome, Report, Status
+from agent.processes import ORPHAN_PROCESS
 
 # what says nothing of what is wanted: nobody answers, or there was no thread to ask
 ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout", "NoThread"})
+BLAMELESS = ENGINE_REASONS | {ORPHAN_PROCESS}  # what is wanted has no part in it, and it may pass at any time
 UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
 BETWEEN_INTERRUPTIONS = 300.0
 LONGEST_UNTOUCHED = 30.0
@@ -126,7 +128,7 @@ class Patience:
         wait = max(backoff.failed(), repeated)
         if interrupted_in_vain(report):
             return max(wait, BETWEEN_INTERRUPTIONS * self._chance.uniform(1.0, 1.2))
-        untouched = report.failure.reason in ENGINE_REASONS or only_unprepared(report)
+        untouched = report.failure.reason in BLAMELESS or only_unprepared(report)
         return min(wait, LONGEST_UNTOUCHED) if untouched else wait
 
     def _is_overtaken_again(self, report: Report) -> bool:
@@ -169,7 +171,7 @@ def only_unprepared(report: Report) -> bool:
 def interrupted_in_vain(report: Report) -> bool:
     """Whether something that ran was stopped for a replacement that did not come about, as it would be each time."""
     replaced = [outcome for outcome in report.outcomes if _interrupts(outcome)]
-    did_not_take = report.failure is not None and report.failure.reason == "DidNotTake"
+    did_not_take = report.failure is not None and report.failure.reason in {"DidNotTake", ORPHAN_PROCESS}
     return any(
         (outcome.status is Status.FAILED and outcome.reason not in UNTOUCHED)
         or (outcome.status is Status.DONE and did_not_take)

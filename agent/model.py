@@ -212,6 +212,7 @@ class Observed:
     protected: bool = False
     spare: bool = False  # takes room and no more: it keeps nothing from being as it is wanted
     stays: str = ""  # why it is left as it is, although something newer is known
+    orphan: str = ""  # what of it, or of the one before it, runs on without the engine's knowing
     image: Image = NO_IMAGE  # the one that a container was made from
     job: JobSeen | None = None  # of what runs at times
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -375,7 +376,8 @@ class Failure:
 @dataclass(frozen=True)
 class Report:
     """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet.
-    `stays` is why it is left at what was good, although something newer is known that was tried."""
+    `stays` is why it does not count as synced with nothing left to do: it is left at what was good, although something
+    newer is known that was tried, or processes of its containers outlived these."""
 
     run_id: str
     stack: str

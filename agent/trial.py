@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from agent.backoff import ENGINE_REASONS
+from agent.backoff import BLAMELESS
 from agent.handling import OnFailure
 from agent.model import Action, Cause, Failure, Health, Outcome, Report, Resource, ServiceState, Stack, Status
+from agent.processes import ORPHAN_PROCESS
 from agent.rejections import content_of
 
 HEALTH = "health"  # the field of a container whose health check fails
@@ -71,12 +72,17 @@ def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier
     trial = _with(trial, _made(report), stack, now)
     if trial is not None and (failure := _started_anew_for_its_health(trial, report)):
         return Judgement(State.FAILED, failure=failure)
-    if report.failure or not report.synced:
+    if report.failure or not report.synced or _is_disturbed(report):
         return Judgement(State.UNDER_WAY, trial)
     trial = _with(trial, _not_well(stack, report, earlier), stack, now)
     if trial is None:
         return Judgement(State.GOOD)
     return _judge_health(stack, trial, report, now)
+
+
+def _is_disturbed(report: Report) -> bool:
+    """Whether something runs beside what is wanted and may be why that is ill: then its health says nothing yet."""
+    return report.stays is not None and report.stays.reason == ORPHAN_PROCESS
 
 
 def _started_anew_for_its_health(trial: Trial, report: Report) -> Failure | None:
@@ -162,11 +168,11 @@ def _is_made(outcome: Outcome) -> bool:
 
 
 def _content_failed(report: Report) -> Failure | None:
-    """What went wrong because of what is wanted. An engine that does not answer and a job that cannot run say nothing
-    of the content."""
+    """What went wrong because of what is wanted. An engine that does not answer, a process that it left behind and a
+    job that cannot run say nothing of the content."""
     for outcome in report.outcomes:
         change = outcome.change
-        no_fault = change.cause in {Cause.DRIFT, Cause.SCHEDULE} or outcome.reason in ENGINE_REASONS
+        no_fault = change.cause in {Cause.DRIFT, Cause.SCHEDULE} or outcome.reason in BLAMELESS
         if outcome.status is not Status.FAILED or no_fault:
             continue
         wanted = change.wanted

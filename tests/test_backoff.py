@@ -26,9 +26,10 @@ def failing(reason: str, *prepares: bool) -> Report:
         (failing("ImagePullFailed", True, True), 30.0),
         (failing("ImagePullFailed", True, False), 300.0),
         (failing("EngineUnavailable", False), 30.0),
+        (failing("OrphanProcess", False), 30.0),
         (failing("StartFailed", False), 300.0),
     ],
-    ids=["only images", "an image and a container", "the engine", "a container"],
+    ids=["only images", "an image and a container", "the engine", "what the engine left behind", "a container"],
 )
 def test_a_stack_is_left_alone_longer_and_longer_but_not_for_what_stopped_nothing(
     report: Report, longest: float

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from agent.account import Look, Taken, report_of
 from agent.handling import Handling, Rollout
 from agent.model import (
     Change,
@@ -16,6 +17,7 @@ from agent.model import (
     Key,
     Observed,
     Owner,
+    Plan,
     Requirement,
     Resource,
     Result,
@@ -129,6 +131,17 @@ def test_a_suspended_service_is_told_as_such_and_is_no_failure() -> None:
         "front": Health.HEALTHY,
     }
     assert report.suspended == leases["web"]
+
+
+def test_what_runs_on_of_a_container_is_told_beside_what_was_done() -> None:
+    """It keeps the stack from nothing, so the turn itself has not failed."""
+    seen = there("container/web-api-1", orphan="process 4711 still runs", health=Health.DEGRADED, detail="4711")
+    newer = there("container/web-front-1", stays="stays of the image that it ran")
+    look = Look({one.key: one for one in (newer, seen)}, Plan())
+    told = report_of(Taken("run", (LEASED,), "event", 0.0, last=look), "web")
+    assert (told.result, told.failure, told.health) == (Result.NOOP, None, Health.DEGRADED)
+    assert [(one.health, one.detail) for one in told.services] == [(Health.DEGRADED, "4711"), (Health.HEALTHY, "")]
+    assert told.stays == Failure("OrphanProcess", "container/web-api-1: process 4711 still runs")
 
 
 def test_a_suspended_stack_is_so_whatever_its_services_are() -> None:

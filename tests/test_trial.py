@@ -132,6 +132,13 @@ def test_one_goes_back_only_to_what_wants_something_else() -> None:
     assert [other_than(STACK, good) for good in (None, moved, other)] == [None, None, other]
 
 
+def test_what_is_ill_beside_a_process_that_was_left_behind_is_not_judged_yet() -> None:
+    trial = Trial(frozenset({"web"}), 0.0, 5.0)
+    disturbed = replace(report(health=Health.DEGRADED), stays=Failure("OrphanProcess", "process 4711 still runs"))
+    assert judge(STACK, disturbed, trial, 9.0).state is State.UNDER_WAY
+    assert judge(STACK, report(health=Health.DEGRADED), trial, 9.0).state is State.FAILED
+
+
 def test_the_illness_of_another_service_says_nothing() -> None:
     assert judge(STACK, report(outcome()), Trial(frozenset({"web"}), 0.0, 5.0), 9.0).state is State.GOOD
 
@@ -143,6 +150,7 @@ def test_the_illness_of_another_service_says_nothing() -> None:
         (outcome(Action.CREATE, Status.FAILED, reason="PortInUse"), State.FAILED),
         (outcome(Action.REPLACE, Status.FAILED, reason="EngineTimeout"), State.UNDER_WAY),
         (outcome(Action.REPLACE, Status.FAILED, reason="NoThread"), State.UNDER_WAY),
+        (outcome(Action.CREATE, Status.FAILED, reason="OrphanProcess"), State.UNDER_WAY),
         (outcome(Action.CREATE, Status.FAILED, reason="x", cause=Cause.DRIFT), State.UNDER_WAY),
         (outcome(Action.CREATE, Status.FAILED, reason="x", wanted=replace(WEB, prepares=True)), State.UNDER_WAY),
         (
@@ -153,7 +161,7 @@ def test_the_illness_of_another_service_says_nothing() -> None:
             State.UNDER_WAY,
         ),
     ],
-    ids=["replaced", "made", "the engine", "no thread", "drift", "a pull", "pause"],
+    ids=["replaced", "made", "the engine", "no thread", "what it left behind", "drift", "a pull", "pause"],
 )  # fmt: skip
 def test_which_failures_are_those_of_the_content(failed: Outcome, state: State) -> None:
     found = judge(STACK, report(failed, failure=Failure("x", "x")), None, 0.0)

@@ -13,7 +13,7 @@ from agent.engine import builds, events, images
 from agent.engine.calls import Calls, Observe, unobserved
 from agent.engine.credentials import Credentials
 from agent.engine.errors import REMOVAL_UNDER_WAY
-from agent.engine.memory import Memory
+from agent.engine.memory import Memory, lasting
 from agent.engine.transport import Client, demultiplexed
 from agent.errors import Overtaken, Refused, Unreachable
 from agent.threads import side_by_side
@@ -64,6 +64,11 @@ class Engine:
     def api(self) -> tuple[int, int]:
         """The version of the API that is spoken, (1, 41) or newer."""
         return self._calls.api
+
+    @property
+    def losses(self) -> int:
+        """How often its events broke off: each time it may have died, and what it minded with it."""
+        return self._memory.losses
 
     def gather(self, asks: Iterable[Callable[[], Any]]) -> list[Any]:
         """Make reads side by side, a few at a time; their answers in the order of the asking. The first error raises.
@@ -139,7 +144,7 @@ class Engine:
         While the events are followed, a report is asked for only where something happened since the last one, or where
         the list says otherwise than it did then.
         """
-        known = [self._memory.known("container", entry["Id"], _lasting(entry)) for entry in entries]
+        known = [self._memory.known("container", entry["Id"], lasting(entry)) for entry in entries]
         unknown = [entry for entry, report in zip(entries, known, strict=True) if report is None]
         asked = iter(self.gather(partial(self._learn_container, entry) for entry in unknown))
         return [next(asked) if report is None else report for report in known]
@@ -147,7 +152,7 @@ class Engine:
     def _learn_container(self, entry: Json) -> Json | None:
         container = str(entry["Id"])
         ask = partial(self.inspect_container, container)
-        found: Json | None = self._memory.learn("container", container, ask, _lasting(entry))
+        found: Json | None = self._memory.learn("container", container, ask, lasting(entry))
         return found
 
     def create_container(self, name: str, body: Mapping[str, Any], platform: str = "") -> str:
@@ -388,8 +393,3 @@ def _objects(found: Any, *needed: str) -> list[Json]:
     return [
         one for one in found or () if isinstance(one, dict) and all(isinstance(one.get(key), str) for key in needed)
     ]
-
-
-def _lasting(entry: Mapping[str, Any]) -> Json:
-    """What a list says of a container, without the words that tell the time since its start."""
-    return {key: value for key, value in entry.items() if key != "Status"}

@@ -77,6 +77,11 @@ MEANINGS = (
     _meaning(r"has active endpoints", "NetworkInUse"),
     _meaning(r"no space left on device", "DiskFull"),
     _meaning(r"bind source path does not exist:? ?(\S*)", "MountSourceMissing", "{0} does not exist on this host"),
+    _meaning(
+        r"task ([0-9a-f]{12})[0-9a-f]*: already exists",
+        "StartCut",
+        "the engine ended while it started {0}, and cannot start it again",
+    ),
     _meaning(r"OCI runtime|failed to create (shim|task)|starting container process", "StartFailed"),
 )
 

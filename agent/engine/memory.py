@@ -8,7 +8,7 @@ and every end of the stream does.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +21,17 @@ class Kept:
     witness: Any  # what else was seen at that time and has to be the same now
 
 
+def lasting(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What a list says of a container, without the words that tell the time since its start."""
+    return {key: value for key, value in entry.items() if key != "Status"}
+
+
 class Memory:
     """Answers by key, a kind and a name or id. Any thread may call; an answer is shared, so nobody may change it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self.losses = 0  # how often the events broke off
         self._followed = False
         self._doubts = 0  # how often something was forgotten: an answer from before that may be old
         self._kept: dict[tuple[str, str], Kept] = {}
@@ -40,6 +46,7 @@ class Memory:
     def lose(self) -> None:
         """Nothing is heard any more."""
         self._followed = False
+        self.losses += 1
         self.clear()
 
     def hear(self, event: Event) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
 from agent.jsonfile import JsonFile
-from agent.kinds.base import NEXT, OLD, Identity, our_labels, seen_of, wanted_of
+from agent.kinds.base import NEXT, OLD, REVISION, Identity, our_labels, seen_of, wanted_of
 from agent.kinds.container_compose import compose_labels
 from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import LIVE, TABLE
@@ -29,28 +29,38 @@ from agent.kinds.container_job import cut_short, is_up, run
 from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
 from agent.kinds.container_once import Once, hook_of
+from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_rollout import Replacement
 from agent.kinds.container_run import run_once
 from agent.kinds.container_state import gate
-from agent.kinds.container_view import ContainerView, name_of, recorded_of, reference_of
+from agent.kinds.container_view import ContainerView, labels_of, name_of, recorded_of, reference_of
 from agent.kinds.table import fingerprint, look
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.processes import Processes
 from agent.rollout import Pace, roll
 
 Report = dict[str, Any]
 MENDED = frozenset({Remedy.IN_PLACE, Remedy.RESTART})
+START_CUT = "StartCut"
 
 
 class ContainerKind:
     name = "container"
 
-    def __init__(self, engine: Engine, identity: Identity, runs: JsonFile | None = None) -> None:
-        """`runs` is where it is noted what has been run for which content."""
+    def __init__(
+        self,
+        engine: Engine,
+        identity: Identity,
+        runs: JsonFile | None = None,
+        processes: Processes | None = None,
+    ) -> None:
+        """`runs` is where it is noted what has been run for which content, `processes` are those of this host."""
         self.engine = engine
         self._identity = identity
         self.once = Once(engine, identity, runs)
-        self.view = ContainerView(engine, identity, self.once)
-        self.hooks = Hooks(engine)
+        orphans = Orphans(engine, identity.instance, processes)
+        self.view = ContainerView(engine, identity, self.once, orphans)
+        self.hooks = Hooks(engine, starting=orphans.explaining)
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
@@ -78,7 +88,7 @@ class ContainerKind:
         self._mend(resource, report)
         if change.restarts and is_up(report):  # what was down has just been started
             self.stop(self._still_there(change), resource)
-            self.hooks.start(resource, report["Id"])
+            self.start(resource, report)
 
     def replace(self, change: Change, revision: str, pace: Pace) -> None:
         resource = wanted_of(change)
@@ -195,7 +205,25 @@ class ContainerKind:
         if look(report, "State.Paused"):
             self.engine.unpause_container(report["Id"])
         else:
+            self.start(resource, report)
+
+    def start(self, resource: Resource, report: Report) -> None:
+        """Start one that is there. One whose start was cut by the end of the engine is never started by it again: then
+        another one takes its place."""
+        try:
             self.hooks.start(resource, report["Id"])
+        except Refused as error:
+            if error.reason != START_CUT:
+                raise
+            self._make_again(resource, report)
+
+    def _make_again(self, resource: Resource, report: Report) -> None:
+        name = resource.key.name
+        self.clear(name + NEXT)
+        made = self.make(resource, labels_of(report).get(REVISION, ""), name + NEXT, report)
+        self.engine.remove_container(report["Id"], force=True)
+        self.engine.rename_container(made, name)
+        self.hooks.start(resource, made)
 
     def stop(self, report: Report, resource: Resource | None = None) -> None:
         """`resource` is what is wanted in its place, if anything is."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from agent.engine import Engine
@@ -27,9 +28,16 @@ WORDS = 500  # characters of what a failing hook said last
 
 
 class Hooks:
-    def __init__(self, engine: Engine, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        sleep: Callable[[float], None] = time.sleep,
+        starting: Callable[[str], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        """`starting` is entered for the start itself, with the container's id; it may say more of why that failed."""
         self._engine = engine
         self._sleep = sleep
+        self._starting = starting
 
     def labels(self, resource: Resource) -> dict[str, str]:
         """What the container carries so that it can be stopped properly without the file that it came of."""
@@ -40,7 +48,8 @@ class Hooks:
         """Start the container, with what has to run before and after. Raises `Refused` (`HookFailed`)."""
         for index, body in enumerate(_of(resource, "pre_start")):
             self._run(f"{resource.key.name}{HOOK}", body, container, f"pre_start[{index}] of {resource.service}")
-        self._engine.start_container(container)
+        with self._starting(container):
+            self._engine.start_container(container)
         self._execute(_of(resource, "post_start"), container, f"post_start of {resource.service}")
 
     def before_stop(self, resource: Resource | None, report: Mapping[str, Any]) -> None:

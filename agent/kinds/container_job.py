@@ -45,7 +45,7 @@ def run(kind: ContainerKind, change: Change) -> None:
         if schedule is None or schedule.overlap is not Overlap.REPLACE:
             raise Overtaken(f"container {resource.key.name} runs already")
         kind.stop(report, resource)
-    kind.hooks.start(resource, report["Id"])
+    kind.start(resource, report)
 
 
 def cut_short(kind: ContainerKind, change: Change) -> None:

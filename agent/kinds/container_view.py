@@ -33,6 +33,7 @@ from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_job import job_of
 from agent.kinds.container_once import Once, hook_of
+from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
 from agent.kinds.container_words import stays
 from agent.kinds.table import compare, fingerprint, look
@@ -72,10 +73,11 @@ class Compared(NamedTuple):
 class ContainerView:
     """Looks at containers and changes none."""
 
-    def __init__(self, engine: Engine, identity: Identity, once: Once) -> None:
+    def __init__(self, engine: Engine, identity: Identity, once: Once, orphans: Orphans) -> None:
         self._engine = engine
         self._identity = identity
         self._once = once
+        self._orphans = orphans
         self._known_image = lru_cache(maxsize=512)(self._ask_image)
         self._digests: dict[str, Digests] = {}  # by the id of the image, as last told
         self._around = Surroundings({}, {}, {})
@@ -83,8 +85,9 @@ class ContainerView:
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
-        listed = self._engine.list_containers()
+        losses, listed = self._engine.losses, self._engine.list_containers()
         ours = [one for one in listed if (one.get("Labels") or {}).get(INSTANCE) == self._identity.instance]
+        self._orphans.look(ours, losses)
         reports = self._reports(wanted, listed, ours)
         named = [report for report in reports if report]
         cleared = [self._once.without_container(one) for one, it in zip(wanted, reports, strict=True) if not it]
@@ -123,6 +126,7 @@ class ContainerView:
     def _present(self, there: Standing, around: Surroundings, local: Mapping[str, str]) -> Observed:
         one = there.resource
         seen = _told(one, self._observed(one, there.report, around, image_for(one, local)), local)
+        seen = self._orphans.told(seen)
         return as_cut(seen, there, around.names) if there.cut else seen
 
     def lacking(self, resource: Resource, report: Report) -> frozenset[str] | None:

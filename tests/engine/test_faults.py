@@ -165,6 +165,11 @@ RUNC = (
         ((409, "something else"), "Conflict", "something else"),
         ((500, BIND + "already allocated"), "PortInUse", "127.0.0.1:80 is in use already"),
         ((500, LISTEN), "PortInUse", "0.0.0.0:8080 is in use already"),
+        (
+            (500, f"task {'0a1b' * 16}: already exists: unknown"),
+            "StartCut",
+            "while it started 0a1b0a1b0a1b, and cannot",
+        ),
         ((400, RUNC), "StartFailed", 'exec: "nope": executable file not found in $PATH'),
         ((404, 'plugin "weave" not found'), "PluginMissing", "no plugin weave on this host"),
         ((400, 'create x: error looking up volume plugin y: plugin "y" not found'), "PluginMissing", "no plugin y"),

@@ -40,6 +40,16 @@ def test_nothing_is_kept_while_nobody_listens() -> None:
     assert memory.known("container", "a") is None
 
 
+def test_how_often_the_events_broke_off_is_counted(memory: Memory) -> None:
+    assert memory.losses == 0
+    memory.clear()
+    assert memory.losses == 0
+    memory.lose()
+    memory.follow()
+    memory.lose()
+    assert memory.losses == 2
+
+
 def test_what_is_not_there_is_not_kept(memory: Memory) -> None:
     assert memory.learn("container", "c", lambda: None) is None
     assert memory.known("container", "c") is None

@@ -258,6 +258,29 @@ def test_a_port_in_use_is_named_and_leaves_nothing_behind(bench: Bench) -> None:
     assert wanted.key not in bench.look(wanted)
 
 
+def test_one_that_the_engine_can_never_start_again_is_made_anew_with_its_anonymous_volumes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as it leaves behind when it dies in the middle of a start, see `tests/faults`."""
+    wanted = bench.container(Volumes={"/anonymous": {}})
+    first = bench.create(wanted)
+    volumes = anonymous(bench.report(wanted))
+    bench.engine.stop_container(first.id, 0)
+    start = bench.engine.start_container
+
+    def cut(container: str) -> None:
+        if container == first.id:
+            raise Refused("start it: task 0a1b: already exists", reason="StartCut")
+        start(container)
+
+    monkeypatch.setattr(bench.engine, "start_container", cut)
+    bench.do(Action.UPDATE, wanted, bench.seen(wanted))
+    (seen,) = bench.look(wanted).values()
+    assert seen.id != first.id
+    assert seen.differences == ()
+    assert (bench.report(wanted)["State"]["Running"], anonymous(bench.report(wanted))) == (True, volumes)
+
+
 def test_what_a_cut_replacement_left_is_a_leftover_and_in_nobodys_way(bench: Bench, sdk: docker.APIClient) -> None:
     first, second = bench.container(), bench.container(Env=["A=1"])
     bench.create(first)

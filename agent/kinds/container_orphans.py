@@ -1,0 +1,170 @@
+"""Processes that outlived their container: the engine counts it as ended or knows it no more, and they run on.
+
+They come of an engine that died while it started or minded a container. It can stop them no more, and they may hold a
+port or write to a volume beside whatever comes next. They are found and told; to end one is for a person.
+
+`/proc` is gone through only where there is reason: at the first look, after the engine was lost, when a start failed.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from agent.engine import Engine
+from agent.errors import Refused, Trouble
+from agent.kinds.base import INSTANCE, base_name
+from agent.kinds.table import look
+from agent.model import Health, Observed
+from agent.processes import ORPHAN_PROCESS, Process, Processes
+
+PORT_IN_USE = "PortInUse"
+GONE = 200  # containers that are gone and have not been asked about yet, at most
+_UP = frozenset({"running", "paused"})  # what waits to be restarted has no process
+_SHOWN = 5  # processes that are named
+_PORT = re.compile(r":(\d{1,5})\b")
+
+Report = Mapping[str, Any]
+
+
+class Orphan(NamedTuple):
+    """What runs on of one container. With `on_host` the ports that it has are the host's."""
+
+    container: str
+    name: str
+    on_host: bool
+    processes: tuple[Process, ...]
+
+    def is_of(self, seen: Observed) -> bool:
+        """Whether it is of this container, or of one that had the same place before it."""
+        return self.container == seen.id or base_name(self.name) == seen.key.name
+
+    @property
+    def _first(self) -> list[Process]:
+        """Those that none of the others has begun."""
+        pids = {process.pid for process in self.processes}
+        return [process for process in self.processes if process.parent not in pids][:_SHOWN]
+
+    def __str__(self) -> str:
+        numbers = ", ".join(str(process.pid) for process in self._first)
+        noun = "process" if len(self._first) == 1 else "processes"
+        return f"{noun} {numbers} ({self._first[0].name}) of container {base_name(self.name)} ({self.container[:12]})"
+
+    @property
+    def told(self) -> str:
+        verb = "runs" if len(self._first) == 1 else "run"
+        return f"{self} still {verb}, and the engine does not know: {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        numbers = " ".join(str(process.pid) for process in self._first)
+        return f"end it (kill {numbers}, or kill -9 {numbers}), which Windlass never does by itself"
+
+
+class Orphans:
+    """Those of one instance. Any thread may call."""
+
+    def __init__(self, engine: Engine, instance: str, processes: Processes | None = None) -> None:
+        self._engine, self._instance = engine, instance
+        self._processes = processes or Processes()
+        self._lock = threading.Lock()
+        self._listed: dict[str, Report] = {}
+        self._gone: dict[str, Report] = {}
+        self._losses = -1  # of the engine, when it was last searched
+        self._found: tuple[Orphan, ...] = ()
+
+    def look(self, listed: Sequence[Report], losses: int) -> None:
+        """Take in what the engine lists of ours, where it had been lost so often when it was asked for that."""
+        with self._lock:
+            self._note(listed)
+            if losses == self._losses:
+                self._found = tuple(self._alive(self._found))
+                return
+            self._search()
+            self._losses = losses
+
+    def told(self, seen: Observed) -> Observed:
+        """The container, with what still runs of it or of the one before it."""
+        found = next((orphan for orphan in self._found if orphan.is_of(seen)), None)
+        if found is None:
+            return seen
+        return replace(seen, health=Health.DEGRADED, detail=found.told, orphan=found.told)
+
+    @contextmanager
+    def explaining(self, container: str) -> Iterator[None]:
+        """While a container is started: a refusal that comes of such a process says so."""
+        try:
+            yield
+        except Refused as error:
+            with suppress(Trouble):  # then it stays with what the engine said
+                listed = self._engine.list_containers(f"{INSTANCE}={self._instance}")
+                with self._lock:
+                    self._note(listed)
+                    self._search()
+            explained = self._explained(error, container)
+            if explained is error:
+                raise
+            raise explained from error
+
+    def _explained(self, error: Refused, container: str) -> Refused:
+        if error.reason == PORT_IN_USE:
+            said = self._holder(error.message)
+            return Refused(f"{error.message}, {said}", reason=PORT_IN_USE) if said else error
+        found = next((orphan for orphan in self._found if orphan.container == container), None)
+        return Refused(f"{error.message}; {found.told}", reason=ORPHAN_PROCESS) if found else error
+
+    def _holder(self, message: str) -> str:
+        """Who has the port that the message is about. One with a network of its own has no port of the host's."""
+        ports = _PORT.findall(message)
+        for orphan in self._found if ports else ():
+            have = {self._processes.has_port(one, int(ports[-1])) for one in orphan.processes if orphan.on_host}
+            if have - {False}:
+                return f"{'by' if True in have else 'maybe by'} {orphan}: {orphan.advice}"
+        return ""
+
+    def _note(self, listed: Sequence[Report]) -> None:
+        now = {str(entry["Id"]): entry for entry in listed}
+        if left := self._listed.keys() - now.keys():
+            gone = {**self._gone, **{container: self._listed[container] for container in left}}
+            self._gone = dict([*gone.items()][-GONE:])
+        self._listed = now
+
+    def _search(self) -> None:
+        """Whoever seems to be one is asked about after it was seen, and has to live on after that: a container may have
+        begun or ended meanwhile, and the engine answers for none that it is just starting."""
+        down = {**self._gone, **{container: entry for container, entry in self._listed.items() if not _is_up(entry)}}
+        seen = self._processes.of(down) if down else {}
+        found = [
+            Orphan(container, _name(down[container]), _is_on_host(down[container]), processes)
+            for container, processes in sorted(seen.items())
+            if not self._engine_has_up(container)
+        ]
+        again = {orphan.container for orphan in found}
+        known = [orphan for orphan in self._found if orphan.container not in again]
+        self._found, self._gone = tuple(self._alive([*known, *found])), {}
+
+    def _alive(self, orphans: Iterable[Orphan]) -> Iterator[Orphan]:
+        for orphan in orphans:
+            if processes := tuple(filter(self._processes.lives, orphan.processes)):
+                yield orphan._replace(processes=processes)
+
+    def _engine_has_up(self, container: str) -> bool:
+        report = self._engine.inspect_container(container)
+        return bool(look(report, "State.Running")) and not look(report, "State.Restarting")
+
+
+def _is_up(entry: Report) -> bool:
+    return entry.get("State") in _UP
+
+
+def _is_on_host(entry: Report) -> bool:
+    return bool(look(entry, "HostConfig.NetworkMode") == "host")
+
+
+def _name(entry: Report) -> str:
+    names = [str(name).removeprefix("/") for name in entry.get("Names") or ()]
+    return next((name for name in names if "/" not in name), "")

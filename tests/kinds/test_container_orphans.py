@@ -1,0 +1,220 @@
+"""When a process is told to have outlived its container, by what an engine and a kernel say that are stood in for; a
+real one is in `tests/faults`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import pytest
+
+from agent.engine import Engine
+from agent.errors import Refused, Unreachable
+from agent.kinds.base import INSTANCE
+from agent.kinds.container_orphans import Orphans
+from agent.model import Health, Key, Observed, Owner
+from agent.processes import Process, Processes
+
+OLD, NEW, OTHER = "a" * 64, "b" * 64, "c" * 64
+WEB = Key("container", "web-api-1")
+INIT, CHILD = Process(4711, 5, "httpd", 1), Process(4712, 6, "httpd", 4711)
+
+
+def entry(
+    container: str = OLD, state: str = "exited", name: str = WEB.name, network: str = "default"
+) -> dict[str, Any]:
+    return {"Id": container, "State": state, "Names": [f"/{name}"], "HostConfig": {"NetworkMode": network}}
+
+
+@dataclass
+class StandIn:
+    """An engine that lists `entries` and has `up` running, and the processes of its host, by container."""
+
+    entries: list[dict[str, Any]] = field(default_factory=lambda: [entry()])
+    up: set[str] = field(default_factory=set)
+    running: dict[str, tuple[Process, ...]] = field(default_factory=lambda: {OLD: (INIT, CHILD)})
+    ports: set[int] = field(default_factory=set)
+    perhaps: set[int] = field(default_factory=set)  # somebody there has them
+    is_away: bool = False
+    searched: int = 0
+
+    def list_containers(self, *labels: str) -> list[dict[str, Any]]:
+        assert labels == (f"{INSTANCE}=mine",)
+        return self.entries
+
+    def inspect_container(self, name: str) -> dict[str, Any] | None:
+        if self.is_away:
+            raise Unreachable("no answer")
+        state = next((one["State"] for one in self.entries if one["Id"] == name), None)
+        waits = state == "restarting"
+        return {"Id": name, "State": {"Running": name in self.up or waits, "Restarting": waits}} if state else None
+
+    def of(self, containers: Collection[str]) -> dict[str, tuple[Process, ...]]:
+        self.searched += 1
+        return {container: found for container, found in self.running.items() if container in containers}
+
+    def lives(self, process: Process) -> bool:
+        return any(process in processes for processes in self.running.values())
+
+    def has_port(self, process: Process, port: int) -> bool | None:
+        return process == CHILD and (port in self.ports or (None if port in self.perhaps else False))
+
+    def orphans(self) -> Orphans:
+        return Orphans(cast("Engine", self), "mine", cast("Processes", self))
+
+
+def seen(container: str = OLD, name: str = WEB.name) -> Observed:
+    return Observed(Key("container", name), container, Owner.OURS, health=Health.HEALTHY)
+
+
+def test_a_process_of_a_container_that_has_ended_is_told() -> None:
+    host = StandIn()
+    orphans = host.orphans()
+    orphans.look(host.entries, 0)
+    told = orphans.told(seen())
+    assert told == replace(seen(), health=Health.DEGRADED, detail=told.orphan, orphan=told.orphan)
+    assert told.orphan == (
+        "process 4711 (httpd) of container web-api-1 (aaaaaaaaaaaa) still runs, and the engine does not know: "
+        "end it (kill 4711, or kill -9 4711), which Windlass never does by itself"
+    )
+    assert orphans.told(seen(OTHER, "web-db-1")) == seen(OTHER, "web-db-1")
+
+
+@pytest.mark.parametrize("state", ["created", "dead", "restarting"])
+def test_in_whichever_state_without_a_process_the_container_is(state: str) -> None:
+    host = StandIn([entry(state=state)])
+    orphans = host.orphans()
+    orphans.look(host.entries, 0)
+    assert orphans.told(seen()).orphan
+
+
+def test_several_that_began_each_by_itself_are_all_named() -> None:
+    host = StandIn(running={OLD: (INIT, CHILD, Process(4720, 9, "worker", 1))})
+    orphans = host.orphans()
+    orphans.look(host.entries, 0)
+    assert orphans.told(seen()).orphan.startswith("processes 4711, 4720 (httpd) of container web-api-1 (aaaaaaaaaaaa)")
+    assert "still run, and" in orphans.told(seen()).orphan
+    assert "kill -9 4711 4720" in orphans.told(seen()).orphan
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"entries": [entry(state="running")], "up": {OLD}}, id="it runs"),
+        pytest.param({"entries": [entry(state="paused")], "up": {OLD}}, id="it is paused"),
+        pytest.param({"up": {OLD}}, id="it began while we looked"),
+        pytest.param({"running": {}}, id="nothing runs"),
+        pytest.param({"running": {OTHER: (INIT,)}}, id="of somebody else's container"),
+    ],
+)
+def test_what_the_engine_knows_or_is_not_ours_is_no_orphan(change: dict[str, Any]) -> None:
+    host = StandIn(**change)
+    orphans = host.orphans()
+    orphans.look(host.entries, 0)
+    assert orphans.told(seen()) == seen()
+
+
+def test_the_host_is_searched_only_where_there_is_reason() -> None:
+    host = StandIn(running={})
+    orphans = host.orphans()
+    for losses, searches in ((0, 1), (0, 1), (0, 1), (1, 2), (1, 2), (3, 3)):
+        orphans.look(host.entries, losses)
+        assert host.searched == searches
+    host.entries[0]["State"] = "running"
+    orphans.look(host.entries, 4)
+    assert host.searched == 3  # for all of ours run
+
+
+def test_what_was_not_answered_is_asked_again_at_the_next_look() -> None:
+    host = StandIn(is_away=True)
+    orphans = host.orphans()
+    with pytest.raises(Unreachable):
+        orphans.look(host.entries, 0)
+    host.is_away = False
+    orphans.look(host.entries, 0)
+    assert orphans.told(seen()).orphan
+
+
+def test_it_is_told_until_it_ends_also_beside_the_next_container() -> None:
+    host = StandIn()
+    orphans = host.orphans()
+    orphans.look(host.entries, 0)
+    host.entries, host.up = [entry(NEW, "running")], {NEW}
+    orphans.look(host.entries, 0)
+    assert "process 4711" in orphans.told(seen(NEW)).orphan
+    host.running = {OLD: (CHILD,)}
+    orphans.look(host.entries, 0)
+    assert "process 4712" in orphans.told(seen(NEW)).orphan
+    host.running = {}
+    orphans.look(host.entries, 0)
+    assert orphans.told(seen(NEW)) == seen(NEW)
+    assert host.searched == 1
+
+
+def test_a_container_that_came_up_beside_it_does_not_make_it_forgotten() -> None:
+    host = StandIn()
+    orphans = host.orphans()
+    orphans.look(host.entries, 0)
+    host.up = {OLD}  # as it is when asked for, and was not when it was listed
+    orphans.look(host.entries, 1)
+    assert orphans.told(seen()).orphan
+
+
+def test_a_container_that_is_gone_by_now_was_ours() -> None:
+    host = StandIn(entries=[entry(state="running")], up={OLD})
+    orphans = host.orphans()
+    orphans.look(host.entries, 0)
+    host.entries = [entry(NEW, "running")]
+    orphans.look(host.entries, 1)
+    assert "aaaaaaaaaaaa" in orphans.told(seen(NEW)).orphan
+
+
+def test_the_twin_of_a_replacement_is_of_the_same_place() -> None:
+    host = StandIn(entries=[entry(name=f"{WEB.name}.next", state="created")])
+    orphans = host.orphans()
+    orphans.look(host.entries, 0)
+    assert "of container web-api-1 (aaaaaaaaaaaa)" in orphans.told(seen(NEW)).orphan
+
+
+def refused(host: StandIn, container: str, error: Refused) -> Refused:
+    orphans = host.orphans()
+    with pytest.raises(Refused) as caught, orphans.explaining(container):
+        raise error
+    return caught.value
+
+
+def test_a_container_whose_process_runs_cannot_be_started_and_that_is_said() -> None:
+    error = refused(StandIn(), OLD, Refused("start container a: it exists", reason="StartFailed"))
+    assert error.reason == "OrphanProcess"
+    assert error.message.startswith("start container a: it exists; process 4711 (httpd) of container web-api-1")
+
+
+def test_a_port_that_such_a_process_has_is_said_to_be_its() -> None:
+    host = StandIn([entry(network="host"), entry(NEW, "created", "web-front-1")], ports={8080})
+    taken = Refused("start container b: 0.0.0.0:8080 is in use already", reason="PortInUse")
+    error = refused(host, NEW, taken)
+    assert error.reason == "PortInUse"
+    assert error.message.startswith("start container b: 0.0.0.0:8080 is in use already, by process 4711 (httpd) of")
+    assert "kill 4711" in error.message
+
+
+def test_what_only_root_may_know_is_said_to_be_unsure() -> None:
+    taken = Refused("0.0.0.0:8080 is in use already", reason="PortInUse")
+    error = refused(StandIn([entry(network="host")], perhaps={8080}), NEW, taken)
+    assert error.message.startswith("0.0.0.0:8080 is in use already, maybe by process 4711 (httpd) of")
+
+
+@pytest.mark.parametrize(
+    ("host", "message", "reason"),
+    [
+        pytest.param(StandIn([entry(network="host")]), "0.0.0.0:8080 is in use", "PortInUse", id="without the port"),
+        pytest.param(StandIn(ports={8080}), "0.0.0.0:8080 is in use", "PortInUse", id="in a network of its own"),
+        pytest.param(StandIn(), "port is already allocated", "PortInUse", id="no port named"),
+        pytest.param(StandIn(), "no such program", "StartFailed", id="of another container"),
+        pytest.param(StandIn(is_away=True), "no such program", "StartFailed", id="the engine has gone"),
+    ],
+)
+def test_any_other_refusal_stays_as_it_is(host: StandIn, message: str, reason: str) -> None:
+    error = Refused(message, reason=reason)
+    assert refused(host, NEW, error) is error
