@@ -149,11 +149,16 @@ def interrupted_in_vain(report: Report) -> bool:
     """Whether something that ran was stopped for a replacement that did not come about, as it would be each time."""
     replaced = [outcome for outcome in report.outcomes if _interrupts(outcome)]
     did_not_take = report.failure is not None and report.failure.reason == "DidNotTake"
-    return any(
+    return any(map(_goes_on, report.outcomes)) or any(
         (outcome.status is Status.FAILED and outcome.reason not in UNTOUCHED)
         or (outcome.status is Status.DONE and did_not_take)
         for outcome in replaced
     )
+
+
+def _goes_on(outcome: Outcome) -> bool:
+    """Whether it is of what was stopped for something else that did not come about."""
+    return outcome.change.action is Action.RUN and outcome.change.cause is not Cause.SCHEDULE
 
 
 def _interrupts(outcome: Outcome) -> bool:

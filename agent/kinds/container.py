@@ -106,7 +106,8 @@ class ContainerKind:
 
     def runs_once(self, change: Change) -> bool:
         """See `RunsOnce.runs_once`."""
-        return change.action is not Action.REMOVE and change.wanted is not None and hook_of(change.wanted) is not None
+        makes = change.action not in {Action.REMOVE, Action.STOP}
+        return makes and change.wanted is not None and hook_of(change.wanted) is not None
 
     def run_once(self, change: Change, revision: str, pace: Pace) -> None:
         """See `RunsOnce.run_once`."""

@@ -31,6 +31,7 @@ from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_job import job_of
 from agent.kinds.container_once import Once, hook_of
+from agent.kinds.container_ports import ports_of
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
 from agent.kinds.container_words import stays
 from agent.kinds.table import compare, fingerprint, look
@@ -231,6 +232,7 @@ class ContainerView:
             protected=is_protected(labels),
             image=image_of(report),
             job=job_of(report, self._engine.logs) if is_scheduled(resource.spec) else None,
+            ports=ports_of(report),
             raw=report,
         )
         hook = hook_of(resource)
@@ -254,6 +256,7 @@ class ContainerView:
             detail=detail,
             leftover=labels.get(NAME) != name,
             protected=is_protected(labels),
+            ports=ports_of(report),
             raw=report,
         )
 
