@@ -87,6 +87,12 @@ def edit(rig: FatedRig) -> None:
     path.write_text("another greeting")
 
 
+def published(*ports: int) -> str:
+    return f"ports: [{', '.join(f"'127.0.0.1:{port}:80'" for port in ports)}]"
+
+
+HTTP, HTTPS = 18474, 18475  # of the host, and nobody else's
+SHARED = "network_mode: 'service:vpn'"
 REMADE = END.replace("front: ,", "front: {labels: {tier: front}},")
 
 TRANSITIONS: dict[str, Transition] = {
@@ -115,6 +121,33 @@ TRANSITIONS: dict[str, Transition] = {
     "a network that is shared": Transition(
         web("1") + other("side", "network_mode: 'service:web'"),
         web("2") + other("side", "network_mode: 'service:web'"),
+        least=8,
+    ),
+    "a port that goes to whose network is shared": Transition(
+        web("1") + other("app", f"networks: [back], {published(HTTP)}") + other("vpn"),
+        web("1") + other("app", SHARED) + other("vpn", f"networks: [back], {published(HTTP)}"),
+        least=10,
+    ),
+    "a port that goes to whose network is shared, taken back": Transition(
+        web("1") + other("app", f"networks: [back], {published(HTTP)}") + other("vpn"),
+        web("1") + other("app", SHARED) + other("vpn", f"networks: [back], {published(HTTP)}, {CRASHES}"),
+        bad=True,
+        least=6,
+    ),
+    "a port that comes back from whose network was shared": Transition(
+        web("1") + other("app", SHARED) + other("vpn", f"networks: [back], {published(HTTP)}"),
+        web("1") + other("app", f"networks: [back], {published(HTTP)}"),
+        least=6,
+    ),
+    "ports that are swapped": Transition(
+        web("1", published(HTTP)) + other("db", f"networks: [back], {published(HTTPS)}"),
+        web("1", published(HTTPS)) + other("db", f"networks: [back], {published(HTTP)}"),
+        least=12,
+    ),
+    "ports that are swapped, taken back": Transition(
+        web("1", published(HTTP)) + other("db", f"networks: [back], {published(HTTPS)}"),
+        web("1", published(HTTPS)) + other("db", f"networks: [back], {published(HTTP)}, {CRASHES}"),
+        bad=True,
         least=8,
     ),
     "renamed by hand": Transition(web("1"), web("1"), by_hand=rename, least=1),
