@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
 from agent.fight import Fight
 from agent.model import Action, Cause, Key, Outcome, Report, Status
+from agent.planning import PORT_IN_USE
 
 ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout"})
 UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
@@ -121,7 +122,7 @@ class Patience:
         wait = max(backoff.failed(), repeated)
         if interrupted_in_vain(report):
             return max(wait, BETWEEN_INTERRUPTIONS * self._chance.uniform(1.0, 1.2))
-        untouched = report.failure.reason in ENGINE_REASONS or only_unprepared(report)
+        untouched = report.failure.reason in ENGINE_REASONS or only_unprepared(report) or _waits_for_a_port(report)
         return min(wait, LONGEST_UNTOUCHED) if untouched else wait
 
     def fights(self, stack: str, now: float) -> tuple[Fight, ...]:
@@ -134,8 +135,16 @@ class Patience:
 
 
 def only_held(report: Report) -> bool:
-    """Nothing was touched, so nothing can feed itself: the next event or the next full look is soon enough."""
-    return bool(report.outcomes) and all(outcome.status is Status.HELD for outcome in report.outcomes)
+    """Nothing was touched, so nothing can feed itself: the next event or the next full look is soon enough. Of a port that
+    another stack lets go of no event tells."""
+    held = bool(report.outcomes) and all(outcome.status is Status.HELD for outcome in report.outcomes)
+    return held and not _waits_for_a_port(report)
+
+
+def _waits_for_a_port(report: Report) -> bool:
+    """Whether nothing is in the way but a port that somebody else holds: nobody was stopped for it."""
+    failed = any(outcome.status is Status.FAILED for outcome in report.outcomes)
+    return not failed and any(change.code == PORT_IN_USE for change in report.plan.changes)
 
 
 def only_unprepared(report: Report) -> bool:

@@ -23,10 +23,15 @@ class HostPort(NamedTuple):
             return port
         return f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"
 
+    @property
+    def anywhere(self) -> HostPort:
+        """The same at every address: what two that clash have in common."""
+        return self._replace(address="")
+
     def clashes(self, other: HostPort) -> bool:
         """Whether two containers cannot hold the one and the other at a time."""
-        same = (self.number, self.protocol) == (other.number, other.protocol)
-        return same and (self.address == other.address or not (self.address and other.address))
+        shared = self.address == other.address or not (self.address and other.address)
+        return shared and self.anywhere == other.anywhere
 
 
 def asked_for(host: Mapping[str, Any], exposed: Iterable[str]) -> frozenset[HostPort]:

@@ -70,7 +70,15 @@ class World:
         visible = {key for key, thing in self.things.items() if key in by_key or _inside(scope, thing)}
         while more := {key for key in self.things if key not in visible and self._uses(key) & visible}:
             visible |= more
-        return {key: self._observed(key, by_key.get(key)) for key in sorted(visible)}
+        needed = [port for resource in by_key.values() for port in resource.ports]
+        seen = {key: self._observed(key, by_key.get(key)) for key in sorted(visible)}
+        return seen | {key: one for key, one in self._holders(needed) if key not in seen}
+
+    def _holders(self, needed: Sequence[HostPort]) -> Iterator[tuple[Key, Observed]]:
+        """Whoever holds one of the ports, as somebody who is none of ours."""
+        for key, thing in sorted(self.things.items()):
+            if thing.runs and any(port.clashes(other) for port in thing.ports for other in needed):
+                yield key, Observed(key, str(thing.serial), Owner.FOREIGN, ports=thing.ports)
 
     def _observed(self, key: Key, resource: Resource | None) -> Observed:
         thing = self.things[key]

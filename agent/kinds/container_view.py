@@ -31,7 +31,7 @@ from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_job import job_of
 from agent.kinds.container_once import Once, hook_of
-from agent.kinds.container_ports import ports_of
+from agent.kinds.container_ports import holders, listed_name, ports_of
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
 from agent.kinds.container_words import stays
 from agent.kinds.table import compare, fingerprint, look
@@ -78,7 +78,8 @@ class ContainerView:
         self._compared: dict[Key, Compared] = {}
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
-        """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
+        """See `Kind.observe`; also the leftovers of replacements that were cut, what was renamed by hand, and whoever else
+        holds a port of the host that is needed."""
         listed = self._engine.list_containers()
         ours = [one for one in listed if (one.get("Labels") or {}).get(INSTANCE) == self._identity.instance]
         reports = self._reports(wanted, listed, ours)
@@ -92,6 +93,7 @@ class ContainerView:
             *(_told(one, self._observed(one, report, around, image_for(one, local)), local) for one, report in there),
             *filter(None, cleared),
             *(self._stray(report, around) for report in others if self._is_ours(report)),
+            *holders(wanted, listed, {report["Id"] for report in (*(report for _, report in there), *others)}),
         ]
 
     def _reports(
@@ -304,12 +306,6 @@ def _disk(resource: Resource, report: Mapping[str, Any]) -> Disk:
 
 def name_of(report: Mapping[str, Any]) -> str:
     return str(report.get("Name") or "").removeprefix("/")
-
-
-def listed_name(entry: Mapping[str, Any]) -> str:
-    """A list gives every name; those with another slash in them are links."""
-    names = [str(name).removeprefix("/") for name in entry.get("Names") or ()]
-    return next((name for name in names if "/" not in name), "")
 
 
 def image_of(report: Mapping[str, Any]) -> str:

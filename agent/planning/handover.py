@@ -13,15 +13,13 @@ from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from agent.host_ports import HostPort
-from agent.model import Action, Key
+from agent.model import Action
 from agent.planning import words
 from agent.planning.cascade import Step
+from agent.planning.claims import GIVING, TAKING, claims, given
 from agent.planning.decide import Verdict
 from agent.planning.first import Links
 from agent.planning.situation import Situation
-
-_GIVING = frozenset({Action.REMOVE, Action.REPLACE})
-_TAKING = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
 
 
 class Handover(NamedTuple):
@@ -52,33 +50,19 @@ def hand_over(
 
 
 def _handovers(situation: Situation, steps: Sequence[Step]) -> Iterator[Handover]:
-    given: dict[tuple[int, str], list[tuple[HostPort, int]]] = {}
-    for index, step in enumerate(steps):
-        for port in sorted(_given(situation, step.key)) if step.action in _GIVING else ():
-            given.setdefault((port.number, port.protocol), []).append((port, index))
-    for index, step in enumerate(steps):
-        for port in sorted(_taken(situation, step.key)) if given and step.action in _TAKING else ():
-            for other, holder in given.get((port.number, port.protocol), ()):
-                if port.clashes(other) and _can_wait(situation, step, steps[holder]):
-                    yield Handover(port, index, holder)
-
-
-def _given(situation: Situation, key: Key) -> Set[HostPort]:
-    """What it holds and will not hold any more."""
-    seen, wanted = situation.actual.get(key), situation.wanted.get(key)
-    return seen.ports - (wanted.ports if wanted else frozenset()) if seen else frozenset()
-
-
-def _taken(situation: Situation, key: Key) -> Set[HostPort]:
-    """What it will hold and does not hold yet."""
-    seen, wanted = situation.actual.get(key), situation.wanted.get(key)
-    return wanted.ports - (seen.ports if seen else frozenset()) if wanted else frozenset()
+    takes = {step.key: index for index, step in enumerate(steps) if step.action in TAKING}
+    gives = {step.key: index for index, step in enumerate(steps) if step.action in GIVING}
+    for holder, its in claims(situation).items():
+        for taker, port in its if holder in gives else ():
+            if taker in takes and port in given(situation, holder):
+                handover = Handover(port, takes[taker], gives[holder])
+                if _can_wait(situation, steps[handover.taker], steps[handover.holder]):
+                    yield handover
 
 
 def _can_wait(situation: Situation, taker: Step, holder: Step) -> bool:
     """Whether the one may come behind the other: stacks that wait for stacks are put in order by nothing else."""
-    free = taker.stack == holder.stack or not {taker.stack, holder.stack} & situation.ordered
-    return free and taker.key != holder.key
+    return taker.stack == holder.stack or not {taker.stack, holder.stack} & situation.ordered
 
 
 def _stop(steps: Sequence[Step], handovers: Sequence[Handover]) -> Step:

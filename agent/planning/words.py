@@ -165,6 +165,10 @@ def in_use(key: Key) -> str:
     return f"is in use by {key}, which cannot make way"
 
 
+def port_in_use(port: HostPort, holder: Key) -> str:
+    return f"waits for port {port}, which {holder} holds: stop that one, or publish another port"
+
+
 def job_runs(reason: str) -> str:
     return f"waits for its run to end: {reason}"
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from agent.host_ports import HostPort
-from agent.kinds.container_ports import ports_of
+from agent.kinds.container_ports import holders, ports_of
+from agent.model import Key, Observed, Owner, Resource
 
 RANGE = {"80/tcp": [{"HostPort": "8000-8005"}], "81/tcp": [{"HostIp": "", "HostPort": "0"}]}
 GIVEN = {
@@ -40,3 +41,25 @@ def report(state: str, bindings: Any, given: Any = None, **host: Any) -> dict[st
 )
 def test_what_a_container_holds(found: dict[str, Any], held: set[HostPort]) -> None:
     assert ports_of(found) == held
+
+
+def listed(name: str, *ports: dict[str, Any]) -> dict[str, Any]:
+    return {"Id": f"id-{name}", "Names": [f"/other/{name}", f"/{name}"], "Ports": list(ports)}
+
+
+def test_whoever_else_holds_a_port_that_is_needed_is_seen() -> None:
+    """As `GET /containers/json` lists them: a port of a container that is not published has no number of the host."""
+    needed = [Resource(Key("container", "web"), "web", {}, ports=frozenset({HostPort(8080), HostPort(53, "udp")}))]
+    web = {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}  # noqa: S104 - read, not bound
+    entries = [
+        listed("known", web),
+        listed("holder", web, {"IP": "::", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}),
+        listed("other", {**web, "PublicPort": 8081}),
+        listed("unpublished", {"PrivatePort": 8080, "Type": "tcp"}),
+        listed("dns", {"IP": "10.0.0.1", "PrivatePort": 53, "PublicPort": 53, "Type": "udp"}, web | {"PublicPort": 1}),
+    ]
+    assert list(holders(needed, entries, {"id-known"})) == [
+        Observed(Key("container", "holder"), "id-holder", Owner.FOREIGN, ports=frozenset({HostPort(8080)})),
+        Observed(Key("container", "dns"), "id-dns", Owner.FOREIGN, ports=frozenset({HostPort(53, "udp", "10.0.0.1")})),
+    ]
+    assert list(holders([], entries, ())) == []

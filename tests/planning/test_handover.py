@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.handling import Handling, Hook, Stage
+from agent.handling import Handling, Hook, Schedule, Stage
 from agent.host_ports import HostPort
-from agent.model import Action, Observed, Plan, Remedy, Resource, Revision, Scope, Stack
+from agent.model import Action, Observed, Owner, Plan, Remedy, Resource, Revision, Scope, Stack
 from agent.planning import Policy, make_plan
 from tests.planning.scene import ORIGIN, check, differs, plan, there, waits, want
 
@@ -200,15 +200,66 @@ def test_nobody_is_stopped_before_what_runs_first_but_for_that_itself(needs: tup
     assert order == [*(moves + first if needs else first + moves), "replace app"]
 
 
-def test_who_does_not_go_lets_go_of_nothing() -> None:
-    """Its port is in use, which the engine will say: it is no matter of order."""
-    found = plan(
-        [wants(APP, ports=(HTTP,)), want(VPN, "network/gone")], [holds(APP), holds(VPN, HTTP)]
-    )
+def test_nobody_is_stopped_for_a_port_that_is_not_let_go_of() -> None:
     check(
-        found,
+        plan([wants(APP, ports=(HTTP,)), want(VPN, "network/gone")], [holds(APP), holds(VPN, HTTP)]),
         """
-        0 replace container/app (commit: ports changed)
+        0 hold container/app (commit: waits for port 8080/tcp, which container/vpn holds: stop that one, or publish another port)
         1 hold container/vpn (commit: waits for network/gone, which does not exist)
-        """,
+        """,  # noqa: E501 - as people read it
     )
+
+
+def keeps(holder: Observed, *more: Resource, policy: Policy | None = None) -> list[tuple[str, str, str]]:
+    """What is held, and why, where APP is to have the port that the holder has."""
+    app = wants(APP, ports=(HTTP,))
+    found = plan([app, wants("container/tail", APP), *more], [there(APP, differs("image")), holder], policy=policy)
+    return [(change.key.name, change.code, change.reason) for change in found.changes]
+
+
+WAITS = f"waits for port {HTTP}, which {VPN} holds: stop that one, or publish another port"
+TAIL = ("tail", "Waits", f"waits for {APP}, which is held")
+
+
+def test_who_waits_for_a_port_is_waited_for() -> None:
+    stranger = there(VPN, owner=Owner.FOREIGN, ports=frozenset({HTTP}))
+    assert keeps(stranger) == [("app", "PortInUse", WAITS), TAIL]
+
+
+def test_what_is_as_wanted_keeps_its_port() -> None:
+    same = there(VPN, ports=frozenset({HTTP}))
+    assert keeps(same, wants(VPN, ports=(HTTP,))) == [("app", "PortInUse", WAITS), TAIL]
+
+
+def test_what_is_replaced_and_wants_its_port_again_keeps_it() -> None:
+    [step, *held] = keeps(holds(VPN, HTTP), wants(VPN, ports=(HTTP,)))
+    assert (step[0], held) == ("vpn", [("app", "PortInUse", WAITS), TAIL])
+
+
+def test_what_is_not_pruned_keeps_its_port() -> None:
+    held = keeps(holds(VPN, HTTP), policy=Policy(prune=False))
+    assert [(name, code) for name, code, _ in held] == [("app", "PortInUse"), ("tail", "Waits"), ("vpn", "PruneOff")]
+
+
+def test_who_waits_for_the_port_of_a_suspended_service_is_no_fault() -> None:
+    held = keeps(holds(VPN, HTTP), wants(VPN), policy=Policy(suspended=frozenset({("web", "vpn")})))
+    assert [(name, code) for name, code, _ in held] == [
+        ("app", "Suspended"),
+        ("tail", "Suspended"),
+        ("vpn", "Suspended"),
+    ]
+
+
+def test_a_job_needs_no_port_before_its_time() -> None:
+    job = replace(wants("container/job", ports=(HTTP,)), handling=Handling(schedule=Schedule("@daily")))
+    found = plan([job, wants(VPN, ports=(HTTP,))], [there(VPN, ports=frozenset({HTTP}))])
+    check(found, "0 create container/job (commit: does not exist yet)")
+
+
+def test_what_runs_in_place_of_another_one_keeps_what_it_has() -> None:
+    """A container that runs with its port goes on whoever else may want it."""
+    found = plan(
+        [wants(APP, ports=(HTTP,)), wants(VPN, ports=(HTTP,))],
+        [there(APP, differs("image"), ports=frozenset({HTTP})), there(VPN)],
+    )
+    check(found, "0 replace container/app (commit: image changed)")

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.model import Action, Change, Key, Owner, Plan, Stack, Status
-from agent.planning import make_plan
+from agent.planning import PORT_IN_USE, make_plan
 from tests.planning.worlds import Case, RandomDice, cases, make_case
 from tests.world import Cut, Thing, World, carry_out
 
@@ -147,12 +147,25 @@ def every_step_comes_after_what_it_needs(case: Case, chance: random.Random) -> N
             assert {makes[key] for key in _prepared(case.stacks, change.stack) if key in makes} <= earlier
 
 
-def nobody_takes_a_port_before_whoever_gives_it_up_has_let_go(case: Case, chance: random.Random) -> None:
+def nobody_takes_a_port_before_whoever_holds_it_has_let_go(case: Case, chance: random.Random) -> None:
     world = case.world()
     plan = plan_of(case, world)
     carry_out(plan, world, chance.choice)
-    going = {change.key for change in plan.pending if change.action in TAKING}
-    assert not [clash for clash in world.clashes if clash[1] in going], plan
+    assert not world.clashes, plan
+
+
+def who_waits_for_a_port_waits_for_somebody_who_keeps_it(case: Case, chance: random.Random) -> None:
+    world = case.world()
+    plan = plan_of(case, world)
+    seen, wanted = world.observe(case.resources, case.scope), {one.key: one for one in case.resources}
+    held = {change.key: change for change in plan.changes if change.action is Action.HOLD}
+    keep = [key for key in seen if key in held or not _goes(plan, key)]
+    for key in (key for key, change in held.items() if change.code == PORT_IN_USE):
+        assert any(a.clashes(b) for other in keep for a in seen[other].ports for b in wanted[key].ports), plan
+
+
+def _goes(plan: Plan, key: Key) -> bool:
+    return any(change.key == key and change.action in TAKING for change in plan.changes)
 
 
 def only_what_gives_up_a_port_and_cannot_go_first_is_stopped(case: Case, chance: random.Random) -> None:
@@ -222,7 +235,8 @@ PROPERTIES: tuple[Property, ...] = (
     an_empty_desired_state_removes_nothing,
     pruning_that_is_off_removes_leftovers_at_most,
     every_step_comes_after_what_it_needs,
-    nobody_takes_a_port_before_whoever_gives_it_up_has_let_go,
+    nobody_takes_a_port_before_whoever_holds_it_has_let_go,
+    who_waits_for_a_port_waits_for_somebody_who_keeps_it,
     only_what_gives_up_a_port_and_cannot_go_first_is_stopped,
     who_starts_anew_with_another_one_does_so_behind_it,
     numbers_count_up_along_the_order_so_there_is_no_cycle,

@@ -147,7 +147,7 @@ def _requires(dice: Dice, key: Key, others: list[Key]) -> tuple[Requirement, ...
 
 def _things(dice: Dice) -> dict[Key, Thing]:
     things: dict[Key, Thing] = {}
-    ports = _ports(dice, [*CONTAINERS, *TWINS])
+    ports = _ports(dice, [*CONTAINERS, *TWINS, STRANGER])
     for serial, key in enumerate([*NETWORKS, *VOLUMES, *IMAGES, *FILES, *CONTAINERS, *TWINS, STRANGER]):
         if dice.pick([False, True, True, True]):
             things[key] = replace(_thing(dice, key, serial, things), ports=ports.get(key, frozenset()))
