@@ -11,11 +11,13 @@ Bindings = Mapping[str, Sequence[Mapping[str, Any]] | None]  # by `80/tcp`, as t
 
 
 class HostPort(NamedTuple):
-    """`address` is the one of the host that it is bound to, "" for all of them."""
+    """`address` is the one of the host that it is bound to, "" for all of them. One that is not `certain` is likely to be
+    held, which tells who had better come first and no more."""
 
     number: int
     protocol: str = "tcp"
     address: str = ""
+    certain: bool = True
 
     def __str__(self) -> str:
         port = f"{self.number}/{self.protocol}"
@@ -24,9 +26,9 @@ class HostPort(NamedTuple):
         return f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"
 
     @property
-    def anywhere(self) -> HostPort:
-        """The same at every address: what two that clash have in common."""
-        return self._replace(address="")
+    def anywhere(self) -> tuple[int, str]:
+        """What two that clash have in common."""
+        return self.number, self.protocol
 
     def clashes(self, other: HostPort) -> bool:
         """Whether two containers cannot hold the one and the other at a time."""
@@ -38,12 +40,12 @@ def asked_for(host: Mapping[str, Any], exposed: Iterable[str]) -> frozenset[Host
     """What a container with this HostConfig holds whenever it runs. Where the engine may choose it takes what is free,
     so a range is none of these, and neither is port 0.
 
-    On the network of the host itself a container binds what it likes, and nothing is published: that is taken to be
-    what it exposes.
+    On the network of the host itself a container binds what it likes, and nothing is published: most likely that is what
+    it exposes.
     """
     if host.get("NetworkMode") == "host":
         named = map(_target, exposed)
-        return frozenset(HostPort(int(number), protocol) for number, protocol in named if number.isdecimal())
+        return frozenset(HostPort(int(port), protocol, certain=False) for port, protocol in named if port.isdecimal())
     return frozenset(bound(host.get("PortBindings") or {}))
 
 

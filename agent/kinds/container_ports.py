@@ -27,7 +27,7 @@ def holders(
 ) -> Iterator[Observed]:
     """Whoever holds a port that something wanted is to have, but for those whose ids are known: of what is in the list of
     all containers, nothing but that, and none of it to be touched."""
-    needed: dict[HostPort, list[HostPort]] = {}
+    needed: dict[tuple[int, str], list[HostPort]] = {}
     for port in (port for one in wanted for port in one.ports):
         needed.setdefault(port.anywhere, []).append(port)
     for entry in (entry for entry in listed if needed and entry["Id"] not in known):

@@ -89,12 +89,12 @@ class ContainerView:
         around, local = self._surroundings([report for _, report in there], listed, references(wanted))
         images = sorted({image_of(report) for report in (*(report for _, report in there), *others)})
         self._engine.gather(partial(self.image, image) for image in images)
-        return [
+        found = [
             *(_told(one, self._observed(one, report, around, image_for(one, local)), local) for one, report in there),
             *filter(None, cleared),
             *(self._stray(report, around) for report in others if self._is_ours(report)),
-            *holders(wanted, listed, {report["Id"] for report in (*(report for _, report in there), *others)}),
         ]
+        return [*found, *holders(wanted, listed, {one.id for one in found})]
 
     def _reports(
         self, wanted: Sequence[Resource], listed: Sequence[Report], ours: Sequence[Report]

@@ -17,10 +17,11 @@ _NONE: frozenset[HostPort] = frozenset()
 
 
 class Claim(NamedTuple):
-    """Who is to have a port that another one holds, and the port as that one has it."""
+    """Who is to have a port that another one holds, and the port as that one has it; and whether both surely do."""
 
     taker: Key
     port: HostPort
+    certain: bool = True
 
 
 def given(situation: Situation, key: Key) -> Set[HostPort]:
@@ -37,7 +38,7 @@ def taken(situation: Situation, key: Key) -> Set[HostPort]:
 
 def claims(situation: Situation) -> Mapping[Key, Sequence[Claim]]:
     """By who holds it, the claims to each port. What runs at times only needs none until then."""
-    held: dict[HostPort, list[tuple[HostPort, Key]]] = {}
+    held: dict[tuple[int, str], list[tuple[HostPort, Key]]] = {}
     for key, seen in situation.actual.items():
         for port in seen.ports:
             held.setdefault(port.anywhere, []).append((port, key))
@@ -46,5 +47,5 @@ def claims(situation: Situation) -> Mapping[Key, Sequence[Claim]]:
         for port in sorted(taken(situation, key)) if resource.ports and not resource.handling.schedule else ():
             for other, holder in sorted(held.get(port.anywhere, ())):
                 if holder != key and port.clashes(other):
-                    found.setdefault(holder, []).append(Claim(key, other))
+                    found.setdefault(holder, []).append(Claim(key, other, port.certain and other.certain))
     return found

@@ -53,7 +53,7 @@ def _handovers(situation: Situation, steps: Sequence[Step]) -> Iterator[Handover
     takes = {step.key: index for index, step in enumerate(steps) if step.action in TAKING}
     gives = {step.key: index for index, step in enumerate(steps) if step.action in GIVING}
     for holder, its in claims(situation).items():
-        for taker, port in its if holder in gives else ():
+        for taker, port, _ in its if holder in gives else ():
             if taker in takes and port in given(situation, holder):
                 handover = Handover(port, takes[taker], gives[holder])
                 if _can_wait(situation, steps[handover.taker], steps[handover.holder]):

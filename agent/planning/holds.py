@@ -111,10 +111,10 @@ class _Holding:
 
     def _keep_ports(self, holder: Key) -> None:
         """Hold who would take a port that the holder does not give up."""
-        for taker, port in self._claims.get(holder, ()):
+        for taker, port, certain in self._claims.get(holder, ()):
             verdict, own = self._verdicts.get(taker), self._verdicts.get(holder)
             goes = own is not None and own.action in GIVING and port in given(self._situation, holder)
-            if verdict is not None and verdict.action in TAKING and not goes:
+            if verdict is not None and verdict.action in TAKING and certain and not goes:
                 self._hold(taker, self._code(holder, PORT_IN_USE), words.port_in_use(port, holder))
 
     def _hold(self, key: Key, code: str, reason: str) -> None:

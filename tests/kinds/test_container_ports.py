@@ -34,7 +34,7 @@ def report(state: str, bindings: Any, given: Any = None, **host: Any) -> dict[st
         (report("Dead", {"80/tcp": [{"HostPort": "8080"}]}), set()),
         (report("Running", RANGE, GIVEN), {HostPort(8003)}),
         (report("Running", RANGE), set()),
-        (report("Running", None, {}, NetworkMode="host"), {HostPort(80)}),
+        (report("Running", None, {}, NetworkMode="host"), {HostPort(80, certain=False)}),
         (report("Running", None, {"80/tcp": None}), set()),
     ],
     ids=["runs", "between two restarts", "ended", "one of a range", "not given yet", "the host's network", "none"],

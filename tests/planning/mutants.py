@@ -57,6 +57,7 @@ MUTANTS = (
     Mutant("holds.py", "key in situation.running or holding", "holding"),
     Mutant("holds.py", "JOB_RUNS if stays in self._situation.running else otherwise", "otherwise"),
     Mutant("holds.py", "            self._keep_ports(key)\n", ""),
+    Mutant("holds.py", " and certain and not goes:", " and not goes:"),
     Mutant("holds.py", " and port in given(self._situation, holder)\n", "\n"),
     Mutant("holds.py", "goes = own is not None and", "goes = own is None and"),
     Mutant("claims.py", "if holder != key and port.clashes(other):", "if port.clashes(other):"),

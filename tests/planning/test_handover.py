@@ -250,6 +250,16 @@ def test_who_waits_for_the_port_of_a_suspended_service_is_no_fault() -> None:
     ]
 
 
+def test_nobody_waits_in_vain_for_what_is_not_certain_to_hold_a_port() -> None:
+    likely = HostPort(8080, certain=False)
+    assert [step[0] for step in keeps(there(VPN, ports=frozenset({likely})), wants(VPN, ports=(likely,)))] == [
+        "app",
+        "tail",
+    ]
+    found = plan([wants(APP, ports=(HTTP,)), wants(VPN)], [holds(APP), holds(VPN, likely)])
+    assert [sorted(change.after) for change in found.changes] == [[], [0]]
+
+
 def test_a_job_needs_no_port_before_its_time() -> None:
     job = replace(wants("container/job", ports=(HTTP,)), handling=Handling(schedule=Schedule("@daily")))
     found = plan([job, wants(VPN, ports=(HTTP,))], [there(VPN, ports=frozenset({HTTP}))])
