@@ -1,4 +1,4 @@
-"""Ports of the host: what each container gives up and takes hold of, and who claims a port that another one holds."""
+"""Ports of the host: what a container gives up, and who claims a port that another one holds."""
 
 from __future__ import annotations
 
@@ -30,12 +30,6 @@ def given(situation: Situation, key: Key) -> Set[HostPort]:
     return seen.ports - (wanted.ports if wanted else _NONE) if seen else _NONE
 
 
-def taken(situation: Situation, key: Key) -> Set[HostPort]:
-    """What it is to hold and does not hold yet."""
-    seen, wanted = situation.actual.get(key), situation.wanted.get(key)
-    return wanted.ports - (seen.ports if seen else _NONE) if wanted else _NONE
-
-
 def claims(situation: Situation) -> Mapping[Key, Sequence[Claim]]:
     """By who holds it, the claims to each port. What runs at times only needs none until then."""
     held: dict[tuple[int, str], list[tuple[HostPort, Key]]] = {}
@@ -44,7 +38,7 @@ def claims(situation: Situation) -> Mapping[Key, Sequence[Claim]]:
             held.setdefault(port.anywhere, []).append((port, key))
     found: dict[Key, list[Claim]] = {}
     for key, resource in situation.wanted.items():
-        for port in sorted(taken(situation, key)) if resource.ports and not resource.handling.schedule else ():
+        for port in () if resource.handling.schedule else sorted(resource.ports):
             for other, holder in sorted(held.get(port.anywhere, ())):
                 if holder != key and port.clashes(other):
                     found.setdefault(holder, []).append(Claim(key, other, port.certain and other.certain))
