@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from agent.host_ports import HostPort, asked_for, bound
@@ -10,39 +10,51 @@ from agent.kinds.container_job import is_up
 from agent.kinds.table import look
 from agent.model import Key, Observed, Owner, Resource
 
+Report = Mapping[str, Any]
+
 NONE: frozenset[HostPort] = frozenset()
 
 
-def ports_of(report: Mapping[str, Any]) -> frozenset[HostPort]:
+def ports_of(report: Report) -> frozenset[HostPort]:
     """What it asked for, while it is up (also between two restarts: it comes back); of a range, what it was given."""
     if not is_up(report):
         return NONE
-    host, given = report.get("HostConfig") or {}, look(report, "NetworkSettings.Ports") or {}
-    ranges = {target: given.get(target) for target, asked in (host.get("PortBindings") or {}).items() if _chosen(asked)}
-    return asked_for(host, look(report, "Config.ExposedPorts") or ()).union(bound(ranges))
+    asked, given = look(report, "HostConfig.PortBindings") or {}, look(report, "NetworkSettings.Ports") or {}
+    return _asked_for(report).union(bound({target: given.get(target) for target in asked if _chosen(asked[target])}))
 
 
-def holders(
-    wanted: Iterable[Resource], listed: Iterable[Mapping[str, Any]], known: Collection[str]
-) -> Iterator[Observed]:
-    """Whoever holds a port that something wanted is to have, but for those whose ids are known: of what is in the list of
-    all containers, nothing but that, and none of it to be touched."""
+def _asked_for(report: Report) -> frozenset[HostPort]:
+    return asked_for(report.get("HostConfig") or {}, look(report, "Config.ExposedPorts") or ())
+
+
+def holders(wanted: Iterable[Resource], listed: Iterable[Report], aside: Iterable[Report]) -> Iterator[Observed]:
+    """Whoever holds a port that something wanted is to have: nothing but that of it, for it is not to be touched.
+
+    `listed` are entries of a list of containers. `aside` are reports of those that are kept, stopped, until their
+    successors have proved good: each may have to go on, with its port.
+    """
     needed: dict[tuple[int, str], list[HostPort]] = {}
     for port in (port for one in wanted for port in one.ports):
         needed.setdefault(port.anywhere, []).append(port)
-    for entry in (entry for entry in listed if needed and entry["Id"] not in known):
-        held = frozenset(port for port in _published(entry) if any(map(port.clashes, needed.get(port.anywhere, ()))))
+    found = [(listed_name(entry), entry["Id"], _published(entry)) for entry in listed]
+    found += [(name_of(report), report["Id"], _asked_for(report)) for report in aside]
+    for name, id, ports in found:
+        held = frozenset(port for port in ports if any(map(port.clashes, needed.get(port.anywhere, ()))))
         if held:
-            yield Observed(Key("container", listed_name(entry)), entry["Id"], Owner.FOREIGN, ports=held)
+            yield Observed(Key("container", name), id, Owner.FOREIGN, ports=held)
 
 
-def listed_name(entry: Mapping[str, Any]) -> str:
+def name_of(report: Report) -> str:
+    return str(report.get("Name") or "").removeprefix("/")
+
+
+def listed_name(entry: Report) -> str:
     """A list gives every name; those with another slash in them are links."""
     names = [str(name).removeprefix("/") for name in entry.get("Names") or ()]
     return next((name for name in names if "/" not in name), "")
 
 
-def _published(entry: Mapping[str, Any]) -> Iterator[HostPort]:
+def _published(entry: Report) -> Iterator[HostPort]:
     for one in entry.get("Ports") or ():
         binding = {"HostIp": one.get("IP"), "HostPort": one.get("PublicPort")}
         yield from bound({f"{one.get('PrivatePort')}/{one.get('Type')}": [binding]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_job import job_of
 from agent.kinds.container_once import Once, hook_of
-from agent.kinds.container_ports import holders, listed_name, ports_of
+from agent.kinds.container_ports import holders, listed_name, name_of, ports_of
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
 from agent.kinds.container_words import stays
 from agent.kinds.table import compare, fingerprint, look
@@ -81,7 +81,7 @@ class ContainerView:
         """See `Kind.observe`; also the leftovers of replacements that were cut, what was renamed by hand, and whoever else
         holds a port of the host that is needed."""
         listed = self._engine.list_containers()
-        ours = [one for one in listed if (one.get("Labels") or {}).get(INSTANCE) == self._identity.instance]
+        ours = [one for one in listed if self._has_our_label(one)]
         reports = self._reports(wanted, listed, ours)
         there = [(one, report) for one, report in zip(wanted, reports, strict=True) if report]
         cleared = [self._once.without_container(one) for one, it in zip(wanted, reports, strict=True) if not it]
@@ -94,7 +94,16 @@ class ContainerView:
             *filter(None, cleared),
             *(self._stray(report, around) for report in others if self._is_ours(report)),
         ]
-        return [*found, *holders(wanted, listed, {one.id for one in found})]
+        return [*found, *self._holders(wanted, listed, {one.id for one in found})]
+
+    def _holders(self, wanted: Sequence[Resource], listed: Sequence[Report], known: Set[str]) -> Iterator[Observed]:
+        """Who else holds a port that is needed; `known` are the ids of what is seen already."""
+        others = [one for one in listed if one["Id"] not in known] if any(one.ports for one in wanted) else []
+        aside = [one for one in others if listed_name(one).endswith(OLD) and self._has_our_label(one)]
+        return holders(wanted, others, filter(None, self._engine.inspect_listed(aside)))
+
+    def _has_our_label(self, entry: Report) -> bool:
+        return (entry.get("Labels") or {}).get(INSTANCE) == self._identity.instance
 
     def _reports(
         self, wanted: Sequence[Resource], listed: Sequence[Report], ours: Sequence[Report]
@@ -302,10 +311,6 @@ def _disk(resource: Resource, report: Mapping[str, Any]) -> Disk:
     if is_scheduled(resource.spec):
         files = ()
     return Disk(unmoved(report, lying.values()), rewritten(report, files))
-
-
-def name_of(report: Mapping[str, Any]) -> str:
-    return str(report.get("Name") or "").removeprefix("/")
 
 
 def image_of(report: Mapping[str, Any]) -> str:

@@ -52,14 +52,15 @@ def test_whoever_else_holds_a_port_that_is_needed_is_seen() -> None:
     needed = [Resource(Key("container", "web"), "web", {}, ports=frozenset({HostPort(8080), HostPort(53, "udp")}))]
     web = {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}  # noqa: S104 - read, not bound
     entries = [
-        listed("known", web),
         listed("holder", web, {"IP": "::", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}),
         listed("other", {**web, "PublicPort": 8081}),
         listed("unpublished", {"PrivatePort": 8080, "Type": "tcp"}),
         listed("dns", {"IP": "10.0.0.1", "PrivatePort": 53, "PublicPort": 53, "Type": "udp"}, web | {"PublicPort": 1}),
     ]
-    assert list(holders(needed, entries, {"id-known"})) == [
+    old = report("Dead", {"80/tcp": [{"HostPort": "8080"}]}) | {"Id": "id-old", "Name": "/web-1.old"}
+    assert list(holders(needed, entries, [old])) == [
         Observed(Key("container", "holder"), "id-holder", Owner.FOREIGN, ports=frozenset({HostPort(8080)})),
         Observed(Key("container", "dns"), "id-dns", Owner.FOREIGN, ports=frozenset({HostPort(53, "udp", "10.0.0.1")})),
+        Observed(Key("container", "web-1.old"), "id-old", Owner.FOREIGN, ports=frozenset({HostPort(8080)})),
     ]
-    assert list(holders([], entries, ())) == []
+    assert list(holders([], entries, [old])) == []

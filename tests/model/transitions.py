@@ -134,6 +134,12 @@ TRANSITIONS: dict[str, Transition] = {
         bad=True,
         least=6,
     ),
+    "whose port went to whose network is shared, taken back": Transition(
+        web("1") + other("app", f"networks: [back], {published(HTTP)}") + other("vpn"),
+        web("1") + other("app", f"{SHARED}, {CRASHES}") + other("vpn", f"networks: [back], {published(HTTP)}"),
+        bad=True,
+        least=10,
+    ),
     "a port that comes back from whose network was shared": Transition(
         web("1") + other("app", SHARED) + other("vpn", f"networks: [back], {published(HTTP)}"),
         web("1") + other("app", f"networks: [back], {published(HTTP)}"),
