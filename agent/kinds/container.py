@@ -25,12 +25,13 @@ from agent.kinds.container_fields import LIVE, TABLE
 from agent.kinds.container_hooks import Hooks
 from agent.kinds.container_job import cut_short, is_up, run
 from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
+from agent.kinds.container_names import name_of
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_rollout import Replacement
 from agent.kinds.container_run import run_once
 from agent.kinds.container_state import gate
-from agent.kinds.container_view import ContainerView, name_of, recorded_of, reference_of
+from agent.kinds.container_view import ContainerView, recorded_of, reference_of
 from agent.kinds.table import fingerprint, look
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.rollout import Pace, roll

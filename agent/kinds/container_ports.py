@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.host_ports import HostPort, asked_for, bound
 from agent.kinds.container_job import is_up
+from agent.kinds.container_names import listed_name, name_of
 from agent.kinds.table import look
 from agent.model import Key, Observed, Owner, Resource
 
@@ -36,22 +37,13 @@ def holders(wanted: Iterable[Resource], listed: Iterable[Report], aside: Iterabl
     needed: dict[tuple[int, str], list[HostPort]] = {}
     for port in (port for one in wanted for port in one.ports):
         needed.setdefault(port.anywhere, []).append(port)
+    found: list[tuple[str, str, Iterable[HostPort]]]
     found = [(listed_name(entry), entry["Id"], _published(entry)) for entry in listed]
     found += [(name_of(report), report["Id"], _asked_for(report)) for report in aside]
     for name, id, ports in found:
         held = frozenset(port for port in ports if any(map(port.clashes, needed.get(port.anywhere, ()))))
         if held:
             yield Observed(Key("container", name), id, Owner.FOREIGN, ports=held)
-
-
-def name_of(report: Report) -> str:
-    return str(report.get("Name") or "").removeprefix("/")
-
-
-def listed_name(entry: Report) -> str:
-    """A list gives every name; those with another slash in them are links."""
-    names = [str(name).removeprefix("/") for name in entry.get("Names") or ()]
-    return next((name for name in names if "/" not in name), "")
 
 
 def _published(entry: Report) -> Iterator[HostPort]:

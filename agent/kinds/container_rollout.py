@@ -14,8 +14,8 @@ from agent.errors import Overtaken
 from agent.kinds.base import NEXT, OLD
 from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_job import is_up
+from agent.kinds.container_names import name_of
 from agent.kinds.container_state import health_of
-from agent.kinds.container_view import name_of
 from agent.kinds.container_words import last_words
 from agent.kinds.table import Spec, look
 from agent.model import Gate, Resource

@@ -30,8 +30,9 @@ from agent.kinds.base import (
 from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_job import job_of
+from agent.kinds.container_names import listed_name, name_of
 from agent.kinds.container_once import Once, hook_of
-from agent.kinds.container_ports import holders, listed_name, name_of, ports_of
+from agent.kinds.container_ports import holders, ports_of
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
 from agent.kinds.container_words import stays
 from agent.kinds.table import compare, fingerprint, look
