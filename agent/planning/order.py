@@ -215,7 +215,7 @@ class _Slot(NamedTuple):
 
 
 def _change(situation: Situation, step: Step, slot: _Slot, *, again: bool = False) -> Change:
-    makes, creates = step.action not in {Action.REMOVE, Action.STOP}, step.action is Action.CREATE
+    removes, creates = step.action is Action.REMOVE, step.action is Action.CREATE
     resource = situation.wanted.get(step.key)
     return Change(
         number=slot.number,
@@ -224,7 +224,7 @@ def _change(situation: Situation, step: Step, slot: _Slot, *, again: bool = Fals
         stack=step.stack,
         cause=step.verdict.cause,
         reason=step.verdict.reason,
-        fields=step.verdict.fields if makes else (),
+        fields=() if removes else step.verdict.fields,
         after=slot.after,
         follows=slot.follows,
         code=step.verdict.code,

@@ -70,7 +70,6 @@ MUTANTS = (
     Mutant("handover.py", "taker.stack == holder.stack or not {taker.stack, holder.stack} & situation.ordered", "True"),
     Mutant("handover.py", ", stop.stack if prepared.get(stop.stack) else None)", ", None)"),
     Mutant("handover.py", "[*pairs, *stopped.items()]", "pairs"),
-    Mutant("order.py", "fields=step.verdict.fields if makes else ()", "fields=step.verdict.fields"),
     Mutant("rollouts.py", "            return words.AWAY_TILL_REPLACED\n", '            return ""\n'),
     Mutant("jobs.py", "key in situation.running and _would_end_it(verdict)", "_would_end_it(verdict)"),
     Mutant("jobs.py", " or (verdict.action is Action.UPDATE and verdict.restarts)", ""),
