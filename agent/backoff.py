@@ -135,8 +135,8 @@ class Patience:
 
 
 def only_held(report: Report) -> bool:
-    """Nothing was touched, so nothing can feed itself: the next event or the next full look is soon enough. Of a port that
-    another stack lets go of no event tells."""
+    """Nothing was touched, so nothing can feed itself: the next event or the next full look is soon enough. Of a port
+    that another stack lets go of no event tells."""
     held = bool(report.outcomes) and all(outcome.status is Status.HELD for outcome in report.outcomes)
     return held and not _waits_for_a_port(report)
 

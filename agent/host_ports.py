@@ -11,8 +11,8 @@ Bindings = Mapping[str, Sequence[Mapping[str, Any]] | None]  # by `80/tcp`, as t
 
 
 class HostPort(NamedTuple):
-    """`address` is the one of the host that it is bound to, "" for all of them. One that is not `certain` is likely to be
-    held, which tells who had better come first and no more."""
+    """`address` is the one of the host that it is bound to, "" for all of them. One that is not `certain` is likely to
+    be held, which tells who had better come first and no more."""
 
     number: int
     protocol: str = "tcp"
@@ -40,8 +40,8 @@ def asked_for(host: Mapping[str, Any], exposed: Iterable[str]) -> frozenset[Host
     """What a container with this HostConfig holds whenever it runs. Where the engine may choose it takes what is free,
     so a range is none of these, and neither is port 0.
 
-    On the network of the host itself a container binds what it likes, and nothing is published: most likely that is what
-    it exposes.
+    On the network of the host itself a container binds what it likes, and nothing is published: most likely that is
+    what it exposes.
     """
     if host.get("NetworkMode") == "host":
         named = map(_target, exposed)

@@ -19,7 +19,7 @@ def test_a_port_reads_as_people_write_it() -> None:
     ("bindings", "held"),
     [
         ({"80/tcp": [{"HostPort": "8080"}]}, {HostPort(8080)}),
-        ({"80": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]}, {HostPort(8080)}),  # noqa: S104 - read, not bound
+        ({"80": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]}, {HostPort(8080)}),
         ({"80/tcp": [{"HostIp": "::", "HostPort": "8080"}]}, {HostPort(8080)}),
         ({"53/udp": [{"HostIp": "10.0.0.1", "HostPort": "53"}]}, {HostPort(53, "udp", "10.0.0.1")}),
         ({"80/tcp": [{"HostPort": "1"}, {"HostPort": "2"}]}, {HostPort(1), HostPort(2)}),

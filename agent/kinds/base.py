@@ -92,8 +92,8 @@ class Runs(Protocol):
     """A kind with objects that run, or run at times."""
 
     def run(self, change: Change) -> None:
-        """Begin a run; `Overtaken` where one is under way that is not to make way. With nothing wanted, what was seen goes
-        on as it is."""
+        """Begin a run; `Overtaken` where one is under way that is not to make way. With nothing wanted, what was seen
+        goes on as it is."""
 
     def cut_short(self, change: Change) -> None:
         """Stop what was seen and keep it; what is over is a success."""

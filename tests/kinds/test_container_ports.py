@@ -12,8 +12,8 @@ from agent.model import Key, Observed, Owner, Resource
 
 RANGE = {"80/tcp": [{"HostPort": "8000-8005"}], "81/tcp": [{"HostIp": "", "HostPort": "0"}]}
 GIVEN = {
-    "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8003"}, {"HostIp": "::", "HostPort": "8003"}],  # noqa: S104
-    "81/tcp": [{"HostIp": "0.0.0.0", "HostPort": "32768"}],  # noqa: S104 - read, not bound
+    "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8003"}, {"HostIp": "::", "HostPort": "8003"}],
+    "81/tcp": [{"HostIp": "0.0.0.0", "HostPort": "32768"}],
 }
 
 
@@ -50,7 +50,7 @@ def listed(name: str, *ports: dict[str, Any]) -> dict[str, Any]:
 def test_whoever_else_holds_a_port_that_is_needed_is_seen() -> None:
     """As `GET /containers/json` lists them: a port of a container that is not published has no number of the host."""
     needed = [Resource(Key("container", "web"), "web", {}, ports=frozenset({HostPort(8080), HostPort(53, "udp")}))]
-    web = {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}  # noqa: S104 - read, not bound
+    web = {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}
     entries = [
         listed("holder", web, {"IP": "::", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}),
         listed("other", {**web, "PublicPort": 8081}),

@@ -88,7 +88,7 @@ def edit(rig: FatedRig) -> None:
 
 
 def published(*ports: int) -> str:
-    return f"ports: [{', '.join(f"'127.0.0.1:{port}:80'" for port in ports)}]"
+    return f"ports: [{', '.join(f'127.0.0.1:{port}:80' for port in ports)}]"
 
 
 HTTP, HTTPS = 18474, 18475  # of the host, and nobody else's

@@ -169,9 +169,7 @@ def test_nobody_waits_for_another_port(held: HostPort, wanted: HostPort, waited:
 
 
 def test_who_keeps_its_port_stops_for_nobody() -> None:
-    found = plan(
-        [wants(APP, VPN, ports=(HTTP,)), wants(VPN, ports=(HTTPS,))], [holds(APP, HTTP), holds(VPN, HTTPS)]
-    )
+    found = plan([wants(APP, VPN, ports=(HTTP,)), wants(VPN, ports=(HTTPS,))], [holds(APP, HTTP), holds(VPN, HTTPS)])
     assert [change.action for change in found.changes] == [Action.REPLACE] * 2
 
 
