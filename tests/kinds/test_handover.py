@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import docker
 import pytest
 
 from tests.e2e.agents import free_port
@@ -41,3 +42,25 @@ def test_what_gave_up_its_port_goes_on_when_nothing_comes_of_it(rig: Rig, busybo
     assert (now["Id"], now["State"]["Running"]) == (app, True)
     assert now["NetworkSettings"]["Ports"]["80/tcp"]
     assert rig.apply(before) == {}
+
+
+def test_nothing_is_stopped_for_a_port_that_somebody_else_holds(
+    rig: Rig, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    number = free_port()
+    ports = f"ports: ['127.0.0.1:{number}:80']"
+    rig.apply(stack(busybox, "labels: {a: b}", "labels: {a: b}"))
+    before = rig.container("app")["Id"]
+    host = sdk.create_host_config(port_bindings={80: ("127.0.0.1", number)})
+    other = sdk.create_container(busybox, ["sleep", "600"], name=f"{prefix}-other", ports=[80], host_config=host)["Id"]
+    sdk.start(other)
+    report = rig.take(stack(busybox, ports, "labels: {a: b}"))
+    sdk.remove_container(other, force=True)
+    assert rig.calls == []
+    assert report.failure is not None
+    assert (report.failure.reason, f"which container/{prefix}-other holds" in report.failure.message) == (
+        "PortInUse",
+        True,
+    )
+    assert rig.container("app")["Id"] == before
+    assert rig.apply(stack(busybox, ports, "labels: {a: b}")) == {f"{rig.stack}-app-1": "replace"}
