@@ -28,7 +28,6 @@ from agent.suspension import NOTHING, SUSPENDED, Suspended
 
 DID_NOT_TAKE = "DidNotTake"
 NO_GOOD = "ImageNoGood"
-_NONE: frozenset[str] = frozenset()
 _WORST_FIRST = (Health.DEGRADED, Health.MISSING, Health.UNKNOWN, Health.PROGRESSING, Health.SUSPENDED, Health.HEALTHY)
 
 
@@ -64,13 +63,15 @@ class Taken:
 def report_of(taken: Taken, name: str) -> Report:
     """The report of one stack. It is synced only when the last look found nothing left to do, held things included."""
     stack = next((stack for stack in taken.stacks if stack.name == name), None)
+    wanted = stack.resources if stack else ()
+    actual = taken.last.actual if taken.last else {}
     outcomes = tuple(outcome for outcome in taken.outcomes if outcome.change.stack == name)
     left = _of_stack(taken.last.plan, name) if taken.last else Plan()
     failure = taken.failure or failure_of(outcomes) or _held_back(left)
     if failure is None and _all_done(outcomes):
         failure = _did_not_take(left)
     suspended = taken.suspended.get(name, NOTHING)
-    services = service_states(stack.resources if stack else (), taken.last.actual if taken.last else {}, suspended)
+    services = service_states(wanted, actual, suspended)
     return Report(
         run_id=taken.run_id,
         stack=name,
@@ -85,11 +86,11 @@ def report_of(taken: Taken, name: str) -> Report:
         health=_health(services, suspended) if taken.last else Health.UNKNOWN,
         services=services,
         failure=failure,
-        ids=_ids(taken.last.actual.values(), name) if taken.last else _NONE,
-        stays=_stays(stack.resources if stack else (), taken.last.actual if taken.last else {}),
-        images=_images(stack.resources if stack else (), taken.last.actual if taken.last else {}),
+        ids=_ids(actual.values(), name),
+        stays=_stays(wanted, actual),
+        images=_images(wanted, actual),
         suspended=suspended,
-        jobs=_jobs(stack.resources if stack else (), taken.last.actual) if taken.last else (),
+        jobs=_jobs(wanted, actual) if taken.last else (),
     )
 
 

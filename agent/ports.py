@@ -16,7 +16,7 @@ from agent.suspension import NOTHING, Suspended
 
 
 class Desires(Protocol):
-    """What the loop asks of the source side. Both may take as long as their deadlines allow; both run in a worker."""
+    """What the loop asks of the source side. What reads takes as long as its deadline allows, in a worker."""
 
     def newest(self) -> Reading:
         """The newest revision, read. Raises `Trouble`."""

@@ -39,7 +39,7 @@ from agent.stack_order import STACK, in_order
 from agent.suspension import Suspended
 
 ASKED = "manual"  # the trigger of a turn that somebody asked for
-HEALTH_TIMEOUT = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
+HEALTH_PATIENCE = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
 _GOES_ON = "goes on, for what it gave up its port to did not come about"
 
@@ -134,7 +134,7 @@ class Reconciler:
 
     def settle(self, turn: Turn, reports: tuple[Report, ...]) -> tuple[Report, ...]:
         """The reports of a turn, with the health that the stacks have come to once nothing is on its way any more."""
-        deadline = self.clock() + HEALTH_TIMEOUT
+        deadline = self.clock() + HEALTH_PATIENCE
         looking = replace(turn, act=False)
         while any(report.health is Health.PROGRESSING for report in reports) and self.clock() < deadline:
             if self.stop() or any(report.failure for report in reports):

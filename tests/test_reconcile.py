@@ -28,7 +28,7 @@ from agent.model import (
     Scope,
     Stack,
 )
-from agent.reconcile import HEALTH_POLL, HEALTH_TIMEOUT, Reconciler, Turn
+from agent.reconcile import HEALTH_PATIENCE, HEALTH_POLL, Reconciler, Turn
 from agent.rollout import Pace
 from agent.suspension import Suspended, Suspension
 from tests.planning.scene import ORIGIN, differs, there, want
@@ -223,7 +223,7 @@ class Recovering:
         pytest.param([(P, H), (P, H), (H, H)], 2, id="it comes to be healthy"),
         pytest.param([(P, H), (D, H)], 1, id="it turns out to be ill"),
         pytest.param([(P, H), (H, P), (H, H)], 2, id="another one after it"),
-        pytest.param([(P, H)], HEALTH_TIMEOUT / HEALTH_POLL, id="never"),
+        pytest.param([(P, H)], HEALTH_PATIENCE / HEALTH_POLL, id="never"),
     ],
 )
 def test_health_is_waited_for_until_nothing_is_on_its_way(looks: list[tuple[Health, Health]], slept: float) -> None:

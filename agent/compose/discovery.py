@@ -10,7 +10,7 @@ from typing import Final
 
 from agent.compose.environment import completed
 from agent.compose.files import Files, NotReadable
-from agent.compose.findings import At, Findings, printable
+from agent.compose.findings import At, Findings, brief
 from agent.compose.interpolate import BadTemplate, Template
 from agent.compose.nodes import Map
 from agent.compose.paths import ancestors, clean
@@ -158,7 +158,7 @@ def project_name(documents: Sequence[Map], options: LoadOptions, start: Start, f
                 place = documents[0].place if documents else Place(options.directory or ".")
                 findings.problem(
                     place,
-                    f'"{printable(given)}" is no valid project name',
+                    f'"{brief(given)}" is no valid project name',
                     hint='use lower-case letters, digits, "_" and "-", and start with a letter or digit',
                 )
             return given

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-from agent.compose.findings import Findings, printable, step_down
+from agent.compose.findings import Findings, brief, step_down
 from agent.compose.nodes import BROKEN, Broken, Map, Mark, Seq
 from agent.compose.resets import Steps, repeated, settled
 from agent.compose.scalars import plain, tagged
@@ -63,7 +63,7 @@ def documents(file: str, content: bytes, findings: Findings) -> list[Document] |
 def _report(file: str, error: yaml.YAMLError, findings: Findings) -> None:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-    said = getattr(error, "problem", None) or getattr(error, "context", None) or printable(str(error), 200)
+    said = getattr(error, "problem", None) or getattr(error, "context", None) or brief(str(error), 200)
     findings.problem(place, f"not valid YAML: {said}")
 
 
@@ -164,9 +164,9 @@ class _Composer:
     def _alias(self, event: Any) -> tuple[Any, int]:
         anchored = self.anchors.get(event.anchor)
         if anchored is None:
-            raise Malformed(self._place(event), f'unknown anchor "{printable(event.anchor)}"')
+            raise Malformed(self._place(event), f'unknown anchor "{brief(event.anchor)}"')
         if anchored.weight is None:
-            raise Malformed(self._place(event), f'the alias "{printable(event.anchor)}" contains itself')
+            raise Malformed(self._place(event), f'the alias "{brief(event.anchor)}" contains itself')
         self._check_depth(event, anchored.height)
         self._count(event, anchored.weight)
         if self.marked and not anchored.repeated:
@@ -233,7 +233,7 @@ class _Composer:
             if not isinstance(key, Broken):
                 self._problem(place, "a key must be a string", "put it in quotes")
         elif key in seen:
-            self._problem(place, f'key "{printable(key)}" is already defined at line {seen[key].line}')
+            self._problem(place, f'key "{brief(key)}" is already defined at line {seen[key].line}')
             self.findings.doubt(reduce(step_down, [*self.trail, key], ""))
         else:
             return True
@@ -265,7 +265,7 @@ class _Composer:
         if event.tag in _MARKS:
             return self._marked(event, value)
         if event.tag and event.tag.startswith("tag:") and event.tag not in _COLLECTION_TAGS:
-            return self._problem(self._place(event), f'the tag "{printable(event.tag)}" is not allowed')
+            return self._problem(self._place(event), f'the tag "{brief(event.tag)}" is not allowed')
         return value
 
     def _marked(self, event: Any, value: Any) -> Mark:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from agent.compose.documents import Malformed, decoded
-from agent.compose.findings import printable
+from agent.compose.findings import brief
 from agent.compose.interpolate import BadTemplate, Lookup, Template, explained
 from agent.model import Place
 
@@ -95,7 +95,7 @@ class _Parser:
         while end < len(self.text) and self.text[end] not in "=:\n":
             char = self.text[end]
             if char not in _SPACE and char not in _KEY_SIGNS and not (char.isalpha() or char.isnumeric()):
-                raise self._error(end, f'unexpected character "{printable(char)}" in the name of a variable')
+                raise self._error(end, f'unexpected character "{brief(char)}" in the name of a variable')
             end += 1
         key = self.text[start:end].rstrip(_STRIPPED)
         if " " in key:

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from agent.compose.nodes import BROKEN, Broken, Map, Masked
 from agent.errors import BadManifest
 from agent.model import Place, Problem
+from agent.printable import printable
 
 EXPANSION_BUDGET: Final = 100_000  # ports that ranges may expand to, in one stack
 _LONGEST_WAY: Final = 5
@@ -41,7 +42,7 @@ def path_to(parent: str, key: str) -> str:
     """`services` and `web` make `services.web`; a key that would not read well is quoted."""
     plain = key.isidentifier() or _PLAIN_KEY.fullmatch(key)  # the first is the usual, and the faster to see
     if not plain or len(key) > _LONGEST_SHOWN:
-        return f'{parent}["{printable(key)}"]'
+        return f'{parent}["{brief(key)}"]'
     return f"{parent}.{key}" if parent else key
 
 
@@ -50,16 +51,16 @@ def step_down(parent: str, step: str | int) -> str:
     return path_to(parent, step) if isinstance(step, str) else f"{parent}[{step}]"
 
 
-def printable(text: str, limit: int = _LONGEST_SHOWN) -> str:
-    """The text with control characters escaped, cut to a length that a terminal bears."""
-    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[: limit + 1])
+def brief(text: str, limit: int = _LONGEST_SHOWN) -> str:
+    """The text, printable, cut to a length that a terminal bears."""
+    shown = printable(text[: limit + 1])
     return shown if len(shown) <= limit else f"{shown[:limit]}…"
 
 
 def _visible(message: str) -> str:
     """What is said, with whatever a stranger wrote into it made harmless."""
     harmless = message.isprintable() and len(message) <= _LONGEST_MESSAGE
-    return message if harmless else printable(message, _LONGEST_MESSAGE)
+    return message if harmless else brief(message, _LONGEST_MESSAGE)
 
 
 def closest(word: str, known: Collection[str]) -> str:
@@ -123,7 +124,7 @@ class Findings:
     def _without_secrets(self, text: str) -> str:
         """A short value, which any word may hold, is hidden only where it stands alone."""
         for secret in self.secrets:
-            for value in (secret, printable(secret)):
+            for value in (secret, brief(secret)):
                 text = text.replace(value if len(value) >= _SHORT else f'"{value}"', "***")
         return text
 
@@ -222,4 +223,4 @@ class At(NamedTuple):
         """The value for an error message, or `***` where it may be a secret."""
         if isinstance(value, Masked) or looks_secret(_SECRETS.sub("", self.path)):
             return "***"
-        return f'"{printable(str(value))}"'
+        return f'"{brief(str(value))}"'

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from agent.compose.findings import At, Findings, looks_secret, printable
+from agent.compose.findings import At, Findings, brief, looks_secret
 from agent.compose.nodes import BROKEN, Broken, Map, Masked, Seq
 from agent.model import Place
 
@@ -86,11 +86,11 @@ class Template:
         start = match.start("open")
         braced = _BRACED.match(line, start)
         if not braced:
-            raise BadTemplate(f'"{printable(line[start - 1 : start + 20])}" is no variable: write $$ for a dollar')
+            raise BadTemplate(f'"{brief(line[start - 1 : start + 20])}" is no variable: write $$ for a dollar')
         if not braced["operator"]:
             return self._value(braced["name"]), braced.end()
         if last < braced.end():
-            raise BadTemplate(f'"{printable(line[start - 1 : start + 20])}" is not closed: write $$ for a dollar')
+            raise BadTemplate(f'"{brief(line[start - 1 : start + 20])}" is not closed: write $$ for a dollar')
         end = _closing(line, start, last)
         return self._operated(braced["name"], braced["operator"], line[braced.end() : end], depth), end + 1
 
@@ -123,7 +123,7 @@ class Template:
                 return said
             case ("?", False):
                 said = argument if self.secret or inner.secret else said
-                raise _Missing(f"required variable {name} is missing a value{': ' if said else ''}{printable(said)}")
+                raise _Missing(f"required variable {name} is missing a value{': ' if said else ''}{brief(said)}")
             case _:
                 return value or ""
 

@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any, Final
 
 from agent.compose import merge as merging
-from agent.compose.findings import At, closest, did_you_mean, path_to, printable
+from agent.compose.findings import At, brief, closest, did_you_mean, path_to
 from agent.compose.merge import KeyOf, Merge
 from agent.compose.nodes import BROKEN, Broken, Listed, Map, Seq, Timestamp, kind_of
 from agent.compose.scalars import go_text
@@ -234,7 +234,7 @@ def mapping_of(item: Shape, *, names: re.Pattern[str] | None = None, keep_broken
             below = at.below(key, value.value_place(key))
             if names and not names.fullmatch(key):
                 below._replace(path=at.path, place=value.key_place(key)).problem(
-                    f'"{printable(key)}" is no valid name: letters, digits, ".", "_" and "-" only'
+                    f'"{brief(key)}" is no valid name: letters, digits, ".", "_" and "-" only'
                 )
             one = read(entry, item, below)
             if one is not BROKEN or keep_broken:
@@ -275,7 +275,7 @@ def pairs(*, null: str | None = "") -> Shape:
                 continue
             key, equals, said = entry.partition("=")
             if key != key.rstrip():
-                below.problem(f'the name "{printable(key)}" ends with a space')
+                below.problem(f'the name "{brief(key)}" ends with a space')
             result.put(key, said if equals else null, below.place, below.place)
         return result
 
@@ -328,7 +328,7 @@ def _read_field(key: str, entry: Any, fields: Fields, parent: Map, at: At) -> An
         if key == "x-windlass":
             return at.below(key, place).problem("is read at the top of a file and in services only")
         at.findings.doubt(path_to(at.path, closest(key, fields)))
-        return at._replace(place=place).problem(f'unknown key "{printable(key)}"', did_you_mean(key, fields))
+        return at._replace(place=place).problem(f'unknown key "{brief(key)}"', did_you_mean(key, fields))
     if field.since and not at.findings.newest:
         message = f"Docker Compose {RENDERED} does not know it: it came with {field.since}"
         return at.below(key, place).problem(message, "--newest reads it")

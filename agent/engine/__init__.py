@@ -1,7 +1,8 @@
-"""The only door to the Docker SDK: one client a thread, a total deadline on each call, plain errors, counted and timed.
+"""The only door to the Docker SDK: total deadlines, plain errors, each call counted and timed, each client lent to one
+thread at a time.
 
 There is a method for each thing that the agent may do to an engine and for nothing else: no prune, and no way to remove
-a volume or an image.
+a volume.
 """
 
 from agent.engine.builds import Build, ContextFile

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import requests
@@ -19,6 +20,9 @@ from agent.errors import Overtaken, Refused, Trouble
 from agent.versions import NEWEST
 
 OLDEST = (1, 41)  # what Debian 12 and everything since speaks
+# The engine does much of a start one after the other. With more than this asked of it at once, by many stacks that come
+# up together, the last of them would wait in there for longer than their deadline.
+WRITES_AT_ONCE = 32
 
 Observe = Callable[[str, float, str], None]
 
@@ -37,6 +41,7 @@ class Calls:
         self._clock = clock
         self._idle: deque[Client] = deque()
         self._api = ""
+        self._room = threading.BoundedSemaphore(WRITES_AT_ONCE)
         set_on_retry_hooks([])  # stamina would print on stdout, which is for data, and count in a registry of its own
         self._reads = stamina.RetryingCaller(
             attempts=2, timeout=timeout, wait_initial=0.05, wait_max=0.5, wait_jitter=0.05
@@ -63,8 +68,9 @@ class Calls:
             return self._reads(_or_none, ask, client)
 
     def write(self, endpoint: str, subject: str, tell: Callable[[Client], Any], *, extra: float = 0.0) -> Any:
-        """Make a call that changes something, once. `extra` seconds are what the engine may take beyond the usual."""
-        with self.conversation(endpoint, subject, extra=extra) as client:
+        """Make a call that changes something, once. `extra` seconds are what the engine may take beyond the usual; one
+        that has some rather waits for a container than for the engine, and needs no room among the others."""
+        with nullcontext() if extra else self._room, self.conversation(endpoint, subject, extra=extra) as client:
             return tell(client)
 
     @contextmanager

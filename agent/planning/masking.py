@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.model import Difference, FieldChange
+from agent.printable import printable
 from agent.secrecy import FLAG, MASK, TELLTALE_NAME, without_secrets
 
 _LONGEST = 200  # characters of a value that are shown
@@ -34,13 +35,6 @@ def shown(value: Any) -> str:
         return ""
     text = printable(without_secrets(value) if isinstance(value, str) else _compact(value))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def printable(text: str) -> str:
-    """Without line ends, terminal escapes and characters that reorder a line: those are written out."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _looks_secret(path: str) -> bool:

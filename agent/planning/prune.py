@@ -36,14 +36,13 @@ class Removal:
 
 @dataclass(frozen=True)
 class Policy:
-    """What the operator lets a plan do: remove what is not wanted, and even everything when nothing is wanted; and what
-    he wants to be left as it is.
+    """What the operator lets a plan do: remove what is not wanted; and what he wants to be left as it is.
 
-    `removal` is all that is to go on this host, where that was counted, and `acknowledged` that somebody said it may.
+    `removal` is all that is to go on this host, where that was counted, and `acknowledged` that somebody said it may,
+    even when that is everything.
     """
 
     prune: bool = True
-    empty_ok: bool = False
     suspended: frozenset[tuple[str, str]] = frozenset()  # stack and service: nothing of these is changed
     removal: Removal | None = None
     acknowledged: bool = False
@@ -52,8 +51,7 @@ class Policy:
 def judge_unwanted(situation: Situation, scope: Scope, policy: Policy) -> dict[Key, Verdict]:
     """A stack that is given and wants nothing is a mistake until somebody says otherwise; one that is in the scope
     and not given has been removed from the repository."""
-    meant = policy.empty_ok or policy.acknowledged
-    suspicious = not meant and not situation.wanted and (scope.whole or bool(situation.stacks))
+    suspicious = not policy.acknowledged and not situation.wanted and (scope.whole or bool(situation.stacks))
     return {
         key: _judge(seen, policy, suspicious)
         for key, seen in situation.actual.items()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from agent.host_ports import HostPort
 from agent.model import Difference, Key
-from agent.planning.masking import printable
+from agent.printable import printable
 
 NOT_THERE = "does not exist yet"
 NEW_CONTENT = "its content is new"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from agent.errors import BadManifest, Refused
 from agent.model import Entry, EntryKind, Place, Problem
+from agent.printable import printable
 
 MAX_ENTRIES = 20_000
 MAX_TEXT = 4 << 20  # bytes of a file that is parsed: *.yaml, *.yml, *.env
@@ -23,7 +24,7 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 
 def escaped(text: str, limit: int = 200) -> str:
     """The text on one line with everything that a terminal might act upon written out, cut at `limit`."""
-    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text[:limit])
+    shown = printable(text[:limit])
     return f"{shown}…" if len(text) > limit else shown
 
 

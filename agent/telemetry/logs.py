@@ -24,6 +24,7 @@ from agent.converge import Ended, Event, Resting, Started, Waiting
 from agent.fight import Fight
 from agent.jobs import JobEnd, JobResult
 from agent.model import Action, Change, Failure, Outcome, Report, Result, Status
+from agent.printable import printable
 from agent.telemetry.overview import first_line, pending_of
 
 Format = Literal["console", "json", "journal"]
@@ -250,10 +251,10 @@ class _Renderer:
         if self._format == "json":
             told = facts | ({"exception": traceback} if traceback else {})
             return json.dumps(head | dict(sorted(told.items())))
-        said = [f"{visible(name)}={_quoted(value)}" for name, value in facts.items() if value not in ("", None)]
-        line = " ".join([visible(str(head["event"])), *said])
+        said = [f"{printable(name)}={_quoted(value)}" for name, value in facts.items() if value not in ("", None)]
+        line = " ".join([printable(str(head["event"])), *said])
         start = self._start(head)
-        return "\n".join(start + text for text in (line, *("  " + visible(row) for row in traceback.splitlines())))
+        return "\n".join(start + text for text in (line, *("  " + printable(row) for row in traceback.splitlines())))
 
     def _start(self, head: Mapping[str, Any]) -> str:
         level = str(head["level"])
@@ -265,15 +266,8 @@ class _Renderer:
         return f"{str(head['timestamp'])[11:19]}Z {shown} "
 
 
-def visible(text: str) -> str:
-    """The text with everything that is not plainly printable (controls, bidirectional marks, …) written out."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
 def _quoted(value: Any) -> str:
-    text = visible(value if isinstance(value, str) else json.dumps(value))
+    text = printable(value if isinstance(value, str) else json.dumps(value))
     return '"' + text.replace('"', '\\"') + '"' if set(text) & set(' "=') else text
 
 

@@ -27,10 +27,6 @@ class Notifier:
     def stopping(self, status: str = "") -> None:
         self._send("STOPPING=1", status)
 
-    def reloading(self, monotonic: float) -> None:
-        """`monotonic` is CLOCK_MONOTONIC in seconds; `ready` ends the reload."""
-        self._send(f"RELOADING=1\nMONOTONIC_USEC={int(monotonic * 1_000_000)}")
-
     def _send(self, state: str, status: str = "") -> None:
         if not self._address:
             return

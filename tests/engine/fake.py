@@ -131,6 +131,7 @@ EMPTY_HOST: dict[str, Answer] = {
 class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 64
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path), Request)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.engine import Engine, Event, PullProgress
+from agent.engine.calls import WRITES_AT_ONCE
 from agent.errors import Overtaken, Refused, Unreachable
 from tests.engine.fake import FakeEngine, Request, pull_without_end
 
@@ -46,6 +49,31 @@ def test_stopping_takes_its_grace_beyond_the_deadline(fake: FakeEngine, door: En
     assert fake.requests[-1][1].endswith("/containers/x/stop?t=1")
     with pytest.raises(Unreachable):
         door.stop_container("x", 0)
+
+
+def test_no_more_is_changed_at_once_than_the_engine_bears_but_what_waits_for_a_container_may_begin(
+    fake: FakeEngine,
+) -> None:
+    begun, over = threading.Semaphore(0), threading.Event()
+
+    def held(request: Request) -> None:
+        begun.release()
+        over.wait(20)
+        request.say("")
+
+    fake.answers = {START: held, "/stop": held}
+    engine = Engine(fake.url, timeout=30)
+    with ThreadPoolExecutor(WRITES_AT_ONCE + 2) as pool:
+        calls = [pool.submit(engine.start_container, f"x{number}") for number in range(WRITES_AT_ONCE + 1)]
+        assert all(begun.acquire(timeout=20) for _ in range(WRITES_AT_ONCE))
+        assert not begun.acquire(timeout=0.3), "the next one waits its turn"
+        calls.append(pool.submit(engine.stop_container, "y", 600))
+        assert begun.acquire(timeout=20), "a stop does not wait behind them"
+        over.set()
+        for call in calls:
+            call.result(20)
+    assert fake.count(START) == WRITES_AT_ONCE + 1
+    engine.close()
 
 
 @pytest.mark.parametrize("fault", [Request.cut, Request.silence], ids=["cut", "closed"])

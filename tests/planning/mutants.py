@@ -49,7 +49,7 @@ MUTANTS = (
     Mutant("prune.py", "removal.is_large and ", ""),
     Mutant("prune.py", ' and f"{seen.stack}/{seen.service}" in removal.services', ""),
     Mutant("prune.py", " and not policy.acknowledged:", ":"),
-    Mutant("prune.py", "policy.empty_ok or policy.acknowledged", "policy.empty_ok"),
+    Mutant("prune.py", "not policy.acknowledged and not situation", "not situation"),
     Mutant("suspend.py", "key in situation.still and ", ""),
     Mutant("holds.py", "key in situation.still or key in", "key in"),
     Mutant("holds.py", "if verdict is not None and verdict.code == SUSPENDED:", "if False:"),

@@ -206,7 +206,7 @@ def test_an_empty_desired_state_removes_nothing() -> None:
 
 
 def test_an_empty_desired_state_may_be_meant() -> None:
-    found = plan([], [there(WEB)], policy=Policy(empty_ok=True))
+    found = plan([], [there(WEB)], policy=Policy(acknowledged=True))
     check(found, "0 remove container/web (prune: is not wanted any more)")
 
 

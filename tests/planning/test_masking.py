@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.planning.masking import field_change, printable, shown
+from agent.planning.masking import field_change, shown
+from agent.printable import printable
 from tests.planning.scene import differs, plan, there, want
 
 CANARY = "hunter2-canary"

@@ -119,7 +119,7 @@ def a_plan_says_what_it_may_say(case: Case, chance: random.Random) -> None:
 
 def an_empty_desired_state_removes_nothing(case: Case, chance: random.Random) -> None:
     stacks = tuple(replace(stack, resources=()) for stack in case.stacks)
-    empty = replace(case, stacks=stacks, policy=replace(case.policy, empty_ok=False))
+    empty = replace(case, stacks=stacks, policy=replace(case.policy, acknowledged=False))
     assert not plan_of(empty, empty.world()).pending
 
 

@@ -89,7 +89,7 @@ def make_case(dice: Dice) -> Case:
         _stacks(dice),
         tuple(_things(dice).items()),
         Scope("host-1", "here", frozenset({"a", "b"}), whole=dice.pick([False, True])),
-        Policy(prune=dice.pick([True, True, True, False]), empty_ok=dice.pick([False, True])),
+        Policy(prune=dice.pick([True, True, True, False]), acknowledged=dice.pick([False, True])),
         frozenset(dice.some([*CONTAINERS, *NETWORKS, *FILES], 4)),
     )
 
