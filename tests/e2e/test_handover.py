@@ -18,6 +18,7 @@ def compose(image: str, version: str, grace: str, ports: str = "[]") -> str:
     )
 
 
+@pytest.mark.slow
 def test_a_port_goes_from_one_stack_to_another(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:
