@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
 from agent.fight import Fight
 from agent.model import Action, Cause, Key, Outcome, Report, Status
+from agent.planning import PORT_IN_USE
 from agent.processes import ORPHAN_PROCESS
 
 # what says nothing of what is wanted: nobody answers, or there was no thread to ask
@@ -128,7 +129,7 @@ class Patience:
         wait = max(backoff.failed(), repeated)
         if interrupted_in_vain(report):
             return max(wait, BETWEEN_INTERRUPTIONS * self._chance.uniform(1.0, 1.2))
-        untouched = report.failure.reason in BLAMELESS or only_unprepared(report)
+        untouched = report.failure.reason in BLAMELESS or only_unprepared(report) or _waits_for_a_port(report)
         return min(wait, LONGEST_UNTOUCHED) if untouched else wait
 
     def _is_overtaken_again(self, report: Report) -> bool:
@@ -151,8 +152,16 @@ class Patience:
 
 
 def only_held(report: Report) -> bool:
-    """Nothing was touched, so nothing can feed itself: the next event or the next full look is soon enough."""
-    return bool(report.outcomes) and all(outcome.status is Status.HELD for outcome in report.outcomes)
+    """Nothing was touched, so nothing can feed itself: the next event or the next full look is soon enough. Of a port
+    that another stack lets go of no event tells."""
+    held = bool(report.outcomes) and all(outcome.status is Status.HELD for outcome in report.outcomes)
+    return held and not _waits_for_a_port(report)
+
+
+def _waits_for_a_port(report: Report) -> bool:
+    """Whether nothing is in the way but a port that somebody else holds: nobody was stopped for it."""
+    failed = any(outcome.status is Status.FAILED for outcome in report.outcomes)
+    return not failed and any(change.code == PORT_IN_USE for change in report.plan.changes)
 
 
 def overtaken_in_vain(report: Report) -> bool:
@@ -172,11 +181,16 @@ def interrupted_in_vain(report: Report) -> bool:
     """Whether something that ran was stopped for a replacement that did not come about, as it would be each time."""
     replaced = [outcome for outcome in report.outcomes if _interrupts(outcome)]
     did_not_take = report.failure is not None and report.failure.reason in {"DidNotTake", ORPHAN_PROCESS}
-    return any(
+    return any(map(_goes_on, report.outcomes)) or any(
         (outcome.status is Status.FAILED and outcome.reason not in UNTOUCHED)
         or (outcome.status is Status.DONE and did_not_take)
         for outcome in replaced
     )
+
+
+def _goes_on(outcome: Outcome) -> bool:
+    """Whether it is of what was stopped for something else that did not come about."""
+    return outcome.change.action is Action.RUN and outcome.change.cause is not Cause.SCHEDULE
 
 
 def _interrupts(outcome: Outcome) -> bool:

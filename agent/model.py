@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from agent.fight import Fight
 from agent.handling import USUAL, Handling
+from agent.host_ports import HostPort
 from agent.images import NO_IMAGE, Image
 from agent.jobs import JobSeen, JobState
 from agent.suspension import NOTHING, Suspended
@@ -57,8 +58,7 @@ class Revision:
         if self.id.startswith("dir-"):
             return f"directory {self.short}"
         said = f' "{self.subject}"' if self.subject else ""
-        by = f" ({self.author})" if self.author else ""
-        return f"git {self.short}{said}{by}"
+        return f"git {self.short}{said}" + (f" ({self.author})" if self.author else "")
 
 
 class EntryKind(StrEnum):
@@ -136,6 +136,7 @@ class Resource:
     renewed: bool = False
     place: Place | None = None
     handling: Handling = USUAL  # how it is dealt with, which makes it no other object
+    ports: frozenset[HostPort] = frozenset()  # of the host, which it needs for itself while it runs
 
 
 @dataclass(frozen=True)
@@ -215,6 +216,7 @@ class Observed:
     orphan: str = ""  # what of it, or of the one before it, runs on without the engine's knowing
     image: Image = NO_IMAGE  # the one that a container was made from
     job: JobSeen | None = None  # of what runs at times
+    ports: frozenset[HostPort] = frozenset()  # of the host, which it keeps from others now
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -239,8 +241,8 @@ class Action(StrEnum):
     REMOVE = "remove"
     HOLD = "hold"
     ADOPT = "adopt"
-    RUN = "run"  # a job whose time has come
-    STOP = "stop"  # a job that runs for too long
+    RUN = "run"  # a job whose time has come, or what was stopped and is to go on after all
+    STOP = "stop"  # a job that runs for too long, or what has to let go before it is replaced
 
 
 class Cause(StrEnum):

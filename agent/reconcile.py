@@ -17,7 +17,21 @@ from agent.converge import Event, Options, converge
 from agent.errors import Trouble
 from agent.guard import NO_CONSENT, Acknowledgements, Consent, Wanted, must_count, removal_of, services_of
 from agent.host import Host
-from agent.model import Cause, Change, Gate, Health, Key, Outcome, Plan, Report, Requirement, Scope, Stack, Status
+from agent.model import (
+    Action,
+    Cause,
+    Change,
+    Gate,
+    Health,
+    Key,
+    Outcome,
+    Plan,
+    Report,
+    Requirement,
+    Scope,
+    Stack,
+    Status,
+)
 from agent.planning import Errand, Policy, Removal, make_plan
 from agent.protections import Protections
 from agent.rollout import Pace
@@ -27,6 +41,7 @@ from agent.suspension import Suspended
 ASKED = "manual"  # the trigger of a turn that somebody asked for
 HEALTH_PATIENCE = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
+_GOES_ON = "goes on, for what it gave up its port to did not come about"
 
 
 def _never() -> bool:
@@ -145,11 +160,12 @@ class Reconciler:
                 self.acknowledgements.remember(last.removal, turn.consent)
             if turn.act and last.plan.pending:
                 taken = replace(taken, outcomes=self._act(turn, last.plan))
+                if goes_on := _stopped_in_vain(taken):
+                    taken = self._act_besides(turn, taken, goes_on)
                 turn = replace(turn, asked={})  # it is done, or will be asked for again
                 last = self.look(turn)
                 if not turn.exact and (follow := _following(last.plan, taken)):
-                    taken = replace(taken, plan=_joined(taken.plan, follow))
-                    taken = replace(taken, outcomes=taken.outcomes + self._act(turn, follow))
+                    taken = self._act_besides(turn, taken, follow)
                     last = self.look(turn)
         except Trouble as error:
             return replace(taken, failure=error.failure())
@@ -180,6 +196,9 @@ class Reconciler:
                 if gate is not Gate.PASSED:
                     return gate, f"{resource.key}: {detail}"
         return Gate.PASSED, ""
+
+    def _act_besides(self, turn: Turn, taken: Taken, more: Plan) -> Taken:
+        return replace(taken, plan=_joined(taken.plan, more), outcomes=taken.outcomes + self._act(turn, more))
 
     def _act(self, turn: Turn, plan: Plan) -> tuple[Outcome, ...]:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}
@@ -226,6 +245,21 @@ def _following(left: Plan, taken: Taken) -> Plan | None:
     )
 
 
+def _stopped_in_vain(taken: Taken) -> Plan | None:
+    """What was stopped so that others could have its ports, where nothing came of any of that: it goes on as it did,
+    whether its stack goes back or not."""
+    done = {outcome.change.number for outcome in taken.outcomes if outcome.status is Status.DONE}
+    needed = {earlier for change in taken.plan.changes if change.number in done for earlier in change.after}
+    stopped = [one for one in taken.plan.changes if one.action is Action.STOP and one.cause is not Cause.SCHEDULE]
+    in_vain = [one for one in stopped if one.number in done and one.number not in needed]
+    first = len(taken.plan.changes)
+    goes_on = tuple(
+        Change(first + number, Action.RUN, one.key, one.stack, one.cause, _GOES_ON, seen=one.seen)
+        for number, one in enumerate(in_vain)
+    )
+    return Plan(goes_on) if goes_on else None
+
+
 def _only_frees(left: Plan) -> bool:
     return bool(left.pending) and all(change.seen is not None and change.seen.spare for change in left.pending)
 
@@ -237,7 +271,8 @@ def _fetched(outcome: Outcome) -> bool:
 
 
 def _joined(first: Plan, second: Plan) -> Plan:
-    return Plan(first.changes + second.changes, max(0, first.unchanged - len(second.changes)))
+    new = {change.key for change in second.changes} - {change.key for change in first.changes}
+    return Plan(first.changes + second.changes, max(0, first.unchanged - len(new)))
 
 
 def _with_health_of(now: Report | None, report: Report) -> Report:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
-from agent.backoff import Patience
-from agent.model import Action, Cause, Change, Failure, Key, Outcome, Report, Resource, Result, Status
+from agent.backoff import Patience, only_held
+from agent.model import Action, Cause, Change, Failure, Key, Outcome, Plan, Report, Resource, Result, Status
 
 
 def failing(reason: str, *prepares: bool) -> Report:
@@ -56,3 +57,22 @@ def test_a_stack_that_is_overtaken_again_and_again_is_left_alone_longer_and_long
     assert patience.after(overtaken(), 13) == 0.0
     patience.forgive("s")
     assert patience.after(overtaken(), 14) == 0.0
+
+
+def waiting(code: str, *failed: str) -> Report:
+    """A report with something held, and with a failed step for each reason."""
+    report = failing("NameConflict", *(False for _ in failed))
+    held = Change(9, Action.HOLD, Key("container", "web"), "s", Cause.COMMIT, "waits", code=code)
+    return replace(report, plan=Plan((held,)), outcomes=(*report.outcomes, Outcome(held, Status.HELD)))
+
+
+@pytest.mark.parametrize(
+    ("report", "longest"),
+    [(waiting("PortInUse"), 30.0), (waiting("PortInUse", "StartFailed"), 300.0), (waiting("NameConflict"), 0.0)],
+    ids=["a port", "a port, and something failed", "a name"],
+)
+def test_a_port_that_somebody_holds_is_looked_for_again_without_an_event(report: Report, longest: float) -> None:
+    patience = Patience(random.Random(1))
+    waits = [patience.after(report, now) for now in range(12)]
+    assert longest * 0.8 <= waits[-1] <= longest * 1.2
+    assert only_held(report) is (longest == 0.0)

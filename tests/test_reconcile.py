@@ -8,9 +8,13 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from agent.account import Look, Taken, report_of
+from agent.backoff import interrupted_in_vain
+from agent.errors import Refused
 from agent.handling import Handling, Rollout
+from agent.host_ports import HostPort
 from agent.model import (
     Change,
+    Condition,
     Failure,
     Gate,
     Health,
@@ -18,6 +22,7 @@ from agent.model import (
     Observed,
     Owner,
     Plan,
+    Report,
     Requirement,
     Resource,
     Result,
@@ -38,9 +43,12 @@ class Host(World):
 
     performed: list[str] = field(default_factory=list)
     tidied: dict[str, set[Key]] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()
 
     def perform(self, change: Change, revision: str = "", pace: Pace | None = None) -> None:  # type: ignore[override]
         self.performed.append(f"{change.action} {change.key}")
+        if self.performed[-1] in self.refused:
+            raise Refused("exit code 3", reason="CrashOnStart")
         super().perform(change, pace)
 
     def probe(self, requirement: Requirement) -> tuple[Gate, str]:
@@ -265,3 +273,52 @@ def test_nobody_waits_once_something_failed_or_the_end_is_wanted() -> None:
     assert host.reconciler().settle(LOOKING, failed) == failed
     assert host.reconciler(stop=lambda: True).settle(LOOKING, reports) == reports
     assert host.now == 0
+
+
+APP, VPN = Key("container", "app"), Key("container", "vpn")
+HTTP = frozenset({HostPort(8080)})
+AS_IT_WAS = {"fixed": "A", "live": "x"}
+MOVED = Stack(
+    "web",
+    (
+        Resource(VPN, "web", AS_IT_WAS, ports=HTTP),
+        Resource(APP, "web", AS_IT_WAS, requires=(Requirement(VPN, Condition.STARTED),)),
+    ),
+    Revision("dir-1"),
+)
+
+
+def move_the_port(*refused: str) -> tuple[Host, Report]:
+    """From the app to that on which it depends."""
+    host = Host({APP: Thing(1, stack="web", ports=HTTP), VPN: Thing(2, stack="web")}, refused=refused)
+    turn = Turn((MOVED,), Scope("host-1", "here", frozenset({"web"})), "git")
+    [report] = Reconciler(host).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
+    return host, report
+
+
+def test_what_gives_up_its_port_is_stopped_until_it_is_replaced() -> None:
+    host, report = move_the_port()
+    assert host.performed == ["stop container/app", "replace container/vpn", "replace container/app"]
+    assert report.synced
+    assert host.clashes == []
+
+
+def test_what_was_stopped_for_what_did_not_come_about_goes_on() -> None:
+    host, report = move_the_port("replace container/vpn")
+    assert host.performed == ["stop container/app", "replace container/vpn", "run container/app"]
+    assert (host.things[APP].serial, host.things[APP].runs) == (1, True)
+    assert (report.failure and report.failure.reason, report.plan.unchanged) == ("CrashOnStart", 0)
+    assert interrupted_in_vain(report), "which is not to be repeated at once"
+
+
+def test_what_was_stopped_for_what_did_come_about_cannot_go_on() -> None:
+    host, report = move_the_port("replace container/app")
+    assert host.performed == ["stop container/app", "replace container/vpn", "replace container/app"]
+    assert not host.things[APP].runs
+    assert report.failure is not None
+
+
+def test_what_could_not_be_stopped_holds_its_port() -> None:
+    host, report = move_the_port("stop container/app")
+    assert host.performed == ["stop container/app"]
+    assert report.failure is not None

@@ -3,7 +3,8 @@
 Objects are values under their keys. Each has a `fixed` field, which changes by replacement (never, where data is
 kept), and a `live` one, which changes in place. Containers are attached to networks (in place) and to volumes and
 containers (by replacement); what they are attached to is remembered by serial number, as the engine does by id. Doing
-what no agent may ever do, such as losing data, is an AssertionError and not a refusal.
+what no agent may ever do, such as losing data, is an AssertionError and not a refusal. A container that runs holds
+ports of the host; two that hold the same one are noted as a clash, and it is for a test to say whether that may be.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.errors import Overtaken, Refused, Trouble
+from agent.host_ports import HostPort
 from agent.model import (
     Action,
     Change,
@@ -47,6 +49,8 @@ class Thing:
     live: str = "x"
     made_from: tuple[str, str] = ("A", "x")
     attached: Mapping[Key, int] = field(default_factory=dict)
+    ports: frozenset[HostPort] = frozenset()
+    runs: bool = True
 
 
 @dataclass
@@ -54,6 +58,7 @@ class World:
     things: dict[Key, Thing] = field(default_factory=dict)
     writes_left: int | None = None  # before the agent is killed
     serial: int = 1000
+    clashes: list[tuple[Key, Key]] = field(default_factory=list)  # who was started, and who held its port then
 
     # --- looking ---
 
@@ -65,7 +70,15 @@ class World:
         visible = {key for key, thing in self.things.items() if key in by_key or _inside(scope, thing)}
         while more := {key for key in self.things if key not in visible and self._uses(key) & visible}:
             visible |= more
-        return {key: self._observed(key, by_key.get(key)) for key in sorted(visible)}
+        needed = [port for resource in by_key.values() for port in resource.ports]
+        seen = {key: self._observed(key, by_key.get(key)) for key in sorted(visible)}
+        return seen | {key: one for key, one in self._holders(needed) if key not in seen}
+
+    def _holders(self, needed: Sequence[HostPort]) -> Iterator[tuple[Key, Observed]]:
+        """Whoever holds one of the ports, as somebody who is none of ours."""
+        for key, thing in sorted(self.things.items()):
+            if thing.runs and any(port.clashes(other) for port in thing.ports for other in needed):
+                yield key, Observed(key, str(thing.serial), Owner.FOREIGN, ports=thing.ports)
 
     def _observed(self, key: Key, resource: Resource | None) -> Observed:
         thing = self.things[key]
@@ -79,6 +92,7 @@ class World:
             uses=self._uses(key),
             keeps_data=key.kind == "volume",
             leftover=resource is None and thing.owner is Owner.OURS and key.name.endswith(TWINS),
+            ports=thing.ports if thing.runs else frozenset(),
         )
 
     def _differences(self, thing: Thing, resource: Resource) -> Iterator[Difference]:
@@ -88,6 +102,10 @@ class World:
             yield Difference("fixed", thing.fixed, fixed, remedy, declared=thing.made_from[0] != fixed)
         if thing.live != live:
             yield Difference("live", thing.live, live, Remedy.IN_PLACE, declared=thing.made_from[1] != live)
+        if thing.ports != resource.ports:
+            yield Difference("ports", _names(thing.ports), _names(resource.ports))
+        if not thing.runs:
+            yield Difference("state", "exited", "running", Remedy.IN_PLACE, declared=False)
         seen, wanted = self._attachments(thing), frozenset(attachments(resource))
         networks = frozenset(key for key in seen ^ wanted if key.kind == "network")
         if networks:
@@ -116,7 +134,11 @@ class World:
                 self._replace(self._seen(change), _wanted(change))
             case Action.REMOVE:
                 self._remove(self._seen(change))
-            case Action.HOLD | Action.ADOPT | Action.RUN | Action.STOP:
+            case Action.STOP:
+                self._stop(self._seen(change))
+            case Action.RUN:
+                self._start(self._seen(change))
+            case Action.HOLD | Action.ADOPT:
                 raise AssertionError(f"{change} is not to be performed")
 
     def _seen(self, change: Change) -> Key:
@@ -133,7 +155,7 @@ class World:
         if self.writes_left is not None:
             self.writes_left -= 1
 
-    def _create(self, key: Key, resource: Resource) -> None:
+    def _create(self, key: Key, resource: Resource, *, runs: bool = True) -> None:
         if key in self.things:
             raise Refused(f"{key}: the name is taken")
         attached = {used: self._there(used).serial for used in attachments(resource)}
@@ -144,8 +166,17 @@ class World:
         self.serial += 1
         fixed, live = resource.spec["fixed"], resource.spec["live"]
         self.things[key] = Thing(
-            self.serial, stack=resource.stack, fixed=fixed, live=live, made_from=(fixed, live), attached=attached
+            self.serial,
+            stack=resource.stack,
+            fixed=fixed,
+            live=live,
+            made_from=(fixed, live),
+            attached=attached,
+            ports=resource.ports,
+            runs=runs,
         )
+        if runs:
+            self._note_clashes(key)
 
     def _update(self, key: Key, resource: Resource) -> None:
         thing, live = self.things[key], resource.spec["live"]
@@ -157,6 +188,8 @@ class World:
             others = {used: serial for used, serial in thing.attached.items() if used.kind != "network"}
             self._write()
             self.things[key] = replace(thing, attached=others | networks)
+        if not self.things[key].runs:
+            self._start(key)
 
     def _replace(self, key: Key, resource: Resource) -> None:
         if key.kind != "container":
@@ -164,10 +197,26 @@ class World:
             self._create(key, resource)
             return
         coming, aside = (Key(key.kind, key.name + ending) for ending in TWINS)
-        self._create(coming, resource)
+        self._create(coming, resource, runs=False)
+        self._stop(key)
         self._rename(key, aside)
         self._rename(coming, key)
+        self._start(key)
         self._remove(aside)
+
+    def _stop(self, key: Key) -> None:
+        self._write()
+        self.things[key] = replace(self.things[key], runs=False)
+
+    def _start(self, key: Key) -> None:
+        self._write()
+        self.things[key] = replace(self.things[key], runs=True)
+        self._note_clashes(key)
+
+    def _note_clashes(self, started: Key) -> None:
+        mine = self.things[started].ports
+        others = [(key, thing) for key, thing in self.things.items() if key != started and thing.runs]
+        self.clashes += [(started, key) for key, its in others if any(a.clashes(b) for a in mine for b in its.ports)]
 
     def _rename(self, old: Key, new: Key) -> None:
         if new in self.things:
@@ -228,5 +277,5 @@ def _inside(scope: Scope, thing: Thing) -> bool:
     return ours and (thing.stack in scope.stacks or (scope.whole and thing.origin == scope.origin))
 
 
-def _names(keys: Iterable[Key]) -> Any:
+def _names(keys: Iterable[object]) -> Any:
     return sorted(map(str, keys))

@@ -24,6 +24,7 @@ from agent.compose.project import Project
 from agent.compose.security import read_profiles
 from agent.compose.stored import Stores
 from agent.compose.validate import replicas_of
+from agent.host_ports import asked_for
 from agent.model import Condition, Key, Requirement, Resource, Tree
 
 FILES = "files"  # the field of a container that tells of its mounted files
@@ -136,6 +137,7 @@ class _Wanted:
                 service=name,
                 place=self.project.element_place("services", name),
                 handling=handling,
+                ports=asked_for(body["HostConfig"], body.get("ExposedPorts") or ()),
             )
 
     def _sources(self, name: str, service: Map) -> tuple[list[str], set[Key]]:

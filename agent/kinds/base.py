@@ -89,13 +89,14 @@ class Tidy(Protocol):
 
 @runtime_checkable
 class Runs(Protocol):
-    """A kind with objects that run at times."""
+    """A kind with objects that run, or run at times."""
 
     def run(self, change: Change) -> None:
-        """Begin a run; `Overtaken` where one is under way that is not to make way."""
+        """Begin a run; `Overtaken` where one is under way that is not to make way. With nothing wanted, what was seen
+        goes on as it is."""
 
     def cut_short(self, change: Change) -> None:
-        """End the run that was seen; one that is over is a success."""
+        """Stop what was seen and keep it; what is over is a success."""
 
 
 @runtime_checkable
@@ -111,7 +112,7 @@ class RunsOnce(Protocol):
     """A kind of which some objects run to their end, within the change that makes them."""
 
     def runs_once(self, change: Change) -> bool:
-        """Whether the change is of such an object, and is no removal."""
+        """Whether the change is of such an object, and neither removes nor stops it."""
 
     def run_once(self, change: Change, revision: str, pace: Pace) -> None:
         """Make it as wanted and wait for its end with `pace`. Raises `Refused` where that is no good one."""

@@ -27,13 +27,14 @@ from agent.kinds.container_fields import LIVE, TABLE
 from agent.kinds.container_hooks import Hooks
 from agent.kinds.container_job import cut_short, is_up, run
 from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
+from agent.kinds.container_names import name_of
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_rollout import Replacement
 from agent.kinds.container_run import run_once
 from agent.kinds.container_state import gate
-from agent.kinds.container_view import ContainerView, labels_of, name_of, recorded_of, reference_of
+from agent.kinds.container_view import ContainerView, labels_of, recorded_of, reference_of
 from agent.kinds.table import fingerprint, look
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.processes import Processes
@@ -121,7 +122,8 @@ class ContainerKind:
 
     def runs_once(self, change: Change) -> bool:
         """See `RunsOnce.runs_once`."""
-        return change.action is not Action.REMOVE and change.wanted is not None and hook_of(change.wanted) is not None
+        makes = change.action not in {Action.REMOVE, Action.STOP}
+        return makes and change.wanted is not None and hook_of(change.wanted) is not None
 
     def run_once(self, change: Change, revision: str, pace: Pace) -> None:
         """See `RunsOnce.run_once`."""

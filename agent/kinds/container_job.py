@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import Overtaken
 from agent.handling import Overlap
 from agent.jobs import JobSeen
-from agent.kinds.base import seen_of, wanted_of
+from agent.kinds.base import seen_of
 from agent.kinds.container_words import exit_code, last_words
 from agent.kinds.table import look
 from agent.model import Change
@@ -35,8 +35,12 @@ def job_of(report: Report, logs: Callable[[str], str]) -> JobSeen:
 
 
 def run(kind: ContainerKind, change: Change) -> None:
-    """Start the container. One that runs is stopped first where its schedule says so."""
-    resource = wanted_of(change)
+    """Start the container. One that runs is stopped first where its schedule says so. Where nothing is wanted, the one
+    that was seen goes on."""
+    if change.wanted is None:
+        kind.engine.start_container(seen_of(change).id)
+        return
+    resource = change.wanted
     report = kind.engine.inspect_container(resource.key.name)
     if report is None:
         raise Overtaken(f"container {resource.key.name} is gone since it was looked at")
@@ -49,10 +53,10 @@ def run(kind: ContainerKind, change: Change) -> None:
 
 
 def cut_short(kind: ContainerKind, change: Change) -> None:
-    """Stop the run that was seen, with the time that the container is given for that."""
+    """Stop what was seen, with the time that the container is given for that."""
     report = kind.engine.inspect_container(seen_of(change).id)
     if report is not None:
-        kind.stop(report, wanted_of(change))
+        kind.stop(report, change.wanted)
 
 
 def is_up(report: Report) -> bool:

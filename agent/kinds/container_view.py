@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -32,8 +32,10 @@ from agent.kinds.container_cut import Standing, as_cut, goes_on, standings, twin
 from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_job import job_of
+from agent.kinds.container_names import listed_name, name_of
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
+from agent.kinds.container_ports import holders, ports_of
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
 from agent.kinds.container_words import stays
 from agent.kinds.table import compare, fingerprint, look
@@ -84,9 +86,10 @@ class ContainerView:
         self._compared: dict[Key, Compared] = {}
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
-        """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
+        """See `Kind.observe`; also the leftovers of replacements that were cut, what was renamed by hand, and whoever
+        else holds a port of the host that is needed."""
         losses, listed = self._engine.losses, self._engine.list_containers()
-        ours = [one for one in listed if (one.get("Labels") or {}).get(INSTANCE) == self._identity.instance]
+        ours = [one for one in listed if self._has_our_label(one)]
         self._orphans.look(ours, losses)
         reports = self._reports(wanted, listed, ours)
         named = [report for report in reports if report]
@@ -102,11 +105,21 @@ class ContainerView:
 
         there = standings(wanted, reports, twins_of(wanted, strays), compare, self.owner)
         known = {report["Id"] for one in there for report in (one.report, *one.others)}
-        return [
+        found = [
             *(self._present(one, around, local) for one in there),
             *filter(None, cleared),
             *(self._stray(report, around) for report in strays if report["Id"] not in known),
         ]
+        return [*found, *self._holders(wanted, listed, {one.id for one in found})]
+
+    def _holders(self, wanted: Sequence[Resource], listed: Sequence[Report], known: Set[str]) -> Iterator[Observed]:
+        """Who else holds a port that is needed; `known` are the ids of what is seen already."""
+        others = [one for one in listed if one["Id"] not in known] if any(one.ports for one in wanted) else []
+        aside = [one for one in others if listed_name(one).endswith(OLD) and self._has_our_label(one)]
+        return holders(wanted, others, filter(None, self._engine.inspect_listed(aside)))
+
+    def _has_our_label(self, entry: Report) -> bool:
+        return (entry.get("Labels") or {}).get(INSTANCE) == self._identity.instance
 
     def _reports(
         self, wanted: Sequence[Resource], listed: Sequence[Report], ours: Sequence[Report]
@@ -269,6 +282,7 @@ class ContainerView:
             protected=is_protected(labels),
             image=Image(image_of(report), digest_of(reference_of(resource), self._digests.get(image_of(report), ()))),
             job=job_of(report, self._engine.logs) if is_scheduled(resource.spec) else None,
+            ports=ports_of(report),
             raw=report,
         )
         hook = hook_of(resource)
@@ -292,6 +306,7 @@ class ContainerView:
             detail=detail,
             leftover=labels.get(NAME) != name,
             protected=is_protected(labels),
+            ports=ports_of(report),
             raw=report,
         )
 
@@ -335,16 +350,6 @@ def _disk(resource: Resource, report: Mapping[str, Any]) -> Disk:
     if is_scheduled(resource.spec):
         files = ()
     return Disk(unmoved(report, lying.values()), rewritten(report, files))
-
-
-def name_of(report: Mapping[str, Any]) -> str:
-    return str(report.get("Name") or "").removeprefix("/")
-
-
-def listed_name(entry: Mapping[str, Any]) -> str:
-    """A list gives every name; those with another slash in them are links."""
-    names = [str(name).removeprefix("/") for name in entry.get("Names") or ()]
-    return next((name for name in names if "/" not in name), "")
 
 
 def image_of(report: Mapping[str, Any]) -> str:

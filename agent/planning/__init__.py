@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.model import Cause, Key, Observed, Plan, Scope, Stack
 from agent.planning.cascade import take_along
+from agent.planning.claims import PORT_IN_USE
 from agent.planning.decide import judge_wanted
 from agent.planning.demand import drop_unneeded, renew
 from agent.planning.holds import hold_back
@@ -22,6 +23,7 @@ from agent.planning.suspend import hold_still
 
 __all__ = [
     "EMPTY_DESIRED_STATE",
+    "PORT_IN_USE",
     "PROTECTED",
     "PRUNE_GUARD",
     "Errand",

@@ -1,8 +1,9 @@
 """What may not be done, and what therefore has to wait or has to stay.
 
-Two things spread from an object that is held or is not ours. Upwards, to what requires it: a change that needs it
-waits. Downwards, to what it uses: that can neither be removed nor be replaced under it. Both only ever add holds, so
-this ends, and an object is visited only when it is first seen, pinned or held.
+Three things spread from an object that is held or is not ours. Upwards, to what requires it: a change that needs it
+waits. Downwards, to what it uses: that can neither be removed nor be replaced under it. And to whoever is to have a
+port of the host that it keeps. All of them only ever add holds, so this ends, and an object is visited only when it is
+first seen, pinned or held.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from agent.jobs import JOB_RUNS
 from agent.model import Action, Cause, Key, Owner
 from agent.planning import words
+from agent.planning.claims import GIVING, PORT_IN_USE, TAKING, claims, given
 from agent.planning.decide import Verdict
 from agent.planning.situation import Situation
 from agent.suspension import SUSPENDED
@@ -37,6 +39,7 @@ class _Holding:
     def __init__(self, situation: Situation, verdicts: Mapping[Key, Verdict]) -> None:
         self._situation = situation
         self._verdicts = dict(verdicts)
+        self._claims = claims(situation)
         self._pinned: set[Key] = set()
         self._queue: deque[Key] = deque()
 
@@ -55,6 +58,7 @@ class _Holding:
                 self._make_requirers_wait(key)
             for used in self._situation.uses.get(key, ()):
                 self._keep(used, key)
+            self._keep_ports(key)
         return self._verdicts
 
     def cannot_make_way(self, key: Key) -> bool:
@@ -87,9 +91,13 @@ class _Holding:
         return "Waits", words.waits_for(key, held=self._is(key, Action.HOLD))
 
     def _why_to_stay(self, user: Key) -> tuple[str, str]:
-        if user in self._situation.still:
-            return SUSPENDED, words.in_use(user)
-        return JOB_RUNS if user in self._situation.running else "InUse", words.in_use(user)
+        return self._code(user, "InUse"), words.in_use(user)
+
+    def _code(self, stays: Key, otherwise: str) -> str:
+        """Of what something that stays is in the way of."""
+        if stays in self._situation.still:
+            return SUSPENDED
+        return JOB_RUNS if stays in self._situation.running else otherwise
 
     def _keep(self, used: Key, user: Key) -> None:
         """Hold what would be taken from under its user."""
@@ -100,6 +108,14 @@ class _Holding:
             if self._is(used, Action.REPLACE) and not self._situation.wanted[used].prepares:
                 self._hold(used, *self._why_to_stay(user))
             self.pin(used)
+
+    def _keep_ports(self, holder: Key) -> None:
+        """Hold who would take a port that the holder does not give up."""
+        for taker, port, certain in self._claims.get(holder, ()):
+            verdict, own = self._verdicts.get(taker), self._verdicts.get(holder)
+            goes = own is not None and own.action in GIVING and port in given(self._situation, holder)
+            if verdict is not None and verdict.action in TAKING and certain and not goes:
+                self._hold(taker, self._code(holder, PORT_IN_USE), words.port_in_use(port, holder))
 
     def _hold(self, key: Key, code: str, reason: str) -> None:
         self._verdicts[key] = self._verdicts[key].held(code, reason)

@@ -2,7 +2,7 @@
 
 A step is behind what it needs: users let go before an object is taken away, an object is taken away before it is made
 again, and what it requires is made before it is. Nothing that runs is stopped in a stack before everything for that
-stack is fetched and written.
+stack is fetched and written. A port of the host is let go of before another container takes hold of it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from agent.model import Action, Cause, Change, Key
 from agent.planning.cascade import Step
 from agent.planning.first import Links, put_first, runs_first
+from agent.planning.handover import hand_over
 from agent.planning.rollouts import interruption, take_turns
 from agent.planning.situation import Situation
 
@@ -23,7 +24,8 @@ _MAKING = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
 def arrange(situation: Situation, steps: Sequence[Step], early: frozenset[Key]) -> tuple[Change, ...]:
     """The steps as changes, numbered from 0 so that each has a higher number than what it is behind."""
     board = _Board(situation, steps, early)
-    links = put_first(situation, steps, [board.links(step) for step in steps], board.prepared)
+    steps, links = hand_over(situation, steps, [board.links(step) for step in steps], board.prepared)
+    links = put_first(situation, steps, links, board.prepared)
     depths = _depths(links, board.prepared)
     order = sorted(range(len(steps)), key=lambda index: _rank(steps[index], depths[index]))
     numbers = _Numbers(order, board.prepared)

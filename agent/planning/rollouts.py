@@ -43,6 +43,8 @@ def interruption(step: Step, resource: Resource | None, *, again: bool) -> str:
             return "" if rollout.order is Order.START_FIRST else words.away(rollout.obstacle)
         case Action.REMOVE if again:
             return words.AWAY_TILL_MADE
+        case Action.STOP:
+            return words.AWAY_TILL_REPLACED
         case Action.UPDATE if step.restarts:
             return words.AWAY_TO_RESTART
         case _:

@@ -41,6 +41,7 @@ class Situation:
     aside: Mapping[Key, Key]
     still: frozenset[Key] = frozenset()
     running: frozenset[Key] = frozenset()
+    ordered: frozenset[str] = frozenset()  # the stacks that wait for another one, and those that are waited for
 
 
 def survey(
@@ -68,6 +69,7 @@ def survey(
         aside=aside,
         still=_still(wanted, ordered, suspended),
         running=frozenset(key for key in wanted if (seen := ordered.get(key)) and seen.job and seen.job.is_running),
+        ordered=frozenset(name for stack in stacks if stack.after for name in (stack.name, *stack.after)),
     )
 
 

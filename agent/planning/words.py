@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from agent.host_ports import HostPort
 from agent.model import Difference, Key
 from agent.printable import printable
 
@@ -26,7 +27,7 @@ SUSPENDED = "its service is suspended"
 OVERLAPS = "its last run has not ended yet"
 PRUNE_OFF = "is not wanted any more, but pruning is off: remove it by hand, or turn pruning on"
 
-_MOST_FIELDS = 6  # named in one reason; the others are counted
+_MOST_NAMED = 6  # in one reason; the others are counted
 _IMAGE = {"image": MOVED_IMAGE, "build": NOT_BUILT, "pulled": STALE, "digest": FOLLOWED}
 _TOLD = {
     "build": REBUILT,
@@ -76,9 +77,14 @@ def _state(seen: str) -> str:
 
 
 def _paths(differences: Sequence[Difference]) -> str:
-    paths = list(dict.fromkeys(printable(difference.path) for difference in differences))
-    more = len(paths) - _MOST_FIELDS
-    return ", ".join(paths[:_MOST_FIELDS]) + (f" and {more} more" if more > 0 else "")
+    return _listed(printable(difference.path) for difference in differences)
+
+
+def _listed(names: Iterable[object]) -> str:
+    """The names, each once; of many the first ones and how many more there are."""
+    once = list(dict.fromkeys(map(str, names)))
+    more = len(once) - _MOST_NAMED
+    return ", ".join(once[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 # --- what is held, each with what to do about it ----------------------------------------------------------------
@@ -159,6 +165,10 @@ def in_use(key: Key) -> str:
     return f"is in use by {key}, which cannot make way"
 
 
+def port_in_use(port: HostPort, holder: Key) -> str:
+    return f"waits for port {port}, which {holder} holds: stop that one, or publish another port"
+
+
 def job_runs(reason: str) -> str:
     return f"waits for its run to end: {reason}"
 
@@ -167,6 +177,7 @@ def job_runs(reason: str) -> str:
 
 
 AWAY_TILL_MADE = "away until it is made again"
+AWAY_TILL_REPLACED = "away until it is replaced"
 AWAY_TO_RESTART = "away while it is started anew"
 
 
@@ -185,3 +196,7 @@ def starts_with(key: Key) -> str:
 
 def needed_by(key: Key) -> str:
     return f"needed by {key}"
+
+
+def gives_up(ports: Iterable[HostPort], takers: Iterable[Key]) -> str:
+    return f"gives up port {_listed(ports)} to {_listed(takers)}"

@@ -8,6 +8,7 @@ from typing import Any, cast
 from agent.engine import Engine
 from agent.kinds.base import Identity
 from agent.kinds.container_once import Once
+from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_view import ContainerView, Surroundings
 
 OLDER = Surroundings({}, {"front": frozenset({"older"})}, {})
@@ -35,7 +36,7 @@ class Beside(ContainerView):
 
 def made(kind: type[ContainerView]) -> ContainerView:
     engine, identity = cast("Engine", Networks()), Identity("i", "o", b"k")
-    return kind(engine, identity, Once(engine, identity))
+    return kind(engine, identity, Once(engine, identity), Orphans(engine, identity.instance, None))
 
 
 def test_a_turn_compares_against_what_it_saw_itself() -> None:

@@ -92,7 +92,7 @@ def _services(draw: st.DrawFn, name: str, kinds: dict[str, str], *, has_port: bo
         return service
     service["networks"] = draw(st.sampled_from([["front"], ["back"], ["back", "front"]]))
     if has_port:
-        service["ports"] = [f"808{NAMES.index(name)}:80"]
+        service["ports"] = ["8080:80"]  # which goes from one to another
     elif draw(st.booleans()):
         service["scale"] = 2
     if "scale" not in service and draw(st.booleans()):

@@ -129,7 +129,13 @@ class ModelHost:
         for one in self.containers.values():
             own = self.report(one)["Config"]["Labels"]
             if all(own.get(label.partition("=")[0]) == label.partition("=")[2] for label in labels):
-                found.append({"Id": one.id, "Names": [f"/{one.name}"], "Labels": own, "State": one.state})
+                ports = [
+                    {"IP": host, "PrivatePort": 80, "PublicPort": int(number), "Type": "tcp"}
+                    for host, _, number in (port.rpartition(":") for port in sorted(self._held(one)))
+                ]
+                found.append(
+                    {"Id": one.id, "Names": [f"/{one.name}"], "Labels": own, "State": one.state, "Ports": ports}
+                )
         return found
 
     def _create(self, name: str, body: Json) -> Json:

@@ -123,6 +123,14 @@ PULLED = "registry.example/app"
 HOOKS = ", ".join(f"{when}: [{{command: ['true']}}]" for when in ("pre_start", "post_start", "pre_stop"))
 DEPLOYS = END.replace("x-windlass: {", "x-windlass: {hooks: {pre_deploy: migrate}, ")
 MIGRATE = other("migrate", "command: ['true']")
+
+
+def published(*ports: int) -> str:
+    return f"ports: [{', '.join(f'127.0.0.1:{port}:80' for port in ports)}]"
+
+
+HTTP, HTTPS = 18474, 18475  # of the host, and nobody else's
+SHARED = "network_mode: 'service:vpn'"
 REMADE = END.replace("front: ,", "front: {labels: {tier: front}},")
 
 TRANSITIONS: dict[str, Transition] = {
@@ -167,6 +175,39 @@ TRANSITIONS: dict[str, Transition] = {
     ),
     "an image that is built": Transition(built("1"), built("2"), least=7, on_model_only=True),
     "paused by hand": Transition(web("1"), web("1"), by_hand=pause, least=1),
+    "a port that goes to whose network is shared": Transition(
+        web("1") + other("app", f"networks: [back], {published(HTTP)}") + other("vpn"),
+        web("1") + other("app", SHARED) + other("vpn", f"networks: [back], {published(HTTP)}"),
+        least=10,
+    ),
+    "a port that goes to whose network is shared, taken back": Transition(
+        web("1") + other("app", f"networks: [back], {published(HTTP)}") + other("vpn"),
+        web("1") + other("app", SHARED) + other("vpn", f"networks: [back], {published(HTTP)}, {CRASHES}"),
+        bad=True,
+        least=6,
+    ),
+    "whose port went to whose network is shared, taken back": Transition(
+        web("1") + other("app", f"networks: [back], {published(HTTP)}") + other("vpn"),
+        web("1") + other("app", f"{SHARED}, {CRASHES}") + other("vpn", f"networks: [back], {published(HTTP)}"),
+        bad=True,
+        least=10,
+    ),
+    "a port that comes back from whose network was shared": Transition(
+        web("1") + other("app", SHARED) + other("vpn", f"networks: [back], {published(HTTP)}"),
+        web("1") + other("app", f"networks: [back], {published(HTTP)}"),
+        least=6,
+    ),
+    "ports that are swapped": Transition(
+        web("1", published(HTTP)) + other("db", f"networks: [back], {published(HTTPS)}"),
+        web("1", published(HTTPS)) + other("db", f"networks: [back], {published(HTTP)}"),
+        least=12,
+    ),
+    "ports that are swapped, taken back": Transition(
+        web("1", published(HTTP)) + other("db", f"networks: [back], {published(HTTPS)}"),
+        web("1", published(HTTPS)) + other("db", f"networks: [back], {published(HTTP)}, {CRASHES}"),
+        bad=True,
+        least=8,
+    ),
     "renamed by hand": Transition(web("1"), web("1"), by_hand=rename, least=1),
     "disconnected by hand": Transition(web("1"), web("1"), by_hand=disconnect, least=1),
     "an alias lost by hand": Transition(web("1"), web("1"), by_hand=lose_an_alias, least=2),

@@ -12,6 +12,8 @@ import pytest
 from tests.planning.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
+# What the planner is made of besides.
+COPIED = ("__init__", "errors", "fight", "handling", "host_ports", "jobs", "model", "rollout", "secrecy", "suspension")
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "tests/world.py", path / "tests")
     for folder in ("agent/planning", "tests/planning"):
         shutil.copytree(ROOT / folder, path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("__init__", "model", "handling", "jobs", "fight", "suspension", "secrecy", "rollout", "errors"):
+    for name in COPIED:
         shutil.copy(ROOT / "agent" / f"{name}.py", path / "agent")
     return path
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.model import Action, Change, Key, Owner, Plan, Stack, Status
-from agent.planning import make_plan
+from agent.planning import PORT_IN_USE, make_plan
 from tests.planning.worlds import Case, RandomDice, cases, make_case
 from tests.world import Cut, Thing, World, carry_out
 
@@ -110,7 +110,7 @@ def a_plan_says_what_it_may_say(case: Case, chance: random.Random) -> None:
     for change in plan_of(case, case.world()).pending:
         assert change.seen is None or change.seen.owner is not Owner.FOREIGN
         assert change.wanted is None or not change.wanted.external
-        assert change.wanted is not None or change.action is Action.REMOVE
+        assert change.wanted is not None or change.action in {Action.REMOVE, Action.STOP}
         assert change.action is Action.CREATE or change.seen is not None
         if change.action in TAKING:
             assert change.seen is not None
@@ -139,12 +139,49 @@ def every_step_comes_after_what_it_needs(case: Case, chance: random.Random) -> N
     takes = {change.key: change.number for change in plan.changes if change.action is Action.REMOVE}
     for change in plan.pending:
         earlier = behind(plan, change)
-        if change.wanted and change.action is not Action.REMOVE:
+        if change.wanted and change.action not in {Action.REMOVE, Action.STOP}:
             assert {makes[needed.key] for needed in change.wanted.requires if needed.key in makes} <= earlier
         if change.action in MAKING and change.key in takes:
             assert takes[change.key] in earlier
-        if change.action in TAKING and not (change.wanted and change.wanted.prepares):
+        if change.action in {*TAKING, Action.STOP} and not (change.wanted and change.wanted.prepares):
             assert {makes[key] for key in _prepared(case.stacks, change.stack) if key in makes} <= earlier
+
+
+def nobody_takes_a_port_before_whoever_holds_it_has_let_go(case: Case, chance: random.Random) -> None:
+    world = case.world()
+    plan = plan_of(case, world)
+    carry_out(plan, world, chance.choice)
+    assert not world.clashes, plan
+
+
+def who_waits_for_a_port_waits_for_somebody_who_keeps_it(case: Case, chance: random.Random) -> None:
+    world = case.world()
+    plan = plan_of(case, world)
+    seen, wanted = world.observe(case.resources, case.scope), {one.key: one for one in case.resources}
+    held = {change.key: change for change in plan.changes if change.action is Action.HOLD}
+    keep = [key for key in seen if key in held or not _goes(plan, key)]
+    for key in (key for key, change in held.items() if change.code == PORT_IN_USE):
+        assert any(a.clashes(b) for other in keep for a in seen[other].ports for b in wanted[key].ports), plan
+
+
+def _goes(plan: Plan, key: Key) -> bool:
+    return any(change.key == key and change.action in TAKING for change in plan.changes)
+
+
+def only_what_gives_up_a_port_and_cannot_go_first_is_stopped(case: Case, chance: random.Random) -> None:
+    """Whoever is stopped is replaced or removed behind that, and somebody takes a port of it in between."""
+    plan = plan_of(case, case.world())
+    for stop in plan.changes:
+        if stop.action is Action.STOP:
+            [goes] = [one for one in plan.changes if one.key == stop.key and one.action in TAKING]
+            takers = [one for one in plan.changes if stop.number in one.after and one is not goes]
+            assert stop.number in goes.after
+            assert any(_clash(stop, taker) for taker in takers)
+
+
+def _clash(holder: Change, taker: Change) -> bool:
+    held, wanted = holder.seen, taker.wanted
+    return held is not None and wanted is not None and any(a.clashes(b) for a in held.ports for b in wanted.ports)
 
 
 def who_starts_anew_with_another_one_does_so_behind_it(case: Case, chance: random.Random) -> None:
@@ -198,6 +235,9 @@ PROPERTIES: tuple[Property, ...] = (
     an_empty_desired_state_removes_nothing,
     pruning_that_is_off_removes_leftovers_at_most,
     every_step_comes_after_what_it_needs,
+    nobody_takes_a_port_before_whoever_holds_it_has_let_go,
+    who_waits_for_a_port_waits_for_somebody_who_keeps_it,
+    only_what_gives_up_a_port_and_cannot_go_first_is_stopped,
     who_starts_anew_with_another_one_does_so_behind_it,
     numbers_count_up_along_the_order_so_there_is_no_cycle,
     the_order_of_the_input_is_no_matter,

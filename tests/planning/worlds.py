@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from hypothesis import strategies as st
 
+from agent.host_ports import HostPort
 from agent.model import Condition, Key, Owner, Requirement, Resource, Revision, Scope, Stack
 from agent.planning import Policy
 from tests.world import Thing, World
@@ -26,6 +27,7 @@ CONTAINERS = [Key("container", f"c{number}") for number in range(4)]
 TWINS = [Key("container", f"c{number}.{ending}") for number in range(2) for ending in ("next", "old")]
 STRANGER = Key("container", "stranger")
 GHOST = Key("network", "ghost")  # may be required, is never wanted
+PORTS = (80, 81)  # each of which is wanted by one container at most, and held by one
 
 ORIGINS = {"a": "here", "b": "here", "gone": "here", "elsewhere": "there"}
 
@@ -94,13 +96,25 @@ def make_case(dice: Dice) -> Case:
 
 def _stacks(dice: Dice) -> tuple[Stack, ...]:
     wanted: list[Resource] = []
+    ports = _ports(dice, CONTAINERS)
     for key in NETWORKS + VOLUMES + IMAGES + FILES + CONTAINERS:
         for stack in dice.pick([(), ("a",), ("a",), ("b",), ("a", "b")]):
-            wanted.append(_wanted(dice, key, stack, [resource.key for resource in wanted]))
+            resource = _wanted(dice, key, stack, [resource.key for resource in wanted])
+            wanted.append(replace(resource, ports=ports.get(key, frozenset())))
     return tuple(
         Stack(name, tuple(resource for resource in wanted if resource.stack == name), Revision("0" * 40))
         for name in ("a", "b")
     )
+
+
+def _ports(dice: Dice, keys: Sequence[Key]) -> dict[Key, frozenset[HostPort]]:
+    """Who has which of the ports."""
+    found: dict[Key, frozenset[HostPort]] = {}
+    for number in PORTS:
+        if owner := dice.pick([None, *keys]):
+            port = HostPort(number, address=dice.pick(["", "", "10.0.0.1"]))
+            found[owner] = found.get(owner, frozenset()) | {port}
+    return found
 
 
 def _wanted(dice: Dice, key: Key, stack: str, others: list[Key]) -> Resource:
@@ -133,9 +147,10 @@ def _requires(dice: Dice, key: Key, others: list[Key]) -> tuple[Requirement, ...
 
 def _things(dice: Dice) -> dict[Key, Thing]:
     things: dict[Key, Thing] = {}
+    ports = _ports(dice, [*CONTAINERS, *TWINS, STRANGER])
     for serial, key in enumerate([*NETWORKS, *VOLUMES, *IMAGES, *FILES, *CONTAINERS, *TWINS, STRANGER]):
         if dice.pick([False, True, True, True]):
-            things[key] = _thing(dice, key, serial, things)
+            things[key] = replace(_thing(dice, key, serial, things), ports=ports.get(key, frozenset()))
     return things
 
 
@@ -152,6 +167,7 @@ def _thing(dice: Dice, key: Key, serial: int, others: dict[Key, Thing]) -> Thing
         live=dice.pick("xy"),
         made_from=(dice.pick("AB"), dice.pick("xy")),
         attached={other: dice.pick([others[other].serial] * 7 + [-1]) for other in attached},
+        runs=key.kind != "container" or dice.pick([True] * 5 + [False]),
     )
 
 

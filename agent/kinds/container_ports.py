@@ -1,0 +1,57 @@
+"""Which ports of the host containers hold at present: those that are looked at, and whoever else is in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from agent.host_ports import HostPort, asked_for, bound
+from agent.kinds.container_job import is_up
+from agent.kinds.container_names import listed_name, name_of
+from agent.kinds.table import look
+from agent.model import Key, Observed, Owner, Resource
+
+Report = Mapping[str, Any]
+
+NONE: frozenset[HostPort] = frozenset()
+
+
+def ports_of(report: Report) -> frozenset[HostPort]:
+    """What it asked for, while it is up (also between two restarts: it comes back); of a range, what it was given."""
+    if not is_up(report):
+        return NONE
+    asked, given = look(report, "HostConfig.PortBindings") or {}, look(report, "NetworkSettings.Ports") or {}
+    return _asked_for(report).union(bound({target: given.get(target) for target in asked if _chosen(asked[target])}))
+
+
+def _asked_for(report: Report) -> frozenset[HostPort]:
+    return asked_for(report.get("HostConfig") or {}, look(report, "Config.ExposedPorts") or ())
+
+
+def holders(wanted: Iterable[Resource], listed: Iterable[Report], aside: Iterable[Report]) -> Iterator[Observed]:
+    """Whoever holds a port that something wanted is to have: nothing but that of it, for it is not to be touched.
+
+    `listed` are entries of a list of containers. `aside` are reports of those that are kept, stopped, until their
+    successors have proved good: each may have to go on, with its port.
+    """
+    needed: dict[tuple[int, str], list[HostPort]] = {}
+    for port in (port for one in wanted for port in one.ports):
+        needed.setdefault(port.anywhere, []).append(port)
+    found: list[tuple[str, str, Iterable[HostPort]]]
+    found = [(listed_name(entry), entry["Id"], _published(entry)) for entry in listed]
+    found += [(name_of(report), report["Id"], _asked_for(report)) for report in aside]
+    for name, id, ports in found:
+        held = frozenset(port for port in ports if any(map(port.clashes, needed.get(port.anywhere, ()))))
+        if held:
+            yield Observed(Key("container", name), id, Owner.FOREIGN, ports=held)
+
+
+def _published(entry: Report) -> Iterator[HostPort]:
+    for one in entry.get("Ports") or ():
+        binding = {"HostIp": one.get("IP"), "HostPort": one.get("PublicPort")}
+        yield from bound({f"{one.get('PrivatePort')}/{one.get('Type')}": [binding]})
+
+
+def _chosen(asked: Any) -> bool:
+    """Whether the engine chose one of a range."""
+    return any("-" in str(one.get("HostPort") or "") for one in asked or ())

@@ -1,0 +1,45 @@
+"""Ports of the host: what a container gives up, and who claims a port that another one holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from typing import NamedTuple
+
+from agent.host_ports import HostPort
+from agent.model import Action, Key
+from agent.planning.situation import Situation
+
+GIVING = frozenset({Action.REMOVE, Action.REPLACE})
+TAKING = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
+PORT_IN_USE = "PortInUse"  # the code of what is held, since another one has its port
+
+_NONE: frozenset[HostPort] = frozenset()
+
+
+class Claim(NamedTuple):
+    """Who is to have a port that another one holds, and the port as that one has it; and whether both surely do."""
+
+    taker: Key
+    port: HostPort
+    certain: bool = True
+
+
+def given(situation: Situation, key: Key) -> Set[HostPort]:
+    """What it holds and is not to hold any more."""
+    seen, wanted = situation.actual.get(key), situation.wanted.get(key)
+    return seen.ports - (wanted.ports if wanted else _NONE) if seen else _NONE
+
+
+def claims(situation: Situation) -> Mapping[Key, Sequence[Claim]]:
+    """By who holds it, the claims to each port. What runs at times only needs none until then."""
+    held: dict[tuple[int, str], list[tuple[HostPort, Key]]] = {}
+    for key, seen in situation.actual.items():
+        for port in seen.ports:
+            held.setdefault(port.anywhere, []).append((port, key))
+    found: dict[Key, list[Claim]] = {}
+    for key, resource in situation.wanted.items():
+        for port in () if resource.handling.schedule else sorted(resource.ports):
+            for other, holder in sorted(held.get(port.anywhere, ())):
+                if holder != key and port.clashes(other):
+                    found.setdefault(holder, []).append(Claim(key, other, port.certain and other.certain))
+    return found
