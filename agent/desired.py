@@ -16,8 +16,9 @@ from agent.compose import Admission, LoadOptions, Project, load
 from agent.errors import BadManifest, Trouble
 from agent.fleet import SETTINGS_FILE, Found, stacks
 from agent.freeze import Freezes
-from agent.model import EntryKind, Failure, Place, Problem, Snapshot, Stack, Tree
+from agent.model import Failure, Place, Problem, Snapshot, Stack
 from agent.stack_order import in_a_round, unknown
+from agent.tree import EntryKind, Tree
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from agent.errors import BadManifest
-from agent.model import Place, Problem, Tree
+from agent.model import Place, Problem
+from agent.tree import Tree
 
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")  # the first one counts
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")

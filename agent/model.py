@@ -6,10 +6,10 @@ Everything here is a value. Nothing reads a clock, a file or the engine. An obje
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from agent.fight import Fight
 from agent.handling import USUAL, Handling
@@ -17,6 +17,7 @@ from agent.host_ports import HostPort
 from agent.images import NO_IMAGE, Image
 from agent.jobs import JobSeen, JobState
 from agent.suspension import NOTHING, Suspended
+from agent.tree import Tree
 
 
 class Key(NamedTuple):
@@ -59,33 +60,6 @@ class Revision:
             return f"directory {self.short}"
         said = f' "{self.subject}"' if self.subject else ""
         return f"git {self.short}{said}" + (f" ({self.author})" if self.author else "")
-
-
-class EntryKind(StrEnum):
-    FILE = "file"
-    EXECUTABLE = "executable"
-    SYMLINK = "symlink"
-    SUBMODULE = "submodule"
-
-
-class Entry(NamedTuple):
-    """One path of a tree: what it is, and its size in bytes (0 for a submodule)."""
-
-    kind: EntryKind
-    size: int
-
-
-class Tree(Protocol):
-    """The files of one revision. Paths are relative, with `/`, never with `..`; directories are implied by files."""
-
-    def entries(self) -> Mapping[str, Entry]:
-        """Every path of the tree with what it is. To go through all of them can be dear: a tree may be a whole disk."""
-
-    def beneath(self, directory: str) -> Iterable[str]:
-        """Every path below a directory, "" for all of them, in any order; none where it is no directory."""
-
-    def read(self, path: str) -> bytes:
-        """The bytes of a regular file. `KeyError` for a path that `entries` does not hold or that is no file."""
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from agent.compose import LoadOptions, Project
 from agent.desired import Reader, Reading
 from agent.errors import BadManifest, Refused
 from agent.fleet import COMPOSE_FILES
-from agent.model import Failure, Place, Problem, Revision, Snapshot, Tree
+from agent.model import Failure, Place, Problem, Revision, Snapshot
 from agent.source.disk import DiskTree, bounded, origin_of, whole_disk, work_tree_of
+from agent.tree import Tree
 
 
 @dataclass(frozen=True)

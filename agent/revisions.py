@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from agent.cli.parts import Target
 from agent.desired import Reader
 from agent.errors import Refused
-from agent.model import Entry, Revision, Snapshot
+from agent.model import Revision, Snapshot
 from agent.parts import default_name, make_git_source, remote_of
 from agent.places import Allowed, Ground, ground
 from agent.settings import Settings, require_repo
@@ -24,6 +24,7 @@ from agent.source.mirror import keep_newest, used_now
 from agent.source.url import parse_revision
 from agent.source.worktree import snapshot_at
 from agent.statedir import StateDir
+from agent.tree import Entry
 
 _KEPT = 5  # repositories of which a revision was looked at
 _TOP = Path("/")  # of what lies nowhere on this host: paths read as they are in the repository

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from agent.errors import BadManifest
 from agent.fleet import Found, stacks
-from agent.model import Entry, EntryKind, Problem
+from agent.model import Problem
+from agent.tree import Entry, EntryKind
 
 
 @dataclass(frozen=True)

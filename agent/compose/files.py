@@ -7,7 +7,7 @@ from collections.abc import Callable
 from agent.compose.documents import MAX_BYTES
 from agent.compose.findings import At
 from agent.compose.paths import Escape, ancestors, clean, in_tree
-from agent.model import Entry, EntryKind, Tree
+from agent.tree import Entry, EntryKind, Tree
 
 REGULAR = (EntryKind.FILE, EntryKind.EXECUTABLE)
 

@@ -18,7 +18,8 @@ from agent.compose.normalise import drop_unused, enabled, normalise
 from agent.compose.security import read_profiles
 from agent.compose.stages import check_hooks, hooks
 from agent.compose.validate import validate
-from agent.model import Place, Problem, Tree
+from agent.model import Place, Problem
+from agent.tree import Tree
 
 Admission = Callable[["Project", Findings], None]
 

@@ -25,7 +25,8 @@ from agent.compose.security import read_profiles
 from agent.compose.stored import Stores
 from agent.compose.validate import replicas_of
 from agent.host_ports import asked_for
-from agent.model import Condition, Key, Requirement, Resource, Tree
+from agent.model import Condition, Key, Requirement, Resource
+from agent.tree import Tree
 
 FILES = "files"  # the field of a container that tells of its mounted files
 

@@ -28,21 +28,9 @@ from agent.kinds.image_recorded import brought_back, gone, report_of
 from agent.kinds.image_refusals import Refusals
 from agent.kinds.image_rules import ImageRules, Slots, refuse_without_room
 from agent.kinds.table import look
-from agent.model import (
-    Change,
-    Condition,
-    Difference,
-    EntryKind,
-    Gate,
-    Key,
-    Observed,
-    Owner,
-    Remedy,
-    Resource,
-    Scope,
-    Tree,
-)
+from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.rollout import Pace
+from agent.tree import EntryKind, Tree
 
 STALE, NEW_CONTENT, FOLLOWED = (
     "pulled",

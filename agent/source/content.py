@@ -10,8 +10,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from agent.errors import BadManifest, Refused
-from agent.model import Entry, EntryKind, Place, Problem
+from agent.model import Place, Problem
 from agent.printable import printable
+from agent.tree import Entry, EntryKind
 
 MAX_ENTRIES = 20_000
 MAX_TEXT = 4 << 20  # bytes of a file that is parsed: *.yaml, *.yml, *.env

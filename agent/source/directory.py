@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import Refused
-from agent.model import Entry, EntryKind, Revision, Snapshot
+from agent.model import Revision, Snapshot
 from agent.source.content import checked_path, fits, genuine, is_text, readable, under, unreadable
 from agent.source.disk import load_at, load_below, origin_of
+from agent.tree import Entry, EntryKind
 
 _MAX_ENTRIES = 200_000
 _MAX_HELD = 64 << 20  # bytes of parsed files held of one directory

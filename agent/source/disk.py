@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.errors import Refused
-from agent.model import Entry, EntryKind, Revision
+from agent.model import Revision
 from agent.source.content import MAX_FILE, checked_path, genuine, readable, unreadable
+from agent.tree import Entry, EntryKind
 
 _MOST_LISTED = 200_000
 _NOT_FOLLOWED = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK

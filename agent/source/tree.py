@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from agent.errors import Refused
-from agent.model import Entry, EntryKind
 from agent.source.content import (
     MAX_ENTRIES,
     checked_path,
@@ -26,6 +25,7 @@ from agent.source.content import (
     under,
 )
 from agent.source.trouble import MirrorCorrupt
+from agent.tree import Entry, EntryKind
 
 _HELD = 16 << 20  # bytes of a tree that are kept in memory
 _MAX_RECORD = 1 << 16  # bytes of one line of ls-tree; paths may have up to 4096

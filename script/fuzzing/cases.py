@@ -15,7 +15,7 @@ from typing import Any, Final
 from agent.cli.frame import json_text
 from agent.cli.yaml_text import yaml_text
 from agent.compose import LoadOptions
-from agent.model import Entry, EntryKind
+from agent.tree import Entry, EntryKind
 from script.fuzzing import words
 from script.fuzzing.grammar import Grammar, Plain
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from agent.compose.files import Files, NotReadable
-from agent.model import Entry, EntryKind
 from agent.source.content import under
 from agent.source.tree import CommitTree, Listed
+from agent.tree import Entry, EntryKind
 from tests.compose.tree import DictTree, problems, project
 
 TREE = DictTree({"home/me/web/compose.yaml": "", "home/me/x.env": ""}, links=("home/link",))

@@ -12,7 +12,8 @@ from agent.compose import Admission, LoadOptions, Project, load
 from agent.compose.bindings import Target
 from agent.compose.resources import resources
 from agent.errors import BadManifest
-from agent.model import Entry, EntryKind, Resource
+from agent.model import Resource
+from agent.tree import Entry, EntryKind
 
 TARGET = Target(directory="/var/lib/windlass/stacks/web", files="/var/lib/windlass/files")
 

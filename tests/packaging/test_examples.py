@@ -12,8 +12,9 @@ from agent import compose, fleet
 from agent.compose import LoadOptions
 from agent.compose.bindings import Target
 from agent.compose.resources import resources
-from agent.model import Snapshot, Tree
+from agent.model import Snapshot
 from agent.source.directory import DirectorySource
+from agent.tree import Tree
 
 STACKS = ("docs", "shop", "workers")
 TARGET = Target(directory="/var/lib/windlass/stacks/x", files="/var/lib/windlass/files")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent.errors import BadManifest, Refused
-from agent.model import Entry, EntryKind
 from agent.source import Source
 from agent.source.directory import DirectorySource
+from agent.tree import Entry, EntryKind
 
 
 def write(top: Path, path: str, data: bytes = b"x") -> Path:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from agent.errors import BadManifest, Refused
-from agent.model import Entry, EntryKind
 from agent.source import disk
 from agent.source.directory import DirectorySource
 from agent.source.disk import bounded, origin_of, whole_disk, work_tree_of
+from agent.tree import Entry, EntryKind
 
 
 def write(file: Path, data: bytes = b"x") -> Path:

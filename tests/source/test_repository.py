@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from agent.errors import BadSettings, Refused, Unreachable
-from agent.model import Entry, EntryKind
 from agent.source import Source
 from agent.source.repository import GitSource
+from agent.tree import Entry, EntryKind
 from tests.source.repositories import Repository
 
 Open = Callable[..., GitSource]

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import BadManifest, Refused
-from agent.model import Entry, EntryKind
 from agent.source.content import checked_path, escaped
 from agent.source.repository import GitSource
 from agent.source.tree import Listing, split_batch
 from agent.source.trouble import MirrorCorrupt
+from agent.tree import Entry, EntryKind
 from tests.source.repositories import Repository
 
 Open = Callable[..., GitSource]
