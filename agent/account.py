@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from agent.images import Image
 from agent.jobs import JOB_RUNS, JobState
@@ -25,9 +26,11 @@ from agent.model import (
     Stack,
     Status,
 )
-from agent.planning import Removal
 from agent.processes import ORPHAN_PROCESS
 from agent.suspension import NOTHING, SUSPENDED, Suspended
+
+if TYPE_CHECKING:
+    from agent.planning import Removal
 
 DID_NOT_TAKE = "DidNotTake"
 NO_GOOD = "ImageNoGood"

@@ -130,7 +130,7 @@ def test_a_stack_that_left_the_repository_is_removed_where_its_root_is_named(
     root = stack.parent
     there = [container("gone", root), container("elses", root / "another")]
     engine.answers |= {
-        "/containers/json": lambda request: request.say(there),
+        "/containers/json": lambda request: request.say([{**one, "State": "running"} for one in there]),
         **{f"/containers/{one['Id']}/json": _telling(one) for one in there},
     }
     planned = json.loads(windlass("plan", str(root / path), "-o", "json", DOCKER_HOST=engine.url).stdout)
