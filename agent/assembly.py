@@ -353,12 +353,12 @@ def _hostname() -> str:
 def _turn(reading: Reading, scope: Scope, orders: Orders) -> Turn:
     """One by hand, for every stack, as far as the standing orders let it."""
     from agent.guard import Consent
-    from agent.reconcile import Turn
+    from agent.reconcile import ASKED, Turn
 
     return Turn(
         tuple(stack for _, stack in sorted(reading.stacks.items())),
         scope,
-        "manual",
+        ASKED,
         suspended=orders.by_stack(scope.stacks),
         consent=Consent(orders.approved, reading.snapshot.revision.allow_prune),
     )

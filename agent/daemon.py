@@ -145,7 +145,7 @@ class Daemon:
         """With the health that the stacks have come to; how they stand then is told as well."""
         wanted = self._loop.wanted
         scope = replace(self._scope, stacks=frozenset(stack.name for stack in wanted), whole=False)
-        turn = Turn(wanted, scope, "manual", act=False)
+        turn = Turn(wanted, scope, ASKED, act=False)
         settled = self._reconciler.settle(turn, reports)
         for report in self._reconciler.take(turn) if settled != reports else ():
             self._witness.reported(report)
@@ -308,8 +308,8 @@ class Daemon:
             self._loop.stop()
 
         def look(_number: int, _frame: object) -> None:
-            self._loop.wake(AskSource("manual"))
-            self._loop.wake(LookAt("manual"))
+            self._loop.wake(AskSource(ASKED))
+            self._loop.wake(LookAt(ASKED))
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)

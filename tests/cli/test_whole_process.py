@@ -187,6 +187,7 @@ def test_the_version_imports_nothing_heavy(engine: FakeEngine) -> None:
     assert [name for name in HEAVY if name in json.loads(ended.stderr)] == []
 
 
+@pytest.mark.slow
 def test_plain_http_is_allowed_by_the_settings_alone_and_warned_of(windlass: Windlass, tmp_path: Path) -> None:
     settings = tmp_path / "agent.yaml"
     command = ("run", "-c", str(settings), "--once", "--listen", "")

@@ -76,6 +76,7 @@ def test_what_is_only_made_is_waited_for_and_taken_back(
     assert version(sdk, f"{stack}-web-1") == "one"
 
 
+@pytest.mark.slow
 def test_where_nothing_is_known_to_have_been_good_that_is_said(
     agent: Agent, clone: Path, stack: str, sdk: docker.APIClient, busybox: str
 ) -> None:

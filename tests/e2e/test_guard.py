@@ -130,6 +130,7 @@ def test_apply_is_held_in_the_same_way(
     assert identity(sdk, f"{stack}-web-1")
 
 
+@pytest.mark.slow
 def test_a_plan_in_a_file_does_what_was_approved_since_and_nothing_else(
     agent: Agent, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

@@ -130,7 +130,9 @@ def change_the_secret(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("move", "told"),
     [
-        (rename, "new: update container NAME-db-1 (drift: name changed outside git)"),
+        pytest.param(
+            rename, "new: update container NAME-db-1 (drift: name changed outside git)", marks=pytest.mark.slow
+        ),
         (remove, "gone: replace container NAME-web-1 (commit: environment.LEVEL changed)"),
         pytest.param(remake, "container NAME-web-1 changed, or is another one", marks=pytest.mark.slow),
         pytest.param(change_the_file, "stack NAME is at revision dir-", marks=pytest.mark.slow),
@@ -235,6 +237,7 @@ def test_a_pull_request_of_a_clone_is_planned_and_applied_as_it_was(
     assert "(PlanStale)" in agent.windlass("apply", "--yes", str(file)).stderr
 
 
+@pytest.mark.slow
 def test_a_pull_request_of_the_agents_repository_is_planned_while_it_runs(
     started: Agent, branched: Fleet, sdk: docker.APIClient, prefix: str, tmp_path: Path
 ) -> None:

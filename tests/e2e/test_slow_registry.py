@@ -37,6 +37,7 @@ def compose(image: str, version: str) -> str:
     )
 
 
+@pytest.mark.slow
 def test_a_slow_registry_delays_nobody_else_and_is_waited_for(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str, front: Front, image: str
 ) -> None:

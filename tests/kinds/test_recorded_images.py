@@ -58,7 +58,9 @@ def compose(rig: Rig, policy: str) -> str:
     return f"services: {{web: {{image: '{rig.stack}:1', pull_policy: {policy}, stop_grace_period: 0s}}}}"
 
 
-@pytest.mark.parametrize("policy", ["missing", pytest.param("daily", marks=pytest.mark.slow), "always"])
+@pytest.mark.parametrize(
+    "policy", ["missing", *(pytest.param(policy, marks=pytest.mark.slow) for policy in ("daily", "always"))]
+)
 def test_it_is_made_of_the_recorded_image_and_stays_so_until_it_is_not_wanted_any_more(
     rig: Rig, shelf: Any, sdk: docker.APIClient, policy: str
 ) -> None:

@@ -237,7 +237,7 @@ def test_a_rollout_stops_at_the_first_replica_that_fails(rig: Rig, busybox: str)
 
 @pytest.mark.parametrize(
     ("config", "failed"),
-    [("failure_action: continue", 3), ("max_failure_ratio: 0.5", 2)],
+    [pytest.param("failure_action: continue", 3, marks=pytest.mark.slow), ("max_failure_ratio: 0.5", 2)],
     ids=["continue", "a ratio"],
 )
 def test_failures_are_borne_as_far_as_the_file_says(rig: Rig, busybox: str, config: str, failed: int) -> None:
