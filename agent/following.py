@@ -13,7 +13,7 @@ from agent.desired import Reading
 from agent.model import Failure, Report
 from agent.stack_order import earlier_first, gets_on, is_ready
 from agent.suspension import Suspension
-from agent.work import Work
+from agent.work import Work, differ
 
 WAITS = "WaitsForStack"
 
@@ -52,22 +52,19 @@ class Following:
         self.reading = reading
         for name, stack in reading.stacks.items():
             work = self._dispatch.work_of(name)
-            if moved or work.desired is None or work.broken:
-                work.coming = stack
+            if moved or work.desired is None or work.lag.failure:
+                work.offer(stack)
         hidden = self._may_hide_another(reading, on_host)
         self._leaving = frozenset() if hidden else (on_host | frozenset(self._stacks)) - reading.names
         self.take_up()
         for name, failure in reading.broken.items():
             work = self._dispatch.work_of(name)
-            work.coming = work.frozen = None
-            work.rejected = reading.rejected.get(name, "")
-            if work.broken != failure:
-                work.broken = failure
+            if work.refuse(failure, reading.rejected.get(name, "")):
                 self._tell(work, failure)
 
     def take_up(self) -> None:
         """Make what is coming what is wanted, unless it is new and has to wait; let go what has left the source."""
-        for name in earlier_first(work.coming for work in self._stacks.values()):
+        for name in earlier_first(work.lag.coming for work in self._works()):
             self._take_up(self._stacks[name])
         for name in sorted(self._leaving):
             self._let_go(self._dispatch.work_of(name))
@@ -75,33 +72,31 @@ class Following:
     def thaw(self) -> None:
         """Go on with what waited for the end of a freeze window."""
         now = self._wall()
-        if any(work.frozen and work.frozen.until is not None and work.frozen.until <= now for work in self._works()):
+        frozen = [work.lag.frozen for work in self._works() if work.lag.frozen]
+        if any(one.until is not None and one.until <= now for one in frozen):
             self.take_up()
 
     def someone_gets_on(self) -> bool:
         """Whether a stack that another one waits for may be ready before long."""
-        awaited = {name for work in self._works() if work.coming for name in work.coming.after}
+        awaited = {name for work in self._works() if work.lag.coming for name in work.lag.coming.after}
         return any(gets_on(work.last) for name, work in self._stacks.items() if name in awaited)
 
     def _works(self) -> tuple[Work, ...]:
         return tuple(self._stacks.values())
 
     def _take_up(self, work: Work) -> None:
-        stack = work.coming
+        stack = work.lag.coming
         if stack is None:
             return
-        changed = work.desired is None or work.desired.resources != stack.resources
+        changed = differ(stack, work.desired)
         if changed and self._is_frozen(work):
             return
-        work.frozen = None
         if changed and (late := [name for name in stack.after if not self._is_ready(name)]):
             failure = Failure(WAITS, f"new content waits for {', '.join(late)} to be healthy")
-            if work.broken != failure:
-                work.broken = failure
+            if work.wait(failure):
                 self._tell(work, failure)
             return
         work.want(stack)
-        work.coming = work.broken = None
         if changed:
             self._dispatch.fresh(work, "git")
         else:
@@ -111,18 +106,16 @@ class Following:
         if work.has_left and work.last is not None:
             self._leaving -= {work.name}
             return
-        work.coming = None
+        work.offer(None)
         if not self._is_frozen(work):
             self._leaving -= {work.name}
             work.want(None)
-            work.coming = work.broken = work.frozen = None
             self._dispatch.fresh(work, "git")
 
     def _is_frozen(self, work: Work) -> bool:
         """Whether what is new of the stack waits for the end of a freeze window; told when it begins to."""
         why = self._freeze_of(work.name)
-        if why is not None and why != work.frozen:
-            work.frozen, work.broken = why, None
+        if why is not None and work.freeze(why):
             self._tell(work, None)
         return why is not None
 
@@ -135,7 +128,7 @@ class Following:
         if work is None or self.reading is None or name not in self.reading.names:
             return True
         wanted, last = work.desired, work.last
-        if work.coming is not None or wanted is None or last is None:
+        if work.lag.coming is not None or wanted is None or last is None:
             return False
         return wanted.revision == last.revision and is_ready(last)
 

@@ -22,12 +22,12 @@ from agent.guard import Consent, services_of
 from agent.intake import Intake, take_in
 from agent.model import Failure, Report, Scope, Stack, Status
 from agent.ports import AskSource, Audience, Desires, LookAt, Orders, Restraints, Rhythm, Turns, Unrestrained
-from agent.probation import Standing, Verdict, stands_good, verdict_on
+from agent.probation import Verdict, stands_good, verdict_on
 from agent.pulse import Pulse
 from agent.reconcile import ASKED, Turn
 from agent.scheduling import Scheduling
 from agent.trial import State
-from agent.work import Work, crashed
+from agent.work import Standing, Work, crashed
 from agent.workers import Workers
 
 SOURCE = "source"
@@ -137,7 +137,7 @@ class Loop:
         idle = all(
             not work.busy and (work.trigger is None or (work.last is not None and work.last.failure))
             for work in self._stacks.values()
-            if work.coming is None or (work.frozen and work.desired)
+            if work.lag.coming is None or (work.lag.frozen and work.desired)
         )
         if self._following.someone_gets_on():
             return False
@@ -300,12 +300,12 @@ class Loop:
 
     def _begin_turn(self, work: Work) -> None:
         trigger, work.trigger = work.trigger or "interval", None
-        if work.desired is None and work.broken:
+        if not work.is_understood:
             return  # never was good here: nothing is known to converge to, and nothing is removed
         work.busy = True
-        name, before = work.name, Standing(work.accepted, work.trial)
+        name, before = work.name, work.standing
         elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
-        consent = Consent(self._orders.approved, max(work.may_go, self._following.allowed))
+        consent = Consent(self._orders.approved, max(work.goal.may_go, self._following.allowed))
         turn = work.turn(trigger, self._scope, elsewhere, consent, act=self._act)
         turn = replace(turn, asked=self._scheduling.take(name))
         self._submit(
@@ -330,10 +330,10 @@ class Loop:
         verdict = None if (superseded := done.superseded()) else done.verdict
         work.busy = False
         if report.synced and report.revision and not superseded:
-            work.known = work.keys
+            work.known = work.goal.keys
         goes_back = verdict is not None and self._heed(work, report, verdict)
-        if work.broken or work.frozen:
-            report = replace(report, synced=False, failure=report.failure or work.broken, suspended=work.restraint)
+        if work.lag:
+            report = replace(report, synced=False, failure=report.failure or work.lag.failure, suspended=work.restraint)
         elif report.stays:
             report = replace(report, synced=False, failure=report.failure or report.stays)
         on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL
@@ -349,9 +349,9 @@ class Loop:
     def _heed(self, work: Work, report: Report, verdict: Verdict) -> bool:
         """Go on with new content, or back to what was good before. Returns whether it goes back."""
         judgement = verdict.judgement
-        work.trial = judgement.trial
+        work.standing = work.standing._replace(trial=judgement.trial)
         if judgement.state is State.GOOD and report.revision:
-            work.accepted = report.revision.id
+            work.standing = work.standing._replace(accepted=report.revision.id)
         if verdict.good is None or judgement.failure is None:
             return False
         work.go_back(verdict.good, judgement.failure)

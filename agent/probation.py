@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from agent.model import Health, Report, Stack
 from agent.ports import Desires
 from agent.reconcile import Turn
-from agent.trial import Judgement, State, Trial, counts_as_good, judge, other_than
+from agent.trial import Judgement, State, counts_as_good, judge, other_than
+from agent.work import Standing
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,6 @@ class Verdict:
 
     judgement: Judgement
     good: Stack | None = None
-
-
-class Standing(NamedTuple):
-    """How a stack stood before a turn: the id of the revision that is known to be good, and the trial that is on."""
-
-    accepted: str
-    trial: Trial | None
 
 
 def stands_good(turn: Turn, report: Report, before: Standing, verdict: Verdict | None) -> bool:

@@ -146,7 +146,7 @@ class Scheduling:
 
     def _ask_again(self, work: Work, key: Key, errand: Errand, report: Report, now: float) -> None:
         state = self._state_of(work.name, key)
-        if work.desired is None or key not in work.keys or state is None:
+        if work.desired is None or key not in work.goal.keys or state is None:
             return  # nobody wants it any more
         if work.suspended.whole:
             self._tell_none(work.name, state, errand.since, JobResult.SKIPPED, SUSPENDED)

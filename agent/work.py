@@ -1,9 +1,15 @@
-"""What the loop knows of one stack: what is wanted of it, what is due, and what came of it last."""
+"""What the loop knows of one stack: what is wanted of it, what of the source waits, and what came of it so far.
+
+What is wanted is two values: the `Goal`, which the stack is converged to, and the `Lag`, in which the source is ahead
+of it. A stack whose goal is nothing has left the source where there is no lag, and is not known yet where there is one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
 
 from agent.account import new_run_id
 from agent.guard import Consent, Wanted, services_of
@@ -17,51 +23,76 @@ from agent.trial import Trial
 GUARDS = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
 
 
+class Standing(NamedTuple):
+    """How the goal of a stack stands: the id of the revision that is known to be good, and the trial that is on."""
+
+    accepted: str = ""
+    trial: Trial | None = None
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a stack is converged to, and how that came to be wanted."""
+
+    stack: Stack | None = None  # None: nothing of it, or nothing that is known
+    proved: bool = False  # it was good before, and is wanted again
+    given_up: str = ""  # a digest of the content that is not wanted any more because it was no good
+    may_go: int = 0  # services that bad content brought, which may go without anybody's word
+
+    @cached_property
+    def keys(self) -> frozenset[Key]:
+        """Of what is wanted: an event about one of them concerns this stack."""
+        return frozenset(resource.key for resource in self.stack.resources) if self.stack else frozenset()
+
+
+@dataclass(frozen=True)
+class Lag:
+    """In what the source is ahead of the goal, and why. False where it is not. New content waits for a reason: it is
+    `frozen`, or the failure tells."""
+
+    coming: Stack | None = None  # new content
+    frozen: Suspension | None = None  # waits for the end of a window, be it new content or that it left the source
+    failure: Failure | None = None  # what is wrong with the newest, or which stacks it waits for
+
+    def __bool__(self) -> bool:
+        return self != FOLLOWED
+
+
+FOLLOWED = Lag()
+
+
 @dataclass
 class Work:
-    """Touched by the loop's own thread only."""
+    """Touched by the loop's own thread only. `goal` and `lag` are set by the methods alone, each of which is one way
+    for what is wanted to move."""
 
     name: str
-    desired: Stack | None = None  # None: gone from the source, to be pruned
-    broken: Failure | None = None  # the source's newest says something wrong; `desired` is the last good
-    proved: bool = False  # `desired` was good before, and is wanted again
-    rejected: str = ""  # a digest of the content that was given up, where that is why it is broken
-    trigger: str | None = None  # set: a turn is due
-    busy: bool = False
-    not_before: float = 0.0
-    accepted: str = ""
-    keys: frozenset[Key] = frozenset()  # of what is wanted: an event about one of them concerns this stack
-    known: frozenset[Key] = frozenset()  # those of them that were there when the stack last converged
-    last: Report | None = None
-    coming: Stack | None = None  # new content, which waits for other stacks
-    trial: Trial | None = None  # of the content that is not known to be good yet
+    goal: Goal = field(default_factory=Goal)
+    lag: Lag = FOLLOWED
     suspended: Suspended = NOTHING
-    may_go: int = 0  # services that bad content brought, which may go without anybody's word
-    frozen: Suspension | None = None  # why what is new waits, be it content or that it left the source
+    # the next turn
+    trigger: str | None = None  # set: one is due
+    not_before: float = 0.0
+    busy: bool = False
+    # what came of the turns so far
+    standing: Standing = field(default_factory=Standing)
+    known: frozenset[Key] = frozenset()  # of the goal's keys, those that were there when the stack last converged
+    last: Report | None = None
+
+    @property
+    def desired(self) -> Stack | None:
+        """None: gone from the source and to be pruned, or not known."""
+        return self.goal.stack
 
     @property
     def restraint(self) -> Suspended:
         """All that is not to be done for now."""
-        return replace(self.suspended, frozen=self.frozen)
-
-    @property
-    def only_waits(self) -> bool:
-        """Whether nothing is known to converge to until what waits is taken up."""
-        return self.desired is None and (self.coming is not None or self.frozen is not None)
-
-    def is_about(self, keys: frozenset[Key], id: str) -> bool:
-        """Whether it wants an object of one of the keys, or has the one of the engine's id."""
-        return (self.last is not None and id in self.last.ids) or not keys.isdisjoint(self.keys)
-
-    @property
-    def is_due(self) -> bool:
-        """Whether a turn may begin once its time has come."""
-        return self.trigger is not None and not self.busy and not self.only_waits
+        return replace(self.suspended, frozen=self.lag.frozen)
 
     @property
     def is_understood(self) -> bool:
         """Whether it is known what is wanted in it: the last good state of what is broken, nothing where it left."""
-        return self.desired is not None or (self.broken is None and not self.only_waits)
+        return self.desired is not None or not self.lag
 
     @property
     def has_left(self) -> bool:
@@ -69,53 +100,92 @@ class Work:
         return self.desired is None and self.is_understood
 
     @property
+    def only_waits(self) -> bool:
+        """Whether nothing is known to converge to until what waits is taken up."""
+        return self.desired is None and (self.lag.coming is not None or self.lag.frozen is not None)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a turn may begin once its time has come."""
+        return self.trigger is not None and not self.busy and not self.only_waits
+
+    @property
     def is_guarded(self) -> bool:
         """Whether something of it would be removed once somebody said that it may."""
         return self.last is not None and any(change.code in GUARDS for change in self.last.plan.changes)
 
-    def go_back(self, good: Stack, failure: Failure) -> None:
-        """Want what was good before, because what is wanted now is not."""
-        brought = services_of(self.desired) - services_of(good)
-        given_up = content_of(self.desired) if self.desired else ""
-        self.want(good, proved=True)
-        self.broken, self.may_go, self.rejected = failure, len(brought), given_up
+    def is_about(self, keys: frozenset[Key], id: str) -> bool:
+        """Whether it wants an object of one of the keys, or has the one of the engine's id."""
+        return (self.last is not None and id in self.last.ids) or not keys.isdisjoint(self.goal.keys)
+
+    # --- how what is wanted moves ---
 
     def want(self, stack: Stack | None, *, proved: bool = False) -> None:
-        self.may_go, self.proved = 0, proved
-        if stack is None or self.desired is None or stack.resources != self.desired.resources:
-            self.trial = None
-        self.desired = stack
-        self.keys = frozenset(resource.key for resource in stack.resources) if stack else frozenset()
-        self.known &= self.keys  # what is wanted again later has not been removed behind our back
+        """Follow the source: converge to this, or with None to nothing of the stack."""
+        self._aim_at(Goal(stack, proved))
+        self.lag = FOLLOWED
+
+    def go_back(self, good: Stack, failure: Failure) -> None:
+        """Want what was good before, because what is wanted now is not. What waits goes on waiting."""
+        brought = services_of(self.desired) - services_of(good)
+        given_up = content_of(self.desired) if self.desired else ""
+        self._aim_at(Goal(good, proved=True, given_up=given_up, may_go=len(brought)))
+        self.lag = replace(self.lag, failure=failure)
+
+    def offer(self, stack: Stack | None) -> None:
+        """The newest has this to take up. None: nothing, for the stack has left the source."""
+        self.lag = replace(self.lag, coming=stack)
+
+    def freeze(self, why: Suspension) -> bool:
+        """What is new waits for the end of a window. Returns whether it did not do so before."""
+        if self.lag.frozen == why:
+            return False
+        self.lag = replace(self.lag, frozen=why, failure=None)
+        return True
+
+    def wait(self, failure: Failure) -> bool:
+        """What is new waits for other stacks, as the failure says. Returns whether that is news."""
+        before, self.lag = self.lag, replace(self.lag, frozen=None, failure=failure)
+        return before.failure != failure
+
+    def refuse(self, failure: Failure, given_up: str) -> bool:
+        """The newest is wrong, so it stays at its last good state. `given_up` is a digest of the content where that was
+        tried and is why. Returns whether that is news."""
+        before, self.lag = self.lag, Lag(failure=failure)
+        self.goal = replace(self.goal, given_up=given_up)
+        return before.failure != failure
+
+    def _aim_at(self, goal: Goal) -> None:
+        if differ(goal.stack, self.desired):
+            self.standing = self.standing._replace(trial=None)
+        self.goal = goal
+        self.known &= goal.keys  # what is wanted again later has not been removed behind our back
+
+    # --- its turns ---
 
     def moved_on(self) -> Callable[[], bool]:
         """Tells from now on whether other content is wanted by then, or more or less is suspended. A worker may ask:
         only the loop sets what this is about."""
         wanted, suspended = self.desired, self.suspended
-
-        def moved_on() -> bool:
-            now = self.desired
-            other = now is not wanted and (now is None or wanted is None or now.resources != wanted.resources)
-            return other or self.suspended != suspended
-
-        return moved_on
+        return lambda: differ(self.desired, wanted) or self.suspended != suspended
 
     def dropped(self) -> Callable[[Key], bool]:
         """Tells from now on whether other content is wanted by then, and that without an object. As `moved_on`."""
         moved_on = self.moved_on()
-        return lambda key: moved_on() and key not in self.keys
+        return lambda key: moved_on() and key not in self.goal.keys
 
     def turn(self, trigger: str, scope: Scope, elsewhere: Wanted, consent: Consent, *, act: bool) -> Turn:
         """The next turn of this stack, without any change where all of it is suspended."""
+        failed = self.lag.failure is not None
         return Turn(
             (self.desired,) if self.desired else (),
             replace(scope, stacks=frozenset({self.name}), whole=False),
             trigger,
             self.known,
             act and not self.suspended.whole,
-            fallback=self.broken is not None,
-            gone_back=self.broken is not None and self.proved,
-            rejected=self.rejected if self.broken else "",
+            fallback=failed,
+            gone_back=failed and self.goal.proved,
+            rejected=self.goal.given_up if failed else "",
             superseded=self.moved_on(),
             dropped=self.dropped(),
             suspended={self.name: self.restraint},
@@ -139,6 +209,11 @@ class Work:
             failure=failure,
             suspended=self.restraint,
         )
+
+
+def differ(one: Stack | None, other: Stack | None) -> bool:
+    """Whether not the same is wanted."""
+    return one is not other and (one is None or other is None or one.resources != other.resources)
 
 
 def crashed(turn: Turn, name: str, failure: Failure, now: float) -> Report:

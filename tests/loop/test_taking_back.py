@@ -187,7 +187,7 @@ def test_what_went_with_the_bad_content_is_no_drift_when_it_is_tried_again() -> 
 
     work = Work("web")
     work.want(more)
-    work.known = work.keys
+    work.known = work.goal.keys
     work.want(OLD)
     work.want(more)
     assert work.known == {resource.key for resource in OLD.resources}
