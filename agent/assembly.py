@@ -19,6 +19,7 @@ from agent.cli.errors import IsSuspended, NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered, Target
 from agent.errors import BadManifest, BadSettings, Trouble
 from agent.model import Health, Report, Scope, Stack
+from agent.stand_ins import ignore
 from agent.usual import USUAL, default_secrets_dir, default_state_dir, docker_url, usual_file
 
 if TYPE_CHECKING:
@@ -229,15 +230,14 @@ class Assembly:
         """The stack as the agent of this state directory left it good. Raises `Trouble`."""
         from agent.follower import Follower
         from agent.parts import make_reader, make_source
-        from agent.source.repository import unobserved
         from agent.statedir import StateDir
 
         settings = self._settings(target)
         state = StateDir(settings.state_dir.absolute())
         if not (settings.repo and state.mirror.exists()):
             return None
-        source = make_source(settings, state, unobserved)
-        return Follower(source, make_reader(settings, state), lambda *_: None).last_good(stack.name)
+        source = make_source(settings, state, ignore)
+        return Follower(source, make_reader(settings, state), ignore).last_good(stack.name)
 
     # --- the agent ---
 

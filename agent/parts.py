@@ -17,14 +17,15 @@ from agent.source import Source
 from agent.source.access import Access
 from agent.source.directory import DirectorySource
 from agent.source.git import Observe
-from agent.source.repository import GitSource, unobserved
+from agent.source.repository import GitSource
 from agent.source.url import Ref, Remote, parse_url
+from agent.stand_ins import ignore, never
 from agent.statedir import StateDir
 from agent.usual import docker_url
 
 
 def make_engine(
-    settings: Settings, environment: Mapping[str, str], observe: Callable[[str, float, str], None] = lambda *_: None
+    settings: Settings, environment: Mapping[str, str], observe: Callable[[str, float, str], None] = ignore
 ) -> Engine:
     """The door to the engine of this host. `environment` says where Docker's own client has its configuration."""
     logins = {name: Login(one.username, one.password_file) for name, one in settings.registries.items()}
@@ -39,7 +40,7 @@ def make_host(
     origin: str,
     on_pull: Callable[[PullProgress], None],
     *,
-    stop: Callable[[str], bool] = lambda _: False,
+    stop: Callable[[str], bool] = never,
 ) -> Host:
     """`stop` says of an image when its pull is to be given up."""
     rules = ImageRules(settings.pulls, settings.min_free_space)
@@ -72,7 +73,7 @@ def make_source(settings: Settings, state: StateDir, observe: Observe) -> Source
     return make_git_source(settings, settings.ref, state.mirror, observe)
 
 
-def make_git_source(settings: Settings, ref: str | Ref, mirror: Path, observe: Observe = unobserved) -> GitSource:
+def make_git_source(settings: Settings, ref: str | Ref, mirror: Path, observe: Observe = ignore) -> GitSource:
     """Of the settings' repository at any ref of it, with a mirror of its own. Raises `BadSettings`."""
     return GitSource(
         _located(settings.repo),

@@ -9,21 +9,10 @@ from agent.converge import Ended, Event, Started
 from agent.engine import PullProgress
 from agent.model import Change, Key
 from agent.reconcile import Turn
+from agent.stand_ins import ignore, never
 
 IMAGE = "image"  # the kind that is pulled
 Tell = Callable[[Turn, str, int, int], None]  # reference, bytes so far, bytes in all as far as they are known
-
-
-def _to_nobody(_turn: Turn, _reference: str, _done: int, _total: int) -> None:
-    """Nobody watches."""
-
-
-def _ignored(_turn: Turn, _change: Change) -> None:
-    """Nobody wonders whether it gets on."""
-
-
-def _never() -> bool:
-    return False
 
 
 class Pulls:
@@ -37,9 +26,9 @@ class Pulls:
 
     def __init__(
         self,
-        tell: Tell = _to_nobody,
-        stop: Callable[[], bool] = _never,
-        heard: Callable[[Turn, Change], None] = _ignored,
+        tell: Tell = ignore,
+        stop: Callable[[], bool] = never,
+        heard: Callable[[Turn, Change], None] = ignore,
     ) -> None:
         self.tell, self.stop, self._heard = tell, stop, heard
         self._layers: dict[str, dict[str, tuple[int, int]]] = {}

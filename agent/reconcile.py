@@ -36,20 +36,13 @@ from agent.planning import Errand, Policy, Removal, make_plan
 from agent.protections import Protections
 from agent.rollout import Pace
 from agent.stack_order import STACK, in_order
+from agent.stand_ins import ignore, never
 from agent.suspension import Suspended
 
 ASKED = "manual"  # the trigger of a turn that somebody asked for
 HEALTH_PATIENCE = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
 _GOES_ON = "goes on, for what it gave up its port to did not come about"
-
-
-def _never() -> bool:
-    return False
-
-
-def _none(_key: Key) -> bool:
-    return False
 
 
 @dataclass(frozen=True)
@@ -66,8 +59,8 @@ class Turn:
     fallback: bool = False  # what is wanted is what was good before, since the newest is not
     gone_back: bool = False  # and the host has been there before
     rejected: str = ""  # a digest of the content that was given up for it
-    superseded: Callable[[], bool] = _never  # whether something newer is wanted by now: then nothing more is begun
-    dropped: Callable[[Key], bool] = _none  # whether it is superseded by what does not want the object any more
+    superseded: Callable[[], bool] = never  # whether something newer is wanted by now: then nothing more is begun
+    dropped: Callable[[Key], bool] = never  # whether it is superseded by what does not want the object any more
     suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack: what is not to be changed
     elsewhere: Wanted = field(default_factory=dict)  # in further stacks, which this turn does not touch
     consent: Consent = NO_CONSENT  # to removing much at once
@@ -77,10 +70,6 @@ class Turn:
     def leases(self) -> frozenset[tuple[str, str]]:
         """The services that are suspended by themselves, each with its stack."""
         return frozenset((stack, name) for stack, said in self.suspended.items() for name in said.services)
-
-
-def _nobody(_turn: Turn, _event: Event) -> None:
-    """Nobody listens to the progress."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +85,8 @@ class Reconciler:
     wall: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep  # while nothing is done but waiting
     rest: Callable[[float], None] = time.sleep  # in a thread that carries out a step
-    stop: Callable[[], bool] = _never
-    listen: Callable[[Turn, Event], None] = _nobody
+    stop: Callable[[], bool] = never
+    listen: Callable[[Turn, Event], None] = ignore
 
     def look(self, turn: Turn) -> Look:
         """See and decide. Raises `Unreachable` or `Refused` when the engine cannot be looked at."""

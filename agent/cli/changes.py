@@ -21,6 +21,7 @@ from agent.cli.plans import approvals, differs, plan_lines
 from agent.cli.targets import PATH, Revision, names_a_stack, reads_a_revision, target, words
 from agent.cli.text import clean, count, failure_lines, problem_lines, span
 from agent.model import Action, Health, Report, Status
+from agent.stand_ins import ignore
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _ARGUMENT = click.argument("path", required=False, type=PATH, metavar="[PATH]")
@@ -144,7 +145,7 @@ def _advice(named: str, *, by_file: bool) -> str:
 
 
 def _apply(session: Session, planned: Planned, interruption: Interruption) -> Applied:
-    from agent.cli.progress import ignore, listener
+    from agent.cli.progress import listener
 
     if not planned.plan.pending:  # nothing to show; still the host is looked at and its health told
         return session.parts.apply(planned, ignore, lambda: interruption.heard)

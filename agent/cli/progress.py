@@ -19,6 +19,7 @@ from agent.cli.parts import Pulling
 from agent.cli.text import clean, pad, span
 from agent.converge import Ended, Event, Resting, Started, Waiting
 from agent.model import Action, Change, Key, Outcome, Requirement, Status
+from agent.stand_ins import ignore
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -63,10 +64,6 @@ def waiting_text(requirement: Requirement, detail: str, seconds: float) -> str:
     return (
         f"until {requirement.key.kind} {clean(requirement.key.name)} is {requirement.condition} ({span(seconds)}){more}"
     )
-
-
-def ignore(event: Event | Pulling) -> None:
-    """Nobody listens to the progress."""
 
 
 class Silence:

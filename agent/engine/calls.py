@@ -27,10 +27,6 @@ WRITES_AT_ONCE = 32
 Observe = Callable[[str, float, str], None]
 
 
-def unobserved(_endpoint: str, _seconds: float, _code: str) -> None:
-    """Stands in where nobody counts."""
-
-
 class Calls:
     """Makes calls; any thread may. A client serves one thread at a time and is kept for the next one that asks."""
 

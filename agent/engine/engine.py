@@ -10,12 +10,13 @@ from functools import partial
 from typing import Any
 
 from agent.engine import builds, events, images
-from agent.engine.calls import Calls, Observe, unobserved
+from agent.engine.calls import Calls, Observe
 from agent.engine.credentials import Credentials
 from agent.engine.errors import REMOVAL_UNDER_WAY
 from agent.engine.memory import Memory, lasting
 from agent.engine.transport import Client, demultiplexed
 from agent.errors import Overtaken, Refused, Unreachable
+from agent.stand_ins import ignore, never
 from agent.threads import side_by_side
 from agent.versions import container_body, needs, network_body
 
@@ -42,7 +43,7 @@ class Engine:
         url: str,
         *,
         timeout: float = 60.0,
-        observe: Observe = unobserved,
+        observe: Observe = ignore,
         credentials: Credentials | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -101,8 +102,8 @@ class Engine:
         on_event: Callable[[events.Event], None],
         *,
         since: int = 0,
-        on_open: Callable[[], None] = lambda: None,
-        stop: Callable[[], bool] = lambda: False,
+        on_open: Callable[[], None] = ignore,
+        stop: Callable[[], bool] = never,
         idle: float = 30.0,
     ) -> None:
         """Tell `on_event` of what happens, until the engine goes away (`Unreachable`) or `stop` says so.
@@ -292,9 +293,9 @@ class Engine:
         reference: str,
         platform: str = "",
         *,
-        progress: images.Progress = lambda _: None,
+        progress: images.Progress = ignore,
         idle: float = 30.0,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Callable[[], bool] = never,
     ) -> None:
         """Fetch an image, telling `progress` of each layer; given up (`Unreachable`) after `idle` seconds of silence.
 
@@ -329,9 +330,9 @@ class Engine:
         self,
         wanted: builds.Build,
         *,
-        progress: images.Progress = lambda _: None,
+        progress: images.Progress = ignore,
         idle: float = builds.IDLE,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Callable[[], bool] = never,
     ) -> None:
         """Build an image, telling `progress` of each line of the builder. `idle` and `stop` as for a pull; a step of a
         build may be silent for long."""

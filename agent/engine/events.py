@@ -18,6 +18,7 @@ import requests
 from agent.engine.calls import Calls
 from agent.engine.errors import plain_errors, timed_out
 from agent.errors import Unreachable
+from agent.stand_ins import ignore
 
 WATCHED = {
     "type": ["container", "network", "volume", "image", "daemon"],
@@ -79,7 +80,7 @@ def follow(
                 on_event(event)
             if stop():
                 return
-        on_open = _nothing
+        on_open = ignore  # who waits for the opening has been told
 
 
 def _stretch(calls: Calls, since: int, idle: float, on_open: Callable[[], None]) -> Iterator[Event]:
@@ -129,7 +130,3 @@ def _now(calls: Calls) -> int:
 
 def _seconds(nano: int) -> str:
     return f"{nano // 10**9}.{nano % 10**9:09d}"
-
-
-def _nothing() -> None:
-    """Who waits for the opening has been told already."""

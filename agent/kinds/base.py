@@ -18,6 +18,7 @@ from typing import Any, Protocol, runtime_checkable
 from agent.errors import Overtaken
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
 from agent.rollout import Pace
+from agent.twins import base_name
 
 PREFIX = "windlass."
 INSTANCE = f"{PREFIX}instance"
@@ -35,8 +36,6 @@ PROJECT = f"{COMPOSE}project"
 IMAGE = f"{COMPOSE}image"
 
 UNCHECKED = "it has no health check"  # what a probe says of who asks for a health that nobody can tell
-
-NEXT, OLD = ".next", ".old"  # the twins of a container while it is replaced
 
 
 @dataclass(frozen=True)
@@ -194,11 +193,6 @@ def our_labels(identity: Identity, resource: Resource, revision: str, fingerprin
 
 def is_protected(labels: Mapping[str, str]) -> bool:
     return labels.get(PROTECT) == "true"
-
-
-def base_name(name: str) -> str:
-    """The name of a container without what marks it as a twin of a replacement."""
-    return name.removesuffix(NEXT).removesuffix(OLD)
 
 
 def is_ours(identity: Identity, name: str, labels: Mapping[str, str], inherited: Mapping[str, str]) -> bool:

@@ -20,7 +20,7 @@ from typing import Any
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
 from agent.jsonfile import JsonFile
-from agent.kinds.base import NEXT, OLD, REVISION, Identity, our_labels, seen_of, wanted_of
+from agent.kinds.base import REVISION, Identity, our_labels, seen_of, wanted_of
 from agent.kinds.container_compose import compose_labels
 from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import LIVE, TABLE
@@ -39,6 +39,7 @@ from agent.kinds.table import fingerprint, look
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.processes import Processes
 from agent.rollout import Pace, roll
+from agent.twins import NEXT, OLD
 
 Report = dict[str, Any]
 MENDED = frozenset({Remedy.IN_PLACE, Remedy.RESTART})

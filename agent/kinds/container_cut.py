@@ -13,12 +13,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from agent.kinds.base import NAME, NEXT, OLD
+from agent.kinds.base import NAME
 from agent.kinds.container_once import hook_of
 from agent.kinds.container_proof import is_proved
 from agent.kinds.container_state import health_of, uses_of
 from agent.kinds.table import look
 from agent.model import Difference, Observed, Owner, Remedy, Resource
+from agent.twins import NEXT, OLD
 
 _OWN_DOING = frozenset({"name", "state"})  # what a replacement itself changes of the two
 _STILL_OPEN = _OWN_DOING | {"health"}  # in what a new one may differ, and is not to be made anew for it

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 from agent.engine import Engine
 from agent.errors import Refused, Trouble
-from agent.kinds.base import INSTANCE, base_name
+from agent.kinds.base import INSTANCE
 from agent.kinds.table import look
 from agent.model import Health, Observed
 from agent.processes import ORPHAN_PROCESS, Process, Processes
+from agent.twins import base_name
 
 PORT_IN_USE = "PortInUse"
 GONE = 200  # containers that are gone and have not been asked about yet, at most

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import Overtaken
-from agent.kinds.base import NEXT, OLD
 from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_job import is_up
 from agent.kinds.container_names import name_of
 from agent.kinds.container_proof import proof_of
 from agent.model import Gate, Resource
 from agent.rollout import Proof
+from agent.twins import NEXT, OLD
 
 if TYPE_CHECKING:
     from agent.kinds.container import ContainerKind

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from agent.errors import Refused
 from agent.handling import Hook, Stage
-from agent.kinds.base import NEXT, OLD
 from agent.kinds.container_once import hook_of
 from agent.kinds.table import look
 from agent.model import Action, Change, Owner, Resource
 from agent.rollout import Pace
+from agent.twins import NEXT, OLD
 
 if TYPE_CHECKING:
     from agent.kinds.container import ContainerKind, Report

@@ -13,8 +13,6 @@ from agent.kinds.base import (
     COMPOSE,
     INSTANCE,
     NAME,
-    NEXT,
-    OLD,
     ORIGIN,
     REVISION,
     SERVICE,
@@ -40,6 +38,7 @@ from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, 
 from agent.kinds.container_words import stays
 from agent.kinds.table import compare, fingerprint, look
 from agent.model import Difference, Key, Observed, Owner, Resource, Scope
+from agent.twins import NEXT, OLD
 
 Report = dict[str, Any]
 Digests = tuple[str, ...]  # the `RepoDigests` of an image

@@ -30,6 +30,7 @@ from agent.kinds.image_rules import ImageRules, Slots, refuse_without_room
 from agent.kinds.table import look
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.rollout import Pace
+from agent.stand_ins import ignore, never
 from agent.tree import EntryKind, Tree
 
 STALE, NEW_CONTENT, FOLLOWED = (
@@ -37,14 +38,6 @@ STALE, NEW_CONTENT, FOLLOWED = (
     "pulled for",
     "digest",
 )  # the fields in which an image with a pull policy may differ
-
-
-def unwatched(_progress: PullProgress) -> None:
-    """Stands in where nobody watches a pull."""
-
-
-def never(_reference: str) -> bool:
-    return False
 
 
 class ImageKind:
@@ -55,7 +48,7 @@ class ImageKind:
     def __init__(
         self,
         engine: Engine,
-        progress: Callable[[PullProgress], None] = unwatched,
+        progress: Callable[[PullProgress], None] = ignore,
         stop: Callable[[str], bool] = never,
         *,
         rules: ImageRules | None = None,

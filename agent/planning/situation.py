@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from agent.model import Key, Observed, Owner, Resource, Stack
-
-_NEXT, _OLD = ".next", ".old"  # how a kind names the twins of an object while it replaces it
+from agent.twins import NEXT, OLD, base_name
 
 _Group = TypeVar("_Group", bound=Hashable)
 _Member = TypeVar("_Member", bound=Hashable)
@@ -53,7 +52,7 @@ def survey(
         wanted.setdefault(resource.key, resource)
     ordered = {key: actual[key] for key in sorted(actual)}
     uses = {key: _uses(seen) for key, seen in ordered.items()}
-    coming, aside = _twins(ordered, wanted, _NEXT), _twins(ordered, wanted, _OLD)
+    coming, aside = _twins(ordered, wanted, NEXT), _twins(ordered, wanted, OLD)
     return Situation(
         stacks=tuple(sorted(stack.name for stack in stacks)),
         revisions={stack.name: stack.revision.id for stack in stacks},
@@ -131,7 +130,7 @@ def _uses(seen: Observed) -> tuple[Key, ...]:
     """What it is attached to, sorted. A leftover is bound to its twin by rules of its own, not as its user."""
     none_of_these = {seen.key}
     if seen.leftover:
-        none_of_these.add(Key(seen.key.kind, seen.key.name.removesuffix(_NEXT).removesuffix(_OLD)))
+        none_of_these.add(Key(seen.key.kind, base_name(seen.key.name)))
     return tuple(sorted(seen.uses - none_of_these))
 
 

@@ -25,15 +25,12 @@ from agent.source.process import Limits
 from agent.source.tree import CommitTree, worth_holding
 from agent.source.trouble import MirrorCorrupt
 from agent.source.url import Ref, Remote, parse_path, parse_ref, parse_url
+from agent.stand_ins import ignore
 
 _GOOD = "refs/windlass/good/"
 _STACK = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NAMED = 10  # branches that an error lists
-
-
-def unobserved(verb: str, seconds: float, result: str) -> None:
-    """Nobody counts the git calls."""
 
 
 class GitSource:
@@ -55,7 +52,7 @@ class GitSource:
         access: Access | None = None,
         timeout: float = 60.0,
         max_bytes: int = 2 << 30,
-        observe: Observe = unobserved,
+        observe: Observe = ignore,
     ) -> None:
         access = access or Access()
         self._remote = parse_url(url, local=True, insecure=access.insecure)

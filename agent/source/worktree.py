@@ -19,6 +19,7 @@ from agent.source.process import Limits
 from agent.source.tree import CommitTree, worth_holding
 from agent.source.trouble import MirrorCorrupt
 from agent.source.url import parse_revision
+from agent.stand_ins import ignore
 
 _NO_BRANCHES = ("refs/pull/", "refs/merge-requests/", "refs/changes/")  # of GitHub and Gitea, of GitLab, of Gerrit
 _STEPS = re.compile(r"([~^][0-9]{0,4}){0,9}")  # from a commit to those before it
@@ -93,7 +94,7 @@ def _mirror(top: Path, owners: Collection[int]) -> Mirror:
     if store.stat().st_uid not in owners:
         message = f"{store} belongs to another user: run this as that user, or with sudo from there"
         raise Refused(message, reason="GitDubiousOwnership")
-    return Mirror(store, Git(find_git(), Access(), _LIMITS, _unobserved))
+    return Mirror(store, Git(find_git(), Access(), _LIMITS, ignore))
 
 
 def _store(git: Path) -> Path:
@@ -107,7 +108,3 @@ def _read(mirror: Mirror, commit: str, path: str) -> Snapshot:
     found = mirror.listing(commit, path)
     held = mirror.blobs(worth_holding(found))
     return Snapshot(mirror.revision(commit), CommitTree(found, held, lambda blob: mirror.blobs([blob])[blob]))
-
-
-def _unobserved(_verb: str, _seconds: float, _result: str) -> None:
-    """Nobody counts these calls."""
