@@ -7,9 +7,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import structlog
@@ -19,15 +19,14 @@ from agent.build import build_revision
 from agent.converge import Event, Options
 from agent.directives import Directives
 from agent.follower import Follower
-from agent.gone_back import gone_back
 from agent.good_images import GoodImages
-from agent.guard import Acknowledgements, Consent
-from agent.host import Host
+from agent.guard import Acknowledgements
+from agent.host_turns import HostTurns
 from agent.jsonfile import JsonFile
 from agent.loop import Loop
 from agent.model import Change, Health, Report, Scope
 from agent.parts import make_engine, make_host, make_reader, make_source
-from agent.planning import Policy, Removal
+from agent.planning import Policy
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.protections import Protections
 from agent.pulls import Pulls
@@ -45,56 +44,6 @@ from agent.telemetry.sdnotify import Notifier, watchdog_interval
 from agent.triggers import Watch, watch_directory, watch_events, watch_files
 from agent.web import Listening, Server
 from agent.witness import Witness
-
-
-@dataclass(frozen=True)
-class HostTurns:
-    """The host side as the loop asks it."""
-
-    host: Host
-    reconciler: Reconciler
-    metrics: Metrics
-    scope: Scope
-    look_afresh: Callable[[], None]
-    images: GoodImages
-    pulls: Pulls = field(default_factory=Pulls)
-
-    def take(self, turn: Turn) -> tuple[Report, ...]:
-        if turn.trigger == ASKED:
-            for stack in turn.stacks:
-                self.images.forgive(stack.name)
-        bound = self.images.pinned if turn.fallback else self.images.spared
-        stacks = tuple(gone_back(one, turn.rejected) if turn.gone_back else one for one in map(bound, turn.stacks))
-        try:
-            with self.metrics.reconciling():
-                reports = self.reconciler.take(replace(turn, stacks=stacks))
-        finally:
-            self.pulls.forget(turn)
-        for stack in turn.stacks:
-            for report in reports:
-                if report.stack == stack.name:
-                    self.images.heed(stack, report)
-        for report in reports:
-            if not turn.stacks and report.synced:
-                self.images.forget(report.stack)
-        return reports
-
-    def note_good(self, stack: str, report: Report) -> None:
-        self.images.note(stack, report.images)
-
-    def on_host(self) -> Mapping[str, frozenset[str]]:
-        """Data that outlives its stack does not keep the stack in mind."""
-        everything = self.host.observe([], replace(self.scope, whole=True)).values()
-        found: dict[str, frozenset[str]] = {}
-        for seen in everything:
-            if seen.origin == self.scope.origin and not seen.keeps_data:
-                found[seen.stack] = found.get(seen.stack, frozenset()) | ({seen.service} if seen.service else set())
-        return found
-
-    def may_go(self, removal: Removal, consent: Consent) -> bool:
-        known = self.reconciler.acknowledgements
-        known.remember(removal, consent)
-        return known.cover(removal, consent)
 
 
 class Daemon:
@@ -199,13 +148,12 @@ class Daemon:
         return Loop(
             Follower(self._source, reader, self._fetched, rejections=Rejections(JsonFile(self._state.rejections))),
             HostTurns(
-                self._reconciler.host,
                 self._reconciler,
-                self._metrics,
                 self._scope,
-                self._engine.forget,
                 GoodImages(JsonFile(self._state.good_images)),
-                self._pulls,
+                look_afresh=self._engine.forget,
+                under_way=self._metrics.reconciling,
+                ended=self._pulls.forget,
             ),
             self._witness,
             self._scope,

@@ -1,4 +1,4 @@
-"""The host side of the agent as the loop asks it: what it notes of the turns that it takes."""
+"""The host as the loop asks it: what is noted of the turns that are taken."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any, cast
 import pytest
 
 from agent.converge import Started
-from agent.daemon import HostTurns
 from agent.engine import PullProgress
 from agent.good_images import GoodImages
 from agent.guard import Acknowledgements, Consent
+from agent.host_turns import HostTurns
 from agent.images import Image
 from agent.model import Health, Key, Report, Result, Scope
 from agent.planning import Removal
 from agent.pulls import Pulls
 from agent.reconcile import Turn
-from agent.telemetry.metrics import Metrics
 from tests.telemetry.made import change
 
 WEB = Scope("one", "here", frozenset({"web"}))
@@ -38,7 +37,7 @@ def kept_after(*, synced: bool) -> frozenset[str]:
     images, reconciler = GoodImages(), cast("Any", Taken(synced=synced))
     images.note("web", {"web-1": Image("sha256:1")})
     images.note("api", {"api-1": Image("sha256:2")})
-    HostTurns(cast("Any", None), reconciler, Metrics("1.0"), WEB, lambda: None, images).take(Turn((), WEB, "git"))
+    HostTurns(reconciler, WEB, images).take(Turn((), WEB, "git"))
     return images.ids()
 
 
@@ -51,7 +50,7 @@ def test_a_turn_that_meets_a_bug_waits_for_no_pull_any_more() -> None:
             raise ZeroDivisionError
 
     pulls.tell = lambda turn, *_: heard.append(turn.run_id)
-    host = HostTurns(cast("Any", None), cast("Any", Buggy()), Metrics("1.0"), WEB, lambda: None, GoodImages(), pulls)
+    host = HostTurns(cast("Any", Buggy()), WEB, GoodImages(), ended=pulls.forget)
     with pytest.raises(ZeroDivisionError):
         host.take(Turn((), WEB, "git"))
     pulls(PullProgress("api:2", "0" * 12, "Downloading", 1, 2))
@@ -65,7 +64,7 @@ def test_a_stack_that_has_left_for_good_needs_its_images_no_more() -> None:
 
 def test_who_approved_of_everything_has_approved_of_what_is_left_of_it() -> None:
     reconciler = cast("Any", SimpleNamespace(acknowledgements=Acknowledgements()))
-    turns = HostTurns(cast("Any", None), reconciler, Metrics("1.0"), WEB, lambda: None, GoodImages())
+    turns = HostTurns(reconciler, WEB, GoodImages())
     everything, left = Removal(frozenset({"a/x", "b/x"}), 2), Removal(frozenset({"b/x"}), 1)
     consent = Consent(frozenset({everything.hash}))
     assert not turns.may_go(left, consent)

@@ -1,0 +1,73 @@
+"""The host as the loop asks it, as `agent.follower` is the source: one turn with the images and the hooks that content
+which is gone back to needs, and what is noted of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+
+from agent.gone_back import gone_back
+from agent.good_images import GoodImages
+from agent.guard import Consent
+from agent.model import Report, Scope, Stack
+from agent.planning import Removal
+from agent.reconcile import ASKED, Reconciler, Turn
+from agent.stand_ins import ignore
+
+
+@dataclass(frozen=True)
+class HostTurns:
+    """`under_way` is entered for as long as a turn takes, `ended` told of each one however it ended."""
+
+    reconciler: Reconciler
+    scope: Scope
+    images: GoodImages
+    look_afresh: Callable[[], None] = ignore
+    under_way: Callable[[], AbstractContextManager[None]] = nullcontext
+    ended: Callable[[Turn], None] = ignore
+
+    def take(self, turn: Turn) -> tuple[Report, ...]:
+        if turn.trigger == ASKED:
+            for stack in turn.stacks:
+                self.images.forgive(stack.name)
+        try:
+            with self.under_way():
+                reports = self.reconciler.take(replace(turn, stacks=self._bound(turn)))
+        finally:
+            self.ended(turn)
+        self._note(turn, {report.stack: report for report in reports})
+        return reports
+
+    def _bound(self, turn: Turn) -> tuple[Stack, ...]:
+        """The stacks of the turn, bound to the images that they are to run."""
+        if not turn.fallback:
+            return tuple(map(self.images.spared, turn.stacks))
+        pinned = map(self.images.pinned, turn.stacks)
+        return tuple(gone_back(stack, turn.rejected) for stack in pinned) if turn.gone_back else tuple(pinned)
+
+    def _note(self, turn: Turn, reports: Mapping[str, Report]) -> None:
+        """What the images of each stack came to. One that has left for good needs none any more."""
+        for stack in turn.stacks:
+            if stack.name in reports:
+                self.images.heed(stack, reports[stack.name])
+        for name, report in reports.items():
+            if not turn.stacks and report.synced:
+                self.images.forget(name)
+
+    def note_good(self, stack: str, report: Report) -> None:
+        self.images.note(stack, report.images)
+
+    def on_host(self) -> Mapping[str, frozenset[str]]:
+        """Data that outlives its stack does not keep the stack in mind."""
+        everything = self.reconciler.host.observe([], replace(self.scope, whole=True)).values()
+        found: dict[str, frozenset[str]] = {}
+        for seen in everything:
+            if seen.origin == self.scope.origin and not seen.keeps_data:
+                found[seen.stack] = found.get(seen.stack, frozenset()) | ({seen.service} if seen.service else set())
+        return found
+
+    def may_go(self, removal: Removal, consent: Consent) -> bool:
+        known = self.reconciler.acknowledgements
+        known.remember(removal, consent)
+        return known.cover(removal, consent)
