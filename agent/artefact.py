@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from agent import __version__
 from agent.account import Look
 from agent.cli.documents import change_document
-from agent.cli.parts import OneStack, Target
+from agent.target import OneStack, Target
 from agent.cli.planfiles import KIND
 from agent.errors import Refused
 from agent.model import Action, Difference, Key, Observed, Owner, Revision, Stack

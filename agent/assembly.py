@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.errors import IsSuspended, NoAgent
-from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered, Target
+from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered
+from agent.target import Target
 from agent.errors import BadManifest, BadSettings, Trouble
 from agent.model import Health, Report, Scope, Stack
 from agent.stand_ins import ignore

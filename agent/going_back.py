@@ -10,20 +10,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agent.account import DID_NOT_TAKE, new_run_id
-from agent.cli.parts import TakenBack
 from agent.errors import Trouble
 from agent.gone_back import gone_back
 from agent.good_images import GoodImages
 from agent.guard import services_of
-from agent.loop import ROLLBACK
-from agent.model import Failure, Health, Report, Stack
-from agent.reconcile import HEALTH_POLL, Reconciler, Turn
+from agent.model import Failure, Health, Report, Revision, Stack
+from agent.reconcile import HEALTH_POLL, ROLLBACK, Reconciler, Turn
 from agent.rejections import content_of
 from agent.suspension import NOTHING
 from agent.trial import Judgement, State, Trial, counts_as_good, judge
 
 NONE_KNOWN = "it is left as it is: nothing that was good before is known of it"
 SAME = "it is left as it is: what was good before is just the same"
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """What became of a stack whose content did not prove good: the `report` of going back to what it was at `revision`,
+    or `why_not`."""
+
+    stack: str
+    failure: Failure
+    revision: Revision | None = None
+    report: Report | None = None
+    why_not: str = ""
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,14 @@ from agent.model import Failure, Report, Scope, Stack, Status
 from agent.ports import AskSource, Audience, Desires, LookAt, Orders, Restraints, Rhythm, Turns, Unrestrained
 from agent.probation import Verdict, stands_good, verdict_on
 from agent.pulse import Pulse
-from agent.reconcile import ASKED, Turn
+from agent.reconcile import ASKED, ROLLBACK, Turn
 from agent.scheduling import Scheduling
 from agent.trial import State
 from agent.work import Standing, Work, crashed
 from agent.workers import Workers
 
 SOURCE = "source"
-ROLLBACK, TRIAL = "rollback", "trial"  # the triggers of going back to what was good, and of seeing whether it is
+TRIAL = "trial"  # the trigger of seeing whether content proves good
 SUSPEND, RESUME, APPROVE = "suspend", "resume", "approve"
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from agent.cli.parts import OneStack, Target
+from agent.target import OneStack, Target
 from agent.compose import LoadOptions, Project
 from agent.desired import Reader, Reading
 from agent.errors import BadManifest, Refused

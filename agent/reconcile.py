@@ -40,6 +40,7 @@ from agent.stand_ins import ignore, never
 from agent.suspension import Suspended
 
 ASKED = "manual"  # the trigger of a turn that somebody asked for
+ROLLBACK = "rollback"  # that of going back to what was good
 HEALTH_PATIENCE = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
 _GOES_ON = "goes on, for what it gave up its port to did not come about"

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from agent.cli.parts import Target
+from agent.target import Target
 from agent.desired import Reader
 from agent.errors import Refused
 from agent.model import Revision, Snapshot

@@ -13,7 +13,7 @@ import pytest
 from agent import __version__
 from agent.account import Look
 from agent.artefact import Where, check, hold_to, make, short, target_document, target_of
-from agent.cli.parts import OneStack, Target
+from agent.target import OneStack, Target
 from agent.errors import Refused
 from agent.images import Image
 from agent.model import Difference, Health, Observed, Owner, Remedy, Resource, Revision, Scope, Stack

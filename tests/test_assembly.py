@@ -11,7 +11,7 @@ import pytest
 
 from agent.assembly import Assembly
 from agent.cli.errors import Exit, NoAgent, exit_code
-from agent.cli.parts import Target
+from agent.target import Target
 from agent.errors import BadManifest, BadSettings, Refused
 
 NOBODY = 65534

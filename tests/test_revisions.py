@@ -11,7 +11,8 @@ import pytest
 
 from agent.account import Look
 from agent.assembly import Assembly
-from agent.cli.parts import OneStack, Planned, Target
+from agent.cli.parts import Planned
+from agent.target import OneStack, Target
 from agent.errors import BadManifest, BadSettings, Refused
 from agent.model import Plan
 from agent.reconcile import Turn

@@ -5,11 +5,14 @@ Keys are only ever added; `format` changes with anything else.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agent.cli.parts import Applied, Planned, TakenBack
+from agent.cli.parts import Applied, Planned
 from agent.cli.plans import cause_text, summary
 from agent.model import Change, Outcome, Report, Revision, Stack
+
+if TYPE_CHECKING:
+    from agent.going_back import TakenBack
 
 
 def plan_document(planned: Planned) -> dict[str, Any]:

@@ -12,44 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from agent.model import Failure, Outcome, Plan, Problem, Report, Result, Revision, Stack
+from agent.model import Outcome, Plan, Problem, Report, Result, Revision, Stack
+from agent.target import Target
 
 if TYPE_CHECKING:
     from agent.converge import Event
     from agent.directives import Orders
+    from agent.going_back import TakenBack
     from agent.orphans import Orphan
     from agent.store import Run
     from agent.suspension import Suspension
-
-
-@dataclass(frozen=True)
-class OneStack:
-    """One stack, named as one names a project to `docker compose`. Paths are as they were typed."""
-
-    files: tuple[Path, ...] = ()
-    project_directory: Path | None = None
-    project_name: str = ""
-    profiles: tuple[str, ...] = ()
-    env_files: tuple[Path, ...] = ()
-    os_env: bool = False  # its files see the variables of this process, COMPOSE_FILE and its like among them
-    newest: bool = True  # keys that came after the Compose that `render` follows are read too
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a command is about: the files at `path`, or `one` stack, and the host that they are for. None means the
-    default."""
-
-    path: Path = Path()  # a compose file, a stack's directory or a repository's root
-    one: OneStack | None = None
-    state_dir: Path | None = None
-    docker_host: str | None = None
-    host: str | None = None
-    instance: str | None = None
-    config: Path | None = None  # the settings file of the agent: its variables, and what is not given above
-    rev: str = ""  # the revision to be read instead of what lies at the path; "" with `repo`: the one that is followed
-    repo: str = ""  # the repository to be read instead of the one that the path is in
-    here: Path | None = None  # where relative paths begin, when that is not where the user stands
 
 
 class Checked(NamedTuple):
@@ -95,18 +67,6 @@ class Planned:
     def hash(self) -> str:
         """64 hex digits: the same for the same plan on the same host, as long as nothing that it rests on moves."""
         return str(self.artefact.get("hash", ""))
-
-
-@dataclass(frozen=True)
-class TakenBack:
-    """What became of a stack whose content did not prove good: the `report` of going back to what it was at `revision`,
-    or `why_not`."""
-
-    stack: str
-    failure: Failure
-    revision: Revision | None = None
-    report: Report | None = None
-    why_not: str = ""
 
 
 @dataclass(frozen=True)

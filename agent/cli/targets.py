@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from agent.cli.frame import Session
-from agent.cli.parts import OneStack, Target
+from agent.target import OneStack, Target
 
 R = TypeVar("R")
 

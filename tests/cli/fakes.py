@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agent.cli.errors import NoAgent
-from agent.cli.parts import Applied, Checked, Engine, Orphans, Planned, Pulling, Records, Rendered, Target
+from agent.cli.parts import Applied, Checked, Engine, Orphans, Planned, Pulling, Records, Rendered
+from agent.target import Target
 from agent.cli.planfiles import KIND
 from agent.converge import Event
 from agent.directives import Directives

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent.cli import changes
-from agent.cli.parts import Applied, Target
+from agent.cli.parts import Applied
+from agent.target import Target
 from agent.converge import Ended, Started
 from agent.errors import Refused
 from agent.images import Image

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.parts import OneStack, Target
+from agent.target import OneStack, Target
 from agent.cli.plans import NO_CHANGES, cause_text, interruption_text, plan_lines, summary_text
 from agent.errors import BadManifest, Unreachable
 from agent.handling import Handling, Hook, Stage

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.parts import OneStack, Target
+from agent.target import OneStack, Target
 from agent.cli.targets import words
 from agent.model import Plan
 from tests.cli.conftest import Run

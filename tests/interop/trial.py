@@ -14,7 +14,7 @@ from typing import Any
 import docker
 
 from agent.assembly import Assembly
-from agent.cli.parts import OneStack, Target
+from agent.target import OneStack, Target
 from agent.converge import Options
 from agent.works import Prepared
 from tests.faults.proxy import proxy_to
