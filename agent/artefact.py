@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import posixpath
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
@@ -20,6 +19,7 @@ from agent.account import Look
 from agent.cli.documents import change_document
 from agent.target import OneStack, Target
 from agent.cli.planfiles import KIND
+from agent.digests import canonical
 from agent.errors import Refused
 from agent.model import Action, Difference, Key, Observed, Owner, Revision, Stack
 from agent.rejections import content_of
@@ -264,20 +264,9 @@ def _by_object(document: Document) -> dict[Key, str]:
 
 
 def _seal(document: Document, key: bytes) -> str:
-    return hmac.new(key, _text(["plan", document]), hashlib.sha256).hexdigest()
+    return hmac.new(key, canonical(["plan", document]), hashlib.sha256).hexdigest()
 
 
 def _digest(key: bytes, value: Any) -> str:
     """16 hex digits of a keyed digest: a short secret could be guessed from a plain one."""
-    return hmac.new(key, _text(["seen", value]), hashlib.sha256).hexdigest()[:16]
-
-
-def _text(value: Any) -> bytes:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, set | frozenset):
-        return sorted(value, key=str)
-    return dict(value) if isinstance(value, Mapping) else str(value)
+    return hmac.new(key, canonical(["seen", value]), hashlib.sha256).hexdigest()[:16]

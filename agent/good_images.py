@@ -9,13 +9,12 @@ otherwise, or somebody asks.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from agent.digests import digest_of
 from agent.errors import Trouble
 from agent.images import Image
 from agent.jsonfile import JsonFile
@@ -188,8 +187,4 @@ def _was_no_good(outcome: Outcome) -> str:
 
 def _digest(resource: Resource) -> str:
     """Of all that is wanted of a container."""
-    return hashlib.sha256(json.dumps(resource.spec, sort_keys=True, default=_plain).encode()).hexdigest()
-
-
-def _plain(value: Any) -> str:
-    return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else type(value).__name__
+    return digest_of(resource.spec)

@@ -5,11 +5,9 @@ What counts is the content and not the commit: another commit that wants the sam
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict
-from typing import Any
 
+from agent.digests import digest_of
 from agent.jsonfile import JsonFile
 from agent.model import Failure, Stack
 
@@ -41,13 +39,4 @@ class Rejections:
 
 def content_of(stack: Stack) -> str:
     """A digest of all that is wanted in the stack."""
-    wanted = [
-        [one.key, one.spec, [list(required) for required in one.requires], asdict(one.handling)]
-        for one in stack.resources
-    ]
-    return hashlib.sha256(json.dumps(wanted, sort_keys=True, default=_plain).encode()).hexdigest()
-
-
-def _plain(value: Any) -> str:
-    """Of files their digest; what gives the files of a build is known by the digest beside it."""
-    return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else type(value).__name__
+    return digest_of([[one.key, one.spec, one.requires, asdict(one.handling)] for one in stack.resources])

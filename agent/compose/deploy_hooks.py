@@ -7,12 +7,11 @@ what Compose notes on its objects, which another release of it would note otherw
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from agent.digests import digest_of
 from agent.handling import Stage
 from agent.model import Condition, Key, Requirement, Resource
 
@@ -65,20 +64,16 @@ def _needed(wanted: Sequence[Resource], roots: Sequence[Key]) -> set[Key]:
 
 
 def _content(wanted: Sequence[Resource]) -> str:
-    digest = hashlib.sha256()
-    for one in sorted(wanted, key=lambda one: one.key):
-        if one.key.kind != "image":
-            spec = {key: one.spec[key] for key in _COUNTS if key in one.spec} if one.service else one.spec
-            digest.update(json.dumps([one.key, _bare(spec)], sort_keys=True, default=_told).encode())
-    return digest.hexdigest()
+    counted = sorted((one for one in wanted if one.key.kind != "image"), key=lambda one: one.key)
+    return digest_of(*([one.key, _bare(_counting(one))] for one in counted))
+
+
+def _counting(one: Resource) -> Mapping[str, Any]:
+    """What of it makes other content."""
+    return {key: one.spec[key] for key in _COUNTS if key in one.spec} if one.service else one.spec
 
 
 def _bare(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _bare(part) for key, part in value.items() if not str(key).startswith(_COMPOSE)}
     return [_bare(part) for part in value] if isinstance(value, list | tuple) else value
-
-
-def _told(value: Any) -> str:
-    """Of bytes their digest; what gives the files of a build is known by the digest beside it."""
-    return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else type(value).__name__

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,6 +35,7 @@ from agent.compose.nodes import Map
 from agent.compose.payload import platform
 from agent.compose.project import Project
 from agent.compose.units import nanoseconds
+from agent.digests import canonical
 from agent.model import Key, Resource
 
 MOST_FILES: Final = 20_000  # of one build context
@@ -172,7 +172,7 @@ class Images:
 
     def _digest(self, context: _Context, dockerfile: bytes, query: Mapping[str, Any]) -> str:
         """Keyed: the arguments of a build may hold a secret, and everybody who may ask the engine sees labels."""
-        digest = hmac.new(self.target.key, json.dumps(query, sort_keys=True).encode(), hashlib.sha256)
+        digest = hmac.new(self.target.key, canonical(query), hashlib.sha256)
         digest.update(context.digest + dockerfile)
         return digest.hexdigest()[:16]
 
@@ -195,16 +195,12 @@ def with_content(wanted: Sequence[Resource], key: bytes) -> list[Resource]:
     digest = hmac.new(key, digestmod=hashlib.sha256)
     for resource in sorted(wanted, key=lambda resource: resource.key):
         if resource.key.kind != "image":
-            digest.update(json.dumps([resource.key, resource.spec], sort_keys=True, default=_told).encode())
+            digest.update(canonical([resource.key, resource.spec]))
     content = digest.hexdigest()[:16]
     return [
         replace(one, spec={**one.spec, "pull": {**one.spec["pull"], "content": content}}) if one.renewed else one
         for one in wanted
     ]
-
-
-def _told(value: Any) -> str:
-    return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else repr(value)
 
 
 def _pull(service: Map) -> dict[str, Any] | None:

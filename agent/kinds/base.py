@@ -152,7 +152,8 @@ def heeded(resource: Resource, differences: Iterable[Difference]) -> tuple[Diffe
 
 
 def digest(key: bytes, value: Any) -> str:
-    """12 hex digits of a keyed digest over a JSON-like value; the order of mapping keys is no matter."""
+    """12 hex digits of a keyed digest over a JSON-like value; the order of mapping keys is no matter. They are on every
+    object that was ever made, so this spelling is its own and stays."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
     return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:12]
 

@@ -1,0 +1,30 @@
+"""Digests of what is wanted: the same for the same value, in whatever process and order of its members."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def canonical(value: Any) -> bytes:
+    """A value of plain members as JSON, in just one spelling. Of what JSON has no word for: sets are sorted, bytes stand
+    as their digest, and what is not plain (the tree behind a build's digest) as its type alone."""
+    return json.dumps(value, sort_keys=True, default=_plain).encode()
+
+
+def digest_of(*values: Any) -> str:
+    """64 hex digits."""
+    digest = hashlib.sha256()
+    for value in values:
+        digest.update(canonical(value))
+    return digest.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
+    return dict(value) if isinstance(value, Mapping) else type(value).__name__
