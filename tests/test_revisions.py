@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from agent.account import Look
 from agent.assembly import Assembly
 from agent.cli.parts import Planned
 from agent.target import OneStack, Target
 from agent.errors import BadManifest, BadSettings, Refused
-from agent.model import Plan
-from agent.reconcile import Turn
 from agent.source.disk import origin_of
 from agent.source.repository import GitSource
+from tests.bare import Bare, put_in_place
 from tests.source.repositories import Repository
 
 WEB, DB = "stacks/web/compose.yaml", "stacks/db/compose.yaml"
@@ -26,23 +23,6 @@ WEB, DB = "stacks/web/compose.yaml", "stacks/db/compose.yaml"
 def files(image: str, **more: bytes) -> dict[str, bytes]:
     text = f"services:\n  one:\n    image: {image}\n    volumes: [./page:/page:ro, ./data:/data]\n"
     return {WEB: text.encode(), DB: b"services:\n  db:\n    image: db:1\n", "stacks/web/page": b"hello", **more}
-
-
-class Bare:
-    """An engine with nothing on it."""
-
-    def __init__(self) -> None:
-        self.turns: list[Turn] = []
-
-    def version(self) -> dict[str, str]:
-        return {"Version": "27.0", "ApiVersion": "1.46"}
-
-    def info(self) -> dict[str, str]:
-        return {"ID": "ABCD:EFGH"}
-
-    def look(self, turn: Turn) -> Look:
-        self.turns.append(turn)
-        return Look({}, Plan(()))
 
 
 class Scene:
@@ -74,11 +54,8 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    engine = Bare()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("agent.parts.make_engine", lambda *_: engine)
-    monkeypatch.setattr(Assembly, "_works", lambda *_: SimpleNamespace(reconciler=engine))
-    return Scene(tmp_path, engine)
+    return Scene(tmp_path, put_in_place(monkeypatch))
 
 
 @pytest.mark.parametrize(("rev", "ref"), [("origin/other", "origin/other"), ("pull/7/head", "pull/7/head")])

@@ -30,9 +30,9 @@ from agent.model import (
     Status,
 )
 from agent.rollout import Pace
+from agent.twins import NEXT, OLD
 
 ATTACHABLE = frozenset({"network", "volume", "container"})
-TWINS = (".next", ".old")
 
 
 class Cut(BaseException):
@@ -91,7 +91,7 @@ class World:
             differences=tuple(self._differences(thing, resource)) if resource and not resource.external else (),
             uses=self._uses(key),
             keeps_data=key.kind == "volume",
-            leftover=resource is None and thing.owner is Owner.OURS and key.name.endswith(TWINS),
+            leftover=resource is None and thing.owner is Owner.OURS and key.name.endswith((NEXT, OLD)),
             ports=thing.ports if thing.runs else frozenset(),
         )
 
@@ -196,7 +196,7 @@ class World:
             self._remove(key)
             self._create(key, resource)
             return
-        coming, aside = (Key(key.kind, key.name + ending) for ending in TWINS)
+        coming, aside = (Key(key.kind, key.name + ending) for ending in (NEXT, OLD))
         self._create(coming, resource, runs=False)
         self._stop(key)
         self._rename(key, aside)

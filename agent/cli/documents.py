@@ -71,11 +71,7 @@ def _stack_document(stack: Stack) -> dict[str, Any]:
 def change_document(change: Change, revision: Revision) -> dict[str, Any]:
     """One step, with secrets masked; `revision` is that of its stack."""
     return {
-        "number": change.number,
-        "stack": change.stack,
-        "action": change.action.value,
-        "kind": change.key.kind,
-        "name": change.key.name,
+        **_step(change),
         "cause": change.cause.value,
         "cause_text": cause_text(change, revision),
         "reason": change.reason,
@@ -86,14 +82,20 @@ def change_document(change: Change, revision: Revision) -> dict[str, Any]:
     }
 
 
-def _outcome_document(outcome: Outcome) -> dict[str, Any]:
-    change = outcome.change
+def _step(change: Change) -> dict[str, Any]:
+    """Which step of the plan is meant."""
     return {
         "number": change.number,
         "stack": change.stack,
         "action": change.action.value,
         "kind": change.key.kind,
         "name": change.key.name,
+    }
+
+
+def _outcome_document(outcome: Outcome) -> dict[str, Any]:
+    return {
+        **_step(outcome.change),
         "status": outcome.status.value,
         "detail": outcome.detail,
         "reason": outcome.reason,

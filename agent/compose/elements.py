@@ -29,6 +29,7 @@ from agent.compose.shapes import (
     mapping_of,
     pairs,
     record,
+    texts,
     whole,
     wrong,
 )
@@ -62,12 +63,8 @@ def _names(value: Any, at: At, make: Callable[[At], Any]) -> Any:
     if not isinstance(value, Seq):
         return wrong(value, "a list or a mapping", at)
     result = Map(value.place)
-    for index, name in enumerate(value):
-        below = at.below(index, value.item_place(index))
-        if not is_text(name):
-            if name is not BROKEN:
-                wrong(name, "a string", below)
-        elif name in result:
+    for name, below in texts(value, at):
+        if name in result:
             below.problem(f"{below.shown(name)} is in the list already")
         else:
             result.put(name, make(below), below.place, below.place)

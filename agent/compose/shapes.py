@@ -8,7 +8,7 @@ again after files were merged. Whatever is wrong is reported at its place and re
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, Final
@@ -77,6 +77,16 @@ def wrong(value: Any, expects: str, at: At) -> Broken:
 
 def is_text(value: Any) -> bool:
     return isinstance(value, str) and not isinstance(value, Timestamp)
+
+
+def texts(value: Seq, at: At) -> Iterator[tuple[str, At]]:
+    """Each string of a list, and its place. Whatever else is in it is reported."""
+    for index, entry in enumerate(value):
+        below = at.below(index, value.item_place(index))
+        if is_text(entry):
+            yield entry, below
+        elif entry is not BROKEN:
+            wrong(entry, "a string", below)
 
 
 # --- single values ----------------------------------------------------------------------------------------------
@@ -267,12 +277,7 @@ def pairs(*, null: str | None = "") -> Shape:
         if not isinstance(value, Seq):
             return wrong(value, "a mapping or a list", at)
         result = Listed(value.place)
-        for index, entry in enumerate(value):
-            below = at.below(index, value.item_place(index))
-            if not is_text(entry):
-                if entry is not BROKEN:
-                    wrong(entry, "a string", below)
-                continue
+        for entry, below in texts(value, at):
             key, equals, said = entry.partition("=")
             if key != key.rstrip():
                 below.problem(f'the name "{brief(key)}" ends with a space')

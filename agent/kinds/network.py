@@ -21,18 +21,15 @@ from agent.kinds.base import (
     STACK,
     Identity,
     comparable_labels,
-    heeded,
     in_scope,
     is_composes,
     is_ours,
     is_protected,
-    our_labels,
     owner_of,
-    read_fingerprint,
     seen_of,
     wanted_of,
 )
-from agent.kinds.table import Row, Spec, compare, fingerprint, holds_secret, look, set_or_none
+from agent.kinds.table import Row, Spec, differences, holds_secret, labelled, look, set_or_none
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
 from agent.rollout import Pace
 
@@ -240,15 +237,8 @@ class NetworkKind:
         )
 
     def _differences(self, resource: Resource, report: Report, owner: Owner) -> tuple[Difference, ...]:
-        key = self._identity.key
-        found = compare(
-            TABLE,
-            Facts(resource.spec, report),
-            read_fingerprint(report.get("Labels") or {}, key),
-            fingerprint(TABLE, resource.spec, key),
-            adopted=owner is Owner.ADOPTABLE,
-        )
-        return heeded(resource, found)
+        facts, labels = Facts(resource.spec, report), report.get("Labels") or {}
+        return differences(TABLE, facts, resource, labels, self._identity.key, owner)
 
     def _owner(self, resource: Resource, report: Report) -> Owner:
         labels = report.get("Labels") or {}
@@ -311,7 +301,5 @@ class NetworkKind:
         return (Gate.PASSED, "") if there else (Gate.FAILED, "the network is gone")
 
     def _make(self, resource: Resource, revision: str) -> None:
-        made_from = fingerprint(TABLE, resource.spec, self._identity.key)
-        labels = our_labels(self._identity, resource, revision, made_from)
-        body = {**resource.spec, "Labels": {**(resource.spec.get("Labels") or {}), **labels}}
+        body = labelled(TABLE, self._identity, resource, revision)
         self._engine.create_network(resource.key.name, body)

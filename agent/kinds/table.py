@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar
 
-from agent.kinds.base import make_fingerprint
-from agent.model import Difference, Remedy
+from agent.kinds.base import Identity, heeded, make_fingerprint, our_labels, read_fingerprint
+from agent.model import Difference, Owner, Remedy, Resource
 from agent.secrecy import looks_secret
 
 Facts = TypeVar("Facts")
@@ -104,6 +104,20 @@ def compare(
             for path, seen, wanted in fields
         ]
     return tuple(found)
+
+
+def differences(
+    table: Sequence[Row[Facts]], facts: Facts, resource: Resource, labels: Mapping[str, str], key: bytes, owner: Owner
+) -> tuple[Difference, ...]:
+    """Every field in which an object with these labels is not as wanted, but for what may be as it is."""
+    made_from, wanted_from = read_fingerprint(labels, key), fingerprint(table, resource.spec, key)
+    return heeded(resource, compare(table, facts, made_from, wanted_from, adopted=owner is Owner.ADOPTABLE))
+
+
+def labelled(table: Sequence[Row[Any]], identity: Identity, resource: Resource, revision: str) -> dict[str, Any]:
+    """What the engine is asked for where `spec` is the body of that: it, with our labels."""
+    ours = our_labels(identity, resource, revision, fingerprint(table, resource.spec, identity.key))
+    return {**resource.spec, "Labels": {**(resource.spec.get("Labels") or {}), **ours}}
 
 
 def _unlike(path: str, seen: Any, wanted: Any, depth: int) -> Iterator[tuple[str, Any, Any]]:

@@ -19,17 +19,14 @@ from agent.kinds.base import (
     STACK,
     Identity,
     comparable_labels,
-    heeded,
     in_scope,
     is_composes,
     is_ours,
     is_protected,
-    our_labels,
     owner_of,
-    read_fingerprint,
     wanted_of,
 )
-from agent.kinds.table import Row, Spec, compare, fingerprint, holds_secret, kept
+from agent.kinds.table import Row, Spec, differences, holds_secret, kept, labelled
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
 from agent.rollout import Pace
 
@@ -135,15 +132,8 @@ class VolumeKind:
         )
 
     def _differences(self, resource: Resource, report: Report, owner: Owner) -> tuple[Difference, ...]:
-        key = self._identity.key
-        found = compare(
-            TABLE,
-            Facts(resource.spec, report, owner),
-            read_fingerprint(report.get("Labels") or {}, key),
-            fingerprint(TABLE, resource.spec, key),
-            adopted=owner is Owner.ADOPTABLE,
-        )
-        return heeded(resource, found)
+        facts, labels = Facts(resource.spec, report, owner), report.get("Labels") or {}
+        return differences(TABLE, facts, resource, labels, self._identity.key, owner)
 
     def _owner(self, resource: Resource, report: Report) -> Owner:
         """A volume of the wanted name that nobody has marked is used as it is, as Compose does."""
@@ -157,9 +147,7 @@ class VolumeKind:
 
     def create(self, change: Change, revision: str) -> None:
         resource = wanted_of(change)
-        made_from = fingerprint(TABLE, resource.spec, self._identity.key)
-        labels = our_labels(self._identity, resource, revision, made_from)
-        body = {**resource.spec, "Labels": {**(resource.spec.get("Labels") or {}), **labels}}
+        body = labelled(TABLE, self._identity, resource, revision)
         self._engine.create_volume(resource.key.name, body)
 
     def update(self, change: Change, revision: str) -> None:  # noqa: ARG002 - it never happens

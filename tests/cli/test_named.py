@@ -8,20 +8,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from agent.account import Look
 from agent.assembly import Assembly
 from agent.cli import windlass
-from agent.model import Plan
-from agent.reconcile import Turn
 from agent.source.disk import origin_of
+from tests.bare import Bare, put_in_place
 
 FILES = {
     "home/compose.yaml": "services: {home: {image: x}}",
@@ -299,29 +295,9 @@ def test_the_calls_of_a_first_apply(run: Windlass, home: Path) -> None:
     assert [call["call"] for call in calls] == ["network.create", "container.create"]  # type: ignore[index]
 
 
-@dataclass
-class Bare:
-    """An engine with nothing on it, and what was asked of it."""
-
-    turns: list[Turn] = field(default_factory=list)
-
-    def version(self) -> dict[str, str]:
-        return {"Version": "27.0", "ApiVersion": "1.46"}
-
-    def info(self) -> dict[str, str]:
-        return {"ID": "ABCD:EFGH"}
-
-    def look(self, turn: Turn) -> Look:
-        self.turns.append(turn)
-        return Look({}, Plan(()))
-
-
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> Bare:
-    engine = Bare()
-    monkeypatch.setattr("agent.parts.make_engine", lambda *_, **__: engine)
-    monkeypatch.setattr(Assembly, "_works", lambda *_: SimpleNamespace(reconciler=engine))
-    return engine
+    return put_in_place(monkeypatch)
 
 
 @pytest.mark.parametrize(

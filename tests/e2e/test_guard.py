@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import docker
 import pytest
@@ -108,17 +109,23 @@ def test_what_is_protected_is_never_pruned_whether_it_was_made_so_or_not(
     until(lambda: started.stack(stack)["sync"] == "synced", "in sync once they are removed by hand")
 
 
+def left_with_one_of_three(agent: Agent, stack: str, image: str) -> Path:
+    """The Compose file of a stack of three services that was applied, and wants just one of them now."""
+    file: Path = agent.home / "files" / stack / "compose.yaml"
+    file.parent.mkdir(parents=True)
+    further = (compose(image, name=name).removeprefix("services:\n") for name in ("x", "y"))
+    file.write_text(compose(image) + "".join(further))
+    assert agent.windlass("apply", str(file.parent), "--yes").returncode == 0
+    file.write_text(compose(image))
+    return file
+
+
 @pytest.mark.slow
 def test_apply_is_held_in_the_same_way(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:
     stack = f"{prefix}a"
-    three = compose(busybox) + "".join(compose(busybox, name=name).removeprefix("services:\n") for name in ("x", "y"))
-    file = agent.home / "files" / stack / "compose.yaml"
-    file.parent.mkdir(parents=True)
-    file.write_text(three)
-    assert agent.windlass("apply", str(file.parent), "--yes").returncode == 0
-    file.write_text(compose(busybox))
+    file = left_with_one_of_three(agent, stack, busybox)
     planned = agent.windlass("plan", str(file.parent), "--detailed-exitcode")
     assert (planned.returncode, "2 of the 3 services" in planned.stdout) == (2, True), planned.stdout
     assert agent.windlass("apply", str(file.parent), "--yes").returncode == 1
@@ -135,12 +142,7 @@ def test_a_plan_in_a_file_does_what_was_approved_since_and_nothing_else(
     agent: Agent, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:
     stack, out = f"{prefix}a", str(agent.home / "plan.json")
-    three = compose(busybox) + "".join(compose(busybox, name=name).removeprefix("services:\n") for name in ("x", "y"))
-    file = agent.home / "files" / stack / "compose.yaml"
-    file.parent.mkdir(parents=True)
-    file.write_text(three)
-    assert agent.windlass("apply", str(file.parent), "--yes").returncode == 0
-    file.write_text(compose(busybox))
+    file = left_with_one_of_three(agent, stack, busybox)
     planned = agent.windlass("plan", str(file.parent), "--out", out)
     held = agent.windlass("apply", out, "--yes")
     assert (held.returncode, "PruneGuard" in held.stderr) == (1, True), held.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import docker
 import pytest
@@ -12,42 +11,17 @@ import pytest
 from tests.e2e.agents import Agent, Fleet, running, until
 from tests.e2e.test_agent import identity
 from tests.e2e.test_taking_back import accepted, version
-from tests.engine.registry import Registry
+from tests.engine import images
+from tests.engine.registry import Registry, Tag
 
 pytestmark = pytest.mark.engine
-
-
-class Tag:
-    """A tag in the registry, which is moved there behind everybody's back."""
-
-    def __init__(self, registry: Registry, name: str, sdk: docker.APIClient) -> None:
-        self._registry, self._name, self._sdk = registry, name, sdk
-        self._moves = 0
-        self.reference, self.first = registry.push(name, Env=["PATH=/bin", f"ONLY={name}"])
-
-    def here(self) -> str:
-        """The id that it stands for on the engine, "" for none."""
-        found = self._sdk.images(name=self.reference)
-        return str(found[0]["Id"]) if found else ""
-
-    def move(self, **config: Any) -> str:
-        """To an image that nobody has here; its id. What the tag stands for on the engine stays as it is."""
-        self._moves += 1
-        tag = f"moved-{self._moves}"
-        config = {"Env": ["PATH=/bin", f"ONLY={self._name}-{tag}"], **config}
-        _, moved = self._registry.push(self._name, tag, **config)
-        self._registry.move(self._name, "1", tag)
-        return moved
 
 
 @pytest.fixture
 def tag(registry: Registry, prefix: str, sdk: docker.APIClient) -> Iterator[Tag]:
     made = Tag(registry, prefix, sdk)
     yield made
-    for container in sdk.containers(all=True, filters={"label": f"com.docker.compose.project={prefix}a"}):
-        sdk.remove_container(container["Id"], force=True)
-    for image in sdk.images(name=made.reference.rpartition(":")[0]):
-        sdk.remove_image(image["Id"], force=True)
+    images.clear(sdk, f"{prefix}a", made.reference)
 
 
 def made_of(sdk: docker.APIClient, name: str) -> str:

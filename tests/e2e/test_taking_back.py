@@ -45,6 +45,14 @@ def accepted(agent: Agent, stack: str) -> str:
     return file.read_text().strip() if file.exists() else ""
 
 
+def first_good(agent: Agent, fleet: Fleet, stack: str, text: str) -> str:
+    """The commit that brings the stack, once it is known to be good."""
+    commit = fleet.push({f"stacks/{stack}/compose.yaml": text}, "First")
+    until(lambda: agent.synced_at(stack, commit), "the first commit deployed")
+    until(lambda: accepted(agent, stack) == commit, "the first commit known to be good")
+    return commit
+
+
 def since(sdk: docker.APIClient, name: str) -> tuple[str, str]:
     """What changes when a container is made anew, and when it is started anew."""
     found = sdk.inspect_container(name)
@@ -57,10 +65,8 @@ def test_the_whole_stack_goes_back_and_stays_there_until_there_is_something_new(
     stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
     web, api = f"{stack}-web-1", f"{stack}-api-1"
     with running(agent):
-        first = fleet.push({path: compose(busybox, "one")}, "First")
-        until(lambda: agent.synced_at(stack, first), "the first commit deployed")
+        first_good(agent, fleet, stack, compose(busybox, "one"))
         good = identity(sdk, api)
-        until(lambda: accepted(agent, stack) == first, "the first commit known to be good")
         fleet.push({path: compose(busybox, "two", "echo cannot connect; exit 7")}, "Second")
         failure = until(lambda: agent.stack(stack)["failure"], "the failure told")
         assert failure["reason"] == "CrashOnStart"
@@ -100,9 +106,7 @@ def test_who_comes_after_an_agent_that_was_killed_takes_back_what_it_had_begun(
     api = f"{stack}-api-1"
     late = compose(busybox, "one", "sleep 2; echo cannot connect; exit 7").replace("monitor: 1s", "monitor: 5s")
     with running(agent):
-        first = fleet.push({path: compose(busybox, "one")}, "First")
-        until(lambda: agent.synced_at(stack, first), "the first commit deployed")
-        until(lambda: accepted(agent, stack) == first, "the first commit known to be good")
+        first = first_good(agent, fleet, stack, compose(busybox, "one"))
         good = identity(sdk, api)
         fleet.push({path: late}, "Second")
         until(lambda: identity(sdk, api) not in ("", good), "the new container runs and is not proved yet")
@@ -122,9 +126,7 @@ def test_a_new_service_that_does_not_get_healthy_is_taken_back_and_tried_again_w
     stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
     ill = f"  ill:\n    image: {busybox}\n    healthcheck: {{test: [CMD, 'false'], interval: 200ms, retries: 2}}\n"
     with running(agent):
-        first = fleet.push({path: compose(busybox, "one")}, "First")
-        until(lambda: agent.synced_at(stack, first), "the first commit deployed")
-        until(lambda: accepted(agent, stack) == first, "the first commit known to be good")
+        first = first_good(agent, fleet, stack, compose(busybox, "one"))
         fleet.push({path: compose(busybox, "one", more=ill)}, "Ill")
         failure = until(lambda: agent.stack(stack)["failure"], "the failure told")
         assert failure["reason"] == "Unhealthy"
@@ -141,8 +143,7 @@ def test_what_is_on_trial_when_the_agent_is_killed_is_so_with_the_next_one(
     stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
     ill = f"  ill:\n    image: {busybox}\n    healthcheck: {{test: [CMD, 'false'], interval: 1s, retries: 3}}\n"
     with running(agent):
-        first = fleet.push({path: quick(compose(busybox, "one"))}, "First")
-        until(lambda: accepted(agent, stack) == first, "the first commit known to be good")
+        first = first_good(agent, fleet, stack, quick(compose(busybox, "one")))
         second = fleet.push({path: quick(compose(busybox, "one", more=ill))}, "Ill")
         until(lambda: agent.synced_at(stack, second), "made, and not proved yet")
         agent.kill()

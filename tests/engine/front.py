@@ -166,21 +166,22 @@ def hang(ask: Ask) -> None:
     ask.close_connection = True
 
 
-def stall(ask: Ask) -> None:
-    """The first half comes, and then nothing."""
+def _half(ask: Ask) -> None:
     answer = ask.ask()
     ask.head(answer)
     ask.wfile.write(answer.body[: len(answer.body) // 2])
     ask.wfile.flush()
+
+
+def stall(ask: Ask) -> None:
+    """The first half comes, and then nothing."""
+    _half(ask)
     hang(ask)
 
 
 def truncate(ask: Ask) -> None:
     """The first half comes, and then the end."""
-    answer = ask.ask()
-    ask.head(answer)
-    ask.wfile.write(answer.body[: len(answer.body) // 2])
-    ask.wfile.flush()
+    _half(ask)
     ask.close_connection = True
 
 

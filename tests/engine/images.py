@@ -54,6 +54,14 @@ def unload(host: str, *references: str) -> None:
         client.close()
 
 
+def clear(sdk: docker.APIClient, project: str, reference: str) -> None:
+    """Remove the containers of a project, and every image that is called as the reference but for its tag."""
+    for container in sdk.containers(all=True, filters={"label": f"com.docker.compose.project={project}"}):
+        sdk.remove_container(container["Id"], force=True)
+    for image in sdk.images(name=reference.rpartition(":")[0]):
+        sdk.remove_image(image["Id"], force=True)
+
+
 @cache
 def _layer() -> bytes:
     """One layer with busybox and its applets, the same bytes every time."""

@@ -78,6 +78,29 @@ class Registry:
                 return
 
 
+class Tag:
+    """A tag in the registry, which is moved there behind everybody's back."""
+
+    def __init__(self, registry: Registry, name: str, sdk: docker.APIClient) -> None:
+        self._registry, self._name, self._sdk = registry, name, sdk
+        self._moves = 0
+        self.reference, self.first = registry.push(name, Env=["PATH=/bin", f"ONLY={name}"])
+
+    def here(self) -> str:
+        """The id that it stands for on the engine, "" for none."""
+        found = self._sdk.images(name=self.reference)
+        return str(found[0]["Id"]) if found else ""
+
+    def move(self, **config: Any) -> str:
+        """To an image that nobody has here; its id. What the tag stands for on the engine stays as it is."""
+        self._moves += 1
+        tag = f"moved-{self._moves}"
+        config = {"Env": ["PATH=/bin", f"ONLY={self._name}-{tag}"], **config}
+        _, moved = self._registry.push(self._name, tag, **config)
+        self._registry.move(self._name, "1", tag)
+        return moved
+
+
 @contextmanager
 def running_registry(home: Path, docker_host: str) -> Iterator[Registry]:
     registry = Registry(home, docker_host)

@@ -9,6 +9,7 @@ import pytest
 
 from agent.errors import Unreachable
 from tests.engine import front as faults
+from tests.engine import images
 from tests.engine.front import Front
 from tests.engine.registry import Registry
 from tests.kinds.rig import Rig, done
@@ -36,10 +37,7 @@ class Tag:
 def tag(registry: Registry, front: Front, prefix: str, sdk: docker.APIClient) -> Iterator[Tag]:
     made = Tag(registry, front, prefix)
     yield made
-    for container in sdk.containers(all=True, filters={"label": f"com.docker.compose.project={prefix}"}):
-        sdk.remove_container(container["Id"], force=True)
-    for image in sdk.images(name=made.reference.rpartition(":")[0]):
-        sdk.remove_image(image["Id"], force=True)
+    images.clear(sdk, prefix, made.reference)
 
 
 def compose(tag: Tag) -> str:

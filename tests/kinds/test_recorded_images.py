@@ -15,9 +15,8 @@ from agent.good_images import GoodImages
 from agent.kinds.image_recorded import brought_back, gone, report_of
 from agent.model import Key, Report, Resource, Scope, Stack
 from agent.reconcile import Turn
-from tests.e2e.test_images import Tag
 from tests.engine import images
-from tests.engine.registry import Registry
+from tests.engine.registry import Registry, Tag
 from tests.kinds.rig import Rig, done
 
 pytestmark = pytest.mark.engine
@@ -116,10 +115,7 @@ def test_where_the_recorded_image_is_gone_the_reference_counts(rig: Rig, shelf: 
 def tag(registry: Registry, prefix: str, sdk: docker.APIClient) -> Iterator[Tag]:
     made = Tag(registry, prefix, sdk)
     yield made
-    for container in sdk.containers(all=True, filters={"label": f"com.docker.compose.project={prefix}"}):
-        sdk.remove_container(container["Id"], force=True)
-    for image in sdk.images(name=made.reference.rpartition(":")[0]):
-        sdk.remove_image(image["Id"], force=True)
+    images.clear(sdk, prefix, made.reference)
 
 
 def test_one_that_was_removed_meanwhile_is_pulled_by_its_digest_and_where_that_fails_it_is_said(
