@@ -12,7 +12,7 @@ import pytest
 
 from agent import __version__
 from agent.account import Look
-from agent.artefact import Where, check, hold_to, make, short, target_document, target_of
+from agent.artefact import Where, check, hold_to, is_same, make, short, target_document, target_of
 from agent.target import OneStack, Target
 from agent.errors import Refused
 from agent.images import Image
@@ -102,7 +102,9 @@ def test_the_same_world_gives_the_same_plan_however_its_objects_fare() -> None:
     ill = replace(SEEN_REDIS, health=Health.DEGRADED, detail="2 checks failed", raw={"State": "other"})
     ill = replace(ill, image=Image(digest="redis@sha256:a"))  # it was pushed somewhere
     stranger = there("container/other", owner=Owner.FOREIGN, uses=["network/shared"])
-    hold_to(document(), document(seen=(SEEN_API, ill, stranger)))
+    before, now = document(), document(seen=(SEEN_API, ill, stranger))
+    assert is_same(before, now)
+    hold_to(before, now)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,21 +11,7 @@ from agent.assembly import Assembly
 from agent.cli.errors import Exit, NoAgent, exit_code
 from agent.target import Target
 from agent.errors import BadManifest, BadSettings, Refused
-
-NOBODY = 65534
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Where the tests run as root, who may read everything: as somebody who may not."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
+from tests.nobody import as_nobody
 
 
 @pytest.fixture

@@ -199,10 +199,12 @@ def test_a_number_of_5000_digits_is_a_text() -> None:
 @settings(deadline=None)
 @given(st.text() | st.text(alphabet="[]{}&*!|>'\"%@`:-?#, \nab<~01.", max_size=60))
 def test_no_text_makes_it_fail_in_another_way(text: str) -> None:
-    parse(text.encode(errors="surrogatepass"))
+    _, problems = parse(text.encode(errors="surrogatepass"))
+    assert all(problem.startswith("f.yaml") for problem in problems)
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_fail_in_another_way(content: bytes) -> None:
-    parse(content)
+    _, problems = parse(content)
+    assert all(problem.startswith("f.yaml") for problem in problems)

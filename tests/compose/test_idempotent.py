@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -14,9 +12,7 @@ from agent.compose.schema import DOCUMENT, SERVICE_FIELDS
 from script.fuzzing.cases import Case, corpus, made_up, written
 from script.fuzzing.check import check
 from script.fuzzing.grammar import Grammar
-
-HERE = Path(__file__).resolve().parents[2]
-CORPUS = Path(os.environ.get("WINDLASS_TEST_CORPUS") or HERE.parent / "shared" / "corpus")
+from tests.interop.corpus import CORPUS
 
 
 @given(st.randoms(use_true_random=False))
@@ -58,7 +54,7 @@ def test_the_made_up_projects_hold_every_section() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="there is no folder of cases beside the repository")
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of Compose files is not here")
 @pytest.mark.parametrize("folder", ["valid", "newer", "invalid"])
 def test_so_does_every_case_that_was_collected(folder: str) -> None:
     outcomes = [check(case, seconds=600).what for case in corpus(CORPUS / folder)]

@@ -126,7 +126,7 @@ def test_a_new_service_that_does_not_get_healthy_is_taken_back_and_tried_again_w
     stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
     ill = f"  ill:\n    image: {busybox}\n    healthcheck: {{test: [CMD, 'false'], interval: 200ms, retries: 2}}\n"
     with running(agent):
-        first = first_good(agent, fleet, stack, compose(busybox, "one"))
+        first_good(agent, fleet, stack, compose(busybox, "one"))
         fleet.push({path: compose(busybox, "one", more=ill)}, "Ill")
         failure = until(lambda: agent.stack(stack)["failure"], "the failure told")
         assert failure["reason"] == "Unhealthy"

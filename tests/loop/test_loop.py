@@ -333,7 +333,7 @@ def test_a_refused_replacement_is_tried_at_once_for_new_content_and_for_who_asks
 def test_a_replacement_that_nobody_refused_is_tried_again_soon(reason: str) -> None:
     turns = FakeTurns(lambda turn: failed(turn, reason, (refused(WEB, reason),)))
     with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())):
-        turns.next(), turns.next()
+        assert [turns.next().trigger, turns.next().trigger] == ["git", "retry"]
 
 
 def test_a_replacement_that_did_not_take_is_not_repeated_soon() -> None:
@@ -410,8 +410,11 @@ def test_the_source_is_polled_and_the_host_looked_at_without_any_trigger(due: st
     desires, turns = FakeDesires(reading(stack("a"))), FakeTurns()
     audience = FakeAudience()
     with running(make_loop(desires, turns, audience, rhythm)):
-        for _ in range(3):
-            audience.sources.get(timeout=5) if due == "poll" else turns.next()
+        for expected in ("git", "interval", "interval"):
+            if due == "poll":
+                assert audience.sources.get(timeout=5)[1] is None
+            else:
+                assert turns.next().trigger == expected
 
 
 def test_a_full_look_relies_on_nothing_that_was_seen_before() -> None:

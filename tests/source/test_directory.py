@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -12,6 +13,7 @@ from agent.errors import BadManifest, Refused
 from agent.source import Source
 from agent.source.directory import DirectorySource
 from agent.tree import Entry, EntryKind
+from tests.nobody import as_nobody
 
 
 def write(top: Path, path: str, data: bytes = b"x") -> Path:
@@ -162,9 +164,11 @@ def test_a_missing_directory_leaves_what_was_known(tmp_path: Path) -> None:
     assert source.last() is known
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_says_so(tmp_path: Path) -> None:
-    write(tmp_path, "compose.yaml").chmod(0)
-    with pytest.raises(BadManifest) as caught:
-        DirectorySource(tmp_path).sync().tree.read("compose.yaml")
+def test_a_file_that_may_not_be_read_says_so() -> None:
+    with TemporaryDirectory() as name:  # into `tmp_path` only its owner may go
+        top = Path(name)
+        top.chmod(0o755)
+        write(top, "compose.yaml").chmod(0)
+        with as_nobody(), pytest.raises(BadManifest) as caught:
+            DirectorySource(top).sync().tree.read("compose.yaml")
     assert caught.value.reason == "FileUnreadable"

@@ -42,9 +42,11 @@ def test_without_a_listener_nothing_happens(address: str) -> None:
 
 
 def test_a_listener_that_does_not_read_holds_nobody_up(supervisor: tuple[socket.socket, str]) -> None:
-    notifier = Notifier(supervisor[1])
+    heard, address = supervisor
+    notifier = Notifier(address)
     for _ in range(1000):
         notifier.watchdog()
+    assert heard.recv(1000) == b"WATCHDOG=1", "and hears what there was room for"
 
 
 @pytest.mark.parametrize(
