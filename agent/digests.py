@@ -9,8 +9,8 @@ from typing import Any
 
 
 def canonical(value: Any) -> bytes:
-    """A value of plain members as JSON, in just one spelling. Of what JSON has no word for: sets are sorted, bytes stand
-    as their digest, and what is not plain (the tree behind a build's digest) as its type alone."""
+    """A value as JSON, in just one spelling. Sets are sorted, bytes are their digest, and what is not plain is its type
+    alone: the tree that a build is made of, which is known by the digest beside it."""
     return json.dumps(value, sort_keys=True, default=_plain).encode()
 
 
