@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 from agent import __version__
 from agent.account import Look
 from agent.cli.documents import change_document
-from agent.target import OneStack, Target
 from agent.cli.planfiles import KIND
 from agent.digests import canonical
 from agent.errors import Refused
 from agent.model import Action, Difference, Key, Observed, Owner, Revision, Stack
 from agent.rejections import content_of
+from agent.target import OneStack, Target
 
 _FORMAT = "1"
 _MOST_TOLD = 10

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli.errors import IsSuspended, NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered
-from agent.target import Target
 from agent.errors import BadManifest, BadSettings, Trouble
 from agent.model import Health, Report, Scope, Stack
 from agent.stand_ins import ignore
+from agent.target import Target
 from agent.usual import USUAL, default_secrets_dir, default_state_dir, docker_url, usual_file
 
 if TYPE_CHECKING:

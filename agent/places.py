@@ -16,13 +16,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from agent.target import OneStack, Target
 from agent.compose import LoadOptions, Project
 from agent.desired import Reader, Reading
 from agent.errors import BadManifest, Refused
 from agent.fleet import COMPOSE_FILES
 from agent.model import Failure, Place, Problem, Revision, Snapshot
 from agent.source.disk import DiskTree, bounded, origin_of, whole_disk, work_tree_of
+from agent.target import OneStack, Target
 from agent.tree import Tree
 
 

@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from agent.target import Target
 from agent.desired import Reader
 from agent.errors import Refused
 from agent.model import Revision, Snapshot
@@ -24,6 +23,7 @@ from agent.source.mirror import keep_newest, used_now
 from agent.source.url import parse_revision
 from agent.source.worktree import snapshot_at
 from agent.statedir import StateDir
+from agent.target import Target
 from agent.tree import Entry
 
 _KEPT = 5  # repositories of which a revision was looked at

@@ -8,7 +8,6 @@ from typing import Any
 
 from agent.account import Look
 from agent.cli.parts import Planned
-from agent.target import Target
 from agent.directives import Orders
 from agent.freeze import Freezes
 from agent.model import Plan
@@ -16,6 +15,7 @@ from agent.pulls import Pulls
 from agent.reconcile import Reconciler, Turn
 from agent.statedir import StateDir
 from agent.suspension import Suspension
+from agent.target import Target
 
 
 @dataclass(frozen=True)

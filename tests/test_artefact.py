@@ -13,11 +13,11 @@ import pytest
 from agent import __version__
 from agent.account import Look
 from agent.artefact import Where, check, hold_to, is_same, make, short, target_document, target_of
-from agent.target import OneStack, Target
 from agent.errors import Refused
 from agent.images import Image
 from agent.model import Difference, Health, Observed, Owner, Remedy, Resource, Revision, Scope, Stack
 from agent.planning import Policy, make_plan
+from agent.target import OneStack, Target
 from tests.planning.scene import ORIGIN, differs, there, want
 
 KEY = b"k" * 32

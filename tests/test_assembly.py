@@ -9,8 +9,8 @@ import pytest
 
 from agent.assembly import Assembly
 from agent.cli.errors import Exit, NoAgent, exit_code
-from agent.target import Target
 from agent.errors import BadManifest, BadSettings, Refused
+from agent.target import Target
 from tests.nobody import as_nobody
 
 

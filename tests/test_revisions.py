@@ -10,10 +10,10 @@ import pytest
 
 from agent.assembly import Assembly
 from agent.cli.parts import Planned
-from agent.target import OneStack, Target
 from agent.errors import BadManifest, BadSettings, Refused
 from agent.source.disk import origin_of
 from agent.source.repository import GitSource
+from agent.target import OneStack, Target
 from tests.bare import Bare, put_in_place
 from tests.source.repositories import Repository
 

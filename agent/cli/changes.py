@@ -16,13 +16,13 @@ from agent.cli.documents import applied_document, plan_document
 from agent.cli.errors import Exit, IsSuspended
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.parts import Applied, Planned
-from agent.target import OneStack
 from agent.cli.planfiles import found, read, write
 from agent.cli.plans import approvals, differs, plan_lines
 from agent.cli.targets import PATH, Revision, names_a_stack, reads_a_revision, target, words
 from agent.cli.text import clean, count, failure_lines, problem_lines, span
 from agent.model import Action, Health, Report, Status
 from agent.stand_ins import ignore
+from agent.target import OneStack
 
 if TYPE_CHECKING:
     from agent.going_back import TakenBack

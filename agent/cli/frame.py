@@ -23,8 +23,8 @@ from click.core import ParameterSource
 from agent import __version__
 from agent.cli.errors import MEANINGS, Ended, Exit, failure_document, reporting
 from agent.cli.parts import Parts
-from agent.target import OneStack, Target
 from agent.errors import Trouble
+from agent.target import OneStack, Target
 
 _GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 _HERE = Path()

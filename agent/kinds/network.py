@@ -238,7 +238,7 @@ class NetworkKind:
 
     def _differences(self, resource: Resource, report: Report, owner: Owner) -> tuple[Difference, ...]:
         facts, labels = Facts(resource.spec, report), report.get("Labels") or {}
-        return differences(TABLE, facts, resource, labels, self._identity.key, owner)
+        return differences(TABLE, facts, resource, labels, key=self._identity.key, owner=owner)
 
     def _owner(self, resource: Resource, report: Report) -> Owner:
         labels = report.get("Labels") or {}

@@ -107,7 +107,13 @@ def compare(
 
 
 def differences(
-    table: Sequence[Row[Facts]], facts: Facts, resource: Resource, labels: Mapping[str, str], key: bytes, owner: Owner
+    table: Sequence[Row[Facts]],
+    facts: Facts,
+    resource: Resource,
+    labels: Mapping[str, str],
+    *,
+    key: bytes,
+    owner: Owner,
 ) -> tuple[Difference, ...]:
     """Every field in which an object with these labels is not as wanted, but for what may be as it is."""
     made_from, wanted_from = read_fingerprint(labels, key), fingerprint(table, resource.spec, key)

@@ -133,7 +133,7 @@ class VolumeKind:
 
     def _differences(self, resource: Resource, report: Report, owner: Owner) -> tuple[Difference, ...]:
         facts, labels = Facts(resource.spec, report, owner), report.get("Labels") or {}
-        return differences(TABLE, facts, resource, labels, self._identity.key, owner)
+        return differences(TABLE, facts, resource, labels, key=self._identity.key, owner=owner)
 
     def _owner(self, resource: Resource, report: Report) -> Owner:
         """A volume of the wanted name that nobody has marked is used as it is, as Compose does."""

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from agent.cli.errors import NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Orphans, Planned, Pulling, Records, Rendered
-from agent.target import Target
 from agent.cli.planfiles import KIND
 from agent.converge import Event
 from agent.directives import Directives
@@ -26,6 +25,7 @@ from agent.model import (
     Revision,
     Stack,
 )
+from agent.target import Target
 
 T = TypeVar("T")
 COMMIT = Revision("9f2c1ab" + "0" * 33, "bump api to 2.4.1", "anna")

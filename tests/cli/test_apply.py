@@ -12,11 +12,11 @@ import pytest
 
 from agent.cli import changes
 from agent.cli.parts import Applied
-from agent.target import Target
 from agent.converge import Ended, Started
 from agent.errors import Refused
 from agent.images import Image
 from agent.model import Change, Failure, Health, Outcome, Plan, Report, Result, ServiceState, Status
+from agent.target import Target
 from tests.cli.conftest import Run
 from tests.cli.fakes import ARTEFACT, COMMIT, CREATE, HOLD, REPLACE, UPDATE, Agent, planned
 

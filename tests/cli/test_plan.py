@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.target import OneStack, Target
 from agent.cli.plans import NO_CHANGES, cause_text, interruption_text, plan_lines, summary_text
 from agent.errors import BadManifest, Unreachable
 from agent.handling import Handling, Hook, Stage
 from agent.model import Action, Cause, Change, FieldChange, Key, Place, Plan, Problem, Resource, Revision
+from agent.target import OneStack, Target
 from tests.cli.conftest import Run
 from tests.cli.fakes import ADOPT, ARTEFACT, COMMIT, CREATE, HOLD, REMOVE, REPLACE, UPDATE, WEB, Agent, planned
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.target import OneStack, Target
 from agent.cli.targets import words
 from agent.model import Plan
+from agent.target import OneStack, Target
 from tests.cli.conftest import Run
 from tests.cli.fakes import CREATE, Agent, planned
 

@@ -14,8 +14,8 @@ from typing import Any
 import docker
 
 from agent.assembly import Assembly
-from agent.target import OneStack, Target
 from agent.converge import Options
+from agent.target import OneStack, Target
 from agent.works import Prepared
 from tests.faults.proxy import proxy_to
 from tests.interop import likeness

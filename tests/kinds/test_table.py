@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.kinds import base
 from agent.kinds.base import FIELDS, Identity, digest, is_ours, make_fingerprint, our_labels, read_fingerprint
 from agent.kinds.container_compose import compose_labels
 from agent.kinds.container_facts import (
@@ -33,6 +32,7 @@ from agent.kinds.network import TABLE as NETWORK_TABLE
 from agent.kinds.table import AS_MADE, Row, compare, fingerprint, holds_secret, look
 from agent.kinds.volume import TABLE as VOLUME_TABLE
 from agent.model import Key, Resource
+from agent.twins import NEXT, OLD, base_name
 from tests.interop.corpus import CORPUS
 
 JSON = st.recursive(
@@ -382,4 +382,7 @@ def test_what_a_newer_release_adds_replaces_nothing() -> None:
     made = fingerprint(TABLE[:-5], {"body": {"Image": "x", "User": "1"}}, b"k")
     wanted = fingerprint(TABLE, {"body": {"Image": "x", "User": "1"}}, b"k")
     assert compare(TABLE, facts({"Image": "x", "User": "1"}), made, wanted) == ()
-    assert base.base_name("web.next") == "web"
+
+
+def test_the_twins_of_a_replacement_are_known_by_their_name() -> None:
+    assert [base_name(name) for name in ("web", f"web{NEXT}", f"web{OLD}")] == ["web", "web", "web"]

@@ -8,8 +8,8 @@ import pytest
 
 from agent.guard import NO_CONSENT
 from agent.model import Failure, Health, Report, Result, Scope
-from agent.rejections import content_of
 from agent.reconcile import Turn
+from agent.rejections import content_of
 from agent.suspension import Suspension
 from agent.trial import Trial
 from agent.work import FOLLOWED, Goal, Lag, Standing, Work
