@@ -39,8 +39,9 @@ from agent.source.directory import DirectorySource
 from agent.statedir import StateDir
 from agent.store import Store, StoreUnavailable
 from agent.telemetry import logs
+from agent.telemetry.labels import without_credentials
 from agent.telemetry.metrics import Metrics
-from agent.telemetry.overview import Overview, SourceStatus, without_credentials
+from agent.telemetry.overview import Overview, SourceStatus
 from agent.telemetry.sdnotify import Notifier, watchdog_interval
 from agent.triggers import Watch, watch_directory, watch_events, watch_files
 from agent.web import Listening, Server
@@ -183,8 +184,8 @@ class Daemon:
             host,
             Policy(prune=settings.prune),
             Options(),
-            Protections(JsonFile(self._state.protections)),
-            Acknowledgements(JsonFile(self._state.approvals)),
+            Protections(self._notes(self._state.protections)),
+            Acknowledgements(self._notes(self._state.approvals)),
             sleep=self._sleep,
             stop=lambda: self._loop.stopping,
             listen=self._progressed,
@@ -196,15 +197,16 @@ class Daemon:
         rhythm = Rhythm(poll=float(settings.interval), resync=min(60.0, float(settings.interval)))
         rhythm = replace(rhythm, source_silence=rhythm.silence + float(settings.git.timeout))
         self._metrics.interval(float(settings.interval))
+        rejections = Rejections(self._notes(self._state.rejections))
         return Loop(
-            Follower(self._source, reader, self._fetched, rejections=Rejections(JsonFile(self._state.rejections))),
+            Follower(self._source, reader, self._fetched, rejections=rejections),
             HostTurns(
                 self._reconciler.host,
                 self._reconciler,
                 self._metrics,
                 self._scope,
                 self._engine.forget,
-                GoodImages(JsonFile(self._state.good_images)),
+                GoodImages(self._notes(self._state.good_images)),
                 self._pulls,
             ),
             self._witness,
@@ -213,8 +215,11 @@ class Daemon:
             wall=time.time,
             rhythm=rhythm,
             act=settings.mode == "apply",
-            restraints=Directives(self._state.directives),
+            restraints=Directives(self._state.directives, told=self._witness.state_read),
         )
+
+    def _notes(self, path: Path) -> JsonFile:
+        return JsonFile(path, self._witness.state_read)
 
     def _progressed(self, turn: Turn, event: Event) -> None:
         self._pulls.listen(turn, event)

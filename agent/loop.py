@@ -78,7 +78,7 @@ class Loop:
         self._scheduling = Scheduling(self._stacks, self._due, audience.job_ended, wall)
         self._asking = Asking(clock, self._chance, self._rhythm.poll, self._rhythm.jitter)
         self._restraints = restraints or Unrestrained()
-        self._orders: Orders = self._restraints.now()
+        self._orders: Orders = Unrestrained()  # until the first round
         self._resync_due = clock() + self._rhythm.resync
         self._patience = Patience(self._chance)
         self._pulse, self._late = Pulse(clock), tuple[str, ...]()

@@ -153,6 +153,10 @@ def protected(key: Key) -> str:
     )
 
 
+def unsure(why: str) -> str:
+    return f"is not wanted any more, and nobody can tell whether it is under protection: {why}"
+
+
 def waits_for(key: Key, *, held: bool) -> str:
     return f"waits for {key}, which " + ("is held" if held else "does not exist")
 
