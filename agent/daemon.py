@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 import structlog
 
@@ -138,9 +140,19 @@ class Daemon:
             if listening:
                 listening.stop()
             self._witness.close()
+            if self._loop.left:
+                self._leave(self._loop.left)
             self._engine.close()
             self._witness.logger.info("ended")
         return _exit_code(reports, self._loop) if once else 0
+
+    def _leave(self, jobs: tuple[str, ...]) -> NoReturn:
+        """End although threads are under way: of those nothing can be asked any more, and Python would wait for them.
+        To the host it is as if the agent had been killed in the middle, which the next one makes good."""
+        message = "what does not end in time is left as it is, and made good by the next start"
+        self._witness.logger.warning("left", jobs=jobs, message=message)
+        sys.stderr.flush()
+        os._exit(0)
 
     def _settled(self, reports: tuple[Report, ...]) -> tuple[Report, ...]:
         """With the health that the stacks have come to; how they stand then is told as well."""
@@ -179,7 +191,7 @@ class Daemon:
     def _make_reconciler(self) -> Reconciler:
         settings = self._settings
         pulls, origin = self._pulls, self._source.origin
-        host = make_host(self._engine, self._state, settings, origin, pulls, stop=pulls.is_over)
+        host = make_host(self._engine, self._state, settings, origin, pulls, stop=pulls.is_over, ending=pulls.stop)
         return Reconciler(
             host,
             Policy(prune=settings.prune),

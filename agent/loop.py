@@ -83,6 +83,7 @@ class Loop:
         self._patience = Patience(self._chance)
         self._pulse, self._late = Pulse(clock), tuple[str, ...]()
         self.stopping = False
+        self.left: tuple[str, ...] = ()  # what was still under way when its time to end was over
         self._workers = Workers()
 
     # --- what others may call, from any thread ---
@@ -119,7 +120,7 @@ class Loop:
     def run(self, *, once: bool = False) -> tuple[Report, ...]:
         """Look until `stop`, or with `once` until the source was read and each stack had its turn.
 
-        Returns the last report of each stack.
+        Returns the last report of each stack. What is under way is waited for, but for no longer than the rhythm says.
         """
         while not self.stopping:
             if self._act and not once:
@@ -129,7 +130,7 @@ class Loop:
                 break
             self._feed_watchdog()
             self._hear(self._until_next())
-        self._workers.join()
+        self.left = self._workers.join(self._rhythm.ending)
         self._drain()
         return tuple(work.last for _, work in sorted(self._stacks.items()) if work.last)
 

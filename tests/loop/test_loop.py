@@ -95,6 +95,23 @@ def test_many_triggers_for_a_busy_stack_make_one_more_turn() -> None:
         assert turns.nothing_more()
 
 
+def test_what_does_not_end_does_not_keep_the_agent_from_ending() -> None:
+    may_end, audience = threading.Event(), FakeAudience()
+
+    def hang(turn: Turn) -> Report:
+        if turn.scope.stacks == {"a"}:
+            may_end.wait(30)
+        return synced(turn)
+
+    turns = FakeTurns(hang)
+    loop = make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, audience, replace(FAST, ending=0.2))
+    with running(loop):
+        turns.next(), turns.next()
+        assert audience.reports.get(timeout=5).stack == "b"
+    assert loop.left == ("turn-a",)
+    may_end.set()
+
+
 def test_a_slow_stack_delays_no_other() -> None:
     may_end = threading.Event()
     turns = FakeTurns(lambda turn: synced(turn) if turn.scope.stacks == {"b"} or may_end.wait(5) else failed(turn))
