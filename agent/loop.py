@@ -343,7 +343,7 @@ class Loop:
         report = self._scheduling.heed(work, report)
         work.last = report = replace(report, on_trial=on_trial, fights=self._patience.fights(work.name, now))
         self._audience.reported(report)
-        if work.has_left and done.report.synced and not superseded:
+        if work.has_left and done.report.synced and not (done.report.stays or superseded):
             self._forget(work)
         self._following.take_up()
 

@@ -82,7 +82,8 @@ def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier
 
 def _is_disturbed(report: Report) -> bool:
     """Whether something runs beside what is wanted and may be why that is ill: then its health says nothing yet."""
-    return report.stays is not None and report.stays.reason == ORPHAN_PROCESS
+    is_ill = report.health in {Health.DEGRADED, Health.MISSING}
+    return is_ill and report.stays is not None and report.stays.reason == ORPHAN_PROCESS
 
 
 def _started_anew_for_its_health(trial: Trial, report: Report) -> Failure | None:

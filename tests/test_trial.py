@@ -137,6 +137,8 @@ def test_what_is_ill_beside_a_process_that_was_left_behind_is_not_judged_yet() -
     disturbed = replace(report(health=Health.DEGRADED), stays=Failure("OrphanProcess", "process 4711 still runs"))
     assert judge(STACK, disturbed, trial, 9.0).state is State.UNDER_WAY
     assert judge(STACK, report(health=Health.DEGRADED), trial, 9.0).state is State.FAILED
+    well = replace(disturbed, health=Health.HEALTHY, services=())
+    assert judge(STACK, well, trial, 9.0).state is State.GOOD, "it is well all the same"
 
 
 def test_the_illness_of_another_service_says_nothing() -> None:

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from agent.engine import Engine
 from agent.errors import Refused, Trouble
-from agent.kinds.base import INSTANCE, base_name
+from agent.kinds.base import INSTANCE, STACK, base_name, in_scope
+from agent.kinds.container_names import listed_name
 from agent.kinds.table import look
-from agent.model import Health, Observed
+from agent.model import Health, Key, Observed, Owner, Scope
 from agent.processes import ORPHAN_PROCESS, Process, Processes
 
 PORT_IN_USE = "PortInUse"
@@ -36,12 +37,18 @@ class Orphan(NamedTuple):
 
     container: str
     name: str
+    labels: Mapping[str, str]
     on_host: bool
     processes: tuple[Process, ...]
 
     def is_of(self, seen: Observed) -> bool:
         """Whether it is of this container, or of one that had the same place before it."""
-        return self.container == seen.id or base_name(self.name) == seen.key.name
+        return self.container == seen.id or self.place == seen.key.name
+
+    @property
+    def place(self) -> str:
+        """The name of the container, whatever it was called while it was replaced."""
+        return base_name(self.name)
 
     @property
     def _first(self) -> list[Process]:
@@ -52,7 +59,7 @@ class Orphan(NamedTuple):
     def __str__(self) -> str:
         numbers = ", ".join(str(process.pid) for process in self._first)
         noun = "process" if len(self._first) == 1 else "processes"
-        return f"{noun} {numbers} ({self._first[0].name}) of container {base_name(self.name)} ({self.container[:12]})"
+        return f"{noun} {numbers} ({self._first[0].name}) of container {self.place} ({self.container[:12]})"
 
     @property
     def told(self) -> str:
@@ -88,11 +95,21 @@ class Orphans:
             self._losses = losses
 
     def told(self, seen: Observed) -> Observed:
-        """The container, with what still runs of it or of the one before it."""
+        """The container, with what still runs of it or of the one before it. What a replacement left is told of the one
+        whose place it had."""
         found = next((orphan for orphan in self._found if orphan.is_of(seen)), None)
-        if found is None:
+        if found is None or seen.leftover:
             return seen
         return replace(seen, health=Health.DEGRADED, detail=found.told, orphan=found.told)
+
+    def of_nobody(self, known: Collection[str], scope: Scope) -> Iterator[Observed]:
+        """What still runs of containers of the scope that are gone and that nobody wants; `known` are the names of
+        those that are there or wanted. There is nothing to be done about it, so it is told and no more."""
+        for orphan in self._found:
+            if orphan.place not in known and in_scope(scope, orphan.labels):
+                key, stack = Key("container", orphan.place), orphan.labels.get(STACK, "")
+                seen = Observed(key, orphan.container, Owner.FOREIGN, stack=stack, health=Health.DEGRADED)
+                yield replace(seen, detail=orphan.told, orphan=orphan.told)
 
     @contextmanager
     def explaining(self, container: str) -> Iterator[None]:
@@ -139,7 +156,7 @@ class Orphans:
         down = {**self._gone, **{container: entry for container, entry in self._listed.items() if not _is_up(entry)}}
         seen = self._processes.of(down) if down else {}
         found = [
-            Orphan(container, _name(down[container]), _is_on_host(down[container]), processes)
+            _orphan(down[container], processes)
             for container, processes in sorted(seen.items())
             if not self._engine_has_up(container)
         ]
@@ -161,10 +178,6 @@ def _is_up(entry: Report) -> bool:
     return entry.get("State") in _UP
 
 
-def _is_on_host(entry: Report) -> bool:
-    return bool(look(entry, "HostConfig.NetworkMode") == "host")
-
-
-def _name(entry: Report) -> str:
-    names = [str(name).removeprefix("/") for name in entry.get("Names") or ()]
-    return next((name for name in names if "/" not in name), "")
+def _orphan(entry: Report, processes: tuple[Process, ...]) -> Orphan:
+    is_on_host = bool(look(entry, "HostConfig.NetworkMode") == "host")
+    return Orphan(str(entry["Id"]), listed_name(entry), entry.get("Labels") or {}, is_on_host, processes)

@@ -108,9 +108,11 @@ class ContainerView:
         found = [
             *(self._present(one, around, local) for one in there),
             *filter(None, cleared),
-            *(self._stray(report, around) for report in strays if report["Id"] not in known),
+            *(self._orphans.told(self._stray(report, around)) for report in strays if report["Id"] not in known),
         ]
-        return [*found, *self._holders(wanted, listed, {one.id for one in found})]
+        names = {one.key.name for one in (*wanted, *found)}
+        beside = self._orphans.of_nobody(names, scope)
+        return [*found, *beside, *self._holders(wanted, listed, {one.id for one in found})]
 
     def _holders(self, wanted: Sequence[Resource], listed: Sequence[Report], known: Set[str]) -> Iterator[Observed]:
         """Who else holds a port that is needed; `known` are the ids of what is seen already."""

@@ -13,7 +13,7 @@ from agent.engine import Engine
 from agent.errors import Refused, Unreachable
 from agent.kinds.base import INSTANCE
 from agent.kinds.container_orphans import Orphans
-from agent.model import Health, Key, Observed, Owner
+from agent.model import Health, Key, Observed, Owner, Scope
 from agent.processes import Process, Processes
 
 OLD, NEW, OTHER = "a" * 64, "b" * 64, "c" * 64
@@ -24,7 +24,9 @@ INIT, CHILD = Process(4711, 5, "httpd", 1), Process(4712, 6, "httpd", 4711)
 def entry(
     container: str = OLD, state: str = "exited", name: str = WEB.name, network: str = "default"
 ) -> dict[str, Any]:
-    return {"Id": container, "State": state, "Names": [f"/{name}"], "HostConfig": {"NetworkMode": network}}
+    labels = {"windlass.stack": "web", "windlass.origin": "here"}
+    names, host = [f"/{name}"], {"NetworkMode": network}
+    return {"Id": container, "State": state, "Names": names, "Labels": labels, "HostConfig": host}
 
 
 @dataclass
@@ -87,6 +89,24 @@ def test_in_whichever_state_without_a_process_the_container_is(state: str) -> No
     orphans = host.orphans()
     orphans.look(host.entries, 0)
     assert orphans.told(seen()).orphan
+
+
+def test_one_of_a_service_that_nobody_wants_any_more_is_told_too() -> None:
+    host = StandIn()
+    orphans = host.orphans()
+    orphans.look(host.entries, 0)
+    host.entries = []
+    orphans.look(host.entries, 0)
+    here, stack = Scope("mine", "here", frozenset(), whole=True), Scope("mine", "x", frozenset({"web"}))
+    for scope in (here, stack):
+        (found,) = orphans.of_nobody((), scope)
+        assert (found.key, found.stack, found.owner, found.origin) == (WEB, "web", Owner.FOREIGN, "")
+        assert found.orphan.startswith("process 4711 (httpd) of container web-api-1")
+    assert list(orphans.of_nobody({WEB.name}, here)) == [], "it is told of what is in its place"
+    assert list(orphans.of_nobody((), Scope("mine", "here", frozenset({"db"})))) == []
+    host.running = {}
+    orphans.look(host.entries, 0)
+    assert list(orphans.of_nobody((), here)) == []
 
 
 def test_several_that_began_each_by_itself_are_all_named() -> None:

@@ -278,6 +278,26 @@ def test_a_stack_that_left_the_source_is_pruned_and_forgotten() -> None:
         assert audience.gone.get(timeout=5) == "a"
 
 
+def test_a_stack_that_left_the_source_is_known_as_long_as_a_process_of_it_runs_on() -> None:
+    outlived = Failure("OrphanProcess", "container/a-web-1: process 4711 still runs")
+    stays: list[Failure | None] = [outlived, outlived, None]
+
+    def react(turn: Turn) -> Report:
+        return replace(synced(turn), stays=None if turn.stacks else stays.pop(0))
+
+    audience = FakeAudience()
+    turns = FakeTurns(react, host_stacks=frozenset({"a", "b"}))
+    with running(make_loop(FakeDesires(reading(stack("b"))), turns, audience)) as loop:
+        reports = [audience.reports.get(timeout=5), audience.reports.get(timeout=5)]
+        (told,) = (report for report in reports if report.stack == "a")
+        assert (told.failure, told.synced) == (outlived, False)
+        for _ in range(2):
+            assert audience.gone.empty()
+            loop.wake(LookAt("event", stack="a"))
+            audience.reports.get(timeout=5)
+        assert audience.gone.get(timeout=5) == "a"
+
+
 def test_what_an_earlier_process_left_of_a_stack_is_pruned() -> None:
     turns = FakeTurns(host_stacks=frozenset({"old"}))
     with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())):
