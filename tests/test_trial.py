@@ -149,7 +149,9 @@ def test_the_illness_of_another_service_says_nothing() -> None:
     ("failed", "state"),
     [
         (outcome(Action.REPLACE, Status.FAILED, reason="CrashOnStart"), State.FAILED),
-        (outcome(Action.CREATE, Status.FAILED, reason="PortInUse"), State.FAILED),
+        (outcome(Action.CREATE, Status.FAILED, reason="StartFailed"), State.FAILED),
+        (outcome(Action.REPLACE, Status.FAILED, reason="PortInUse"), State.UNDER_WAY),
+        (outcome(Action.REPLACE, Status.FAILED, reason="EngineError"), State.UNDER_WAY),
         (outcome(Action.REPLACE, Status.FAILED, reason="EngineTimeout"), State.UNDER_WAY),
         (outcome(Action.REPLACE, Status.FAILED, reason="NoThread"), State.UNDER_WAY),
         (outcome(Action.CREATE, Status.FAILED, reason="OrphanProcess"), State.UNDER_WAY),
@@ -163,12 +165,44 @@ def test_the_illness_of_another_service_says_nothing() -> None:
             State.UNDER_WAY,
         ),
     ],
-    ids=["replaced", "made", "the engine", "no thread", "what it left behind", "drift", "a pull", "pause"],
+    ids=["replaced", "made", "a port", "an engine that stumbles", "the engine", "no thread", "what it left behind", "drift", "a pull", "pause"],
 )  # fmt: skip
 def test_which_failures_are_those_of_the_content(failed: Outcome, state: State) -> None:
     found = judge(STACK, report(failed, failure=Failure("x", "x")), None, 0.0)
     assert found.state is state
     assert (found.failure is not None) is (state is State.FAILED)
+
+
+def stumbled(said: str) -> Report:
+    once = outcome(Action.REPLACE, Status.FAILED, reason="EngineError")
+    return report(replace(once, detail=f"start container {said}"), failure=Failure("EngineError", said))
+
+
+def test_an_engine_that_stumbles_over_the_same_time_and_again_says_something_of_the_content() -> None:
+    trial, states = None, []
+    for container in ("0123456789ab", "123456789abc", "23456789abcd"):
+        found = judge(STACK, stumbled(f"{container}: a fault"), trial, 1.0)
+        trial = found.trial
+        states.append(found.state)
+    assert states == [State.UNDER_WAY, State.UNDER_WAY, State.FAILED]
+    assert found.failure is not None
+    assert found.failure.reason == "EngineError"
+
+
+@pytest.mark.parametrize("between", [stumbled("another fault"), report(failure=Failure("x", "x"))])
+def test_other_words_or_none_begin_the_count_anew(between: Report) -> None:
+    trial = None
+    for told in (stumbled("a fault"), stumbled("a fault"), between, stumbled("a fault"), stumbled("a fault")):
+        found = judge(STACK, told, trial, 1.0)
+        assert found.state is State.UNDER_WAY
+        trial = found.trial
+
+
+def test_content_that_gets_through_after_the_engine_stumbled_is_watched_like_any_other() -> None:
+    trial = judge(STACK, stumbled("a fault"), None, 1.0).trial
+    assert judge(STACK, report(outcome(Action.REPLACE)), trial, 2.0).state is State.GOOD
+    made = judge(STACK, report(outcome()), trial, 2.0)
+    assert (made.state, made.trial) == (State.ON_TRIAL, Trial(frozenset({"web"}), 2.0, 5.0))
 
 
 def test_what_is_made_by_and_by_joins_the_trial() -> None:

@@ -16,7 +16,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from agent.engine import Engine
+from agent.engine.peer import process_behind
 from agent.errors import Refused, Trouble
+from agent.host_ports import HostPort
 from agent.kinds.base import INSTANCE, STACK, base_name, in_scope
 from agent.kinds.container_names import listed_name
 from agent.kinds.table import look
@@ -24,6 +26,7 @@ from agent.model import Health, Key, Observed, Owner, Scope
 from agent.processes import ORPHAN_PROCESS, Process, Processes
 
 PORT_IN_USE = "PortInUse"
+PROCESS = "process"  # stands where the kind of an object could, for who holds a port and is none
 GONE = 200  # containers that are gone and have not been asked about yet, at most
 _UP = frozenset({"running", "paused"})  # what waits to be restarted has no process
 _SHOWN = 5  # processes that are named
@@ -111,6 +114,19 @@ class Orphans:
                 seen = Observed(key, orphan.container, Owner.FOREIGN, stack=stack, health=Health.DEGRADED)
                 yield replace(seen, detail=orphan.told, orphan=orphan.told)
 
+    def holding(self, ports: Iterable[HostPort]) -> Iterator[Observed]:
+        """Who has one of these ports on the engine's host and is no container. Nothing is known where the agent cannot
+        see the network of that host: then the engine says it at the start."""
+        asked = list(ports)
+        pid = process_behind(self._engine.url) if asked else 0
+        taken = sorted(self._processes.taken(pid)) if pid else []
+        found: dict[str, set[HostPort]] = {}
+        for port in asked:
+            if other := next((one for one in taken if _is_in_the_way(one, port)), None):
+                found.setdefault(self._named(other.number), set()).add(other)
+        for name, had in sorted(found.items()):
+            yield Observed(Key(PROCESS, name), "", Owner.FOREIGN, ports=frozenset(had))
+
     @contextmanager
     def explaining(self, container: str) -> Iterator[None]:
         """While a container is started: a refusal that comes of such a process says so."""
@@ -135,13 +151,24 @@ class Orphans:
         return Refused(f"{error.message}; {found.told}", reason=ORPHAN_PROCESS) if found else error
 
     def _holder(self, message: str) -> str:
-        """Who has the port that the message is about. One with a network of its own has no port of the host's."""
+        """Who has the port that the message is about."""
         ports = _PORT.findall(message)
-        for orphan in self._found if ports else ():
-            have = {self._processes.has_port(one, int(ports[-1])) for one in orphan.processes if orphan.on_host}
-            if have - {False}:
-                return f"{'by' if True in have else 'maybe by'} {orphan}: {orphan.advice}"
+        for orphan, surely in self._having(int(ports[-1])) if ports else ():
+            return f"{'by' if surely else 'maybe by'} {orphan}: {orphan.advice}"
         return ""
+
+    def _having(self, port: int) -> Iterator[tuple[Orphan, bool]]:
+        """Those that have the port of the host, and whether that is sure. One with a network of its own has none."""
+        for orphan in self._found:
+            have = {self._processes.has_port(one, port) for one in orphan.processes if orphan.on_host}
+            if have - {False}:
+                yield orphan, True in have
+
+    def _named(self, port: int) -> str:
+        """Who has the port, in words."""
+        for orphan, surely in self._having(port):
+            return f"{'' if surely else 'maybe '}{orphan}, which the engine does not know: {orphan.advice}"
+        return f"a program that is no container (ss -lntup 'sport = :{port}' shows which)"
 
     def _note(self, listed: Sequence[Report]) -> None:
         now = {str(entry["Id"]): entry for entry in listed}
@@ -172,6 +199,12 @@ class Orphans:
     def _engine_has_up(self, container: str) -> bool:
         report = self._engine.inspect_container(container)
         return bool(look(report, "State.Running")) and not look(report, "State.Restarting")
+
+
+def _is_in_the_way(taken: HostPort, port: HostPort) -> bool:
+    """Whether the engine cannot have the port for a container. What has one at a single address of IPv6 need not be in
+    the way of who wants all that there are: that is for the engine to say."""
+    return port.clashes(taken) and (port.address == taken.address or ":" not in taken.address)
 
 
 def _is_up(entry: Report) -> bool:

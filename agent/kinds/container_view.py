@@ -35,7 +35,7 @@ from agent.kinds.container_job import job_of
 from agent.kinds.container_names import listed_name, name_of
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
-from agent.kinds.container_ports import holders, ports_of
+from agent.kinds.container_ports import holders, lacking, ports_of
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
 from agent.kinds.container_words import stays
 from agent.kinds.table import compare, fingerprint, look
@@ -112,7 +112,8 @@ class ContainerView:
         ]
         names = {one.key.name for one in (*wanted, *found)}
         beside = self._orphans.of_nobody(names, scope)
-        return [*found, *beside, *self._holders(wanted, listed, {one.id for one in found})]
+        programs = self._orphans.holding(lacking(wanted, found, listed))
+        return [*found, *beside, *programs, *self._holders(wanted, listed, {one.id for one in found})]
 
     def _holders(self, wanted: Sequence[Resource], listed: Sequence[Report], known: Set[str]) -> Iterator[Observed]:
         """Who else holds a port that is needed; `known` are the ids of what is seen already."""

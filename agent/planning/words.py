@@ -170,6 +170,8 @@ def in_use(key: Key) -> str:
 
 
 def port_in_use(port: HostPort, holder: Key) -> str:
+    if holder.kind == "process":
+        return f"waits for port {port}, held by {holder.name}: stop that one, or publish another port"
     return f"waits for port {port}, which {holder} holds: stop that one, or publish another port"
 
 

@@ -328,7 +328,7 @@ WEB = Key("container", "a-web-1")
 
 
 def test_what_runs_is_not_stopped_again_soon_for_a_replacement_that_was_refused() -> None:
-    turns, clock = FakeTurns(lambda turn: failed(turn, "PortInUse", (refused(WEB),))), FakeClock()
+    turns, clock = FakeTurns(lambda turn: failed(turn, "StartFailed", (refused(WEB),))), FakeClock()
     desires, audience = FakeDesires(reading(stack("a"))), FakeAudience()
     with running(make_loop(desires, turns, audience, clock=clock)) as loop:
         turns.next()
@@ -349,7 +349,7 @@ def test_a_refused_replacement_is_tried_at_once_for_new_content_and_for_who_asks
 
     def refuses(turn: Turn) -> Report:
         assert goes_on.wait(5)
-        return failed(turn, "PortInUse", (refused(WEB),))
+        return failed(turn, "StartFailed", (refused(WEB),))
 
     desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(refuses), FakeAudience()
     with running(make_loop(desires, turns, audience)) as loop:
