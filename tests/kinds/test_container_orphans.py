@@ -3,14 +3,18 @@ real one is in `tests/faults`."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+import socket
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from agent.engine import Engine
 from agent.errors import Refused, Unreachable
+from agent.host_ports import HostPort
 from agent.kinds.base import INSTANCE
 from agent.kinds.container_orphans import Orphans
 from agent.model import Health, Key, Observed, Owner, Scope
@@ -40,6 +44,12 @@ class StandIn:
     perhaps: set[int] = field(default_factory=set)  # somebody there has them
     is_away: bool = False
     searched: int = 0
+    bound: set[HostPort] = field(default_factory=set)  # by anybody
+    url: str = "unix:///nowhere"
+
+    def taken(self, pid: int) -> frozenset[HostPort]:
+        assert pid == os.getpid()
+        return frozenset(self.bound)
 
     def list_containers(self, *labels: str) -> list[dict[str, Any]]:
         assert labels == (f"{INSTANCE}=mine",)
@@ -238,3 +248,45 @@ def test_what_only_root_may_know_is_said_to_be_unsure() -> None:
 def test_any_other_refusal_stays_as_it_is(host: StandIn, message: str, reason: str) -> None:
     error = Refused(message, reason=reason)
     assert refused(host, NEW, error) is error
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[str]:
+    """Where this process listens, as an engine would."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / "engine"))
+        sock.listen()
+        yield f"unix://{tmp_path}/engine"
+
+
+def held(host: StandIn, *ports: HostPort) -> list[tuple[str, frozenset[HostPort]]]:
+    orphans = host.orphans()
+    orphans.look(host.entries, 0)
+    found = list(orphans.holding(ports))
+    assert {(one.owner, one.id, one.key.kind) for one in found} <= {(Owner.FOREIGN, "", "process")}
+    return [(one.key.name, one.ports) for one in found]
+
+
+def test_whoever_has_a_port_and_is_no_container_is_in_the_way_of_it(here: str) -> None:
+    mine, local = HostPort(8080), HostPort(8080, "tcp", "127.0.0.1")
+    host = StandIn(bound={local, HostPort(80)}, url=here, running={})
+    ((name, ports),) = held(host, mine)
+    assert ports == {local}
+    assert "ss -lntup 'sport = :8080'" in name
+    assert held(host, HostPort(8080, "tcp", "10.0.0.1"), HostPort(8081), HostPort(80, "udp")) == []
+    assert held(host) == []
+    assert held(replace(host, url="unix:///nowhere"), mine) == [], "the network of that host cannot be seen"
+    assert held(replace(host, url="tcp://127.0.0.1:1"), mine) == []
+
+
+def test_a_process_that_outlived_its_container_is_named_as_the_one_that_has_the_port(here: str) -> None:
+    host = StandIn([entry(network="host")], ports={8080}, bound={HostPort(8080)}, url=here)
+    ((name, _),) = held(host, HostPort(8080))
+    assert name.startswith("process 4711 (httpd) of container web-api-1 (aaaaaaaaaaaa), which the engine does not know")
+    assert "kill 4711" in name
+
+
+def test_what_is_bound_to_one_address_of_ipv6_need_not_be_in_the_way(here: str) -> None:
+    host = StandIn(bound={HostPort(8080, "tcp", "::1")}, url=here)
+    assert held(host, HostPort(8080)) == []
+    assert len(held(host, HostPort(8080, "tcp", "::1"))) == 1

@@ -72,6 +72,16 @@ def test_it_lets_go_of_it_for_one_that_is_new_as_well() -> None:
     )
 
 
+def test_who_is_to_have_a_port_that_a_program_holds_waits_and_nothing_is_stopped_for_it() -> None:
+    program = there("process/nginx", owner=Owner.FOREIGN, ports=frozenset({HTTP}))
+    check(
+        plan([wants(APP, ports=(HTTP,))], [holds(APP), program]),
+        """
+        0 hold container/app (commit: waits for port 8080/tcp, held by nginx: stop that one, or publish another port)
+        """,
+    )
+
+
 def test_who_swap_their_ports_are_both_stopped_first() -> None:
     check(
         plan([wants(APP, ports=(HTTPS,)), wants(VPN, ports=(HTTP,))], [holds(APP, HTTP), holds(VPN, HTTPS)]),
