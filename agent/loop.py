@@ -308,7 +308,8 @@ class Loop:
         elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
         consent = Consent(self._orders.approved, max(work.may_go, self._following.allowed))
         turn = work.turn(trigger, self._scope, elsewhere, consent, act=self._act)
-        turn = replace(turn, asked=self._scheduling.take(name))
+        demands = {key: ports for one in self._stacks.values() if one is not work for key, ports in one.demands.items()}
+        turn = replace(turn, asked=self._scheduling.take(name), demands=demands)
         self._submit(
             f"turn-{name}",
             self._rhythm.silence,

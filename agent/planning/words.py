@@ -175,6 +175,13 @@ def port_in_use(port: HostPort, holder: Key) -> str:
     return f"waits for port {port}, which {holder} holds: stop that one, or publish another port"
 
 
+def ports_swapped(port: HostPort, mine: HostPort, holder: Key) -> str:
+    return (
+        f"waits for port {port}, which {holder} holds, and that one waits for port {mine} of this stack: neither can go"
+        " first, so bring one of the two another port, or none, by a commit in between"
+    )
+
+
 def job_runs(reason: str) -> str:
     return f"waits for its run to end: {reason}"
 

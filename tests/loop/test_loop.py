@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from agent.errors import Refused, Unreachable
+from agent.host_ports import HostPort
 from agent.loop import Loop
 from agent.model import Action, Cause, Change, Failure, Key, Outcome, Report, Status
 from agent.ports import AskSource, LookAt, Rhythm
@@ -93,6 +94,16 @@ def test_many_triggers_for_a_busy_stack_make_one_more_turn() -> None:
         may_end.set()
         turns.next()
         assert turns.nothing_more()
+
+
+def test_a_turn_knows_which_ports_the_other_stacks_are_to_have() -> None:
+    turns, port = FakeTurns(), frozenset({HostPort(8080)})
+    a, b = stack("a"), stack("b")
+    b = replace(b, resources=tuple(replace(one, ports=port) for one in b.resources))
+    with running(make_loop(FakeDesires(reading(a, b)), turns, FakeAudience())):
+        taken = {turn.stacks[0].name: turn for turn in (turns.next(), turns.next())}
+    assert taken["a"].demands == {Key("container", "b-web-1"): port}
+    assert taken["b"].demands == {}
 
 
 def test_what_does_not_end_does_not_keep_the_agent_from_ending() -> None:

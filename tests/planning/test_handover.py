@@ -234,6 +234,30 @@ def test_who_waits_for_a_port_is_waited_for() -> None:
     assert keeps(stranger) == [("app", "PortInUse", WAITS), TAIL]
 
 
+def swaps(*theirs: HostPort) -> str:
+    """Why APP is held, where it is to give up HTTP and to have HTTPS, which VPN of another stack holds and of which that
+    is to have theirs."""
+    stranger = there(VPN, owner=Owner.FOREIGN, stack="", ports=frozenset({HTTPS}))
+    stack = Stack("web", (wants(APP, ports=(HTTPS,)),), Revision("0" * 40))
+    actual = {one.key: one for one in (holds(APP, HTTP), stranger)}
+    scope = Scope("host-1", ORIGIN, frozenset({"web"}))
+    (change,) = make_plan([stack], actual, scope, Policy(), demands={stranger.key: frozenset(theirs)}).changes
+    assert (change.action, change.code) == (Action.HOLD, "PortInUse")
+    return change.reason
+
+
+def test_two_stacks_of_which_each_waits_for_a_port_of_the_other_are_told_so() -> None:
+    assert swaps(HTTP) == (
+        f"waits for port 8443/tcp, which {VPN} holds, and that one waits for port 8080/tcp of this stack: neither can go"
+        " first, so bring one of the two another port, or none, by a commit in between"
+    )
+
+
+@pytest.mark.parametrize("theirs", [(HTTPS,), (HTTP, HTTPS), (HostPort(9000),), ()])
+def test_one_that_waits_for_nothing_of_the_stack_or_keeps_its_port_swaps_none(theirs: tuple[HostPort, ...]) -> None:
+    assert swaps(*theirs) == f"waits for port 8443/tcp, which {VPN} holds: stop that one, or publish another port"
+
+
 def test_what_is_as_wanted_keeps_its_port() -> None:
     same = there(VPN, ports=frozenset({HTTP}))
     assert keeps(same, wants(VPN, ports=(HTTP,))) == [("app", "PortInUse", WAITS), TAIL]
