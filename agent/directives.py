@@ -24,6 +24,7 @@ from agent.model import Failure
 from agent.printable import printable
 from agent.suspension import NOTHING, Suspended, Suspension
 
+YEAR_10000 = 253_402_300_800  # seconds since the epoch, beyond which no calendar goes
 HOST = "*"  # stands for all of the host where a stack's name could stand
 
 
@@ -142,7 +143,8 @@ def _wrong_in(document: Mapping[str, Any]) -> str:
 
 def _is_entry(entry: Any) -> bool:
     until = entry.get("until") if isinstance(entry, dict) else ""
-    return until is None or (isinstance(until, int | float) and not isinstance(until, bool))
+    is_number = isinstance(until, int | float) and not isinstance(until, bool)
+    return until is None or (is_number and 0 <= until < YEAR_10000)
 
 
 def _orders(document: Mapping[str, Any], now: float) -> Orders:

@@ -95,7 +95,9 @@ def test_an_approval_holds_for_a_time(file: Path, clock: Clock) -> None:
     assert not command.now().approved
 
 
-SPOILT = ["", "[]", "{", '{"suspended": 3}', '{"suspended": {"web": "x"}}', '{"suspended": {"web": {"until": true}}}']
+UNTIL = '{"suspended": {"web": {"until": %s}}}'
+SPOILT = ["", "[]", "{", '{"suspended": 3}', '{"suspended": {"web": "x"}}']
+SPOILT += [UNTIL % until for until in ("true", '"noon"', "-1", "NaN", "Infinity", "1" * 400)]
 
 
 @pytest.mark.parametrize("text", [*SPOILT, "[" * 100_000])

@@ -23,7 +23,7 @@ PRE_STOP = f"{PREFIX}pre-stop"
 HOOK = ".hook"  # how a container that runs before another one starts is called after that
 HOOK_LABEL = f"{COMPOSE}hook"  # which no container but such a one carries
 PATIENCE = 600.0  # seconds that a hook may take
-GRACE, LONGEST_GRACE = 10, 30  # seconds that one is given to stop, if the agent ends before it has
+GRACE = 10  # seconds that one which runs has to stop, where the agent ends before it does
 POLL = 0.2
 WORDS = 500  # characters of what a failing hook said last
 
@@ -68,6 +68,7 @@ class Hooks:
     def _execute(self, bodies: Sequence[Mapping[str, Any]], container: str, what: str) -> None:
         for index, body in enumerate(bodies):
             hook = f"{what}, hook {index}"
+            self._must_not_end(hook)
             code, said = self._engine.execute(container, body, PATIENCE, hook, self._ending)
             if code:
                 raise self._failed(hook, code, said, container, body)
@@ -77,8 +78,7 @@ class Hooks:
         left = self._engine.inspect_container(name)
         if left and HOOK_LABEL in (look(left, "Config.Labels") or {}):
             self._engine.remove_container(left["Id"], force=True, volumes=True)
-        if self._ending():
-            raise Overtaken(f"{what} is not begun, for the agent ends")
+        self._must_not_end(what)
         host = {**body["HostConfig"], "VolumesFrom": [container]}
         made = self._engine.create_container(name, {**body, "HostConfig": host})
         try:
@@ -89,6 +89,10 @@ class Hooks:
         finally:
             self._engine.remove_container(made, force=True, volumes=True)
 
+    def _must_not_end(self, what: str) -> None:
+        if self._ending():
+            raise Overtaken(f"{what} is not begun, for the agent ends")
+
     def _await_end(self, container: str, what: str) -> int:
         for _ in range(int(PATIENCE / POLL)):
             report = self._engine.inspect_container(container)
@@ -97,8 +101,7 @@ class Hooks:
             if look(report, "State.Status") in ("exited", "dead"):
                 return int(look(report, "State.ExitCode") or 0)
             if self._ending():
-                said = look(report, "Config.StopTimeout")
-                self._engine.stop_container(container, GRACE if said is None else min(abs(said), LONGEST_GRACE))
+                self._engine.stop_container(container, GRACE)
                 raise Overtaken(f"{what} is stopped, for the agent ends; the next one runs it again")
             self._sleep(POLL)
         raise Refused(f"{what} has not ended after {PATIENCE:g} seconds", reason="HookFailed")

@@ -121,8 +121,11 @@ def test_one_that_runs_when_the_agent_ends_is_stopped_and_what_it_is_for_is_not_
 
 def test_none_is_begun_when_the_agent_ends() -> None:
     log = Log()
-    with pytest.raises(Overtaken, match="not begun"):
-        Hooks(cast("Engine", log), ending=lambda: True).start(ALL, "id")
+    around = Hooks(cast("Engine", log), ending=lambda: True)
+    with pytest.raises(Overtaken, match=r"pre_start\[0\] of web is not begun"):
+        around.start(ALL, "id")
+    with pytest.raises(Overtaken, match="pre_stop of web, hook 0 is not begun"):
+        around.before_stop(ALL, {"Id": "id", "Name": "/web"})
     assert log.calls == []
 
 
