@@ -239,7 +239,8 @@ def swaps(*theirs: HostPort) -> str:
     is to have theirs."""
     stranger = there(VPN, owner=Owner.FOREIGN, stack="", ports=frozenset({HTTPS}))
     stack = Stack("web", (wants(APP, ports=(HTTPS,)),), Revision("0" * 40))
-    actual = {one.key: one for one in (holds(APP, HTTP), stranger)}
+    another = there("container/another", owner=Owner.FOREIGN, stack="", ports=frozenset({HostPort(9000)}))
+    actual = {one.key: one for one in (holds(APP, HTTP), stranger, another)}
     scope = Scope("host-1", ORIGIN, frozenset({"web"}))
     (change,) = make_plan([stack], actual, scope, Policy(), demands={stranger.key: frozenset(theirs)}).changes
     assert (change.action, change.code) == (Action.HOLD, "PortInUse")
