@@ -26,12 +26,12 @@ class Rejections:
     def of(self, stack: Stack) -> Failure | None:
         """Why the stack's content was rejected, None where it was not. `is_doubt` of it where nobody knows."""
         kept, failure, _ = self._file.look()
-        if kept is None and failure is not None and stack.name not in self._unwritten:
-            return None if stack.name in self._asked else _doubt(failure)
-        found = self._unwritten.get(stack.name) or (kept or {}).get(stack.name)
-        if not isinstance(found, dict) or found.get("content") != content_of(stack):
-            return None
-        return Failure(str(found.get("reason")), str(found.get("message")))
+        content = content_of(stack)
+        for found in (self._unwritten.get(stack.name), (kept or {}).get(stack.name)):
+            if isinstance(found, dict) and found.get("content") == content:
+                return Failure(str(found.get("reason")), str(found.get("message")))
+        unknown = kept is None and stack.name not in self._asked
+        return _doubt(failure) if unknown and failure is not None else None
 
     def note(self, stack: Stack, failure: Failure) -> None:
         entry = {"content": content_of(stack), "reason": failure.reason, "message": failure.message}
