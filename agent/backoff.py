@@ -194,8 +194,8 @@ def interrupted_in_vain(report: Report) -> bool:
 
 def _only_stumbled(report: Report) -> bool:
     """Whether nothing is to blame but an engine that went wrong and does not say in what."""
-    failed = [one.reason for one in report.outcomes if one.status is Status.FAILED]
-    return bool(failed) and ENGINE_FAULTS.issuperset(failed)
+    failed = {one.reason for one in report.outcomes if one.status is Status.FAILED} - UNTOUCHED
+    return bool(failed) and failed <= ENGINE_FAULTS
 
 
 def _goes_on(outcome: Outcome) -> bool:
