@@ -65,9 +65,7 @@ class Directives:
     `by` is the name of whoever writes; `told` hears whether the file can be read.
     """
 
-    def __init__(
-        self, path: Path, wall: Callable[[], float] = time.time, by: str = "", told: Told = to_nobody
-    ) -> None:
+    def __init__(self, path: Path, wall: Callable[[], float] = time.time, by: str = "", told: Told = to_nobody) -> None:
         self._path, self._wall, self._by = path, wall, by
         self._file = JsonFile(path, told, _wrong_in)
         self._kept = _Kept(None, {}, Orders(), float("inf"))
@@ -143,8 +141,9 @@ def _wrong_in(document: Mapping[str, Any]) -> str:
 
 def _is_entry(entry: Any) -> bool:
     until = entry.get("until") if isinstance(entry, dict) else ""
-    is_number = isinstance(until, int | float) and not isinstance(until, bool)
-    return until is None or (is_number and 0 <= until < YEAR_10000)
+    if isinstance(until, int | float) and not isinstance(until, bool):
+        return 0 <= until < YEAR_10000
+    return until is None
 
 
 def _orders(document: Mapping[str, Any], now: float) -> Orders:

@@ -1,8 +1,8 @@
 """What is under protection although its label does not say so, and the other way round.
 
 The label is put on what is made, and no container is made anew for a label. So what a stack says later of what is there
-already is noted here, by name, as long as the stack says it. A note that is lost leaves the label. One that is there and
-cannot be read may protect whatever nobody wants any more: then that stays.
+already is noted here, by name, as long as the stack says it. A note that is lost leaves the label. One that is there
+and cannot be read may protect whatever nobody wants any more: then that stays.
 """
 
 from __future__ import annotations

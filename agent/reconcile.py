@@ -117,9 +117,7 @@ class Reconciler:
         return Look(actual, in_order(plan, turn.stacks), labelled, removal)
 
     def _plan(self, turn: Turn, actual: Mapping[Key, Observed], policy: Policy) -> Plan:
-        return make_plan(
-            turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked, demands=turn.demands
-        )
+        return make_plan(turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked, demands=turn.demands)
 
     def _removal(self, turn: Turn) -> Removal:
         """All that is to go on this host, by now."""

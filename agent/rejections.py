@@ -1,7 +1,7 @@
 """Content that was tried and did not become good, by stack: it is not tried again until somebody asks for it.
 
-What counts is the content and not the commit: another commit that wants the same of the stack changes nothing. Where the
-notes cannot be read, any content may be among them.
+What counts is the content and not the commit: another commit that wants the same of the stack changes nothing. Where
+the notes cannot be read, any content may be among them.
 """
 
 from __future__ import annotations

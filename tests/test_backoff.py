@@ -31,7 +31,14 @@ def failing(reason: str, *prepares: bool) -> Report:
         (failing("PortInUse", False), 30.0),
         (failing("StartFailed", False), 300.0),
     ],
-    ids=["only images", "an image and a container", "the engine", "what the engine left behind", "a port", "a container"],
+    ids=[
+        "only images",
+        "an image and a container",
+        "the engine",
+        "what the engine left behind",
+        "a port",
+        "a container",
+    ],
 )
 def test_a_stack_is_left_alone_longer_and_longer_but_not_for_what_stopped_nothing(
     report: Report, longest: float

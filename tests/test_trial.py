@@ -165,7 +165,10 @@ def test_the_illness_of_another_service_says_nothing() -> None:
             State.UNDER_WAY,
         ),
     ],
-    ids=["replaced", "made", "a port", "an engine that stumbles", "the engine", "no thread", "what it left behind", "drift", "a pull", "pause"],
+    ids=[
+        "replaced", "made", "a port", "an engine that stumbles", "the engine", "no thread", "what it left behind",
+        "drift", "a pull", "pause",
+    ],
 )  # fmt: skip
 def test_which_failures_are_those_of_the_content(failed: Outcome, state: State) -> None:
     found = judge(STACK, report(failed, failure=Failure("x", "x")), None, 0.0)
@@ -179,14 +182,12 @@ def stumbled(said: str) -> Report:
 
 
 def test_an_engine_that_stumbles_over_the_same_time_and_again_says_something_of_the_content() -> None:
-    trial, states = None, []
-    for container in ("0123456789ab", "123456789abc", "23456789abcd"):
-        found = judge(STACK, stumbled(f"{container}: a fault"), trial, 1.0)
-        trial = found.trial
-        states.append(found.state)
-    assert states == [State.UNDER_WAY, State.UNDER_WAY, State.FAILED]
-    assert found.failure is not None
-    assert found.failure.reason == "EngineError"
+    first = judge(STACK, stumbled("0123456789ab: a fault"), None, 1.0)
+    second = judge(STACK, stumbled("123456789abc: a fault"), first.trial, 2.0)
+    third = judge(STACK, stumbled("23456789abcd: a fault"), second.trial, 3.0)
+    assert [one.state for one in (first, second, third)] == [State.UNDER_WAY, State.UNDER_WAY, State.FAILED]
+    assert third.failure is not None
+    assert third.failure.reason == "EngineError"
 
 
 @pytest.mark.parametrize("between", [stumbled("another fault"), report(failure=Failure("x", "x"))])

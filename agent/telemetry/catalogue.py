@@ -209,8 +209,8 @@ STATE_UNREADABLE = Spec(
     "windlass_state_unreadable",
     "gauge",
     ("file",),
-    "1 while a file of the state directory is there and cannot be read, 0 once it can: until then the agent heeds what it"
-    " read before, and takes the safe side where it never did.",
+    "1 while a file of the state directory is there and cannot be read, 0 once it can: until then the agent heeds what"
+    " it read before, and takes the safe side where it never did.",
 )
 LOG_MESSAGES = Spec("windlass_log_messages_total", "counter", ("level",), "Lines logged.")
 

@@ -10,7 +10,6 @@ import json
 import logging
 import math
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime

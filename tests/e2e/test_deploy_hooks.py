@@ -73,8 +73,14 @@ def test_hooks_from_the_push_to_what_is_told(
         assert runs_of(sdk, migrate)[1] == "0"
 
 
-ONCE_FOR_EVER = (
-    "[ -e /shared/began ] && exit 0; touch /shared/began; trap 'exit 3' TERM; echo began; while true; do sleep 0.1; done"
+ONCE_FOR_EVER = "; ".join(
+    (
+        "[ -e /shared/began ] && exit 0",
+        "touch /shared/began",
+        "trap 'exit 3' TERM",
+        "echo began",
+        "while true; do sleep 0.1; done",
+    )
 )
 
 

@@ -78,6 +78,8 @@ def test_nothing_is_stopped_for_a_port_that_a_program_holds(rig: Rig, busybox: s
         assert rig.calls == []
         assert report.failure is not None
         assert report.failure.reason == "PortInUse"
-        assert f"waits for port 127.0.0.1:{number}/tcp, held by a program that is no container" in report.failure.message
+        assert (
+            f"waits for port 127.0.0.1:{number}/tcp, held by a program that is no container" in report.failure.message
+        )
     assert rig.container("app")["Id"] == before
     assert rig.apply(after) == {f"{rig.stack}-app-1": "replace"}

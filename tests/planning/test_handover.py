@@ -235,8 +235,8 @@ def test_who_waits_for_a_port_is_waited_for() -> None:
 
 
 def swaps(*theirs: HostPort) -> str:
-    """Why APP is held, where it is to give up HTTP and to have HTTPS, which VPN of another stack holds and of which that
-    is to have theirs."""
+    """Why APP is held, where it is to have HTTPS instead of HTTP: VPN of another stack holds it, and is to have
+    theirs."""
     stranger = there(VPN, owner=Owner.FOREIGN, stack="", ports=frozenset({HTTPS}))
     stack = Stack("web", (wants(APP, ports=(HTTPS,)),), Revision("0" * 40))
     another = there("container/another", owner=Owner.FOREIGN, stack="", ports=frozenset({HostPort(9000)}))
@@ -249,8 +249,8 @@ def swaps(*theirs: HostPort) -> str:
 
 def test_two_stacks_of_which_each_waits_for_a_port_of_the_other_are_told_so() -> None:
     assert swaps(HTTP) == (
-        f"waits for port 8443/tcp, which {VPN} holds, and that one waits for port 8080/tcp of this stack: neither can go"
-        " first, so bring one of the two another port, or none, by a commit in between"
+        f"waits for port 8443/tcp, which {VPN} holds, and that one waits for port 8080/tcp of this stack: neither can"
+        " go first, so bring one of the two another port, or none, by a commit in between"
     )
 
 
