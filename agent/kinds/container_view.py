@@ -33,7 +33,7 @@ from agent.kinds.container_job import job_of
 from agent.kinds.container_names import listed_name, name_of
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
-from agent.kinds.container_ports import holders, ports_of
+from agent.kinds.container_ports import holders, lacking, ports_of
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
 from agent.kinds.container_words import stays
 from agent.kinds.table import compare, fingerprint, look
@@ -108,9 +108,12 @@ class ContainerView:
         found = [
             *(self._present(one, around, local) for one in there),
             *filter(None, cleared),
-            *(self._stray(report, around) for report in strays if report["Id"] not in known),
+            *(self._orphans.told(self._stray(report, around)) for report in strays if report["Id"] not in known),
         ]
-        return [*found, *self._holders(wanted, listed, {one.id for one in found})]
+        names = {one.key.name for one in wanted} | {one.key.name for one in found}
+        beside = self._orphans.of_nobody(names, scope)
+        programs = self._orphans.holding(lacking(wanted, found, listed))
+        return [*found, *beside, *programs, *self._holders(wanted, listed, {one.id for one in found})]
 
     def _holders(self, wanted: Sequence[Resource], listed: Sequence[Report], known: Set[str]) -> Iterator[Observed]:
         """Who else holds a port that is needed; `known` are the ids of what is seen already."""
