@@ -111,8 +111,7 @@ class ContainerView:
             *filter(None, cleared),
             *(self._orphans.told(self._stray(report, around)) for report in strays if report["Id"] not in known),
         ]
-        names = {one.key.name for one in wanted} | {one.key.name for one in found}
-        beside = self._orphans.of_nobody(names, scope)
+        beside = self._orphans.of_nobody({one.key for one in wanted}.union(one.key for one in found), scope)
         programs = self._orphans.holding(lacking(wanted, found, listed))
         return [*found, *beside, *programs, *self._holders(wanted, listed, {one.id for one in found})]
 
