@@ -86,8 +86,7 @@ class ContainerView:
         self._compared: dict[Key, Compared] = {}
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
-        """See `Kind.observe`; also the leftovers of replacements that were cut, what was renamed by hand, and whoever
-        else holds a port of the host that is needed."""
+        """See `Kind.observe`; also leftovers of cut replacements, what was renamed by hand, and who holds a needed port."""
         losses, listed = self._engine.losses, self._engine.list_containers()
         ours = [one for one in listed if self._has_our_label(one)]
         self._orphans.look(ours, losses)
