@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
 
 from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Runs, RunsOnce, Tidy
-from agent.model import Action, Change, Condition, Gate, Key, Observed, Requirement, Resource, Scope
+from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Requirement, Resource, Scope
 from agent.rollout import Pace, let_pass
 
 
@@ -17,12 +17,14 @@ class Host:
         self._kinds = {kind.name: kind for kind in kinds}
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> dict[Key, Observed]:
-        """Everything wanted that is there, and everything else of ours inside the scope, by key."""
+        """Everything wanted that is there, and everything else of ours inside the scope, by key. What was renamed by hand
+        is seen under the name that it was made for, and under no other."""
         found: dict[Key, Observed] = {}
         for name, kind in self._kinds.items():
             of_kind = [resource for resource in wanted if resource.key.kind == name]
             found.update((observed.key, observed) for observed in kind.observe(of_kind, scope))
-        return found
+        ours = {seen.id: key for key, seen in found.items() if seen.owner is not Owner.FOREIGN}
+        return {key: seen for key, seen in found.items() if ours.get(seen.id, key) == key}
 
     def perform(self, change: Change, revision: str, pace: Pace) -> None:
         """Carry out one change; `revision` is noted on what is made, and waiting is done with `pace`."""

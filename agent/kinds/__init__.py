@@ -21,6 +21,7 @@ from agent.kinds.volume import VolumeKind
 __all__ = ["ImageRules", "Kept", "make_kinds"]
 
 RUNS = "runs.json"  # in the state directory: which content what runs once has been run for
+STARTED = "started.json"  # and which containers were started and have not had what is to run after that
 PULLS = "pulls.json"  # in the state directory: when what has a pull policy was pulled
 PULLED = "pulled.json"  # and which images were pulled that may go once nobody needs them
 
@@ -49,6 +50,6 @@ def make_kinds(
         ImageKind(engine, on_pull, stop, rules=rules, record=record, pruning=pruning, wall=wall, clock=clock),
         NetworkKind(engine, identity),
         VolumeKind(engine, identity),
-        ContainerKind(engine, identity, JsonFile(state_dir / RUNS)),
+        ContainerKind(engine, identity, JsonFile(state_dir / RUNS), started=JsonFile(state_dir / STARTED)),
         FileKind(state_dir, secrets=secrets_dir),
     )

@@ -37,6 +37,7 @@ IMAGE = f"{COMPOSE}image"
 UNCHECKED = "it has no health check"  # what a probe says of who asks for a health that nobody can tell
 
 NEXT, OLD = ".next", ".old"  # the twins of a container while it is replaced
+FORMER = ".windlass-old"  # as OLD, of one that `docker compose` made: its name alone tells who set it aside
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ def is_protected(labels: Mapping[str, str]) -> bool:
 
 def base_name(name: str) -> str:
     """The name of a container without what marks it as a twin of a replacement."""
-    return name.removesuffix(NEXT).removesuffix(OLD)
+    return name.removesuffix(NEXT).removesuffix(FORMER).removesuffix(OLD)
 
 
 def is_ours(identity: Identity, name: str, labels: Mapping[str, str], inherited: Mapping[str, str]) -> bool:
