@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from contextlib import nullcontext
 
 from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Runs, RunsOnce, Tidy
@@ -17,14 +17,12 @@ class Host:
         self._kinds = {kind.name: kind for kind in kinds}
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> dict[Key, Observed]:
-        """Everything wanted that is there, and everything else of ours inside the scope, by key. What was renamed by hand
-        is seen under the name that it was made for, and under no other."""
+        """Everything wanted that is there, and everything else of ours inside the scope, by key."""
         found: dict[Key, Observed] = {}
         for name, kind in self._kinds.items():
             of_kind = [resource for resource in wanted if resource.key.kind == name]
             found.update((observed.key, observed) for observed in kind.observe(of_kind, scope))
-        ours = {seen.id: key for key, seen in found.items() if seen.owner is not Owner.FOREIGN}
-        return {key: seen for key, seen in found.items() if ours.get(seen.id, key) == key}
+        return _known_once(found, {resource.key for resource in wanted})
 
     def perform(self, change: Change, revision: str, pace: Pace) -> None:
         """Carry out one change; `revision` is noted on what is made, and waiting is done with `pace`."""
@@ -79,3 +77,13 @@ class Host:
         for kind in self._kinds.values():
             if isinstance(kind, Forgiving):
                 kind.forgive()
+
+
+def _known_once(found: dict[Key, Observed], wanted: Set[Key]) -> dict[Key, Observed]:
+    """Without those that look like somebody else's to one kind, by the name that they were given by hand, and that
+    another kind knows for its own."""
+    strangers = {key for key, seen in found.items() if seen.owner is Owner.FOREIGN and key not in wanted}
+    if not strangers:
+        return found
+    ours = {(key.kind, seen.id) for key, seen in found.items() if key not in strangers}
+    return {key: seen for key, seen in found.items() if key not in strangers or (key.kind, seen.id) not in ours}

@@ -16,10 +16,12 @@ from tests.model.host import Json, ModelHost, image_id, refused
 
 @dataclass
 class HostWithImages(ModelHost):
-    """`built` are configurations by id, and `names` the ids by reference. What has lost its name stays."""
+    """`built` are configurations by id, and `names` the ids by reference. What has lost its name stays. `ran` are the ids
+    of the containers in which commands were run, one after the other."""
 
     built: dict[str, Json] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    ran: list[str] = field(default_factory=list)
 
     def get(self, path: str, names: tuple[str, ...], params: Mapping[str, Any]) -> Any:
         match path:
@@ -38,6 +40,7 @@ class HostWithImages(ModelHost):
             case "/containers/{0}/exec":
                 return self._command(names[0])
             case "/exec/{0}/start":
+                self.ran.append(names[0].removeprefix("command-"))
                 return b""
             case "/containers/{0}/pause":
                 return self.pause(names[0])
