@@ -76,6 +76,16 @@ def test_what_is_to_run_after_a_start_has_run_wherever_that_was_cut(
     trial.agent.engine.close()
 
 
+def test_it_is_told_why_a_container_is_not_done_with(on_model: MakeAgent) -> None:
+    trial = Trial(Transition("", other("db", f"networks: [back], {AFTER}")), on_model, IMAGE)
+    trial.begin()
+    trial.cut(1, of="container_start")
+    (change,) = trial.agent.towards(trial.later).plan.changes
+    assert str(change) == "0 update container/web-db-1 (commit: not all of its post_start hooks have run)"
+    assert [(one.path, one.before, one.after) for one in change.fields] == [("post_start", "not run", "run")]
+    trial.agent.engine.close()
+
+
 def test_what_was_to_run_after_a_start_does_not_run_when_another_agent_begins(
     on_model: MakeAgent, host: HostWithImages
 ) -> None:
