@@ -82,7 +82,7 @@ def aside_name(base: str, report: Report) -> str:
 def _place_of(report: Report) -> str:
     """The name that it was made for, or had before it was set aside."""
     name = name_of(report)
-    return base_name(name) if name.endswith(FORMER) else labels_of(report).get(NAME, "")
+    return labels_of(report).get(NAME, base_name(name) if name.endswith(FORMER) else "")
 
 
 def set_aside(listed: Iterable[Report], ours: Iterable[Report]) -> Iterator[tuple[Report, Labels]]:
@@ -126,9 +126,7 @@ def standings(
     return found
 
 
-def _gave_way(
-    resource: Resource, left: Left, aside: Report, owner: Callable[[Resource, Report], Owner]
-) -> bool:
+def _gave_way(resource: Resource, left: Left, aside: Report, owner: Callable[[Resource, Report], Owner]) -> bool:
     """Whether it was set aside for one of ours, and is what was wanted of this service."""
     named = Owner.OURS if left.named is None else owner(resource, left.named)
     return named is Owner.OURS and owner(resource, aside) is not Owner.FOREIGN
