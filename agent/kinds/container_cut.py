@@ -25,7 +25,7 @@ from agent.kinds.table import look
 from agent.model import Difference, Observed, Owner, Remedy, Resource
 
 _OWN_DOING = frozenset({"name", "state"})  # what a replacement itself changes of the two
-_STILL_OPEN = _OWN_DOING | {"health", POST_START}  # in what a new one may differ, and is not to be made anew for it
+_STILL_OPEN = _OWN_DOING | {"health", POST_START}  # in what a new one may differ, and need not be made anew for it
 _GOING = ("removing", "dead")  # with such a one nobody goes on
 
 Report = dict[str, Any]
@@ -34,8 +34,8 @@ Compare = Callable[[Report], Sequence[Difference]]
 
 
 class Left(NamedTuple):
-    """What is there of one container under its name, as the one that was to come and as the one that was set aside; None
-    for what is not."""
+    """What is there of one container under its name, as the one that was to come, and as the one that was set aside;
+    None for what is not."""
 
     named: Report | None
     coming: Report | None = None
@@ -56,8 +56,8 @@ class Standing(NamedTuple):
 
 
 def twins_of(wanted: Iterable[Resource], strays: Iterable[Report]) -> dict[str, Report]:
-    """What replacements of wanted containers that were cut have left, by its name. `strays` are not wanted, and are ours
-    or were set aside by us."""
+    """What replacements of wanted containers that were cut have left, by its name. `strays` are not wanted, and are
+    ours or were set aside by us."""
     twins = {
         name_of(report): report
         for report in strays
@@ -144,8 +144,8 @@ def standing(resource: Resource, left: Left, compare: Compare) -> Standing | Non
 
 
 def _is_over(resource: Resource, left: Left, aside: Report, compare: Compare) -> bool:
-    """Whether nobody goes back to the one that was set aside: its successor is proved, and nothing is left to run of what
-    belongs to its start, or is as much wanted as itself."""
+    """Whether nobody goes back to the one that was set aside: its successor is proved and has had all that is to run
+    after its start, or is as much wanted as itself."""
     if left.named is None:
         return False
     differences = compare(left.named)

@@ -60,7 +60,7 @@ class Hooks:
         self._finish_start(resource, container)
 
     def catch_up(self, resource: Resource, report: Mapping[str, Any]) -> None:
-        """Run what a start that was cut, or of which a hook failed, has left to run. Raises `Refused` (`HookFailed`)."""
+        """Run what a start that was cut, or in which a hook failed, left to run. Raises `Refused` (`HookFailed`)."""
         if self._unhooked.is_waiting(resource, report):
             self._finish_start(resource, str(report["Id"]))
 

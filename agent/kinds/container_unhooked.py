@@ -1,8 +1,8 @@
 """Containers that were started and have not had all that is to run after that (`post_start`).
 
-No report tells. So it is noted before the start which container that is, and the note goes once the last of it has ended
-well: an agent that dies or loses the engine in between leaves it to the next look. Where the note is lost, a container
-counts as having had it, for to run it again in one that has run for long is worse.
+No report tells. So it is noted before the start which container that is, and the note goes once the last of it has
+ended well: an agent that dies or loses the engine in between leaves it to the next look. Where the note is lost, a
+container counts as having had it, for to run it again in one that has run for long is worse.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -120,19 +119,15 @@ class ContainerView:
         ]
         return [*found, *self._holders(wanted, listed, {one.id for one in found})]
 
-    def _set_aside(
-        self, listed: Sequence[Report], ours: Sequence[Report], scope: Scope
-    ) -> list[tuple[Report, Labels]]:
+    def _set_aside(self, listed: Sequence[Report], ours: Sequence[Report], scope: Scope) -> list[tuple[Report, Labels]]:
         """What `docker compose` made and a replacement has set aside, with what tells whose it is."""
         found = [(entry, labels) for entry, labels in set_aside(listed, ours) if in_scope(scope, labels)]
         reports = self._engine.inspect_listed([entry for entry, _ in found])
         return [(report, labels) for report, (_, labels) in zip(reports, found, strict=True) if report]
 
-    def _strays(
-        self, others: Sequence[Report], wanted: Sequence[Resource], ours: Iterable[Report]
-    ) -> Iterator[Report]:
-        """Of what has our label and is not wanted, what is ours. One that somebody renamed is as long as the name that it
-        was made for is not wanted, and none of ours has it: else it may as well be a copy of that one."""
+    def _strays(self, others: Sequence[Report], wanted: Sequence[Resource], ours: Iterable[Report]) -> Iterator[Report]:
+        """Of what has our label and is not wanted, what is ours. One that somebody renamed is, as long as the name that
+        it was made for is not wanted and none of ours has it: else it may as well be a copy of that one."""
         taken = {one.key.name for one in wanted}.union(map(listed_name, ours)) if others else frozenset()
         for one in others:
             made_for = labels_of(one).get(NAME, "")

@@ -12,7 +12,7 @@ import pytest
 
 from agent.handling import Handling, Rollout
 from agent.kinds.base import FORMER as THEIRS
-from agent.kinds.container_cut import Left, aside_name, as_cut, left_of, set_aside, standing, standings, twins_of
+from agent.kinds.container_cut import Left, as_cut, aside_name, left_of, set_aside, standing, standings, twins_of
 from agent.kinds.container_proof import is_proved
 from agent.kinds.container_unhooked import NOT_RUN
 from agent.model import Difference, Key, Observed, Owner, Remedy, Resource

@@ -16,8 +16,8 @@ from tests.model.host import Json, ModelHost, image_id, refused
 
 @dataclass
 class HostWithImages(ModelHost):
-    """`built` are configurations by id, and `names` the ids by reference. What has lost its name stays. `ran` are the ids
-    of the containers in which commands were run, one after the other."""
+    """`built` are configurations by id, and `names` the ids by reference. What has lost its name stays. `ran` are the
+    ids of the containers in which commands were run, one after the other."""
 
     built: dict[str, Json] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)

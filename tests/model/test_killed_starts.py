@@ -118,4 +118,6 @@ def test_on_an_engine_what_is_to_run_after_a_start_runs_although_that_was_cut(
     trial.cut(1, of="container_start")
     trial.make_good()
     container, show = trial.agent.container("web")["Id"], {"Cmd": ["cat", "/data/log"], "AttachStdout": True}
-    assert trial.agent.engine.execute(container, show, 10) == (0, "after\nafter\n"), "in the former one, and in this one"
+    assert trial.agent.engine.execute(container, show, 10) == (0, "after\nafter\n"), (
+        "in the former one, and in this one"
+    )

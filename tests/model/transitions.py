@@ -40,9 +40,9 @@ MOTD = "configs: {motd: {content: hello}}\n"
 @dataclass(frozen=True)
 class Transition:
     """From `before` to `after`, texts of services. `by_hand` is what somebody did before the turn that is cut, and
-    with `bad` the new content is none to stay at: it is taken back, and `before` is wanted again. With `by_compose` what
-    runs of `before` was made by `docker compose up`. `end` is the rest of the file, and the former one where `former_end`
-    is another; what needs a registry is done `on_model_only`."""
+    with `bad` the new content is none to stay at: it is taken back, and `before` is wanted again. With `by_compose`
+    what runs of `before` was made by `docker compose up`. `end` is the rest of the file, and the former one where
+    `former_end` is another; what needs a registry is done `on_model_only`."""
 
     before: str
     after: str
