@@ -1,7 +1,7 @@
 """A model of a host that also fetches and builds images, and in whose containers commands can be run.
 
-Every image that is asked for is to be had, and every command ends at once. `tests/model/host.py` has the rest, and is what
-is held to a real engine.
+Every image that is asked for is to be had, and every command ends at once. `tests/model/host.py` has the rest, and is
+what is held to a real engine.
 """
 
 from __future__ import annotations
