@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from contextlib import nullcontext
 
 from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Runs, RunsOnce, Tidy
-from agent.model import Action, Change, Condition, Gate, Key, Observed, Requirement, Resource, Scope
+from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Requirement, Resource, Scope
 from agent.rollout import Pace, let_pass
 
 
@@ -22,7 +22,7 @@ class Host:
         for name, kind in self._kinds.items():
             of_kind = [resource for resource in wanted if resource.key.kind == name]
             found.update((observed.key, observed) for observed in kind.observe(of_kind, scope))
-        return found
+        return _known_once(found, {resource.key for resource in wanted})
 
     def perform(self, change: Change, revision: str, pace: Pace) -> None:
         """Carry out one change; `revision` is noted on what is made, and waiting is done with `pace`."""
@@ -77,3 +77,13 @@ class Host:
         for kind in self._kinds.values():
             if isinstance(kind, Forgiving):
                 kind.forgive()
+
+
+def _known_once(found: dict[Key, Observed], wanted: Set[Key]) -> dict[Key, Observed]:
+    """Without those that look like somebody else's to one kind, by the name that they were given by hand, and that
+    another kind knows for its own."""
+    strangers = {key for key, seen in found.items() if seen.owner is Owner.FOREIGN and key not in wanted}
+    if not strangers:
+        return found
+    ours = {(key.kind, seen.id) for key, seen in found.items() if key not in strangers}
+    return {key: seen for key, seen in found.items() if key not in strangers or (key.kind, seen.id) not in ours}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 NEXT, OLD = ".next", ".old"  # behind the name: what is to take its place, and what gave it up
+FORMER = ".windlass-old"  # as OLD, of one that `docker compose` made: its name alone tells who set it aside
 
 
 def base_name(name: str) -> str:
     """The name of an object without what marks it as a twin of a replacement."""
-    return name.removesuffix(NEXT).removesuffix(OLD)
+    return name.removesuffix(NEXT).removesuffix(FORMER).removesuffix(OLD)

@@ -17,10 +17,12 @@ from agent.kinds.image_record import Record
 from agent.kinds.image_rules import ImageRules
 from agent.kinds.network import NetworkKind
 from agent.kinds.volume import VolumeKind
+from agent.stand_ins import never
 
 __all__ = ["ImageRules", "Kept", "make_kinds"]
 
 RUNS = "runs.json"  # in the state directory: which content what runs once has been run for
+STARTED = "started.json"  # and which containers were started and have not had what is to run after that
 PULLS = "pulls.json"  # in the state directory: when what has a pull policy was pulled
 PULLED = "pulled.json"  # and which images were pulled that may go once nobody needs them
 
@@ -33,7 +35,7 @@ def make_kinds(
     *,
     on_pull: Callable[[PullProgress], None],
     stop: Callable[[str], bool],
-    ending: Callable[[], bool] = lambda: False,
+    ending: Callable[[], bool] = never,
     rules: ImageRules | None = None,
     kept: Kept | None = None,
     wall: Callable[[], float] = time.time,
@@ -50,6 +52,8 @@ def make_kinds(
         ImageKind(engine, on_pull, stop, rules=rules, record=record, pruning=pruning, wall=wall, clock=clock),
         NetworkKind(engine, identity),
         VolumeKind(engine, identity),
-        ContainerKind(engine, identity, JsonFile(state_dir / RUNS), ending=ending),
+        ContainerKind(
+            engine, identity, JsonFile(state_dir / RUNS), ending=ending, started=JsonFile(state_dir / STARTED)
+        ),
         FileKind(state_dir, secrets=secrets_dir),
     )

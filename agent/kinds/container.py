@@ -22,24 +22,28 @@ from agent.errors import Overtaken, Refused
 from agent.jsonfile import JsonFile
 from agent.kinds.base import REVISION, Identity, our_labels, seen_of, wanted_of
 from agent.kinds.container_compose import compose_labels
+from agent.kinds.container_cut import aside_name
 from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import LIVE, TABLE
 from agent.kinds.container_hooks import Hooks
+from agent.kinds.container_images import recorded_of, reference_of
 from agent.kinds.container_job import cut_short, is_up, run
 from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
-from agent.kinds.container_names import name_of
+from agent.kinds.container_names import labels_of, name_of
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_rollout import Replacement
 from agent.kinds.container_run import run_once
 from agent.kinds.container_state import gate
-from agent.kinds.container_view import ContainerView, labels_of, recorded_of, reference_of
+from agent.kinds.container_unhooked import POST_START, Unhooked
+from agent.kinds.container_view import ContainerView
 from agent.kinds.table import fingerprint, look
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.processes import Processes
 from agent.rollout import Pace, roll
-from agent.twins import NEXT, OLD
+from agent.stand_ins import never
+from agent.twins import FORMER, NEXT, OLD
 
 Report = dict[str, Any]
 MENDED = frozenset({Remedy.IN_PLACE, Remedy.RESTART})
@@ -55,16 +59,19 @@ class ContainerKind:
         identity: Identity,
         runs: JsonFile | None = None,
         processes: Processes | None = None,
-        ending: Callable[[], bool] = lambda: False,
+        *,
+        started: JsonFile | None = None,
+        ending: Callable[[], bool] = never,
     ) -> None:
-        """`runs` is where it is noted what has been run for which content, `processes` are those of this host, and
-        `ending` says that the agent ends."""
+        """`runs` is where it is noted what has been run for which content, `started` where it is what has still to run
+        after a start, `processes` are those of this host, and `ending` says that the agent ends."""
         self.engine = engine
         self._identity = identity
         self.once = Once(engine, identity, runs)
+        self._unhooked = Unhooked(started)
         orphans = Orphans(engine, identity.instance, processes)
-        self.view = ContainerView(engine, identity, self.once, orphans)
-        self.hooks = Hooks(engine, starting=orphans.explaining, ending=ending)
+        self.view = ContainerView(engine, identity, self.once, orphans, self._unhooked)
+        self.hooks = Hooks(engine, starting=orphans.explaining, unhooked=self._unhooked, ending=ending)
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
@@ -76,7 +83,7 @@ class ContainerKind:
         if report is not None:
             self._mend(resource, report)
             return
-        old = self._set_aside(resource.key.name)
+        old = self._set_aside(resource)
         made = self.make(resource, revision, resource.key.name, old)
         try:
             self.begin(resource, made)
@@ -133,14 +140,16 @@ class ContainerKind:
         run_once(self, change, wanted_of(change), revision, pace)
 
     def tidy(self, stack: str, keep: Collection[Key]) -> None:
-        """Forget what has been run of what is not wanted any more."""
+        """Forget what has been run, and what has still to run, of what is not wanted any more."""
         self.once.forget(stack, keep)
+        self._unhooked.forget(stack, keep)
 
     def _lay_aside(self, name: str, report: Report) -> None:
         """Keep it, stopped, until it comes back: only it knows which anonymous volumes were its own."""
-        if name_of(report) != name + OLD:
-            self.clear(name + OLD)
-            self.engine.rename_container(report["Id"], name + OLD)
+        aside = aside_name(name, report)
+        if name_of(report) != aside:
+            self.clear(aside)
+            self.engine.rename_container(report["Id"], aside)
 
     def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:
         return gate(self.engine.inspect_container(key.name), condition, self.engine.logs)
@@ -184,7 +193,7 @@ class ContainerKind:
             raise Overtaken(f"container {resource.key.name} has changed since it was looked at: {', '.join(stuck)}")
         paths = [each.path for each in differences]
         if "name" in paths:
-            if name_of(report) == resource.key.name + OLD:
+            if name_of(report) == aside_name(resource.key.name, report):
                 self.clear(resource.key.name)  # its successor is not wanted any more
             self.engine.rename_container(report["Id"], resource.key.name)
         if limits := _limits(resource, report, paths):
@@ -192,6 +201,8 @@ class ContainerKind:
         self._reattach(facts, paths)
         if "state" in paths:
             self.bring_up(resource, report)
+        elif POST_START in paths:
+            self.hooks.catch_up(resource, report)
 
     def _reattach(self, facts: Facts, paths: Sequence[str]) -> None:
         """Make the networks at these paths as they are wanted, each with its whole endpoint configuration."""
@@ -208,9 +219,15 @@ class ContainerKind:
     def bring_up(self, resource: Resource, report: Report) -> None:
         """Let one that is there run."""
         if look(report, "State.Paused"):
-            self.engine.unpause_container(report["Id"])
+            self.go_on(resource, report)
         else:
             self.start(resource, report)
+
+    def go_on(self, resource: Resource, report: Report) -> None:
+        """Let one that was started before go on, with what its start has left to run."""
+        if look(report, "State.Paused"):
+            self.engine.unpause_container(report["Id"])
+        self.hooks.catch_up(resource, report)
 
     def start(self, resource: Resource, report: Report) -> None:
         """Start one that is there. One whose start was cut by the end of the engine is never started by it again: then
@@ -258,10 +275,11 @@ class ContainerKind:
             if twin != name_of(report):
                 self.clear(twin)
 
-    def _set_aside(self, name: str) -> Report | None:
+    def _set_aside(self, resource: Resource) -> Report | None:
         """The one that was laid aside until it comes back: what it keeps anonymously goes on."""
-        report = self.engine.inspect_container(name + OLD)
-        return report if report is not None and self.view.is_ours(report) else None
+        ending, whose = (FORMER, Owner.ADOPTABLE) if self.view.was_composes(resource.key) else (OLD, Owner.OURS)
+        report = self.engine.inspect_container(resource.key.name + ending)
+        return report if report is not None and self.view.owner(resource, report) is whose else None
 
     def _still_there(self, change: Change) -> Report:
         report = self.engine.inspect_container(seen_of(change).id)

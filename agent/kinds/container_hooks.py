@@ -1,7 +1,8 @@
 """What runs around a container's life, as `hooks` of its spec say; see `agent.compose.lifecycle` for their shape.
 
 A hook that fails is a refusal: what was to start does not stay started, and what was to stop goes on. What is to run
-before a stop is noted on the container, for when nobody wants it any more.
+before a stop is noted on the container, for when nobody wants it any more. What is to run after a start is caught up on
+where the start was cut, see `container_unhooked`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Any
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
 from agent.kinds.base import COMPOSE, PREFIX
+from agent.kinds.container_unhooked import POST_START, Unhooked, after_start
 from agent.kinds.container_words import redacted
 from agent.kinds.table import look
 from agent.model import Resource
+from agent.stand_ins import never
 
 PRE_STOP = f"{PREFIX}pre-stop"
 HOOK = ".hook"  # how a container that runs before another one starts is called after that
@@ -34,9 +37,11 @@ class Hooks:
         engine: Engine,
         sleep: Callable[[float], None] = time.sleep,
         starting: Callable[[str], AbstractContextManager[object]] = nullcontext,
-        ending: Callable[[], bool] = lambda: False,
+        unhooked: Unhooked | None = None,
+        ending: Callable[[], bool] = never,
     ) -> None:
         """`starting` is entered for the start itself, with the container's id; it may say more of why that failed.
+        `unhooked` has what was started and is not done with.
 
         `ending` says that nobody can wait for a hook any more. Then every method raises `Overtaken` where one would
         have to be waited for, and it is run again with whatever it belongs to.
@@ -45,6 +50,7 @@ class Hooks:
         self._ending = ending
         self._sleep = sleep
         self._starting = starting
+        self._unhooked = unhooked or Unhooked()
 
     def labels(self, resource: Resource) -> dict[str, str]:
         """What the container carries so that it can be stopped properly without the file that it came of."""
@@ -55,9 +61,21 @@ class Hooks:
         """Start the container, with what has to run before and after. Raises `Refused` (`HookFailed`)."""
         for index, body in enumerate(_of(resource, "pre_start")):
             self._run(f"{resource.key.name}{HOOK}", body, container, f"pre_start[{index}] of {resource.service}")
+        if after_start(resource):
+            self._unhooked.expect(resource, container)
         with self._starting(container):
             self._engine.start_container(container)
-        self._execute(_of(resource, "post_start"), container, f"post_start of {resource.service}")
+        self._finish_start(resource, container)
+
+    def catch_up(self, resource: Resource, report: Mapping[str, Any]) -> None:
+        """Run what a start that was cut, or in which a hook failed, left to run. Raises `Refused` (`HookFailed`)."""
+        if self._unhooked.is_waiting(resource, report):
+            self._finish_start(resource, str(report["Id"]))
+
+    def _finish_start(self, resource: Resource, container: str) -> None:
+        if bodies := after_start(resource):
+            self._execute(bodies, container, f"{POST_START} of {resource.service}")
+            self._unhooked.settle(resource, container)
 
     def before_stop(self, resource: Resource | None, report: Mapping[str, Any]) -> None:
         """Run what has to run before the container stops: what the file says now, else what it said when made."""
@@ -119,7 +137,7 @@ def patience_of(resource: Resource | None, report: Mapping[str, Any]) -> float:
     """Seconds that all that runs around the life of a container may take: of the one that is wanted, and of the one
     that is there by its report."""
     noted = _noted(str((look(report, "Config.Labels") or {}).get(PRE_STOP, "")))
-    wanted = (_of(resource, key) for key in ("pre_start", "post_start", "pre_stop")) if resource else ()
+    wanted = (_of(resource, key) for key in ("pre_start", POST_START, "pre_stop")) if resource else ()
     return PATIENCE * sum(map(len, (noted, *wanted)))
 
 

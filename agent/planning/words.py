@@ -22,6 +22,7 @@ UNHEALTHY = "its health check fails"
 FOR_CONTENT = "its pull policy has it pulled for each new content"
 RUNS_ONCE = "runs once for the new content of its stack"
 RUN_ON = "has not run to its end yet"
+NOT_STARTED = "not all of its post_start hooks have run"
 RESTS = "is not run for what the stack goes back to"
 SUSPENDED = "its service is suspended"
 OVERLAPS = "its last run has not ended yet"
@@ -35,6 +36,7 @@ _TOLD = {
     "runs for": RUNS_ONCE,
     "run": RUN_ON,
     "rest": RESTS,
+    "post_start": NOT_STARTED,
 }  # fields whose change has words of its own
 _STATES = {"exited": "stopped", "dead": "stopped", "created": "left unstarted", "paused": "paused"}
 

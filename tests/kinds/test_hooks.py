@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
+from agent.jsonfile import JsonFile
 from agent.kinds.container_hooks import HOOK_LABEL, PRE_STOP, Hooks
+from agent.kinds.container_unhooked import Unhooked
 from agent.model import Action, Key, Resource
 from tests.kinds.bench import Bench
 
@@ -92,6 +95,93 @@ def test_what_fails_ends_it(code: str, message: str, calls: list[str]) -> None:
         hooks(log).start(ALL, "id")
     assert (caught.value.message, caught.value.reason) == (message, "HookFailed")
     assert log.calls[-len(calls) :] == calls
+
+
+RUNS = {"Id": "id", "State": {"Status": "running"}}
+
+
+def noted(log: Log, file: Path) -> tuple[Hooks, Unhooked]:
+    """As another agent with the same file."""
+    unhooked = Unhooked(JsonFile(file))
+    return Hooks(cast("Engine", log), sleep=lambda _seconds: None, unhooked=unhooked), unhooked
+
+
+@pytest.mark.parametrize("cut", ["start id", "a in id", "b in id"])
+def test_what_was_to_run_after_a_start_that_was_cut_is_run_by_the_next_agent(tmp_path: Path, cut: str) -> None:
+    class Killed(Log):
+        def start_container(self, container: str) -> None:
+            super().start_container(container)
+            self.die(f"start {container}")
+
+        def execute(self, container: str, body: Mapping[str, Any], _patience: float, _what: str) -> tuple[int, str]:
+            self.die(f"{body['Cmd'][0]} in {container}")
+            return super().execute(container, body, _patience, _what)
+
+        def die(self, what: str) -> None:
+            if what == cut:
+                raise KeyboardInterrupt
+
+    first, _ = noted(Killed(), tmp_path / "started.json")
+    with pytest.raises(KeyboardInterrupt):
+        first.start(ALL, "id")
+    log = Log()
+    second, unhooked = noted(log, tmp_path / "started.json")
+    assert unhooked.is_waiting(ALL, RUNS)
+    assert not unhooked.is_waiting(ALL, {**RUNS, "State": {"Status": "exited"}}), "it runs with the next start"
+    assert not unhooked.is_waiting(ALL, {**RUNS, "Id": "another"})
+    assert not unhooked.is_waiting(wanting(), RUNS), "nothing is to run any more"
+    second.catch_up(ALL, RUNS)
+    second.catch_up(ALL, RUNS)
+    assert log.calls == ["a in id", "b in id"]
+    assert not unhooked.is_waiting(ALL, RUNS)
+
+
+def test_a_hook_that_failed_is_run_again_in_what_goes_on(tmp_path: Path) -> None:
+    log = Log(codes={"b": 1})
+    made, unhooked = noted(log, tmp_path / "started.json")
+    with pytest.raises(Refused):
+        made.start(ALL, "id")
+    with pytest.raises(Refused):
+        made.catch_up(ALL, RUNS)
+    assert unhooked.is_waiting(ALL, RUNS)
+    log.codes = {}
+    made.catch_up(ALL, RUNS)
+    assert not unhooked.is_waiting(ALL, RUNS)
+
+
+def test_what_runs_already_when_the_note_is_lost_is_left_alone(tmp_path: Path) -> None:
+    made, _ = noted(Log(), tmp_path / "started.json")
+    made.start(ALL, "id")
+    log = Log()
+    again, unhooked = noted(log, tmp_path / "lost.json")
+    assert not unhooked.is_waiting(ALL, RUNS)
+    again.catch_up(ALL, RUNS)
+    assert log.calls == []
+
+
+def test_what_cannot_be_noted_keeps_nothing_from_running_and_runs_once(tmp_path: Path) -> None:
+    log = Log()
+    made, unhooked = noted(log, tmp_path / "no" / "started.json")
+    made.start(ALL, "id")
+    assert (log.calls[-3:], unhooked.is_waiting(ALL, RUNS)) == (["start id", "a in id", "b in id"], False)
+    file = tmp_path / "started.json"
+    made, unhooked = noted(log, file)
+    unhooked.expect(ALL, "id")
+    (tmp_path / "started.json.new").mkdir()  # so that nothing can be written
+    made.catch_up(ALL, RUNS)
+    assert not unhooked.is_waiting(ALL, RUNS)
+    unhooked.expect(ALL, "id")
+    assert unhooked.is_waiting(ALL, RUNS), "it is started again"
+
+
+def test_what_is_not_wanted_any_more_is_forgotten(tmp_path: Path) -> None:
+    _, unhooked = noted(Log(), tmp_path / "started.json")
+    unhooked.expect(ALL, "id")
+    unhooked.forget("other", ())
+    unhooked.forget("s", {ALL.key})
+    assert unhooked.is_waiting(ALL, RUNS)
+    unhooked.forget("s", ())
+    assert JsonFile(tmp_path / "started.json").read() == {}
 
 
 @pytest.mark.parametrize(
