@@ -113,9 +113,9 @@ def test_what_was_to_run_after_a_start_that_was_cut_is_run_by_the_next_agent(tmp
             super().start_container(container)
             self.die(f"start {container}")
 
-        def execute(self, container: str, body: Mapping[str, Any], _patience: float, _what: str) -> tuple[int, str]:
+        def execute(self, container: str, body: Mapping[str, Any], *_how: Any) -> tuple[int, str]:
             self.die(f"{body['Cmd'][0]} in {container}")
-            return super().execute(container, body, _patience, _what)
+            return super().execute(container, body)
 
         def die(self, what: str) -> None:
             if what == cut:
