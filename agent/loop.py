@@ -78,11 +78,12 @@ class Loop:
         self._scheduling = Scheduling(self._stacks, self._due, audience.job_ended, wall)
         self._asking = Asking(clock, self._chance, self._rhythm.poll, self._rhythm.jitter)
         self._restraints = restraints or Unrestrained()
-        self._orders: Orders = self._restraints.now()
+        self._orders: Orders = Unrestrained()  # until the first round
         self._resync_due = clock() + self._rhythm.resync
         self._patience = Patience(self._chance)
         self._pulse, self._late = Pulse(clock), tuple[str, ...]()
         self.stopping = False
+        self.left: tuple[str, ...] = ()  # what was still under way when its time to end was over
         self._workers = Workers()
 
     # --- what others may call, from any thread ---
@@ -119,7 +120,7 @@ class Loop:
     def run(self, *, once: bool = False) -> tuple[Report, ...]:
         """Look until `stop`, or with `once` until the source was read and each stack had its turn.
 
-        Returns the last report of each stack.
+        Returns the last report of each stack. What is under way is waited for, but for no longer than the rhythm says.
         """
         while not self.stopping:
             if self._act and not once:
@@ -129,7 +130,7 @@ class Loop:
                 break
             self._feed_watchdog()
             self._hear(self._until_next())
-        self._workers.join()
+        self.left = self._workers.join(self._rhythm.ending)
         self._drain()
         return tuple(work.last for _, work in sorted(self._stacks.items()) if work.last)
 
@@ -307,7 +308,8 @@ class Loop:
         elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
         consent = Consent(self._orders.approved, max(work.may_go, self._following.allowed))
         turn = work.turn(trigger, self._scope, elsewhere, consent, act=self._act)
-        turn = replace(turn, asked=self._scheduling.take(name))
+        demands = {key: ports for one in self._stacks.values() if one is not work for key, ports in one.demands.items()}
+        turn = replace(turn, asked=self._scheduling.take(name), demands=demands)
         self._submit(
             f"turn-{name}",
             self._rhythm.silence,
@@ -342,7 +344,7 @@ class Loop:
         report = self._scheduling.heed(work, report)
         work.last = report = replace(report, on_trial=on_trial, fights=self._patience.fights(work.name, now))
         self._audience.reported(report)
-        if work.has_left and done.report.synced and not superseded:
+        if work.has_left and done.report.synced and not (done.report.stays or superseded):
             self._forget(work)
         self._following.take_up()
 

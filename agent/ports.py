@@ -116,7 +116,8 @@ class Rhythm:
     """How often, in seconds. `settle` lets a burst of events end before the host is looked at.
 
     `silence` is for how long a turn may show no progress: five calls of the engine that take all of their deadline.
-    The source may be silent for `source_silence`.
+    The source may be silent for `source_silence`. `ending` is for how long what is under way is waited for at the end:
+    with what is written after that, it is less than the two minutes after which systemd kills (`TimeoutStopSec`).
     """
 
     poll: float = 60.0
@@ -125,6 +126,7 @@ class Rhythm:
     jitter: float = 0.1
     silence: float = 300.0
     source_silence: float = 360.0
+    ending: float = 90.0
 
 
 @dataclass(frozen=True)

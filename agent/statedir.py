@@ -17,6 +17,9 @@ mirror/   the repository, safe to delete
 looked-at/  repositories of which a revision was planned, safe to delete
 files/    files of the commits, by digest
 stacks/   the stacks' own data: kept for ever
+
+What is safe to delete is so once it is deleted. While one of the notes is there and cannot be read, the agent heeds
+what it had read of it before; where it had not, it takes the safe side: see `agent.jsonfile`.
 """
 
 from __future__ import annotations

@@ -187,16 +187,20 @@ class Engine:
     def unpause_container(self, container: str) -> None:
         self._write("container_unpause", f"unpause container {container[:12]}", "/containers/{0}/unpause", container)
 
-    def execute(self, container: str, body: Mapping[str, Any], patience: float, what: str = "it") -> tuple[int, str]:
+    def execute(
+        self, container: str, body: Mapping[str, Any], patience: float, what: str = "it",
+        stop: Callable[[], bool] | None = None,
+    ) -> tuple[int, str]:  # fmt: skip
         """Run a command in a container until it ends; its exit status and what it said. `body` is that of
-        `POST /containers/ID/exec`; `patience` are the seconds that it may take, `what` its name in errors."""
+        `POST /containers/ID/exec`; `patience` are the seconds that it may take, `what` its name in errors. Once `stop`
+        says so, it goes on and nobody waits for it (`Overtaken`)."""
         subject = f"run {what} in container {container[:12]}"
         made = self._write("exec_create", subject, "/containers/{0}/exec", container, body=body)["Id"]
 
         def tell(client: Client) -> Any:
             return client.hear("/exec/{0}/start", made, body={"Detach": False, "Tty": False})
 
-        said = self._calls.write("exec_start", subject, tell, extra=patience)
+        said = self._calls.write("exec_start", subject, tell, extra=patience, stop=stop)
         report = self._object("exec_inspect", "/exec/{0}/json", made) or {}
         return int(report.get("ExitCode") or 0), demultiplexed(said).decode(errors="replace")
 

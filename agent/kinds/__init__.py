@@ -34,6 +34,7 @@ def make_kinds(
     *,
     on_pull: Callable[[PullProgress], None],
     stop: Callable[[str], bool],
+    ending: Callable[[], bool] = lambda: False,
     rules: ImageRules | None = None,
     kept: Kept | None = None,
     wall: Callable[[], float] = time.time,
@@ -41,8 +42,8 @@ def make_kinds(
 ) -> tuple[Kind, ...]:
     """Every kind, for one host, what is used before what uses it: of one object, the later report counts.
 
-    `stop` says of an image when its pull is to be given up. With `kept` (see `Pruning`) images that were pulled are
-    removed once nobody needs them. A new kind is one more line here.
+    `stop` says of an image when its pull is to be given up, and `ending` that nobody can wait any more. With `kept` (see
+    `Pruning`) images that were pulled are removed once nobody needs them. A new kind is one more line here.
     """
     pruning = Pruning(engine, JsonFile(state_dir / PULLED), kept) if kept else None
     record = Record(state_dir / PULLS)
@@ -50,6 +51,8 @@ def make_kinds(
         ImageKind(engine, on_pull, stop, rules=rules, record=record, pruning=pruning, wall=wall, clock=clock),
         NetworkKind(engine, identity),
         VolumeKind(engine, identity),
-        ContainerKind(engine, identity, JsonFile(state_dir / RUNS), started=JsonFile(state_dir / STARTED)),
+        ContainerKind(
+            engine, identity, JsonFile(state_dir / RUNS), started=JsonFile(state_dir / STARTED), ending=ending
+        ),
         FileKind(state_dir, secrets=secrets_dir),
     )

@@ -13,7 +13,7 @@ How a container is replaced is in `container_rollout`, how one runs to its end i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -59,16 +59,17 @@ class ContainerKind:
         processes: Processes | None = None,
         *,
         started: JsonFile | None = None,
+        ending: Callable[[], bool] = lambda: False,
     ) -> None:
         """`runs` is where it is noted what has been run for which content, `started` where it is what has still to run
-        after a start, `processes` are those of this host."""
+        after a start, `processes` are those of this host, and `ending` says that the agent ends."""
         self.engine = engine
         self._identity = identity
         self.once = Once(engine, identity, runs)
         self._unhooked = Unhooked(started)
         orphans = Orphans(engine, identity.instance, processes)
         self.view = ContainerView(engine, identity, self.once, orphans, self._unhooked)
-        self.hooks = Hooks(engine, starting=orphans.explaining, unhooked=self._unhooked)
+        self.hooks = Hooks(engine, starting=orphans.explaining, unhooked=self._unhooked, ending=ending)
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""

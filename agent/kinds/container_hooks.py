@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from agent.engine import Engine
-from agent.errors import Refused
+from agent.errors import Overtaken, Refused
 from agent.kinds.base import COMPOSE, PREFIX
 from agent.kinds.container_unhooked import POST_START, Unhooked, after_start
 from agent.kinds.container_words import redacted
@@ -25,6 +25,7 @@ PRE_STOP = f"{PREFIX}pre-stop"
 HOOK = ".hook"  # how a container that runs before another one starts is called after that
 HOOK_LABEL = f"{COMPOSE}hook"  # which no container but such a one carries
 PATIENCE = 600.0  # seconds that a hook may take
+GRACE = 10  # seconds that one which runs has to stop, where the agent ends before it does
 POLL = 0.2
 WORDS = 500  # characters of what a failing hook said last
 
@@ -36,10 +37,16 @@ class Hooks:
         sleep: Callable[[float], None] = time.sleep,
         starting: Callable[[str], AbstractContextManager[object]] = nullcontext,
         unhooked: Unhooked | None = None,
+        ending: Callable[[], bool] = lambda: False,
     ) -> None:
         """`starting` is entered for the start itself, with the container's id; it may say more of why that failed.
-        `unhooked` has what was started and is not done with."""
+        `unhooked` has what was started and is not done with.
+
+        `ending` says that nobody can wait for a hook any more. Then every method raises `Overtaken` where one would
+        have to be waited for, and it is run again with whatever it belongs to.
+        """
         self._engine = engine
+        self._ending = ending
         self._sleep = sleep
         self._starting = starting
         self._unhooked = unhooked or Unhooked()
@@ -78,7 +85,8 @@ class Hooks:
     def _execute(self, bodies: Sequence[Mapping[str, Any]], container: str, what: str) -> None:
         for index, body in enumerate(bodies):
             hook = f"{what}, hook {index}"
-            code, said = self._engine.execute(container, body, PATIENCE, hook)
+            self._must_not_end(hook)
+            code, said = self._engine.execute(container, body, PATIENCE, hook, self._ending)
             if code:
                 raise self._failed(hook, code, said, container, body)
 
@@ -87,6 +95,7 @@ class Hooks:
         left = self._engine.inspect_container(name)
         if left and HOOK_LABEL in (look(left, "Config.Labels") or {}):
             self._engine.remove_container(left["Id"], force=True, volumes=True)
+        self._must_not_end(what)
         host = {**body["HostConfig"], "VolumesFrom": [container]}
         made = self._engine.create_container(name, {**body, "HostConfig": host})
         try:
@@ -97,6 +106,10 @@ class Hooks:
         finally:
             self._engine.remove_container(made, force=True, volumes=True)
 
+    def _must_not_end(self, what: str) -> None:
+        if self._ending():
+            raise Overtaken(f"{what} is not begun, for the agent ends")
+
     def _await_end(self, container: str, what: str) -> int:
         for _ in range(int(PATIENCE / POLL)):
             report = self._engine.inspect_container(container)
@@ -104,6 +117,9 @@ class Hooks:
                 raise Refused(f"{what} was removed while it ran", reason="HookFailed")
             if look(report, "State.Status") in ("exited", "dead"):
                 return int(look(report, "State.ExitCode") or 0)
+            if self._ending():
+                self._engine.stop_container(container, GRACE)
+                raise Overtaken(f"{what} is stopped, for the agent ends; the next one runs it again")
             self._sleep(POLL)
         raise Refused(f"{what} has not ended after {PATIENCE:g} seconds", reason="HookFailed")
 

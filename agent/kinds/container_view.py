@@ -35,7 +35,7 @@ from agent.kinds.container_job import job_of
 from agent.kinds.container_names import labels_of, listed_name, name_of
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
-from agent.kinds.container_ports import holders, ports_of
+from agent.kinds.container_ports import holders, lacking, ports_of
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
 from agent.kinds.container_unhooked import NOT_RUN, Unhooked
 from agent.kinds.table import compare, fingerprint, look
@@ -115,9 +115,16 @@ class ContainerView:
         found = [
             *(self._present(one, around, local) for one in there),
             *filter(None, cleared),
-            *(self._stray(report, around, labels) for report, labels in strays if report["Id"] not in known),
+            *(
+                self._orphans.told(self._stray(report, around, labels))
+                for report, labels in strays
+                if report["Id"] not in known
+            ),
         ]
-        return [*found, *self._holders(wanted, listed, {one.id for one in found})]
+        names = {one.key.name for one in wanted} | {one.key.name for one in found}
+        beside = self._orphans.of_nobody(names, scope)
+        programs = self._orphans.holding(lacking(wanted, found, listed))
+        return [*found, *beside, *programs, *self._holders(wanted, listed, {one.id for one in found})]
 
     def _set_aside(self, listed: Sequence[Report], ours: Sequence[Report], scope: Scope) -> list[tuple[Report, Labels]]:
         """What `docker compose` made and a replacement has set aside, with what tells whose it is."""

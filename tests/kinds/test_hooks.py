@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from agent.engine import Engine
-from agent.errors import Refused
+from agent.errors import Overtaken, Refused
 from agent.jsonfile import JsonFile
 from agent.kinds.container_hooks import HOOK_LABEL, PRE_STOP, Hooks
 from agent.kinds.container_unhooked import Unhooked
@@ -28,10 +28,11 @@ class Log:
         self.left = left
         self.bodies: list[Mapping[str, Any]] = []
         self.said = "said"
+        self.status = "exited"
 
     def inspect_container(self, name: str) -> Mapping[str, Any] | None:
         if name == "made":
-            return {"Id": "made", "State": {"Status": "exited", "ExitCode": self.codes.get("made", 0)}}
+            return {"Id": "made", "State": {"Status": self.status, "ExitCode": self.codes.get("made", 0)}}
         return self.left
 
     def create_container(self, name: str, body: Mapping[str, Any]) -> str:
@@ -45,7 +46,10 @@ class Log:
     def remove_container(self, container: str, **_how: bool) -> None:
         self.calls.append(f"remove {container}")
 
-    def execute(self, container: str, body: Mapping[str, Any], _patience: float, _what: str) -> tuple[int, str]:
+    def stop_container(self, container: str, grace: int) -> None:
+        self.calls.append(f"stop {container} in {grace} s")
+
+    def execute(self, container: str, body: Mapping[str, Any], *_how: Any) -> tuple[int, str]:
         self.calls.append(f"{body['Cmd'][0]} in {container}")
         return self.codes.get(body["Cmd"][0], 0), self.said
 
@@ -193,6 +197,25 @@ def test_what_a_failing_hook_says_is_told_without_secrets(said: str) -> None:
     with pytest.raises(Refused, match=r"post_start of web, hook 0 ended with status 3: .*\*\*\*") as caught:
         hooks(log).start(wanting(post_start=[{"Cmd": ["a"], "Env": ["API_KEY=hunter2-of-the-hook"]}]), "id")
     assert "hunter2" not in caught.value.message
+
+
+def test_one_that_runs_when_the_agent_ends_is_stopped_and_what_it_is_for_is_not_started() -> None:
+    log, looks = Log(), iter([False, False, True])
+    log.status = "running"
+    around = Hooks(cast("Engine", log), sleep=lambda _seconds: None, ending=lambda: next(looks))
+    with pytest.raises(Overtaken, match="the next one runs it again"):
+        around.start(ALL, "id")
+    assert log.calls == ["create web.hook", "start made", "stop made in 10 s", "remove made"]
+
+
+def test_none_is_begun_when_the_agent_ends() -> None:
+    log = Log()
+    around = Hooks(cast("Engine", log), ending=lambda: True)
+    with pytest.raises(Overtaken, match=r"pre_start\[0\] of web is not begun"):
+        around.start(ALL, "id")
+    with pytest.raises(Overtaken, match="pre_stop of web, hook 0 is not begun"):
+        around.before_stop(ALL, {"Id": "id", "Name": "/web"})
+    assert log.calls == []
 
 
 def test_what_a_cut_attempt_left_is_cleared_away_and_nobody_elses() -> None:

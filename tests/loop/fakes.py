@@ -225,7 +225,7 @@ def running(loop: Loop) -> Iterator[Loop]:
     assert not thread.is_alive()
 
 
-def refused(key: Key, reason: str = "PortInUse") -> Outcome:
+def refused(key: Key, reason: str = "StartFailed") -> Outcome:
     """A replacement that came to nothing."""
     change = Change(0, Action.REPLACE, key, "web", Cause.COMMIT, "another image")
     return Outcome(change, Status.FAILED, "no", reason)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from agent.images import Image
 from agent.model import Action, Cause, Failure, Health, Key, Plan, Report, Revision, ServiceState, Status
 from agent.suspension import Suspended, Suspension
-from agent.telemetry.overview import Held, Overview, ServiceCount, StackStatus, Sync, without_credentials
+from agent.telemetry.labels import without_credentials
+from agent.telemetry.overview import Held, Overview, ServiceCount, StackStatus, Sync
 from tests.telemetry.made import BROKEN, OLDER, REVISION, UNREACHABLE, change, did, done, failed, report
 
 
