@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence, Set
 from contextlib import nullcontext
 
-from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Runs, RunsOnce, Tidy
+from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Remarking, Runs, RunsOnce, Tidy
+from agent.kinds.remarks import Remarks
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Requirement, Resource, Scope
 from agent.rollout import Pace, let_pass
 
@@ -24,12 +25,16 @@ class Host:
             found.update((observed.key, observed) for observed in kind.observe(of_kind, scope))
         return _known_once(found, {resource.key for resource in wanted})
 
-    def perform(self, change: Change, revision: str, pace: Pace) -> None:
-        """Carry out one change; `revision` is noted on what is made, and waiting is done with `pace`."""
+    def perform(self, change: Change, revision: str, pace: Pace) -> str:
+        """Carry out one change; `revision` is noted on what is made, and waiting is done with `pace`. Returns what is
+        to be said of it beside that it was done, "" where that is nothing."""
         kind = self._kinds[change.key.kind]
         let_pass(change.delay, "time between one container and the next", pace)
+        remarks = kind.remarks if isinstance(kind, Remarking) else Remarks()
+        remarks.take()  # of a change that failed in this thread
         with kind.place(change, pace) if isinstance(kind, Limited) else nullcontext():
             self._perform(kind, change, revision, pace)
+        return remarks.take()
 
     def _perform(self, kind: Kind, change: Change, revision: str, pace: Pace) -> None:
         if isinstance(kind, RunsOnce) and kind.runs_once(change):

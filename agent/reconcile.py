@@ -208,8 +208,8 @@ class Reconciler:
     def _act(self, turn: Turn, plan: Plan) -> tuple[Outcome, ...]:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}
 
-        def perform(change: Change, pace: Pace) -> None:
-            self.host.perform(change, revisions.get(change.stack, ""), pace)
+        def perform(change: Change, pace: Pace) -> str:
+            return self.host.perform(change, revisions.get(change.stack, ""), pace)
 
         return converge(
             plan,

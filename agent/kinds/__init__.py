@@ -42,8 +42,8 @@ def make_kinds(
 ) -> tuple[Kind, ...]:
     """Every kind, for one host, what is used before what uses it: of one object, the later report counts.
 
-    `stop` says of an image when its pull is to be given up, and `ending` that nobody can wait any more. With `kept` (see
-    `Pruning`) images that were pulled are removed once nobody needs them. A new kind is one more line here.
+    `stop` says of an image when its pull is to be given up, and `ending` that nobody can wait any more. With `kept`
+    (see `Pruning`) images that were pulled are removed once nobody needs them. A new kind is one more line here.
     """
     pruning = Pruning(engine, JsonFile(state_dir / PULLED), kept) if kept else None
     record = Record(state_dir / PULLS)

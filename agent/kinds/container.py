@@ -70,6 +70,7 @@ class ContainerKind:
         orphans = Orphans(engine, identity.instance, processes)
         self.view = ContainerView(engine, identity, self.once, orphans, self._unhooked)
         self.hooks = Hooks(engine, starting=orphans.explaining, unhooked=self._unhooked, ending=ending)
+        self.remarks = self.hooks.remarks
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""

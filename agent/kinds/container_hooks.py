@@ -1,8 +1,9 @@
 """What runs around a container's life, as `hooks` of its spec say; see `agent.compose.lifecycle` for their shape.
 
-A hook that fails is a refusal: what was to start does not stay started, and what was to stop goes on. What is to run
-before a stop is noted on the container, for when nobody wants it any more. What is to run after a start is caught up on
-where the start was cut, see `container_unhooked`.
+What fails around a start is a refusal: what was to start does not stay started. What fails before a stop keeps nothing
+from stopping, or it could never be replaced, and is told. What is to run before a stop is noted on the container: it
+was made for that one, and is there when nobody wants it any more. What is to run after a start is caught up on where
+the start was cut, see `container_unhooked`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Any
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
-from agent.kinds.base import COMPOSE, PREFIX
+from agent.kinds.base import COMPOSE, INSTANCE, PREFIX
+from agent.kinds.container_facts import is_job
 from agent.kinds.container_unhooked import POST_START, Unhooked, after_start
-from agent.kinds.container_words import redacted
+from agent.kinds.container_words import CRASHED, exit_code, last_words, redacted
+from agent.kinds.remarks import Remarks
 from agent.kinds.table import look
 from agent.model import Resource
 
@@ -50,6 +53,7 @@ class Hooks:
         self._sleep = sleep
         self._starting = starting
         self._unhooked = unhooked or Unhooked()
+        self.remarks = Remarks()
 
     def labels(self, resource: Resource) -> dict[str, str]:
         """What the container carries so that it can be stopped properly without the file that it came of."""
@@ -57,7 +61,8 @@ class Hooks:
         return {PRE_STOP: json.dumps(bodies, sort_keys=True, separators=(",", ":"))} if bodies else {}
 
     def start(self, resource: Resource, container: str) -> None:
-        """Start the container, with what has to run before and after. Raises `Refused` (`HookFailed`)."""
+        """Start the container, with what has to run before and after. Raises `Refused` (`HookFailed`, or `CrashOnStart`
+        where it ends before that can run)."""
         for index, body in enumerate(_of(resource, "pre_start")):
             self._run(f"{resource.key.name}{HOOK}", body, container, f"pre_start[{index}] of {resource.service}")
         if after_start(resource):
@@ -72,15 +77,40 @@ class Hooks:
             self._finish_start(resource, str(report["Id"]))
 
     def _finish_start(self, resource: Resource, container: str) -> None:
-        if bodies := after_start(resource):
+        if not (bodies := after_start(resource)):
+            return
+        try:
             self._execute(bodies, container, f"{POST_START} of {resource.service}")
-            self._unhooked.settle(resource, container)
+        except Overtaken:
+            if self._ending() or not self._has_completed(resource, container):
+                raise
+        self._unhooked.settle(resource, container)
+
+    def _has_completed(self, resource: Resource, container: str) -> bool:
+        """Whether it is a job that has done its work before anything could run in it. Raises `Refused` where it is
+        something else that did not stay up: to try the same again would end so again."""
+        report = self._engine.inspect_container(container)
+        if report is None or (_has_processes(report) and not look(report, "RestartCount")):
+            return False
+        if look(report, "State.Status") == "exited" and is_job(resource.spec) and not exit_code(report):
+            return True
+        raise Refused(f"did not stay up: {last_words(report, self._engine.logs)}", reason=CRASHED)
 
     def before_stop(self, resource: Resource | None, report: Mapping[str, Any]) -> None:
-        """Run what has to run before the container stops: what the file says now, else what it said when made."""
+        """Run what has to run before the container stops: what was noted when it was made, and what the file says now
+        in one that we did not make. Where nothing runs, be it by then, nothing can; what fails is a remark."""
         labels = look(report, "Config.Labels") or {}
-        bodies = _noted(labels.get(PRE_STOP, "")) if resource is None else _of(resource, "pre_stop")
-        self._execute(bodies, report["Id"], f"pre_stop of {str(report.get('Name', '')).removeprefix('/')}")
+        is_noted = resource is None or INSTANCE in labels
+        bodies = _noted(labels.get(PRE_STOP, "")) if is_noted or resource is None else _of(resource, "pre_stop")
+        if look(report, "State.Restarting"):
+            return
+        try:
+            self._execute(bodies, report["Id"], f"pre_stop of {str(report.get('Name', '')).removeprefix('/')}")
+        except Refused as refused:
+            self.remarks.add(f"{refused.message}; it was stopped all the same")
+        except Overtaken:
+            if self._ending() or _has_processes(self._engine.inspect_container(report["Id"]) or {}):
+                raise
 
     def _execute(self, bodies: Sequence[Mapping[str, Any]], container: str, what: str) -> None:
         for index, body in enumerate(bodies):
@@ -130,6 +160,11 @@ class Hooks:
             words = redacted(words, given)
         words = words[-WORDS:]
         return Refused(f"{what} ended with status {code}{f': {words}' if words else ''}", reason="HookFailed")
+
+
+def _has_processes(report: Mapping[str, Any]) -> bool:
+    """Whether a command can be run in the container, or could if it were not paused."""
+    return bool(look(report, "State.Running")) and not look(report, "State.Restarting")
 
 
 def patience_of(resource: Resource | None, report: Mapping[str, Any]) -> float:

@@ -17,6 +17,7 @@ from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_job import is_up
 from agent.kinds.container_names import name_of
 from agent.kinds.container_proof import proof_of
+from agent.kinds.container_words import said_by
 from agent.model import Gate, Resource
 from agent.rollout import Proof
 
@@ -64,6 +65,10 @@ class Replacement:
         if is_scheduled(self._resource.spec):
             return Proof(Gate.PASSED, checked=True)  # it is there, and nothing of it runs before its time
         return proof_of(self._kind.engine.inspect_container(self._new), self._resource.spec, self._kind.engine.logs)
+
+    def words(self) -> str:
+        report = self._kind.engine.inspect_container(self._new)
+        return said_by(report, self._kind.engine.logs) if report else ""
 
     def finish(self) -> None:
         self._kind.engine.remove_container(self._old["Id"], force=True)
