@@ -27,7 +27,7 @@ from agent.guard import Acknowledgements, Consent
 from agent.host import Host
 from agent.jsonfile import JsonFile
 from agent.loop import Loop
-from agent.model import Change, Health, Report, Scope
+from agent.model import Change, Health, Report, Scope, Stack
 from agent.parts import make_engine, make_host, make_reader, make_source
 from agent.planning import Policy, Removal
 from agent.ports import AskSource, LookAt, Rhythm
@@ -84,6 +84,9 @@ class HostTurns:
 
     def note_good(self, stack: str, report: Report) -> None:
         self.images.note(stack, report.images)
+
+    def words(self, stack: Stack, service: str) -> str:
+        return self.host.words(stack, service)
 
     def on_host(self) -> Mapping[str, frozenset[str]]:
         """Data that outlives its stack does not keep the stack in mind."""

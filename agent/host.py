@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence, Set
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
-from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Remarking, Runs, RunsOnce, Tidy
+from agent.errors import Trouble
+from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Remarking, Runs, RunsOnce, Speaking, Tidy
 from agent.kinds.remarks import Remarks
-from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Requirement, Resource, Scope
+from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Requirement, Resource, Scope, Stack
 from agent.rollout import Pace, let_pass
 
 
@@ -70,6 +71,17 @@ class Host:
             return kind.probe(key, Condition.STARTED)
         ended = kind.probe(key, Condition.COMPLETED) if gate is Gate.FAILED else (gate, detail)
         return ended if ended[0] is Gate.PASSED else (gate, detail)
+
+    def words(self, stack: Stack, service: str) -> str:
+        """The last lines of what is not good of a service, each on a new line; "" where nothing can be read."""
+        for one in stack.resources:
+            kind = self._kinds[one.key.kind]
+            if one.service != service or not isinstance(kind, Speaking):
+                continue
+            with suppress(Trouble):  # it is ill all the same
+                if self.health(one.key)[0] is not Gate.PASSED and (said := kind.words(one.key)):
+                    return said
+        return ""
 
     def tidy(self, stack: str, keep: Collection[Key]) -> None:
         """Clear away what was made for the stack and is none of `keep`."""

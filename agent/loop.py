@@ -320,7 +320,7 @@ class Loop:
     def _take_turn(self, name: str, turn: Turn, before: Standing) -> _TurnDone:
         """In a worker: one turn, and what it says of the content."""
         (report,) = self._turns.take(turn)
-        verdict = verdict_on(self._desires, turn, report, before, self._clock())
+        verdict = verdict_on(self._desires, turn, report, before, self._clock(), words=self._turns.words)
         if stands_good(turn, report, before, verdict):
             self._turns.note_good(name, report)
         return _TurnDone(name, report, turn.superseded, verdict)

@@ -46,6 +46,9 @@ class Turns(Protocol):
     def note_good(self, stack: str, report: Report) -> None:
         """Remember what the stack runs: it is good, and may have to come back."""
 
+    def words(self, stack: Stack, service: str) -> str:
+        """The last lines of what is not good of a service, each on a new line; "" where nothing can be read."""
+
     def on_host(self) -> Mapping[str, frozenset[str]]:
         """The stacks of this origin that have something on the host, each with its services there. Raises `Trouble`."""
 

@@ -36,12 +36,13 @@ class Lasting(click.ParamType[float]):
 
 _WHAT = click.argument("what", required=False, metavar="[STACK|STACK/SERVICE]")
 _FORMATS = ("text", "json")
+UNSAID = "no reason given"
 
 
 @click.command(cls=Command, formats=_FORMATS, exits=(Exit.SETTINGS,))
 @_WHAT
 @click.option("--all", "whole", is_flag=True, help="The whole host.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why, for whoever meets it in the status.")
+@click.option("--reason", default=UNSAID, metavar="TEXT", help="Why, for whoever meets it in the status.")
 @click.option(
     "--for", "lasting", type=Lasting(), metavar="TIME", help="For how long, as in 30m or 2h; else until resume."
 )

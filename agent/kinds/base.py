@@ -129,6 +129,14 @@ class Forgiving(Protocol):
 
 
 @runtime_checkable
+class Speaking(Protocol):
+    """A kind with objects that write something of how they fare."""
+
+    def words(self, key: Key) -> str:
+        """The last lines that it wrote, each on a new line, without secrets; "" where there are none."""
+
+
+@runtime_checkable
 class Remarking(Protocol):
     """A kind that may have to say something of a change that was done."""
 

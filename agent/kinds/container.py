@@ -35,9 +35,10 @@ from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_rollout import Replacement
 from agent.kinds.container_run import run_once
-from agent.kinds.container_state import gate
+from agent.kinds.container_state import gate, sharers
 from agent.kinds.container_unhooked import POST_START, Unhooked
 from agent.kinds.container_view import ContainerView
+from agent.kinds.container_words import said_by
 from agent.kinds.table import fingerprint, look
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.processes import Processes
@@ -153,8 +154,14 @@ class ContainerKind:
     def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:
         return gate(self.engine.inspect_container(key.name), condition, self.engine.logs)
 
+    def words(self, key: Key) -> str:
+        """See `Speaking.words`."""
+        report = self.engine.inspect_container(key.name)
+        return said_by(report, self.engine.logs) if report else ""
+
     def make(self, resource: Resource, revision: str, name: str, old: Report | None = None) -> str:
         """Make the wanted container under a name, with the anonymous volumes of the one before it; its id."""
+        self._must_have_what_it_shares(resource)
         body = resource.spec["body"]
         made_from = fingerprint(TABLE, resource.spec, self._identity.key)
         labels = {**(body.get("Labels") or {}), **our_labels(self._identity, resource, revision, made_from)}
@@ -166,6 +173,15 @@ class ContainerKind:
             host = carry_over(host, _kept_volumes(resource, old, image))
         body = {**body, "Image": reference, "Labels": labels, "HostConfig": host}
         return self.engine.create_container(name, body, resource.spec.get("platform") or "")
+
+    def _must_have_what_it_shares(self, resource: Resource) -> None:
+        """Raises `Refused` where that is not there. The engine says so as it does of what has just gone."""
+        for name in sharers(resource.spec["body"]):
+            if self.engine.inspect_container(name) is None:
+                what = (
+                    f"there is no container {name} on this host, with which {resource.key.name} is to share something"
+                )
+                raise Refused(f"{what}: start that one, or name another one", reason="ContainerMissing")
 
     def _image(self, resource: Resource) -> tuple[str, Report]:
         """How the image is called that it is made of, and its report. An image that is noted of the container goes

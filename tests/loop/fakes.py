@@ -118,6 +118,9 @@ class FakeTurns:
         self.taken.put(turn)
         return (self.react(turn),)
 
+    def words(self, stack: Stack, service: str) -> str:
+        return f"\n{service} of {stack.name} wailed"
+
     def on_host(self) -> dict[str, frozenset[str]]:
         return {name: frozenset({"web"}) for name in self.host_stacks}
 
