@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from agent.answering import Answering
 from agent.asking import Asking
 from agent.backoff import Patience, only_held
 from agent.errors import Trouble
@@ -33,6 +34,7 @@ from agent.workers import Workers
 SOURCE = "source"
 ROLLBACK, TRIAL = "rollback", "trial"  # the triggers of going back to what was good, and of seeing whether it is
 SUSPEND, RESUME, APPROVE = "suspend", "resume", "approve"
+NEWS = frozenset({ASKED, "git", ROLLBACK})  # the triggers of turns that whoever asked waits for
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Loop:
         self._orders: Orders = Unrestrained()  # until the first round
         self._resync_due = clock() + self._rhythm.resync
         self._patience = Patience(self._chance)
+        self._answering = Answering(audience.answered)
         self._pulse, self._late = Pulse(clock), tuple[str, ...]()
         self.stopping = False
         self.left: tuple[str, ...] = ()  # what was still under way when its time to end was over
@@ -227,7 +230,7 @@ class Loop:
     # --- triggers ---
 
     def _on_look(self, look: LookAt) -> None:
-        if not look.stack and not look.keys:
+        if look.afresh or not (look.stack or look.keys):
             self._turns.look_afresh()
         names = self._concerned(look)
         if names:
@@ -255,6 +258,8 @@ class Loop:
     def _heed_orders(self) -> None:
         """Look at once at each stack of which more or less is suspended than was, or of which more may be removed."""
         before, self._orders = self._orders, self._restraints.now()
+        for reason in self._answering.heed(self._orders.asked, self._stacks) if self._orders is not before else ():
+            self._understand(reason)
         approved = self._orders.approved - before.approved
         if approved:
             self._asking.at_once()
@@ -284,6 +289,8 @@ class Loop:
                 self.mark(work, "start")
         if done.reading is not None and not outdated:
             self._following.follow(done.reading, done.on_host)
+        if not self._asking.is_due:  # else it was read before somebody asked
+            self._answering.source_read(name for name, work in self._stacks.items() if work.trigger in NEWS)
 
     def fresh(self, work: Work, trigger: str) -> None:
         """New content is tried at once, whatever happened to the old."""
@@ -302,6 +309,7 @@ class Loop:
     def _begin_turn(self, work: Work) -> None:
         trigger, work.trigger = work.trigger or "interval", None
         if work.desired is None and work.broken:
+            self._answering.had_turn(work.name)
             return  # never was good here: nothing is known to converge to, and nothing is removed
         work.busy = True
         name, before = work.name, Standing(work.accepted, work.trial)
@@ -344,6 +352,8 @@ class Loop:
         report = self._scheduling.heed(work, report)
         work.last = report = replace(report, on_trial=on_trial, fights=self._patience.fights(work.name, now))
         self._audience.reported(report)
+        if work.trigger not in NEWS:
+            self._answering.had_turn(work.name)
         if work.has_left and done.report.synced and not (done.report.stays or superseded):
             self._forget(work)
         self._following.take_up()

@@ -13,6 +13,7 @@ from agent.model import Failure, Key, Report, Stack
 from agent.planning import Removal
 from agent.reconcile import Turn
 from agent.suspension import NOTHING, Suspended
+from agent.wishes import Asked
 
 
 class Desires(Protocol):
@@ -68,6 +69,9 @@ class Audience(Protocol):
 
     def triggered(self, trigger: str) -> None: ...
 
+    def answered(self, asked_at: float) -> None:
+        """All that was asked by hand up to then has been done."""
+
     def forgotten(self, stack: str) -> None: ...
 
     def taken_back(self, good: Stack, failure: Failure) -> None:
@@ -87,10 +91,14 @@ class Audience(Protocol):
 
 
 class Orders(Protocol):
-    """What is not to be changed, and which removals are approved, at one moment."""
+    """What is not to be changed, which removals are approved, and what to look at now, at one moment."""
 
     @property
     def approved(self) -> frozenset[str]: ...
+
+    @property
+    def asked(self) -> Mapping[str, Asked]:
+        """What to look at now, by stack; "*" stands for all of them."""
 
     def of(self, stack: str) -> Suspended: ...
 
@@ -106,6 +114,7 @@ class Unrestrained:
     """Nobody said anything."""
 
     approved: frozenset[str] = frozenset()
+    asked: Mapping[str, Asked] = {}
 
     def now(self) -> Unrestrained:
         return self
@@ -142,9 +151,10 @@ class AskSource:
 @dataclass(frozen=True)
 class LookAt:
     """A reason to look at one stack, or at the stacks that want an object of one of these keys or have the one of this
-    id of the engine's; with nothing of that, at all."""
+    id of the engine's; with nothing of that, at all, and `afresh`."""
 
     trigger: str
     stack: str = ""
     keys: frozenset[Key] = frozenset()
     id: str = ""
+    afresh: bool = False  # relying on nothing that was seen before

@@ -94,9 +94,9 @@ def _about(session: Session, what: str | None, whole: bool) -> str:
     stack, slash, service = what.partition("/")
     known = _known(session)
     if known:
-        _must_be(stack, known, "stack")
+        must_be(stack, known, "stack")
         if slash and known[stack]:
-            _must_be(service, known[stack], f"service in {clean(stack)}")
+            must_be(service, known[stack], f"service in {clean(stack)}")
     if not stack or (slash and not service):
         raise click.UsageError(f"{clean(what)!r} is neither STACK nor STACK/SERVICE.")
     return what
@@ -116,7 +116,7 @@ def _known(session: Session) -> dict[str, tuple[str, ...]]:
     return {stack.name: stack.services.names for stack in Overview.from_document(document).stacks}
 
 
-def _must_be(name: str, known: Any, noun: str) -> None:
+def must_be(name: str, known: Any, noun: str) -> None:
     if name in known:
         return
     near = difflib.get_close_matches(name, known, n=1)
