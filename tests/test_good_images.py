@@ -73,9 +73,11 @@ def test_the_note_outlives_the_agent_and_may_be_lost(tmp_path: Path) -> None:
     again.note("s", {"a": ONE})
     again.note("s", {})
     assert file.stat().st_mtime_ns == before, "the same note is not written again"
+    file.write_text("nonsense")
+    assert again.pinned(STACK) != STACK, "what was read before is known"
     for nonsense in ("nonsense", '{"s": 7}', '{"s": {"a": 7}}'):
         file.write_text(nonsense)
-        assert again.pinned(STACK) == STACK
+        assert GoodImages(JsonFile(file)).pinned(STACK) == STACK
     GoodImages(JsonFile(tmp_path / "none" / "images.json")).note("s", {"a": ONE})  # which is told to nobody
 
 

@@ -99,8 +99,8 @@ def test_what_may_be_protected_stays_and_what_is_left_over_is_cleared_away() -> 
     check(
         plan([want("container/web")], [there("container/web"), there("container/db", unsure=why), left]),
         f"""
-        0 hold container/db (prune: is not wanted any more, and nobody can tell whether it is under protection: {why})
-        1 remove container/web.old (drift: left over from a replacement that was cut)
+        0 remove container/web.old (drift: left over from a replacement that was cut)
+        1 hold container/db (prune: is not wanted any more, and nobody can tell whether it is under protection: {why})
         """,
     )
 

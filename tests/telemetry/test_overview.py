@@ -166,6 +166,7 @@ def test_its_json_form_is_stable() -> None:
         "engine": {"up": True, "version": "20.10.24", "api": "1.41", "failure": None},
         "http": {"url": "", "failure": None},
         "wanted": {"volumes": [], "unread": []},
+        "state": {},
         "stacks": [
             {
                 "name": "web",
