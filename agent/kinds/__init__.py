@@ -22,6 +22,7 @@ __all__ = ["ImageRules", "Kept", "make_kinds"]
 
 RUNS = "runs.json"  # in the state directory: which content what runs once has been run for
 STARTED = "started.json"  # and which containers were started and have not had what is to run after that
+HOOKS = "hooks.json"  # and what the commands around a container's life are given as their environment
 PULLS = "pulls.json"  # in the state directory: when what has a pull policy was pulled
 PULLED = "pulled.json"  # and which images were pulled that may go once nobody needs them
 
@@ -52,7 +53,12 @@ def make_kinds(
         NetworkKind(engine, identity),
         VolumeKind(engine, identity),
         ContainerKind(
-            engine, identity, JsonFile(state_dir / RUNS), started=JsonFile(state_dir / STARTED), ending=ending
+            engine,
+            identity,
+            JsonFile(state_dir / RUNS),
+            started=JsonFile(state_dir / STARTED),
+            environments=JsonFile(state_dir / HOOKS),
+            ending=ending,
         ),
         FileKind(state_dir, secrets=secrets_dir),
     )

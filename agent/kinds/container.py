@@ -31,6 +31,7 @@ from agent.kinds.container_job import cut_short, is_up, run
 from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
 from agent.kinds.container_names import labels_of, name_of
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
+from agent.kinds.container_noted import Noted
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_rollout import Replacement
@@ -60,6 +61,7 @@ class ContainerKind:
         processes: Processes | None = None,
         *,
         started: JsonFile | None = None,
+        environments: JsonFile | None = None,
         ending: Callable[[], bool] = lambda: False,
     ) -> None:
         """`runs` is where it is noted what has been run for which content, `started` where it is what has still to run
@@ -68,9 +70,12 @@ class ContainerKind:
         self._identity = identity
         self.once = Once(engine, identity, runs)
         self._unhooked = Unhooked(started)
+        self.noted = Noted(identity.key, environments)
         orphans = Orphans(engine, identity.instance, processes)
         self.view = ContainerView(engine, identity, self.once, orphans, self._unhooked)
-        self.hooks = Hooks(engine, starting=orphans.explaining, unhooked=self._unhooked, ending=ending)
+        self.hooks = Hooks(
+            engine, starting=orphans.explaining, unhooked=self._unhooked, ending=ending, noted=self.noted
+        )
         self.remarks = self.hooks.remarks
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
@@ -143,6 +148,7 @@ class ContainerKind:
         """Forget what has been run, and what has still to run, of what is not wanted any more."""
         self.once.forget(stack, keep)
         self._unhooked.forget(stack, keep)
+        self.noted.forget(stack, keep)
 
     def _lay_aside(self, name: str, report: Report) -> None:
         """Keep it, stopped, until it comes back: only it knows which anonymous volumes were its own."""
@@ -166,7 +172,7 @@ class ContainerKind:
         made_from = fingerprint(TABLE, resource.spec, self._identity.key)
         labels = {**(body.get("Labels") or {}), **our_labels(self._identity, resource, revision, made_from)}
         reference, image = self._image(resource)
-        labels |= self.hooks.labels(resource) | self.once.labels(resource)
+        labels |= self.noted.labels(resource) | self.once.labels(resource)
         labels |= compose_labels(resource, str(image.get("Id") or ""), self._id_of)
         host = body.get("HostConfig") or {}
         if old is not None:

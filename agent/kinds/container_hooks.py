@@ -8,23 +8,23 @@ the start was cut, see `container_unhooked`.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
-from agent.kinds.base import COMPOSE, INSTANCE, PREFIX
+from agent.kinds.base import COMPOSE, INSTANCE
 from agent.kinds.container_facts import is_job
+from agent.kinds.container_noted import POST_START as NOTED_START
+from agent.kinds.container_noted import PRE_STOP, Noted, bodies_in
 from agent.kinds.container_unhooked import POST_START, Unhooked, after_start
 from agent.kinds.container_words import CRASHED, exit_code, last_words, redacted
 from agent.kinds.remarks import Remarks
 from agent.kinds.table import look
 from agent.model import Resource
 
-PRE_STOP = f"{PREFIX}pre-stop"
 HOOK = ".hook"  # how a container that runs before another one starts is called after that
 HOOK_LABEL = f"{COMPOSE}hook"  # which no container but such a one carries
 PATIENCE = 600.0  # seconds that a hook may take
@@ -39,11 +39,13 @@ class Hooks:
         engine: Engine,
         sleep: Callable[[float], None] = time.sleep,
         starting: Callable[[str], AbstractContextManager[object]] = nullcontext,
+        *,
         unhooked: Unhooked | None = None,
         ending: Callable[[], bool] = lambda: False,
+        noted: Noted | None = None,
     ) -> None:
         """`starting` is entered for the start itself, with the container's id; it may say more of why that failed.
-        `unhooked` has what was started and is not done with.
+        `unhooked` has what was started and is not done with, `noted` what containers were made with.
 
         `ending` says that nobody can wait for a hook any more. Then every method raises `Overtaken` where one would
         have to be waited for, and it is run again with whatever it belongs to.
@@ -53,12 +55,8 @@ class Hooks:
         self._sleep = sleep
         self._starting = starting
         self._unhooked = unhooked or Unhooked()
+        self.noted = noted or Noted(b"")
         self.remarks = Remarks()
-
-    def labels(self, resource: Resource) -> dict[str, str]:
-        """What the container carries so that it can be stopped properly without the file that it came of."""
-        bodies = _of(resource, "pre_stop")
-        return {PRE_STOP: json.dumps(bodies, sort_keys=True, separators=(",", ":"))} if bodies else {}
 
     def start(self, resource: Resource, container: str) -> None:
         """Start the container, with what has to run before and after. Raises `Refused` (`HookFailed`, or `CrashOnStart`
@@ -96,12 +94,21 @@ class Hooks:
             return True
         raise Refused(f"did not stay up: {last_words(report, self._engine.logs)}", reason=CRASHED)
 
+    def start_again(self, report: Mapping[str, Any]) -> None:
+        """Start one that was stopped for another one, and run what it was made to run after a start. Raises `Refused`
+        (`HookFailed`): then it runs all the same."""
+        container = str(report["Id"])
+        self._engine.start_container(container)
+        with suppress(Overtaken):  # it ends again, which the next look tells
+            bodies = self.noted.bodies(report, NOTED_START)
+            self._execute(bodies, container, f"{POST_START} of {str(report.get('Name', '')).removeprefix('/')}")
+
     def before_stop(self, resource: Resource | None, report: Mapping[str, Any]) -> None:
         """Run what has to run before the container stops: what was noted when it was made, and what the file says now
         in one that we did not make. Where nothing runs, be it by then, nothing can; what fails is a remark."""
         labels = look(report, "Config.Labels") or {}
         is_noted = resource is None or INSTANCE in labels
-        bodies = _noted(labels.get(PRE_STOP, "")) if is_noted or resource is None else _of(resource, "pre_stop")
+        bodies = self.noted.bodies(report, PRE_STOP) if is_noted or resource is None else _of(resource, "pre_stop")
         if look(report, "State.Restarting"):
             return
         try:
@@ -170,7 +177,8 @@ def _has_processes(report: Mapping[str, Any]) -> bool:
 def patience_of(resource: Resource | None, report: Mapping[str, Any]) -> float:
     """Seconds that all that runs around the life of a container may take: of the one that is wanted, and of the one
     that is there by its report."""
-    noted = _noted(str((look(report, "Config.Labels") or {}).get(PRE_STOP, "")))
+    labels = look(report, "Config.Labels") or {}
+    noted = [body for label in (PRE_STOP, NOTED_START) for body in bodies_in(str(labels.get(label, "")))]
     wanted = (_of(resource, key) for key in ("pre_start", POST_START, "pre_stop")) if resource else ()
     return PATIENCE * sum(map(len, (noted, *wanted)))
 
@@ -178,11 +186,3 @@ def patience_of(resource: Resource | None, report: Mapping[str, Any]) -> float:
 def _of(resource: Resource, key: str) -> Sequence[Mapping[str, Any]]:
     found: Sequence[Mapping[str, Any]] = (resource.spec.get("hooks") or {}).get(key) or ()
     return found
-
-
-def _noted(label: str) -> Sequence[Mapping[str, Any]]:
-    try:
-        found = json.loads(label or "[]")
-    except ValueError:
-        return ()
-    return [body for body in found if isinstance(body, dict)] if isinstance(found, list) else ()

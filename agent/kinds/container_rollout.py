@@ -83,7 +83,7 @@ class Replacement:
             self._kind.engine.rename_container(self._old["Id"], self._name)
         ends = is_job(self._resource.spec) or is_scheduled(self._resource.spec)
         if not is_up(now) and (is_up(self._old) or not ends):  # an attempt that was cut may have stopped it
-            self._kind.engine.start_container(self._old["Id"])
+            self._kind.hooks.start_again(now)
 
     def _take_up(self) -> None:
         """Go on with what an attempt that was cut had made, if it is as wanted; all else that it left is in the way."""

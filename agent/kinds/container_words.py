@@ -36,7 +36,7 @@ def stays(reference: str) -> str:
     """Why a container is left of the image that it ran."""
     return (
         f"stays of the image that it ran: the one that {reference} stands for by now was tried and did not become good."
-        " Push a newer one, or have it tried again (SIGHUP)"
+        " Push a newer one, or have it tried again (windlass sync)"
     )
 
 

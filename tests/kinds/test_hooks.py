@@ -13,7 +13,8 @@ from agent.engine import Engine
 from agent.errors import Overtaken, Refused
 from agent.jsonfile import JsonFile
 from agent.kinds.base import INSTANCE, Remarking
-from agent.kinds.container_hooks import HOOK_LABEL, PRE_STOP, Hooks
+from agent.kinds.container_hooks import HOOK_LABEL, Hooks
+from agent.kinds.container_noted import PRE_STOP, Noted
 from agent.kinds.container_unhooked import Unhooked
 from agent.model import Action, Key, Resource
 from tests.kinds.bench import Bench
@@ -230,7 +231,7 @@ def test_what_a_cut_attempt_left_is_cleared_away_and_nobody_elses() -> None:
 
 def test_before_a_stop_runs_what_it_was_made_with() -> None:
     log = Log()
-    labels = {INSTANCE: "default", **hooks(log).labels(ALL)}
+    labels = {INSTANCE: "default", **Noted(b"").labels(ALL)}
     report = {"Id": "id", "Name": "/web", "Config": {"Labels": labels}}
     newer = wanting(pre_stop=[{"Cmd": ["new"]}])
     for wanted in (None, newer, wanting()):
@@ -241,13 +242,13 @@ def test_before_a_stop_runs_what_it_was_made_with() -> None:
     assert log.calls == ["c in id"] * 3, "the image of the old one may not have what the new file names"
     hooks(log).before_stop(newer, {**report, "Config": {"Labels": {}}})
     assert log.calls[3:] == ["new in id"], "it was made by Compose, so nothing is noted"
-    assert hooks(log).labels(wanting()) == {}
+    assert Noted(b"").labels(wanting()) == {}
 
 
 def test_what_fails_before_a_stop_is_a_remark_and_no_reason_not_to_stop() -> None:
     log = Log(codes={"c": 127})
     around = hooks(log)
-    around.before_stop(ALL, {"Id": "id", "Name": "/web", "Config": {"Labels": hooks(log).labels(ALL)}})
+    around.before_stop(ALL, {"Id": "id", "Name": "/web", "Config": {"Labels": Noted(b"").labels(ALL)}})
     said = "pre_stop of web, hook 0 ended with status 127: said; it was stopped all the same"
     assert (around.remarks.take(), around.remarks.take()) == (said, "")
 
