@@ -76,7 +76,7 @@ def report_of(taken: Taken, name: str) -> Report:
     outcomes = tuple(outcome for outcome in taken.outcomes if outcome.change.stack == name)
     left = _of_stack(taken.last.plan, name) if taken.last else Plan()
     failure = taken.failure or failure_of(outcomes) or _held_back(left)
-    stays = _stays(wanted, actual)
+    stays = _stays(name, wanted, actual)
     if failure is None and _all_done(outcomes):
         failure = _did_not_take(left, stays)
     suspended = taken.suspended.get(name, NOTHING)
@@ -208,10 +208,13 @@ def worst(healths: Iterable[Health]) -> Health:
     return next((health for health in _WORST_FIRST if health in present), Health.HEALTHY)
 
 
-def _stays(wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> Failure | None:
-    """What runs beside what is wanted, or else why something is not of what is newest; None where it is all well."""
+def _stays(name: str, wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> Failure | None:
+    """What runs beside what is wanted, or else why something is not of what is newest; None where it is all well. What
+    is left of something that nobody wants any more runs beside it too."""
     there = [actual[one.key] for one in wanted if one.key in actual]
-    if orphans := [seen for seen in there if seen.orphan]:
+    keys = {one.key for one in wanted}
+    others = [seen for key, seen in sorted(actual.items()) if seen.stack == name and key not in keys]
+    if orphans := [seen for seen in (*there, *others) if seen.orphan]:
         return Failure(ORPHAN_PROCESS, f"{orphans[0].key}: {orphans[0].orphan}{_more(orphans)}")
     found = [seen for seen in there if seen.stays]
     return Failure(NO_GOOD, f"{found[0].key} {found[0].stays}{_more(found)}") if found else None

@@ -162,7 +162,7 @@ class Assembly:
         from agent.works import Works
 
         state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
-        host = make_host(engine, state, settings, origin, pulls, stop=pulls.is_over)
+        host = make_host(engine, state, settings, origin, pulls, stop=pulls.is_over, ending=lambda: pulls.stop())  # noqa: PLW0108 - it is set later
         protections = Protections(JsonFile(state.protections))
         known = Acknowledgements(JsonFile(state.approvals))
         policy = Policy(prune=settings.prune)

@@ -15,7 +15,11 @@ from agent.processes import ORPHAN_PROCESS
 
 # what says nothing of what is wanted: nobody answers, or there was no thread to ask
 ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout", "NoThread"})
-BLAMELESS = ENGINE_REASONS | {ORPHAN_PROCESS}  # what is wanted has no part in it, and it may pass at any time
+# what is wanted has no part in it, and it may pass at any time
+BLAMELESS = ENGINE_REASONS | {ORPHAN_PROCESS, PORT_IN_USE}
+# the engine went wrong and does not say in what: it may pass, unless the same comes time and again
+ENGINE_FAULTS = frozenset({"EngineError", "EngineObjectInvalid", "EngineClient"})
+TRIES = 3
 UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
 BETWEEN_INTERRUPTIONS = 300.0
 LONGEST_UNTOUCHED = 30.0
@@ -127,7 +131,7 @@ class Patience:
             backoff.succeeded()
             return repeated
         wait = max(backoff.failed(), repeated)
-        if interrupted_in_vain(report):
+        if interrupted_in_vain(report) and not (_only_stumbled(report) and backoff.failures < TRIES):
             return max(wait, BETWEEN_INTERRUPTIONS * self._chance.uniform(1.0, 1.2))
         untouched = report.failure.reason in BLAMELESS or only_unprepared(report) or _waits_for_a_port(report)
         return min(wait, LONGEST_UNTOUCHED) if untouched else wait
@@ -186,6 +190,12 @@ def interrupted_in_vain(report: Report) -> bool:
         or (outcome.status is Status.DONE and did_not_take)
         for outcome in replaced
     )
+
+
+def _only_stumbled(report: Report) -> bool:
+    """Whether nothing is to blame but an engine that went wrong and does not say in what."""
+    failed = {one.reason for one in report.outcomes if one.status is Status.FAILED} - UNTOUCHED
+    return bool(failed) and failed <= ENGINE_FAULTS
 
 
 def _goes_on(outcome: Outcome) -> bool:

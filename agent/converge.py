@@ -20,7 +20,7 @@ from agent.model import Action, Change, Condition, Gate, Outcome, Plan, Requirem
 from agent.rollout import Failures, Pace
 from agent.threads import begin
 
-Perform = Callable[[Change, Pace], None]
+Perform = Callable[[Change, Pace], str | None]  # what is to be said of it beside that it was done, mostly nothing
 
 STOPPED = "Stopped"
 DEPENDENCY_FAILED = "DependencyFailed"
@@ -242,11 +242,11 @@ class _Run:
             self.sleep(seconds)
 
         try:
-            self.perform(change, Pace(self.clock, rest, self.stop))
+            remark = self.perform(change, Pace(self.clock, rest, self.stop))
         except Trouble as error:
             status = Status.OVERTAKEN if isinstance(error, Overtaken) else Status.FAILED
             return Outcome(change, status, error.message, error.reason, self.clock() - began)
-        return Outcome(change, Status.DONE, seconds=self.clock() - began)
+        return Outcome(change, Status.DONE, remark or "", seconds=self.clock() - began)
 
     def _collect(self) -> None:
         """Take in what has ended, waiting for the first of it for as long as nothing else is due."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 import structlog
 
@@ -25,7 +27,7 @@ from agent.guard import Acknowledgements, Consent
 from agent.host import Host
 from agent.jsonfile import JsonFile
 from agent.loop import Loop
-from agent.model import Change, Health, Report, Scope
+from agent.model import Change, Health, Report, Scope, Stack
 from agent.parts import make_engine, make_host, make_reader, make_source
 from agent.planning import Policy, Removal
 from agent.ports import AskSource, LookAt, Rhythm
@@ -39,8 +41,9 @@ from agent.source.directory import DirectorySource
 from agent.statedir import StateDir
 from agent.store import Store, StoreUnavailable
 from agent.telemetry import logs
+from agent.telemetry.labels import without_credentials
 from agent.telemetry.metrics import Metrics
-from agent.telemetry.overview import Overview, SourceStatus, without_credentials
+from agent.telemetry.overview import Overview, SourceStatus
 from agent.telemetry.sdnotify import Notifier, watchdog_interval
 from agent.triggers import Watch, watch_directory, watch_events, watch_files
 from agent.web import Listening, Server
@@ -81,6 +84,9 @@ class HostTurns:
 
     def note_good(self, stack: str, report: Report) -> None:
         self.images.note(stack, report.images)
+
+    def words(self, stack: Stack, service: str) -> str:
+        return self.host.words(stack, service)
 
     def on_host(self) -> Mapping[str, frozenset[str]]:
         """Data that outlives its stack does not keep the stack in mind."""
@@ -137,9 +143,19 @@ class Daemon:
             if listening:
                 listening.stop()
             self._witness.close()
+            if self._loop.left:
+                self._leave(self._loop.left)
             self._engine.close()
             self._witness.logger.info("ended")
         return _exit_code(reports, self._loop) if once else 0
+
+    def _leave(self, jobs: tuple[str, ...]) -> NoReturn:
+        """End although threads are under way: of those nothing can be asked any more, and Python would wait for them.
+        To the host it is as if the agent had been killed in the middle, which the next one makes good."""
+        message = "what does not end in time is left as it is, and made good by the next start"
+        self._witness.logger.warning("left", jobs=jobs, message=message)
+        sys.stderr.flush()
+        os._exit(0)
 
     def _settled(self, reports: tuple[Report, ...]) -> tuple[Report, ...]:
         """With the health that the stacks have come to; how they stand then is told as well."""
@@ -178,13 +194,13 @@ class Daemon:
     def _make_reconciler(self) -> Reconciler:
         settings = self._settings
         pulls, origin = self._pulls, self._source.origin
-        host = make_host(self._engine, self._state, settings, origin, pulls, stop=pulls.is_over)
+        host = make_host(self._engine, self._state, settings, origin, pulls, stop=pulls.is_over, ending=pulls.stop)
         return Reconciler(
             host,
             Policy(prune=settings.prune),
             Options(),
-            Protections(JsonFile(self._state.protections)),
-            Acknowledgements(JsonFile(self._state.approvals)),
+            Protections(self._notes(self._state.protections)),
+            Acknowledgements(self._notes(self._state.approvals)),
             sleep=self._sleep,
             stop=lambda: self._loop.stopping,
             listen=self._progressed,
@@ -196,15 +212,16 @@ class Daemon:
         rhythm = Rhythm(poll=float(settings.interval), resync=min(60.0, float(settings.interval)))
         rhythm = replace(rhythm, source_silence=rhythm.silence + float(settings.git.timeout))
         self._metrics.interval(float(settings.interval))
+        rejections = Rejections(self._notes(self._state.rejections))
         return Loop(
-            Follower(self._source, reader, self._fetched, rejections=Rejections(JsonFile(self._state.rejections))),
+            Follower(self._source, reader, self._fetched, rejections=rejections),
             HostTurns(
                 self._reconciler.host,
                 self._reconciler,
                 self._metrics,
                 self._scope,
                 self._engine.forget,
-                GoodImages(JsonFile(self._state.good_images)),
+                GoodImages(self._notes(self._state.good_images)),
                 self._pulls,
             ),
             self._witness,
@@ -213,8 +230,11 @@ class Daemon:
             wall=time.time,
             rhythm=rhythm,
             act=settings.mode == "apply",
-            restraints=Directives(self._state.directives),
+            restraints=Directives(self._state.directives, told=self._witness.state_read),
         )
+
+    def _notes(self, path: Path) -> JsonFile:
+        return JsonFile(path, self._witness.state_read)
 
     def _progressed(self, turn: Turn, event: Event) -> None:
         self._pulls.listen(turn, event)

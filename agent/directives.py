@@ -1,7 +1,10 @@
-"""What people at this host told the agent: what is suspended, and which removals are approved.
+"""What people at this host told the agent: what is suspended, which removals are approved, and what to look at now.
 
 A file in the state directory is the whole way from a command to the agent. Nobody has to be there to receive it: it
 holds for an agent that is started later, and for `windlass apply`. Times are seconds since the epoch.
+
+Where the file cannot be read, what was read of it before goes on to hold. Where nothing was, the whole host counts as
+suspended: somebody may have said so.
 """
 
 from __future__ import annotations
@@ -16,18 +19,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent.errors import Refused
-from agent.jsonfile import JsonFile
+from agent.jsonfile import Found, JsonFile, Told, to_nobody
+from agent.model import Failure
+from agent.printable import printable
 from agent.suspension import NOTHING, Suspended, Suspension
+from agent.wishes import EVERYTHING, Asked
 
-HOST = "*"  # stands for all of the host where a stack's name could stand
+FORGOTTEN = 3600.0  # seconds after which nobody waits any more for what was asked
+YEAR_10000 = 253_402_300_800  # seconds since the epoch, beyond which no calendar goes
+HOST = EVERYTHING  # stands for all of the host where a stack's name could stand
 
 
 @dataclass(frozen=True)
 class Orders:
-    """What holds at one moment. `suspended` is by STACK, STACK/SERVICE or `HOST`; `approved` are hashes of removals."""
+    """What holds at one moment. `suspended` is by STACK, STACK/SERVICE or `HOST`; `approved` are hashes of removals;
+    `asked` is what to look at now, by STACK or `HOST`."""
 
     suspended: Mapping[str, Suspension] = field(default_factory=dict)
     approved: frozenset[str] = frozenset()
+    asked: Mapping[str, Asked] = field(default_factory=dict)
 
     def by_stack(self, stacks: Iterable[str]) -> dict[str, Suspended]:
         """For these stacks, and for all others that something was said of."""
@@ -56,11 +66,12 @@ class Directives:
     """The file at `path`. Any thread may ask; every method that writes raises `Refused` (`StateWriteFailed`, or
     `StateReadFailed` where others' words would be lost).
 
-    `by` is the name of whoever writes.
+    `by` is the name of whoever writes; `told` hears whether the file can be read.
     """
 
-    def __init__(self, path: Path, wall: Callable[[], float] = time.time, by: str = "") -> None:
-        self._path, self._wall, self._by, self._file = path, wall, by, JsonFile(path)
+    def __init__(self, path: Path, wall: Callable[[], float] = time.time, by: str = "", told: Told = to_nobody) -> None:
+        self._path, self._wall, self._by = path, wall, by
+        self._file = JsonFile(path, told, _wrong_in)
         self._kept = _Kept(None, {}, Orders(), float("inf"))
 
     def now(self) -> Orders:
@@ -69,9 +80,14 @@ class Directives:
         kept, mark, now = self._kept, _mark(self._path), self._wall()
         if kept.mark == mark and now < kept.changes_at:
             return kept.orders
-        document = self._file.read() if kept.mark != mark else kept.document
-        self._kept = kept = _Kept(mark, document, _orders(document, now), _next_end(document, now))
-        return kept.orders
+        document, failure, _ = self._file.look() if kept.mark != mark else Found(dict(kept.document))
+        orders = _orders(document, now) if document is not None else _nothing_may_change(failure)
+        if orders == kept.orders:
+            orders = kept.orders
+        if failure is not None:
+            mark = object()  # it is tried again each time: nothing tells when it can be read
+        self._kept = _Kept(mark, document or {}, orders, _next_end(document or {}, now))
+        return orders
 
     def suspend(self, what: str, reason: str, until: float | None) -> None:
         """Suspend a STACK, a STACK/SERVICE or `HOST`."""
@@ -93,34 +109,72 @@ class Directives:
         """Approve the removals with this hash."""
         self._change(lambda kept: {**kept, "approved": {**_mapping(kept, "approved"), removals: until}})
 
+    def ask(self, stacks: Iterable[str], *, hard: bool = False) -> float:
+        """Ask for a turn of these stacks now, or of all with `HOST`. Returns when that was."""
+        at = self._wall()
+        asked = {what: {"at": at, "hard": hard} for what in stacks}
+        self._change(lambda kept: {**kept, "asked": {**_mapping(kept, "asked"), **asked}})
+        return at
+
     def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         """Without what is over. One process at a time, and so that the owner of the directory can do so too."""
         with _alone(self._path):
-            self._file.change(lambda kept: change(_without_what_is_over(kept, self._wall())))
+            self._file.change(lambda kept: change(_without_what_is_over(kept, self._wall())), anew=False)
             _give_to_owner(_lock_of(self._path))
 
 
 def _mark(path: Path) -> object:
-    """Another one after each change of the file: each change makes a new file."""
+    """Another one after each change of the file: each change makes a new file. Each time another one where it cannot
+    be told."""
     try:
         found = path.stat()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
+    except OSError:
+        return object()
     return found.st_ino, found.st_ctime_ns, found.st_size
+
+
+def _nothing_may_change(failure: Failure | None) -> Orders:
+    """While nobody knows what was said."""
+    why = f"{failure.message}; until then nothing is changed on this host" if failure else ""
+    return Orders({HOST: Suspension(why)})
+
+
+def _wrong_in(document: Mapping[str, Any]) -> str:
+    """Why the file cannot be understood: it lies where hands can reach it. What is no approval approves nothing."""
+    for name in ("suspended", "approved"):
+        if not isinstance(document.get(name, {}), dict):
+            return f'"{name}" is no object'
+    wrong = [what for what, entry in _mapping(document, "suspended").items() if not _is_entry(entry)]
+    return f'"{printable(wrong[0])}" is not suspended as windlass suspend does it' if wrong else ""
+
+
+def _is_entry(entry: Any) -> bool:
+    until = entry.get("until") if isinstance(entry, dict) else ""
+    if isinstance(until, int | float) and not isinstance(until, bool):
+        return 0 <= until < YEAR_10000
+    return until is None
 
 
 def _orders(document: Mapping[str, Any], now: float) -> Orders:
     suspended = {what: _suspension(entry) for what, entry in _mapping(document, "suspended").items()}
     approved = _mapping(document, "approved")
     return Orders(
-        {what: why for what, why in suspended.items() if why is not None and not _is_over(why.until, now)},
+        {what: why for what, why in suspended.items() if not _is_over(why.until, now)},
         frozenset(one for one, until in approved.items() if isinstance(until, int | float) and now < until),
+        {what: one for what, entry in _mapping(document, "asked").items() if (one := _asked(entry))},
     )
 
 
+def _asked(entry: Any) -> Asked | None:
+    """None where that is nothing that `windlass sync` has written: then nobody waits for it either."""
+    at = entry.get("at") if isinstance(entry, dict) else None
+    return Asked(float(at), entry.get("hard") is True) if isinstance(at, int | float) else None
+
+
 def _next_end(document: Mapping[str, Any], now: float) -> float:
-    suspended = [_suspension(entry) for entry in _mapping(document, "suspended").values()]
-    ends: list[Any] = [why.until for why in suspended if why is not None]
+    ends: list[Any] = [_suspension(entry).until for entry in _mapping(document, "suspended").values()]
     ends += _mapping(document, "approved").values()
     return min((end for end in ends if isinstance(end, int | float) and end > now), default=float("inf"))
 
@@ -128,21 +182,22 @@ def _next_end(document: Mapping[str, Any], now: float) -> float:
 def _without_what_is_over(kept: Mapping[str, Any], now: float) -> dict[str, Any]:
     holds = _orders(kept, now)
     return {
-        **kept,
+        **{name: said for name, said in kept.items() if name != "asked"},
         "suspended": {what: why for what, why in _mapping(kept, "suspended").items() if what in holds.suspended},
         "approved": {one: until for one, until in _mapping(kept, "approved").items() if one in holds.approved},
+        **_still_asked(holds.asked, now),
     }
 
 
-def _suspension(entry: Any) -> Suspension | None:
-    """None for what is no such entry: the file lies where hands can reach it."""
-    if not isinstance(entry, Mapping):
-        return None
+def _still_asked(asked: Mapping[str, Asked], now: float) -> dict[str, Any]:
+    kept = {what: one._asdict() for what, one in asked.items() if abs(now - one.at) < FORGOTTEN}
+    return {"asked": kept} if kept else {}
+
+
+def _suspension(entry: Mapping[str, Any]) -> Suspension:
     until = entry.get("until")
     return Suspension(
-        str(entry.get("reason") or ""),
-        str(entry.get("by") or ""),
-        float(until) if isinstance(until, int | float) else None,
+        str(entry.get("reason") or ""), str(entry.get("by") or ""), None if until is None else float(until)
     )
 
 

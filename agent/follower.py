@@ -11,7 +11,7 @@ from dataclasses import replace
 from agent.desired import Reader, Reading
 from agent.errors import Trouble
 from agent.model import Failure, Snapshot, Stack
-from agent.rejections import Rejections, content_of
+from agent.rejections import Rejections, content_of, is_doubt
 from agent.source import Source
 
 KEPT = 4  # readings of older revisions that are at hand: stacks mostly were good at one of few
@@ -49,13 +49,20 @@ class Follower:
         rejected = {
             name: failure
             for name, stack in reading.stacks.items()
-            if (failure := self._rejections.of(stack)) and self._source.good(name) is not None
+            if (failure := self._rejections.of(stack)) and self._counts(stack, failure)
         }
         if not rejected:
             return reading
         kept = {name: stack for name, stack in reading.stacks.items() if name not in rejected}
-        digests = {name: content_of(reading.stacks[name]) for name in rejected}
+        digests = {name: content_of(reading.stacks[name]) for name, why in rejected.items() if not is_doubt(why)}
         return replace(reading, stacks=kept, broken={**reading.broken, **rejected}, rejected=digests)
+
+    def _counts(self, stack: Stack, why: Failure) -> bool:
+        """Whether a rejection counts: there is something to go back to, and no doubt of what is good itself."""
+        if self._source.good(stack.name) is None:
+            return False
+        good = self.last_good(stack.name) if is_doubt(why) else None
+        return good is None or content_of(good) != content_of(stack)
 
     def _sync(self) -> Snapshot:
         began, result = self._clock(), "error"

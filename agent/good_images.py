@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from agent.errors import Trouble
+from agent.errors import Refused, Trouble
 from agent.images import Image
 from agent.jsonfile import JsonFile
 from agent.model import Cause, Outcome, Report, Resource, Stack, Status
@@ -68,15 +68,19 @@ class GoodImages:
         return _each(stack, lambda resource: _bound(resource, known, ran))
 
     def ids(self, left: Set[str] = frozenset()) -> frozenset[str]:
-        """The images that stacks may have to go back to, but for the stacks that have `left`."""
-        kept = self._file.read().keys() - left
-        return frozenset(entry[_RAN] for stack in kept for entry in self._of(stack).values())
+        """The images that stacks may have to go back to, but for the stacks that have `left`. Raises `Refused`
+        (`StateReadFailed`) where nobody knows."""
+        kept, failure, _ = self._file.look()
+        if kept is None and failure is not None:
+            raise Refused(failure.message, reason=failure.reason)
+        stacks = (kept or {}).keys() - left
+        return frozenset(entry[_RAN] for stack in stacks for entry in self._of(stack).values())
 
     def forget(self, stack: str) -> None:
         """The stack has left for good."""
         if stack in self._file.read():
             with suppress(Trouble):
-                self._file.change(lambda kept: {name: one for name, one in kept.items() if name != stack})
+                self._file.change(lambda kept: {name: one for name, one in kept.items() if name != stack}, anew=False)
 
     def spared(self, stack: Stack) -> Stack:
         """The stack with what was no good told to its containers, so that they stay of what they ran meanwhile."""
@@ -95,7 +99,7 @@ class GoodImages:
     def _keep(self, stack: str, entries: Mapping[str, Entry]) -> None:
         if entries and entries != self._of(stack):
             with suppress(Trouble):
-                self._file.change(lambda kept: {**kept, stack: dict(entries)})
+                self._file.change(lambda kept: {**kept, stack: dict(entries)}, anew=False)
 
 
 def _each(stack: Stack, change: Callable[[Resource], Resource]) -> Stack:

@@ -53,7 +53,7 @@ def removal_of(everything: Iterable[Observed], scope: Scope, wanted: Wanted) -> 
         for seen in there
         if (seen.stack in wanted or _inside(scope, seen))
         and seen.service not in wanted.get(seen.stack, ())
-        and not seen.protected
+        and not (seen.protected or seen.unsure)
     )
     return Removal(going, len({_service_of(seen) for seen in there}))
 

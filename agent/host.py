@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Collection, Iterable, Sequence, Set
+from contextlib import nullcontext, suppress
 
-from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Runs, RunsOnce, Tidy
-from agent.model import Action, Change, Condition, Gate, Key, Observed, Requirement, Resource, Scope
+from agent.errors import Trouble
+from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Remarking, Runs, RunsOnce, Speaking, Tidy
+from agent.kinds.remarks import Remarks
+from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Requirement, Resource, Scope, Stack
 from agent.rollout import Pace, let_pass
 
 
@@ -22,14 +24,18 @@ class Host:
         for name, kind in self._kinds.items():
             of_kind = [resource for resource in wanted if resource.key.kind == name]
             found.update((observed.key, observed) for observed in kind.observe(of_kind, scope))
-        return found
+        return _known_once(found, {resource.key for resource in wanted})
 
-    def perform(self, change: Change, revision: str, pace: Pace) -> None:
-        """Carry out one change; `revision` is noted on what is made, and waiting is done with `pace`."""
+    def perform(self, change: Change, revision: str, pace: Pace) -> str:
+        """Carry out one change; `revision` is noted on what is made, and waiting is done with `pace`. Returns what is
+        to be said of it beside that it was done, "" where that is nothing."""
         kind = self._kinds[change.key.kind]
         let_pass(change.delay, "time between one container and the next", pace)
+        remarks = kind.remarks if isinstance(kind, Remarking) else Remarks()
+        remarks.take()  # of a change that failed in this thread
         with kind.place(change, pace) if isinstance(kind, Limited) else nullcontext():
             self._perform(kind, change, revision, pace)
+        return remarks.take()
 
     def _perform(self, kind: Kind, change: Change, revision: str, pace: Pace) -> None:
         if isinstance(kind, RunsOnce) and kind.runs_once(change):
@@ -66,6 +72,17 @@ class Host:
         ended = kind.probe(key, Condition.COMPLETED) if gate is Gate.FAILED else (gate, detail)
         return ended if ended[0] is Gate.PASSED else (gate, detail)
 
+    def words(self, stack: Stack, service: str) -> str:
+        """The last lines of what is not good of a service, each on a new line; "" where nothing can be read."""
+        for one in stack.resources:
+            kind = self._kinds[one.key.kind]
+            if one.service != service or not isinstance(kind, Speaking):
+                continue
+            with suppress(Trouble):  # it is ill all the same
+                if self.health(one.key)[0] is not Gate.PASSED and (said := kind.words(one.key)):
+                    return said
+        return ""
+
     def tidy(self, stack: str, keep: Collection[Key]) -> None:
         """Clear away what was made for the stack and is none of `keep`."""
         for kind in self._kinds.values():
@@ -77,3 +94,13 @@ class Host:
         for kind in self._kinds.values():
             if isinstance(kind, Forgiving):
                 kind.forgive()
+
+
+def _known_once(found: dict[Key, Observed], wanted: Set[Key]) -> dict[Key, Observed]:
+    """Without those that look like somebody else's to one kind, by the name that they were given by hand, and that
+    another kind knows for its own."""
+    strangers = {key for key, seen in found.items() if seen.owner is Owner.FOREIGN and key not in wanted}
+    if not strangers:
+        return found
+    ours = {(key.kind, seen.id) for key, seen in found.items() if key not in strangers}
+    return {key: seen for key, seen in found.items() if key not in strangers or (key.kind, seen.id) not in ours}

@@ -1,4 +1,9 @@
-"""A small JSON object in a file that may be lost: notes of the agent to itself, and of people to the agent."""
+"""A small JSON object in a file: notes of the agent to itself, and of people to the agent.
+
+A file that is missing says nothing, for it may be removed to take back what it said. One that is there and cannot be
+read says that nobody knows: then what was read of it before goes on to hold, and who asks has to take the safe side
+where nothing was.
+"""
 
 from __future__ import annotations
 
@@ -7,47 +12,108 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent.errors import Refused
+from agent.model import Failure
+
+STATE_READ_FAILED = "StateReadFailed"
+
+Told = Callable[[Path, Failure | None], None]
+
+
+class Found(NamedTuple):
+    """What is kept, None where nobody knows. With a `failure` the file cannot be read, and what is kept is what was
+    read of it last; it is `spoilt` where its content is the reason."""
+
+    kept: dict[str, Any] | None
+    failure: Failure | None = None
+    spoilt: bool = False
+
+
+class _SpoiltError(Exception):
+    """The file is not what was written there; in words why."""
+
+
+def to_nobody(_path: Path, _failure: Failure | None) -> None:
+    """Nobody wonders whether it can be read."""
+
+
+def _nothing(_kept: dict[str, Any]) -> str:
+    """Any object will do."""
+    return ""
 
 
 class JsonFile:
-    """Kept at the path; without one, for as long as the object lives. Any thread may call."""
+    """Kept at the path; without one, for as long as the object lives. Any thread may call.
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._kept: dict[str, Any] = {}
+    `told` hears when the file cannot be read, and when it can again. `wrong` says in words why an object cannot be
+    understood, "" where it can.
+    """
+
+    def __init__(
+        self, path: Path | None = None, told: Told = to_nobody, wrong: Callable[[dict[str, Any]], str] = _nothing
+    ) -> None:
+        self._path, self._told, self._wrong = path, told, wrong
+        self._lock = threading.RLock()
+        self._known: dict[str, Any] | None = None if path else {}  # as it was last read or written
+        self._failure: Failure | None = None
 
     def read(self) -> dict[str, Any]:
-        """What is kept; nothing where the file is missing, cannot be read or is no longer what it was."""
-        try:
-            return self._found()
-        except OSError:
-            return {}
+        """What is kept, as far as that is known: for whoever can do without."""
+        return self.look().kept or {}
 
-    def change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        """Keep what `change` makes of what is kept. Raises `Refused`: `StateReadFailed` where what is kept cannot be
-        read by us or for now, since it would be lost, and `StateWriteFailed`."""
+    def look(self) -> Found:
+        """What is kept, and whether that can be read now."""
         with self._lock:
-            try:
-                found = self._found()
-            except OSError as error:
-                raise Refused(f"{self._path} cannot be read: {error.strerror}", reason="StateReadFailed") from error
-            self._kept = change(found)
-            if self._path is not None:
-                _write(self._path, json.dumps(self._kept, sort_keys=True))
+            if self._path is None:
+                return Found(self._known)
+            found = self._found(self._path)
+            if found.failure is None:
+                self._known = found.kept
+            if found.failure != self._failure:
+                self._failure = found.failure
+                self._told(self._path, found.failure)
+            return found
 
-    def _found(self) -> dict[str, Any]:
-        """Raises `OSError` for a file that is there and cannot be read."""
-        if self._path is None:
-            return self._kept
+    def change(self, change: Callable[[dict[str, Any]], dict[str, Any]], *, anew: bool = True) -> None:
+        """Keep what `change` makes of what is kept. Raises `Refused`: `StateReadFailed` where what is kept cannot be
+        read, since it would be lost, and `StateWriteFailed`.
+
+        A file that is spoilt is written anew from what is known of it; where that is nothing, only with `anew`.
+        """
+        with self._lock:
+            kept, failure, spoilt = self.look()
+            if failure is not None and not (spoilt and (anew or kept is not None)):
+                raise Refused(failure.message, reason=failure.reason)
+            changed = change(kept or {})
+            if self._path is not None:
+                _write(self._path, json.dumps(changed, sort_keys=True))
+            self._known = changed
+
+    def _found(self, path: Path) -> Found:
         try:
-            found = json.loads(self._path.read_text())
-        except (FileNotFoundError, ValueError):
+            return Found(self._parsed(path))
+        except OSError as error:
+            message = f"{path} cannot be read: {error.strerror}: make it readable for the agent's user, or remove it"
+            return Found(self._known, Failure(STATE_READ_FAILED, message))
+        except _SpoiltError as error:
+            message = f"{path} cannot be understood: {error}: put it right, or remove it"
+            return Found(self._known, Failure(STATE_READ_FAILED, message), spoilt=True)
+
+    def _parsed(self, path: Path) -> dict[str, Any]:
+        """Raises `OSError` and `_SpoiltError` for a file that is there and cannot be read."""
+        try:
+            found = json.loads(path.read_text())
+        except (FileNotFoundError, NotADirectoryError):
             return {}
-        return found if isinstance(found, dict) else {}
+        except (ValueError, RecursionError) as error:
+            raise _SpoiltError(f"no JSON ({error})") from error
+        if not isinstance(found, dict):
+            raise _SpoiltError("no JSON object")
+        if why := self._wrong(found):
+            raise _SpoiltError(why)
+        return found
 
 
 def _write(path: Path, text: str) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from agent.answering import Answering
 from agent.asking import Asking
 from agent.backoff import Patience, only_held
 from agent.errors import Trouble
@@ -33,6 +34,7 @@ from agent.workers import Workers
 SOURCE = "source"
 ROLLBACK, TRIAL = "rollback", "trial"  # the triggers of going back to what was good, and of seeing whether it is
 SUSPEND, RESUME, APPROVE = "suspend", "resume", "approve"
+NEWS = frozenset({ASKED, "git", ROLLBACK})  # the triggers of turns that whoever asked waits for
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,13 @@ class Loop:
         self._scheduling = Scheduling(self._stacks, self._due, audience.job_ended, wall)
         self._asking = Asking(clock, self._chance, self._rhythm.poll, self._rhythm.jitter)
         self._restraints = restraints or Unrestrained()
-        self._orders: Orders = self._restraints.now()
+        self._orders: Orders = Unrestrained()  # until the first round
         self._resync_due = clock() + self._rhythm.resync
         self._patience = Patience(self._chance)
+        self._answering = Answering(audience.answered)
         self._pulse, self._late = Pulse(clock), tuple[str, ...]()
         self.stopping = False
+        self.left: tuple[str, ...] = ()  # what was still under way when its time to end was over
         self._workers = Workers()
 
     # --- what others may call, from any thread ---
@@ -119,7 +123,7 @@ class Loop:
     def run(self, *, once: bool = False) -> tuple[Report, ...]:
         """Look until `stop`, or with `once` until the source was read and each stack had its turn.
 
-        Returns the last report of each stack.
+        Returns the last report of each stack. What is under way is waited for, but for no longer than the rhythm says.
         """
         while not self.stopping:
             if self._act and not once:
@@ -129,7 +133,7 @@ class Loop:
                 break
             self._feed_watchdog()
             self._hear(self._until_next())
-        self._workers.join()
+        self.left = self._workers.join(self._rhythm.ending)
         self._drain()
         return tuple(work.last for _, work in sorted(self._stacks.items()) if work.last)
 
@@ -226,7 +230,7 @@ class Loop:
     # --- triggers ---
 
     def _on_look(self, look: LookAt) -> None:
-        if not look.stack and not look.keys:
+        if look.afresh or not (look.stack or look.keys):
             self._turns.look_afresh()
         names = self._concerned(look)
         if names:
@@ -254,6 +258,8 @@ class Loop:
     def _heed_orders(self) -> None:
         """Look at once at each stack of which more or less is suspended than was, or of which more may be removed."""
         before, self._orders = self._orders, self._restraints.now()
+        for reason in self._answering.heed(self._orders.asked, self._stacks) if self._orders is not before else ():
+            self._understand(reason)
         approved = self._orders.approved - before.approved
         if approved:
             self._asking.at_once()
@@ -283,6 +289,8 @@ class Loop:
                 self.mark(work, "start")
         if done.reading is not None and not outdated:
             self._following.follow(done.reading, done.on_host)
+        if not self._asking.is_due:  # else it was read before somebody asked
+            self._answering.source_read(name for name, work in self._stacks.items() if work.trigger in NEWS)
 
     def fresh(self, work: Work, trigger: str) -> None:
         """New content is tried at once, whatever happened to the old."""
@@ -301,13 +309,15 @@ class Loop:
     def _begin_turn(self, work: Work) -> None:
         trigger, work.trigger = work.trigger or "interval", None
         if work.desired is None and work.broken:
+            self._answering.had_turn(work.name)
             return  # never was good here: nothing is known to converge to, and nothing is removed
         work.busy = True
         name, before = work.name, Standing(work.accepted, work.trial)
         elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
         consent = Consent(self._orders.approved, max(work.may_go, self._following.allowed))
         turn = work.turn(trigger, self._scope, elsewhere, consent, act=self._act)
-        turn = replace(turn, asked=self._scheduling.take(name))
+        demands = {key: ports for one in self._stacks.values() if one is not work for key, ports in one.demands.items()}
+        turn = replace(turn, asked=self._scheduling.take(name), demands=demands)
         self._submit(
             f"turn-{name}",
             self._rhythm.silence,
@@ -318,7 +328,7 @@ class Loop:
     def _take_turn(self, name: str, turn: Turn, before: Standing) -> _TurnDone:
         """In a worker: one turn, and what it says of the content."""
         (report,) = self._turns.take(turn)
-        verdict = verdict_on(self._desires, turn, report, before, self._clock())
+        verdict = verdict_on(self._desires, turn, report, before, self._clock(), words=self._turns.words)
         if stands_good(turn, report, before, verdict):
             self._turns.note_good(name, report)
         return _TurnDone(name, report, turn.superseded, verdict)
@@ -342,7 +352,9 @@ class Loop:
         report = self._scheduling.heed(work, report)
         work.last = report = replace(report, on_trial=on_trial, fights=self._patience.fights(work.name, now))
         self._audience.reported(report)
-        if work.has_left and done.report.synced and not superseded:
+        if work.trigger not in NEWS:
+            self._answering.had_turn(work.name)
+        if work.has_left and done.report.synced and not (done.report.stays or superseded):
             self._forget(work)
         self._following.take_up()
 

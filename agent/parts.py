@@ -40,13 +40,22 @@ def make_host(
     on_pull: Callable[[PullProgress], None],
     *,
     stop: Callable[[str], bool] = lambda _: False,
+    ending: Callable[[], bool] = lambda: False,
 ) -> Host:
-    """`stop` says of an image when its pull is to be given up."""
+    """`stop` says of an image when its pull is to be given up, `ending` that nobody can wait for anything any more."""
     rules = ImageRules(settings.pulls, settings.min_free_space)
     identity = Identity(settings.instance, origin, state.key())
     kept = GoodImages(JsonFile(state.good_images)).ids if settings.prune and settings.prune_images else None
     kinds = make_kinds(
-        engine, identity, state.path, settings.secrets_dir, on_pull=on_pull, stop=stop, rules=rules, kept=kept
+        engine,
+        identity,
+        state.path,
+        settings.secrets_dir,
+        on_pull=on_pull,
+        stop=stop,
+        ending=ending,
+        rules=rules,
+        kept=kept,
     )
     return Host(kinds)
 

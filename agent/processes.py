@@ -6,12 +6,15 @@ container without `pid: host`, it sees its own processes only: then none is foun
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.host_ports import HostPort
 from agent.printable import printable
 
 ORPHAN_PROCESS = "OrphanProcess"  # the reason, where one has outlived what the engine knows of
@@ -55,6 +58,22 @@ def sockets_at(port: int, table: str) -> frozenset[str]:
     return frozenset(row[9] for row in rows if len(row) > 9 and row[1].endswith(ending) and row[3] in _BOUND)
 
 
+def taken_in(table: str, protocol: str) -> Iterator[HostPort]:
+    """The ports that sockets have, each with its address, in the text of a `/proc/PID/net/tcp` or a sibling of it."""
+    for row in (line.split() for line in table.splitlines()[1:]):
+        if len(row) > 9 and row[3] in _BOUND:
+            address, _, number = row[1].partition(":")
+            yield HostPort(int(number, 16), protocol, _address(address))
+
+
+def _address(text: str) -> str:
+    """As people write it, "" for all of them; the kernel writes each four bytes as one number."""
+    words = (int(text[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(text), 8))
+    found = ipaddress.ip_address(b"".join(words))
+    found = getattr(found, "ipv4_mapped", None) or found
+    return "" if found.is_unspecified else str(found)
+
+
 class Processes:
     """Asks the kernel anew each time; what it does not let the agent see is not there."""
 
@@ -86,6 +105,11 @@ class Processes:
             return not sockets.isdisjoint(self._sockets(process.pid))
         except PermissionError:
             return None
+
+    def taken(self, pid: int) -> frozenset[HostPort]:
+        """The ports that anybody has in the network namespace of a process; none where they are not for us to see."""
+        found = ((name.rstrip("6"), self._text(pid, f"net/{name}")) for name in ("tcp", "tcp6", "udp", "udp6"))
+        return frozenset(port for protocol, table in found for port in taken_in(table, protocol))
 
     def _pids(self) -> list[int]:
         try:

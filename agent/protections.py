@@ -1,13 +1,15 @@
 """What is under protection although its label does not say so, and the other way round.
 
 The label is put on what is made, and no container is made anew for a label. So what a stack says later of what is there
-already is noted here, by name, as long as the stack says it. A note that is lost leaves the label.
+already is noted here, by name, as long as the stack says it. A note that is lost leaves the label. One that is there
+and cannot be read may protect whatever nobody wants any more: then that stays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from agent.jsonfile import JsonFile
 from agent.model import Key, Observed, Resource
@@ -21,16 +23,14 @@ class Protections:
 
     def applied(self, wanted: Iterable[Resource], actual: Mapping[Key, Observed]) -> dict[Key, Observed]:
         """What is there, each with the protection that it is under by the last word of its stack."""
-        said = {**self._file.read(), **{str(one.key): one.handling.protect for one in wanted}}
-        return {
-            key: replace(seen, protected=bool(said[str(key)]))
-            if str(key) in said and said[str(key)] != seen.protected
-            else seen
-            for key, seen in actual.items()
-        }
+        kept, failure, _ = self._file.look()
+        said = {**(kept or {}), **{str(one.key): one.handling.protect for one in wanted}}
+        unsure = failure.message if kept is None and failure else ""
+        return {key: _protected(seen, said.get(str(key)), unsure) for key, seen in actual.items()}
 
     def note(self, wanted: Iterable[Resource], labelled: Mapping[Key, Observed]) -> None:
-        """Note what the labels of what is there do not tell. Raises `Refused` (`StateWriteFailed`)."""
+        """Note what the labels of what is there do not tell. Raises `Refused` (`StateReadFailed`,
+        `StateWriteFailed`)."""
         said = {
             str(one.key): one.handling.protect if labelled[one.key].protected != one.handling.protect else None
             for one in wanted
@@ -38,4 +38,13 @@ class Protections:
         }
         kept = self._file.read()
         if any(kept.get(name) != protect for name, protect in said.items()):
-            self._file.change(lambda kept: {n: one for n, one in {**kept, **said}.items() if one is not None})
+            self._file.change(
+                lambda kept: {n: one for n, one in {**kept, **said}.items() if one is not None}, anew=False
+            )
+
+
+def _protected(seen: Observed, said: Any, unsure: str) -> Observed:
+    """What its stack says of it goes before its label; with neither, it is `unsure` why nobody can tell."""
+    if said is None:
+        return replace(seen, unsure=unsure) if unsure and not seen.protected else seen
+    return replace(seen, protected=bool(said)) if said != seen.protected else seen

@@ -24,6 +24,7 @@ from agent.model import (
     Gate,
     Health,
     Key,
+    Observed,
     Outcome,
     Plan,
     Report,
@@ -32,7 +33,7 @@ from agent.model import (
     Stack,
     Status,
 )
-from agent.planning import Errand, Policy, Removal, make_plan
+from agent.planning import Demands, Errand, Policy, Removal, make_plan
 from agent.protections import Protections
 from agent.rollout import Pace
 from agent.stack_order import STACK, in_order
@@ -70,6 +71,7 @@ class Turn:
     dropped: Callable[[Key], bool] = _none  # whether it is superseded by what does not want the object any more
     suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack: what is not to be changed
     elsewhere: Wanted = field(default_factory=dict)  # in further stacks, which this turn does not touch
+    demands: Demands = field(default_factory=dict)  # the ports that further stacks are to have
     consent: Consent = NO_CONSENT  # to removing much at once
     asked: Mapping[Key, Errand] = field(default_factory=dict)  # what jobs are to do now
 
@@ -106,13 +108,16 @@ class Reconciler:
         actual = self.protections.applied(wanted, labelled)
         policy = replace(self.policy, suspended=turn.leases)
         removal: Removal | None = None
-        plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked)
+        plan = self._plan(turn, actual, policy)
         if policy.prune and must_count(plan):
             removal = self._removal(turn)
             acknowledged = self.acknowledgements.cover(removal, turn.consent)
             policy = replace(policy, removal=removal, acknowledged=acknowledged)
-            plan = make_plan(turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked)
+            plan = self._plan(turn, actual, policy)
         return Look(actual, in_order(plan, turn.stacks), labelled, removal)
+
+    def _plan(self, turn: Turn, actual: Mapping[Key, Observed], policy: Policy) -> Plan:
+        return make_plan(turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked, demands=turn.demands)
 
     def _removal(self, turn: Turn) -> Removal:
         """All that is to go on this host, by now."""
@@ -203,8 +208,8 @@ class Reconciler:
     def _act(self, turn: Turn, plan: Plan) -> tuple[Outcome, ...]:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}
 
-        def perform(change: Change, pace: Pace) -> None:
-            self.host.perform(change, revisions.get(change.stack, ""), pace)
+        def perform(change: Change, pace: Pace) -> str:
+            return self.host.perform(change, revisions.get(change.stack, ""), pace)
 
         return converge(
             plan,

@@ -1,6 +1,7 @@
 """Content that was tried and did not become good, by stack: it is not tried again until somebody asks for it.
 
-What counts is the content and not the commit: another commit that wants the same of the stack changes nothing.
+What counts is the content and not the commit: another commit that wants the same of the stack changes nothing. Where
+the notes cannot be read, any content may be among them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from agent.jsonfile import JsonFile
+from agent.jsonfile import STATE_READ_FAILED, JsonFile
 from agent.model import Failure, Stack
 
 
@@ -19,24 +20,46 @@ class Rejections:
 
     def __init__(self, file: JsonFile | None = None) -> None:
         self._file = file or JsonFile()
+        self._unwritten: dict[str, dict[str, str]] = {}  # what could not be noted, by stack: this process knows it
+        self._asked: set[str] = set()  # stacks that somebody asked for, although nobody knows what was noted of them
 
     def of(self, stack: Stack) -> Failure | None:
-        """Why the stack's content was rejected, None where it was not."""
-        found = self._file.read().get(stack.name)
-        if not isinstance(found, dict) or found.get("content") != content_of(stack):
-            return None
-        return Failure(str(found.get("reason")), str(found.get("message")))
+        """Why the stack's content was rejected, None where it was not. `is_doubt` of it where nobody knows."""
+        kept, failure, _ = self._file.look()
+        content = content_of(stack)
+        for found in (self._unwritten.get(stack.name), (kept or {}).get(stack.name)):
+            if isinstance(found, dict) and found.get("content") == content:
+                return Failure(str(found.get("reason")), str(found.get("message")))
+        unknown = kept is None and stack.name not in self._asked
+        return _doubt(failure) if unknown and failure is not None else None
 
     def note(self, stack: Stack, failure: Failure) -> None:
         entry = {"content": content_of(stack), "reason": failure.reason, "message": failure.message}
-        self._file.change(lambda kept: {**kept, stack.name: entry})
+        self._unwritten[stack.name] = entry
+        self._file.change(lambda kept: {**kept, stack.name: entry}, anew=False)
+        self._unwritten.pop(stack.name, None)
 
     def forgive(self, name: str) -> bool:
-        """Let it be tried again. Returns whether anything of the stack was rejected."""
-        if name not in self._file.read():
-            return False
-        self._file.change(lambda kept: {key: value for key, value in kept.items() if key != name})
+        """Let it be tried again. Returns whether anything of the stack was rejected, or may have been."""
+        kept = self._file.look().kept
+        was = self._unwritten.pop(name, None) is not None
+        if kept is None:
+            self._asked.add(name)
+            return True
+        if name not in kept:
+            return was
+        self._file.change(lambda kept: {key: value for key, value in kept.items() if key != name}, anew=False)
         return True
+
+
+def _doubt(failure: Failure) -> Failure:
+    said = f"{failure.message}; until then nobody knows whether this content was tried already and was no good"
+    return Failure(STATE_READ_FAILED, said)
+
+
+def is_doubt(failure: Failure) -> bool:
+    """Whether content counts as rejected only because nobody knows."""
+    return failure.reason == STATE_READ_FAILED
 
 
 def content_of(stack: Stack) -> str:

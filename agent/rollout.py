@@ -49,6 +49,9 @@ class Steps(Protocol):
     def prove(self) -> Proof:
         """Look at the new one."""
 
+    def words(self) -> str:
+        """The last lines that the new one wrote, to be put behind what is told of it; "" where there are none."""
+
     def finish(self) -> None:
         """Remove the old one. Where that is refused, what is left of it goes at the next look."""
 
@@ -110,7 +113,7 @@ def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> None:
             return
         limit = rollout.timeout or max(proof.patience, rollout.monitor)
         if proof.gate is Gate.PENDING and waited >= limit:
-            raise Refused(f"{proof.detail} (gave up after {limit:g} s)", reason=HEALTH_TIMEOUT)
+            raise Refused(f"{proof.detail} (gave up after {limit:g} s){steps.words()}", reason=HEALTH_TIMEOUT)
         if pace.stop():
             if proof.gate is Gate.PASSED:
                 return  # up to now nothing speaks against it

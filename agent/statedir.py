@@ -12,10 +12,15 @@ protections.json  what is under protection without a label that says so
 pulled.json  images that were pulled and may go once nobody needs them; what is not in it stays
 pulls.json  when images with a pull policy were pulled, safe to delete
 runs.json  which content each hook has been run for, safe to delete
+hooks.json    what hooks of containers are given as their environment; without it they are run without
+started.json  which containers have still to run their post_start hooks, safe to delete
 mirror/   the repository, safe to delete
 looked-at/  repositories of which a revision was planned, safe to delete
 files/    files of the commits, by digest
 stacks/   the stacks' own data: kept for ever
+
+What is safe to delete is so once it is deleted. While one of the notes is there and cannot be read, the agent heeds
+what it had read of it before; where it had not, it takes the safe side: see `agent.jsonfile`.
 """
 
 from __future__ import annotations

@@ -7,12 +7,14 @@ content is on trial; only what has passed is what one goes back to.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from agent.backoff import BLAMELESS
+from agent.backoff import BLAMELESS, ENGINE_FAULTS, TRIES
 from agent.handling import OnFailure
 from agent.model import Action, Cause, Failure, Health, Outcome, Report, Resource, ServiceState, Stack, Status
+from agent.printable import without_attempt
 from agent.processes import ORPHAN_PROCESS
 from agent.rejections import content_of
 
@@ -33,21 +35,32 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Trial:
-    """`services` are those of which something was made for the content, `began` is monotonic seconds."""
+    """`services` are those of which something was made for the content, `began` is monotonic seconds. `fault` are the
+    words of a fault of the engine that has come so many `times` in a row by now."""
 
     services: frozenset[str]
     began: float
     monitor: float
+    fault: str = ""
+    times: int = 0
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """`again_in` are the seconds after which to look again, where it is on trial."""
+    """`again_in` are the seconds after which to look again, where it is on trial; `ill` is the service that failed by
+    its health."""
 
     state: State
     trial: Trial | None = None
     failure: Failure | None = None
     again_in: float = 0.0
+    ill: str = ""
+
+    def with_words(self, said_by: Callable[[str], str]) -> Judgement:
+        """With the last lines of the service that is ill, as `said_by` gives them: they go with its container."""
+        if not self.ill or self.failure is None:
+            return self
+        return replace(self, failure=replace(self.failure, message=f"{self.failure.message}{said_by(self.ill)}"))
 
 
 def other_than(stack: Stack, good: Stack | None) -> Stack | None:
@@ -67,11 +80,14 @@ def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier
     A trial may have been forgotten: its process has ended, or its turn was cut short. So what is not well of what the
     content has other than the `earlier` one is on trial too.
     """
-    if failure := _content_failed(report):
-        return Judgement(State.FAILED, failure=failure)
-    trial = _with(trial, _made(report), stack, now)
-    if trial is not None and (failure := _started_anew_for_its_health(trial, report)):
-        return Judgement(State.FAILED, failure=failure)
+    failed = list(_content_failed(report))
+    if explained := [failure for failure in failed if failure.reason not in ENGINE_FAULTS]:
+        return Judgement(State.FAILED, failure=explained[0])
+    trial = _counted(_with(trial, _made(report), stack, now), failed, now)
+    if trial is not None and trial.times >= TRIES:
+        return Judgement(State.FAILED, failure=failed[0])
+    if trial is not None and (ill := _started_anew_for_its_health(trial, report)):
+        return Judgement(State.FAILED, failure=Failure("Unhealthy", f"service {ill} does not stay healthy"), ill=ill)
     if report.failure or not report.synced or _is_disturbed(report):
         return Judgement(State.UNDER_WAY, trial)
     trial = _with(trial, _not_well(stack, report, earlier), stack, now)
@@ -82,17 +98,18 @@ def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier
 
 def _is_disturbed(report: Report) -> bool:
     """Whether something runs beside what is wanted and may be why that is ill: then its health says nothing yet."""
-    return report.stays is not None and report.stays.reason == ORPHAN_PROCESS
+    is_ill = report.health in {Health.DEGRADED, Health.MISSING}
+    return is_ill and report.stays is not None and report.stays.reason == ORPHAN_PROCESS
 
 
-def _started_anew_for_its_health(trial: Trial, report: Report) -> Failure | None:
-    """What is on trial and was ill, although by now it begins again and may look well."""
+def _started_anew_for_its_health(trial: Trial, report: Report) -> str:
+    """The service that is on trial and was ill, although by now it begins again and may look well; "" for none."""
     for outcome in report.outcomes:
         wanted = outcome.change.wanted
         ill = any(field.path == HEALTH for field in outcome.change.fields)
         if ill and wanted is not None and wanted.service in trial.services and _may_go_back(wanted):
-            return Failure("Unhealthy", f"service {wanted.service} does not stay healthy")
-    return None
+            return wanted.service
+    return ""
 
 
 def _judge_health(stack: Stack, trial: Trial, report: Report, now: float) -> Judgement:
@@ -100,7 +117,7 @@ def _judge_health(stack: Stack, trial: Trial, report: Report, now: float) -> Jud
     failing = {state.name: failure for state in states if (failure := _failing(state, now - trial.began))}
     for one in stack.resources:
         if one.service in failing and _may_go_back(one):
-            return Judgement(State.FAILED, failure=failing[one.service])
+            return Judgement(State.FAILED, failure=failing[one.service], ill=one.service)
     if failing:
         return Judgement(State.UNDER_WAY, trial)  # to be left as it is, and nothing to go back to
     left = trial.began + trial.monitor - now
@@ -121,12 +138,19 @@ def _failing(state: ServiceState, seconds: float) -> Failure | None:
 
 def _with(trial: Trial | None, services: frozenset[str], stack: Stack, now: float) -> Trial | None:
     """The trial with these services on trial too."""
-    if trial is not None:
-        return replace(trial, services=trial.services | services)
-    if not services:
-        return None
+    if not services or (trial is not None and trial.services):
+        return replace(trial, services=trial.services | services) if trial else None
     monitors = [one.handling.rollout.monitor for one in stack.resources if one.service in services]
-    return Trial(services, now, max(monitors, default=0.0))
+    fault, times = (trial.fault, trial.times) if trial else ("", 0)
+    return Trial(services, now, max(monitors, default=0.0), fault, times)
+
+
+def _counted(trial: Trial | None, failed: list[Failure], now: float) -> Trial | None:
+    """The trial with one more fault of the engine, or with none in a row any more."""
+    fault = without_attempt(failed[0].message) if failed else ""
+    before = trial or Trial(frozenset(), now, 0.0)
+    times = 0 if not fault else before.times + 1 if fault == before.fault else 1
+    return replace(before, fault=fault, times=times) if fault or before.services else None
 
 
 def _made(report: Report) -> frozenset[str]:
@@ -167,9 +191,9 @@ def _is_made(outcome: Outcome) -> bool:
     )
 
 
-def _content_failed(report: Report) -> Failure | None:
-    """What went wrong because of what is wanted. An engine that does not answer, a process that it left behind and a
-    job that cannot run say nothing of the content."""
+def _content_failed(report: Report) -> Iterator[Failure]:
+    """What went wrong because of what is wanted, or may have. An engine that does not answer, a process that it left
+    behind, a port that somebody else holds and a job that cannot run say nothing of the content."""
     for outcome in report.outcomes:
         change = outcome.change
         no_fault = change.cause in {Cause.DRIFT, Cause.SCHEDULE} or outcome.reason in BLAMELESS
@@ -177,5 +201,4 @@ def _content_failed(report: Report) -> Failure | None:
             continue
         wanted = change.wanted
         if wanted is not None and _may_go_back(wanted):
-            return Failure(outcome.reason or "Failed", f"{change.action} {change.key}: {outcome.detail}")
-    return None
+            yield Failure(outcome.reason or "Failed", f"{change.action} {change.key}: {outcome.detail}")

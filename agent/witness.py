@@ -9,7 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
@@ -144,6 +145,10 @@ class Witness:
     def triggered(self, trigger: str) -> None:
         self.metrics.trigger(trigger)
 
+    def answered(self, asked_at: float) -> None:
+        self._see(lambda overview: replace(overview, answered=asked_at))
+        self._save()
+
     def forgotten(self, stack: str) -> None:
         self._failures.pop(stack, None)
         self.metrics.forget(stack)
@@ -215,6 +220,18 @@ class Witness:
 
     def heard(self, kind: str) -> None:
         self.metrics.engine_event(kind)
+
+    # --- the state directory's ---
+
+    def state_read(self, path: Path, failure: Failure | None) -> None:
+        """Whether a file there can be read, told when it changes. Any thread may tell."""
+        self.metrics.state_unreadable(path.name, unreadable=failure is not None)
+        self._see(lambda overview: overview.with_state(path.name, failure))
+        if failure is None:
+            self.logger.info("state is back", file=path.name)
+        else:
+            self.logger.error("state", reason=failure.reason, message=failure.message)
+        self._save()
 
     # --- the server's ---
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from agent.account import new_run_id
 from agent.guard import Consent, Wanted, services_of
 from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
-from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD
+from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD, Demands
 from agent.reconcile import Turn
 from agent.rejections import content_of
 from agent.suspension import NOTHING, Suspended, Suspension
@@ -104,6 +104,11 @@ class Work:
         """Tells from now on whether other content is wanted by then, and that without an object. As `moved_on`."""
         moved_on = self.moved_on()
         return lambda key: moved_on() and key not in self.keys
+
+    @property
+    def demands(self) -> Demands:
+        """The ports of the host that its containers are to have."""
+        return {one.key: one.ports for one in (self.desired.resources if self.desired else ()) if one.ports}
 
     def turn(self, trigger: str, scope: Scope, elsewhere: Wanted, consent: Consent, *, act: bool) -> Turn:
         """The next turn of this stack, without any change where all of it is suspended."""

@@ -28,9 +28,17 @@ def failing(reason: str, *prepares: bool) -> Report:
         (failing("ImagePullFailed", True, False), 300.0),
         (failing("EngineUnavailable", False), 30.0),
         (failing("OrphanProcess", False), 30.0),
+        (failing("PortInUse", False), 30.0),
         (failing("StartFailed", False), 300.0),
     ],
-    ids=["only images", "an image and a container", "the engine", "what the engine left behind", "a container"],
+    ids=[
+        "only images",
+        "an image and a container",
+        "the engine",
+        "what the engine left behind",
+        "a port",
+        "a container",
+    ],
 )
 def test_a_stack_is_left_alone_longer_and_longer_but_not_for_what_stopped_nothing(
     report: Report, longest: float
@@ -39,6 +47,21 @@ def test_a_stack_is_left_alone_longer_and_longer_but_not_for_what_stopped_nothin
     waits = [patience.after(report, now) for now in range(12)]
     assert waits[0] < 1.3
     assert longest * 0.8 <= waits[-1] <= longest * 1.2
+
+
+def interrupted(reason: str) -> Report:
+    report = failing(reason, False)
+    replaced = [replace(one, change=replace(one.change, action=Action.REPLACE)) for one in report.outcomes]
+    return replace(report, outcomes=tuple(replaced))
+
+
+def test_what_an_engine_stumbled_over_is_tried_again_soon_but_not_time_and_again() -> None:
+    patience = Patience(random.Random(1))
+    waits = [patience.after(interrupted("EngineError"), now) for now in range(4)]
+    assert [wait < 3.0 for wait in waits] == [True, True, False, False]
+    assert waits[2] >= 300.0
+    assert Patience(random.Random(1)).after(interrupted("StartFailed"), 0.0) >= 300.0
+    assert Patience(random.Random(1)).after(interrupted("PortInUse"), 0.0) >= 300.0
 
 
 def overtaken(*others: Status) -> Report:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import structlog
+from structlog.testing import LogCapture
 
 from agent.converge import Started
-from agent.daemon import HostTurns
+from agent.daemon import Daemon, HostTurns
 from agent.engine import PullProgress
 from agent.good_images import GoodImages
 from agent.guard import Acknowledgements, Consent
@@ -56,6 +59,22 @@ def test_a_turn_that_meets_a_bug_waits_for_no_pull_any_more() -> None:
         host.take(Turn((), WEB, "git"))
     pulls(PullProgress("api:2", "0" * 12, "Downloading", 1, 2))
     assert heard == []
+
+
+def test_what_does_not_end_in_time_is_told_and_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes, lines = list[int](), LogCapture()
+
+    def end(code: int) -> None:
+        codes.append(code)
+        raise SystemExit
+
+    monkeypatch.setattr(os, "_exit", end)
+    daemon = Daemon.__new__(Daemon)
+    daemon._witness = cast("Any", SimpleNamespace(logger=structlog.wrap_logger(None, processors=[lines])))
+    with pytest.raises(SystemExit):
+        daemon._leave(("turn-web",))
+    assert codes == [0]
+    assert [(line["event"], line["jobs"]) for line in lines.entries] == [("left", ("turn-web",))]
 
 
 def test_a_stack_that_has_left_for_good_needs_its_images_no_more() -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agent.directives import HOST, Directives
+from agent.directives import FORGOTTEN, HOST, Directives, Orders
 from agent.errors import Refused
+from agent.model import Failure
 from agent.suspension import Suspension
+from agent.wishes import Asked
 
 
 class Clock:
@@ -92,15 +96,67 @@ def test_an_approval_holds_for_a_time(file: Path, clock: Clock) -> None:
     assert not command.now().approved
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"suspended": 3}', '{"suspended": {"web": "x"}}', '{"approved": {"a": "b"}}']
-)
-def test_a_file_that_is_no_such_thing_says_nothing_and_is_written_anew(file: Path, clock: Clock, text: str) -> None:
+UNTIL = '{"suspended": {"web": {"until": %s}}}'
+SPOILT = ["", "[]", "{", '{"suspended": 3}', '{"suspended": {"web": "x"}}']
+SPOILT += [UNTIL % until for until in ("true", '"noon"', "-1", "NaN", "Infinity", "1" * 400)]
+
+
+@pytest.mark.parametrize("text", [*SPOILT, "[" * 100_000])
+def test_where_nobody_knows_what_was_said_nothing_may_be_changed(file: Path, clock: Clock, text: str) -> None:
     file.write_text(text)
-    command = Directives(file, clock)
-    assert not command.now().of("web")
-    command.suspend("web", "why", None)
-    assert command.now().of("web").whole
+    told = list[Failure | None]()
+    agent = Directives(file, clock, told=lambda path, failure: told.append(failure))
+    whole = agent.now().of("anything").whole
+    assert whole is not None
+    assert str(file) in whole.reason
+    assert "remove it" in whole.reason
+    orders = agent.now()
+    assert agent.now() is orders, "it is tried again, and nothing new comes of it"
+    assert [failure and failure.reason for failure in told] == ["StateReadFailed"], "it is told once"
+    with pytest.raises(Refused, match="cannot be understood") as refused:
+        Directives(file, clock).suspend("web", "why", None)
+    assert refused.value.reason == "StateReadFailed", "what others said is not written over"
+    file.unlink()
+    assert not agent.now().of("anything")
+    assert told[1:] == [None]
+
+
+@pytest.mark.parametrize("text", SPOILT)
+def test_what_was_known_before_goes_on_to_hold(file: Path, clock: Clock, text: str) -> None:
+    agent = Directives(file, clock)
+    Directives(file, clock).suspend("web", "a migration", 1010.0)
+    orders = agent.now()
+    file.write_text(text)
+    assert agent.now() is orders
+    assert not agent.now().of("db"), "the whole host is not suspended for it"
+    clock.now = 1010.0
+    assert not agent.now().of("web"), "its end comes all the same"
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.EMFILE])
+def test_a_file_that_cannot_be_opened_is_not_a_file_that_says_nothing(
+    file: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    Directives(file, clock).approve("0123456789ab", 1010.0)
+    agent = Directives(file, clock)
+
+    def refuse(_path: Path, **_how: Any) -> Any:
+        raise OSError(code, os.strerror(code))
+
+    for call in ("read_text", "stat"):
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, call, refuse)
+            patched.setattr(Path, "read_text", refuse)
+            assert agent.now().of("web").whole
+            assert not agent.now().approved
+        agent = Directives(file, clock)
+    assert not agent.now().of("web")
+    assert agent.now().approved
+
+
+def test_what_is_no_approval_approves_nothing_and_suspends_nobody(file: Path, clock: Clock) -> None:
+    file.write_text('{"approved": {"a": "b"}}')
+    assert Directives(file, clock).now() == Orders()
 
 
 def test_no_change_is_lost_when_many_commands_run_at_once(file: Path, clock: Clock) -> None:
@@ -130,3 +186,22 @@ def test_what_cannot_be_written_is_told(tmp_path: Path, clock: Clock) -> None:
     with pytest.raises(Refused, match="cannot be written") as refused:
         Directives(tmp_path / "state" / "directives.json", clock).suspend("web", "why", None)
     assert refused.value.reason == "StateWriteFailed"
+
+
+def test_what_is_asked_is_known_until_nobody_can_wait_for_it_any_more(tmp_path: Path) -> None:
+    now = [1000.0]
+    said = Directives(tmp_path / "directives.json", lambda: now[0])
+    assert said.ask(["web"], hard=True) == 1000.0
+    assert Directives(tmp_path / "directives.json").now().asked == {"web": Asked(1000.0, hard=True)}
+    now[0] += 10
+    said.ask(["db"])
+    assert said.now().asked == {"web": Asked(1000.0, hard=True), "db": Asked(1010.0)}
+    now[0] += FORGOTTEN
+    said.suspend("a", "why", None)
+    assert said.now().asked == {}
+
+
+def test_what_nobody_can_have_asked_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "directives.json"
+    file.write_text('{"asked": {"web": 3, "db": {"at": "soon"}, "ok": {"at": 5}}}')
+    assert Directives(file).now().asked == {"ok": Asked(5.0)}

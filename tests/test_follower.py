@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from agent.follower import KEPT, Follower
+from agent.jsonfile import JsonFile
 from agent.model import Failure, Stack
-from agent.rejections import content_of
+from agent.rejections import Rejections, content_of
 from tests.loop.fakes import reading, stack
 
 GOOD, BAD, BETTER = stack("web", "a" * 40, "1"), stack("web", "b" * 40, "2"), stack("web", "c" * 40, "3")
@@ -73,6 +75,60 @@ def test_content_that_was_rejected_is_tried_again_after_other_content_was_good()
     desires.newest()
     desires.accept(BETTER)
     repository.stack = BAD
+    assert desires.newest().stacks == {"web": BAD}
+
+
+class Unreadable(Repository):
+    """Its newest is BAD, it was good at GOOD, and what was noted of rejected content lies in a file."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(BAD)
+        self.good_at = GOOD.revision.id
+        self.file = home / "rejections.json"
+        self.file.write_text("{")
+
+    def good(self, _name: str) -> Any:
+        return reading(revision=self.good_at).snapshot
+
+    def read(self, snapshot: Any) -> Any:
+        at = {one.revision.id: one for one in (GOOD, BAD, BETTER)}[snapshot.revision.id]
+        return reading(at, revision=at.revision.id)
+
+    def desires(self) -> Follower:
+        return Follower(self, self, lambda *_: None, rejections=Rejections(JsonFile(self.file)))  # type: ignore[arg-type]
+
+
+def test_content_that_may_have_been_rejected_is_not_tried_before_that_can_be_read(tmp_path: Path) -> None:
+    repository = Unreadable(tmp_path)
+    desires = repository.desires()
+    failure = desires.newest().broken["web"]
+    assert failure.reason == "StateReadFailed"
+    assert str(repository.file) in failure.message
+    assert desires.newest().rejected == {}, "it was not given up, and nothing is done for that"
+    repository.file.unlink()
+    assert desires.newest().stacks == {"web": BAD}
+
+
+def test_there_is_no_doubt_of_what_is_good_and_of_what_somebody_asks_for(tmp_path: Path) -> None:
+    repository = Unreadable(tmp_path)
+    desires = repository.desires()
+    assert desires.newest().broken
+    assert desires.forgive("web")
+    assert desires.newest().stacks == {"web": BAD}
+    repository.good_at = BAD.revision.id
+    assert repository.desires().newest().stacks == {"web": BAD}
+
+
+def test_what_this_process_rejected_it_does_not_try_again_although_it_could_not_note_it(tmp_path: Path) -> None:
+    repository = Unreadable(tmp_path)
+    repository.file.unlink()
+    repository.file.mkdir()
+    desires = repository.desires()
+    assert desires.newest().broken
+    desires.forgive("web")
+    desires.reject(BAD, CRASHED)
+    assert desires.newest().broken == {"web": CRASHED}
+    desires.forgive("web")
     assert desires.newest().stacks == {"web": BAD}
 
 

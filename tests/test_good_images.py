@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agent.errors import Refused
 from agent.good_images import GoodImages
 from agent.images import Image
 from agent.jsonfile import JsonFile
@@ -72,9 +73,11 @@ def test_the_note_outlives_the_agent_and_may_be_lost(tmp_path: Path) -> None:
     again.note("s", {"a": ONE})
     again.note("s", {})
     assert file.stat().st_mtime_ns == before, "the same note is not written again"
+    file.write_text("nonsense")
+    assert again.pinned(STACK) != STACK, "what was read before is known"
     for nonsense in ("nonsense", '{"s": 7}', '{"s": {"a": 7}}'):
         file.write_text(nonsense)
-        assert again.pinned(STACK) == STACK
+        assert GoodImages(JsonFile(file)).pinned(STACK) == STACK
     GoodImages(JsonFile(tmp_path / "none" / "images.json")).note("s", {"a": ONE})  # which is told to nobody
 
 
@@ -176,3 +179,15 @@ def test_the_note_of_an_earlier_release_is_read(tmp_path: Path) -> None:
     good.note("s", {"a": KNOWN})
     assert json.loads(file.read_text())["s"]["a"]["digest"] == DIGEST
     assert bound(good)["a"] == {"recorded": "sha256:1", "digest": DIGEST}
+
+
+def test_nobody_knows_what_may_have_to_come_back_while_the_note_cannot_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "images.json"
+    file.write_text("{")
+    good = GoodImages(JsonFile(file))
+    with pytest.raises(Refused, match="remove it"):
+        good.ids()
+    good.note("s", {"a": ONE})
+    assert file.read_text() == "{", "what others had noted may still be put right"
+    file.unlink()
+    assert good.ids() == frozenset()

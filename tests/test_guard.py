@@ -214,6 +214,21 @@ def test_protection_that_was_lifted_outdoes_the_label_and_a_lost_note_does_not(t
     assert notes.applied([], {labelled.key: labelled})[labelled.key].protected
 
 
+def test_nothing_goes_while_nobody_can_tell_what_is_under_protection(tmp_path: Path) -> None:
+    on, file = host("a-x", "a-y"), tmp_path / "protections.json"
+    file.write_text("{")
+    gone = Turn((stack("a", "x"),), HERE, "git")
+    reconciler = Reconciler(on, protections=Protections(JsonFile(file)))  # type: ignore[arg-type]  # as above
+    report = taken(on, gone, reconciler)
+    assert report.failure is not None
+    assert (report.failure.reason, on.performed) == ("StateReadFailed", [])
+    assert str(file) in report.failure.message
+    assert file.read_text() == "{"
+    file.unlink()
+    assert taken(on, gone, reconciler).synced
+    assert on.performed == ["remove container/a-y"]
+
+
 def test_what_the_label_says_already_is_not_noted(tmp_path: Path) -> None:
     file = tmp_path / "protections.json"
     (wanted,) = (one for one in protecting(True).resources if one.service == "y")

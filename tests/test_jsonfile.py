@@ -12,6 +12,7 @@ import pytest
 
 from agent.errors import Refused
 from agent.jsonfile import JsonFile
+from agent.model import Failure
 
 
 @pytest.fixture
@@ -48,6 +49,40 @@ def test_what_cannot_be_read_is_not_written_over(file: Path, monkeypatch: pytest
             notes.change(add)
     assert refused.value.reason == "StateReadFailed"
     assert json.loads(file.read_text()) == {"old": 1}
+
+
+def test_what_was_read_before_is_known_while_the_file_cannot_be_read(file: Path) -> None:
+    told = list[tuple[Path, Failure | None]]()
+    notes = JsonFile(file, lambda path, failure: told.append((path, failure)))
+    assert notes.look() == ({"old": 1}, None, False)
+    file.write_text("{")
+    kept, failure, spoilt = notes.look()
+    assert (kept, spoilt) == ({"old": 1}, True)
+    assert failure is not None
+    assert str(file) in failure.message
+    assert notes.look() == notes.look() == (kept, failure, True)
+    assert told == [(file, failure)], "it is told once"
+    assert JsonFile(file).look().kept is None, "another process knows nothing"
+    notes.change(add, anew=False)
+    assert JsonFile(file).read() == {"old": 1, "new": 2}
+    assert told[1:] == []
+    notes.look()
+    assert told[1:] == [(file, None)]
+
+
+def test_what_nobody_knows_is_not_written_over_where_that_matters(file: Path) -> None:
+    file.write_text("{")
+    with pytest.raises(Refused, match="remove it") as refused:
+        JsonFile(file).change(add, anew=False)
+    assert refused.value.reason == "StateReadFailed"
+    assert file.read_text() == "{"
+
+
+def test_a_file_that_was_removed_says_nothing(file: Path) -> None:
+    notes = JsonFile(file)
+    notes.look()
+    file.unlink()
+    assert notes.look() == ({}, None, False)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\0\0\0"])

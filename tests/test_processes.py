@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.processes import Process, Processes, containers_of, process_of, sockets_at
+from agent.host_ports import HostPort
+from agent.processes import Process, Processes, containers_of, process_of, sockets_at, taken_in
 
 ID, OTHER = "0123456789abcdef" * 4, "fedcba9876543210" * 4
 
@@ -77,6 +78,26 @@ def test_who_listens_at_a_port() -> None:
     assert sockets_at(80, table) == {"2"}
     assert sockets_at(8080, HEAD + row("0" * 32 + ":1F90", "07", 4)) == {"4"}
     assert sockets_at(8080, "") == frozenset()
+
+
+def test_which_ports_are_taken_and_at_which_addresses() -> None:
+    table = HEAD + row("0100007F:1F90", "0A", 1) + row("00000000:0050", "0A", 2) + row("0100007F:1F91", "01", 3)
+    assert list(taken_in(table, "tcp")) == [HostPort(8080, "tcp", "127.0.0.1"), HostPort(80)]
+    six = HEAD + "".join(
+        row(f"{address}:0035", "07", 1)
+        for address in ("0" * 32, "0" * 24 + "01000000", "0000000000000000FFFF00000100007F")
+    )
+    assert [port.address for port in taken_in(six, "udp")] == ["", "::1", "127.0.0.1"]
+    assert {port.protocol for port in taken_in(six, "udp")} == {"udp"}
+    assert list(taken_in("", "tcp")) == []
+
+
+def test_a_port_that_is_taken_on_this_host() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mine:
+        port = HostPort(mine.getsockname()[1], "tcp", "127.0.0.1")
+        assert port in Processes().taken(os.getpid())
+    assert port not in Processes().taken(os.getpid())
+    assert Processes(Path("/nowhere")).taken(1) == frozenset()
 
 
 def host(proc: Path, *processes: tuple[int, str, str]) -> Processes:

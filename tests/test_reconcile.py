@@ -152,6 +152,15 @@ def test_what_runs_on_of_a_container_is_told_beside_what_was_done() -> None:
     assert told.stays == Failure("OrphanProcess", "container/web-api-1: process 4711 still runs")
 
 
+def test_what_runs_on_of_a_service_that_nobody_wants_is_told_of_its_stack() -> None:
+    left = there("container/web-old-1", owner=Owner.FOREIGN, orphan="process 4711 still runs", health=Health.DEGRADED)
+    look = Look({left.key: left}, Plan())
+    told = report_of(Taken("run", (), "event", 0.0, last=look), left.stack)
+    assert told.stays == Failure("OrphanProcess", "container/web-old-1: process 4711 still runs")
+    assert (told.failure, told.health) == (None, Health.HEALTHY)
+    assert report_of(Taken("run", (), "event", 0.0, last=look), "another").stays is None
+
+
 def test_a_suspended_stack_is_so_whatever_its_services_are() -> None:
     whole = {"web": Suspended(Suspension("a migration"))}
     turn = Turn((LEASED,), Scope("host-1", "here", frozenset({"web"})), "manual", act=False, suspended=whole)

@@ -137,6 +137,8 @@ def test_what_is_ill_beside_a_process_that_was_left_behind_is_not_judged_yet() -
     disturbed = replace(report(health=Health.DEGRADED), stays=Failure("OrphanProcess", "process 4711 still runs"))
     assert judge(STACK, disturbed, trial, 9.0).state is State.UNDER_WAY
     assert judge(STACK, report(health=Health.DEGRADED), trial, 9.0).state is State.FAILED
+    well = replace(disturbed, health=Health.HEALTHY, services=())
+    assert judge(STACK, well, trial, 9.0).state is State.GOOD, "it is well all the same"
 
 
 def test_the_illness_of_another_service_says_nothing() -> None:
@@ -147,7 +149,9 @@ def test_the_illness_of_another_service_says_nothing() -> None:
     ("failed", "state"),
     [
         (outcome(Action.REPLACE, Status.FAILED, reason="CrashOnStart"), State.FAILED),
-        (outcome(Action.CREATE, Status.FAILED, reason="PortInUse"), State.FAILED),
+        (outcome(Action.CREATE, Status.FAILED, reason="StartFailed"), State.FAILED),
+        (outcome(Action.REPLACE, Status.FAILED, reason="PortInUse"), State.UNDER_WAY),
+        (outcome(Action.REPLACE, Status.FAILED, reason="EngineError"), State.UNDER_WAY),
         (outcome(Action.REPLACE, Status.FAILED, reason="EngineTimeout"), State.UNDER_WAY),
         (outcome(Action.REPLACE, Status.FAILED, reason="NoThread"), State.UNDER_WAY),
         (outcome(Action.CREATE, Status.FAILED, reason="OrphanProcess"), State.UNDER_WAY),
@@ -161,12 +165,45 @@ def test_the_illness_of_another_service_says_nothing() -> None:
             State.UNDER_WAY,
         ),
     ],
-    ids=["replaced", "made", "the engine", "no thread", "what it left behind", "drift", "a pull", "pause"],
+    ids=[
+        "replaced", "made", "a port", "an engine that stumbles", "the engine", "no thread", "what it left behind",
+        "drift", "a pull", "pause",
+    ],
 )  # fmt: skip
 def test_which_failures_are_those_of_the_content(failed: Outcome, state: State) -> None:
     found = judge(STACK, report(failed, failure=Failure("x", "x")), None, 0.0)
     assert found.state is state
     assert (found.failure is not None) is (state is State.FAILED)
+
+
+def stumbled(said: str) -> Report:
+    once = outcome(Action.REPLACE, Status.FAILED, reason="EngineError")
+    return report(replace(once, detail=f"start container {said}"), failure=Failure("EngineError", said))
+
+
+def test_an_engine_that_stumbles_over_the_same_time_and_again_says_something_of_the_content() -> None:
+    first = judge(STACK, stumbled("0123456789ab: a fault"), None, 1.0)
+    second = judge(STACK, stumbled("123456789abc: a fault"), first.trial, 2.0)
+    third = judge(STACK, stumbled("23456789abcd: a fault"), second.trial, 3.0)
+    assert [one.state for one in (first, second, third)] == [State.UNDER_WAY, State.UNDER_WAY, State.FAILED]
+    assert third.failure is not None
+    assert third.failure.reason == "EngineError"
+
+
+@pytest.mark.parametrize("between", [stumbled("another fault"), report(failure=Failure("x", "x"))])
+def test_other_words_or_none_begin_the_count_anew(between: Report) -> None:
+    trial = None
+    for told in (stumbled("a fault"), stumbled("a fault"), between, stumbled("a fault"), stumbled("a fault")):
+        found = judge(STACK, told, trial, 1.0)
+        assert found.state is State.UNDER_WAY
+        trial = found.trial
+
+
+def test_content_that_gets_through_after_the_engine_stumbled_is_watched_like_any_other() -> None:
+    trial = judge(STACK, stumbled("a fault"), None, 1.0).trial
+    assert judge(STACK, report(outcome(Action.REPLACE)), trial, 2.0).state is State.GOOD
+    made = judge(STACK, report(outcome()), trial, 2.0)
+    assert (made.state, made.trial) == (State.ON_TRIAL, Trial(frozenset({"web"}), 2.0, 5.0))
 
 
 def test_what_is_made_by_and_by_joins_the_trial() -> None:

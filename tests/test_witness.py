@@ -13,6 +13,7 @@ import structlog
 from structlog.testing import LogCapture
 
 from agent import witness as module
+from agent.cli.status import status_lines
 from agent.converge import Ended, Started, Waiting
 from agent.engine import PullProgress
 from agent.jobs import JobEnd, JobResult
@@ -110,6 +111,19 @@ def test_a_source_that_fails_is_in_the_log_the_status_and_a_metric(stage: Stage)
     assert stage.said()[-1]["event"] == "source is back"
     assert stage.metric('windlass_source_failure{reason="EmptyDesiredState"}') == 0
     assert stage.witness.overview.source.failure is None
+
+
+def test_a_note_that_cannot_be_read_is_in_the_log_the_status_and_a_metric(stage: Stage) -> None:
+    file, why = Path("/state/directives.json"), Failure("StateReadFailed", "it cannot be read: remove it")
+    stage.witness.state_read(file, why)
+    assert [(line["log_level"], line["message"]) for line in stage.said()] == [("error", why.message)]
+    assert stage.metric('windlass_state_unreadable{file="directives.json"}') == 1
+    assert any(why.message in line for line in status_lines(stage.witness.overview, 1000.0))
+    assert "StateReadFailed: cannot read directives.json" in stage.witness.overview.in_a_line()
+    stage.witness.state_read(file, None)
+    assert stage.said()[-1]["event"] == "state is back"
+    assert stage.metric('windlass_state_unreadable{file="directives.json"}') == 0
+    assert not stage.witness.overview.state
 
 
 def turn(revision: Revision | None = REVISION, stack: str = "web") -> Turn:

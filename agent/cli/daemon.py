@@ -23,7 +23,7 @@ def run(session: Session, /, log_format: str | None, once: bool, **given: str | 
     """Run the agent, which keeps this host as git says.
 
     What is not given here comes from the settings file, read at the start, then from the defaults. SIGHUP asks for a
-    new revision now; SIGTERM ends the agent when the steps under way are done.
+    new revision now; SIGTERM ends the agent when the steps under way are done, in at most two minutes.
     """
     state_dir = str(session.state_dir) if session.state_dir else None
     given |= {"state_dir": state_dir, "host": session.host, "docker_host": session.docker_host}

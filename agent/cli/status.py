@@ -115,6 +115,8 @@ def _head_lines(overview: Overview, now: float) -> list[str]:
     lines += _failure_line("Source", source.failure)
     lines += _failure_line("Watch", source.watch)
     lines += _failure_line("HTTP", overview.http.failure)
+    for failure in overview.state.values():
+        lines += _failure_line("State", failure)
     lines += [_engine_line(overview.engine)] if overview.engine.version or overview.engine.failure else []
     return lines
 

@@ -16,7 +16,7 @@ from stamina.instrumentation import set_on_retry_hooks
 
 from agent.engine.errors import is_quick, plain_errors
 from agent.engine.transport import Client
-from agent.errors import Overtaken, Refused, Trouble
+from agent.errors import Overtaken, Refused, Trouble, Unreachable
 from agent.versions import NEWEST
 
 OLDEST = (1, 41)  # what Debian 12 and everything since speaks
@@ -67,17 +67,34 @@ class Calls:
                     raise
             return self._reads(_or_none, ask, client)
 
-    def write(self, endpoint: str, subject: str, tell: Callable[[Client], Any], *, extra: float = 0.0) -> Any:
+    def write(
+        self,
+        endpoint: str,
+        subject: str,
+        tell: Callable[[Client], Any],
+        *,
+        extra: float = 0.0,
+        stop: Callable[[], bool] | None = None,
+    ) -> Any:
         """Make a call that changes something, once. `extra` seconds are what the engine may take beyond the usual; one
-        that has some rather waits for a container than for the engine, and needs no room among the others."""
-        with nullcontext() if extra else self._room, self.conversation(endpoint, subject, extra=extra) as client:
-            return tell(client)
+        that has some rather waits for a container than for the engine, and needs no room among the others. Once `stop`
+        says so nobody waits any more (`Overtaken`), and the engine may do it all the same."""
+        room = nullcontext() if extra else self._room
+        try:
+            with room, self.conversation(endpoint, subject, extra=extra, stop=stop) as client:
+                return tell(client)
+        except Unreachable as error:
+            if stop is None or not stop():
+                raise
+            raise Overtaken(f"{subject}: was not waited for to its end") from error
 
     @contextmanager
-    def conversation(self, endpoint: str, subject: str, *, extra: float = 0.0) -> Iterator[Client]:
+    def conversation(
+        self, endpoint: str, subject: str, *, extra: float = 0.0, stop: Callable[[], bool] | None = None
+    ) -> Iterator[Client]:
         """A client under a deadline; what goes wrong inside comes out as our own errors."""
         client, sound = self._borrow(), False
-        client.deadline.start(self.timeout + extra)
+        client.deadline.start(self.timeout + extra, stop)
         try:
             with self._timed(endpoint), plain_errors(subject, late=lambda: client.deadline.passed):
                 yield client

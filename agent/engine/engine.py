@@ -14,7 +14,7 @@ from agent.engine.calls import Calls, Observe, unobserved
 from agent.engine.credentials import Credentials
 from agent.engine.errors import REMOVAL_UNDER_WAY
 from agent.engine.memory import Memory, lasting
-from agent.engine.transport import Client, demultiplexed
+from agent.engine.transport import Client, demultiplexed, exit_of
 from agent.errors import Overtaken, Refused, Unreachable
 from agent.threads import side_by_side
 from agent.versions import container_body, needs, network_body
@@ -187,18 +187,22 @@ class Engine:
     def unpause_container(self, container: str) -> None:
         self._write("container_unpause", f"unpause container {container[:12]}", "/containers/{0}/unpause", container)
 
-    def execute(self, container: str, body: Mapping[str, Any], patience: float, what: str = "it") -> tuple[int, str]:
+    def execute(
+        self, container: str, body: Mapping[str, Any], patience: float, what: str = "it",
+        stop: Callable[[], bool] | None = None,
+    ) -> tuple[int, str]:  # fmt: skip
         """Run a command in a container until it ends; its exit status and what it said. `body` is that of
-        `POST /containers/ID/exec`; `patience` are the seconds that it may take, `what` its name in errors."""
+        `POST /containers/ID/exec`; `patience` are the seconds that it may take, `what` its name in errors. Once `stop`
+        says so, it goes on and nobody waits for it (`Overtaken`)."""
         subject = f"run {what} in container {container[:12]}"
         made = self._write("exec_create", subject, "/containers/{0}/exec", container, body=body)["Id"]
 
         def tell(client: Client) -> Any:
             return client.hear("/exec/{0}/start", made, body={"Detach": False, "Tty": False})
 
-        said = self._calls.write("exec_start", subject, tell, extra=patience)
-        report = self._object("exec_inspect", "/exec/{0}/json", made) or {}
-        return int(report.get("ExitCode") or 0), demultiplexed(said).decode(errors="replace")
+        said = self._calls.write("exec_start", subject, tell, extra=patience, stop=stop)
+        report = self._object("exec_inspect", "/exec/{0}/json", made)
+        return exit_of(report, subject), demultiplexed(said).decode(errors="replace")
 
     def update_container(self, container: str, resources: Mapping[str, Any]) -> None:
         """Change limits and the restart policy in place. The engine takes zero for "leave it as it is"."""

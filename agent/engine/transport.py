@@ -13,6 +13,8 @@ import math
 import socket
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -24,19 +26,25 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
+from agent.errors import Overtaken
+
 CONNECT_SECONDS = 5.0
+GLANCE = 0.25  # seconds between two looks whether a call is to be given up
 IDLE_POOL = "engine"
 
 
 class Deadline:
-    """When the call that is under way has to be over. Shared by a client and its sockets; a stream has none."""
+    """When the call that is under way has to be over, and whether it is to be given up before. Shared by a client and
+    its sockets; a stream has none."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._until: float | None = None
+        self._stop: Callable[[], bool] | None = None
 
-    def start(self, seconds: float | None) -> None:
+    def start(self, seconds: float | None, stop: Callable[[], bool] | None = None) -> None:
         self._until = None if seconds is None else self._clock() + seconds
+        self._stop = stop
 
     @property
     def passed(self) -> bool:
@@ -51,6 +59,18 @@ class Deadline:
             raise TimeoutError("the call's time is over")
         sock.settimeout(left)
 
+    def receive(self, sock: socket.socket, receive: Callable[[], int]) -> int:
+        """What `receive` reads of the socket. Raises TimeoutError at the end, and where the call is to be given up."""
+        while self._stop is not None:
+            self.arm(sock)
+            if self._stop():
+                raise TimeoutError("nobody waits for the call any more")
+            sock.settimeout(min(GLANCE, sock.gettimeout() or GLANCE))
+            with suppress(TimeoutError):
+                return receive()
+        self.arm(sock)
+        return receive()
+
 
 class DeadlineSocket(socket.socket):
     """A socket whose every read and write obeys the deadline of the call."""
@@ -58,9 +78,8 @@ class DeadlineSocket(socket.socket):
     deadline: Deadline | None = None
 
     def recv_into(self, *args: Any, **options: Any) -> int:
-        if self.deadline is not None:
-            self.deadline.arm(self)
-        return super().recv_into(*args, **options)
+        receive = partial(super().recv_into, *args, **options)
+        return receive() if self.deadline is None else self.deadline.receive(self, receive)
 
     def sendall(self, *args: Any, **options: Any) -> None:
         if self.deadline is not None:
@@ -313,6 +332,14 @@ def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
         key: json.dumps(value) if isinstance(value, dict) else int(value) if isinstance(value, bool) else value
         for key, value in said.items()
     }
+
+
+def exit_of(report: Mapping[str, Any] | None, subject: str) -> int:
+    """The exit status of a command that ran in a container, by its report. Raises `Overtaken` where there is none any
+    more: nobody can say how it ended."""
+    if report is None:
+        raise Overtaken(f"{subject}: the engine does not know how it ended, for its container went or it began anew")
+    return int(report.get("ExitCode") or 0)
 
 
 def demultiplexed(raw: bytes) -> bytes:

@@ -21,6 +21,8 @@ from agent.kinds.volume import VolumeKind
 __all__ = ["ImageRules", "Kept", "make_kinds"]
 
 RUNS = "runs.json"  # in the state directory: which content what runs once has been run for
+STARTED = "started.json"  # and which containers were started and have not had what is to run after that
+HOOKS = "hooks.json"  # and what the commands around a container's life are given as their environment
 PULLS = "pulls.json"  # in the state directory: when what has a pull policy was pulled
 PULLED = "pulled.json"  # and which images were pulled that may go once nobody needs them
 
@@ -33,6 +35,7 @@ def make_kinds(
     *,
     on_pull: Callable[[PullProgress], None],
     stop: Callable[[str], bool],
+    ending: Callable[[], bool] = lambda: False,
     rules: ImageRules | None = None,
     kept: Kept | None = None,
     wall: Callable[[], float] = time.time,
@@ -40,8 +43,8 @@ def make_kinds(
 ) -> tuple[Kind, ...]:
     """Every kind, for one host, what is used before what uses it: of one object, the later report counts.
 
-    `stop` says of an image when its pull is to be given up. With `kept` (see `Pruning`) images that were pulled are
-    removed once nobody needs them. A new kind is one more line here.
+    `stop` says of an image when its pull is to be given up, and `ending` that nobody can wait any more. With `kept`
+    (see `Pruning`) images that were pulled are removed once nobody needs them. A new kind is one more line here.
     """
     pruning = Pruning(engine, JsonFile(state_dir / PULLED), kept) if kept else None
     record = Record(state_dir / PULLS)
@@ -49,6 +52,13 @@ def make_kinds(
         ImageKind(engine, on_pull, stop, rules=rules, record=record, pruning=pruning, wall=wall, clock=clock),
         NetworkKind(engine, identity),
         VolumeKind(engine, identity),
-        ContainerKind(engine, identity, JsonFile(state_dir / RUNS)),
+        ContainerKind(
+            engine,
+            identity,
+            JsonFile(state_dir / RUNS),
+            started=JsonFile(state_dir / STARTED),
+            environments=JsonFile(state_dir / HOOKS),
+            ending=ending,
+        ),
         FileKind(state_dir, secrets=secrets_dir),
     )

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from agent.errors import Overtaken
+from agent.kinds.remarks import Remarks
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
 from agent.rollout import Pace
 
@@ -37,6 +38,7 @@ IMAGE = f"{COMPOSE}image"
 UNCHECKED = "it has no health check"  # what a probe says of who asks for a health that nobody can tell
 
 NEXT, OLD = ".next", ".old"  # the twins of a container while it is replaced
+FORMER = ".windlass-old"  # as OLD, of one that `docker compose` made: its name alone tells who set it aside
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,21 @@ class Forgiving(Protocol):
         """Try it again when it is next asked for: somebody says that it may go well by now."""
 
 
+@runtime_checkable
+class Speaking(Protocol):
+    """A kind with objects that write something of how they fare."""
+
+    def words(self, key: Key) -> str:
+        """The last lines that it wrote, each on a new line, without secrets; "" where there are none."""
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A kind that may have to say something of a change that was done."""
+
+    remarks: Remarks
+
+
 def wanted_of(change: Change) -> Resource:
     """What the change is to make."""
     if change.wanted is None:
@@ -198,7 +215,7 @@ def is_protected(labels: Mapping[str, str]) -> bool:
 
 def base_name(name: str) -> str:
     """The name of a container without what marks it as a twin of a replacement."""
-    return name.removesuffix(NEXT).removesuffix(OLD)
+    return name.removesuffix(NEXT).removesuffix(FORMER).removesuffix(OLD)
 
 
 def is_ours(identity: Identity, name: str, labels: Mapping[str, str], inherited: Mapping[str, str]) -> bool:

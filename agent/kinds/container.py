@@ -13,28 +13,33 @@ How a container is replaced is in `container_rollout`, how one runs to its end i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
 from agent.jsonfile import JsonFile
-from agent.kinds.base import NEXT, OLD, REVISION, Identity, our_labels, seen_of, wanted_of
+from agent.kinds.base import FORMER, NEXT, OLD, REVISION, Identity, our_labels, seen_of, wanted_of
 from agent.kinds.container_compose import compose_labels
+from agent.kinds.container_cut import aside_name
 from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import LIVE, TABLE
 from agent.kinds.container_hooks import Hooks
+from agent.kinds.container_images import recorded_of, reference_of
 from agent.kinds.container_job import cut_short, is_up, run
 from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
-from agent.kinds.container_names import name_of
+from agent.kinds.container_names import labels_of, name_of
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
+from agent.kinds.container_noted import Noted
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_rollout import Replacement
 from agent.kinds.container_run import run_once
-from agent.kinds.container_state import gate
-from agent.kinds.container_view import ContainerView, labels_of, recorded_of, reference_of
+from agent.kinds.container_state import gate, sharers
+from agent.kinds.container_unhooked import POST_START, Unhooked
+from agent.kinds.container_view import ContainerView
+from agent.kinds.container_words import said_by
 from agent.kinds.table import fingerprint, look
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.processes import Processes
@@ -54,14 +59,24 @@ class ContainerKind:
         identity: Identity,
         runs: JsonFile | None = None,
         processes: Processes | None = None,
+        *,
+        started: JsonFile | None = None,
+        environments: JsonFile | None = None,
+        ending: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`runs` is where it is noted what has been run for which content, `processes` are those of this host."""
+        """`runs` is where it is noted what has been run for which content, `started` where it is what has still to run
+        after a start, `processes` are those of this host, and `ending` says that the agent ends."""
         self.engine = engine
         self._identity = identity
         self.once = Once(engine, identity, runs)
+        self._unhooked = Unhooked(started)
+        self.noted = Noted(identity.key, environments)
         orphans = Orphans(engine, identity.instance, processes)
-        self.view = ContainerView(engine, identity, self.once, orphans)
-        self.hooks = Hooks(engine, starting=orphans.explaining)
+        self.view = ContainerView(engine, identity, self.once, orphans, self._unhooked)
+        self.hooks = Hooks(
+            engine, starting=orphans.explaining, unhooked=self._unhooked, ending=ending, noted=self.noted
+        )
+        self.remarks = self.hooks.remarks
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
@@ -73,7 +88,7 @@ class ContainerKind:
         if report is not None:
             self._mend(resource, report)
             return
-        old = self._set_aside(resource.key.name)
+        old = self._set_aside(resource)
         made = self.make(resource, revision, resource.key.name, old)
         try:
             self.begin(resource, made)
@@ -130,31 +145,49 @@ class ContainerKind:
         run_once(self, change, wanted_of(change), revision, pace)
 
     def tidy(self, stack: str, keep: Collection[Key]) -> None:
-        """Forget what has been run of what is not wanted any more."""
+        """Forget what has been run, and what has still to run, of what is not wanted any more."""
         self.once.forget(stack, keep)
+        self._unhooked.forget(stack, keep)
+        self.noted.forget(stack, keep)
 
     def _lay_aside(self, name: str, report: Report) -> None:
         """Keep it, stopped, until it comes back: only it knows which anonymous volumes were its own."""
-        if name_of(report) != name + OLD:
-            self.clear(name + OLD)
-            self.engine.rename_container(report["Id"], name + OLD)
+        aside = aside_name(name, report)
+        if name_of(report) != aside:
+            self.clear(aside)
+            self.engine.rename_container(report["Id"], aside)
 
     def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:
         return gate(self.engine.inspect_container(key.name), condition, self.engine.logs)
 
+    def words(self, key: Key) -> str:
+        """See `Speaking.words`."""
+        report = self.engine.inspect_container(key.name)
+        return said_by(report, self.engine.logs) if report else ""
+
     def make(self, resource: Resource, revision: str, name: str, old: Report | None = None) -> str:
         """Make the wanted container under a name, with the anonymous volumes of the one before it; its id."""
+        self._must_have_what_it_shares(resource)
         body = resource.spec["body"]
         made_from = fingerprint(TABLE, resource.spec, self._identity.key)
         labels = {**(body.get("Labels") or {}), **our_labels(self._identity, resource, revision, made_from)}
         reference, image = self._image(resource)
-        labels |= self.hooks.labels(resource) | self.once.labels(resource)
+        labels |= self.noted.labels(resource) | self.once.labels(resource)
         labels |= compose_labels(resource, str(image.get("Id") or ""), self._id_of)
         host = body.get("HostConfig") or {}
         if old is not None:
             host = carry_over(host, _kept_volumes(resource, old, image))
         body = {**body, "Image": reference, "Labels": labels, "HostConfig": host}
         return self.engine.create_container(name, body, resource.spec.get("platform") or "")
+
+    def _must_have_what_it_shares(self, resource: Resource) -> None:
+        """Raises `Refused` where that is not there. The engine says so as it does of what has just gone."""
+        for name in sharers(resource.spec["body"]):
+            if self.engine.inspect_container(name) is None:
+                what = (
+                    f"there is no container {name} on this host, with which {resource.key.name} is to share something"
+                )
+                raise Refused(f"{what}: start that one, or name another one", reason="ContainerMissing")
 
     def _image(self, resource: Resource) -> tuple[str, Report]:
         """How the image is called that it is made of, and its report. An image that is noted of the container goes
@@ -181,7 +214,7 @@ class ContainerKind:
             raise Overtaken(f"container {resource.key.name} has changed since it was looked at: {', '.join(stuck)}")
         paths = [each.path for each in differences]
         if "name" in paths:
-            if name_of(report) == resource.key.name + OLD:
+            if name_of(report) == aside_name(resource.key.name, report):
                 self.clear(resource.key.name)  # its successor is not wanted any more
             self.engine.rename_container(report["Id"], resource.key.name)
         if limits := _limits(resource, report, paths):
@@ -189,6 +222,8 @@ class ContainerKind:
         self._reattach(facts, paths)
         if "state" in paths:
             self.bring_up(resource, report)
+        elif POST_START in paths:
+            self.hooks.catch_up(resource, report)
 
     def _reattach(self, facts: Facts, paths: Sequence[str]) -> None:
         """Make the networks at these paths as they are wanted, each with its whole endpoint configuration."""
@@ -205,9 +240,15 @@ class ContainerKind:
     def bring_up(self, resource: Resource, report: Report) -> None:
         """Let one that is there run."""
         if look(report, "State.Paused"):
-            self.engine.unpause_container(report["Id"])
+            self.go_on(resource, report)
         else:
             self.start(resource, report)
+
+    def go_on(self, resource: Resource, report: Report) -> None:
+        """Let one that was started before go on, with what its start has left to run."""
+        if look(report, "State.Paused"):
+            self.engine.unpause_container(report["Id"])
+        self.hooks.catch_up(resource, report)
 
     def start(self, resource: Resource, report: Report) -> None:
         """Start one that is there. One whose start was cut by the end of the engine is never started by it again: then
@@ -255,10 +296,11 @@ class ContainerKind:
             if twin != name_of(report):
                 self.clear(twin)
 
-    def _set_aside(self, name: str) -> Report | None:
+    def _set_aside(self, resource: Resource) -> Report | None:
         """The one that was laid aside until it comes back: what it keeps anonymously goes on."""
-        report = self.engine.inspect_container(name + OLD)
-        return report if report is not None and self.view.is_ours(report) else None
+        ending, whose = (FORMER, Owner.ADOPTABLE) if self.view.was_composes(resource.key) else (OLD, Owner.OURS)
+        report = self.engine.inspect_container(resource.key.name + ending)
+        return report if report is not None and self.view.owner(resource, report) is whose else None
 
     def _still_there(self, change: Change) -> Report:
         report = self.engine.inspect_container(seen_of(change).id)

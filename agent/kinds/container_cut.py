@@ -4,32 +4,38 @@ The one that was to give way is stopped and perhaps set aside as `NAME.old`. The
 has the name by now, and nobody knows whether it is any good. Until it is proved, the one that was to give way is what
 is seen: so the next pass plans the same replacement for the same reason, goes on with the new one where that is as
 wanted, and can still take it back.
+
+One that `docker compose` made carries nothing of ours, so it is set aside under a name that nobody else gives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from agent.kinds.base import NAME, NEXT, OLD
+from agent.kinds.base import COMPOSE, FORMER, INSTANCE, NAME, NEXT, OLD, PROJECT, SERVICE, STACK, base_name
+from agent.kinds.container_names import labels_of, listed_name, name_of
 from agent.kinds.container_once import hook_of
 from agent.kinds.container_proof import is_proved
 from agent.kinds.container_state import health_of, uses_of
+from agent.kinds.container_unhooked import POST_START
 from agent.kinds.table import look
 from agent.model import Difference, Observed, Owner, Remedy, Resource
 
 _OWN_DOING = frozenset({"name", "state"})  # what a replacement itself changes of the two
-_STILL_OPEN = _OWN_DOING | {"health"}  # in what a new one may differ, and is not to be made anew for it
+_STILL_OPEN = _OWN_DOING | {"health", POST_START}  # in what a new one may differ, and need not be made anew for it
 _GOING = ("removing", "dead")  # with such a one nobody goes on
 
 Report = dict[str, Any]
+Labels = Mapping[str, str]
 Compare = Callable[[Report], Sequence[Difference]]
 
 
 class Left(NamedTuple):
-    """What is there of one container under its name, as `NAME.next` and as `NAME.old`; None for what is not."""
+    """What is there of one container under its name, as the one that was to come, and as the one that was set aside;
+    None for what is not."""
 
     named: Report | None
     coming: Report | None = None
@@ -50,26 +56,54 @@ class Standing(NamedTuple):
 
 
 def twins_of(wanted: Iterable[Resource], strays: Iterable[Report]) -> dict[str, Report]:
-    """What replacements of wanted containers that were cut have left, by its name. `strays` are ours and not wanted."""
-    twins = {}
-    for report in strays:
-        name, base = str(look(report, "Name") or "").removeprefix("/"), _made_as(report)
-        if base and name in (base + NEXT, base + OLD) and look(report, "State.Status") not in _GOING:
-            twins[name] = report
+    """What replacements of wanted containers that were cut have left, by its name. `strays` are not wanted, and are
+    ours or were set aside by us."""
+    twins = {
+        name_of(report): report
+        for report in strays
+        if is_twin(name_of(report), _place_of(report)) and look(report, "State.Status") not in _GOING
+    }
     if not twins:
         return {}
     names = {one.key.name for one in wanted if not one.external and hook_of(one) is None}
-    return {name: report for name, report in twins.items() if _made_as(report) in names}
+    return {name: report for name, report in twins.items() if _place_of(report) in names}
 
 
-def _made_as(report: Report) -> str:
-    """The name that it was made for."""
-    return str((look(report, "Config.Labels") or {}).get(NAME, ""))
+def is_twin(name: str, base: str) -> bool:
+    """Whether a replacement of the container `base` gives this name."""
+    return bool(base) and name in (base + NEXT, base + OLD, base + FORMER)
+
+
+def aside_name(base: str, report: Report) -> str:
+    """How the container is called that has to give up the name `base` to another one, until that is proved."""
+    return base + (OLD if INSTANCE in labels_of(report) else FORMER)
+
+
+def _place_of(report: Report) -> str:
+    """The name that it was made for, or had before it was set aside."""
+    name = name_of(report)
+    return labels_of(report).get(NAME, base_name(name) if name.endswith(FORMER) else "")
+
+
+def set_aside(listed: Iterable[Report], ours: Iterable[Report]) -> Iterator[tuple[Report, Labels]]:
+    """What `docker compose` made and a replacement has set aside, as entries of a list, each with the labels that it is
+    dealt with by: those of one of ours in its place, else what its own come to."""
+    found = [one for one in listed if _is_composes(one.get("Labels") or {}) and listed_name(one).endswith(FORMER)]
+    in_place = {one["Labels"].get(NAME): one["Labels"] for one in ours} if found else {}
+    for one in found:
+        name, own = base_name(listed_name(one)), one["Labels"]
+        told = {NAME: name, STACK: own[PROJECT], SERVICE: own.get(f"{COMPOSE}service", "")}
+        yield one, in_place.get(name, told)
+
+
+def _is_composes(labels: Labels) -> bool:
+    return INSTANCE not in labels and bool(labels.get(PROJECT))
 
 
 def left_of(resource: Resource, named: Report | None, twins: Mapping[str, Report]) -> Left:
     """`twins` are by their names."""
-    return Left(named, twins.get(resource.key.name + NEXT), twins.get(resource.key.name + OLD))
+    name = resource.key.name
+    return Left(named, twins.get(name + NEXT), twins.get(name + OLD) or twins.get(name + FORMER))
 
 
 def standings(
@@ -83,11 +117,19 @@ def standings(
     found = []
     for one, report in zip(wanted, reports, strict=True):
         left = left_of(one, report, twins)
-        if report and (not left.is_cut or owner(one, report) is not Owner.OURS):
+        if left.aside is not None and not _gave_way(one, left, left.aside, owner):
+            left = left._replace(aside=None)
+        if report and (not left.is_cut or owner(one, report) is Owner.FOREIGN):
             found.append(Standing(one, report))
         elif there := standing(one, left, partial(compare, one)):
             found.append(there)
     return found
+
+
+def _gave_way(resource: Resource, left: Left, aside: Report, owner: Callable[[Resource, Report], Owner]) -> bool:
+    """Whether it was set aside for one of ours, and is what was wanted of this service."""
+    named = Owner.OURS if left.named is None else owner(resource, left.named)
+    return named is Owner.OURS and owner(resource, aside) is not Owner.FOREIGN
 
 
 def standing(resource: Resource, left: Left, compare: Compare) -> Standing | None:
@@ -102,10 +144,14 @@ def standing(resource: Resource, left: Left, compare: Compare) -> Standing | Non
 
 
 def _is_over(resource: Resource, left: Left, aside: Report, compare: Compare) -> bool:
-    """Whether nobody goes back to the one that was set aside: its successor is proved, or as much wanted as itself."""
+    """Whether nobody goes back to the one that was set aside: its successor is proved and has had all that is to run
+    after its start, or is as much wanted as itself."""
     if left.named is None:
         return False
-    return is_proved(resource, left.named) or not (_gives_way(compare(aside)) or _gives_way(compare(left.named)))
+    differences = compare(left.named)
+    if is_proved(resource, left.named) and not any(one.path == POST_START for one in differences):
+        return True
+    return not (_gives_way(compare(aside)) or _gives_way(differences))
 
 
 def _in_its_place(resource: Resource, left: Left, compare: Compare) -> Standing | None:

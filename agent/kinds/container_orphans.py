@@ -10,19 +10,23 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from agent.engine import Engine
+from agent.engine.peer import process_behind
 from agent.errors import Refused, Trouble
-from agent.kinds.base import INSTANCE, base_name
+from agent.host_ports import HostPort
+from agent.kinds.base import INSTANCE, STACK, base_name, in_scope
+from agent.kinds.container_names import listed_name
 from agent.kinds.table import look
-from agent.model import Health, Observed
+from agent.model import Health, Key, Observed, Owner, Scope
 from agent.processes import ORPHAN_PROCESS, Process, Processes
 
 PORT_IN_USE = "PortInUse"
+PROCESS = "process"  # stands where the kind of an object could, for who holds a port and is none
 GONE = 200  # containers that are gone and have not been asked about yet, at most
 _UP = frozenset({"running", "paused"})  # what waits to be restarted has no process
 _SHOWN = 5  # processes that are named
@@ -36,12 +40,18 @@ class Orphan(NamedTuple):
 
     container: str
     name: str
+    labels: Mapping[str, str]
     on_host: bool
     processes: tuple[Process, ...]
 
     def is_of(self, seen: Observed) -> bool:
         """Whether it is of this container, or of one that had the same place before it."""
-        return self.container == seen.id or base_name(self.name) == seen.key.name
+        return self.container == seen.id or self.place == seen.key.name
+
+    @property
+    def place(self) -> str:
+        """The name of the container, whatever it was called while it was replaced."""
+        return base_name(self.name)
 
     @property
     def _first(self) -> list[Process]:
@@ -52,7 +62,7 @@ class Orphan(NamedTuple):
     def __str__(self) -> str:
         numbers = ", ".join(str(process.pid) for process in self._first)
         noun = "process" if len(self._first) == 1 else "processes"
-        return f"{noun} {numbers} ({self._first[0].name}) of container {base_name(self.name)} ({self.container[:12]})"
+        return f"{noun} {numbers} ({self._first[0].name}) of container {self.place} ({self.container[:12]})"
 
     @property
     def told(self) -> str:
@@ -88,11 +98,34 @@ class Orphans:
             self._losses = losses
 
     def told(self, seen: Observed) -> Observed:
-        """The container, with what still runs of it or of the one before it."""
+        """The container, with what still runs of it or of the one before it. What a replacement left is told of the one
+        whose place it had."""
         found = next((orphan for orphan in self._found if orphan.is_of(seen)), None)
-        if found is None:
+        if found is None or seen.leftover:
             return seen
         return replace(seen, health=Health.DEGRADED, detail=found.told, orphan=found.told)
+
+    def of_nobody(self, known: Collection[str], scope: Scope) -> Iterator[Observed]:
+        """What still runs of containers of the scope that are gone and that nobody wants; `known` are the names of
+        those that are there or wanted. There is nothing to be done about it, so it is told and no more."""
+        for orphan in self._found:
+            if orphan.place not in known and in_scope(scope, orphan.labels):
+                key, stack = Key("container", orphan.place), orphan.labels.get(STACK, "")
+                seen = Observed(key, orphan.container, Owner.FOREIGN, stack=stack, health=Health.DEGRADED)
+                yield replace(seen, detail=orphan.told, orphan=orphan.told)
+
+    def holding(self, ports: Iterable[HostPort]) -> Iterator[Observed]:
+        """Who has one of these ports on the engine's host and is no container. Nothing is known where the agent cannot
+        see the network of that host: then the engine says it at the start."""
+        asked = list(ports)
+        pid = process_behind(self._engine.url) if asked else 0
+        taken = sorted(self._processes.taken(pid)) if pid else []
+        found: dict[str, set[HostPort]] = {}
+        for port in asked:
+            if other := next((one for one in taken if _is_in_the_way(one, port)), None):
+                found.setdefault(self._named(other.number), set()).add(other)
+        for name, had in sorted(found.items()):
+            yield Observed(Key(PROCESS, name), "", Owner.FOREIGN, ports=frozenset(had))
 
     @contextmanager
     def explaining(self, container: str) -> Iterator[None]:
@@ -118,13 +151,24 @@ class Orphans:
         return Refused(f"{error.message}; {found.told}", reason=ORPHAN_PROCESS) if found else error
 
     def _holder(self, message: str) -> str:
-        """Who has the port that the message is about. One with a network of its own has no port of the host's."""
+        """Who has the port that the message is about."""
         ports = _PORT.findall(message)
-        for orphan in self._found if ports else ():
-            have = {self._processes.has_port(one, int(ports[-1])) for one in orphan.processes if orphan.on_host}
-            if have - {False}:
-                return f"{'by' if True in have else 'maybe by'} {orphan}: {orphan.advice}"
+        for orphan, surely in self._having(int(ports[-1])) if ports else ():
+            return f"{'by' if surely else 'maybe by'} {orphan}: {orphan.advice}"
         return ""
+
+    def _having(self, port: int) -> Iterator[tuple[Orphan, bool]]:
+        """Those that have the port of the host, and whether that is sure. One with a network of its own has none."""
+        for orphan in self._found:
+            have = {self._processes.has_port(one, port) for one in orphan.processes if orphan.on_host}
+            if have - {False}:
+                yield orphan, True in have
+
+    def _named(self, port: int) -> str:
+        """Who has the port, in words."""
+        for orphan, surely in self._having(port):
+            return f"{'' if surely else 'maybe '}{orphan}, which the engine does not know: {orphan.advice}"
+        return f"a program that is no container (ss -lntup 'sport = :{port}' shows which)"
 
     def _note(self, listed: Sequence[Report]) -> None:
         now = {str(entry["Id"]): entry for entry in listed}
@@ -139,7 +183,7 @@ class Orphans:
         down = {**self._gone, **{container: entry for container, entry in self._listed.items() if not _is_up(entry)}}
         seen = self._processes.of(down) if down else {}
         found = [
-            Orphan(container, _name(down[container]), _is_on_host(down[container]), processes)
+            _orphan(down[container], processes)
             for container, processes in sorted(seen.items())
             if not self._engine_has_up(container)
         ]
@@ -157,14 +201,16 @@ class Orphans:
         return bool(look(report, "State.Running")) and not look(report, "State.Restarting")
 
 
+def _is_in_the_way(taken: HostPort, port: HostPort) -> bool:
+    """Whether the engine cannot have the port for a container. What has one at a single address of IPv6 need not be in
+    the way of who wants all that there are: that is for the engine to say."""
+    return port.clashes(taken) and (port.address == taken.address or ":" not in taken.address)
+
+
 def _is_up(entry: Report) -> bool:
     return entry.get("State") in _UP
 
 
-def _is_on_host(entry: Report) -> bool:
-    return bool(look(entry, "HostConfig.NetworkMode") == "host")
-
-
-def _name(entry: Report) -> str:
-    names = [str(name).removeprefix("/") for name in entry.get("Names") or ()]
-    return next((name for name in names if "/" not in name), "")
+def _orphan(entry: Report, processes: tuple[Process, ...]) -> Orphan:
+    is_on_host = bool(look(entry, "HostConfig.NetworkMode") == "host")
+    return Orphan(str(entry["Id"]), listed_name(entry), entry.get("Labels") or {}, is_on_host, processes)

@@ -46,6 +46,18 @@ def holders(wanted: Iterable[Resource], listed: Iterable[Report], aside: Iterabl
             yield Observed(Key("container", name), id, Owner.FOREIGN, ports=held)
 
 
+def lacking(wanted: Iterable[Resource], seen: Iterable[Observed], listed: Iterable[Report]) -> list[HostPort]:
+    """The ports that something wanted does not have yet and no container has, by what is `seen` of ours and `listed` of
+    all. None where one of ours is on the network of the host, for it may be the one that has them, and makes way."""
+    ours = {one.key: one for one in seen}
+    if any(is_up(one.raw) and look(one.raw, "HostConfig.NetworkMode") == "host" for one in ours.values()):
+        return []
+    had = {key: one.ports for key, one in ours.items()}
+    missing = [port for one in wanted for port in one.ports if port.certain and port not in had.get(one.key, NONE)]
+    published = {port.anywhere for entry in listed for port in _published(entry)} if missing else set()
+    return [port for port in missing if port.anywhere not in published]
+
+
 def _published(entry: Report) -> Iterator[HostPort]:
     for one in entry.get("Ports") or ():
         binding = {"HostIp": one.get("IP"), "HostPort": one.get("PublicPort")}

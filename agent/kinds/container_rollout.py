@@ -1,6 +1,7 @@
 """The replacement of one container, step by step, in the order that `agent.rollout` gives.
 
-The new one is made as `NAME.next`. When the old one is stopped it becomes `NAME.old`, and the new one takes the name.
+The new one is made as `NAME.next`. When the old one is stopped it is set aside, as `NAME.old` where it is ours, and the
+new one takes the name.
 Until `finish` the old one is there, so that it can go on within the time of a start. What an attempt that was cut has
 done already is not done again.
 """
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import Overtaken
 from agent.kinds.base import NEXT, OLD
+from agent.kinds.container_cut import aside_name
 from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_job import is_up
 from agent.kinds.container_names import name_of
 from agent.kinds.container_proof import proof_of
+from agent.kinds.container_words import said_by
 from agent.model import Gate, Resource
 from agent.rollout import Proof
 
@@ -30,6 +33,7 @@ class Replacement:
     def __init__(self, kind: ContainerKind, resource: Resource, revision: str, old: Report) -> None:
         self._kind, self._resource, self._revision, self._old = kind, resource, revision, old
         self._name = resource.key.name
+        self._aside = aside_name(self._name, old)  # how the old one is called once it has given way
         self._new = ""  # its id
         self._called = self._name + NEXT  # the new one, by now
         self._left: Report | None = None  # its report, where an attempt that was cut had made it
@@ -47,11 +51,13 @@ class Replacement:
             self._kind.begin(self._resource, self._new)
         elif self._begins:
             self._kind.bring_up(self._resource, self._left)
+        else:
+            self._kind.hooks.catch_up(self._resource, self._left)
 
     def retire(self) -> None:
         self._kind.stop(self._old, self._resource)
-        if name_of(self._old) != self._name + OLD:
-            self._kind.engine.rename_container(self._old["Id"], self._name + OLD)
+        if name_of(self._old) != self._aside:
+            self._kind.engine.rename_container(self._old["Id"], self._aside)
         if self._called != self._name:
             self._kind.engine.rename_container(self._new, self._name)
 
@@ -59,6 +65,10 @@ class Replacement:
         if is_scheduled(self._resource.spec):
             return Proof(Gate.PASSED, checked=True)  # it is there, and nothing of it runs before its time
         return proof_of(self._kind.engine.inspect_container(self._new), self._resource.spec, self._kind.engine.logs)
+
+    def words(self) -> str:
+        report = self._kind.engine.inspect_container(self._new)
+        return said_by(report, self._kind.engine.logs) if report else ""
 
     def finish(self) -> None:
         self._kind.engine.remove_container(self._old["Id"], force=True)
@@ -73,12 +83,12 @@ class Replacement:
             self._kind.engine.rename_container(self._old["Id"], self._name)
         ends = is_job(self._resource.spec) or is_scheduled(self._resource.spec)
         if not is_up(now) and (is_up(self._old) or not ends):  # an attempt that was cut may have stopped it
-            self._kind.engine.start_container(self._old["Id"])
+            self._kind.hooks.start_again(now)
 
     def _take_up(self) -> None:
         """Go on with what an attempt that was cut had made, if it is as wanted; all else that it left is in the way."""
-        aside = name_of(self._old) == self._name + OLD
-        for name in (self._name, self._name + NEXT) if aside else (self._name + NEXT, self._name + OLD):
+        is_aside = name_of(self._old) == self._aside
+        for name in (self._name, self._name + NEXT) if is_aside else (self._name + NEXT, self._name + OLD):
             report = self._kind.engine.inspect_container(name)
             if report is not None and not self._goes_on(name, report):
                 self._kind.clear(name)

@@ -39,8 +39,8 @@ def _run(kind: ContainerKind, resource: Resource, hook: Hook, pace: Pace, contai
         match look(report, "State.Status"):  # one that has ended meanwhile is not begun again
             case "created":
                 kind.hooks.start(resource, container)
-            case "paused":
-                kind.engine.unpause_container(container)
+            case "running" | "paused":
+                kind.go_on(resource, report or {})
             case _:
                 pass
         kind.once.await_end(resource, hook, container, pace)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -11,9 +10,9 @@ from agent.engine import Engine
 from agent.images import Image, digest_of
 from agent.kinds.base import (
     COMPOSE,
+    FORMER,
     INSTANCE,
     NAME,
-    NEXT,
     OLD,
     ORIGIN,
     REVISION,
@@ -28,16 +27,17 @@ from agent.kinds.base import (
     owner_of,
     read_fingerprint,
 )
-from agent.kinds.container_cut import Standing, as_cut, goes_on, standings, twins_of
+from agent.kinds.container_cut import Labels, Standing, as_cut, goes_on, is_twin, set_aside, standings, twins_of
 from agent.kinds.container_facts import Facts, abilities, is_scheduled
 from agent.kinds.container_fields import TABLE
+from agent.kinds.container_images import image_for, image_of, reference_of, references, told
 from agent.kinds.container_job import job_of
-from agent.kinds.container_names import listed_name, name_of
+from agent.kinds.container_names import labels_of, listed_name, name_of
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
-from agent.kinds.container_ports import holders, ports_of
+from agent.kinds.container_ports import holders, lacking, ports_of
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
-from agent.kinds.container_words import stays
+from agent.kinds.container_unhooked import NOT_RUN, Unhooked
 from agent.kinds.table import compare, fingerprint, look
 from agent.model import Difference, Key, Observed, Owner, Resource, Scope
 
@@ -69,17 +69,21 @@ class Compared(NamedTuple):
     local: str
     disk: Disk
     digests: Digests
+    waits: bool  # for what is to run after its start
     observed: Observed
 
 
 class ContainerView:
     """Looks at containers and changes none."""
 
-    def __init__(self, engine: Engine, identity: Identity, once: Once, orphans: Orphans) -> None:
+    def __init__(
+        self, engine: Engine, identity: Identity, once: Once, orphans: Orphans, unhooked: Unhooked | None = None
+    ) -> None:
         self._engine = engine
         self._identity = identity
         self._once = once
         self._orphans = orphans
+        self._unhooked = unhooked or Unhooked()
         self._known_image = lru_cache(maxsize=512)(self._ask_image)
         self._digests: dict[str, Digests] = {}  # by the id of the image, as last told
         self._around = Surroundings({}, {}, {})
@@ -96,27 +100,52 @@ class ContainerView:
         named = [report for report in reports if report]
         cleared = [self._once.without_container(one) for one, it in zip(wanted, reports, strict=True) if not it]
         others = self._unwanted([report["Id"] for report in named], ours, scope)
+        former = self._set_aside(listed, ours, scope)
         around, local = self._surroundings(named, listed, references(wanted))
-        images = sorted({image_of(report) for report in (*named, *others)})
+        images = sorted({image_of(report) for report in (*named, *others, *(report for report, _ in former))})
         self._engine.gather(partial(self.image, image) for image in images)
-        strays = [report for report in others if self._is_ours(report)]
+        strays = [*((one, labels_of(one)) for one in self._strays(others, wanted, ours)), *former]
 
         def compare(one: Resource, report: Report) -> tuple[Difference, ...]:
-            return self.differences(one, self._facts(one, report, around, image_for(one, local)), Owner.OURS)
+            facts = self._facts(one, report, around, image_for(one, local))
+            return self.differences(one, facts, self.owner(one, report))
 
-        there = standings(wanted, reports, twins_of(wanted, strays), compare, self.owner)
+        twins = twins_of(wanted, [report for report, _ in strays])
+        there = standings(wanted, reports, twins, compare, self.owner)
         known = {report["Id"] for one in there for report in (one.report, *one.others)}
         found = [
             *(self._present(one, around, local) for one in there),
             *filter(None, cleared),
-            *(self._stray(report, around) for report in strays if report["Id"] not in known),
+            *(
+                self._orphans.told(self._stray(report, around, labels))
+                for report, labels in strays
+                if report["Id"] not in known
+            ),
         ]
-        return [*found, *self._holders(wanted, listed, {one.id for one in found})]
+        names = {one.key.name for one in wanted} | {one.key.name for one in found}
+        beside = self._orphans.of_nobody(names, scope)
+        programs = self._orphans.holding(lacking(wanted, found, listed))
+        return [*found, *beside, *programs, *self._holders(wanted, listed, {one.id for one in found})]
+
+    def _set_aside(self, listed: Sequence[Report], ours: Sequence[Report], scope: Scope) -> list[tuple[Report, Labels]]:
+        """What `docker compose` made and a replacement has set aside, with what tells whose it is."""
+        found = [(entry, labels) for entry, labels in set_aside(listed, ours) if in_scope(scope, labels)]
+        reports = self._engine.inspect_listed([entry for entry, _ in found])
+        return [(report, labels) for report, (_, labels) in zip(reports, found, strict=True) if report]
+
+    def _strays(self, others: Sequence[Report], wanted: Sequence[Resource], ours: Iterable[Report]) -> Iterator[Report]:
+        """Of what has our label and is not wanted, what is ours. One that somebody renamed is, as long as the name that
+        it was made for is not wanted and none of ours has it: else it may as well be a copy of that one."""
+        taken = {one.key.name for one in wanted}.union(map(listed_name, ours)) if others else frozenset()
+        for one in others:
+            made_for = labels_of(one).get(NAME, "")
+            if self._is_ours(one) or (made_for not in taken and self._is_ours(one, made_for)):
+                yield one
 
     def _holders(self, wanted: Sequence[Resource], listed: Sequence[Report], known: Set[str]) -> Iterator[Observed]:
         """Who else holds a port that is needed; `known` are the ids of what is seen already."""
         others = [one for one in listed if one["Id"] not in known] if any(one.ports for one in wanted) else []
-        aside = [one for one in others if listed_name(one).endswith(OLD) and self._has_our_label(one)]
+        aside = [one for one in others if listed_name(one).endswith(OLD if self._has_our_label(one) else FORMER)]
         return holders(wanted, others, filter(None, self._engine.inspect_listed(aside)))
 
     def _has_our_label(self, entry: Report) -> bool:
@@ -139,7 +168,7 @@ class ContainerView:
 
     def _present(self, there: Standing, around: Surroundings, local: Mapping[str, str]) -> Observed:
         one = there.resource
-        seen = _told(one, self._observed(one, there.report, around, image_for(one, local)), local)
+        seen = told(one, self._observed(one, there.report, around, image_for(one, local)), local)
         seen = self._orphans.told(seen)
         return as_cut(seen, there, around.names) if there.cut else seen
 
@@ -161,7 +190,10 @@ class ContainerView:
         key = self._identity.key
         made_from = read_fingerprint(labels_of(facts.report), key)
         wanted_from = fingerprint(TABLE, facts.spec, key)
-        return heeded(resource, compare(TABLE, facts, made_from, wanted_from, adopted=owner is Owner.ADOPTABLE))
+        found = compare(TABLE, facts, made_from, wanted_from, adopted=owner is Owner.ADOPTABLE)
+        if self._unhooked.is_waiting(resource, facts.report):
+            found = (*found, NOT_RUN)
+        return heeded(resource, found)
 
     def owner(self, resource: Resource, report: Report) -> Owner:
         """Whose it is. What it only inherited from its image proves nothing."""
@@ -173,6 +205,11 @@ class ContainerView:
             and labels.get(number) != inherited.get(number)
         )
         return owner_of(self._is_ours(report, resource.key.name), made_by_compose)
+
+    def was_composes(self, key: Key) -> bool:
+        """Whether `docker compose` had made the container when it was last looked at."""
+        last = self._compared.get(key)
+        return last is not None and last.observed.owner is Owner.ADOPTABLE
 
     def is_ours(self, report: Report) -> bool:
         """Whether this instance made it, under the name that it has or as a twin of that name."""
@@ -196,8 +233,8 @@ class ContainerView:
         """The wanted container under a name that somebody else gave it."""
         for entry in listed:
             labels, name = entry.get("Labels") or {}, listed_name(entry)
-            twin = name in (resource.key.name + NEXT, resource.key.name + OLD)
-            if labels.get(NAME) == resource.key.name and labels.get(STACK) == resource.stack and not twin:
+            astray = labels.get(NAME) == resource.key.name and labels.get(STACK) == resource.stack
+            if astray and not is_twin(name, resource.key.name):
                 report = self._engine.inspect_container(entry["Id"])
                 if report and self._is_ours(report, resource.key.name):
                     return report
@@ -247,7 +284,7 @@ class ContainerView:
     def _observed(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Observed:
         """One container held against what is wanted of it; as before, where nothing of either is another."""
         last, disk = self._compared.get(resource.key), _disk(resource, report)
-        digests = self._digests.get(image_of(report), ())
+        digests, waits = self._digests.get(image_of(report), ()), self._unhooked.is_waiting(resource, report)
         if (
             last is not None
             and hook_of(resource) is None
@@ -256,11 +293,12 @@ class ContainerView:
             and last.local == local
             and last.disk == disk
             and last.digests == digests
+            and last.waits == waits
             and last.resource == resource
         ):
             return last.observed
         observed = self._compare(resource, report, around, local)
-        self._compared[resource.key] = Compared(resource, report, around, local, disk, digests, observed)
+        self._compared[resource.key] = Compared(resource, report, around, local, disk, digests, waits, observed)
         return observed
 
     def _forget_all_but(self, there: Set[str]) -> None:
@@ -272,15 +310,16 @@ class ContainerView:
         owner = self.owner(resource, report)
         health, detail = health_of(report, resource.spec)
         facts = self._facts(resource, report, around, local)
+        differences = () if resource.external else self.differences(resource, facts, owner)
         observed = Observed(
             resource.key,
             report["Id"],
             owner,
             stack=labels.get(STACK) or resource.stack,
             origin=labels.get(ORIGIN, ""),
-            revision=labels.get(REVISION, ""),
+            revision="" if NOT_RUN in differences else labels.get(REVISION, ""),  # it is not done with
             service=resource.service,
-            differences=() if resource.external else self.differences(resource, facts, owner),
+            differences=differences,
             uses=uses_of(report, around.names),
             health=health,
             detail=detail,
@@ -293,22 +332,24 @@ class ContainerView:
         hook = hook_of(resource)
         return self._once.observed(resource, hook, observed) if hook else observed
 
-    def _stray(self, report: Report, around: Surroundings) -> Observed:
-        """One of ours that nobody wants: to be pruned, or left over from a replacement that was cut."""
-        labels, name = labels_of(report), name_of(report)
+    def _stray(self, report: Report, around: Surroundings, labels: Labels) -> Observed:
+        """One that nobody wants, with the labels that tell whose it is: to be pruned, whatever it is called by now, or
+        left over from a replacement that was cut."""
         health, detail = health_of(report, {})
+        leftover = is_twin(name_of(report), labels.get(NAME, ""))
+        key = Key("container", name_of(report) if leftover else labels.get(NAME, ""))
         return Observed(
-            Key("container", name),
+            key,
             report["Id"],
             Owner.OURS,
             stack=labels.get(STACK, ""),
             origin=labels.get(ORIGIN, ""),
             revision=labels.get(REVISION, ""),
             service=labels.get(SERVICE, ""),
-            uses=_holds(report, around.names, leftover=labels.get(NAME) != name),
+            uses=_holds(report, around.names, leftover=leftover),
             health=health,
             detail=detail,
-            leftover=labels.get(NAME) != name,
+            leftover=leftover,
             protected=is_protected(labels),
             ports=ports_of(report),
             raw=report,
@@ -354,45 +395,3 @@ def _disk(resource: Resource, report: Mapping[str, Any]) -> Disk:
     if is_scheduled(resource.spec):
         files = ()
     return Disk(unmoved(report, lying.values()), rewritten(report, files))
-
-
-def image_of(report: Mapping[str, Any]) -> str:
-    """The id of the image that a container was made from."""
-    return str(report.get("Image") or "")
-
-
-def labels_of(report: Mapping[str, Any]) -> dict[str, str]:
-    return look(report, "Config.Labels") or {}
-
-
-def reference_of(resource: Resource) -> str:
-    """The image that a container is wanted of."""
-    return str(look(resource.spec, "body.Image") or "")
-
-
-def recorded_of(resource: Resource, local: str) -> str:
-    """The id of the image that it is to be made of while its reference stands for `local`, "" where that is the one."""
-    instead_of = str(resource.spec.get("instead_of") or local)
-    return str(resource.spec.get("recorded") or "") if instead_of == local else ""
-
-
-def _told(resource: Resource, seen: Observed, local: Mapping[str, str]) -> Observed:
-    """With why it stays as it is, where its reference stands for an image that was tried and was no good."""
-    reference, bad = reference_of(resource), resource.spec.get("instead_of")
-    if bad is None or local.get(reference) != bad or seen.image.id != resource.spec["recorded"]:
-        return seen
-    return replace(seen, stays=stays(reference))
-
-
-def references(wanted: Iterable[Resource]) -> list[str]:
-    """All by which an image may be wanted: what its containers name, and the ids that are noted of them."""
-    asked = [resource for resource in wanted if not resource.external]
-    return sorted({*map(reference_of, asked), *(str(one.spec["recorded"]) for one in asked if "recorded" in one.spec)})
-
-
-def image_for(resource: Resource, local: Mapping[str, str]) -> str:
-    """The id of the image that the container is to be of, given what each reference stands for; "" for none. One that
-    is noted with its digest need not be here, for it can be fetched."""
-    here = local.get(reference_of(resource), "")
-    recorded = recorded_of(resource, here)
-    return recorded if recorded and (recorded in local or "digest" in resource.spec) else here

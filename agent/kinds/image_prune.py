@@ -19,7 +19,7 @@ from agent.jsonfile import JsonFile
 from agent.kinds.base import STACK
 from agent.model import Key, Observed, Owner, Scope
 
-Kept = Callable[[Set[str]], Set[str]]
+Kept = Callable[[Set[str]], Set[str]]  # raises `Refused` where nobody knows
 Tags = Mapping[str, frozenset[str]]  # of the images that are here, by their ids
 
 
@@ -74,8 +74,12 @@ class Pruning:
             noted = self._unclaimed(scope)
         if not noted:
             return []
+        try:
+            kept = self.kept(scope.stacks - wanted.keys())
+        except Refused:  # nobody knows what a stack may have to go back to: it may be any of them
+            return []
         containers = self.engine.list_containers()
-        used = {str(one.get("ImageID")) for one in containers} | self.kept(scope.stacks - wanted.keys())
+        used = {str(one.get("ImageID")) for one in containers} | kept
         living = {str((one.get("Labels") or {}).get(STACK)) for one in containers}
         free = [
             identity

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from agent.engine import Engine
@@ -189,16 +189,18 @@ class NetworkKind:
             if report["Name"] in names or in_scope(scope, report.get("Labels") or {})
         ]
         going = [*strays, *(one for one in chosen if one.differences and one.owner is not Owner.FOREIGN)]
-        return [*chosen, *strays, *(user for network in going for user in self._users(network))]
+        return [*chosen, *strays, *self._users(going)]
 
-    def _users(self, network: Observed) -> list[Observed]:
-        """What is attached to a network that cannot stay as it is: nobody's, until the kind that knows it says more."""
-        attached = (self._engine.inspect_network(network.id) or {}).get("Containers") or {}
-        return [
-            Observed(Key("container", endpoint["Name"]), id, Owner.FOREIGN, uses=frozenset({network.key}))
-            for id, endpoint in sorted(attached.items())
-            if endpoint.get("Name")
-        ]
+    def _users(self, going: Iterable[Observed]) -> Iterator[Observed]:
+        """What is attached to networks that cannot stay: nobody's, until the kind that knows it says more."""
+        uses: dict[tuple[str, str], set[Key]] = {}
+        for network in going:
+            attached = (self._engine.inspect_network(network.id) or {}).get("Containers") or {}
+            for id, endpoint in attached.items():
+                uses.setdefault((endpoint.get("Name") or "", id), set()).add(network.key)
+        for (name, id), used in sorted(uses.items()):
+            if name:
+                yield Observed(Key("container", name), id, Owner.FOREIGN, uses=frozenset(used))
 
     def _named(self, resource: Resource, listed: Sequence[Report]) -> list[Report]:
         """Every network of exactly this name, the one to be taken first. A list that lacks it is checked by asking."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.model import Cause, Key, Observed, Plan, Scope, Stack
 from agent.planning.cascade import take_along
-from agent.planning.claims import PORT_IN_USE
+from agent.planning.claims import PORT_IN_USE, Demands
 from agent.planning.decide import judge_wanted
 from agent.planning.demand import drop_unneeded, renew
 from agent.planning.holds import hold_back
@@ -26,6 +26,7 @@ __all__ = [
     "PORT_IN_USE",
     "PROTECTED",
     "PRUNE_GUARD",
+    "Demands",
     "Errand",
     "Policy",
     "Removal",
@@ -41,19 +42,20 @@ def make_plan(
     known: frozenset[Key] = frozenset(),
     *,
     asked: Mapping[Key, Errand] | None = None,
+    demands: Demands | None = None,
 ) -> Plan:
     """Every step from `actual` to what `stacks` want, each behind the steps that it needs.
 
     `actual` holds what is wanted and there, and what is ours inside `scope`. `known` are the keys that were there and
     as wanted at the end of the last pass: if one is gone now, nobody committed that. `asked` is what jobs are to do
-    now.
+    now, `demands` which ports other stacks are to have.
     """
     situation = survey(stacks, actual, policy.suspended)
     verdicts = judge_wanted(situation, known)  # 1. each wanted object by itself
     verdicts |= judge_unwanted(situation, scope, policy)  # 2. what is ours and no longer wanted
     verdicts = hold_still(situation, verdicts)  #    somebody wants it left as it is
     verdicts = let_run(situation, verdicts)
-    verdicts = hold_back(situation, verdicts)  # 3. what may not be done, and what waits for that
+    verdicts = hold_back(situation, verdicts, demands or {})  # 3. what may not be done, and what waits for that
     steps, taken = take_along(situation, verdicts)  # 4. what has to make way for a replacement
     steps = start_anew(situation, steps)  # 5. what goes on with something new
     steps = renew(situation, drop_unneeded(situation, steps))  # 6. what would be prepared for nobody, or is each time

@@ -13,6 +13,8 @@ GIVING = frozenset({Action.REMOVE, Action.REPLACE})
 TAKING = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
 PORT_IN_USE = "PortInUse"  # the code of what is held, since another one has its port
 
+Demands = Mapping[Key, frozenset[HostPort]]  # what containers of other stacks are to have, as far as that is known
+
 _NONE: frozenset[HostPort] = frozenset()
 
 
@@ -43,3 +45,13 @@ def claims(situation: Situation) -> Mapping[Key, Sequence[Claim]]:
                 if holder != key and port.clashes(other):
                     found.setdefault(holder, []).append(Claim(key, other, port.certain and other.certain))
     return found
+
+
+def swapped(situation: Situation, demands: Demands, stack: str, claim: Claim, holder: Key) -> HostPort | None:
+    """What the stack holds and the holder of its port is to have, where that one gives its port up for it: then each
+    waits for the other. None where it is not so."""
+    its = demands.get(holder, _NONE)
+    if any(claim.port.clashes(one) for one in its):
+        return None
+    ours = (port for seen in situation.actual.values() if seen.stack == stack for port in sorted(seen.ports))
+    return next((port for port in ours if any(port.clashes(one) for one in its)), None)

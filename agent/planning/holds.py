@@ -14,14 +14,14 @@ from collections.abc import Mapping
 from agent.jobs import JOB_RUNS
 from agent.model import Action, Cause, Key, Owner
 from agent.planning import words
-from agent.planning.claims import GIVING, PORT_IN_USE, TAKING, claims, given
+from agent.planning.claims import GIVING, PORT_IN_USE, TAKING, Claim, Demands, claims, given, swapped
 from agent.planning.decide import Verdict
 from agent.planning.situation import Situation
 from agent.suspension import SUSPENDED
 
 
-def hold_back(situation: Situation, verdicts: Mapping[Key, Verdict]) -> dict[Key, Verdict]:
-    holding = _Holding(situation, verdicts)
+def hold_back(situation: Situation, verdicts: Mapping[Key, Verdict], demands: Demands) -> dict[Key, Verdict]:
+    holding = _Holding(situation, verdicts, demands)
     for key in situation.actual:
         if key in situation.still or key in situation.running or holding.cannot_make_way(key):
             holding.pin(key)
@@ -36,8 +36,8 @@ def hold_back(situation: Situation, verdicts: Mapping[Key, Verdict]) -> dict[Key
 class _Holding:
     """The verdicts while holds spread through them. What is pinned cannot be removed for a moment and made again."""
 
-    def __init__(self, situation: Situation, verdicts: Mapping[Key, Verdict]) -> None:
-        self._situation = situation
+    def __init__(self, situation: Situation, verdicts: Mapping[Key, Verdict], demands: Demands) -> None:
+        self._situation, self._demands = situation, demands
         self._verdicts = dict(verdicts)
         self._claims = claims(situation)
         self._pinned: set[Key] = set()
@@ -111,11 +111,17 @@ class _Holding:
 
     def _keep_ports(self, holder: Key) -> None:
         """Hold who would take a port that the holder does not give up."""
-        for taker, port, certain in self._claims.get(holder, ()):
-            verdict, own = self._verdicts.get(taker), self._verdicts.get(holder)
-            goes = own is not None and own.action in GIVING and port in given(self._situation, holder)
-            if verdict is not None and verdict.action in TAKING and certain and not goes:
-                self._hold(taker, self._code(holder, PORT_IN_USE), words.port_in_use(port, holder))
+        for claim in self._claims.get(holder, ()):
+            verdict, own = self._verdicts.get(claim.taker), self._verdicts.get(holder)
+            goes = own is not None and own.action in GIVING and claim.port in given(self._situation, holder)
+            if verdict is not None and verdict.action in TAKING and claim.certain and not goes:
+                self._hold(claim.taker, self._code(holder, PORT_IN_USE), self._why_in_use(claim, holder))
+
+    def _why_in_use(self, claim: Claim, holder: Key) -> str:
+        stack = self._situation.wanted[claim.taker].stack
+        if mine := swapped(self._situation, self._demands, stack, claim, holder):
+            return words.ports_swapped(claim.port, mine, holder)
+        return words.port_in_use(claim.port, holder)
 
     def _hold(self, key: Key, code: str, reason: str) -> None:
         self._verdicts[key] = self._verdicts[key].held(code, reason)

@@ -13,6 +13,7 @@ from agent.planning.situation import Situation
 EMPTY_DESIRED_STATE = "EmptyDesiredState"
 PRUNE_GUARD = "PruneGuard"
 PROTECTED = "Protected"
+UNSURE = "StateReadFailed"  # whether it is protected is not known
 _HASH_DIGITS = 12
 
 
@@ -68,6 +69,8 @@ def _judge(seen: Observed, policy: Policy, suspicious: bool) -> Verdict:
         return hold("KeepsData", Cause.PRUNE, words.keeps_data(seen.key))
     if seen.protected and not seen.leftover:
         return hold(PROTECTED, Cause.PRUNE, words.protected(seen.key))
+    if seen.unsure and not seen.leftover:
+        return hold(UNSURE, Cause.PRUNE, words.unsure(seen.unsure))
     if suspicious:
         return hold(EMPTY_DESIRED_STATE, Cause.PRUNE, words.nothing_wanted(_how_to_approve(policy.removal)))
     if seen.leftover:  # debris of our own, in the way of the next replacement: removed however pruning is set

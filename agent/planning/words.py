@@ -22,6 +22,7 @@ UNHEALTHY = "its health check fails"
 FOR_CONTENT = "its pull policy has it pulled for each new content"
 RUNS_ONCE = "runs once for the new content of its stack"
 RUN_ON = "has not run to its end yet"
+NOT_STARTED = "not all of its post_start hooks have run"
 RESTS = "is not run for what the stack goes back to"
 SUSPENDED = "its service is suspended"
 OVERLAPS = "its last run has not ended yet"
@@ -35,6 +36,7 @@ _TOLD = {
     "runs for": RUNS_ONCE,
     "run": RUN_ON,
     "rest": RESTS,
+    "post_start": NOT_STARTED,
 }  # fields whose change has words of its own
 _STATES = {"exited": "stopped", "dead": "stopped", "created": "left unstarted", "paused": "paused"}
 
@@ -153,6 +155,10 @@ def protected(key: Key) -> str:
     )
 
 
+def unsure(why: str) -> str:
+    return f"is not wanted any more, and nobody can tell whether it is under protection: {why}"
+
+
 def waits_for(key: Key, *, held: bool) -> str:
     return f"waits for {key}, which " + ("is held" if held else "does not exist")
 
@@ -166,7 +172,16 @@ def in_use(key: Key) -> str:
 
 
 def port_in_use(port: HostPort, holder: Key) -> str:
+    if holder.kind == "process":
+        return f"waits for port {port}, held by {holder.name}: stop that one, or publish another port"
     return f"waits for port {port}, which {holder} holds: stop that one, or publish another port"
+
+
+def ports_swapped(port: HostPort, mine: HostPort, holder: Key) -> str:
+    return (
+        f"waits for port {port}, which {holder} holds, and that one waits for port {mine} of this stack: neither can go"
+        " first, so bring one of the two another port, or none, by a commit in between"
+    )
 
 
 def job_runs(reason: str) -> str:

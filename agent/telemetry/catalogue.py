@@ -205,6 +205,13 @@ HTTP_DURATION = Spec(
     "windlass_http_request_duration_seconds", "histogram", ("route", "method"), "Time that they took.", _QUICK
 )
 STATE_DB_SIZE = Spec("windlass_state_db_size_bytes", "gauge", (), "Size of the history on disk.")
+STATE_UNREADABLE = Spec(
+    "windlass_state_unreadable",
+    "gauge",
+    ("file",),
+    "1 while a file of the state directory is there and cannot be read, 0 once it can: until then the agent heeds what"
+    " it read before, and takes the safe side where it never did.",
+)
 LOG_MESSAGES = Spec("windlass_log_messages_total", "counter", ("level",), "Lines logged.")
 
 ALL: tuple[Spec, ...] = (
@@ -226,7 +233,7 @@ ALL: tuple[Spec, ...] = (
     *(ACTIONS, ACTION_DURATION, ROLLBACKS, DRIFT_DETECTED, DRIFT_CORRECTED, DRIFT_REPEATING, IMAGE_PULLS),
     *(JOB_RUNS, JOB_SUCCEEDED, JOB_GOOD),
     *(DOCKER_REQUESTS, DOCKER_DURATION, DOCKER_UP, DOCKER_STREAM_UP, DOCKER_EVENTS),
-    *(HTTP_REQUESTS, HTTP_DURATION, STATE_DB_SIZE, LOG_MESSAGES),
+    *(HTTP_REQUESTS, HTTP_DURATION, STATE_DB_SIZE, STATE_UNREADABLE, LOG_MESSAGES),
 )
 
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable
-from urllib.parse import urlsplit
-
-from agent.telemetry.overview import without_credentials
+from urllib.parse import urlsplit, urlunsplit
 
 OTHER = "other"
 _LONGEST = 128
@@ -37,6 +35,20 @@ class Labels:
     def forget(self, value: str) -> None:
         with self._lock:
             self._known.discard(value[:_LONGEST])
+
+
+def without_credentials(url: str) -> str:
+    """The URL as it may be shown: without password, query and fragment, and without a user that may be a token."""
+    if "://" not in url:  # a local path, or the scp-like USER@HOST:PATH, which has no place for a password
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # an address that is none; what it holds is not known, so nothing of it is shown
+        return "(malformed URL)"
+    user, at, host = parts.netloc.rpartition("@")
+    keep_user = parts.scheme in {"ssh", "git+ssh"}
+    netloc = f"{user.partition(':')[0]}{at}{host}" if keep_user else host
+    return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
 
 
 def repository_label(url: str) -> str:

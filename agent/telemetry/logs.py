@@ -10,7 +10,6 @@ import json
 import logging
 import math
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ from agent.converge import Ended, Event, Resting, Started, Waiting
 from agent.fight import Fight
 from agent.jobs import JobEnd, JobResult
 from agent.model import Action, Change, Failure, Outcome, Report, Result, Status
-from agent.printable import printable
+from agent.printable import printable, without_attempt
 from agent.telemetry.overview import first_line, pending_of
 
 Format = Literal["console", "json", "journal"]
@@ -34,7 +33,6 @@ _LONGEST_TRACEBACK = 16384
 _MOST_ITEMS = 50
 _SAY_EVERY = 15  # seconds, of a wait that goes on
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
-_OF_AN_ATTEMPT = re.compile(r"\b[0-9a-f]{12,64}\b|:\d+(?=->)")  # ids of the engine, ports of a connection
 _JOB_LEVELS = {
     JobResult.SUCCEEDED: logging.INFO,
     JobResult.FAILED: logging.ERROR,
@@ -118,10 +116,10 @@ def _fight(fight: Fight) -> dict[str, Any]:
 
 def is_same(failure: Failure, before: Failure) -> bool:
     """Whether a failure is the one before going on. The objects and ports of an attempt make no other of it."""
-    return (failure.reason, failure.problems, _OF_AN_ATTEMPT.sub("", failure.message)) == (
+    return (failure.reason, failure.problems, without_attempt(failure.message)) == (
         before.reason,
         before.problems,
-        _OF_AN_ATTEMPT.sub("", before.message),
+        without_attempt(before.message),
     )
 
 
@@ -171,7 +169,8 @@ def _tell_outcome(logger: FilteringBoundLogger, outcome: Outcome, *, quiet: bool
         facts["detail"] = outcome.detail
     if outcome.reason:
         facts["reason"] = outcome.reason
-    logger.log(_level(outcome.status, quiet=quiet), "step", **facts)
+    is_remarkable = outcome.status is Status.DONE and bool(outcome.detail)
+    logger.log(logging.WARNING if is_remarkable else _level(outcome.status, quiet=quiet), "step", **facts)
 
 
 def _tell_failure(logger: FilteringBoundLogger, failure: Failure, level: int) -> None:

@@ -90,6 +90,7 @@ class Metrics:
         self._docker_events = self._counter(catalogue.DOCKER_EVENTS)
         self._http, self._http_duration = self._pair(catalogue.HTTP_REQUESTS, catalogue.HTTP_DURATION)
         self._db_size = self._gauge(catalogue.STATE_DB_SIZE)
+        self._state_unreadable = self._gauge(catalogue.STATE_UNREADABLE)
         self._log_messages = self._counter(catalogue.LOG_MESSAGES)
 
     def _start_at_zero(self) -> None:
@@ -271,6 +272,10 @@ class Metrics:
 
     def log_message(self, level: str) -> None:
         self._log_messages.labels(level if level in _LEVELS else OTHER).inc()
+
+    def state_unreadable(self, file: str, *, unreadable: bool) -> None:
+        """Whether a file of the state directory cannot be read; there are a few, by their names."""
+        self._state_unreadable.labels(file).set(unreadable)
 
     def watch_state_db(self, size: Callable[[], float]) -> None:
         """Ask `size` for the bytes of the history at each scrape; it must not raise."""

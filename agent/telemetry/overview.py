@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
@@ -81,7 +80,7 @@ class FailureStatus:
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """Where the wanted state comes from. `url` has passed `without_credentials`.
+    """Where the wanted state comes from. `url` has passed `labels.without_credentials`.
 
     `watch` is why changes of a directory are not noticed before the next poll.
     """
@@ -250,6 +249,8 @@ class Overview:
     stacks: tuple[StackStatus, ...] = ()
     http: HttpStatus = HttpStatus()
     wanted: WantedStatus = WantedStatus()
+    state: Mapping[str, FailureStatus] = field(default_factory=dict)  # why files of the state cannot be read, by name
+    answered: float = 0.0  # up to when all that was asked by hand (`windlass sync`) has been done
     format: str = "1"
 
     def with_report(self, report: Report) -> Overview:
@@ -282,6 +283,12 @@ class Overview:
     def with_http(self, url: str, failure: Failure | None) -> Overview:
         return replace(self, http=HttpStatus(url, FailureStatus.of(failure)))
 
+    def with_state(self, file: str, failure: Failure | None) -> Overview:
+        """After a file of the state directory could not be read, or could again."""
+        others = {name: why for name, why in self.state.items() if name != file}
+        told = FailureStatus.of(failure)
+        return replace(self, state=dict(sorted({**others, **({file: told} if told else {})}.items())))
+
     def without(self, stack: str) -> Overview:
         return replace(self, stacks=tuple(status for status in self.stacks if status.name != stack))
 
@@ -294,6 +301,8 @@ class Overview:
         stacks = f"{synced} of {len(self.stacks)} stacks synced" if self.stacks else "no stack yet"
         if failure := self.source.failure or self.engine.failure:
             return f"{failure.reason}: keeps what runs, {stacks}"
+        if self.state:
+            return f"{next(iter(self.state.values())).reason}: cannot read {', '.join(self.state)}, {stacks}"
         if failure := self.http.failure:
             return f"{failure.reason}: serves no metrics, {stacks}"
         return f"{stacks}, at {self.source.revision.short}" if self.source.revision else stacks
@@ -310,20 +319,6 @@ class Overview:
             return msgspec.convert(document, cls)
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from error
-
-
-def without_credentials(url: str) -> str:
-    """The URL as it may be shown: without password, query and fragment, and without a user that may be a token."""
-    if "://" not in url:  # a local path, or the scp-like USER@HOST:PATH, which has no place for a password
-        return url
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # an address that is none; what it holds is not known, so nothing of it is shown
-        return "(malformed URL)"
-    user, at, host = parts.netloc.rpartition("@")
-    keep_user = parts.scheme in {"ssh", "git+ssh"}
-    netloc = f"{user.partition(':')[0]}{at}{host}" if keep_user else host
-    return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
 
 
 def capped(text: str) -> str:

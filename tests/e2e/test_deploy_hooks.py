@@ -71,3 +71,46 @@ def test_hooks_from_the_push_to_what_is_told(
         fourth = fleet.push({path: compose(busybox, "four")}, "Fourth")
         until(lambda: agent.synced_at(stack, fourth), "the mended commit deployed")
         assert runs_of(sdk, migrate)[1] == "0"
+
+
+ONCE_FOR_EVER = "; ".join(
+    (
+        "[ -e /shared/began ] && exit 0",
+        "touch /shared/began",
+        "trap 'exit 3' TERM",
+        "echo began",
+        "while true; do sleep 0.1; done",
+    )
+)
+
+
+def test_an_agent_that_is_to_end_while_a_hook_runs_ends_and_the_next_one_runs_it(
+    agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    stack = f"{prefix}a"
+    web = f"{stack}-web-1"
+    text = f"""\
+x-windlass: {{rollout: {{monitor: 300ms}}}}
+services:
+  web:
+    image: {busybox}
+    command: [sleep, "600"]
+    stop_grace_period: 0s
+    volumes: ["shared:/shared"]
+    pre_start: [{{command: [sh, -c, "{ONCE_FOR_EVER}"]}}]
+volumes: {{shared: {{}}}}
+"""
+
+    def said() -> bytes:
+        try:
+            return bytes(sdk.logs(f"{web}.hook"))
+        except docker.errors.NotFound:
+            return b""
+
+    first = fleet.push({f"stacks/{stack}/compose.yaml": text}, "First")
+    with running(agent):
+        until(lambda: b"began" in said(), "the hook runs")
+        assert agent.stop() == 0, agent.tail()
+    assert [one["Names"] for one in sdk.containers(all=True, filters={"name": web})] == [], "nothing half made is left"
+    with running(agent):
+        until(lambda: agent.synced_at(stack, first), "the hook run, and the service after it")

@@ -7,7 +7,7 @@ import time
 import docker
 import pytest
 
-from tests.e2e.agents import Agent, Fleet, until
+from tests.e2e.agents import Agent, Fleet, running, until
 from tests.e2e.test_agent import identity
 
 pytestmark = pytest.mark.engine
@@ -88,3 +88,26 @@ def test_a_service_that_is_stopped_by_hand_under_a_lease_stays_stopped_until_it_
     assert until(lambda: identity(sdk, api), "the lease at its end", patience=20) == before
     assert time.time() > began + 12
     until(lambda: started.synced_at(stack, head), "in sync again")
+
+
+def test_an_agent_that_cannot_read_what_was_said_plans_and_changes_nothing(
+    agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    stack, file = f"{prefix}a", agent.home / "state" / "directives.json"
+    file.parent.mkdir(mode=0o700)
+    file.write_text('{"suspended": ')
+    head = fleet.push({f"stacks/{stack}/compose.yaml": compose(busybox)}, "First")
+    with running(agent):
+        until(lambda: agent.stack(stack).get("suspended"), "told as suspended")
+        assert agent.metric(f'windlass_plan_changes{{action="create",stack="{stack}"}}')
+        assert agent.metric('windlass_state_unreadable{file="directives.json"}') == 1
+        told = agent.windlass("status").stdout
+        assert f"{file} cannot be understood" in told
+        assert "remove it" in told
+        refused = agent.windlass("resume", "--all")
+        assert (refused.returncode, str(file) in refused.stderr) == (1, True), refused.stderr
+        assert [line["message"] for line in agent.log_lines() if line["event"] == "state"], "once, and clearly"
+        assert not identity(sdk, f"{stack}-web-1")
+        file.unlink()
+        until(lambda: agent.synced_at(stack, head), "deployed")
+        assert agent.metric('windlass_state_unreadable{file="directives.json"}') == 0

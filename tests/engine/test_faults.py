@@ -412,6 +412,20 @@ def test_a_command_in_a_container_is_waited_for(fake: FakeEngine, door: Engine, 
     assert json.loads(fake.requests[2][2]) == {"Detach": False, "Tty": False}
 
 
+def test_a_command_that_the_engine_has_forgotten_has_not_ended_well(fake: FakeEngine, door: Engine) -> None:
+    def end(request: Request) -> None:
+        request.head(200, {"Connection": "close"})
+        request.close_connection = True
+
+    fake.answers = {
+        "/containers/c/exec": lambda request: request.say({"Id": "e1"}, 201),
+        "/exec/e1/start": end,
+        "/exec/e1/json": lambda request: request.say({"message": "No such exec instance: e1"}, 404),
+    }
+    with pytest.raises(Overtaken, match="run it in container c: the engine does not know how it ended"):
+        door.execute("c", {"Cmd": ["x"]}, 5)
+
+
 def test_a_command_that_does_not_end_is_given_up(fake: FakeEngine, door: Engine) -> None:
     fake.answers = {
         "/containers/c/exec": lambda request: request.say({"Id": "e1"}, 201),
@@ -421,3 +435,19 @@ def test_a_command_that_does_not_end_is_given_up(fake: FakeEngine, door: Engine)
         door.execute("c", {"Cmd": ["mysql", "--password=hunter2"]}, 0.2, "post_start of web, hook 0")
     assert caught.value.reason == "EngineTimeout"
     assert caught.value.message.startswith("run post_start of web, hook 0 in container c: ")
+
+
+def test_a_command_is_not_waited_for_by_an_agent_that_ends(fake: FakeEngine, door: Engine) -> None:
+    asked = list[str]()
+
+    def hang(request: Request) -> None:
+        asked.append("exec")
+        request.hang()
+
+    fake.answers = {
+        "/containers/c/exec": lambda request: request.say({"Id": "e1"}, 201),
+        "/exec/e1/start": hang,
+    }
+    with pytest.raises(Overtaken, match="not waited for") as caught:
+        door.execute("c", {"Cmd": ["sleep", "600"]}, 600, "pre_stop of web, hook 0", lambda: bool(asked))
+    assert caught.value.message.startswith("run pre_stop of web, hook 0 in container c: ")

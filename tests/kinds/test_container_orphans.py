@@ -3,17 +3,21 @@ real one is in `tests/faults`."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+import socket
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from agent.engine import Engine
 from agent.errors import Refused, Unreachable
+from agent.host_ports import HostPort
 from agent.kinds.base import INSTANCE
 from agent.kinds.container_orphans import Orphans
-from agent.model import Health, Key, Observed, Owner
+from agent.model import Health, Key, Observed, Owner, Scope
 from agent.processes import Process, Processes
 
 OLD, NEW, OTHER = "a" * 64, "b" * 64, "c" * 64
@@ -24,7 +28,9 @@ INIT, CHILD = Process(4711, 5, "httpd", 1), Process(4712, 6, "httpd", 4711)
 def entry(
     container: str = OLD, state: str = "exited", name: str = WEB.name, network: str = "default"
 ) -> dict[str, Any]:
-    return {"Id": container, "State": state, "Names": [f"/{name}"], "HostConfig": {"NetworkMode": network}}
+    labels = {"windlass.stack": "web", "windlass.origin": "here"}
+    names, host = [f"/{name}"], {"NetworkMode": network}
+    return {"Id": container, "State": state, "Names": names, "Labels": labels, "HostConfig": host}
 
 
 @dataclass
@@ -38,6 +44,12 @@ class StandIn:
     perhaps: set[int] = field(default_factory=set)  # somebody there has them
     is_away: bool = False
     searched: int = 0
+    bound: set[HostPort] = field(default_factory=set)  # by anybody
+    url: str = "unix:///nowhere"
+
+    def taken(self, pid: int) -> frozenset[HostPort]:
+        assert pid == os.getpid()
+        return frozenset(self.bound)
 
     def list_containers(self, *labels: str) -> list[dict[str, Any]]:
         assert labels == (f"{INSTANCE}=mine",)
@@ -87,6 +99,24 @@ def test_in_whichever_state_without_a_process_the_container_is(state: str) -> No
     orphans = host.orphans()
     orphans.look(host.entries, 0)
     assert orphans.told(seen()).orphan
+
+
+def test_one_of_a_service_that_nobody_wants_any_more_is_told_too() -> None:
+    host = StandIn()
+    orphans = host.orphans()
+    orphans.look(host.entries, 0)
+    host.entries = []
+    orphans.look(host.entries, 0)
+    here, stack = Scope("mine", "here", frozenset(), whole=True), Scope("mine", "x", frozenset({"web"}))
+    for scope in (here, stack):
+        (found,) = orphans.of_nobody((), scope)
+        assert (found.key, found.stack, found.owner, found.origin) == (WEB, "web", Owner.FOREIGN, "")
+        assert found.orphan.startswith("process 4711 (httpd) of container web-api-1")
+    assert list(orphans.of_nobody({WEB.name}, here)) == [], "it is told of what is in its place"
+    assert list(orphans.of_nobody((), Scope("mine", "here", frozenset({"db"})))) == []
+    host.running = {}
+    orphans.look(host.entries, 0)
+    assert list(orphans.of_nobody((), here)) == []
 
 
 def test_several_that_began_each_by_itself_are_all_named() -> None:
@@ -218,3 +248,45 @@ def test_what_only_root_may_know_is_said_to_be_unsure() -> None:
 def test_any_other_refusal_stays_as_it_is(host: StandIn, message: str, reason: str) -> None:
     error = Refused(message, reason=reason)
     assert refused(host, NEW, error) is error
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[str]:
+    """Where this process listens, as an engine would."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / "engine"))
+        sock.listen()
+        yield f"unix://{tmp_path}/engine"
+
+
+def held(host: StandIn, *ports: HostPort) -> list[tuple[str, frozenset[HostPort]]]:
+    orphans = host.orphans()
+    orphans.look(host.entries, 0)
+    found = list(orphans.holding(ports))
+    assert {(one.owner, one.id, one.key.kind) for one in found} <= {(Owner.FOREIGN, "", "process")}
+    return [(one.key.name, one.ports) for one in found]
+
+
+def test_whoever_has_a_port_and_is_no_container_is_in_the_way_of_it(here: str) -> None:
+    mine, local = HostPort(8080), HostPort(8080, "tcp", "127.0.0.1")
+    host = StandIn(bound={local, HostPort(80)}, url=here, running={})
+    ((name, ports),) = held(host, mine)
+    assert ports == {local}
+    assert "ss -lntup 'sport = :8080'" in name
+    assert held(host, HostPort(8080, "tcp", "10.0.0.1"), HostPort(8081), HostPort(80, "udp")) == []
+    assert held(host) == []
+    assert held(replace(host, url="unix:///nowhere"), mine) == [], "the network of that host cannot be seen"
+    assert held(replace(host, url="tcp://127.0.0.1:1"), mine) == []
+
+
+def test_a_process_that_outlived_its_container_is_named_as_the_one_that_has_the_port(here: str) -> None:
+    host = StandIn([entry(network="host")], ports={8080}, bound={HostPort(8080)}, url=here)
+    ((name, _),) = held(host, HostPort(8080))
+    assert name.startswith("process 4711 (httpd) of container web-api-1 (aaaaaaaaaaaa), which the engine does not know")
+    assert "kill 4711" in name
+
+
+def test_what_is_bound_to_one_address_of_ipv6_need_not_be_in_the_way(here: str) -> None:
+    host = StandIn(bound={HostPort(8080, "tcp", "::1")}, url=here)
+    assert held(host, HostPort(8080)) == []
+    assert len(held(host, HostPort(8080, "tcp", "::1"))) == 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.host_ports import HostPort
-from agent.kinds.container_ports import holders, ports_of
+from agent.kinds.container_ports import holders, lacking, ports_of
 from agent.model import Key, Observed, Owner, Resource
 
 RANGE = {"80/tcp": [{"HostPort": "8000-8005"}], "81/tcp": [{"HostIp": "", "HostPort": "0"}]}
@@ -64,3 +64,26 @@ def test_whoever_else_holds_a_port_that_is_needed_is_seen() -> None:
         Observed(Key("container", "web-1.old"), "id-old", Owner.FOREIGN, ports=frozenset({HostPort(8080)})),
     ]
     assert list(holders([], entries, [old])) == []
+
+
+WEB = Resource(Key("container", "web"), "web", {}, ports=frozenset({HostPort(8080), HostPort(53, "udp")}))
+
+
+def seen(ports: frozenset[HostPort] = frozenset(), state: str = "Running", **how: Any) -> Observed:
+    return Observed(WEB.key, "id", Owner.OURS, ports=ports, raw=report(state, None, **how))
+
+
+def test_what_is_had_by_whom_it_is_wanted_for_or_by_a_container_is_not_lacking() -> None:
+    udp = HostPort(53, "udp")
+    assert sorted(lacking([WEB], [], [])) == [udp, HostPort(8080)]
+    assert lacking([WEB], [seen(frozenset({HostPort(8080)}))], []) == [udp]
+    assert lacking([WEB], [seen(WEB.ports)], []) == []
+    published = {"IP": "10.0.0.1", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}
+    assert lacking([WEB], [], [listed("other", published)]) == [udp]
+    likely = Resource(WEB.key, "web", {}, ports=frozenset({HostPort(80, certain=False)}))
+    assert lacking([likely], [], []) == []
+
+
+def test_what_one_of_ours_may_have_on_the_network_of_the_host_is_not_asked_for() -> None:
+    assert lacking([WEB], [seen(NetworkMode="host")], []) == []
+    assert len(lacking([WEB], [seen(state="Dead", NetworkMode="host")], [])) == 2

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from agent.handling import Handling, Rollout
-from agent.kinds.container_cut import Left, as_cut, left_of, standing, twins_of
+from agent.kinds.base import FORMER as THEIRS
+from agent.kinds.container_cut import Left, as_cut, aside_name, left_of, set_aside, standing, standings, twins_of
 from agent.kinds.container_proof import is_proved
+from agent.kinds.container_unhooked import NOT_RUN
 from agent.model import Difference, Key, Observed, Owner, Remedy, Resource
 
 WEB = Resource(
@@ -60,6 +62,10 @@ def found(left: Left, **differs: Sequence[Difference]) -> tuple[str, ...] | None
         (Left(PROVED, aside=OLD), {"old": FORMER, "new": SAME}, ("web",)),
         (Left(report("web", ran=1.0, health="healthy"), aside=OLD), {"old": FORMER}, ("web",)),
         (Left(report("web", ran=9000.0, health="starting"), aside=OLD), {"old": FORMER}, ("web.old", "web")),
+        # What is to run after its start has not.
+        (Left(PROVED, aside=OLD), {"old": FORMER, "new": [NOT_RUN]}, ("web.old", "web")),
+        (Left(NEW, aside=OLD), {"old": [NAME, STATE], "new": [NOT_RUN]}, ("web",)),
+        (Left(None, NEXT, OLD), {"old": FORMER, "next": [NAME, NOT_RUN]}, ("web.old", "web.next")),
         # It has not got it yet.
         (Left(None, NEXT, OLD), {"old": FORMER, "next": [NAME]}, ("web.old", "web.next")),
         (Left(STOPPED, NEXT), {"new": [STATE, VERSION], "next": [NAME]}, ("web", "web.next")),
@@ -92,6 +98,71 @@ def test_only_what_was_made_for_the_name_and_is_not_going_is_a_twin() -> None:
     twins = twins_of([WEB], [OLD, going, another, report("web.copy")])
     assert left_of(WEB, None, twins) == Left(None, None, OLD)
     assert twins_of([replace(WEB, external=True)], [OLD]) == {}
+
+
+COMPOSES = {"com.docker.compose.project": "s", "com.docker.compose.service": "web"}
+
+
+def made_by_compose(name: str, **labels: str) -> dict[str, Any]:
+    made = report(name)
+    return {**made, "Config": {"Labels": {**COMPOSES, **labels}}}
+
+
+def listed(*reports: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"Id": one["Id"], "Names": [one["Name"]], "Labels": one["Config"]["Labels"]} for one in reports]
+
+
+def test_what_compose_made_is_set_aside_under_a_name_that_tells_so() -> None:
+    ours = {"Config": {"Labels": {"windlass.instance": "i"}}}
+    assert (aside_name("web", ours), aside_name("web", made_by_compose("web"))) == ("web.old", f"web{THEIRS}")
+
+
+def test_what_compose_made_and_we_set_aside_is_known_by_its_name() -> None:
+    kept_by_hand, stranger = made_by_compose("web.old"), {**report(f"api{THEIRS}"), "Config": {"Labels": {"a": "b"}}}
+    labelled = made_by_compose(f"db{THEIRS}", **{"windlass.instance": "i"})
+    entries = listed(made_by_compose(f"web{THEIRS}"), kept_by_hand, stranger, labelled)
+    told = {"windlass.name": "web", "windlass.stack": "s", "windlass.service": "web"}
+    assert list(set_aside(entries, [])) == [(entries[0], told)]
+    in_place = {"windlass.name": "web", "windlass.stack": "s", "windlass.origin": "o"}
+    assert list(set_aside(entries, [{"Labels": in_place}])) == [(entries[0], in_place)]
+
+
+@pytest.mark.parametrize(
+    ("named", "owners", "expected"),
+    [
+        (NEW, {"web": Owner.OURS, f"web{THEIRS}": Owner.ADOPTABLE}, f"web{THEIRS}"),
+        (None, {f"web{THEIRS}": Owner.ADOPTABLE}, f"web{THEIRS}"),
+        (NEW, {"web": Owner.OURS, f"web{THEIRS}": Owner.FOREIGN}, "web"),
+        (NEW, {"web": Owner.ADOPTABLE, f"web{THEIRS}": Owner.ADOPTABLE}, "web"),
+        (NEW, {"web": Owner.FOREIGN, f"web{THEIRS}": Owner.ADOPTABLE}, "web"),
+        (None, {f"web{THEIRS}": Owner.FOREIGN}, None),
+    ],
+    ids=["cut", "without a successor", "of another service", "beside another of Compose's", "of a stranger", "nothing"],
+)
+def test_what_compose_made_counts_as_there_until_its_successor_is_proved(
+    named: dict[str, Any] | None, owners: dict[str, Owner], expected: str | None
+) -> None:
+    aside = made_by_compose(f"web{THEIRS}")
+    found = standings(
+        [WEB],
+        [named],
+        twins_of([WEB], [aside]),
+        lambda _one, seen: FORMER if seen is aside else SAME,
+        lambda _one, seen: owners[seen["Id"]],
+    )
+    assert [one.report["Id"] for one in found] == ([expected] if expected else [])
+
+
+def test_of_what_compose_made_that_is_cut_before_it_gave_way_the_replacement_goes_on() -> None:
+    theirs, coming = made_by_compose("web"), report("web.next", ran=1.0)
+    (found,) = standings(
+        [WEB],
+        [theirs],
+        twins_of([WEB], [coming]),
+        lambda _one, seen: [VERSION] if seen is theirs else [NAME],
+        lambda _one, seen: Owner.ADOPTABLE if seen is theirs else Owner.OURS,
+    )
+    assert (found.report, found.others, found.cut) == (theirs, (coming,), True)
 
 
 def test_it_gives_way_for_the_reason_that_it_had_and_fares_as_its_successor() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import docker
 import pytest
 
@@ -64,3 +66,20 @@ def test_nothing_is_stopped_for_a_port_that_somebody_else_holds(
     )
     assert rig.container("app")["Id"] == before
     assert rig.apply(stack(busybox, ports, "labels: {a: b}")) == {f"{rig.stack}-app-1": "replace"}
+
+
+def test_nothing_is_stopped_for_a_port_that_a_program_holds(rig: Rig, busybox: str) -> None:
+    rig.apply(stack(busybox, "labels: {a: b}", "labels: {a: b}"))
+    before = rig.container("app")["Id"]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        after = stack(busybox, f"ports: ['127.0.0.1:{number}:80']", "labels: {a: b}")
+        report = rig.take(after)
+        assert rig.calls == []
+        assert report.failure is not None
+        assert report.failure.reason == "PortInUse"
+        assert (
+            f"waits for port 127.0.0.1:{number}/tcp, held by a program that is no container" in report.failure.message
+        )
+    assert rig.container("app")["Id"] == before
+    assert rig.apply(after) == {f"{rig.stack}-app-1": "replace"}

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from agent.engine import Engine
-from agent.errors import Refused
-from agent.kinds.container_hooks import HOOK_LABEL, PRE_STOP, Hooks
+from agent.errors import Overtaken, Refused
+from agent.jsonfile import JsonFile
+from agent.kinds.base import INSTANCE, Remarking
+from agent.kinds.container_hooks import HOOK_LABEL, Hooks
+from agent.kinds.container_noted import PRE_STOP, Noted
+from agent.kinds.container_unhooked import Unhooked
 from agent.model import Action, Key, Resource
 from tests.kinds.bench import Bench
 
@@ -25,10 +31,11 @@ class Log:
         self.left = left
         self.bodies: list[Mapping[str, Any]] = []
         self.said = "said"
+        self.status = "exited"
 
     def inspect_container(self, name: str) -> Mapping[str, Any] | None:
         if name == "made":
-            return {"Id": "made", "State": {"Status": "exited", "ExitCode": self.codes.get("made", 0)}}
+            return {"Id": "made", "State": {"Status": self.status, "ExitCode": self.codes.get("made", 0)}}
         return self.left
 
     def create_container(self, name: str, body: Mapping[str, Any]) -> str:
@@ -42,7 +49,10 @@ class Log:
     def remove_container(self, container: str, **_how: bool) -> None:
         self.calls.append(f"remove {container}")
 
-    def execute(self, container: str, body: Mapping[str, Any], _patience: float, _what: str) -> tuple[int, str]:
+    def stop_container(self, container: str, grace: int) -> None:
+        self.calls.append(f"stop {container} in {grace} s")
+
+    def execute(self, container: str, body: Mapping[str, Any], *_how: Any) -> tuple[int, str]:
         self.calls.append(f"{body['Cmd'][0]} in {container}")
         return self.codes.get(body["Cmd"][0], 0), self.said
 
@@ -90,6 +100,93 @@ def test_what_fails_ends_it(code: str, message: str, calls: list[str]) -> None:
     assert log.calls[-len(calls) :] == calls
 
 
+RUNS = {"Id": "id", "State": {"Status": "running"}}
+
+
+def noted(log: Log, file: Path) -> tuple[Hooks, Unhooked]:
+    """As another agent with the same file."""
+    unhooked = Unhooked(JsonFile(file))
+    return Hooks(cast("Engine", log), sleep=lambda _seconds: None, unhooked=unhooked), unhooked
+
+
+@pytest.mark.parametrize("cut", ["start id", "a in id", "b in id"])
+def test_what_was_to_run_after_a_start_that_was_cut_is_run_by_the_next_agent(tmp_path: Path, cut: str) -> None:
+    class Killed(Log):
+        def start_container(self, container: str) -> None:
+            super().start_container(container)
+            self.die(f"start {container}")
+
+        def execute(self, container: str, body: Mapping[str, Any], *how: Any) -> tuple[int, str]:
+            self.die(f"{body['Cmd'][0]} in {container}")
+            return super().execute(container, body, *how)
+
+        def die(self, what: str) -> None:
+            if what == cut:
+                raise KeyboardInterrupt
+
+    first, _ = noted(Killed(), tmp_path / "started.json")
+    with pytest.raises(KeyboardInterrupt):
+        first.start(ALL, "id")
+    log = Log()
+    second, unhooked = noted(log, tmp_path / "started.json")
+    assert unhooked.is_waiting(ALL, RUNS)
+    assert not unhooked.is_waiting(ALL, {**RUNS, "State": {"Status": "exited"}}), "it runs with the next start"
+    assert not unhooked.is_waiting(ALL, {**RUNS, "Id": "another"})
+    assert not unhooked.is_waiting(wanting(), RUNS), "nothing is to run any more"
+    second.catch_up(ALL, RUNS)
+    second.catch_up(ALL, RUNS)
+    assert log.calls == ["a in id", "b in id"]
+    assert not unhooked.is_waiting(ALL, RUNS)
+
+
+def test_a_hook_that_failed_is_run_again_in_what_goes_on(tmp_path: Path) -> None:
+    log = Log(codes={"b": 1})
+    made, unhooked = noted(log, tmp_path / "started.json")
+    with pytest.raises(Refused):
+        made.start(ALL, "id")
+    with pytest.raises(Refused):
+        made.catch_up(ALL, RUNS)
+    assert unhooked.is_waiting(ALL, RUNS)
+    log.codes = {}
+    made.catch_up(ALL, RUNS)
+    assert not unhooked.is_waiting(ALL, RUNS)
+
+
+def test_what_runs_already_when_the_note_is_lost_is_left_alone(tmp_path: Path) -> None:
+    made, _ = noted(Log(), tmp_path / "started.json")
+    made.start(ALL, "id")
+    log = Log()
+    again, unhooked = noted(log, tmp_path / "lost.json")
+    assert not unhooked.is_waiting(ALL, RUNS)
+    again.catch_up(ALL, RUNS)
+    assert log.calls == []
+
+
+def test_what_cannot_be_noted_keeps_nothing_from_running_and_runs_once(tmp_path: Path) -> None:
+    log = Log()
+    made, unhooked = noted(log, tmp_path / "no" / "started.json")
+    made.start(ALL, "id")
+    assert (log.calls[-3:], unhooked.is_waiting(ALL, RUNS)) == (["start id", "a in id", "b in id"], False)
+    file = tmp_path / "started.json"
+    made, unhooked = noted(log, file)
+    unhooked.expect(ALL, "id")
+    (tmp_path / "started.json.new").mkdir()  # so that nothing can be written
+    made.catch_up(ALL, RUNS)
+    assert not unhooked.is_waiting(ALL, RUNS)
+    unhooked.expect(ALL, "id")
+    assert unhooked.is_waiting(ALL, RUNS), "it is started again"
+
+
+def test_what_is_not_wanted_any_more_is_forgotten(tmp_path: Path) -> None:
+    _, unhooked = noted(Log(), tmp_path / "started.json")
+    unhooked.expect(ALL, "id")
+    unhooked.forget("other", ())
+    unhooked.forget("s", {ALL.key})
+    assert unhooked.is_waiting(ALL, RUNS)
+    unhooked.forget("s", ())
+    assert JsonFile(tmp_path / "started.json").read() == {}
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -106,6 +203,25 @@ def test_what_a_failing_hook_says_is_told_without_secrets(said: str) -> None:
     assert "hunter2" not in caught.value.message
 
 
+def test_one_that_runs_when_the_agent_ends_is_stopped_and_what_it_is_for_is_not_started() -> None:
+    log, looks = Log(), iter([False, False, True])
+    log.status = "running"
+    around = Hooks(cast("Engine", log), sleep=lambda _seconds: None, ending=lambda: next(looks))
+    with pytest.raises(Overtaken, match="the next one runs it again"):
+        around.start(ALL, "id")
+    assert log.calls == ["create web.hook", "start made", "stop made in 10 s", "remove made"]
+
+
+def test_none_is_begun_when_the_agent_ends() -> None:
+    log = Log()
+    around = Hooks(cast("Engine", log), ending=lambda: True)
+    with pytest.raises(Overtaken, match=r"pre_start\[0\] of web is not begun"):
+        around.start(ALL, "id")
+    with pytest.raises(Overtaken, match="pre_stop of web, hook 0 is not begun"):
+        around.before_stop(ALL, {"Id": "id", "Name": "/web"})
+    assert log.calls == []
+
+
 def test_what_a_cut_attempt_left_is_cleared_away_and_nobody_elses() -> None:
     ours, others = Log(left={"Id": "old", "Config": {"Labels": {HOOK_LABEL: "pre_start"}}}), Log(left={"Id": "old"})
     for log in (ours, others):
@@ -113,16 +229,77 @@ def test_what_a_cut_attempt_left_is_cleared_away_and_nobody_elses() -> None:
     assert (ours.calls[0], others.calls[0]) == ("remove old", "create web.hook")
 
 
-def test_before_a_stop_runs_what_the_file_says_or_what_it_said() -> None:
+def test_before_a_stop_runs_what_it_was_made_with() -> None:
     log = Log()
-    labels = hooks(log).labels(ALL)
+    labels = {INSTANCE: "default", **Noted(b"").labels(ALL)}
     report = {"Id": "id", "Name": "/web", "Config": {"Labels": labels}}
-    hooks(log).before_stop(None, report)
-    hooks(log).before_stop(wanting(pre_stop=[{"Cmd": ["new"]}]), report)
-    hooks(log).before_stop(wanting(), report)
+    newer = wanting(pre_stop=[{"Cmd": ["new"]}])
+    for wanted in (None, newer, wanting()):
+        hooks(log).before_stop(wanted, report)
+    assert log.calls == ["c in id"] * 3
+    hooks(log).before_stop(newer, {**report, "Config": {"Labels": {INSTANCE: "default"}}})
     hooks(log).before_stop(None, {**report, "Config": {"Labels": {PRE_STOP: "broken"}}})
-    assert log.calls == ["c in id", "new in id"]
-    assert hooks(log).labels(wanting()) == {}
+    assert log.calls == ["c in id"] * 3, "the image of the old one may not have what the new file names"
+    hooks(log).before_stop(newer, {**report, "Config": {"Labels": {}}})
+    assert log.calls[3:] == ["new in id"], "it was made by Compose, so nothing is noted"
+    assert Noted(b"").labels(wanting()) == {}
+
+
+def test_what_fails_before_a_stop_is_a_remark_and_no_reason_not_to_stop() -> None:
+    log = Log(codes={"c": 127})
+    around = hooks(log)
+    around.before_stop(ALL, {"Id": "id", "Name": "/web", "Config": {"Labels": Noted(b"").labels(ALL)}})
+    said = "pre_stop of web, hook 0 ended with status 127: said; it was stopped all the same"
+    assert (around.remarks.take(), around.remarks.take()) == (said, "")
+
+
+class Moved(Log):
+    """In which no command can be run, since its container is as `left` says."""
+
+    def execute(self, container: str, body: Mapping[str, Any], *how: Any) -> tuple[int, str]:
+        super().execute(container, body, *how)
+        raise Overtaken("container id is not running")
+
+
+UP = {"Id": "id", "State": {"Status": "running", "Running": True}}
+RESTARTING = {"Id": "id", "State": {"Status": "restarting", "Running": True, "Restarting": True, "ExitCode": 1}}
+ENDED = {"Id": "id", "State": {"Status": "exited", "ExitCode": 1}}
+
+
+def test_where_nothing_runs_nothing_is_run_before_a_stop() -> None:
+    log = Moved()
+    hooks(log).before_stop(ALL, {**RESTARTING, "Config": {"Labels": {}}})
+    assert log.calls == [], "it is known to crash"
+    for left in (RESTARTING, ENDED, None):  # it crashed, or went, since it was looked at
+        log.left = left
+        hooks(log).before_stop(ALL, {**UP, "Config": {"Labels": {}}})
+    log.left = UP
+    with pytest.raises(Overtaken):
+        hooks(log).before_stop(ALL, {**UP, "Config": {"Labels": {}}})
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (ENDED, "exit code 1"),
+        (RESTARTING, "exit code 1"),
+        ({**UP, "RestartCount": 1}, "it ended, and its restart policy started it again"),
+    ],
+)
+def test_what_crashes_before_anything_can_run_in_it_is_refused(left: Mapping[str, Any], words: str) -> None:
+    with pytest.raises(Refused) as caught:
+        hooks(Moved(left=left)).start(ALL, "id")
+    assert (caught.value.message, caught.value.reason) == (f"did not stay up: {words}\nwailed", "CrashOnStart")
+
+
+def test_what_was_changed_meanwhile_is_looked_at_again_and_a_job_that_is_done_needs_nothing() -> None:
+    for left in (None, UP):
+        with pytest.raises(Overtaken):
+            hooks(Moved(left=left)).start(ALL, "id")
+    job = replace(ALL, spec={**ALL.spec, "state": "completed"})
+    hooks(Moved(left={"Id": "id", "State": {"Status": "exited", "ExitCode": 0}})).start(job, "id")
+    with pytest.raises(Refused):
+        hooks(Moved(left=ENDED)).start(job, "id")
 
 
 @pytest.mark.engine
@@ -135,9 +312,9 @@ def test_hooks_on_the_engine(bench: Bench) -> None:
         "post_start": [{"Cmd": ["sh", "-c", "echo after >> /shared/log"], "AttachStdout": True}],
         "pre_stop": [{"Cmd": ["sh", "-c", "cat /shared/log; exit 7"], "AttachStdout": True}],
     }
-    seen = bench.create(wanted)
-    with pytest.raises(Refused, match="status 7: before\nafter"):
-        bench.do(Action.REMOVE, seen=seen)
-    bench.engine.stop_container(seen.id, 0)
-    bench.do(Action.REMOVE, seen=bench.seen(wanted))
-    assert bench.engine.inspect_container(f"{wanted.key.name}.hook") is None
+    bench.do(Action.REMOVE, seen=bench.create(wanted))
+    kind = bench.kinds["container"]
+    assert isinstance(kind, Remarking)
+    assert "status 7: before\nafter" in kind.remarks.take()
+    for name in (wanted.key.name, f"{wanted.key.name}.hook"):
+        assert bench.engine.inspect_container(name) is None

@@ -59,9 +59,12 @@ class Host:
     def __init__(self) -> None:
         self.shelf = Shelf()
         self.good: set[str] = set()
+        self.nobody_knows = False
         self.pruning = Pruning(cast("Engine", self.shelf), JsonFile(), self._kept)
 
     def _kept(self, left: Set[str]) -> Set[str]:
+        if self.nobody_knows:
+            raise Refused("images.json cannot be read", reason="StateReadFailed")
         return set() if "web" in left else self.good
 
     def pull(self, reference: str, identity: str, stack: str = "web") -> None:
@@ -101,6 +104,12 @@ def test_what_is_wanted_stays_although_nothing_uses_it(host: Host) -> None:
 
 def test_what_somebodys_container_uses_stays(host: Host) -> None:
     host.shelf.containers.append(("one", ""))
+    assert host.free("two") == []
+
+
+def test_everything_stays_while_nobody_knows_what_may_have_to_come_back(host: Host) -> None:
+    assert host.free("two") == ["a:1"]
+    host.nobody_knows = True
     assert host.free("two") == []
 
 

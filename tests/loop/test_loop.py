@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from agent.errors import Refused, Unreachable
+from agent.host_ports import HostPort
 from agent.loop import Loop
 from agent.model import Action, Cause, Change, Failure, Key, Outcome, Report, Status
 from agent.ports import AskSource, LookAt, Rhythm
@@ -93,6 +94,33 @@ def test_many_triggers_for_a_busy_stack_make_one_more_turn() -> None:
         may_end.set()
         turns.next()
         assert turns.nothing_more()
+
+
+def test_a_turn_knows_which_ports_the_other_stacks_are_to_have() -> None:
+    turns, port = FakeTurns(), frozenset({HostPort(8080)})
+    a, b = stack("a"), stack("b")
+    b = replace(b, resources=tuple(replace(one, ports=port) for one in b.resources))
+    with running(make_loop(FakeDesires(reading(a, b)), turns, FakeAudience())):
+        taken = {turn.stacks[0].name: turn for turn in (turns.next(), turns.next())}
+    assert taken["a"].demands == {Key("container", "b-web-1"): port}
+    assert taken["b"].demands == {}
+
+
+def test_what_does_not_end_does_not_keep_the_agent_from_ending() -> None:
+    may_end, audience = threading.Event(), FakeAudience()
+
+    def hang(turn: Turn) -> Report:
+        if turn.scope.stacks == {"a"}:
+            may_end.wait(30)
+        return synced(turn)
+
+    turns = FakeTurns(hang)
+    loop = make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, audience, replace(FAST, ending=0.2))
+    with running(loop):
+        turns.next(), turns.next()
+        assert audience.reports.get(timeout=5).stack == "b"
+    assert loop.left == ("turn-a",)
+    may_end.set()
 
 
 def test_a_slow_stack_delays_no_other() -> None:
@@ -261,6 +289,26 @@ def test_a_stack_that_left_the_source_is_pruned_and_forgotten() -> None:
         assert audience.gone.get(timeout=5) == "a"
 
 
+def test_a_stack_that_left_the_source_is_known_as_long_as_a_process_of_it_runs_on() -> None:
+    outlived = Failure("OrphanProcess", "container/a-web-1: process 4711 still runs")
+    stays: list[Failure | None] = [outlived, outlived, None]
+
+    def react(turn: Turn) -> Report:
+        return replace(synced(turn), stays=None if turn.stacks else stays.pop(0))
+
+    audience = FakeAudience()
+    turns = FakeTurns(react, host_stacks=frozenset({"a", "b"}))
+    with running(make_loop(FakeDesires(reading(stack("b"))), turns, audience)) as loop:
+        reports = [audience.reports.get(timeout=5), audience.reports.get(timeout=5)]
+        (told,) = (report for report in reports if report.stack == "a")
+        assert (told.failure, told.synced) == (outlived, False)
+        for _ in range(2):
+            assert audience.gone.empty()
+            loop.wake(LookAt("event", stack="a"))
+            audience.reports.get(timeout=5)
+        assert audience.gone.get(timeout=5) == "a"
+
+
 def test_what_an_earlier_process_left_of_a_stack_is_pruned() -> None:
     turns = FakeTurns(host_stacks=frozenset({"old"}))
     with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())):
@@ -291,7 +339,7 @@ WEB = Key("container", "a-web-1")
 
 
 def test_what_runs_is_not_stopped_again_soon_for_a_replacement_that_was_refused() -> None:
-    turns, clock = FakeTurns(lambda turn: failed(turn, "PortInUse", (refused(WEB),))), FakeClock()
+    turns, clock = FakeTurns(lambda turn: failed(turn, "StartFailed", (refused(WEB),))), FakeClock()
     desires, audience = FakeDesires(reading(stack("a"))), FakeAudience()
     with running(make_loop(desires, turns, audience, clock=clock)) as loop:
         turns.next()
@@ -312,7 +360,7 @@ def test_a_refused_replacement_is_tried_at_once_for_new_content_and_for_who_asks
 
     def refuses(turn: Turn) -> Report:
         assert goes_on.wait(5)
-        return failed(turn, "PortInUse", (refused(WEB),))
+        return failed(turn, "StartFailed", (refused(WEB),))
 
     desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(refuses), FakeAudience()
     with running(make_loop(desires, turns, audience)) as loop:

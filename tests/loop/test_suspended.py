@@ -92,3 +92,22 @@ def test_a_stack_that_left_the_source_stays_while_it_is_suspended(tmp_path: Path
         assert not turns.next().act
         said.resume(HOST)
         assert audience.gone.get(timeout=5) == "a"
+
+
+def test_while_nobody_knows_what_is_suspended_everything_is_planned_and_nothing_changed(tmp_path: Path) -> None:
+    said, turns = directives(tmp_path), FakeTurns()
+    file = tmp_path / "directives.json"
+    file.write_text("{")
+    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, FakeAudience(), restraints=said)):
+        first = (turns.next(), turns.next())
+        assert {(turn.stacks[0].name, turn.act) for turn in first} == {("a", False), ("b", False)}
+        file.unlink()
+        later = (turns.next(), turns.next())
+        assert {(turn.stacks[0].name, turn.trigger, turn.act) for turn in later} == {
+            ("a", "resume", True),
+            ("b", "resume", True),
+        }
+        said.suspend("a", "why", None)
+        assert not turns.next().act
+        file.write_text("{")
+        assert turns.nothing_more(1.2), "what was known goes on to hold"

@@ -65,6 +65,77 @@ def test_it_goes_back_to_the_last_good_content_and_says_why() -> None:
     assert desires.accepted == turns.noted == [("web", "a" * 40)]
 
 
+def test_what_gets_ill_is_given_up_with_the_last_words_of_its_container() -> None:
+    def ill(turn: Turn) -> Report:
+        (wanted,) = turn.stacks
+        bad = wanted.resources != OLD.resources
+        state = ServiceState("web", 1, 0, Health.DEGRADED if bad else Health.HEALTHY, "unhealthy" if bad else "")
+        return replace(synced(turn), services=(state,), health=state.health)
+
+    desires, audience = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}), FakeAudience()
+    with running(make_loop(desires, FakeTurns(ill), audience)):
+        _, failure = audience.backs.get(timeout=5)
+    expected = Failure("Unhealthy", "service web is degraded: unhealthy\nweb of web wailed")
+    assert failure == desires.rejected["web"][1] == expected
+
+
+def fails_for(reason: str, times: int) -> FakeTurns:
+    """Turns in which the new content meets that so many times, in the same words, and is well after that."""
+    left = [reason] * times
+
+    def react(turn: Turn) -> Report:
+        report = crash(turn)
+        if report.failure is None or not left:
+            return synced(turn)
+        why, (outcome,) = left.pop(), report.outcomes
+        return replace(
+            report, failure=Failure(why, "no"), outcomes=(replace(outcome, reason=why, detail="in use already"),)
+        )
+
+    return FakeTurns(react)
+
+
+def test_a_port_that_somebody_else_holds_gives_no_content_up() -> None:
+    clock, desires = FakeClock(), FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD})
+    turns, audience = fails_for("PortInUse", 4), FakeAudience()
+    with running(make_loop(desires, turns, audience, clock=clock)):
+        for _ in range(4):
+            assert turns.next().stacks[0] == NEW
+            told = audience.reports.get(timeout=5)
+            assert told.failure is not None
+            assert told.failure.reason == "PortInUse"
+            clock.ahead += 400  # what was interrupted in vain is let be for a while
+        assert turns.next().stacks[0] == NEW
+        assert audience.reports.get(timeout=5).synced
+    assert not desires.rejected
+    assert audience.backs.empty()
+
+
+def test_what_an_engine_stumbles_over_is_tried_a_few_times_before_it_is_given_up() -> None:
+    desires, turns = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}), fails_for("EngineError", 9)
+    audience, clock = FakeAudience(), FakeClock()
+    with running(make_loop(desires, turns, audience, clock=clock)):
+        for _ in range(3):
+            assert turns.next().stacks[0] == NEW
+            audience.reports.get(timeout=5)
+            clock.ahead += 10
+        assert turns.next().stacks[0] == OLD
+    assert desires.rejected["web"][1].reason == "EngineError"
+
+
+def test_what_an_engine_stumbled_over_twice_gets_through() -> None:
+    desires, turns = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}), fails_for("EngineError", 2)
+    audience, clock = FakeAudience(), FakeClock()
+    with running(make_loop(desires, turns, audience, clock=clock)):
+        for _ in range(2):
+            turns.next()
+            assert not audience.reports.get(timeout=5).synced
+            clock.ahead += 10
+        assert turns.next().stacks[0] == NEW
+        assert audience.reports.get(timeout=5).synced
+    assert not desires.rejected
+
+
 def test_without_anything_to_go_back_to_it_is_tried_on() -> None:
     clock, desires = FakeClock(), FakeDesires(reading(NEW, revision="b" * 40))
     turns, audience = FakeTurns(crash), FakeAudience()

@@ -50,7 +50,7 @@ class _Calls:
                     return None
                 raise
 
-    def write(self, endpoint: str, subject: str, tell: Callable[[Any], Any], *, extra: float = 0.0) -> Any:
+    def write(self, endpoint: str, subject: str, tell: Callable[[Any], Any], **_how: Any) -> Any:
         with plain_errors(subject):
             return self._lot.change(endpoint, lambda: tell(self._client))
 

@@ -100,7 +100,5 @@ class _FatedCalls(Calls):
 
         return super().read(endpoint, subject, heard)
 
-    def write(self, endpoint: str, subject: str, tell: Callable[[Any], Any], *, extra: float = 0.0) -> Any:
-        return super().write(
-            endpoint, subject, lambda client: self._lot.change(endpoint, lambda: tell(client)), extra=extra
-        )
+    def write(self, endpoint: str, subject: str, tell: Callable[[Any], Any], **how: Any) -> Any:
+        return super().write(endpoint, subject, lambda client: self._lot.change(endpoint, lambda: tell(client)), **how)

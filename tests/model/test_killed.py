@@ -7,116 +7,21 @@ quick suite.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from agent.engine import Engine, builds, engine, images
-from agent.kinds.image_prune import kept_by_nobody
-from agent.model import Report, Stack
+from agent.engine import builds, engine, images
+from agent.model import Report
 from agent.trial import State, judge
-from tests.model.fate import Cut, Fate, FatedEngine
-from tests.model.images import HostWithImages
-from tests.model.rig import FatedRig, ModelRig
+from tests.model.fate import Fate
+from tests.model.rig import FatedRig
 from tests.model.transitions import END, REMADE, TRANSITIONS, Transition, assert_as_wanted, kept, web
-
-TURNS = 5  # until all is at rest
-IMAGE = "app:1"
+from tests.model.trial import IMAGE, MakeAgent, Trial
 
 SOURCES = (Path(engine.__file__), Path(images.__file__), Path(builds.__file__))
 WRITES = re.compile(r'(?:\b_write|\.write|_gone_is_fine|\.lasting)\(\s*"(\w+)"')
 CHANGES = {endpoint for source in SOURCES for endpoint in WRITES.findall(source.read_text())}  # every one that there is
-
-MakeAgent = Callable[[], FatedRig]
-
-
-class Trial:
-    """One transition, again and again. `agent` is the one that lives at the moment."""
-
-    def __init__(self, transition: Transition, make: MakeAgent, image: str) -> None:
-        self.make, self.image = make, image
-        self.agent = make()
-        self.transition = transition
-        self.former = transition.former(self.agent, image)
-        self.later = transition.later(self.agent, image)
-        self.kept: dict[str, str] = {}
-
-    def begin(self) -> None:
-        """As it was before the transition, and what was done by hand."""
-        self.reach(self.former)
-        self.kept = kept(self.agent)
-        if self.transition.by_hand:
-            self.transition.by_hand(self.agent)
-
-    def count(self) -> int:
-        """How many calls the transition takes that change something, when nothing goes wrong."""
-        self.begin()
-        before = self.agent.engine.lot.changes
-        self.agent.towards(self.later)
-        calls = self.agent.engine.lot.changes - before
-        self.make_good()
-        return calls
-
-    def strike(self, number: int, fate: Fate) -> None:
-        """The transition, struck at the call of that number, and made good by the next agent."""
-        self.begin()
-        self.cut(number, fate)
-        self.make_good()
-
-    def cut(self, number: int, fate: Fate = Fate.KILLED, of: str = "") -> None:
-        """A turn that is struck at the call of that number, of one endpoint where one is named, and the next agent."""
-        lot = self.agent.engine.lot
-        lot.fall(number, fate, of=of)
-        with suppress(Cut):
-            self.agent.towards(self.later)
-        assert lot.fallen, f"call {number} was never made"
-        if fate is Fate.KILLED:
-            self.agent.engine.close()
-            self.agent = self.make()
-        else:
-            lot.mend()
-
-    def make_good(self) -> None:
-        if self.transition.bad:
-            self.agent.towards(self.later)  # which is tried once more, for nobody knows yet that it is bad
-            self.reach(self.former)
-        else:
-            self.reach(self.later)
-        if self.kept and self.transition.by_hand is None:
-            assert kept(self.agent) == self.kept
-
-    def reach(self, stack: Stack | None) -> None:
-        report = self.agent.settle(stack, TURNS)
-        assert report.synced, report.failure
-        assert_as_wanted(self.agent, stack)
-
-
-@pytest.fixture
-def on_model(tmp_path: Path) -> MakeAgent:
-    host = HostWithImages({IMAGE: {"Cmd": ["forever"]}})
-
-    def make() -> FatedRig:
-        rig = ModelRig(host, tmp_path)
-        rig.kept = kept_by_nobody  # images that were fetched go once nobody needs them
-        rig.restart()
-        return rig
-
-    return make
-
-
-@pytest.fixture
-def on_engine(docker_host: str, prefix: str, tmp_path: Path) -> Iterator[MakeAgent]:
-    made: list[FatedRig] = []
-
-    def make() -> FatedRig:
-        made.append(FatedRig(FatedEngine(docker_host), prefix, tmp_path))
-        return made[-1]
-
-    yield make
-    for one in made:
-        Engine.close(one.engine)
 
 
 SELDOM = [pytest.param(fate, marks=pytest.mark.slow) for fate in (Fate.LOST, Fate.SILENT, Fate.GONE)]
@@ -133,7 +38,8 @@ def test_on_the_model_after_every_call(name: str, fate: Fate, on_model: MakeAgen
     trial.agent.engine.close()
 
 
-GOOD, BAD = ("stop-first", "start-first"), ("stop-first, taken back", "start-first, taken back")
+GOOD = ("stop-first", "start-first", "adopted", "adopted, start-first")
+BAD = ("stop-first, taken back", "start-first, taken back", "adopted, taken back")
 
 
 def taken_back_at_once(trial: Trial, number: int, of: str = "") -> Report:
@@ -197,7 +103,7 @@ def new_ones(agent: FatedRig) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("name", [*GOOD, "stop-first, taken back"])
+@pytest.mark.parametrize("name", [*GOOD, "stop-first, taken back", "adopted, taken back"])
 @pytest.mark.parametrize("end", [END, REMADE], ids=["", "and a network made anew"])
 def test_newer_content_takes_the_place_of_what_was_cut(end: str, name: str, on_model: MakeAgent) -> None:
     trial = Trial(TRANSITIONS[name], on_model, IMAGE)
@@ -254,18 +160,26 @@ def test_what_an_agent_had_stopped_when_it_died_runs_again_when_its_successor_is
 @pytest.mark.engine
 @pytest.mark.parametrize(
     ("name", "number"),
-    [("start-first", 4), ("stop-first, taken back", 7), ("a network that is made anew", 2)],
+    [
+        ("start-first", 4),
+        ("stop-first, taken back", 7),
+        ("a network that is made anew", 2),
+        ("adopted with a network that is made anew", 2),
+        ("renamed by hand and removed", 1),
+    ],
 )
 def test_on_an_engine_in_the_middle(name: str, number: int, on_engine: MakeAgent, busybox: str) -> None:
     Trial(TRANSITIONS[name], on_engine, busybox).strike(number, Fate.KILLED)
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "number"), [("stop-first, taken back", 1), ("stop-first, taken back", 2), ("adopted, taken back", 2)]
+)
 def test_on_an_engine_what_is_no_good_is_taken_back_by_the_turn_after_a_rename_that_was_the_last(
-    number: int, on_engine: MakeAgent, busybox: str
+    name: str, number: int, on_engine: MakeAgent, busybox: str
 ) -> None:
-    trial = Trial(TRANSITIONS["stop-first, taken back"], on_engine, busybox)
+    trial = Trial(TRANSITIONS[name], on_engine, busybox)
     failure = taken_back_at_once(trial, number, "container_rename").failure
     assert failure is not None
     assert failure.reason == "CrashOnStart"

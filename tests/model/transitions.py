@@ -40,13 +40,15 @@ MOTD = "configs: {motd: {content: hello}}\n"
 @dataclass(frozen=True)
 class Transition:
     """From `before` to `after`, texts of services. `by_hand` is what somebody did before the turn that is cut, and
-    with `bad` the new content is none to stay at: it is taken back, and `before` is wanted again. `end` is the rest of
-    the file, and the former one where `former_end` is another; what needs a registry is done `on_model_only`."""
+    with `bad` the new content is none to stay at: it is taken back, and `before` is wanted again. With `by_compose`
+    what runs of `before` was made by `docker compose up`. `end` is the rest of the file, and the former one where
+    `former_end` is another; what needs a registry is done `on_model_only`."""
 
     before: str
     after: str
     by_hand: Callable[[FatedRig], None] | None = None
     bad: bool = False
+    by_compose: bool = False
     end: str = END
     former_end: str = END
     least: int = 1  # calls that change something
@@ -61,6 +63,22 @@ class Transition:
 
 def _stack(rig: FatedRig, services: str, end: str, image: str) -> Stack:
     return rig.stack_of(f"services:\n{services}{end}".replace("IMAGE", image).replace("MONITOR", rig.monitor))
+
+
+def make_by_compose(rig: FatedRig, stack: Stack | None) -> None:
+    """Put in the place of each container of the stack the one that `docker compose up` makes."""
+    for one in stack.resources if stack else ():
+        if one.key.kind != "container":
+            continue
+        volumes = anonymous(rig.engine.inspect_container(one.key.name) or {})
+        rig.engine.remove_container(one.key.name, force=True)
+        for volume in volumes.values():
+            drop_volume(rig, volume)
+        rig.engine.start_container(rig.engine.create_container(one.key.name, one.spec["body"]))
+
+
+def drop_volume(rig: FatedRig, name: str) -> None:
+    rig.engine._calls.write("", "remove", lambda client: client.drop("/volumes/{0}", name))
 
 
 def rename(rig: FatedRig) -> None:
@@ -79,7 +97,7 @@ def lose_an_alias(rig: FatedRig) -> None:
 def remove_the_volume(rig: FatedRig) -> None:
     name = f"{rig.stack}_data"
     if rig.engine.inspect_volume(name):
-        rig.engine._calls.write("", "remove", lambda client: client.drop("/volumes/{0}", name))
+        drop_volume(rig, name)
 
 
 def stop_and_update(rig: FatedRig) -> None:
@@ -121,6 +139,7 @@ def built(version: str) -> str:
 
 PULLED = "registry.example/app"
 HOOKS = ", ".join(f"{when}: [{{command: ['true']}}]" for when in ("pre_start", "post_start", "pre_stop"))
+AFTER = "post_start: [{command: [sh, -c, 'echo after >> /data/log']}]"
 DEPLOYS = END.replace("x-windlass: {", "x-windlass: {hooks: {pre_deploy: migrate}, ")
 MIGRATE = other("migrate", "command: ['true']")
 
@@ -208,6 +227,18 @@ TRANSITIONS: dict[str, Transition] = {
         bad=True,
         least=8,
     ),
+    "adopted": Transition(web("1"), web("2"), by_compose=True, least=6),
+    "adopted, start-first": Transition(web("1", START_FIRST), web("2", START_FIRST), by_compose=True, least=6),
+    "adopted, taken back": Transition(web("1"), web("2", CRASHES), bad=True, by_compose=True, least=8),
+    "adopted with a network that is made anew": Transition(web("1"), web("1"), end=REMADE, by_compose=True, least=8),
+    "adopted and changed with a network that is made anew": Transition(
+        web("1"), web("2"), end=REMADE, by_compose=True, least=8
+    ),
+    "what runs after its start": Transition(web("1", AFTER), web("2", AFTER), least=8),
+    "what runs after its start, start-first": Transition(
+        web("1", f"{START_FIRST}, {AFTER}"), web("2", f"{START_FIRST}, {AFTER}"), least=8
+    ),
+    "renamed by hand and removed": Transition(other("db") + web("1"), other("db"), by_hand=rename, least=2),
     "renamed by hand": Transition(web("1"), web("1"), by_hand=rename, least=1),
     "disconnected by hand": Transition(web("1"), web("1"), by_hand=disconnect, least=1),
     "an alias lost by hand": Transition(web("1"), web("1"), by_hand=lose_an_alias, least=2),

@@ -93,6 +93,18 @@ def test_what_is_protected_is_never_pruned_and_keeps_what_it_uses() -> None:
     assert "docker container rm web-db" in held.reason
 
 
+def test_what_may_be_protected_stays_and_what_is_left_over_is_cleared_away() -> None:
+    why = "protections.json cannot be read: remove it"
+    left = there("container/web.old", leftover=True, unsure=why)
+    check(
+        plan([want("container/web")], [there("container/web"), there("container/db", unsure=why), left]),
+        f"""
+        0 remove container/web.old (drift: left over from a replacement that was cut)
+        1 hold container/db (prune: is not wanted any more, and nobody can tell whether it is under protection: {why})
+        """,
+    )
+
+
 def test_a_leftover_of_something_protected_is_still_cleared_away() -> None:
     found = plan(
         [want("container/web")], [there("container/web"), there("container/web.old", leftover=True, protected=True)]

@@ -72,6 +72,16 @@ def test_it_lets_go_of_it_for_one_that_is_new_as_well() -> None:
     )
 
 
+def test_who_is_to_have_a_port_that_a_program_holds_waits_and_nothing_is_stopped_for_it() -> None:
+    program = there("process/nginx", owner=Owner.FOREIGN, ports=frozenset({HTTP}))
+    check(
+        plan([wants(APP, ports=(HTTP,))], [holds(APP), program]),
+        """
+        0 hold container/app (commit: waits for port 8080/tcp, held by nginx: stop that one, or publish another port)
+        """,
+    )
+
+
 def test_who_swap_their_ports_are_both_stopped_first() -> None:
     check(
         plan([wants(APP, ports=(HTTPS,)), wants(VPN, ports=(HTTP,))], [holds(APP, HTTP), holds(VPN, HTTPS)]),
@@ -222,6 +232,31 @@ TAIL = ("tail", "Waits", f"waits for {APP}, which is held")
 def test_who_waits_for_a_port_is_waited_for() -> None:
     stranger = there(VPN, owner=Owner.FOREIGN, ports=frozenset({HTTP}))
     assert keeps(stranger) == [("app", "PortInUse", WAITS), TAIL]
+
+
+def swaps(*theirs: HostPort) -> str:
+    """Why APP is held, where it is to have HTTPS instead of HTTP: VPN of another stack holds it, and is to have
+    theirs."""
+    stranger = there(VPN, owner=Owner.FOREIGN, stack="", ports=frozenset({HTTPS}))
+    stack = Stack("web", (wants(APP, ports=(HTTPS,)),), Revision("0" * 40))
+    another = there("container/another", owner=Owner.FOREIGN, stack="", ports=frozenset({HostPort(9000)}))
+    actual = {one.key: one for one in (holds(APP, HTTP), stranger, another)}
+    scope = Scope("host-1", ORIGIN, frozenset({"web"}))
+    (change,) = make_plan([stack], actual, scope, Policy(), demands={stranger.key: frozenset(theirs)}).changes
+    assert (change.action, change.code) == (Action.HOLD, "PortInUse")
+    return change.reason
+
+
+def test_two_stacks_of_which_each_waits_for_a_port_of_the_other_are_told_so() -> None:
+    assert swaps(HTTP) == (
+        f"waits for port 8443/tcp, which {VPN} holds, and that one waits for port 8080/tcp of this stack: neither can"
+        " go first, so bring one of the two another port, or none, by a commit in between"
+    )
+
+
+@pytest.mark.parametrize("theirs", [(HTTPS,), (HTTP, HTTPS), (HostPort(9000),), ()])
+def test_one_that_waits_for_nothing_of_the_stack_or_keeps_its_port_swaps_none(theirs: tuple[HostPort, ...]) -> None:
+    assert swaps(*theirs) == f"waits for port 8443/tcp, which {VPN} holds: stop that one, or publish another port"
 
 
 def test_what_is_as_wanted_keeps_its_port() -> None:

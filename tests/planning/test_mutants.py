@@ -13,7 +13,10 @@ from tests.planning.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 # What the planner is made of besides.
-COPIED = ("__init__", "errors", "fight", "handling", "host_ports", "jobs", "model", "rollout", "secrecy", "suspension")
+COPIED = (
+    *("__init__", "errors", "fight", "handling", "host_ports", "images", "jobs", "model", "printable", "rollout"),
+    *("secrecy", "suspension", "tree"),
+)
 
 
 @pytest.fixture(scope="module")

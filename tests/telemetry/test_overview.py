@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from agent.images import Image
 from agent.model import Action, Cause, Failure, Health, Key, Plan, Report, Revision, ServiceState, Status
 from agent.suspension import Suspended, Suspension
-from agent.telemetry.overview import Held, Overview, ServiceCount, StackStatus, Sync, without_credentials
+from agent.telemetry.labels import without_credentials
+from agent.telemetry.overview import Held, Overview, ServiceCount, StackStatus, Sync
 from tests.telemetry.made import BROKEN, OLDER, REVISION, UNREACHABLE, change, did, done, failed, report
 
 
@@ -165,6 +166,8 @@ def test_its_json_form_is_stable() -> None:
         "engine": {"up": True, "version": "20.10.24", "api": "1.41", "failure": None},
         "http": {"url": "", "failure": None},
         "wanted": {"volumes": [], "unread": []},
+        "state": {},
+        "answered": 0.0,
         "stacks": [
             {
                 "name": "web",

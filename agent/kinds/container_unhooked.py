@@ -1,0 +1,77 @@
+"""Containers that were started and have not had all that is to run after that (`post_start`).
+
+No report tells. So it is noted before the start which container that is, and the note goes once the last of it has
+ended well: an agent that dies or loses the engine in between leaves it to the next look. Where the note is lost, a
+container counts as having had it, for to run it again in one that has run for long is worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from agent.errors import Trouble
+from agent.jsonfile import JsonFile
+from agent.kinds.table import look
+from agent.model import Difference, Key, Remedy, Resource
+
+POST_START = "post_start"  # as a field of such a container
+NOT_RUN = Difference(POST_START, "not run", "run", Remedy.IN_PLACE)
+_UP = ("running", "paused")  # in one that is not, it runs with the next start
+
+Report = Mapping[str, Any]
+
+
+class Unhooked:
+    """`file` holds the ids of such containers, by their stack and the name that they are for. Any thread may call."""
+
+    def __init__(self, file: JsonFile | None = None) -> None:
+        self._file = file or JsonFile()
+        self._settled = set[str]()  # of those that had it, the ids of which that could not be noted
+
+    def expect(self, resource: Resource, container: str) -> None:
+        """It is about to be started. What cannot be noted is forgotten with the agent."""
+        self._settled.discard(container)
+        entry = {resource.key.name: container}
+        with suppress(Trouble):
+            self._file.change(lambda kept: {**kept, resource.stack: {**_of(kept, resource.stack), **entry}})
+
+    def settle(self, resource: Resource, container: str) -> None:
+        """It has had all of it. What cannot be noted costs another run after a restart of the agent at most."""
+        try:
+            self._file.change(lambda kept: _without(kept, resource.stack, lambda _name, noted: noted == container))
+        except Trouble:
+            self._settled.add(container)
+
+    def is_waiting(self, resource: Resource, report: Report) -> bool:
+        """Whether the container runs and has not had it."""
+        container = str(report.get("Id") or "")
+        if not after_start(resource) or look(report, "State.Status") not in _UP or container in self._settled:
+            return False
+        return _of(self._file.read(), resource.stack).get(resource.key.name) == container
+
+    def forget(self, stack: str, keep: Collection[Key]) -> None:
+        """Keep notes of these alone."""
+        if all(Key("container", name) in keep for name in _of(self._file.read(), stack)):
+            return
+        with suppress(Trouble):
+            self._file.change(lambda kept: _without(kept, stack, lambda name, _: Key("container", name) not in keep))
+
+
+def after_start(resource: Resource) -> Sequence[Mapping[str, Any]]:
+    """What is to run in the container after each start of it by the agent, as bodies of an exec."""
+    found: Sequence[Mapping[str, Any]] = (resource.spec.get("hooks") or {}).get(POST_START) or ()
+    return found
+
+
+def _of(kept: Mapping[str, Any], stack: str) -> dict[str, str]:
+    found = kept.get(stack)
+    return found if isinstance(found, dict) else {}
+
+
+def _without(kept: Mapping[str, Any], stack: str, goes: Callable[[str, str], bool]) -> dict[str, Any]:
+    """What is kept, less what goes of a stack."""
+    left = {name: noted for name, noted in _of(kept, stack).items() if not goes(name, noted)}
+    others = {name: entry for name, entry in kept.items() if name != stack}
+    return {**others, stack: left} if left else others
