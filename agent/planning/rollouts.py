@@ -36,8 +36,8 @@ def take_turns(situation: Situation, steps: Sequence[Step]) -> Mapping[int, Turn
 
 
 def in_its_turn(resource: Resource, before: Step) -> Resource:
-    """What is wanted, behind one of its service that was started anew: that is waited for until it is good, or turns out
-    not to be. What is replaced has proved itself by then."""
+    """What is wanted, behind one of its service that was started anew: that is waited for until it is good, or turns
+    out not to be. What is replaced has proved itself by then."""
     if before.action is not Action.UPDATE:
         return resource
     return replace(resource, requires=(*resource.requires, Requirement(before.key, Condition.GOOD, optional=True)))
