@@ -349,10 +349,16 @@ def _never_begun(change: Change) -> Outcome:
 
 
 def _gated_by(change: Change) -> list[Requirement]:
-    """The conditions that must hold before the change begins. One that starts nothing waits for nobody's health."""
-    if change.wanted is None or change.action is Action.REMOVE or not _starts(change, change.wanted):
+    """The conditions that must hold before the change begins. One that starts nothing waits for nobody's health, one
+    that starts anew what runs only for its turn."""
+    if change.wanted is None or change.action is Action.REMOVE:
         return []
-    return [requirement for requirement in change.wanted.requires if requirement.condition is not Condition.EXISTS]
+    conditions = [
+        requirement for requirement in change.wanted.requires if requirement.condition is not Condition.EXISTS
+    ]
+    if _starts(change, change.wanted):
+        return conditions
+    return [one for one in conditions if one.condition is Condition.GOOD] if change.restarts else []
 
 
 def _starts(change: Change, wanted: Resource) -> bool:

@@ -16,7 +16,7 @@ from functools import partial
 
 from agent.answering import Answering
 from agent.asking import Asking
-from agent.backoff import Patience, only_held
+from agent.backoff import Patience, paused_by
 from agent.errors import Trouble
 from agent.following import Following
 from agent.guard import Consent, services_of
@@ -28,11 +28,12 @@ from agent.pulse import Pulse
 from agent.reconcile import ASKED, Turn
 from agent.scheduling import Scheduling
 from agent.trial import State
-from agent.work import Work, crashed
+from agent.work import TRIAL, Work, crashed
 from agent.workers import Workers
 
 SOURCE = "source"
-ROLLBACK, TRIAL = "rollback", "trial"  # the triggers of going back to what was good, and of seeing whether it is
+ROLLBACK = "rollback"  # the trigger of going back to what was good
+RETRY = "retry"
 SUSPEND, RESUME, APPROVE = "suspend", "resume", "approve"
 NEWS = frozenset({ASKED, "git", ROLLBACK})  # the triggers of turns that whoever asked waits for
 
@@ -139,7 +140,7 @@ class Loop:
 
     def _all_had_their_turn(self) -> bool:
         idle = all(
-            not work.busy and (work.trigger is None or (work.last is not None and work.last.failure))
+            not work.busy and (not work.has_more_to_come or (work.last is not None and work.last.failure))
             for work in self._stacks.values()
             if work.coming is None or (work.frozen and work.desired)
         )
@@ -181,7 +182,7 @@ class Loop:
         due = [self._resync_due]
         if not self._asking.busy:
             due.append(self._asking.due)
-        due += [work.not_before for work in self._stacks.values() if work.is_due]
+        due += [work.due_at for work in self._stacks.values() if work.is_due]
         return min(1.0, max(0.0, min(due) - self._clock()))
 
     def _feed_watchdog(self) -> None:
@@ -209,7 +210,7 @@ class Loop:
             )
             self._submit(SOURCE, self._rhythm.source_silence, take, lambda failure: Intake(failure=failure))
         for work in self._stacks.values():
-            if work.is_due and now >= work.not_before:
+            if work.is_due and now >= work.due_at:
                 self._begin_turn(work)
 
     def _submit(
@@ -249,6 +250,8 @@ class Loop:
         """Make a turn due. Backing off is cut short only for who asks by hand: events of a failing stack feed it."""
         if trigger == ASKED:
             work.trigger, work.not_before = trigger, 0.0
+            self._patience.relent(work.name)
+            work.paused = frozenset()
             if self._desires.forgive(work.name):
                 self._asking.at_once()
         elif work.trigger is None:
@@ -294,7 +297,7 @@ class Loop:
 
     def fresh(self, work: Work, trigger: str) -> None:
         """New content is tried at once, whatever happened to the old."""
-        work.not_before = 0.0
+        work.not_before, work.paused = 0.0, frozenset()
         work.trigger = work.trigger or trigger
         self._patience.forgive(work.name)
 
@@ -307,7 +310,7 @@ class Loop:
     # --- turns ---
 
     def _begin_turn(self, work: Work) -> None:
-        trigger, work.trigger = work.trigger or "interval", None
+        trigger = work.take_trigger()
         if work.desired is None and work.broken:
             self._answering.had_turn(work.name)
             return  # never was good here: nothing is known to converge to, and nothing is removed
@@ -317,7 +320,8 @@ class Loop:
         consent = Consent(self._orders.approved, max(work.may_go, self._following.allowed))
         turn = work.turn(trigger, self._scope, elsewhere, consent, act=self._act)
         demands = {key: ports for one in self._stacks.values() if one is not work for key, ports in one.demands.items()}
-        turn = replace(turn, asked=self._scheduling.take(name), demands=demands)
+        resting = self._patience.resting(name, self._clock())
+        turn = replace(turn, asked=self._scheduling.take(name), demands=demands, resting=resting, paused=work.paused)
         self._submit(
             f"turn-{name}",
             self._rhythm.silence,
@@ -339,11 +343,12 @@ class Loop:
         now, report = self._clock(), done.report
         verdict = None if (superseded := done.superseded()) else done.verdict
         work.busy = False
-        if report.synced and report.revision and not superseded:
-            work.known = work.keys
+        if not superseded:
+            work.know(report)
         goes_back = verdict is not None and self._heed(work, report, verdict)
         if work.broken or work.frozen:
-            report = replace(report, synced=False, failure=report.failure or work.broken, suspended=work.restraint)
+            failure = report.failure or work.broken
+            report = replace(report, synced=False, done=False, failure=failure, suspended=work.restraint)
         elif report.stays:
             report = replace(report, synced=False, failure=report.failure or report.stays)
         on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL
@@ -354,7 +359,7 @@ class Loop:
         self._audience.reported(report)
         if work.trigger not in NEWS:
             self._answering.had_turn(work.name)
-        if work.has_left and done.report.synced and not (done.report.stays or superseded):
+        if work.is_gone_by(done.report) and not superseded:
             self._forget(work)
         self._following.take_up()
 
@@ -375,13 +380,14 @@ class Loop:
 
     def _schedule_next(self, work: Work, report: Report, now: float, again_in: float) -> None:
         overtaken = any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes)
-        if overtaken or (report.failure and not only_held(report)):
-            work.trigger = work.trigger or "retry"
-        wait = self._patience.after(report, now)
+        if overtaken or (report.failure and not report.waits):
+            work.trigger = work.trigger or RETRY
+        work.paused |= paused_by(report)
+        pause = self._patience.after(report, now)
         # what was heard meanwhile has a time to settle of its own
-        work.not_before = now if work.trigger == ASKED else max(work.not_before, now + wait)
-        if again_in and work.trigger is None:
-            work.trigger, work.not_before = TRIAL, now + again_in
+        work.not_before = now if work.trigger == ASKED else max(work.not_before, now + pause.alone)
+        later = [(now + seconds, why) for seconds, why in ((again_in, TRIAL), (pause.again, RETRY)) if seconds]
+        work.again = min(later, default=None)
 
     def _forget(self, work: Work) -> None:
         del self._stacks[work.name]

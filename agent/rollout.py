@@ -6,7 +6,7 @@ The steps themselves are the kind's, and what is to be done was planned. Here is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -143,10 +143,21 @@ class Failures:
         self._all = Counter(service for change in changes if (service := _rolled(change)))
         self._failed: Counter[tuple[str, str]] = Counter()
 
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> Failures:
+        failures = cls(outcome.change for outcome in outcomes)
+        for outcome in outcomes:
+            failures.note(outcome)
+        return failures
+
     def note(self, outcome: Outcome) -> None:
         service = _rolled(outcome.change)
         if service and outcome.status is Status.FAILED:
             self._failed[service] += 1
+
+    def bears(self, change: Change) -> bool:
+        """Whether a replacement may fail and its rollout goes on all the same."""
+        return _rolled(change) is not None and not self.too_many(change)
 
     def too_many(self, change: Change) -> bool:
         """Whether the change is not to begin, for what failed before it."""

@@ -13,10 +13,12 @@ from enum import StrEnum
 
 from agent.backoff import BLAMELESS, ENGINE_FAULTS, TRIES
 from agent.handling import OnFailure
+from agent.held import BACKS_OFF
 from agent.model import Action, Cause, Failure, Health, Outcome, Report, Resource, ServiceState, Stack, Status
 from agent.printable import without_attempt
 from agent.processes import ORPHAN_PROCESS
 from agent.rejections import content_of
+from agent.rollout import Failures
 
 HEALTH = "health"  # the field of a container whose health check fails
 LONGEST = 900.0  # seconds; a health check that has not said anything by then never will
@@ -88,7 +90,10 @@ def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier
         return Judgement(State.FAILED, failure=failed[0])
     if trial is not None and (ill := _started_anew_for_its_health(trial, report)):
         return Judgement(State.FAILED, failure=Failure("Unhealthy", f"service {ill} does not stay healthy"), ill=ill)
-    if report.failure or not report.synced or _is_disturbed(report):
+    if trial is not None and _is_left_alone(report):
+        found = _judge_health(stack, trial, report, now)
+        return found if found.state is State.FAILED else Judgement(State.UNDER_WAY, trial)
+    if not report.is_settled or _is_disturbed(report):
         return Judgement(State.UNDER_WAY, trial)
     trial = _with(trial, _not_well(stack, report, earlier), stack, now)
     if trial is None:
@@ -100,6 +105,11 @@ def _is_disturbed(report: Report) -> bool:
     """Whether something runs beside what is wanted and may be why that is ill: then its health says nothing yet."""
     is_ill = report.health in {Health.DEGRADED, Health.MISSING}
     return is_ill and report.stays is not None and report.stays.reason == ORPHAN_PROCESS
+
+
+def _is_left_alone(report: Report) -> bool:
+    """Whether something is not healed for now, since that did not help for long: then its health tells."""
+    return any(change.code == BACKS_OFF for change in report.left.changes)
 
 
 def _started_anew_for_its_health(trial: Trial, report: Report) -> str:
@@ -193,11 +203,13 @@ def _is_made(outcome: Outcome) -> bool:
 
 def _content_failed(report: Report) -> Iterator[Failure]:
     """What went wrong because of what is wanted, or may have. An engine that does not answer, a process that it left
-    behind, a port that somebody else holds and a job that cannot run say nothing of the content."""
+    behind, a port that somebody else holds and a job that cannot run say nothing of the content; nor does what its
+    rollout bears."""
+    failures = Failures.of(report.outcomes)
     for outcome in report.outcomes:
         change = outcome.change
         no_fault = change.cause in {Cause.DRIFT, Cause.SCHEDULE} or outcome.reason in BLAMELESS
-        if outcome.status is not Status.FAILED or no_fault:
+        if outcome.status is not Status.FAILED or no_fault or failures.bears(change):
             continue
         wanted = change.wanted
         if wanted is not None and _may_go_back(wanted):

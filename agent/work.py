@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from agent.account import new_run_id
 from agent.guard import Consent, Wanted, services_of
+from agent.held import PRUNE_OFF
 from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
 from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD, Demands
 from agent.reconcile import Turn
@@ -14,6 +15,7 @@ from agent.rejections import content_of
 from agent.suspension import NOTHING, Suspended, Suspension
 from agent.trial import Trial
 
+TRIAL = "trial"  # the trigger of seeing whether what is new is good by now
 GUARDS = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
 
 
@@ -29,14 +31,16 @@ class Work:
     trigger: str | None = None  # set: a turn is due
     busy: bool = False
     not_before: float = 0.0
+    again: tuple[float, str] | None = None  # when a turn gets due by itself, and its trigger then
     accepted: str = ""
     keys: frozenset[Key] = frozenset()  # of what is wanted: an event about one of them concerns this stack
-    known: frozenset[Key] = frozenset()  # those of them that were there when the stack last converged
+    known: frozenset[Key] = frozenset()  # those of them that were there and as wanted at the end of a turn
     last: Report | None = None
     coming: Stack | None = None  # new content, which waits for other stacks
     trial: Trial | None = None  # of the content that is not known to be good yet
     suspended: Suspended = NOTHING
     may_go: int = 0  # services that bad content brought, which may go without anybody's word
+    paused: frozenset[Key] = frozenset()  # what is not replaced before there is something new, for it was no good
     frozen: Suspension | None = None  # why what is new waits, be it content or that it left the source
 
     @property
@@ -56,7 +60,24 @@ class Work:
     @property
     def is_due(self) -> bool:
         """Whether a turn may begin once its time has come."""
-        return self.trigger is not None and not self.busy and not self.only_waits
+        return (self.trigger is not None or self.again is not None) and not self.busy and not self.only_waits
+
+    @property
+    def due_at(self) -> float:
+        """When the next turn begins that is due. What gets due by itself does not delay what is due now."""
+        by_itself = max(self.again[0], self.not_before) if self.again else float("inf")
+        return min(self.not_before, by_itself) if self.trigger is not None else by_itself
+
+    @property
+    def has_more_to_come(self) -> bool:
+        """Whether there is a turn to come before one knows how it stands."""
+        return self.trigger is not None or (self.again is not None and self.again[1] == TRIAL)
+
+    def take_trigger(self) -> str:
+        """Of the turn that begins now."""
+        trigger = self.trigger or (self.again[1] if self.again else "interval")
+        self.trigger = self.again = None
+        return trigger
 
     @property
     def is_understood(self) -> bool:
@@ -67,6 +88,11 @@ class Work:
     def has_left(self) -> bool:
         """Whether it is known that nothing is wanted in it, and nothing waits to be."""
         return self.desired is None and self.is_understood
+
+    def is_gone_by(self, report: Report) -> bool:
+        """Whether nothing of it is there any more that would have to be told of."""
+        kept = any(change.code == PRUNE_OFF for change in report.left.changes)
+        return self.has_left and report.synced and not report.stays and not kept
 
     @property
     def is_guarded(self) -> bool:
@@ -87,6 +113,12 @@ class Work:
         self.desired = stack
         self.keys = frozenset(resource.key for resource in stack.resources) if stack else frozenset()
         self.known &= self.keys  # what is wanted again later has not been removed behind our back
+
+    def know(self, report: Report) -> None:
+        """Take in what was there and as wanted after a turn: if it is gone later, nobody committed that."""
+        if report.synced and report.revision:
+            self.known = self.keys
+        self.known |= report.settled & self.keys
 
     def moved_on(self) -> Callable[[], bool]:
         """Tells from now on whether other content is wanted by then, or more or less is suspended. A worker may ask:
