@@ -65,11 +65,16 @@ def _judge_present(situation: Situation, resource: Resource, seen: Observed) -> 
     verdict = Verdict(
         _action(seen),
         causes.of_change(situation, resource, seen),
-        words.changed(seen.differences, adopted=seen.owner is Owner.ADOPTABLE),
+        words.changed(seen.differences, adopted=seen.owner is Owner.ADOPTABLE and _is_declared(seen)),
         tuple(map(field_change, seen.differences)),
         restarts=any(difference.remedy is Remedy.RESTART for difference in seen.differences),
     )
     return verdict.held("Immutable", _why_not(seen)) if verdict.action is Action.HOLD else verdict
+
+
+def _is_declared(seen: Observed) -> bool:
+    """Whether it is yet to become as it was declared: in what was taken over and is otherwise since, nothing is."""
+    return any(difference.declared for difference in seen.differences)
 
 
 def _action(seen: Observed) -> Action:
