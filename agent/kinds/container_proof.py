@@ -13,9 +13,9 @@ from agent.kinds.container_state import health_of
 from agent.kinds.container_words import last_words, redacted
 from agent.kinds.table import Spec, look
 from agent.model import Gate, Resource
-from agent.rollout import Proof
+from agent.rollout import HEALTH_TIMEOUT, Proof
 
-CRASHED, UNHEALTHY, GONE = "CrashOnStart", "Unhealthy", "ContainerGone"
+CRASHED, GONE = "CrashOnStart", "ContainerGone"
 SECOND = 1_000_000_000  # nanoseconds
 _USUAL = {"Interval": 30 * SECOND, "Timeout": 30 * SECOND, "Retries": 3, "StartPeriod": 0}  # the engine's own
 SLACK = 10.0  # seconds that the engine may take beside the checks themselves
@@ -40,7 +40,7 @@ def proof_of(report: Report | None, spec: Spec, logs: Callable[[str], str]) -> P
         case "healthy":
             return Proof(Gate.PASSED, checked=True)
         case "unhealthy":
-            return Proof(Gate.FAILED, f"{health_of(report, {})[1]}{_last_check(report)}", reason=UNHEALTHY)
+            return Proof(Gate.FAILED, f"{health_of(report, {})[1]}{_last_check(report)}", reason=HEALTH_TIMEOUT)
         case "starting":
             return Proof(Gate.PENDING, "its health check has not passed yet", True, patience_of(report))
         case _:

@@ -46,7 +46,7 @@ def judge_wanted(situation: Situation, known: frozenset[Key]) -> dict[Key, Verdi
 
 def _judge_absent(resource: Resource, was_there: bool) -> Verdict:
     if resource.external:
-        return hold("ExternalMissing", Cause.COMMIT, words.external_missing(resource.key))
+        return hold(f"External{resource.key.kind.title()}Missing", Cause.COMMIT, words.external_missing(resource.key))
     if resource.handling.hook is not None:  # one that has run need not be there
         return Verdict(Action.CREATE, Cause.COMMIT, words.RUNS_ONCE)
     if was_there:
@@ -69,7 +69,7 @@ def _judge_present(situation: Situation, resource: Resource, seen: Observed) -> 
         tuple(map(field_change, seen.differences)),
         restarts=any(difference.remedy is Remedy.RESTART for difference in seen.differences),
     )
-    return verdict.held("Immutable", _why_not(seen)) if verdict.action is Action.HOLD else verdict
+    return verdict.held(f"{seen.key.kind.title()}Immutable", _why_not(seen)) if verdict.action is Action.HOLD else verdict
 
 
 def _is_declared(seen: Observed) -> bool:

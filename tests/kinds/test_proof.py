@@ -36,7 +36,7 @@ def logs(_container: str) -> str:
         (report("running", health="starting"), Gate.PENDING, True, ""),
         (report("running", health="starting", restarts=2), Gate.PENDING, True, ""),
         (report("running", health="healthy", restarts=2), Gate.PASSED, True, ""),
-        (report("running", health="unhealthy"), Gate.FAILED, False, "Unhealthy"),
+        (report("running", health="unhealthy"), Gate.FAILED, False, "HealthTimeout"),
     ],
 )  # fmt: skip
 def test_what_is_said_of_a_new_container(seen: dict[str, Any] | None, gate: Gate, checked: bool, reason: str) -> None:
