@@ -28,7 +28,7 @@ from agent.kinds.base import (
 )
 from agent.kinds.container_astray import NUMBER, ONE_OFF, Places
 from agent.kinds.container_cut import Labels, Standing, as_cut, goes_on, is_twin, set_aside, standings, twins_of
-from agent.kinds.container_facts import Facts, is_scheduled
+from agent.kinds.container_facts import Facts, is_done, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_images import image_for, image_of, reference_of, references, told
 from agent.kinds.container_job import job_of
@@ -304,7 +304,7 @@ class ContainerView:
             revision="" if NOT_RUN in differences else labels.get(REVISION, ""),  # it is not done with
             service=resource.service,
             differences=differences,
-            uses=uses_of(report, around.names),
+            uses=_used(resource, report, around.names),
             health=health,
             detail=detail,
             protected=is_protected(labels),
@@ -360,6 +360,12 @@ class ContainerView:
 
     def _inherited(self, report: Report) -> Mapping[str, str]:
         return look(self.image(image_of(report)), "Labels") or {}
+
+
+def _used(resource: Resource, report: Report, names: Mapping[str, str]) -> frozenset[Key]:
+    """What is done keeps no network from being made anew, and does not run again for it."""
+    used = uses_of(report, names)
+    return frozenset(key for key in used if key.kind != "network") if is_done(resource.spec, report) else used
 
 
 def _holds(report: Report, names: Mapping[str, str], *, leftover: bool) -> frozenset[Key]:

@@ -69,7 +69,11 @@ def _judge_present(situation: Situation, resource: Resource, seen: Observed) -> 
         tuple(map(field_change, seen.differences)),
         restarts=any(difference.remedy is Remedy.RESTART for difference in seen.differences),
     )
-    return verdict.held(f"{seen.key.kind.title()}Immutable", _why_not(seen)) if verdict.action is Action.HOLD else verdict
+    if seen.obstacle is not None and verdict.action is Action.REPLACE:
+        return verdict.held(seen.obstacle.reason, seen.obstacle.message)
+    if verdict.action is Action.HOLD:
+        return verdict.held(f"{seen.key.kind.title()}Immutable", _why_not(seen))
+    return verdict
 
 
 def _is_declared(seen: Observed) -> bool:
