@@ -8,7 +8,20 @@ from dataclasses import replace
 import pytest
 
 from agent.backoff import Patience, only_held
-from agent.model import Action, Cause, Change, Failure, Key, Outcome, Plan, Report, Resource, Result, Status
+from agent.model import (
+    Action,
+    Cause,
+    Change,
+    Failure,
+    FieldChange,
+    Key,
+    Outcome,
+    Plan,
+    Report,
+    Resource,
+    Result,
+    Status,
+)
 
 
 def failing(reason: str, *prepares: bool) -> Report:
@@ -76,3 +89,30 @@ def test_a_port_that_somebody_holds_is_looked_for_again_without_an_event(report:
     waits = [patience.after(report, now) for now in range(12)]
     assert longest * 0.8 <= waits[-1] <= longest * 1.2
     assert only_held(report) is (longest == 0.0)
+
+
+@pytest.mark.parametrize(
+    ("cause", "prepares", "is_fought_over"),
+    [
+        (Cause.DRIFT, False, True),
+        (Cause.IMAGE, False, True),
+        (Cause.IMAGE, True, False),
+        (Cause.COMMIT, False, False),
+        (Cause.FILE, False, False),
+    ],
+)
+def test_what_changes_again_and_again_without_a_commit_is_fought_over(
+    cause: Cause, prepares: bool, is_fought_over: bool
+) -> None:
+    """Of a tag that flaps between two images it is the container that suffers; the image is fetched, and no more."""
+    wanted = Resource(Key("container", "web"), "s", {}, prepares=prepares)
+    fields = (FieldChange("image", "one", "another"),)
+    change = Change(0, Action.REPLACE, wanted.key, "s", cause, "", fields, wanted=wanted)
+    outcomes = (Outcome(change, Status.DONE),)
+    report = Report("r", "s", "t", None, Result.SUCCESS, 0.0, 0.0, outcomes=outcomes)
+    patience = Patience(random.Random(1))
+    for now in range(6):
+        patience.after(report, now)
+    fights = patience.fights("s", 6)
+    assert bool(fights) is is_fought_over
+    assert all((fight.name, fight.fields) == ("web", ("image",)) for fight in fights)
