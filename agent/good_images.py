@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from agent.errors import Trouble
 from agent.images import Image
 from agent.jsonfile import JsonFile
-from agent.model import Cause, Outcome, Report, Resource, Stack, Status
+from agent.model import Cause, Key, Outcome, Report, Resource, Stack, Status
 
 NO_GOOD = frozenset({"CrashOnStart", "HealthTimeout", "ContainerGone", "StartFailed"})
 _RAN, _DIGEST, _BAD, _WANTED = "ran", "digest", "bad", "wanted"
@@ -71,6 +71,10 @@ class GoodImages:
         """The images that stacks may have to go back to, but for the stacks that have `left`."""
         kept = self._file.read().keys() - left
         return frozenset(entry[_RAN] for stack in kept for entry in self._of(stack).values())
+
+    def containers(self, stacks: Iterable[Stack]) -> frozenset[Key]:
+        """The containers that the stacks had when they were last good: if one is gone, no commit has said so."""
+        return frozenset(Key("container", name) for stack in stacks for name in self._of(stack.name))
 
     def forget(self, stack: str) -> None:
         """The stack has left for good."""
