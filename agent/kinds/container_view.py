@@ -28,7 +28,7 @@ from agent.kinds.base import (
 )
 from agent.kinds.container_astray import NUMBER, ONE_OFF, Places
 from agent.kinds.container_cut import Labels, Standing, as_cut, goes_on, is_twin, set_aside, standings, twins_of
-from agent.kinds.container_facts import Facts, is_done, is_scheduled
+from agent.kinds.container_facts import Facts, abilities, is_done, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_images import image_for, image_of, reference_of, references, told
 from agent.kinds.container_job import job_of
@@ -106,6 +106,7 @@ class ContainerView:
         losses, listed = self._engine.losses, self._engine.list_containers()
         ours = [one for one in listed if self._has_our_label(one)]
         self._orphans.look(ours, losses)
+        self._forget_all_but({listed_name(one) for one in listed})
         reports = self._places.reports(wanted, listed, ours)
         named = [report for report in reports if report]
         cleared = [self._once.without_container(one) for one, it in zip(wanted, reports, strict=True) if not it]
@@ -200,7 +201,7 @@ class ContainerView:
 
     def taken_over(self, stack: str) -> Iterator[tuple[Resource, Report]]:
         """What `docker compose` had made of a stack and was as wanted when it was last looked at."""
-        for last in tuple(self._compared.values()):
+        for last in self._compared.copy().values():
             is_as_wanted = not last.observed.differences and not last.resource.external
             if last.resource.stack == stack and last.observed.owner is Owner.ADOPTABLE and is_as_wanted:
                 yield last.resource, last.report
@@ -248,7 +249,7 @@ class ContainerView:
         names.update((report["Id"], name_of(report)) for report in found if report)
         self._heed_digests(images)
         local = {reference: image["Id"] for reference, image in zip(wanted, images, strict=True) if image}
-        around, before = Surroundings(daemon, networks, names), self._around
+        around, before = Surroundings(abilities(daemon), networks, names), self._around
         if around == before:
             return before, local  # the very same, by which `_observed` knows it
         self._around = around
@@ -289,6 +290,10 @@ class ContainerView:
         self._compared[resource.key] = Compared(resource, report, around, local, disk, digests, waits, noted, observed)
         return observed
 
+    def _forget_all_but(self, there: Set[str]) -> None:
+        for key in [key for key in self._compared.copy() if key.name not in there]:
+            self._compared.pop(key, None)  # another turn may have been quicker
+
     def _compare(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Observed:
         labels = self._mended.labels(resource, report)
         owner = self.owner(resource, report)
@@ -322,7 +327,6 @@ class ContainerView:
         health, detail = health_of(report, {})
         leftover = is_twin(name_of(report), labels.get(NAME, ""))
         key = Key("container", name_of(report) if leftover else labels.get(NAME, ""))
-        self._compared.pop(key, None)
         return Observed(
             key,
             report["Id"],
