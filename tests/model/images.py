@@ -1,7 +1,7 @@
 """A model of a host that also fetches and builds images, and in whose containers commands can be run.
 
-Every image that is asked for is to be had, and every command ends well. `tests/model/host.py` has the rest, and is what
-is held to a real engine.
+Every image that is asked for is to be had, and every command ends at once. `tests/model/host.py` has the rest, and is
+what is held to a real engine.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from tests.model.host import Json, ModelHost, image_id, refused
 @dataclass
 class HostWithImages(ModelHost):
     """`built` are configurations by id, and `names` the ids by reference. What has lost its name stays. `ran` are the
-    ids of the containers in which commands were run, one after the other."""
+    ids of the containers in which commands were run, one after the other, and `code` is the status that they end with.
+    """
 
     built: dict[str, Json] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
+    code: int = 0
 
     def get(self, path: str, names: tuple[str, ...], params: Mapping[str, Any]) -> Any:
         match path:
             case "/images/json":
                 return [{"Id": image_id(one), "RepoTags": [one]} for one in self.images]
             case "/exec/{0}/json":
-                return {"Running": False, "ExitCode": 0}
+                return {"Running": False, "ExitCode": self.code}
             case "/containers/json":
                 found = super().get(path, names, params)
                 return [{**one, "ImageID": self.containers[one["Id"]].image} for one in found]

@@ -76,6 +76,24 @@ def test_what_is_to_run_after_a_start_has_run_wherever_that_was_cut(
     trial.agent.engine.close()
 
 
+def test_what_was_good_comes_back_where_what_was_to_run_after_the_start_fails_in_the_next_turn(
+    on_model: MakeAgent, host: HostWithImages
+) -> None:
+    trial = Trial(TRANSITIONS["what runs after its start"], on_model, IMAGE)
+    trial.begin()
+    good = trial.agent.container("web")["Id"]
+    trial.cut(1, of="container_start")
+    host.code = 3
+    failure = trial.agent.towards(trial.later).failure
+    assert failure is not None
+    assert failure.reason == "HookFailed"
+    now = trial.agent.container("web")
+    assert (now["Id"], now["State"]["Running"]) == (good, True)
+    host.code = 0
+    trial.make_good()
+    trial.agent.engine.close()
+
+
 def test_it_is_told_why_a_container_is_not_done_with(on_model: MakeAgent) -> None:
     trial = Trial(Transition("", other("db", f"networks: [back], {AFTER}")), on_model, IMAGE)
     trial.begin()
