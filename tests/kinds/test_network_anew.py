@@ -91,12 +91,8 @@ def test_what_another_stack_has_on_a_network_is_on_the_new_one_as_it_was(
     assert "guest" in endpoint["Aliases"]
     rig.scope = Scope(rig.identity.instance, rig.identity.origin, frozenset({rig.stack}))
     assert rig.take(taken).plan.changes == (), "it finds nothing to mend"
-    stranger = sdk.create_container(
-        busybox,
-        name=f"{owner}-stranger",
-        command=["sleep", "600"],
-        networking_config=sdk.create_networking_config({front: sdk.create_endpoint_config()}),
-    )
+    stranger = sdk.create_container(busybox, name=f"{owner}-stranger", command=["sleep", "600"])
+    sdk.connect_container_to_network(stranger["Id"], front)
     sdk.start(stranger)
     rig.stack, rig.scope = owner, Scope(rig.identity.instance, rig.identity.origin, frozenset({owner}))
     held = {change.key: change.code for change in rig.plan(made.replace("x: a", "x: c")).changes}
