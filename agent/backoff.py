@@ -24,6 +24,7 @@ BLAMELESS = ENGINE_REASONS | {ORPHAN_PROCESS, PORT_IN_USE}
 ENGINE_FAULTS = frozenset({"EngineError", "EngineObjectInvalid", "EngineClient"})
 TRIES = 3
 UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
+HEALED = frozenset({Cause.DRIFT, Cause.IMAGE})  # why something changes that no commit has changed
 BETWEEN_INTERRUPTIONS = 300.0
 LONGEST_UNTOUCHED = 30.0
 
@@ -117,7 +118,8 @@ def _healed(report: Report) -> dict[Key, set[str]]:
     return {
         change.key: {field.path for field in change.fields}
         for change in done
-        if change.cause is Cause.DRIFT
+        if change.cause in HEALED
+        and not (change.wanted and change.wanted.prepares and change.cause is Cause.IMAGE)
         and (change.fields or (change.action is Action.CREATE and change.key not in taken))
     }
 

@@ -66,11 +66,12 @@ class HostTurns:
         if turn.trigger == ASKED:
             for stack in turn.stacks:
                 self.images.forgive(stack.name)
+        known = turn.known | self.images.containers(turn.stacks)
         bound = self.images.pinned if turn.fallback else self.images.spared
         stacks = tuple(gone_back(one, turn.rejected) if turn.gone_back else one for one in map(bound, turn.stacks))
         try:
             with self.metrics.reconciling():
-                reports = self.reconciler.take(replace(turn, stacks=stacks))
+                reports = self.reconciler.take(replace(turn, stacks=stacks, known=known))
         finally:
             self.pulls.forget(turn)
         for stack in turn.stacks:

@@ -187,6 +187,7 @@ class Observed:
     protected: bool = False
     unsure: str = ""  # why nobody can tell for now whether it is protected: then it is not pruned either
     spare: bool = False  # takes room and no more: it keeps nothing from being as it is wanted
+    obstacle: Failure | None = None  # why it could not be made anew if it were removed
     stays: str = ""  # why it is left as it is, although something newer is known
     orphan: str = ""  # what of it, or of the one before it, runs on without the engine's knowing
     image: Image = NO_IMAGE  # the one that a container was made from

@@ -15,6 +15,7 @@ from agent.model import (
     Cause,
     Change,
     Failure,
+    FieldChange,
     Key,
     Observed,
     Outcome,
@@ -179,3 +180,30 @@ def test_what_a_rollout_pauses_at_or_bears_is_not_tried_again_by_itself(
     assert {key.name for key in paused_by(report)} == paused
     if reason == "CrashOnStart":
         assert (Patience(random.Random(1)).after(report, 0.0).alone < 300.0) is bool(paused)
+
+
+@pytest.mark.parametrize(
+    ("cause", "prepares", "is_fought_over"),
+    [
+        (Cause.DRIFT, False, True),
+        (Cause.IMAGE, False, True),
+        (Cause.IMAGE, True, False),
+        (Cause.COMMIT, False, False),
+        (Cause.FILE, False, False),
+    ],
+)
+def test_what_changes_again_and_again_without_a_commit_is_fought_over(
+    cause: Cause, prepares: bool, is_fought_over: bool
+) -> None:
+    """Of a tag that flaps between two images it is the container that suffers; the image is fetched, and no more."""
+    wanted = Resource(Key("container", "web"), "s", {}, prepares=prepares)
+    fields = (FieldChange("image", "one", "another"),)
+    change = Change(0, Action.REPLACE, wanted.key, "s", cause, "", fields, wanted=wanted)
+    outcomes = (Outcome(change, Status.DONE),)
+    report = Report("r", "s", "t", None, Result.SUCCESS, 0.0, 0.0, outcomes=outcomes)
+    patience = Patience(random.Random(1))
+    for now in range(6):
+        patience.after(report, now)
+    fights = patience.fights("s", 6)
+    assert bool(fights) is is_fought_over
+    assert all((fight.name, fight.fields) == ("web", ("image",)) for fight in fights)

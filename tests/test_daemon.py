@@ -16,7 +16,7 @@ from agent.engine import PullProgress
 from agent.good_images import GoodImages
 from agent.guard import Acknowledgements, Consent
 from agent.images import Image
-from agent.model import Health, Key, Report, Result, Scope
+from agent.model import Health, Key, Report, Result, Revision, Scope, Stack
 from agent.planning import Removal
 from agent.pulls import Pulls
 from agent.reconcile import Turn
@@ -75,6 +75,22 @@ def test_what_does_not_end_in_time_is_told_and_left(monkeypatch: pytest.MonkeyPa
         daemon._leave(("turn-web",))
     assert codes == [0]
     assert [(line["event"], line["jobs"]) for line in lines.entries] == [("left", ("turn-web",))]
+
+
+def test_what_was_there_when_its_stack_was_good_is_known_to_the_next_agent() -> None:
+    images, seen = GoodImages(), list[Turn]()
+    images.note("web", {"web-1": Image("sha256:1")})
+    images.note("api", {"api-1": Image("sha256:2")})
+
+    class Heard(Taken):
+        def take(self, turn: Turn) -> tuple[Report, ...]:
+            seen.append(turn)
+            return (self.report,)
+
+    turns = HostTurns(cast("Any", None), cast("Any", Heard(synced=True)), Metrics("1.0"), WEB, lambda: None, images)
+    network = Key("network", "front")
+    turns.take(Turn((Stack("web", (), Revision("r")),), WEB, "git", frozenset({network})))
+    assert seen[0].known == {Key("container", "web-1"), network}
 
 
 def test_a_stack_that_has_left_for_good_needs_its_images_no_more() -> None:

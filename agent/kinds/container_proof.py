@@ -13,9 +13,9 @@ from agent.kinds.container_state import health_of
 from agent.kinds.container_words import CRASHED, last_words, redacted, said_by
 from agent.kinds.table import Spec, look
 from agent.model import Gate, Resource
-from agent.rollout import Proof
+from agent.rollout import HEALTH_TIMEOUT, Proof
 
-UNHEALTHY, GONE = "Unhealthy", "ContainerGone"
+GONE = "ContainerGone"
 CRASHES = 3  # restarts after which one with a check, that may need another one first, counts as one that does not run
 SECOND = 1_000_000_000  # nanoseconds
 _USUAL = {"Interval": 30 * SECOND, "Timeout": 30 * SECOND, "Retries": 3, "StartPeriod": 0}  # the engine's own
@@ -42,7 +42,7 @@ def proof_of(report: Report | None, spec: Spec, logs: Callable[[str], str]) -> P
             return Proof(Gate.PASSED, checked=True)
         case "unhealthy":
             why = f"{health_of(report, {})[1]}{_last_check(report)}"
-            return Proof(Gate.FAILED, f"{why}{said_by(report, logs)}", reason=UNHEALTHY)
+            return Proof(Gate.FAILED, f"{why}{said_by(report, logs)}", reason=HEALTH_TIMEOUT)
         case "starting":
             return Proof(Gate.PENDING, "its health check has not passed yet", True, patience_of(report))
         case _:

@@ -39,7 +39,7 @@ def logs(_container: str) -> str:
         (report("restarting", health="starting", restarts=1, code=1), Gate.PENDING, True, ""),
         (report("restarting", health="unhealthy", restarts=4, code=1), Gate.FAILED, False, "CrashOnStart"),
         (report("running", health="healthy", restarts=2), Gate.PASSED, True, ""),
-        (report("running", health="unhealthy"), Gate.FAILED, False, "Unhealthy"),
+        (report("running", health="unhealthy"), Gate.FAILED, False, "HealthTimeout"),
     ],
 )  # fmt: skip
 def test_what_is_said_of_a_new_container(seen: dict[str, Any] | None, gate: Gate, checked: bool, reason: str) -> None:
