@@ -88,6 +88,7 @@ class ContainerView:
         self._digests: dict[str, Digests] = {}  # by the id of the image, as last told
         self._around = Surroundings({}, {}, {})
         self._compared: dict[Key, Compared] = {}
+        self._composes: set[Key] = set()  # what `docker compose` had made when it was last there
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, what was renamed by hand, and whoever
@@ -170,6 +171,7 @@ class ContainerView:
         one = there.resource
         seen = told(one, self._observed(one, there.report, around, image_for(one, local)), local)
         seen = self._orphans.told(seen)
+        (self._composes.add if seen.owner is Owner.ADOPTABLE else self._composes.discard)(one.key)
         return as_cut(seen, there, around.names) if there.cut else seen
 
     def lacking(self, resource: Resource, report: Report) -> frozenset[str] | None:
@@ -208,8 +210,7 @@ class ContainerView:
 
     def was_composes(self, key: Key) -> bool:
         """Whether `docker compose` had made the container when it was last looked at."""
-        last = self._compared.get(key)
-        return last is not None and last.observed.owner is Owner.ADOPTABLE
+        return key in self._composes
 
     def is_ours(self, report: Report) -> bool:
         """Whether this instance made it, under the name that it has or as a twin of that name."""
@@ -337,9 +338,8 @@ class ContainerView:
         left over from a replacement that was cut."""
         health, detail = health_of(report, {})
         leftover = is_twin(name_of(report), labels.get(NAME, ""))
-        key = Key("container", name_of(report) if leftover else labels.get(NAME, ""))
         return Observed(
-            key,
+            Key("container", name_of(report) if leftover else labels.get(NAME, "")),
             report["Id"],
             Owner.OURS,
             stack=labels.get(STACK, ""),
