@@ -91,8 +91,7 @@ class ContainerView:
         self._composes: set[Key] = set()  # what `docker compose` had made when it was last there
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
-        """See `Kind.observe`; also the leftovers of replacements that were cut, what was renamed by hand, and whoever
-        else holds a port of the host that is needed."""
+        """See `Kind.observe`; also leftovers of cut replacements, what was renamed by hand, and who holds a needed port."""
         losses, listed = self._engine.losses, self._engine.list_containers()
         ours = [one for one in listed if self._has_our_label(one)]
         self._orphans.look(ours, losses)
@@ -123,8 +122,7 @@ class ContainerView:
                 if report["Id"] not in known
             ),
         ]
-        names = {one.key.name for one in wanted} | {one.key.name for one in found}
-        beside = self._orphans.of_nobody(names, scope)
+        beside = self._orphans.of_nobody({one.key for one in wanted}.union(one.key for one in found), scope)
         programs = self._orphans.holding(lacking(wanted, found, listed))
         return [*found, *beside, *programs, *self._holders(wanted, listed, {one.id for one in found})]
 
