@@ -91,7 +91,7 @@ class ContainerView:
         self._composes: set[Key] = set()  # what `docker compose` had made when it was last there
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
-        """See `Kind.observe`; also leftovers of replacements, what was renamed by hand, and who holds a needed port."""
+        """See `Kind.observe`; also leftovers of cut replacements, what was renamed by hand, who holds a needed port."""
         losses, listed = self._engine.losses, self._engine.list_containers()
         ours = [one for one in listed if self._has_our_label(one)]
         self._orphans.look(ours, losses)
