@@ -72,23 +72,25 @@ class Hooks:
     def catch_up(self, resource: Resource, report: Mapping[str, Any]) -> None:
         """Run what a start that was cut, or in which a hook failed, left to run. Raises `Refused` (`HookFailed`)."""
         if self._unhooked.is_waiting(resource, report):
-            self._finish_start(resource, str(report["Id"]))
+            self._finish_start(resource, str(report["Id"]), fresh=False)
 
-    def _finish_start(self, resource: Resource, container: str) -> None:
+    def _finish_start(self, resource: Resource, container: str, *, fresh: bool = True) -> None:
+        """`fresh`: it has just been started."""
         if not (bodies := after_start(resource)):
             return
         try:
             self._execute(bodies, container, f"{POST_START} of {resource.service}")
-        except Overtaken:
-            if self._ending() or not self._has_completed(resource, container):
+        except (Refused, Overtaken) as trouble:
+            has_completed = not self._ending() and self._has_completed(resource, container, fresh=fresh)
+            if isinstance(trouble, Refused) or not has_completed:
                 raise
         self._unhooked.settle(resource, container)
 
-    def _has_completed(self, resource: Resource, container: str) -> bool:
+    def _has_completed(self, resource: Resource, container: str, *, fresh: bool) -> bool:
         """Whether it is a job that has done its work before anything could run in it. Raises `Refused` where it is
         something else that did not stay up: to try the same again would end so again."""
         report = self._engine.inspect_container(container)
-        if report is None or (_has_processes(report) and not look(report, "RestartCount")):
+        if report is None or (_has_processes(report) and not (fresh and look(report, "RestartCount"))):
             return False
         if look(report, "State.Status") == "exited" and is_job(resource.spec) and not exit_code(report):
             return True

@@ -105,12 +105,13 @@ class Orphans:
             return seen
         return replace(seen, health=Health.DEGRADED, detail=found.told, orphan=found.told)
 
-    def of_nobody(self, known: Collection[str], scope: Scope) -> Iterator[Observed]:
-        """What still runs of containers of the scope that are gone and that nobody wants; `known` are the names of
-        those that are there or wanted. There is nothing to be done about it, so it is told and no more."""
+    def of_nobody(self, known: Collection[Key], scope: Scope) -> Iterator[Observed]:
+        """What still runs of containers of the scope that are gone and that nobody wants; `known` are those that are
+        there or wanted. There is nothing to be done about it, so it is told and no more."""
         for orphan in self._found:
-            if orphan.place not in known and in_scope(scope, orphan.labels):
-                key, stack = Key("container", orphan.place), orphan.labels.get(STACK, "")
+            key = Key("container", orphan.place)
+            if key not in known and in_scope(scope, orphan.labels):
+                stack = orphan.labels.get(STACK, "")
                 seen = Observed(key, orphan.container, Owner.FOREIGN, stack=stack, health=Health.DEGRADED)
                 yield replace(seen, detail=orphan.told, orphan=orphan.told)
 

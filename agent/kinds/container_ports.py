@@ -50,12 +50,16 @@ def lacking(wanted: Iterable[Resource], seen: Iterable[Observed], listed: Iterab
     """The ports that something wanted does not have yet and no container has, by what is `seen` of ours and `listed` of
     all. None where one of ours is on the network of the host, for it may be the one that has them, and makes way."""
     ours = {one.key: one for one in seen}
-    if any(is_up(one.raw) and look(one.raw, "HostConfig.NetworkMode") == "host" for one in ours.values()):
-        return []
     had = {key: one.ports for key, one in ours.items()}
     missing = [port for one in wanted for port in one.ports if port.certain and port not in had.get(one.key, NONE)]
-    published = {port.anywhere for entry in listed for port in _published(entry)} if missing else set()
+    if not missing or any(map(_is_on_host, ours.values())):
+        return []
+    published = {port.anywhere for entry in listed for port in _published(entry)}
     return [port for port in missing if port.anywhere not in published]
+
+
+def _is_on_host(seen: Observed) -> bool:
+    return is_up(seen.raw) and look(seen.raw, "HostConfig.NetworkMode") == "host"
 
 
 def _published(entry: Report) -> Iterator[HostPort]:

@@ -99,10 +99,10 @@ class ContainerView:
         self._digests: dict[str, Digests] = {}  # by the id of the image, as last told
         self._around = Surroundings({}, {}, {})
         self._compared: dict[Key, Compared] = {}
+        self._composes: set[Key] = set()  # what `docker compose` had made when it was last there
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
-        """See `Kind.observe`; also the leftovers of replacements that were cut, what was renamed by hand, and whoever
-        else holds a port of the host that is needed."""
+        """See `Kind.observe`; also leftovers of cut replacements, what was renamed by hand, who holds a needed port."""
         losses, listed = self._engine.losses, self._engine.list_containers()
         ours = [one for one in listed if self._has_our_label(one)]
         self._orphans.look(ours, losses)
@@ -133,8 +133,7 @@ class ContainerView:
                 if report["Id"] not in known
             ),
         ]
-        names = {one.key.name for one in wanted} | {one.key.name for one in found}
-        beside = self._orphans.of_nobody(names, scope)
+        beside = self._orphans.of_nobody({one.key for one in wanted}.union(one.key for one in found), scope)
         programs = self._orphans.holding(lacking(wanted, found, listed))
         return [*found, *beside, *programs, *self._holders(wanted, listed, {one.id for one in found})]
 
@@ -166,6 +165,7 @@ class ContainerView:
         one = there.resource
         seen = told(one, self._observed(one, there.report, around, image_for(one, local)), local)
         seen = self._orphans.told(seen)
+        (self._composes.add if seen.owner is Owner.ADOPTABLE else self._composes.discard)(one.key)
         return as_cut(seen, there, around.names) if there.cut else seen
 
     def lacking(self, resource: Resource, report: Report) -> frozenset[str] | None:
@@ -203,8 +203,7 @@ class ContainerView:
 
     def was_composes(self, key: Key) -> bool:
         """Whether `docker compose` had made the container when it was last looked at."""
-        last = self._compared.get(key)
-        return last is not None and last.observed.owner is Owner.ADOPTABLE
+        return key in self._composes
 
     def taken_over(self, stack: str) -> Iterator[tuple[Resource, Report]]:
         """What `docker compose` had made of a stack and was as wanted when it was last looked at."""
@@ -333,9 +332,8 @@ class ContainerView:
         left over from a replacement that was cut."""
         health, detail = health_of(report, {})
         leftover = is_twin(name_of(report), labels.get(NAME, ""))
-        key = Key("container", name_of(report) if leftover else labels.get(NAME, ""))
         return Observed(
-            key,
+            Key("container", name_of(report) if leftover else labels.get(NAME, "")),
             report["Id"],
             Owner.OURS,
             stack=labels.get(STACK, ""),

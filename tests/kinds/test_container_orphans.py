@@ -112,7 +112,7 @@ def test_one_of_a_service_that_nobody_wants_any_more_is_told_too() -> None:
         (found,) = orphans.of_nobody((), scope)
         assert (found.key, found.stack, found.owner, found.origin) == (WEB, "web", Owner.FOREIGN, "")
         assert found.orphan.startswith("process 4711 (httpd) of container web-api-1")
-    assert list(orphans.of_nobody({WEB.name}, here)) == [], "it is told of what is in its place"
+    assert list(orphans.of_nobody({WEB}, here)) == [], "it is told of what is in its place"
     assert list(orphans.of_nobody((), Scope("mine", "here", frozenset({"db"})))) == []
     host.running = {}
     orphans.look(host.entries, 0)

@@ -19,6 +19,9 @@ from agent.kinds.container_unhooked import Unhooked
 from agent.model import Action, Key, Resource
 from tests.kinds.bench import Bench
 
+UP = {"Id": "id", "State": {"Status": "running", "Running": True}}
+RESTARTING = {"Id": "id", "State": {"Status": "restarting", "Running": True, "Restarting": True, "ExitCode": 1}}
+ENDED = {"Id": "id", "State": {"Status": "exited", "ExitCode": 1}}
 BODY = {"Image": "x", "HostConfig": {"NetworkMode": "n"}, "Labels": {HOOK_LABEL: "pre_start"}}
 
 
@@ -196,7 +199,7 @@ def test_what_is_not_wanted_any_more_is_forgotten(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_failing_hook_says_is_told_without_secrets(said: str) -> None:
-    log = Log(codes={"a": 3}, left={"Id": "id", "Config": {"Env": ["MYSQL_PWD=hunter2-of-the-container"]}})
+    log = Log(codes={"a": 3}, left={**UP, "Config": {"Env": ["MYSQL_PWD=hunter2-of-the-container"]}})
     log.said = said
     with pytest.raises(Refused, match=r"post_start of web, hook 0 ended with status 3: .*\*\*\*") as caught:
         hooks(log).start(wanting(post_start=[{"Cmd": ["a"], "Env": ["API_KEY=hunter2-of-the-hook"]}]), "id")
@@ -261,11 +264,6 @@ class Moved(Log):
         raise Overtaken("container id is not running")
 
 
-UP = {"Id": "id", "State": {"Status": "running", "Running": True}}
-RESTARTING = {"Id": "id", "State": {"Status": "restarting", "Running": True, "Restarting": True, "ExitCode": 1}}
-ENDED = {"Id": "id", "State": {"Status": "exited", "ExitCode": 1}}
-
-
 def test_where_nothing_runs_nothing_is_run_before_a_stop() -> None:
     log = Moved()
     hooks(log).before_stop(ALL, {**RESTARTING, "Config": {"Labels": {}}})
@@ -296,6 +294,8 @@ def test_what_was_changed_meanwhile_is_looked_at_again_and_a_job_that_is_done_ne
     for left in (None, UP):
         with pytest.raises(Overtaken):
             hooks(Moved(left=left)).start(ALL, "id")
+    with pytest.raises(Refused, match="did not stay up"):
+        hooks(Log(codes={"a": 126}, left=ENDED)).start(ALL, "id")
     job = replace(ALL, spec={**ALL.spec, "state": "completed"})
     hooks(Moved(left={"Id": "id", "State": {"Status": "exited", "ExitCode": 0}})).start(job, "id")
     with pytest.raises(Refused):

@@ -137,6 +137,19 @@ def test_a_hook_that_fails_brings_back_what_ran(rig: Rig, busybox: str, failing:
     assert rig.apply(good) == {}
 
 
+def test_what_crashes_before_a_hook_can_run_in_it_is_given_up(rig: Rig, busybox: str) -> None:
+    good = "post_start: [{command: ['true']}], pre_stop: [{command: [/not-there]}]"
+    bad = f"{good}, restart: always, command: [sh, -c, 'echo alas; exit 3']"
+    rig.apply(services(busybox, web=good))
+    before = rig.container("web")["Id"]
+    failure = rig.take(services(busybox, web=bad)).failure
+    assert failure is not None
+    assert (failure.reason, "alas" in failure.message) == ("CrashOnStart", True), failure
+    assert rig.container("web")["Id"] == before, (
+        "a pre_stop that fails stops neither the replacement nor what comes back"
+    )
+
+
 def test_a_hook_runs_once_for_a_service(rig: Rig, busybox: str) -> None:
     text = hooked(busybox, "1").replace("stop_grace_period", "scale: 2, stop_grace_period", 1)
     rig.apply(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.model.fate import Fate
@@ -19,6 +21,23 @@ def test_an_adoption_that_is_cut_twice_is_made_good(name: str, on_model: MakeAge
             trial.cut(number)
             trial.may_be_cut(second)
             trial.make_good()
+    trial.agent.engine.close()
+
+
+def test_what_is_adopted_keeps_its_volumes_although_another_stack_is_looked_at_meanwhile(on_model: MakeAgent) -> None:
+    trial = Trial(TRANSITIONS["adopted with a network that is made anew"], on_model, IMAGE)
+    elsewhere = replace(trial.agent.scope, stacks=frozenset({"other"}))
+
+    def look_elsewhere() -> None:
+        trial.agent.reconciler.host.observe([], elsewhere)
+
+    for number in range(1, trial.count() + 1):
+        trial.begin()
+        trial.agent.engine.lot.fall(number, Fate.MEDDLED, look_elsewhere)
+        trial.agent.towards(trial.later)
+        assert trial.agent.engine.lot.fallen
+        trial.agent.engine.lot.mend()
+        trial.make_good()
     trial.agent.engine.close()
 
 

@@ -185,7 +185,7 @@ class Converging(RuleBasedStateMachine):
 
     @rule(pick=PICK)
     def somebody_renames(self, pick: int) -> None:
-        """And names it back where a turn does not: nobody knows later whose it is if it is not wanted any more."""
+        """And names it back where a turn does not: beside another one of that name it would be taken for a copy."""
         one, names = self._one(pick), self.wanted.containers()
         if one and one.name in names:
             name = one.name
@@ -196,6 +196,15 @@ class Converging(RuleBasedStateMachine):
             elif one.name == "renamed":
                 self.host.containers.pop(one.id, None)
                 self._let_go(one)
+
+    @rule(pick=PICK, content=contents())
+    def somebody_renames_what_then_leaves(self, pick: int, content: Content) -> None:
+        one = self._one(pick)
+        if one is None or one.name not in self.wanted.containers() or one.name in content.containers():
+            return
+        if not any(map(self.host.called, (f"{one.name}.next", f"{one.name}.old", "renamed"))):
+            self.host.rename(one.id, "renamed")
+            self.want(content)
 
     @rule(pick=PICK, which=PICK)
     def somebody_disconnects(self, pick: int, which: int) -> None:
