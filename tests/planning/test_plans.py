@@ -141,6 +141,12 @@ def test_what_is_adopted_as_it_is_needs_no_step() -> None:
     check(plan([want(WEB)], [there(WEB, owner=Owner.ADOPTABLE)]), "")
 
 
+def test_what_was_adopted_and_drifts_says_no_more_than_that() -> None:
+    stopped = differs("state", "exited (0)", "running", Remedy.IN_PLACE, drift=True)
+    found = plan([want(WEB)], [there(WEB, stopped, owner=Owner.ADOPTABLE)])
+    check(found, "0 update container/web (drift: was stopped outside git, exit code 0)")
+
+
 def test_what_is_adopted_and_differs_says_so() -> None:
     found = plan([want(WEB)], [there(WEB, differs("image"), owner=Owner.ADOPTABLE)])
     check(found, "0 replace container/web (commit: adopted: image changed)")
