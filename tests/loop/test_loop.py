@@ -323,7 +323,7 @@ def test_a_stack_that_left_the_source_is_told_of_while_pruning_is_off() -> None:
             pass
         while audience.reports.get(timeout=5).revision:
             pass
-        assert audience.gone.empty()
+    assert audience.gone.empty()
 
 
 def test_what_an_earlier_process_left_of_a_stack_is_pruned() -> None:
