@@ -175,7 +175,7 @@ def _stacks_below(places: Sequence[Path], stopped: threading.Event) -> Iterator[
     for found in watch(
         *places,
         debounce=400,
-        step=100,
+        step=250,
         rust_timeout=NOW_AND_THEN,
         yield_on_timeout=True,
         stop_event=stopped,
@@ -195,7 +195,7 @@ def _changes(path: Path, stopped: threading.Event) -> Iterator[None]:
     for found in watch(
         path,
         debounce=400,
-        step=100,
+        step=250,
         rust_timeout=1000,
         yield_on_timeout=True,
         stop_event=stopped,

@@ -22,7 +22,7 @@ from agent.versions import NEWEST
 OLDEST = (1, 41)  # what Debian 12 and everything since speaks
 # The engine does much of a start one after the other. With more than this asked of it at once, by many stacks that come
 # up together, the last of them would wait in there for longer than their deadline.
-WRITES_AT_ONCE = 32
+WRITES_AT_ONCE = 12
 
 Observe = Callable[[str, float, str], None]
 

@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 GRACE = 10  # seconds; what the engine gives a container that does not say how long it needs to stop
 AMPLE = 3600.0  # seconds; the end of patience with a container that wants to be waited for without end
-READERS = 8  # reads at once
+READERS = 4  # reads at once; more only wait for each other, and for the engine
 POLL = 0.1  # seconds between looks at a removal that is under way
 TAIL = 64 * 1024  # bytes of a log that are kept
 

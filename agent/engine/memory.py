@@ -2,7 +2,8 @@
 
 While its events are followed, an object that none of them has named is as it was when it was asked about. The stream
 is lossy, so this spares questions and decides nothing: whoever keeps the agent's rhythm clears it for each full look,
-and every end of the stream does.
+and every end of the stream does. Where the engine then says the same as before, the answer is the very same object, by
+which whoever held it against something knows that he need not again.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Memory:
         self._followed = False
         self._doubts = 0  # how often something was forgotten: an answer from before that may be old
         self._kept: dict[tuple[str, str], Kept] = {}
+        self._before: dict[tuple[str, str], Kept] = {}  # all that was called into question at once, the last time
 
     # --- the events ---
 
@@ -66,8 +68,10 @@ class Memory:
 
     def learn(self, kind: str, name: str, ask: Callable[[], Any], witness: Any = None) -> Any:
         """The answer now, kept unless something was called into question while it was on its way."""
-        doubts = self._doubts
+        doubts, before = self._doubts, self._before.get((kind, name))
         answer = ask()
+        if before is not None and before.answer == answer:
+            answer = before.answer
         with self._lock:
             if self._followed and self._doubts == doubts and answer is not None:
                 self._kept[kind, name] = Kept(answer, witness)
@@ -89,4 +93,5 @@ class Memory:
         """Everything may have changed by now."""
         with self._lock:
             self._doubts += 1
-            self._kept.clear()
+            if self._kept:
+                self._before, self._kept = self._kept, {}

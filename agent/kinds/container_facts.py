@@ -177,6 +177,11 @@ def named_owner(mode: str, names: Mapping[str, str]) -> str:
     return f"{kind}:{name_of_id(owner, names)}" if kind == "container" else mode
 
 
+def abilities(daemon: Mapping[str, Any]) -> dict[str, Any]:
+    """What an engine says of its defaults and abilities, without what it counts and the time of its clock."""
+    return {name: said for name, said in daemon.items() if isinstance(said, bool) or name == "LoggingDriver"}
+
+
 def is_job(spec: Spec) -> bool:
     """Whether the container is wanted to run to its end and not to stay."""
     return spec.get("state") == "completed" or bool(spec.get("job")) or "once" in spec

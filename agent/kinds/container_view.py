@@ -29,7 +29,7 @@ from agent.kinds.base import (
     read_fingerprint,
 )
 from agent.kinds.container_cut import Standing, as_cut, goes_on, standings, twins_of
-from agent.kinds.container_facts import Facts, is_scheduled
+from agent.kinds.container_facts import Facts, abilities, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_job import job_of
 from agent.kinds.container_names import listed_name, name_of
@@ -91,6 +91,7 @@ class ContainerView:
         losses, listed = self._engine.losses, self._engine.list_containers()
         ours = [one for one in listed if self._has_our_label(one)]
         self._orphans.look(ours, losses)
+        self._forget_all_but({listed_name(one) for one in listed})
         reports = self._reports(wanted, listed, ours)
         named = [report for report in reports if report]
         cleared = [self._once.without_container(one) for one, it in zip(wanted, reports, strict=True) if not it]
@@ -230,7 +231,7 @@ class ContainerView:
         names.update((report["Id"], name_of(report)) for report in found if report)
         self._heed_digests(images)
         local = {reference: image["Id"] for reference, image in zip(wanted, images, strict=True) if image}
-        around, before = Surroundings(daemon, networks, names), self._around
+        around, before = Surroundings(abilities(daemon), networks, names), self._around
         if around == before:
             return before, local  # the very same, by which `_observed` knows it
         self._around = around
@@ -265,6 +266,10 @@ class ContainerView:
         self._compared[resource.key] = Compared(resource, report, around, local, disk, digests, observed)
         return observed
 
+    def _forget_all_but(self, there: Set[str]) -> None:
+        for key in [key for key in self._compared.copy() if key.name not in there]:
+            self._compared.pop(key, None)  # another turn may have been quicker
+
     def _compare(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Observed:
         labels = labels_of(report)
         owner = self.owner(resource, report)
@@ -295,7 +300,6 @@ class ContainerView:
         """One of ours that nobody wants: to be pruned, or left over from a replacement that was cut."""
         labels, name = labels_of(report), name_of(report)
         health, detail = health_of(report, {})
-        self._compared.pop(Key("container", name), None)
         return Observed(
             Key("container", name),
             report["Id"],

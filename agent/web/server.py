@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import uvicorn
 
@@ -19,6 +21,28 @@ from agent.web.deadline import Limits, guarded_protocol
 
 _BACKLOG = 128
 _STOP_SECONDS = 5.0
+
+
+class _Calm(uvicorn.Server):
+    """Looks once a second whether it is to end and what the time is, and at once when it is told to end. The library
+    looks ten times, which is most of what an idle agent would cost."""
+
+    _told: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+
+    async def main_loop(self) -> None:
+        ended = asyncio.Event()
+        self._told = asyncio.get_running_loop(), ended
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), 1.0)
+
+    def end(self) -> None:
+        """From any thread."""
+        self.should_exit = True
+        if self._told is not None:
+            loop, ended = self._told
+            with suppress(RuntimeError):  # it has ended by itself
+                loop.call_soon_threadsafe(ended.set)
 
 
 class Server:
@@ -42,7 +66,7 @@ class Server:
         self._limits = limits or Limits()
         names = {"localhost", "127.0.0.1", "::1", self._listen.host, *allowed_hosts}
         self._app = make_app(metrics, overview, ready, frozenset(name.lower() for name in names), clock)
-        self._uvicorn: uvicorn.Server | None = None
+        self._uvicorn: _Calm | None = None
         self._thread: threading.Thread | None = None
         self._address = self._listen
 
@@ -74,7 +98,7 @@ class Server:
             timeout_graceful_shutdown=1,
             h11_max_incomplete_event_size=self._limits.header_bytes,
         )
-        self._uvicorn = uvicorn.Server(config)
+        self._uvicorn = _Calm(config)
         thread = threading.Thread(target=self._uvicorn.run, args=([listener],), name="web", daemon=True)
         thread.start()
         self._thread = thread
@@ -90,7 +114,7 @@ class Server:
         server, thread = self._uvicorn, self._thread
         if server is None or thread is None:
             return
-        server.should_exit = True
+        server.end()
         thread.join(_STOP_SECONDS)
         self._uvicorn = self._thread = None
 

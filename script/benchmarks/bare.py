@@ -39,10 +39,16 @@ class Wire(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
     def call(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-        """Status and body of the answer."""
-        self.request(method, path, body, {"Content-Type": "application/json"})
-        answer = self.getresponse()
-        return answer.status, answer.read()
+        """Status and body of the answer. A call that is broken off leaves the connection to be opened anew."""
+        whole = False
+        try:
+            self.request(method, path, body, {"Content-Type": "application/json"})
+            answer = self.getresponse()
+            said, whole = (answer.status, answer.read()), True
+        finally:
+            if not whole:
+                self.close()
+        return said
 
 
 class Engine:
