@@ -128,6 +128,15 @@ def test_what_is_held_is_told_and_lets_the_stack_be_looked_at_all_the_time(hold:
         assert [patience.after(report, now) for now in range(12)] == [Pause()] * 12
 
 
+def test_what_is_kept_since_pruning_is_off_is_as_it_was_asked_for() -> None:
+    kept = held("PruneOff", Cause.PRUNE)
+    report = after_a_look(kept)
+    assert (report.result, report.failure, report.synced) == (Result.NOOP, None, True)
+    assert report.left.changes == (kept,)
+    other = after_a_look(kept, held("Protected", Cause.PRUNE))
+    assert (other.synced, other.failure and other.failure.reason) == (False, "Protected")
+
+
 def test_a_failure_beside_what_is_held_is_backed_off_from() -> None:
     broken = failing("StartFailed", False).outcomes
     patience = Patience(random.Random(1))

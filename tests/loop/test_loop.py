@@ -16,7 +16,7 @@ from agent.errors import Refused, Unreachable
 from agent.handling import Handling, OnFailure, Rollout
 from agent.host_ports import HostPort
 from agent.loop import Loop
-from agent.model import Action, Cause, Change, Failure, Key, Outcome, Report, Resource, Result, Status
+from agent.model import Action, Cause, Change, Failure, Key, Outcome, Plan, Report, Resource, Result, Status
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.reconcile import Turn
 from tests.loop.fakes import (
@@ -308,6 +308,22 @@ def test_a_stack_that_left_the_source_is_known_as_long_as_a_process_of_it_runs_o
             loop.wake(LookAt("event", stack="a"))
             audience.reports.get(timeout=5)
         assert audience.gone.get(timeout=5) == "a"
+
+
+def test_a_stack_that_left_the_source_is_told_of_while_pruning_is_off() -> None:
+    kept = Change(0, Action.HOLD, WEB, "a", Cause.PRUNE, "pruning is off", code="PruneOff")
+    turns, audience = FakeTurns(), FakeAudience()
+    turns.react = lambda turn: synced(turn) if turn.stacks else replace(synced(turn), left=Plan((kept,)))
+    desires = FakeDesires(reading(stack("a"), stack("b")))
+    with running(make_loop(desires, turns, audience)) as loop:
+        turns.next(), turns.next()
+        desires.answer = reading(stack("b"), revision="b" * 40)
+        loop.wake(AskSource("manual"))
+        while turns.next().stacks:
+            pass
+        while audience.reports.get(timeout=5).revision:
+            pass
+    assert audience.gone.empty()
 
 
 def test_what_an_earlier_process_left_of_a_stack_is_pruned() -> None:
