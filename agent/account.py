@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from agent.held import PASSING, PRUNE_OFF, WAITS, WANTED_SO
 from agent.images import Image
-from agent.jobs import JOB_RUNS, JobState
+from agent.jobs import JobState
 from agent.model import (
     Action,
     Cause,
@@ -27,7 +28,7 @@ from agent.model import (
     Status,
 )
 from agent.processes import ORPHAN_PROCESS
-from agent.suspension import NOTHING, SUSPENDED, Suspended
+from agent.suspension import NOTHING, Suspended
 
 if TYPE_CHECKING:
     from agent.planning import Removal
@@ -75,10 +76,9 @@ def report_of(taken: Taken, name: str) -> Report:
     actual = taken.last.actual if taken.last else {}
     outcomes = tuple(outcome for outcome in taken.outcomes if outcome.change.stack == name)
     left = _of_stack(taken.last.plan, name) if taken.last else Plan()
-    failure = taken.failure or failure_of(outcomes) or _held_back(left)
     stays = _stays(name, wanted, actual)
-    if failure is None and _all_done(outcomes):
-        failure = _did_not_take(left, stays)
+    wrong = taken.failure or failure_of(outcomes) or _did_not_take(outcomes, left, stays)
+    failure = wrong or _held_back(left)
     suspended = taken.suspended.get(name, NOTHING)
     services = service_states(wanted, actual, suspended)
     return Report(
@@ -100,7 +100,21 @@ def report_of(taken: Taken, name: str) -> Report:
         images=_images(wanted, actual),
         suspended=suspended,
         jobs=_jobs(wanted, actual) if taken.last else (),
+        left=left,
+        settled=_settled(wanted, actual, left),
+        waits=wrong is None and failure is not None,
+        done=wrong is None and taken.last is not None and _only_held(left),
     )
+
+
+def _only_held(left: Plan) -> bool:
+    """Whether all that is left is held, and not for something that passes."""
+    matter = [change for change in left.changes if _matters(change)]
+    return all(change.action is Action.HOLD and change.code not in PASSING for change in matter)
+
+
+def _settled(wanted: Sequence[Resource], actual: Mapping[Key, Observed], left: Plan) -> frozenset[Key]:
+    return frozenset(one.key for one in wanted if one.key in actual) - {change.key for change in left.changes}
 
 
 def _ids(actual: Iterable[Observed], name: str) -> frozenset[str]:
@@ -114,10 +128,12 @@ def _health(services: Sequence[ServiceState], suspended: Suspended) -> Health:
 
 def _matters(change: Change) -> bool:
     """Whether a step that is left keeps the stack from being synced. Data that outlives its use does not, nor does what
-    only takes room; and a job whose time has come is as wanted before it runs."""
+    only takes room or is kept since pruning is off; and a job whose time has come is as wanted before it runs."""
     if change.seen is None or change.cause is not Cause.PRUNE:
         return change.cause is not Cause.SCHEDULE
-    return not change.seen.spare and not (change.action is Action.HOLD and change.seen.keeps_data)
+    if change.action is Action.HOLD and (change.seen.keeps_data or change.code == PRUNE_OFF):
+        return False
+    return not change.seen.spare
 
 
 def _all_done(outcomes: Sequence[Outcome]) -> bool:
@@ -152,8 +168,8 @@ def failure_of(outcomes: Sequence[Outcome]) -> Failure | None:
 def _held_back(plan: Plan) -> Failure | None:
     """What cannot become as it is wanted, or None. What only waits for another thing that is held comes behind it."""
     held = [change for change in plan.changes if change.action is Action.HOLD and _matters(change)]
-    held = [change for change in held if change.code not in {SUSPENDED, JOB_RUNS}]  # somebody wants it so, or it passes
-    held.sort(key=lambda change: change.code == "Waits")
+    held = [change for change in held if change.code not in WANTED_SO]
+    held.sort(key=lambda change: change.code == WAITS)
     if not held:
         return None
     return Failure(held[0].code or "Held", f"{held[0].key}: {held[0].reason}{_more(held)}")
@@ -163,11 +179,11 @@ def _more(things: Sequence[object]) -> str:
     return f" (and {len(things) - 1} more)" if len(things) > 1 else ""
 
 
-def _did_not_take(left: Plan, stays: Failure | None) -> Failure | None:
-    """What was done, read back, and is not so: an outcome to back off from, not to repeat at once. What a replacement
+def _did_not_take(outcomes: Sequence[Outcome], left: Plan, stays: Failure | None) -> Failure | None:
+    """What was done, all of it, and read back, and is not so: an outcome to back off from. What a replacement
     could not clear away is none of that; where something runs beside it that nobody minds, that comes first."""
     again = [one for one in left.pending if one.action is not Action.ADOPT and _matters(one) and not _is_debris(one)]
-    if not again:
+    if not again or not _all_done(outcomes):
         return None
     if stays is not None and stays.reason == ORPHAN_PROCESS:
         return stays

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from agent.cli.errors import IsSuspended, NoAgent
 from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered
 from agent.errors import BadManifest, BadSettings, Trouble
-from agent.model import Health, Report, Scope, Stack
+from agent.model import Health, Key, Report, Scope, Stack
 from agent.stand_ins import ignore
 from agent.target import Target
 from agent.usual import USUAL, default_secrets_dir, default_state_dir, docker_url, usual_file
@@ -109,7 +109,7 @@ class Assembly:
         orders = self._directives(StateDir(settings.state_dir.absolute())).now()
         scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
         heeded = orders if approved else replace(orders, approved=frozenset())
-        turn = replace(_turn(reading, scope, heeded), exact=exact)
+        turn = replace(_turn(reading, scope, heeded), exact=exact, known=self._known(settings, reading))
         works = self._works(engine, settings, where.origin)
         look, revision = works.reconciler.look(turn), reading.snapshot.revision
         files = target_document(target, ground.here, rev=revision.id if ground.is_committed else "", repo=ground.url)
@@ -335,6 +335,15 @@ class Assembly:
         if not target.repo and (named or not settings.repo):
             return in_clone(target, allowed, self.environment, self._owners())
         return in_repository(target, settings, allowed)
+
+    def _known(self, settings: Settings, reading: Reading) -> frozenset[Key]:
+        """What the agent has noted as there: what is gone of that was removed by hand."""
+        from agent.good_images import GoodImages
+        from agent.jsonfile import JsonFile
+        from agent.statedir import StateDir
+
+        state = StateDir(settings.state_dir.absolute())
+        return GoodImages(JsonFile(state.good_images)).containers(reading.stacks.values())
 
     def _allowed(self, target: Target, settings: Settings | None, key: bytes) -> Allowed:
         """What the operator allows. Where there are no settings, what reads them is not loaded."""

@@ -6,12 +6,15 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
 from agent.fight import Fight
-from agent.model import Action, Cause, Key, Outcome, Report, Status
-from agent.planning import PORT_IN_USE
+from agent.handling import OnFailure
+from agent.held import PORT_IN_USE
+from agent.model import Action, Cause, Key, Outcome, Report, Resource, Status
 from agent.processes import ORPHAN_PROCESS
+from agent.rollout import Failures
 
 # what says nothing of what is wanted: nobody answers, or there was no thread to ask
 ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout", "NoThread"})
@@ -21,6 +24,7 @@ BLAMELESS = ENGINE_REASONS | {ORPHAN_PROCESS, PORT_IN_USE}
 ENGINE_FAULTS = frozenset({"EngineError", "EngineObjectInvalid", "EngineClient"})
 TRIES = 3
 UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
+HEALED = frozenset({Cause.DRIFT, Cause.IMAGE})  # why something changes that no commit has changed
 BETWEEN_INTERRUPTIONS = 300.0
 LONGEST_UNTOUCHED = 30.0
 
@@ -72,17 +76,24 @@ class Repeats:
     longest: float = 300.0
     _seen: dict[Key, _Healed] = field(default_factory=dict)
 
-    def pause(self, report: Report, now: float) -> float:
-        """Seconds to leave the stack alone after this report."""
+    def note(self, report: Report, now: float) -> None:
+        """Take in what was healed."""
         self._forget(now)
-        longest = 0.0
         for key, fields in _healed(report).items():
             healed = self._seen.setdefault(key, _Healed(report.stack, since=now))
             beyond = healed.times + 1 - self.free
             wait = min(self.longest, 2.0 ** min(beyond, 16)) if beyond > 0 else 0.0
             healed.again(fields, now, wait)
-            longest = max(longest, wait)
-        return longest
+
+    def resting(self, stack: str, now: float) -> dict[Key, float]:
+        """What of the stack is to be left alone for now, and for how many seconds yet."""
+        left = {key: healed.last + healed.wait - now for key, healed in self._seen.items() if healed.stack == stack}
+        return {key: seconds for key, seconds in left.items() if seconds > 0.001}
+
+    def relent(self, stack: str) -> None:
+        """Have everything of the stack healed at once, this time."""
+        for healed in self._seen.values():
+            healed.wait = 0.0 if healed.stack == stack else healed.wait
 
     def fights(self, stack: str, now: float) -> tuple[Fight, ...]:
         """What of the stack is healed over and over by now."""
@@ -107,13 +118,22 @@ def _healed(report: Report) -> dict[Key, set[str]]:
     return {
         change.key: {field.path for field in change.fields}
         for change in done
-        if change.cause is Cause.DRIFT
+        if change.cause in HEALED
+        and not (change.wanted and change.wanted.prepares and change.cause is Cause.IMAGE)
         and (change.fields or (change.action is Action.CREATE and change.key not in taken))
     }
 
 
+class Pause(NamedTuple):
+    """The seconds for which a stack is left `alone` after a turn, and those after which it is looked at `again` by
+    itself, 0 for never; in between it is looked at whenever there is a reason."""
+
+    alone: float = 0.0
+    again: float = 0.0
+
+
 class Patience:
-    """Seconds to leave each stack alone after a turn. `chance` spreads them."""
+    """For how long each stack, and what in it, is left alone. `chance` spreads that."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
@@ -121,19 +141,25 @@ class Patience:
         self._repeats = Repeats()
         self._overtaken: set[str] = set()  # the stacks whose last turn came to nothing, since the world had moved
 
-    def after(self, report: Report, now: float) -> float:
+    def after(self, report: Report, now: float) -> Pause:
         backoff = self._backoffs.setdefault(report.stack, Backoff(self._chance, longest=300.0))
-        repeated = self._repeats.pause(report, now)
+        self._repeats.note(report, now)
+        again = min(self._repeats.resting(report.stack, now).values(), default=0.0)
         overtaken_again = self._is_overtaken_again(report)
-        if report.failure is None or only_held(report):
-            if overtaken_again:
-                return max(backoff.failed(), repeated)
-            backoff.succeeded()
-            return repeated
-        wait = max(backoff.failed(), repeated)
+        if (report.failure is not None and not report.waits) or overtaken_again:
+            return Pause(self._alone(backoff.failed(), backoff, report), again)
+        if _waits_for_a_port(report):  # of a port that is let go of no event tells
+            in_vain = min(backoff.failed(), LONGEST_UNTOUCHED)
+            return Pause(again=min(again or in_vain, in_vain))
+        backoff.succeeded()
+        return Pause(again=again)
+
+    def _alone(self, wait: float, backoff: Backoff, report: Report) -> float:
+        if report.failure is None or paused_by(report):
+            return wait
         if interrupted_in_vain(report) and not (_only_stumbled(report) and backoff.failures < TRIES):
             return max(wait, BETWEEN_INTERRUPTIONS * self._chance.uniform(1.0, 1.2))
-        untouched = report.failure.reason in BLAMELESS or only_unprepared(report) or _waits_for_a_port(report)
+        untouched = report.failure.reason in BLAMELESS or only_unprepared(report)
         return min(wait, LONGEST_UNTOUCHED) if untouched else wait
 
     def _is_overtaken_again(self, report: Report) -> bool:
@@ -149,23 +175,23 @@ class Patience:
         """What of the stack is healed over and over, since something else changes it back."""
         return self._repeats.fights(stack, now)
 
+    def resting(self, stack: str, now: float) -> frozenset[Key]:
+        """What of the stack was healed too often of late, and is left alone for a while."""
+        return frozenset(self._repeats.resting(stack, now))
+
+    def relent(self, stack: str) -> None:
+        """Somebody asks: what is left alone is tried now, however often it was."""
+        self._repeats.relent(stack)
+
     def forgive(self, stack: str) -> None:
         """Forget the failures so far: they say nothing of what is tried next."""
+        self._repeats.relent(stack)
         self._backoffs.pop(stack, None)
         self._overtaken.discard(stack)
 
 
-def only_held(report: Report) -> bool:
-    """Nothing was touched, so nothing can feed itself: the next event or the next full look is soon enough. Of a port
-    that another stack lets go of no event tells."""
-    held = bool(report.outcomes) and all(outcome.status is Status.HELD for outcome in report.outcomes)
-    return held and not _waits_for_a_port(report)
-
-
 def _waits_for_a_port(report: Report) -> bool:
-    """Whether nothing is in the way but a port that somebody else holds: nobody was stopped for it."""
-    failed = any(outcome.status is Status.FAILED for outcome in report.outcomes)
-    return not failed and any(change.code == PORT_IN_USE for change in report.plan.changes)
+    return any(change.code == PORT_IN_USE for change in report.left.changes)
 
 
 def overtaken_in_vain(report: Report) -> bool:
@@ -190,6 +216,26 @@ def interrupted_in_vain(report: Report) -> bool:
         or (outcome.status is Status.DONE and did_not_take)
         for outcome in replaced
     )
+
+
+def paused_by(report: Report) -> frozenset[Key]:
+    """What was not replaced and is not to be tried again by itself, each time with an interruption: its rollout pauses
+    when something is refused, or bears that."""
+    failures = Failures.of(report.outcomes)
+    refused = [outcome.change for outcome in report.outcomes if _interrupts(outcome) and _is_refused(outcome)]
+    paused = {(one.stack, one.wanted.service) for one in refused if one.wanted and _pauses(one.wanted)}
+    left = [outcome.change for outcome in report.outcomes if _interrupts(outcome) and outcome.status is not Status.DONE]
+    stopped = {one.key for one in left if one.wanted and (one.stack, one.wanted.service) in paused}
+    return frozenset(stopped | {one.key for one in refused if failures.bears(one)})
+
+
+def _is_refused(outcome: Outcome) -> bool:
+    may_pass = outcome.reason in UNTOUCHED | BLAMELESS | ENGINE_FAULTS
+    return outcome.status is Status.FAILED and not may_pass
+
+
+def _pauses(wanted: Resource) -> bool:
+    return wanted.handling.rollout.on_failure is OnFailure.PAUSE
 
 
 def _only_stumbled(report: Report) -> bool:

@@ -20,7 +20,7 @@ from agent.model import Action, Change, Condition, Gate, Outcome, Plan, Requirem
 from agent.rollout import Failures, Pace
 from agent.threads import begin
 
-Perform = Callable[[Change, Pace], None]
+Perform = Callable[[Change, Pace], str | None]  # what is to be said of it beside that it was done, mostly nothing
 
 STOPPED = "Stopped"
 DEPENDENCY_FAILED = "DependencyFailed"
@@ -242,11 +242,11 @@ class _Run:
             self.sleep(seconds)
 
         try:
-            self.perform(change, Pace(self.clock, rest, self.stop))
+            remark = self.perform(change, Pace(self.clock, rest, self.stop))
         except Trouble as error:
             status = Status.OVERTAKEN if isinstance(error, Overtaken) else Status.FAILED
             return Outcome(change, status, error.message, error.reason, self.clock() - began)
-        return Outcome(change, Status.DONE, seconds=self.clock() - began)
+        return Outcome(change, Status.DONE, remark or "", seconds=self.clock() - began)
 
     def _collect(self) -> None:
         """Take in what has ended, waiting for the first of it for as long as nothing else is due."""
@@ -349,10 +349,16 @@ def _never_begun(change: Change) -> Outcome:
 
 
 def _gated_by(change: Change) -> list[Requirement]:
-    """The conditions that must hold before the change begins. One that starts nothing waits for nobody's health."""
-    if change.wanted is None or change.action is Action.REMOVE or not _starts(change, change.wanted):
+    """The conditions that must hold before the change begins. One that starts nothing waits for nobody's health, one
+    that starts anew what runs only for its turn."""
+    if change.wanted is None or change.action is Action.REMOVE:
         return []
-    return [requirement for requirement in change.wanted.requires if requirement.condition is not Condition.EXISTS]
+    conditions = [
+        requirement for requirement in change.wanted.requires if requirement.condition is not Condition.EXISTS
+    ]
+    if _starts(change, change.wanted):
+        return conditions
+    return [one for one in conditions if one.condition is Condition.GOOD] if change.restarts else []
 
 
 def _starts(change: Change, wanted: Resource) -> bool:

@@ -1,4 +1,4 @@
-"""What people at this host told the agent: what is suspended, and which removals are approved.
+"""What people at this host told the agent: what is suspended, which removals are approved, and what to look at now.
 
 A file in the state directory is the whole way from a command to the agent. Nobody has to be there to receive it: it
 holds for an agent that is started later, and for `windlass apply`. Times are seconds since the epoch.
@@ -23,17 +23,21 @@ from agent.jsonfile import Found, JsonFile, Told, to_nobody
 from agent.model import Failure
 from agent.printable import printable
 from agent.suspension import NOTHING, Suspended, Suspension
+from agent.wishes import EVERYTHING, Asked
 
+FORGOTTEN = 3600.0  # seconds after which nobody waits any more for what was asked
 YEAR_10000 = 253_402_300_800  # seconds since the epoch, beyond which no calendar goes
-HOST = "*"  # stands for all of the host where a stack's name could stand
+HOST = EVERYTHING  # stands for all of the host where a stack's name could stand
 
 
 @dataclass(frozen=True)
 class Orders:
-    """What holds at one moment. `suspended` is by STACK, STACK/SERVICE or `HOST`; `approved` are hashes of removals."""
+    """What holds at one moment. `suspended` is by STACK, STACK/SERVICE or `HOST`; `approved` are hashes of removals;
+    `asked` is what to look at now, by STACK or `HOST`."""
 
     suspended: Mapping[str, Suspension] = field(default_factory=dict)
     approved: frozenset[str] = frozenset()
+    asked: Mapping[str, Asked] = field(default_factory=dict)
 
     def by_stack(self, stacks: Iterable[str]) -> dict[str, Suspended]:
         """For these stacks, and for all others that something was said of."""
@@ -105,6 +109,13 @@ class Directives:
         """Approve the removals with this hash."""
         self._change(lambda kept: {**kept, "approved": {**_mapping(kept, "approved"), removals: until}})
 
+    def ask(self, stacks: Iterable[str], *, hard: bool = False) -> float:
+        """Ask for a turn of these stacks now, or of all with `HOST`. Returns when that was."""
+        at = self._wall()
+        asked = {what: {"at": at, "hard": hard} for what in stacks}
+        self._change(lambda kept: {**kept, "asked": {**_mapping(kept, "asked"), **asked}})
+        return at
+
     def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         """Without what is over. One process at a time, and so that the owner of the directory can do so too."""
         with _alone(self._path):
@@ -152,7 +163,14 @@ def _orders(document: Mapping[str, Any], now: float) -> Orders:
     return Orders(
         {what: why for what, why in suspended.items() if not _is_over(why.until, now)},
         frozenset(one for one, until in approved.items() if isinstance(until, int | float) and now < until),
+        {what: one for what, entry in _mapping(document, "asked").items() if (one := _asked(entry))},
     )
+
+
+def _asked(entry: Any) -> Asked | None:
+    """None where that is nothing that `windlass sync` has written: then nobody waits for it either."""
+    at = entry.get("at") if isinstance(entry, dict) else None
+    return Asked(float(at), entry.get("hard") is True) if isinstance(at, int | float) else None
 
 
 def _next_end(document: Mapping[str, Any], now: float) -> float:
@@ -164,10 +182,16 @@ def _next_end(document: Mapping[str, Any], now: float) -> float:
 def _without_what_is_over(kept: Mapping[str, Any], now: float) -> dict[str, Any]:
     holds = _orders(kept, now)
     return {
-        **kept,
+        **{name: said for name, said in kept.items() if name != "asked"},
         "suspended": {what: why for what, why in _mapping(kept, "suspended").items() if what in holds.suspended},
         "approved": {one: until for one, until in _mapping(kept, "approved").items() if one in holds.approved},
+        **_still_asked(holds.asked, now),
     }
+
+
+def _still_asked(asked: Mapping[str, Asked], now: float) -> dict[str, Any]:
+    kept = {what: one._asdict() for what, one in asked.items() if abs(now - one.at) < FORGOTTEN}
+    return {"asked": kept} if kept else {}
 
 
 def _suspension(entry: Mapping[str, Any]) -> Suspension:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from agent.account import DID_NOT_TAKE, new_run_id
 from agent.errors import Trouble
@@ -62,6 +63,7 @@ class Trials:
         judgement = self._judge(stack, report, None, earlier)
         if judgement.state is State.ON_TRIAL and earlier is not None:
             judgement = self._waited(turn, judgement, earlier)
+        judgement = judgement.with_words(partial(self.reconciler.host.words, stack))
         if judgement.state is State.FAILED and judgement.failure:
             return self._go_back(turn, judgement.failure, earlier, why_not)
         if counts_as_good(judgement, earlier) and report.health is Health.HEALTHY:

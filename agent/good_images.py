@@ -9,7 +9,7 @@ otherwise, or somebody asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -18,9 +18,9 @@ from agent.digests import digest_of
 from agent.errors import Refused, Trouble
 from agent.images import Image
 from agent.jsonfile import JsonFile
-from agent.model import Cause, Outcome, Report, Resource, Stack, Status
+from agent.model import Cause, Key, Outcome, Report, Resource, Stack, Status
 
-NO_GOOD = frozenset({"CrashOnStart", "Unhealthy", "HealthTimeout", "ContainerGone", "StartFailed"})
+NO_GOOD = frozenset({"CrashOnStart", "HealthTimeout", "ContainerGone", "StartFailed"})
 _RAN, _DIGEST, _BAD, _WANTED = "ran", "digest", "bad", "wanted"
 
 # Of a container: the ids of what it ran and of what was no good, the digest of what it ran where that is known, and one
@@ -74,6 +74,10 @@ class GoodImages:
             raise Refused(failure.message, reason=failure.reason)
         stacks = (kept or {}).keys() - left
         return frozenset(entry[_RAN] for stack in stacks for entry in self._of(stack).values())
+
+    def containers(self, stacks: Iterable[Stack]) -> frozenset[Key]:
+        """The containers that the stacks had when they were last good: if one is gone, no commit has said so."""
+        return frozenset(Key("container", name) for stack in stacks for name in self._of(stack.name))
 
     def forget(self, stack: str) -> None:
         """The stack has left for good."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence, Set
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
-from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Runs, RunsOnce, Tidy
-from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Requirement, Resource, Scope
+from agent.errors import Trouble
+from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Remarking, Runs, RunsOnce, Speaking, Tidy
+from agent.kinds.remarks import Remarks
+from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Requirement, Resource, Scope, Stack
 from agent.rollout import Pace, let_pass
 
 
@@ -24,12 +26,16 @@ class Host:
             found.update((observed.key, observed) for observed in kind.observe(of_kind, scope))
         return _known_once(found, {resource.key for resource in wanted})
 
-    def perform(self, change: Change, revision: str, pace: Pace) -> None:
-        """Carry out one change; `revision` is noted on what is made, and waiting is done with `pace`."""
+    def perform(self, change: Change, revision: str, pace: Pace) -> str:
+        """Carry out one change; `revision` is noted on what is made, and waiting is done with `pace`. Returns what is
+        to be said of it beside that it was done, "" where that is nothing."""
         kind = self._kinds[change.key.kind]
         let_pass(change.delay, "time between one container and the next", pace)
+        remarks = kind.remarks if isinstance(kind, Remarking) else Remarks()
+        remarks.take()  # of a change that failed in this thread
         with kind.place(change, pace) if isinstance(kind, Limited) else nullcontext():
             self._perform(kind, change, revision, pace)
+        return remarks.take()
 
     def _perform(self, kind: Kind, change: Change, revision: str, pace: Pace) -> None:
         if isinstance(kind, RunsOnce) and kind.runs_once(change):
@@ -65,6 +71,17 @@ class Host:
             return kind.probe(key, Condition.STARTED)
         ended = kind.probe(key, Condition.COMPLETED) if gate is Gate.FAILED else (gate, detail)
         return ended if ended[0] is Gate.PASSED else (gate, detail)
+
+    def words(self, stack: Stack, service: str) -> str:
+        """The last lines of what is not good of a service, each on a new line; "" where nothing can be read."""
+        for one in stack.resources:
+            kind = self._kinds[one.key.kind]
+            if one.service != service or not isinstance(kind, Speaking):
+                continue
+            with suppress(Trouble):  # it is ill all the same
+                if self.health(one.key)[0] is not Gate.PASSED and (said := kind.words(one.key)):
+                    return said
+        return ""
 
     def tidy(self, stack: str, keep: Collection[Key]) -> None:
         """Clear away what was made for the stack and is none of `keep`."""

@@ -31,9 +31,10 @@ class HostTurns:
         if turn.trigger == ASKED:
             for stack in turn.stacks:
                 self.images.forgive(stack.name)
+        known = turn.known | self.images.containers(turn.stacks)
         try:
             with self.under_way():
-                reports = self.reconciler.take(replace(turn, stacks=self._bound(turn)))
+                reports = self.reconciler.take(replace(turn, stacks=self._bound(turn), known=known))
         finally:
             self.ended(turn)
         self._note(turn, {report.stack: report for report in reports})
@@ -57,6 +58,9 @@ class HostTurns:
 
     def note_good(self, stack: str, report: Report) -> None:
         self.images.note(stack, report.images)
+
+    def words(self, stack: Stack, service: str) -> str:
+        return self.reconciler.host.words(stack, service)
 
     def on_host(self) -> Mapping[str, frozenset[str]]:
         """Data that outlives its stack does not keep the stack in mind."""

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from agent.answering import Answering
 from agent.asking import Asking
-from agent.backoff import Patience, only_held
+from agent.backoff import Patience, paused_by
 from agent.errors import Trouble
 from agent.following import Following
 from agent.guard import Consent, services_of
@@ -27,12 +28,13 @@ from agent.pulse import Pulse
 from agent.reconcile import ASKED, ROLLBACK, Turn
 from agent.scheduling import Scheduling
 from agent.trial import State
-from agent.work import Standing, Work, crashed
+from agent.work import TRIAL, Standing, Work, crashed
 from agent.workers import Workers
 
 SOURCE = "source"
-TRIAL = "trial"  # the trigger of seeing whether content proves good
+RETRY = "retry"
 SUSPEND, RESUME, APPROVE = "suspend", "resume", "approve"
+NEWS = frozenset({ASKED, "git", ROLLBACK})  # the triggers of turns that whoever asked waits for
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Loop:
         self._orders: Orders = Unrestrained()  # until the first round
         self._resync_due = clock() + self._rhythm.resync
         self._patience = Patience(self._chance)
+        self._answering = Answering(audience.answered)
         self._pulse, self._late = Pulse(clock), tuple[str, ...]()
         self.stopping = False
         self.left: tuple[str, ...] = ()  # what was still under way when its time to end was over
@@ -136,7 +139,7 @@ class Loop:
 
     def _all_had_their_turn(self) -> bool:
         idle = all(
-            not work.busy and (work.trigger is None or (work.last is not None and work.last.failure))
+            not work.busy and (not work.has_more_to_come or (work.last is not None and work.last.failure))
             for work in self._stacks.values()
             if work.lag.coming is None or (work.lag.frozen and work.desired)
         )
@@ -178,7 +181,7 @@ class Loop:
         due = [self._resync_due]
         if not self._asking.busy:
             due.append(self._asking.due)
-        due += [work.not_before for work in self._stacks.values() if work.is_due]
+        due += [work.due_at for work in self._stacks.values() if work.is_due]
         return min(1.0, max(0.0, min(due) - self._clock()))
 
     def _feed_watchdog(self) -> None:
@@ -206,7 +209,7 @@ class Loop:
             )
             self._submit(SOURCE, self._rhythm.source_silence, take, lambda failure: Intake(failure=failure))
         for work in self._stacks.values():
-            if work.is_due and now >= work.not_before:
+            if work.is_due and now >= work.due_at:
                 self._begin_turn(work)
 
     def _submit(
@@ -227,7 +230,7 @@ class Loop:
     # --- triggers ---
 
     def _on_look(self, look: LookAt) -> None:
-        if not look.stack and not look.keys:
+        if look.afresh or not (look.stack or look.keys):
             self._turns.look_afresh()
         names = self._concerned(look)
         if names:
@@ -246,6 +249,8 @@ class Loop:
         """Make a turn due. Backing off is cut short only for who asks by hand: events of a failing stack feed it."""
         if trigger == ASKED:
             work.trigger, work.not_before = trigger, 0.0
+            self._patience.relent(work.name)
+            work.paused = frozenset()
             if self._desires.forgive(work.name):
                 self._asking.at_once()
         elif work.trigger is None:
@@ -255,6 +260,8 @@ class Loop:
     def _heed_orders(self) -> None:
         """Look at once at each stack of which more or less is suspended than was, or of which more may be removed."""
         before, self._orders = self._orders, self._restraints.now()
+        for reason in self._answering.heed(self._orders.asked, self._stacks) if self._orders is not before else ():
+            self._understand(reason)
         approved = self._orders.approved - before.approved
         if approved:
             self._asking.at_once()
@@ -284,10 +291,12 @@ class Loop:
                 self.mark(work, "start")
         if done.reading is not None and not outdated:
             self._following.follow(done.reading, done.on_host)
+        if not self._asking.is_due:  # else it was read before somebody asked
+            self._answering.source_read(name for name, work in self._stacks.items() if work.trigger in NEWS)
 
     def fresh(self, work: Work, trigger: str) -> None:
         """New content is tried at once, whatever happened to the old."""
-        work.not_before = 0.0
+        work.not_before, work.paused = 0.0, frozenset()
         work.trigger = work.trigger or trigger
         self._patience.forgive(work.name)
 
@@ -300,8 +309,9 @@ class Loop:
     # --- turns ---
 
     def _begin_turn(self, work: Work) -> None:
-        trigger, work.trigger = work.trigger or "interval", None
+        trigger = work.take_trigger()
         if not work.is_understood:
+            self._answering.had_turn(work.name)
             return  # never was good here: nothing is known to converge to, and nothing is removed
         work.busy = True
         name, before = work.name, work.standing
@@ -309,7 +319,8 @@ class Loop:
         consent = Consent(self._orders.approved, max(work.goal.may_go, self._following.allowed))
         turn = work.turn(trigger, self._scope, elsewhere, consent, act=self._act)
         demands = {key: ports for one in self._stacks.values() if one is not work for key, ports in one.demands.items()}
-        turn = replace(turn, asked=self._scheduling.take(name), demands=demands)
+        resting = self._patience.resting(name, self._clock())
+        turn = replace(turn, asked=self._scheduling.take(name), demands=demands, resting=resting, paused=work.paused)
         self._submit(
             f"turn-{name}",
             self._rhythm.silence,
@@ -320,7 +331,7 @@ class Loop:
     def _take_turn(self, name: str, turn: Turn, before: Standing) -> _TurnDone:
         """In a worker: one turn, and what it says of the content."""
         (report,) = self._turns.take(turn)
-        verdict = verdict_on(self._desires, turn, report, before, self._clock())
+        verdict = verdict_on(self._desires, turn, report, before, self._clock(), words=self._turns.words)
         if stands_good(turn, report, before, verdict):
             self._turns.note_good(name, report)
         return _TurnDone(name, report, turn.superseded, verdict)
@@ -331,11 +342,12 @@ class Loop:
         now, report = self._clock(), done.report
         verdict = None if (superseded := done.superseded()) else done.verdict
         work.busy = False
-        if report.synced and report.revision and not superseded:
-            work.known = work.goal.keys
+        if not superseded:
+            work.know(report)
         goes_back = verdict is not None and self._heed(work, report, verdict)
         if work.lag:
-            report = replace(report, synced=False, failure=report.failure or work.lag.failure, suspended=work.restraint)
+            failure = report.failure or work.lag.failure
+            report = replace(report, synced=False, done=False, failure=failure, suspended=work.restraint)
         elif report.stays:
             report = replace(report, synced=False, failure=report.failure or report.stays)
         on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL
@@ -344,7 +356,9 @@ class Loop:
         report = self._scheduling.heed(work, report)
         work.last = report = replace(report, on_trial=on_trial, fights=self._patience.fights(work.name, now))
         self._audience.reported(report)
-        if work.has_left and done.report.synced and not (done.report.stays or superseded):
+        if work.trigger not in NEWS:
+            self._answering.had_turn(work.name)
+        if work.is_gone_by(done.report) and not superseded:
             self._forget(work)
         self._following.take_up()
 
@@ -365,13 +379,14 @@ class Loop:
 
     def _schedule_next(self, work: Work, report: Report, now: float, again_in: float) -> None:
         overtaken = any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes)
-        if overtaken or (report.failure and not only_held(report)):
-            work.trigger = work.trigger or "retry"
-        wait = self._patience.after(report, now)
+        if overtaken or (report.failure and not report.waits):
+            work.trigger = work.trigger or RETRY
+        work.paused |= paused_by(report)
+        pause = self._patience.after(report, now)
         # what was heard meanwhile has a time to settle of its own
-        work.not_before = now if work.trigger == ASKED else max(work.not_before, now + wait)
-        if again_in and work.trigger is None:
-            work.trigger, work.not_before = TRIAL, now + again_in
+        work.not_before = now if work.trigger == ASKED else max(work.not_before, now + pause.alone)
+        later = [(now + seconds, why) for seconds, why in ((again_in, TRIAL), (pause.again, RETRY)) if seconds]
+        work.again = min(later, default=None)
 
     def _forget(self, work: Work) -> None:
         del self._stacks[work.name]

@@ -187,6 +187,7 @@ class Observed:
     protected: bool = False
     unsure: str = ""  # why nobody can tell for now whether it is protected: then it is not pruned either
     spare: bool = False  # takes room and no more: it keeps nothing from being as it is wanted
+    obstacle: Failure | None = None  # why it could not be made anew if it were removed
     stays: str = ""  # why it is left as it is, although something newer is known
     orphan: str = ""  # what of it, or of the one before it, runs on without the engine's knowing
     image: Image = NO_IMAGE  # the one that a container was made from
@@ -354,7 +355,9 @@ class Failure:
 class Report:
     """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet.
     `stays` is why it does not count as synced with nothing left to do: it is left at what was good, although something
-    newer is known that was tried, or processes of its containers outlived these."""
+    newer is known that was tried, or processes of its containers outlived these. The last look
+    found `left` still to do or held, and of what is wanted `settled` there and as wanted. Where it `waits`, the failure
+    says what is held, and nothing went wrong; `done` is all that can be, but for what is held for good."""
 
     run_id: str
     stack: str
@@ -376,3 +379,12 @@ class Report:
     stays: Failure | None = None
     images: Mapping[str, Image] = field(default_factory=dict)  # by container: the one that it was made from
     jobs: tuple[JobState, ...] = ()
+    left: Plan = Plan()
+    settled: frozenset[Key] = frozenset()
+    waits: bool = False
+    done: bool = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether what runs can be told good or bad: nothing is left to do for it."""
+        return self.synced or self.done

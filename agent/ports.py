@@ -13,6 +13,7 @@ from agent.model import Failure, Key, Report, Stack
 from agent.planning import Removal
 from agent.reconcile import Turn
 from agent.suspension import NOTHING, Suspended
+from agent.wishes import Asked
 
 
 class Desires(Protocol):
@@ -46,6 +47,9 @@ class Turns(Protocol):
     def note_good(self, stack: str, report: Report) -> None:
         """Remember what the stack runs: it is good, and may have to come back."""
 
+    def words(self, stack: Stack, service: str) -> str:
+        """The last lines of what is not good of a service, each on a new line; "" where nothing can be read."""
+
     def on_host(self) -> Mapping[str, frozenset[str]]:
         """The stacks of this origin that have something on the host, each with its services there. Raises `Trouble`."""
 
@@ -64,6 +68,9 @@ class Audience(Protocol):
     def source_read(self, reading: Reading | None, failure: Failure | None, next_in: float) -> None: ...
 
     def triggered(self, trigger: str) -> None: ...
+
+    def answered(self, asked_at: float) -> None:
+        """All that was asked by hand up to then has been done."""
 
     def forgotten(self, stack: str) -> None: ...
 
@@ -84,10 +91,14 @@ class Audience(Protocol):
 
 
 class Orders(Protocol):
-    """What is not to be changed, and which removals are approved, at one moment."""
+    """What is not to be changed, which removals are approved, and what to look at now, at one moment."""
 
     @property
     def approved(self) -> frozenset[str]: ...
+
+    @property
+    def asked(self) -> Mapping[str, Asked]:
+        """What to look at now, by stack; "*" stands for all of them."""
 
     def of(self, stack: str) -> Suspended: ...
 
@@ -103,6 +114,7 @@ class Unrestrained:
     """Nobody said anything."""
 
     approved: frozenset[str] = frozenset()
+    asked: Mapping[str, Asked] = {}
 
     def now(self) -> Unrestrained:
         return self
@@ -139,9 +151,10 @@ class AskSource:
 @dataclass(frozen=True)
 class LookAt:
     """A reason to look at one stack, or at the stacks that want an object of one of these keys or have the one of this
-    id of the engine's; with nothing of that, at all."""
+    id of the engine's; with nothing of that, at all, and `afresh`."""
 
     trigger: str
     stack: str = ""
     keys: frozenset[Key] = frozenset()
     id: str = ""
+    afresh: bool = False  # relying on nothing that was seen before

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from agent.model import Health, Report, Stack
 from agent.ports import Desires
 from agent.reconcile import Turn
 from agent.trial import Judgement, State, counts_as_good, judge, other_than
 from agent.work import Standing
+
+Words = Callable[[Stack, str], str]
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,14 @@ def stands_good(turn: Turn, report: Report, before: Standing, verdict: Verdict |
     if verdict is not None:
         return verdict.judgement.state is State.GOOD
     known = bool(turn.stacks) and turn.stacks[0].revision.id == before.accepted
-    return known and report.synced and report.failure is None and report.health is Health.HEALTHY
+    return known and report.is_settled and report.health is Health.HEALTHY
 
 
-def verdict_on(desires: Desires, turn: Turn, report: Report, before: Standing, now: float) -> Verdict | None:
-    """In a worker: what the turn says of the stack's content. None where that is known, or cannot be told."""
+def verdict_on(
+    desires: Desires, turn: Turn, report: Report, before: Standing, now: float, *, words: Words
+) -> Verdict | None:
+    """In a worker: what the turn says of the stack's content. None where that is known, or cannot be told.
+    `words`: see `Turns.words`."""
     if not turn.stacks or turn.stacks[0].revision.id == before.accepted or turn.superseded() or not turn.act:
         return None
     stack = turn.stacks[0]
@@ -37,6 +44,7 @@ def verdict_on(desires: Desires, turn: Turn, report: Report, before: Standing, n
     judgement = judge(stack, report, before.trial, now, earlier)
     if counts_as_good(judgement, good):
         desires.accept(stack)
+    judgement = judgement.with_words(partial(words, stack)) if earlier else judgement
     if judgement.state is not State.FAILED or judgement.failure is None:
         return Verdict(judgement)
     if earlier is None:

@@ -68,6 +68,8 @@ class Turn:
     demands: Demands = field(default_factory=dict)  # the ports that further stacks are to have
     consent: Consent = NO_CONSENT  # to removing much at once
     asked: Mapping[Key, Errand] = field(default_factory=dict)  # what jobs are to do now
+    resting: frozenset[Key] = frozenset()  # what was healed too often of late: left as it is for now
+    paused: frozenset[Key] = frozenset()  # what was replaced by something that was no good: not once more
 
     @property
     def leases(self) -> frozenset[tuple[str, str]]:
@@ -96,7 +98,7 @@ class Reconciler:
         wanted = [resource for stack in turn.stacks for resource in stack.resources]
         labelled = self.host.observe(wanted, turn.scope)
         actual = self.protections.applied(wanted, labelled)
-        policy = replace(self.policy, suspended=turn.leases)
+        policy = replace(self.policy, suspended=turn.leases, resting=turn.resting, paused=turn.paused)
         removal: Removal | None = None
         plan = self._plan(turn, actual, policy)
         if policy.prune and must_count(plan):
@@ -138,7 +140,7 @@ class Reconciler:
         deadline = self.clock() + HEALTH_PATIENCE
         looking = replace(turn, act=False)
         while any(report.health is Health.PROGRESSING for report in reports) and self.clock() < deadline:
-            if self.stop() or any(report.failure for report in reports):
+            if self.stop() or any(report.failure and not report.waits for report in reports):
                 break
             self.sleep(HEALTH_POLL)
             now = {report.stack: report for report in self.take(looking)}
@@ -198,8 +200,8 @@ class Reconciler:
     def _act(self, turn: Turn, plan: Plan) -> tuple[Outcome, ...]:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}
 
-        def perform(change: Change, pace: Pace) -> None:
-            self.host.perform(change, revisions.get(change.stack, ""), pace)
+        def perform(change: Change, pace: Pace) -> str:
+            return self.host.perform(change, revisions.get(change.stack, ""), pace)
 
         return converge(
             plan,

@@ -6,7 +6,7 @@ The steps themselves are the kind's, and what is to be done was planned. Here is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -48,6 +48,9 @@ class Steps(Protocol):
 
     def prove(self) -> Proof:
         """Look at the new one."""
+
+    def words(self) -> str:
+        """The last lines that the new one wrote, to be put behind what is told of it; "" where there are none."""
 
     def finish(self) -> None:
         """Remove the old one. Where that is refused, what is left of it goes at the next look."""
@@ -110,7 +113,7 @@ def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> None:
             return
         limit = rollout.timeout or max(proof.patience, rollout.monitor)
         if proof.gate is Gate.PENDING and waited >= limit:
-            raise Refused(f"{proof.detail} (gave up after {limit:g} s)", reason=HEALTH_TIMEOUT)
+            raise Refused(f"{proof.detail} (gave up after {limit:g} s){steps.words()}", reason=HEALTH_TIMEOUT)
         if pace.stop():
             if proof.gate is Gate.PASSED:
                 return  # up to now nothing speaks against it
@@ -140,10 +143,21 @@ class Failures:
         self._all = Counter(service for change in changes if (service := _rolled(change)))
         self._failed: Counter[tuple[str, str]] = Counter()
 
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> Failures:
+        failures = cls(outcome.change for outcome in outcomes)
+        for outcome in outcomes:
+            failures.note(outcome)
+        return failures
+
     def note(self, outcome: Outcome) -> None:
         service = _rolled(outcome.change)
         if service and outcome.status is Status.FAILED:
             self._failed[service] += 1
+
+    def bears(self, change: Change) -> bool:
+        """Whether a replacement may fail and its rollout goes on all the same."""
+        return _rolled(change) is not None and not self.too_many(change)
 
     def too_many(self, change: Change) -> bool:
         """Whether the change is not to begin, for what failed before it."""

@@ -12,7 +12,9 @@ protections.json  what is under protection without a label that says so
 pulled.json  images that were pulled and may go once nobody needs them; what is not in it stays
 pulls.json  when images with a pull policy were pulled, safe to delete
 runs.json  which content each hook has been run for, safe to delete
+hooks.json    what hooks of containers are given as their environment; without it they are run without
 started.json  which containers have still to run their post_start hooks, safe to delete
+mended.json  what containers that were changed in place are of by now, safe to delete
 mirror/   the repository, safe to delete
 looked-at/  repositories of which a revision was planned, safe to delete
 files/    files of the commits, by digest

@@ -7,16 +7,18 @@ content is on trial; only what has passed is what one goes back to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from agent.backoff import BLAMELESS, ENGINE_FAULTS, TRIES
 from agent.handling import OnFailure
+from agent.held import BACKS_OFF
 from agent.model import Action, Cause, Failure, Health, Outcome, Report, Resource, ServiceState, Stack, Status
 from agent.printable import without_attempt
 from agent.processes import ORPHAN_PROCESS
 from agent.rejections import content_of
+from agent.rollout import Failures
 
 HEALTH = "health"  # the field of a container whose health check fails
 LONGEST = 900.0  # seconds; a health check that has not said anything by then never will
@@ -47,12 +49,20 @@ class Trial:
 
 @dataclass(frozen=True)
 class Judgement:
-    """`again_in` are the seconds after which to look again, where it is on trial."""
+    """`again_in` are the seconds after which to look again, where it is on trial; `ill` is the service that failed by
+    its health."""
 
     state: State
     trial: Trial | None = None
     failure: Failure | None = None
     again_in: float = 0.0
+    ill: str = ""
+
+    def with_words(self, said_by: Callable[[str], str]) -> Judgement:
+        """With the last lines of the service that is ill, as `said_by` gives them: they go with its container."""
+        if not self.ill or self.failure is None:
+            return self
+        return replace(self, failure=replace(self.failure, message=f"{self.failure.message}{said_by(self.ill)}"))
 
 
 def other_than(stack: Stack, good: Stack | None) -> Stack | None:
@@ -78,9 +88,12 @@ def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier
     trial = _counted(_with(trial, _made(report), stack, now), failed, now)
     if trial is not None and trial.times >= TRIES:
         return Judgement(State.FAILED, failure=failed[0])
-    if trial is not None and (failure := _started_anew_for_its_health(trial, report)):
-        return Judgement(State.FAILED, failure=failure)
-    if report.failure or not report.synced or _is_disturbed(report):
+    if trial is not None and (ill := _started_anew_for_its_health(trial, report)):
+        return Judgement(State.FAILED, failure=Failure("Unhealthy", f"service {ill} does not stay healthy"), ill=ill)
+    if trial is not None and _is_left_alone(report):
+        found = _judge_health(stack, trial, report, now)
+        return found if found.state is State.FAILED else Judgement(State.UNDER_WAY, trial)
+    if not report.is_settled or _is_disturbed(report):
         return Judgement(State.UNDER_WAY, trial)
     trial = _with(trial, _not_well(stack, report, earlier), stack, now)
     if trial is None:
@@ -94,14 +107,19 @@ def _is_disturbed(report: Report) -> bool:
     return is_ill and report.stays is not None and report.stays.reason == ORPHAN_PROCESS
 
 
-def _started_anew_for_its_health(trial: Trial, report: Report) -> Failure | None:
-    """What is on trial and was ill, although by now it begins again and may look well."""
+def _is_left_alone(report: Report) -> bool:
+    """Whether something is not healed for now, since that did not help for long: then its health tells."""
+    return any(change.code == BACKS_OFF for change in report.left.changes)
+
+
+def _started_anew_for_its_health(trial: Trial, report: Report) -> str:
+    """The service that is on trial and was ill, although by now it begins again and may look well; "" for none."""
     for outcome in report.outcomes:
         wanted = outcome.change.wanted
         ill = any(field.path == HEALTH for field in outcome.change.fields)
         if ill and wanted is not None and wanted.service in trial.services and _may_go_back(wanted):
-            return Failure("Unhealthy", f"service {wanted.service} does not stay healthy")
-    return None
+            return wanted.service
+    return ""
 
 
 def _judge_health(stack: Stack, trial: Trial, report: Report, now: float) -> Judgement:
@@ -109,7 +127,7 @@ def _judge_health(stack: Stack, trial: Trial, report: Report, now: float) -> Jud
     failing = {state.name: failure for state in states if (failure := _failing(state, now - trial.began))}
     for one in stack.resources:
         if one.service in failing and _may_go_back(one):
-            return Judgement(State.FAILED, failure=failing[one.service])
+            return Judgement(State.FAILED, failure=failing[one.service], ill=one.service)
     if failing:
         return Judgement(State.UNDER_WAY, trial)  # to be left as it is, and nothing to go back to
     left = trial.began + trial.monitor - now
@@ -185,11 +203,13 @@ def _is_made(outcome: Outcome) -> bool:
 
 def _content_failed(report: Report) -> Iterator[Failure]:
     """What went wrong because of what is wanted, or may have. An engine that does not answer, a process that it left
-    behind, a port that somebody else holds and a job that cannot run say nothing of the content."""
+    behind, a port that somebody else holds and a job that cannot run say nothing of the content; nor does what its
+    rollout bears."""
+    failures = Failures.of(report.outcomes)
     for outcome in report.outcomes:
         change = outcome.change
         no_fault = change.cause in {Cause.DRIFT, Cause.SCHEDULE} or outcome.reason in BLAMELESS
-        if outcome.status is not Status.FAILED or no_fault:
+        if outcome.status is not Status.FAILED or no_fault or failures.bears(change):
             continue
         wanted = change.wanted
         if wanted is not None and _may_go_back(wanted):

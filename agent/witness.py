@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
@@ -144,6 +144,10 @@ class Witness:
 
     def triggered(self, trigger: str) -> None:
         self.metrics.trigger(trigger)
+
+    def answered(self, asked_at: float) -> None:
+        self._see(lambda overview: replace(overview, answered=asked_at))
+        self._save()
 
     def forgotten(self, stack: str) -> None:
         self._failures.pop(stack, None)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from agent.account import new_run_id
 from agent.guard import Consent, Wanted, services_of
+from agent.held import PRUNE_OFF
 from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
 from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD, Demands
 from agent.reconcile import Turn
@@ -20,6 +21,7 @@ from agent.rejections import content_of
 from agent.suspension import NOTHING, Suspended, Suspension
 from agent.trial import Trial
 
+TRIAL = "trial"  # the trigger of seeing whether what is new is good by now
 GUARDS = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
 
 
@@ -73,10 +75,12 @@ class Work:
     # the next turn
     trigger: str | None = None  # set: one is due
     not_before: float = 0.0
+    again: tuple[float, str] | None = None  # when one gets due by itself, and its trigger then
     busy: bool = False
     # what came of the turns so far
     standing: Standing = field(default_factory=Standing)
-    known: frozenset[Key] = frozenset()  # of the goal's keys, those that were there when the stack last converged
+    known: frozenset[Key] = frozenset()  # of the goal's keys, those that were there and as wanted after a turn
+    paused: frozenset[Key] = frozenset()  # what is not replaced before there is something new, for it was no good
     last: Report | None = None
 
     @property
@@ -99,6 +103,11 @@ class Work:
         """Whether it is known that nothing is wanted in it, and nothing waits to be."""
         return self.desired is None and self.is_understood
 
+    def is_gone_by(self, report: Report) -> bool:
+        """Whether nothing of it is there any more that would have to be told of."""
+        kept = any(change.code == PRUNE_OFF for change in report.left.changes)
+        return self.has_left and report.synced and not report.stays and not kept
+
     @property
     def only_waits(self) -> bool:
         """Whether nothing is known to converge to until what waits is taken up."""
@@ -107,7 +116,18 @@ class Work:
     @property
     def is_due(self) -> bool:
         """Whether a turn may begin once its time has come."""
-        return self.trigger is not None and not self.busy and not self.only_waits
+        return (self.trigger is not None or self.again is not None) and not self.busy and not self.only_waits
+
+    @property
+    def due_at(self) -> float:
+        """When the next turn begins that is due. What gets due by itself does not delay what is due now."""
+        by_itself = max(self.again[0], self.not_before) if self.again else float("inf")
+        return min(self.not_before, by_itself) if self.trigger is not None else by_itself
+
+    @property
+    def has_more_to_come(self) -> bool:
+        """Whether there is a turn to come before one knows how it stands."""
+        return self.trigger is not None or (self.again is not None and self.again[1] == TRIAL)
 
     @property
     def is_guarded(self) -> bool:
@@ -162,6 +182,18 @@ class Work:
         self.known &= goal.keys  # what is wanted again later has not been removed behind our back
 
     # --- its turns ---
+
+    def take_trigger(self) -> str:
+        """Of the turn that begins now."""
+        trigger = self.trigger or (self.again[1] if self.again else "interval")
+        self.trigger = self.again = None
+        return trigger
+
+    def know(self, report: Report) -> None:
+        """Take in what was there and as wanted after a turn: if it is gone later, nobody committed that."""
+        if report.synced and report.revision:
+            self.known = self.goal.keys
+        self.known |= report.settled & self.goal.keys
 
     def moved_on(self) -> Callable[[], bool]:
         """Tells from now on whether other content is wanted by then, or more or less is suspended. A worker may ask:

@@ -7,8 +7,27 @@ from dataclasses import replace
 
 import pytest
 
-from agent.backoff import Patience, only_held
-from agent.model import Action, Cause, Change, Failure, Key, Outcome, Plan, Report, Resource, Result, Status
+from agent.account import Look, Taken, report_of
+from agent.backoff import Patience, Pause, paused_by
+from agent.handling import Handling, OnFailure, Rollout
+from agent.model import (
+    Action,
+    Cause,
+    Change,
+    Failure,
+    FieldChange,
+    Key,
+    Observed,
+    Outcome,
+    Owner,
+    Plan,
+    Report,
+    Resource,
+    Result,
+    Revision,
+    Stack,
+    Status,
+)
 
 
 def failing(reason: str, *prepares: bool) -> Report:
@@ -44,7 +63,7 @@ def test_a_stack_is_left_alone_longer_and_longer_but_not_for_what_stopped_nothin
     report: Report, longest: float
 ) -> None:
     patience = Patience(random.Random(1))
-    waits = [patience.after(report, now) for now in range(12)]
+    waits = [patience.after(report, now).alone for now in range(12)]
     assert waits[0] < 1.3
     assert longest * 0.8 <= waits[-1] <= longest * 1.2
 
@@ -57,11 +76,11 @@ def interrupted(reason: str) -> Report:
 
 def test_what_an_engine_stumbled_over_is_tried_again_soon_but_not_time_and_again() -> None:
     patience = Patience(random.Random(1))
-    waits = [patience.after(interrupted("EngineError"), now) for now in range(4)]
+    waits = [patience.after(interrupted("EngineError"), now).alone for now in range(4)]
     assert [wait < 3.0 for wait in waits] == [True, True, False, False]
     assert waits[2] >= 300.0
-    assert Patience(random.Random(1)).after(interrupted("StartFailed"), 0.0) >= 300.0
-    assert Patience(random.Random(1)).after(interrupted("PortInUse"), 0.0) >= 300.0
+    assert Patience(random.Random(1)).after(interrupted("StartFailed"), 0.0).alone >= 300.0
+    assert Patience(random.Random(1)).after(interrupted("PortInUse"), 0.0).alone >= 300.0
 
 
 def overtaken(*others: Status) -> Report:
@@ -72,30 +91,128 @@ def overtaken(*others: Status) -> Report:
 
 def test_a_stack_that_is_overtaken_again_and_again_is_left_alone_longer_and_longer() -> None:
     patience = Patience(random.Random(1))
-    waits = [patience.after(overtaken(Status.SKIPPED), now) for now in range(12)]
+    waits = [patience.after(overtaken(Status.SKIPPED), now).alone for now in range(12)]
     assert waits[0] == 0.0, "to look again at once is right at first"
     assert 0.8 <= waits[1] <= 1.2
     assert waits[-1] >= 240.0
-    assert patience.after(overtaken(Status.DONE), 12) == 0.0, "it gets on"
-    assert patience.after(overtaken(), 13) == 0.0
+    assert patience.after(overtaken(Status.DONE), 12) == Pause(), "it gets on"
+    assert patience.after(overtaken(), 13) == Pause()
     patience.forgive("s")
-    assert patience.after(overtaken(), 14) == 0.0
+    assert patience.after(overtaken(), 14) == Pause()
 
 
-def waiting(code: str, *failed: str) -> Report:
-    """A report with something held, and with a failed step for each reason."""
-    report = failing("NameConflict", *(False for _ in failed))
-    held = Change(9, Action.HOLD, Key("container", "web"), "s", Cause.COMMIT, "waits", code=code)
-    return replace(report, plan=Plan((held,)), outcomes=(*report.outcomes, Outcome(held, Status.HELD)))
+def after_a_look(*left: Change, outcomes: tuple[Outcome, ...] = ()) -> Report:
+    """The report of a turn after which this is left."""
+    look = Look({}, Plan(left))
+    return report_of(Taken("r", (Stack("s", (), Revision("dir-1")),), "t", 0.0, outcomes=outcomes, last=look), "s")
+
+
+def held(code: str, cause: Cause = Cause.COMMIT) -> Change:
+    seen = Observed(Key("container", "web"), "1", Owner.OURS, "s")
+    return Change(9, Action.HOLD, Key("container", "web"), "s", cause, "is held", code=code, seen=seen)
+
+
+HELD = [
+    held("Immutable"), held("NameConflict"), held("ExternalMissing"), held("InUse"),
+    held("Protected", Cause.PRUNE), held("PruneGuard", Cause.PRUNE),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("hold", HELD, ids=[hold.code for hold in HELD])
+def test_what_is_held_is_told_and_lets_the_stack_be_looked_at_all_the_time(hold: Change) -> None:
+    healed = Outcome(Change(1, Action.UPDATE, Key("container", "db"), "s", Cause.DRIFT, ""), Status.DONE)
+    for report in (after_a_look(hold), after_a_look(hold, outcomes=(healed, Outcome(hold, Status.HELD)))):
+        assert report.failure == Failure(hold.code, "container/web: is held")
+        assert (report.result, report.synced, report.waits) == (Result.ERROR, False, True)
+        patience = Patience(random.Random(1))
+        assert [patience.after(report, now) for now in range(12)] == [Pause()] * 12
+
+
+def test_what_is_kept_since_pruning_is_off_is_as_it_was_asked_for() -> None:
+    kept = held("PruneOff", Cause.PRUNE)
+    report = after_a_look(kept)
+    assert (report.result, report.failure, report.synced) == (Result.NOOP, None, True)
+    assert report.left.changes == (kept,)
+    other = after_a_look(kept, held("Protected", Cause.PRUNE))
+    assert (other.synced, other.failure and other.failure.reason) == (False, "Protected")
+
+
+def test_a_failure_beside_what_is_held_is_backed_off_from() -> None:
+    broken = failing("StartFailed", False).outcomes
+    patience = Patience(random.Random(1))
+    report = after_a_look(HELD[0], outcomes=(*broken, Outcome(HELD[0], Status.HELD)))
+    assert (report.failure and report.failure.reason, report.waits) == ("StartFailed", False)
+    assert patience.after(report, 0.0).alone > 0.0
+    still = Change(0, Action.UPDATE, Key("container", "db"), "s", Cause.COMMIT, "again")
+    in_vain = after_a_look(still, HELD[0], outcomes=(Outcome(still, Status.DONE), Outcome(HELD[0], Status.HELD)))
+    assert (in_vain.failure and in_vain.failure.reason, in_vain.waits) == ("DidNotTake", False)
+
+
+def test_a_port_that_somebody_holds_is_looked_for_again_without_an_event() -> None:
+    patience, report = Patience(random.Random(1)), after_a_look(held("PortInUse"))
+    pauses = [patience.after(report, now) for now in range(12)]
+    assert {pause.alone for pause in pauses} == {0.0}, "an event is heard at once"
+    assert pauses[0].again < 1.3
+    assert pauses[-1].again == 30.0
+
+
+# --- a rollout that pauses, or bears what fails -----------------------------------------------------------------------
+
+
+def replaced(*statuses: Status, rollout: Rollout, reason: str = "CrashOnStart") -> Report:
+    """The containers of a service, each replaced with that outcome."""
+    outcomes = []
+    for number, status in enumerate(statuses):
+        key = Key("container", f"web-{number}")
+        wanted = Resource(key, "s", {}, service="web", handling=Handling(rollout=rollout))
+        change = Change(number, Action.REPLACE, key, "s", Cause.COMMIT, "new", wanted=wanted)
+        outcomes.append(Outcome(change, status, "no", reason if status is Status.FAILED else ""))
+    return after_a_look(outcomes=tuple(outcomes))
 
 
 @pytest.mark.parametrize(
-    ("report", "longest"),
-    [(waiting("PortInUse"), 30.0), (waiting("PortInUse", "StartFailed"), 300.0), (waiting("NameConflict"), 0.0)],
-    ids=["a port", "a port, and something failed", "a name"],
+    ("rollout", "reason", "paused"),
+    [
+        (Rollout(on_failure=OnFailure.PAUSE), "CrashOnStart", {"web-1", "web-2"}),
+        (Rollout(on_failure=OnFailure.CONTINUE), "CrashOnStart", {"web-1"}),
+        (Rollout(max_failure_ratio=0.5), "CrashOnStart", {"web-1"}),
+        (Rollout(max_failure_ratio=0.3), "CrashOnStart", set()),
+        (Rollout(on_failure=OnFailure.PAUSE), "EngineTimeout", set()),
+        (Rollout(on_failure=OnFailure.PAUSE), "PortInUse", set()),
+    ],
+    ids=["pause", "continue", "borne", "not borne", "the engine", "a port"],
 )
-def test_a_port_that_somebody_holds_is_looked_for_again_without_an_event(report: Report, longest: float) -> None:
+def test_what_a_rollout_pauses_at_or_bears_is_not_tried_again_by_itself(
+    rollout: Rollout, reason: str, paused: set[str]
+) -> None:
+    report = replaced(Status.DONE, Status.FAILED, Status.SKIPPED, rollout=rollout, reason=reason)
+    assert {key.name for key in paused_by(report)} == paused
+    if reason == "CrashOnStart":
+        assert (Patience(random.Random(1)).after(report, 0.0).alone < 300.0) is bool(paused)
+
+
+@pytest.mark.parametrize(
+    ("cause", "prepares", "is_fought_over"),
+    [
+        (Cause.DRIFT, False, True),
+        (Cause.IMAGE, False, True),
+        (Cause.IMAGE, True, False),
+        (Cause.COMMIT, False, False),
+        (Cause.FILE, False, False),
+    ],
+)
+def test_what_changes_again_and_again_without_a_commit_is_fought_over(
+    cause: Cause, prepares: bool, is_fought_over: bool
+) -> None:
+    """Of a tag that flaps between two images it is the container that suffers; the image is fetched, and no more."""
+    wanted = Resource(Key("container", "web"), "s", {}, prepares=prepares)
+    fields = (FieldChange("image", "one", "another"),)
+    change = Change(0, Action.REPLACE, wanted.key, "s", cause, "", fields, wanted=wanted)
+    outcomes = (Outcome(change, Status.DONE),)
+    report = Report("r", "s", "t", None, Result.SUCCESS, 0.0, 0.0, outcomes=outcomes)
     patience = Patience(random.Random(1))
-    waits = [patience.after(report, now) for now in range(12)]
-    assert longest * 0.8 <= waits[-1] <= longest * 1.2
-    assert only_held(report) is (longest == 0.0)
+    for now in range(6):
+        patience.after(report, now)
+    fights = patience.fights("s", 6)
+    assert bool(fights) is is_fought_over
+    assert all((fight.name, fight.fields) == ("web", ("image",)) for fight in fights)

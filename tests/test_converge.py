@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import pytest
@@ -330,6 +330,16 @@ def test_a_wait_tells_that_it_still_waits_once_a_second() -> None:
     assert outcome.status is Status.FAILED
     assert all(later - earlier >= 1.0 for earlier, later in pairwise(waited))
     assert 5 <= len(waited) <= 11
+
+
+@pytest.mark.parametrize("answer", [(Gate.PASSED, ""), (Gate.FAILED, "unhealthy")])
+def test_what_is_started_anew_waits_for_its_turn_alone(answer: tuple[Gate, str]) -> None:
+    """And goes on when the one before it is good, or is not going to be."""
+    turn = waits(DB, Condition.GOOD, optional=True)
+    host = Host(answers=[(Gate.PENDING, "starting"), answer])
+    again = replace(change(0, Action.UPDATE, requires=[turn, waits("container/other")]), restarts=True)
+    assert statuses(host.converge(again)) == [Status.DONE]
+    assert host.probes == 2
 
 
 def test_a_wait_holds_no_worker() -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from agent.directives import HOST, Directives, Orders
+from agent.directives import FORGOTTEN, HOST, Directives, Orders
 from agent.errors import Refused
 from agent.model import Failure
 from agent.suspension import Suspension
+from agent.wishes import Asked
 
 
 class Clock:
@@ -185,3 +186,22 @@ def test_what_cannot_be_written_is_told(tmp_path: Path, clock: Clock) -> None:
     with pytest.raises(Refused, match="cannot be written") as refused:
         Directives(tmp_path / "state" / "directives.json", clock).suspend("web", "why", None)
     assert refused.value.reason == "StateWriteFailed"
+
+
+def test_what_is_asked_is_known_until_nobody_can_wait_for_it_any_more(tmp_path: Path) -> None:
+    now = [1000.0]
+    said = Directives(tmp_path / "directives.json", lambda: now[0])
+    assert said.ask(["web"], hard=True) == 1000.0
+    assert Directives(tmp_path / "directives.json").now().asked == {"web": Asked(1000.0, hard=True)}
+    now[0] += 10
+    said.ask(["db"])
+    assert said.now().asked == {"web": Asked(1000.0, hard=True), "db": Asked(1010.0)}
+    now[0] += FORGOTTEN
+    said.suspend("a", "why", None)
+    assert said.now().asked == {}
+
+
+def test_what_nobody_can_have_asked_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "directives.json"
+    file.write_text('{"asked": {"web": 3, "db": {"at": "soon"}, "ok": {"at": 5}}}')
+    assert Directives(file).now().asked == {"ok": Asked(5.0)}

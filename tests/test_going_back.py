@@ -83,6 +83,13 @@ class Host:
     def settle(self, _turn: Turn, reports: tuple[Report, ...]) -> tuple[Report, ...]:
         return reports
 
+    @property
+    def host(self) -> Host:
+        return self
+
+    def words(self, _stack: Stack, service: str) -> str:
+        return f"\n{service} wailed"
+
     def clock(self) -> float:
         return self.now
 
@@ -165,6 +172,7 @@ def test_what_does_not_stay_up_while_it_is_waited_for_goes_back() -> None:
     scene = Scene(Host([report(), away, report()]))
     (back,) = scene.trials().conclude(turn(), (MADE,))
     assert (back.failure.reason, back.revision) == ("Unhealthy", OLD.revision)
+    assert back.failure.message == "service api is degraded\napi wailed", "with what its container wrote last"
     assert scene.host.turns[-1].trigger == "rollback"
 
 

@@ -8,9 +8,12 @@ from typing import Any, cast
 
 import pytest
 
+from agent.errors import Unreachable
 from agent.host import Host
 from agent.kinds.base import Kind
-from agent.model import Key, Observed, Owner, Resource, Scope
+from agent.kinds.remarks import Remarks
+from agent.model import Action, Cause, Change, Condition, Gate, Key, Observed, Owner, Resource, Revision, Scope, Stack
+from agent.rollout import Pace
 
 SCOPE = Scope("i", "o", frozenset({"s"}))
 FRONT = frozenset({Key("network", "front")})
@@ -46,3 +49,43 @@ def test_a_stranger_is_seen() -> None:
 def test_what_is_wanted_is_seen_whosever_it_is() -> None:
     wanted = Resource(ATTACHED.key, "s", {})
     assert ATTACHED.key in look(Observed(Key("container", "web"), "1", Owner.OURS), wanted=[wanted])
+
+
+class Stopping:
+    """A kind that has something to say of each change, and of whose objects one is ill."""
+
+    name = "container"
+
+    def __init__(self) -> None:
+        self.remarks = Remarks()
+
+    def remove(self, change: Change, _revision: str) -> None:
+        self.remarks.add(f"{change.key.name} was stopped all the same")
+        if change.key.name == "bad":
+            raise Unreachable("gone")
+
+    def probe(self, key: Key, _condition: Condition) -> tuple[Gate, str]:
+        return (Gate.FAILED, "unhealthy") if key.name == "web-2" else (Gate.PASSED, "")
+
+    def words(self, key: Key) -> str:
+        return f"\n{key.name} wailed"
+
+
+def test_what_is_to_be_said_of_a_change_is_said_of_that_one_alone() -> None:
+    host = Host([cast("Kind", Stopping())])
+
+    def remove(name: str) -> str:
+        change = Change(0, Action.REMOVE, Key("container", name), "s", Cause.PRUNE, "")
+        return host.perform(change, "", Pace(lambda: 0.0, lambda *_: None, lambda: False))
+
+    assert remove("web") == "web was stopped all the same"
+    with pytest.raises(Unreachable):
+        remove("bad")
+    assert remove("db") == "db was stopped all the same"
+
+
+def test_of_a_service_the_words_of_the_container_are_given_that_is_ill() -> None:
+    wanted = [Resource(Key("container", name), "s", {}, service=name[:3]) for name in ("web-1", "web-2", "db-1")]
+    stack = Stack("s", tuple(wanted), Revision("a"), ("web",))
+    host = Host([cast("Kind", Stopping())])
+    assert (host.words(stack, "web"), host.words(stack, "db-")) == ("\nweb-2 wailed", "")

@@ -13,7 +13,7 @@ from agent.good_images import GoodImages
 from agent.guard import Acknowledgements, Consent
 from agent.host_turns import HostTurns
 from agent.images import Image
-from agent.model import Health, Key, Report, Result, Scope
+from agent.model import Health, Key, Report, Result, Revision, Scope, Stack
 from agent.planning import Removal
 from agent.pulls import Pulls
 from agent.reconcile import Turn
@@ -55,6 +55,22 @@ def test_a_turn_that_meets_a_bug_waits_for_no_pull_any_more() -> None:
         host.take(Turn((), WEB, "git"))
     pulls(PullProgress("api:2", "0" * 12, "Downloading", 1, 2))
     assert heard == []
+
+
+def test_what_was_there_when_its_stack_was_good_is_known_to_the_next_agent() -> None:
+    images, seen = GoodImages(), list[Turn]()
+    images.note("web", {"web-1": Image("sha256:1")})
+    images.note("api", {"api-1": Image("sha256:2")})
+
+    class Heard(Taken):
+        def take(self, turn: Turn) -> tuple[Report, ...]:
+            seen.append(turn)
+            return (self.report,)
+
+    network = Key("network", "front")
+    turns = HostTurns(cast("Any", Heard(synced=True)), WEB, images)
+    turns.take(Turn((Stack("web", (), Revision("r")),), WEB, "git", frozenset({network})))
+    assert seen[0].known == {Key("container", "web-1"), network}
 
 
 def test_a_stack_that_has_left_for_good_needs_its_images_no_more() -> None:

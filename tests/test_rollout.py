@@ -42,6 +42,9 @@ class Stage:
     def retire(self) -> None:
         self._do("retire")
 
+    def words(self) -> str:
+        return "\nwaits for the database"
+
     def finish(self) -> None:
         self._do("finish")
 
@@ -111,6 +114,7 @@ def test_a_check_has_so_much_time(rollout: Rollout, seconds: float) -> None:
     with pytest.raises(Refused, match="gave up after") as caught:
         stage.roll(rollout)
     assert caught.value.reason == "HealthTimeout"
+    assert caught.value.message.endswith(" s)\nwaits for the database")
     assert stage.now == pytest.approx(seconds, abs=0.2)
     assert stage.steps[-1] == "take back"
 

@@ -9,7 +9,7 @@ import pytest
 
 from agent.converge import Ended, Resting, Started
 from agent.handling import Handling, Hook, Stage
-from agent.kinds.container_hooks import PRE_STOP
+from agent.kinds.container_noted import PRE_STOP
 from agent.model import Action, Cause, Change, Key, Observed, Outcome, Owner, Resource, Status
 from agent.silence import silence_after, silence_of
 

@@ -17,6 +17,7 @@ from agent.model import (
     Key,
     Outcome,
     Place,
+    Plan,
     Report,
     Resource,
     Result,
@@ -209,6 +210,38 @@ def test_content_that_gets_through_after_the_engine_stumbled_is_watched_like_any
 def test_what_is_made_by_and_by_joins_the_trial() -> None:
     held = judge(STACK, report(outcome(), failure=Failure("Held", "x")), None, 1.0)
     assert (held.state, held.trial) == (State.UNDER_WAY, Trial(frozenset({"web"}), 1.0, 5.0))
+
+
+def with_left(report: Report, code: str) -> Report:
+    """Something is left, held for that."""
+    held = Change(0, Action.HOLD, Key("container", "db-1"), "web", Cause.COMMIT, "is held", code=code)
+    return replace(report, synced=False, left=Plan((held,)))
+
+
+def test_what_is_held_for_good_keeps_no_content_from_being_good() -> None:
+    held = replace(with_left(report(), "Protected"), failure=Failure("Protected", "x"), waits=True, done=True)
+    assert judge(STACK, held, None, 0.0).state is State.GOOD
+    assert judge(STACK, replace(held, done=False), None, 0.0).state is State.UNDER_WAY
+    began = judge(STACK, replace(held, outcomes=(outcome(),)), None, 0.0)
+    assert began.state is State.ON_TRIAL, "what was made has to prove itself all the same"
+
+
+def test_what_is_left_alone_since_it_does_not_stay_up_is_no_good() -> None:
+    trial = Trial(frozenset({"web"}), 0.0, 5.0)
+    assert judge(STACK, with_left(report(health=Health.DEGRADED), "BacksOff"), trial, 1.0).state is State.FAILED
+    assert judge(STACK, with_left(report(), "BacksOff"), trial, 9.0).state is State.UNDER_WAY
+    assert judge(STACK, with_left(report(health=Health.DEGRADED), "BacksOff"), None, 1.0).state is State.UNDER_WAY
+
+
+@pytest.mark.parametrize(("ratio", "state"), [(0.5, State.UNDER_WAY), (0.3, State.FAILED), (0.0, State.FAILED)])
+def test_what_the_rollout_bears_fails_no_content(ratio: float, state: State) -> None:
+    rollout = Rollout(max_failure_ratio=ratio)
+    replicas = [replace(WEB, key=Key("container", f"web-{n}"), handling=Handling(rollout=rollout)) for n in (1, 2, 3)]
+    outcomes = [
+        outcome(Action.REPLACE, Status.DONE if number else Status.FAILED, reason="" if number else "x", wanted=one)
+        for number, one in enumerate(replicas)
+    ]
+    assert judge(STACK, report(*outcomes, failure=Failure("x", "x")), None, 0.0).state is state
 
 
 def test_a_job_that_cannot_run_says_nothing_of_the_content() -> None:

@@ -26,6 +26,7 @@ windlass = Group(
         "run": "agent.cli.daemon",
         "status": "agent.cli.status",
         "history": "agent.cli.history",
+        "sync": "agent.cli.sync",
         "suspend": "agent.cli.suspend",
         "resume": "agent.cli.suspend",
         "approve": "agent.cli.approve",

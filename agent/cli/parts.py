@@ -7,7 +7,7 @@ commands are tested against a made-up object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -128,6 +128,9 @@ class Directives(Protocol):
 
     def resume(self, what: str) -> tuple[str, ...]:
         """Returns what was ended. Raises `Refused`."""
+
+    def ask(self, stacks: Iterable[str], *, hard: bool = False) -> float:
+        """Have the agent look now at these stacks, or at all with `HOST`. Returns when that was. Raises `Refused`."""
 
     def approve(self, removals: str, until: float) -> None:
         """Let the removals with this hash be done until then. Raises `Refused`."""

@@ -47,7 +47,8 @@ def outcome_line(outcome: Outcome) -> str:
     icon, color = _ICONS[outcome.status]
     words = f"{click.style(icon, fg=color)} {change_text(outcome.change)}"
     if outcome.status is Status.DONE:
-        return f"{words}   {span(outcome.seconds)}"
+        remark = f"   {clean(outcome.detail)}" if outcome.detail else ""
+        return f"{words}   {span(outcome.seconds)}{remark}"
     return f"{words}   {outcome.status}: {clean(outcome.detail)}" if outcome.detail else f"{words}   {outcome.status}"
 
 

@@ -36,12 +36,13 @@ class Lasting(click.ParamType[float]):
 
 _WHAT = click.argument("what", required=False, metavar="[STACK|STACK/SERVICE]")
 _FORMATS = ("text", "json")
+UNSAID = "no reason given"
 
 
 @click.command(cls=Command, formats=_FORMATS, exits=(Exit.SETTINGS,))
 @_WHAT
 @click.option("--all", "whole", is_flag=True, help="The whole host.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why, for whoever meets it in the status.")
+@click.option("--reason", default=UNSAID, metavar="TEXT", help="Why, for whoever meets it in the status.")
 @click.option(
     "--for", "lasting", type=Lasting(), metavar="TIME", help="For how long, as in 30m or 2h; else until resume."
 )
@@ -93,9 +94,9 @@ def _about(session: Session, what: str | None, whole: bool) -> str:
     stack, slash, service = what.partition("/")
     known = _known(session)
     if known:
-        _must_be(stack, known, "stack")
+        must_be(stack, known, "stack")
         if slash and known[stack]:
-            _must_be(service, known[stack], f"service in {clean(stack)}")
+            must_be(service, known[stack], f"service in {clean(stack)}")
     if not stack or (slash and not service):
         raise click.UsageError(f"{clean(what)!r} is neither STACK nor STACK/SERVICE.")
     return what
@@ -115,7 +116,7 @@ def _known(session: Session) -> dict[str, tuple[str, ...]]:
     return {stack.name: stack.services.names for stack in Overview.from_document(document).stacks}
 
 
-def _must_be(name: str, known: Any, noun: str) -> None:
+def must_be(name: str, known: Any, noun: str) -> None:
     if name in known:
         return
     near = difflib.get_close_matches(name, known, n=1)

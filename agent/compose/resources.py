@@ -115,7 +115,7 @@ class _Wanted:
             "platform": platform(service, self.project.environment),
             "state": "scheduled" if handling.schedule else "completed" if completes else "running",
         }
-        if service.get("restart") == "no":
+        if service.get("restart") == "no" and not _serves(service):
             about["job"] = True
         if build := needed[0].spec.get("build"):
             about["build"] = build["digest"]
@@ -176,6 +176,14 @@ class _Wanted:
         ]
         keys = {*files, *networks, *volumes}
         return [Requirement(key, restart=key in renewing) for key in sorted(keys)]
+
+
+def _serves(service: Map) -> bool:
+    """Whether the file shows that the service is there for others, and so is not meant to end: it listens to somebody,
+    or is asked again and again how it fares."""
+    check = service.get("healthcheck") or {}
+    is_checked = bool(check.get("test")) and check["test"] != ["NONE"] and not check.get("disable")
+    return bool(service.get("ports") or service.get("expose") or is_checked)
 
 
 def _awaited_to_complete(project: Project) -> frozenset[str]:

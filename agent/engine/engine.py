@@ -14,7 +14,7 @@ from agent.engine.calls import Calls, Observe
 from agent.engine.credentials import Credentials
 from agent.engine.errors import REMOVAL_UNDER_WAY
 from agent.engine.memory import Memory, lasting
-from agent.engine.transport import Client, demultiplexed
+from agent.engine.transport import Client, demultiplexed, exit_of
 from agent.errors import Overtaken, Refused, Unreachable
 from agent.stand_ins import ignore, never
 from agent.threads import side_by_side
@@ -202,8 +202,8 @@ class Engine:
             return client.hear("/exec/{0}/start", made, body={"Detach": False, "Tty": False})
 
         said = self._calls.write("exec_start", subject, tell, extra=patience, stop=stop)
-        report = self._object("exec_inspect", "/exec/{0}/json", made) or {}
-        return int(report.get("ExitCode") or 0), demultiplexed(said).decode(errors="replace")
+        report = self._object("exec_inspect", "/exec/{0}/json", made)
+        return exit_of(report, subject), demultiplexed(said).decode(errors="replace")
 
     def update_container(self, container: str, resources: Mapping[str, Any]) -> None:
         """Change limits and the restart policy in place. The engine takes zero for "leave it as it is"."""

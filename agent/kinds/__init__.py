@@ -23,6 +23,8 @@ __all__ = ["ImageRules", "Kept", "make_kinds"]
 
 RUNS = "runs.json"  # in the state directory: which content what runs once has been run for
 STARTED = "started.json"  # and which containers were started and have not had what is to run after that
+HOOKS = "hooks.json"  # and what the commands around a container's life are given as their environment
+MENDED = "mended.json"  # and what containers that were changed in place are of by now
 PULLS = "pulls.json"  # in the state directory: when what has a pull policy was pulled
 PULLED = "pulled.json"  # and which images were pulled that may go once nobody needs them
 
@@ -48,12 +50,19 @@ def make_kinds(
     """
     pruning = Pruning(engine, JsonFile(state_dir / PULLED), kept) if kept else None
     record = Record(state_dir / PULLS)
+    containers = ContainerKind(
+        engine,
+        identity,
+        JsonFile(state_dir / RUNS),
+        started=JsonFile(state_dir / STARTED),
+        environments=JsonFile(state_dir / HOOKS),
+        mended=JsonFile(state_dir / MENDED),
+        ending=ending,
+    )
     return (
         ImageKind(engine, on_pull, stop, rules=rules, record=record, pruning=pruning, wall=wall, clock=clock),
         NetworkKind(engine, identity),
         VolumeKind(engine, identity),
-        ContainerKind(
-            engine, identity, JsonFile(state_dir / RUNS), ending=ending, started=JsonFile(state_dir / STARTED)
-        ),
+        containers,
         FileKind(state_dir, secrets=secrets_dir),
     )

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from agent.errors import Overtaken
+from agent.kinds.remarks import Remarks
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
 from agent.rollout import Pace
 from agent.twins import base_name
@@ -123,6 +124,21 @@ class Forgiving(Protocol):
 
     def forgive(self) -> None:
         """Try it again when it is next asked for: somebody says that it may go well by now."""
+
+
+@runtime_checkable
+class Speaking(Protocol):
+    """A kind with objects that write something of how they fare."""
+
+    def words(self, key: Key) -> str:
+        """The last lines that it wrote, each on a new line, without secrets; "" where there are none."""
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A kind that may have to say something of a change that was done."""
+
+    remarks: Remarks
 
 
 def wanted_of(change: Change) -> Resource:

@@ -20,7 +20,8 @@ from typing import Any
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
 from agent.jsonfile import JsonFile
-from agent.kinds.base import REVISION, Identity, our_labels, seen_of, wanted_of
+from agent.kinds.base import NAME, REVISION, Identity, our_labels, seen_of, wanted_of
+from agent.kinds.container_astray import is_misplaced
 from agent.kinds.container_compose import compose_labels
 from agent.kinds.container_cut import aside_name
 from agent.kinds.container_facts import Facts, is_scheduled
@@ -28,16 +29,19 @@ from agent.kinds.container_fields import LIVE, TABLE
 from agent.kinds.container_hooks import Hooks
 from agent.kinds.container_images import recorded_of, reference_of
 from agent.kinds.container_job import cut_short, is_up, run
+from agent.kinds.container_mended import Mended
 from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
 from agent.kinds.container_names import labels_of, name_of
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
+from agent.kinds.container_noted import Noted
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_rollout import Replacement
 from agent.kinds.container_run import run_once
-from agent.kinds.container_state import gate
+from agent.kinds.container_state import gate, sharers
 from agent.kinds.container_unhooked import POST_START, Unhooked
 from agent.kinds.container_view import ContainerView
+from agent.kinds.container_words import said_by
 from agent.kinds.table import fingerprint, look
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.processes import Processes
@@ -61,17 +65,25 @@ class ContainerKind:
         processes: Processes | None = None,
         *,
         started: JsonFile | None = None,
+        environments: JsonFile | None = None,
+        mended: JsonFile | None = None,
         ending: Callable[[], bool] = never,
     ) -> None:
         """`runs` is where it is noted what has been run for which content, `started` where it is what has still to run
-        after a start, `processes` are those of this host, and `ending` says that the agent ends."""
+        after a start, `mended` where it is what containers were changed to in place, `processes` are those of this
+        host, and `ending` says that the agent ends."""
         self.engine = engine
         self._identity = identity
         self.once = Once(engine, identity, runs)
         self._unhooked = Unhooked(started)
+        self.noted = Noted(identity.key, environments)
         orphans = Orphans(engine, identity.instance, processes)
-        self.view = ContainerView(engine, identity, self.once, orphans, self._unhooked)
-        self.hooks = Hooks(engine, starting=orphans.explaining, unhooked=self._unhooked, ending=ending)
+        self._mended = Mended(mended)
+        self.view = ContainerView(engine, identity, self.once, orphans, unhooked=self._unhooked, mended=self._mended)
+        self.hooks = Hooks(
+            engine, starting=orphans.explaining, unhooked=self._unhooked, ending=ending, noted=self.noted
+        )
+        self.remarks = self.hooks.remarks
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
@@ -81,7 +93,7 @@ class ContainerKind:
         resource = wanted_of(change)
         report = self.engine.inspect_container(resource.key.name)
         if report is not None:
-            self._mend(resource, report)
+            self._mend(resource, report, revision)
             return
         old = self._set_aside(resource)
         made = self.make(resource, revision, resource.key.name, old)
@@ -94,9 +106,9 @@ class ContainerKind:
             with suppress(Refused, Overtaken):  # says nothing against the new one; it goes at the next look
                 self.discard(old["Id"])
 
-    def update(self, change: Change, revision: str) -> None:  # noqa: ARG002 - what is mended keeps its labels
+    def update(self, change: Change, revision: str) -> None:
         resource, report = wanted_of(change), self._still_there(change)
-        self._mend(resource, report)
+        self._mend(resource, report, revision)
         if change.restarts and is_up(report):  # what was down has just been started
             self.stop(self._still_there(change), resource)
             self.start(resource, report)
@@ -140,9 +152,17 @@ class ContainerKind:
         run_once(self, change, wanted_of(change), revision, pace)
 
     def tidy(self, stack: str, keep: Collection[Key]) -> None:
-        """Forget what has been run, and what has still to run, of what is not wanted any more."""
+        """Forget what has been run, what has still to run and what was mended of what is not wanted any more, and note
+        what `docker compose` made and is as wanted: from now on it has drifted when it is otherwise."""
         self.once.forget(stack, keep)
         self._unhooked.forget(stack, keep)
+        self.noted.forget(stack, keep)
+        self._mended.forget(stack, keep)
+        for resource, report in self.view.taken_over(stack):
+            self._mended.note(resource, report, self._made_from(resource), "")
+
+    def _made_from(self, resource: Resource) -> dict[str, str]:
+        return fingerprint(TABLE, resource.spec, self._identity.key)
 
     def _lay_aside(self, name: str, report: Report) -> None:
         """Keep it, stopped, until it comes back: only it knows which anonymous volumes were its own."""
@@ -154,19 +174,34 @@ class ContainerKind:
     def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:
         return gate(self.engine.inspect_container(key.name), condition, self.engine.logs)
 
+    def words(self, key: Key) -> str:
+        """See `Speaking.words`."""
+        report = self.engine.inspect_container(key.name)
+        return said_by(report, self.engine.logs) if report else ""
+
     def make(self, resource: Resource, revision: str, name: str, old: Report | None = None) -> str:
         """Make the wanted container under a name, with the anonymous volumes of the one before it; its id."""
+        self._must_have_what_it_shares(resource)
         body = resource.spec["body"]
-        made_from = fingerprint(TABLE, resource.spec, self._identity.key)
-        labels = {**(body.get("Labels") or {}), **our_labels(self._identity, resource, revision, made_from)}
+        ours = our_labels(self._identity, resource, revision, self._made_from(resource))
+        labels = {**(body.get("Labels") or {}), **ours}
         reference, image = self._image(resource)
-        labels |= self.hooks.labels(resource) | self.once.labels(resource)
+        labels |= self.noted.labels(resource) | self.once.labels(resource)
         labels |= compose_labels(resource, str(image.get("Id") or ""), self._id_of)
         host = body.get("HostConfig") or {}
         if old is not None:
             host = carry_over(host, _kept_volumes(resource, old, image))
         body = {**body, "Image": reference, "Labels": labels, "HostConfig": host}
         return self.engine.create_container(name, body, resource.spec.get("platform") or "")
+
+    def _must_have_what_it_shares(self, resource: Resource) -> None:
+        """Raises `Refused` where that is not there. The engine says so as it does of what has just gone."""
+        for name in sharers(resource.spec["body"]):
+            if self.engine.inspect_container(name) is None:
+                what = (
+                    f"there is no container {name} on this host, with which {resource.key.name} is to share something"
+                )
+                raise Refused(f"{what}: start that one, or name another one", reason="ContainerMissing")
 
     def _image(self, resource: Resource) -> tuple[str, Report]:
         """How the image is called that it is made of, and its report. An image that is noted of the container goes
@@ -182,8 +217,8 @@ class ContainerKind:
         """The id of a container, its name where there is none of that name."""
         return str((self.engine.inspect_container(name) or {}).get("Id") or name)
 
-    def _mend(self, resource: Resource, report: Report) -> None:
-        """Change in place whatever differs in a container that is there."""
+    def _mend(self, resource: Resource, report: Report, revision: str) -> None:
+        """Change in place whatever differs in a container that is there, which keeps its labels."""
         owner = self.view.owner(resource, report)
         if owner is Owner.FOREIGN:
             raise Refused(f"another container is called {resource.key.name}", reason="NameConflict")
@@ -193,16 +228,25 @@ class ContainerKind:
             raise Overtaken(f"container {resource.key.name} has changed since it was looked at: {', '.join(stuck)}")
         paths = [each.path for each in differences]
         if "name" in paths:
-            if name_of(report) == aside_name(resource.key.name, report):
-                self.clear(resource.key.name)  # its successor is not wanted any more
-            self.engine.rename_container(report["Id"], resource.key.name)
+            self._rename(resource, report)
         if limits := _limits(resource, report, paths):
             self.engine.update_container(report["Id"], limits)
         self._reattach(facts, paths)
+        self._mended.note(resource, report, self._made_from(resource), revision)
         if "state" in paths:
             self.bring_up(resource, report)
         elif POST_START in paths:
             self.hooks.catch_up(resource, report)
+
+    def _rename(self, resource: Resource, report: Report) -> None:
+        """Give it its name back. One of ours that has it and was made for another one makes way for now, by its own
+        change it gets its own."""
+        name = resource.key.name
+        if name_of(report) == aside_name(name, report):
+            self.clear(name)  # its successor is not wanted any more
+        elif (other := self.engine.inspect_container(name)) and is_misplaced(resource, other, self._identity.instance):
+            self.engine.rename_container(other["Id"], f"{labels_of(other)[NAME]}.{other['Id'][:12]}")
+        self.engine.rename_container(report["Id"], name)
 
     def _reattach(self, facts: Facts, paths: Sequence[str]) -> None:
         """Make the networks at these paths as they are wanted, each with its whole endpoint configuration."""

@@ -187,6 +187,11 @@ def is_job(spec: Spec) -> bool:
     return spec.get("state") == "completed" or bool(spec.get("job")) or "once" in spec
 
 
+def is_done(spec: Spec, report: Mapping[str, Any]) -> bool:
+    """Whether the container was wanted to run to its end, and has done so well."""
+    return is_job(spec) and look(report, "State.Status") == "exited" and not number(look(report, "State.ExitCode"))
+
+
 def is_scheduled(spec: Spec) -> bool:
     """Whether the container is there to run at times only."""
     return spec.get("state") == "scheduled"

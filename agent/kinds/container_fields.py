@@ -72,6 +72,7 @@ from agent.kinds.container_rows import (
     mounts_wanted,
     name_seen,
     namespace,
+    network_ids,
     of_daemon,
     of_image,
     optional,
@@ -182,8 +183,8 @@ NETWORK = (
     Row[Facts](
         "networks",
         lambda spec: declared_networks(spec["body"]),
-        lambda facts: wanted_networks(facts.body, facts.networks, facts.report, ranked=facts.api >= RANKED),
-        lambda facts: seen_networks(facts.report, facts.networks),
+        lambda facts: wanted_networks(facts.body, network_ids(facts), facts.report, ranked=facts.api >= RANKED),
+        lambda facts: seen_networks(facts.report, network_ids(facts)),
         in_place,
         depth=2,
     ),

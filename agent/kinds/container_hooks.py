@@ -1,28 +1,31 @@
 """What runs around a container's life, as `hooks` of its spec say; see `agent.compose.lifecycle` for their shape.
 
-A hook that fails is a refusal: what was to start does not stay started, and what was to stop goes on. What is to run
-before a stop is noted on the container, for when nobody wants it any more. What is to run after a start is caught up on
-where the start was cut, see `container_unhooked`.
+What fails around a start is a refusal: what was to start does not stay started. What fails before a stop keeps nothing
+from stopping, or it could never be replaced, and is told. What is to run before a stop is noted on the container: it
+was made for that one, and is there when nobody wants it any more. What is to run after a start is caught up on where
+the start was cut, see `container_unhooked`.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
-from agent.kinds.base import COMPOSE, PREFIX
+from agent.kinds.base import COMPOSE, INSTANCE
+from agent.kinds.container_facts import is_job
+from agent.kinds.container_noted import POST_START as NOTED_START
+from agent.kinds.container_noted import PRE_STOP, Noted, bodies_in
 from agent.kinds.container_unhooked import POST_START, Unhooked, after_start
-from agent.kinds.container_words import redacted
+from agent.kinds.container_words import CRASHED, exit_code, last_words, redacted
+from agent.kinds.remarks import Remarks
 from agent.kinds.table import look
 from agent.model import Resource
 from agent.stand_ins import never
 
-PRE_STOP = f"{PREFIX}pre-stop"
 HOOK = ".hook"  # how a container that runs before another one starts is called after that
 HOOK_LABEL = f"{COMPOSE}hook"  # which no container but such a one carries
 PATIENCE = 600.0  # seconds that a hook may take
@@ -37,11 +40,13 @@ class Hooks:
         engine: Engine,
         sleep: Callable[[float], None] = time.sleep,
         starting: Callable[[str], AbstractContextManager[object]] = nullcontext,
+        *,
         unhooked: Unhooked | None = None,
         ending: Callable[[], bool] = never,
+        noted: Noted | None = None,
     ) -> None:
         """`starting` is entered for the start itself, with the container's id; it may say more of why that failed.
-        `unhooked` has what was started and is not done with.
+        `unhooked` has what was started and is not done with, `noted` what containers were made with.
 
         `ending` says that nobody can wait for a hook any more. Then every method raises `Overtaken` where one would
         have to be waited for, and it is run again with whatever it belongs to.
@@ -51,14 +56,12 @@ class Hooks:
         self._sleep = sleep
         self._starting = starting
         self._unhooked = unhooked or Unhooked()
-
-    def labels(self, resource: Resource) -> dict[str, str]:
-        """What the container carries so that it can be stopped properly without the file that it came of."""
-        bodies = _of(resource, "pre_stop")
-        return {PRE_STOP: json.dumps(bodies, sort_keys=True, separators=(",", ":"))} if bodies else {}
+        self.noted = noted or Noted(b"")
+        self.remarks = Remarks()
 
     def start(self, resource: Resource, container: str) -> None:
-        """Start the container, with what has to run before and after. Raises `Refused` (`HookFailed`)."""
+        """Start the container, with what has to run before and after. Raises `Refused` (`HookFailed`, or `CrashOnStart`
+        where it ends before that can run)."""
         for index, body in enumerate(_of(resource, "pre_start")):
             self._run(f"{resource.key.name}{HOOK}", body, container, f"pre_start[{index}] of {resource.service}")
         if after_start(resource):
@@ -70,18 +73,54 @@ class Hooks:
     def catch_up(self, resource: Resource, report: Mapping[str, Any]) -> None:
         """Run what a start that was cut, or in which a hook failed, left to run. Raises `Refused` (`HookFailed`)."""
         if self._unhooked.is_waiting(resource, report):
-            self._finish_start(resource, str(report["Id"]))
+            self._finish_start(resource, str(report["Id"]), fresh=False)
 
-    def _finish_start(self, resource: Resource, container: str) -> None:
-        if bodies := after_start(resource):
+    def _finish_start(self, resource: Resource, container: str, *, fresh: bool = True) -> None:
+        """`fresh`: it has just been started."""
+        if not (bodies := after_start(resource)):
+            return
+        try:
             self._execute(bodies, container, f"{POST_START} of {resource.service}")
-            self._unhooked.settle(resource, container)
+        except (Refused, Overtaken) as trouble:
+            has_completed = not self._ending() and self._has_completed(resource, container, fresh=fresh)
+            if isinstance(trouble, Refused) or not has_completed:
+                raise
+        self._unhooked.settle(resource, container)
+
+    def _has_completed(self, resource: Resource, container: str, *, fresh: bool) -> bool:
+        """Whether it is a job that has done its work before anything could run in it. Raises `Refused` where it is
+        something else that did not stay up: to try the same again would end so again."""
+        report = self._engine.inspect_container(container)
+        if report is None or (_has_processes(report) and not (fresh and look(report, "RestartCount"))):
+            return False
+        if look(report, "State.Status") == "exited" and is_job(resource.spec) and not exit_code(report):
+            return True
+        raise Refused(f"did not stay up: {last_words(report, self._engine.logs)}", reason=CRASHED)
+
+    def start_again(self, report: Mapping[str, Any]) -> None:
+        """Start one that was stopped for another one, and run what it was made to run after a start. Raises `Refused`
+        (`HookFailed`): then it runs all the same."""
+        container = str(report["Id"])
+        self._engine.start_container(container)
+        with suppress(Overtaken):  # it ends again, which the next look tells
+            bodies = self.noted.bodies(report, NOTED_START)
+            self._execute(bodies, container, f"{POST_START} of {str(report.get('Name', '')).removeprefix('/')}")
 
     def before_stop(self, resource: Resource | None, report: Mapping[str, Any]) -> None:
-        """Run what has to run before the container stops: what the file says now, else what it said when made."""
+        """Run what has to run before the container stops: what was noted when it was made, and what the file says now
+        in one that we did not make. Where nothing runs, be it by then, nothing can; what fails is a remark."""
         labels = look(report, "Config.Labels") or {}
-        bodies = _noted(labels.get(PRE_STOP, "")) if resource is None else _of(resource, "pre_stop")
-        self._execute(bodies, report["Id"], f"pre_stop of {str(report.get('Name', '')).removeprefix('/')}")
+        is_noted = resource is None or INSTANCE in labels
+        bodies = self.noted.bodies(report, PRE_STOP) if is_noted or resource is None else _of(resource, "pre_stop")
+        if look(report, "State.Restarting"):
+            return
+        try:
+            self._execute(bodies, report["Id"], f"pre_stop of {str(report.get('Name', '')).removeprefix('/')}")
+        except Refused as refused:
+            self.remarks.add(f"{refused.message}; it was stopped all the same")
+        except Overtaken:
+            if self._ending() or _has_processes(self._engine.inspect_container(report["Id"]) or {}):
+                raise
 
     def _execute(self, bodies: Sequence[Mapping[str, Any]], container: str, what: str) -> None:
         for index, body in enumerate(bodies):
@@ -133,10 +172,16 @@ class Hooks:
         return Refused(f"{what} ended with status {code}{f': {words}' if words else ''}", reason="HookFailed")
 
 
+def _has_processes(report: Mapping[str, Any]) -> bool:
+    """Whether a command can be run in the container, or could if it were not paused."""
+    return bool(look(report, "State.Running")) and not look(report, "State.Restarting")
+
+
 def patience_of(resource: Resource | None, report: Mapping[str, Any]) -> float:
     """Seconds that all that runs around the life of a container may take: of the one that is wanted, and of the one
     that is there by its report."""
-    noted = _noted(str((look(report, "Config.Labels") or {}).get(PRE_STOP, "")))
+    labels = look(report, "Config.Labels") or {}
+    noted = [body for label in (PRE_STOP, NOTED_START) for body in bodies_in(str(labels.get(label, "")))]
     wanted = (_of(resource, key) for key in ("pre_start", POST_START, "pre_stop")) if resource else ()
     return PATIENCE * sum(map(len, (noted, *wanted)))
 
@@ -144,11 +189,3 @@ def patience_of(resource: Resource | None, report: Mapping[str, Any]) -> float:
 def _of(resource: Resource, key: str) -> Sequence[Mapping[str, Any]]:
     found: Sequence[Mapping[str, Any]] = (resource.spec.get("hooks") or {}).get(key) or ()
     return found
-
-
-def _noted(label: str) -> Sequence[Mapping[str, Any]]:
-    try:
-        found = json.loads(label or "[]")
-    except ValueError:
-        return ()
-    return [body for body in found if isinstance(body, dict)] if isinstance(found, list) else ()

@@ -10,12 +10,13 @@ from typing import Any
 
 from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_state import health_of
-from agent.kinds.container_words import last_words, redacted
+from agent.kinds.container_words import CRASHED, last_words, redacted, said_by
 from agent.kinds.table import Spec, look
 from agent.model import Gate, Resource
-from agent.rollout import Proof
+from agent.rollout import HEALTH_TIMEOUT, Proof
 
-CRASHED, UNHEALTHY, GONE = "CrashOnStart", "Unhealthy", "ContainerGone"
+GONE = "ContainerGone"
+CRASHES = 3  # restarts after which one with a check, that may need another one first, counts as one that does not run
 SECOND = 1_000_000_000  # nanoseconds
 _USUAL = {"Interval": 30 * SECOND, "Timeout": 30 * SECOND, "Retries": 3, "StartPeriod": 0}  # the engine's own
 SLACK = 10.0  # seconds that the engine may take beside the checks themselves
@@ -33,14 +34,15 @@ def proof_of(report: Report | None, spec: Spec, logs: Callable[[str], str]) -> P
             return Proof(Gate.PASSED, "completed", checked=True)
         return Proof(Gate.FAILED, f"did not stay up: {last_words(report, logs)}", reason=CRASHED)
     check = look(report, "State.Health.Status")
-    restarted = status == "restarting" or int(look(report, "RestartCount") or 0)
-    if restarted and check in (None, "none"):
+    restarts = max(int(look(report, "RestartCount") or 0), status == "restarting")
+    if restarts and (check in (None, "none") or (restarts >= CRASHES and check != "healthy")):
         return Proof(Gate.FAILED, f"does not stay up: {last_words(report, logs)}", reason=CRASHED)
     match check:
         case "healthy":
             return Proof(Gate.PASSED, checked=True)
         case "unhealthy":
-            return Proof(Gate.FAILED, f"{health_of(report, {})[1]}{_last_check(report)}", reason=UNHEALTHY)
+            why = f"{health_of(report, {})[1]}{_last_check(report)}"
+            return Proof(Gate.FAILED, f"{why}{said_by(report, logs)}", reason=HEALTH_TIMEOUT)
         case "starting":
             return Proof(Gate.PENDING, "its health check has not passed yet", True, patience_of(report))
         case _:

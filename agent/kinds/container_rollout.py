@@ -16,6 +16,7 @@ from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_job import is_up
 from agent.kinds.container_names import name_of
 from agent.kinds.container_proof import proof_of
+from agent.kinds.container_words import said_by
 from agent.model import Gate, Resource
 from agent.rollout import Proof
 from agent.twins import NEXT, OLD
@@ -65,6 +66,10 @@ class Replacement:
             return Proof(Gate.PASSED, checked=True)  # it is there, and nothing of it runs before its time
         return proof_of(self._kind.engine.inspect_container(self._new), self._resource.spec, self._kind.engine.logs)
 
+    def words(self) -> str:
+        report = self._kind.engine.inspect_container(self._new)
+        return said_by(report, self._kind.engine.logs) if report else ""
+
     def finish(self) -> None:
         self._kind.engine.remove_container(self._old["Id"], force=True)
 
@@ -78,7 +83,7 @@ class Replacement:
             self._kind.engine.rename_container(self._old["Id"], self._name)
         ends = is_job(self._resource.spec) or is_scheduled(self._resource.spec)
         if not is_up(now) and (is_up(self._old) or not ends):  # an attempt that was cut may have stopped it
-            self._kind.engine.start_container(self._old["Id"])
+            self._kind.hooks.start_again(now)
 
     def _take_up(self) -> None:
         """Go on with what an attempt that was cut had made, if it is as wanted; all else that it left is in the way."""

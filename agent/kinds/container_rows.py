@@ -14,6 +14,7 @@ from agent.kinds.base import BUILD, comparable_labels
 from agent.kinds.container_facts import (
     Facts,
     environment,
+    is_done,
     is_job,
     is_scheduled,
     mapping,
@@ -284,6 +285,11 @@ def build_row() -> Row[Facts]:
     )
 
 
+def network_ids(facts: Facts) -> Mapping[str, frozenset[str]]:
+    """By which it is told that a network was made anew: what is done holds on to none, and a start puts it into it."""
+    return {} if is_done(facts.spec, facts.report) else facts.networks
+
+
 def links_told(facts: Facts) -> bool:
     """In a network of its own a container has the links of that, and these are neither made nor reported."""
     return seen_mode(facts.report, facts.names) == "bridge"
@@ -310,7 +316,7 @@ def state_seen(facts: Facts) -> str:
     status, code = text(state.get("Status")), number(state.get("ExitCode"))
     if status in ("created", "exited") and is_scheduled(facts.spec):
         return "running"
-    if status == "restarting" or (status == "exited" and is_job(facts.spec) and not code):
+    if status == "restarting" or is_done(facts.spec, facts.report):
         return "running"
     if status == "exited" and is_job(facts.spec) and code < KILLED:
         return f"failed ({code})" if facts.spec.get("state") == "completed" else "running"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.kinds.base import UNCHECKED
-from agent.kinds.container_facts import is_job, is_scheduled
+from agent.kinds.container_facts import is_done, is_scheduled
 from agent.kinds.container_mounts import ANONYMOUS_NAME
 from agent.kinds.container_networks import endpoints
 from agent.kinds.container_words import exit_code, exit_text, last_words
@@ -38,7 +38,7 @@ def health_of(report: Report, spec: Spec, wall: Callable[[], float] = time.time)
             return _health_running(report, wall())
         case "restarting":
             return Health.DEGRADED, f"restarted {_restarts(report)} times, {exit_text(report)}"
-        case "exited" if is_job(spec) and not exit_code(report):
+        case "exited" if is_done(spec, report):
             return Health.HEALTHY, "completed"
         case "exited":
             return Health.DEGRADED, exit_text(report)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from agent.engine import Engine
 from agent.images import Image, digest_of
 from agent.kinds.base import (
-    COMPOSE,
     INSTANCE,
     NAME,
     ORIGIN,
@@ -25,11 +24,13 @@ from agent.kinds.base import (
     owner_of,
     read_fingerprint,
 )
+from agent.kinds.container_astray import NUMBER, ONE_OFF, Places
 from agent.kinds.container_cut import Labels, Standing, as_cut, goes_on, is_twin, set_aside, standings, twins_of
-from agent.kinds.container_facts import Facts, abilities, is_scheduled
+from agent.kinds.container_facts import Facts, abilities, is_done, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_images import image_for, image_of, reference_of, references, told
 from agent.kinds.container_job import job_of
+from agent.kinds.container_mended import Mended
 from agent.kinds.container_names import labels_of, listed_name, name_of
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
@@ -69,6 +70,7 @@ class Compared(NamedTuple):
     disk: Disk
     digests: Digests
     waits: bool  # for what is to run after its start
+    noted: Labels  # of what it has been made equal to
     observed: Observed
 
 
@@ -76,13 +78,22 @@ class ContainerView:
     """Looks at containers and changes none."""
 
     def __init__(
-        self, engine: Engine, identity: Identity, once: Once, orphans: Orphans, unhooked: Unhooked | None = None
+        self,
+        engine: Engine,
+        identity: Identity,
+        once: Once,
+        orphans: Orphans,
+        *,
+        unhooked: Unhooked | None = None,
+        mended: Mended | None = None,
     ) -> None:
         self._engine = engine
         self._identity = identity
         self._once = once
         self._orphans = orphans
         self._unhooked = unhooked or Unhooked()
+        self._mended = mended or Mended()
+        self._places = Places(engine, identity.instance, self.owner)
         self._known_image = lru_cache(maxsize=512)(self._ask_image)
         self._digests: dict[str, Digests] = {}  # by the id of the image, as last told
         self._around = Surroundings({}, {}, {})
@@ -95,7 +106,7 @@ class ContainerView:
         ours = [one for one in listed if self._has_our_label(one)]
         self._orphans.look(ours, losses)
         self._forget_all_but({listed_name(one) for one in listed})
-        reports = self._reports(wanted, listed, ours)
+        reports = self._places.reports(wanted, listed, ours)
         named = [report for report in reports if report]
         cleared = [self._once.without_container(one) for one, it in zip(wanted, reports, strict=True) if not it]
         others = self._unwanted([report["Id"] for report in named], ours, scope)
@@ -149,21 +160,6 @@ class ContainerView:
     def _has_our_label(self, entry: Report) -> bool:
         return (entry.get("Labels") or {}).get(INSTANCE) == self._identity.instance
 
-    def _reports(
-        self, wanted: Sequence[Resource], listed: Sequence[Report], ours: Sequence[Report]
-    ) -> list[Report | None]:
-        """The report of each wanted container. One that the list lacks is asked for by name before it is absent."""
-        by_name = {listed_name(entry): entry for entry in listed}
-        entries = [entry for one in wanted if (entry := by_name.get(one.key.name))]
-        found = {
-            listed_name(entry): report
-            for entry, report in zip(entries, self._engine.inspect_listed(entries), strict=True)
-        }
-        missing = [one.key.name for one in wanted if not found.get(one.key.name)]
-        asked = self._engine.gather(partial(self._engine.inspect_container, name) for name in missing)
-        found.update(zip(missing, asked, strict=True))
-        return [found[one.key.name] or self._renamed(one, ours) for one in wanted]
-
     def _present(self, there: Standing, around: Surroundings, local: Mapping[str, str]) -> Observed:
         one = there.resource
         seen = told(one, self._observed(one, there.report, around, image_for(one, local)), local)
@@ -187,7 +183,7 @@ class ContainerView:
     def differences(self, resource: Resource, facts: Facts, owner: Owner) -> tuple[Difference, ...]:
         """Every field in which the container is not as wanted, but for what may be as it is."""
         key = self._identity.key
-        made_from = read_fingerprint(labels_of(facts.report), key)
+        made_from = read_fingerprint(self._mended.labels(resource, facts.report), key)
         wanted_from = fingerprint(TABLE, facts.spec, key)
         found = compare(TABLE, facts, made_from, wanted_from, adopted=owner is Owner.ADOPTABLE)
         if self._unhooked.is_waiting(resource, facts.report):
@@ -197,17 +193,23 @@ class ContainerView:
     def owner(self, resource: Resource, report: Report) -> Owner:
         """Whose it is. What it only inherited from its image proves nothing."""
         labels, inherited = labels_of(report), self._inherited(report)
-        number = f"{COMPOSE}container-number"
         made_by_compose = (
             is_composes(resource, labels, "service", resource.service)
-            and labels.get(f"{COMPOSE}oneoff") != "True"
-            and labels.get(number) != inherited.get(number)
+            and labels.get(ONE_OFF) != "True"
+            and labels.get(NUMBER) != inherited.get(NUMBER)
         )
         return owner_of(self._is_ours(report, resource.key.name), made_by_compose)
 
     def was_composes(self, key: Key) -> bool:
         """Whether `docker compose` had made the container when it was last looked at."""
         return key in self._composes
+
+    def taken_over(self, stack: str) -> Iterator[tuple[Resource, Report]]:
+        """What `docker compose` had made of a stack and was as wanted when it was last looked at."""
+        for last in self._compared.copy().values():
+            is_as_wanted = not last.observed.differences and not last.resource.external
+            if last.resource.stack == stack and last.observed.owner is Owner.ADOPTABLE and is_as_wanted:
+                yield last.resource, last.report
 
     def is_ours(self, report: Report) -> bool:
         """Whether this instance made it, under the name that it has or as a twin of that name."""
@@ -226,17 +228,6 @@ class ContainerView:
             raise LookupError(identity)  # which is not remembered
         self._heed_digests([found])
         return found.get("Config") or {}
-
-    def _renamed(self, resource: Resource, listed: Iterable[Report]) -> Report | None:
-        """The wanted container under a name that somebody else gave it."""
-        for entry in listed:
-            labels, name = entry.get("Labels") or {}, listed_name(entry)
-            astray = labels.get(NAME) == resource.key.name and labels.get(STACK) == resource.stack
-            if astray and not is_twin(name, resource.key.name):
-                report = self._engine.inspect_container(entry["Id"])
-                if report and self._is_ours(report, resource.key.name):
-                    return report
-        return None
 
     def _unwanted(self, seen: Sequence[str], listed: Iterable[Report], scope: Scope) -> list[Report]:
         """Everything of this instance in the scope that is not among the wanted."""
@@ -274,15 +265,19 @@ class ContainerView:
         self._digests.update({one["Id"]: tuple(one.get("RepoDigests") or ()) for one in images if one})
 
     def _network_ids(self) -> dict[str, frozenset[str]]:
+        """The ids of the networks by name: of several that share one, those that are ours, if any are."""
         ids: dict[str, frozenset[str]] = {}
+        ours: dict[str, frozenset[str]] = {}
         for network in self._engine.list_networks():
-            ids[network["Name"]] = ids.get(network["Name"], frozenset()) | {network["Id"]}
-        return ids
+            for found in (ids, ours) if self._has_our_label(network) else (ids,):
+                found[network["Name"]] = found.get(network["Name"], frozenset()) | {network["Id"]}
+        return {**ids, **ours}
 
     def _observed(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Observed:
         """One container held against what is wanted of it; as before, where nothing of either is another."""
         last, disk = self._compared.get(resource.key), _disk(resource, report)
         digests, waits = self._digests.get(image_of(report), ()), self._unhooked.is_waiting(resource, report)
+        noted = self._mended.of(resource, report)
         if (
             last is not None
             and hook_of(resource) is None
@@ -292,11 +287,12 @@ class ContainerView:
             and last.disk == disk
             and last.digests == digests
             and last.waits == waits
+            and last.noted == noted
             and last.resource == resource
         ):
             return last.observed
         observed = self._compare(resource, report, around, local)
-        self._compared[resource.key] = Compared(resource, report, around, local, disk, digests, waits, observed)
+        self._compared[resource.key] = Compared(resource, report, around, local, disk, digests, waits, noted, observed)
         return observed
 
     def _forget_all_but(self, there: Set[str]) -> None:
@@ -304,7 +300,7 @@ class ContainerView:
             self._compared.pop(key, None)  # another turn may have been quicker
 
     def _compare(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Observed:
-        labels = labels_of(report)
+        labels = self._mended.labels(resource, report)
         owner = self.owner(resource, report)
         health, detail = health_of(report, resource.spec)
         facts = self._facts(resource, report, around, local)
@@ -318,7 +314,7 @@ class ContainerView:
             revision="" if NOT_RUN in differences else labels.get(REVISION, ""),  # it is not done with
             service=resource.service,
             differences=differences,
-            uses=uses_of(report, around.names),
+            uses=_used(resource, report, around.names),
             health=health,
             detail=detail,
             protected=is_protected(labels),
@@ -372,6 +368,12 @@ class ContainerView:
 
     def _inherited(self, report: Report) -> Mapping[str, str]:
         return look(self.image(image_of(report)), "Labels") or {}
+
+
+def _used(resource: Resource, report: Report, names: Mapping[str, str]) -> frozenset[Key]:
+    """What is done keeps no network from being made anew, and does not run again for it."""
+    used = uses_of(report, names)
+    return frozenset(key for key in used if key.kind != "network") if is_done(resource.spec, report) else used
 
 
 def _holds(report: Report, names: Mapping[str, str], *, leftover: bool) -> frozenset[Key]:

@@ -9,6 +9,7 @@ from typing import Any
 from agent.kinds.table import look
 from agent.secrecy import looks_secret, without_secrets, without_values
 
+CRASHED = "CrashOnStart"  # the code of what does not stay up
 MOST = 4096  # bytes of a secret's file that are looked for in what a container says
 _IN_MEMORY = "/run/"  # where secrets lie, here and in the container
 
@@ -35,14 +36,20 @@ def stays(reference: str) -> str:
     """Why a container is left of the image that it ran."""
     return (
         f"stays of the image that it ran: the one that {reference} stands for by now was tried and did not become good."
-        " Push a newer one, or have it tried again (SIGHUP)"
+        " Push a newer one, or have it tried again (windlass sync)"
     )
 
 
 def last_words(report: Report, logs: Callable[[str], str]) -> str:
     """How it ended, and the last lines that it wrote."""
+    return f"{exit_text(report)}{said_by(report, logs)}"
+
+
+def said_by(report: Report, logs: Callable[[str], str]) -> str:
+    """The last lines that it wrote, each on a line of its own, to be put behind what is told of it; "" where it wrote
+    none."""
     said = redacted(logs(str(report["Id"])).rstrip(), report)
-    return f"{exit_text(report)}\n{said}" if said else exit_text(report)
+    return f"\n{said}" if said else ""
 
 
 def redacted(text: str, report: Report) -> str:

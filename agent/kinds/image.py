@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from agent.engine import Build, ContextFile, Engine, PullProgress
@@ -32,6 +32,8 @@ from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owne
 from agent.rollout import Pace
 from agent.stand_ins import ignore, never
 from agent.tree import EntryKind, Tree
+
+RUNS_TOO = {"linux/amd64": ("linux/386",), "linux/arm64": ("linux/arm",)}  # without any emulation
 
 STALE, NEW_CONTENT, FOLLOWED = (
     "pulled",
@@ -150,10 +152,28 @@ class ImageKind:
 
     def _refuse_platform(self, reference: str, platform: str) -> None:
         """An image that is for one platform alone is fetched whatever one asks for."""
-        other = _other_platform(platform, self._engine.inspect_image(reference) or {})
-        if other:
+        report = self._engine.inspect_image(reference) or {}
+        if platform and (other := _other_platform(platform, report)):
             text = f"pull {reference}: it is for {other}, and {platform} is wanted: push one for that, or name another"
             raise Refused(text, reason="PlatformMismatch")
+        if not platform and (other := self._foreign(report)):
+            text = (
+                f"pull {reference}: it is for {other}, and this host is {self._host}: push one for that, or write"
+                f" platform: {other} in the file, if this host can run that"
+            )
+            raise Refused(text, reason="PlatformMismatch")
+
+    def _foreign(self, report: Mapping[str, Any]) -> str:
+        """The image's platform where it is none that this host is known to run by itself."""
+        able = (self._host, *RUNS_TOO.get(self._host, ()))
+        others = [_other_platform(platform, report) for platform in able]
+        return others[0] if all(others) else ""
+
+    @cached_property
+    def _host(self) -> str:
+        """The platform of the engine's host, as it calls it."""
+        version = self._engine.version()
+        return "/".join(str(version.get(part) or "") for part in ("Os", "Arch"))
 
     def forgive(self) -> None:
         """See `Forgiving`."""
@@ -163,6 +183,8 @@ class ImageKind:
         if report["Id"] in (resource.spec.get("recorded") or ()):
             return ()
         found = _differences(resource.spec, report)
+        if not (resource.spec.get("platform") or "build" in resource.spec) and (other := self._foreign(report)):
+            found.append(Difference("platform", other, self._host, Remedy.REPLACE))
         pull, reference = resource.spec.get("pull") or {}, resource.key.name
         if not found and pull and "@" not in reference:  # a digest stands for one image for ever
             pulled = self._record.of(reference)

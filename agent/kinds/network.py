@@ -29,6 +29,8 @@ from agent.kinds.base import (
     seen_of,
     wanted_of,
 )
+from agent.kinds.network_guests import Guests
+from agent.kinds.network_overlap import overlap
 from agent.kinds.table import Row, Spec, differences, holds_secret, labelled, look, set_or_none
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
 from agent.rollout import Pace
@@ -171,12 +173,13 @@ class NetworkKind:
         self._engine = engine
         self._identity = identity
         self._sleep = sleep
+        self._guests = Guests(engine, identity.instance)
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also what else of ours has a wanted name, as leftovers."""
         listed = self._engine.list_networks()
         found = [(resource, self._named(resource, listed)) for resource in wanted]
-        chosen = [self._observed(resource, same[0]) for resource, same in found if same]
+        chosen = [self._observed(resource, same[0], listed) for resource, same in found if same]
         known = {one.id for one in chosen}
         names = {resource.key.name for resource in wanted}
         ours = [report for report in listed if report["Id"] not in known and self._is_ours(report)]
@@ -185,16 +188,18 @@ class NetworkKind:
             for report in ours
             if report["Name"] in names or in_scope(scope, report.get("Labels") or {})
         ]
-        going = [*strays, *(one for one in chosen if one.differences and one.owner is not Owner.FOREIGN)]
-        return [*chosen, *strays, *self._users(going)]
+        anew = [one for one in chosen if one.differences and one.owner is not Owner.FOREIGN]
+        return [*chosen, *strays, *self._users(strays, anew, scope)]
 
-    def _users(self, going: Iterable[Observed]) -> Iterator[Observed]:
-        """What is attached to networks that cannot stay: nobody's, until the kind that knows it says more."""
+    def _users(self, strays: Iterable[Observed], anew: Iterable[Observed], scope: Scope) -> Iterator[Observed]:
+        """What is attached to networks that cannot stay: nobody's, until the kind that knows it says more. What is
+        attached for another stack to one that is made `anew` is in nobody's way."""
         uses: dict[tuple[str, str], set[Key]] = {}
-        for network in going:
+        for network, comes_back in [*((one, False) for one in strays), *((one, True) for one in anew)]:
             attached = (self._engine.inspect_network(network.id) or {}).get("Containers") or {}
             for id, endpoint in attached.items():
-                uses.setdefault((endpoint.get("Name") or "", id), set()).add(network.key)
+                if not (comes_back and self._guests.is_one(id, scope)):
+                    uses.setdefault((endpoint.get("Name") or "", id), set()).add(network.key)
         for (name, id), used in sorted(uses.items()):
             if name:
                 yield Observed(Key("container", name), id, Owner.FOREIGN, uses=frozenset(used))
@@ -209,8 +214,9 @@ class NetworkKind:
         rank = {Owner.OURS: 0, Owner.ADOPTABLE: 1, Owner.FOREIGN: 2}
         return sorted(same, key=lambda report: (rank[self._owner(resource, report)], report.get("Created") or ""))
 
-    def _observed(self, resource: Resource, report: Report) -> Observed:
+    def _observed(self, resource: Resource, report: Report, listed: Sequence[Report]) -> Observed:
         labels, owner = report.get("Labels") or {}, self._owner(resource, report)
+        differences = () if resource.external else self._differences(resource, report, owner)
         return Observed(
             resource.key,
             report["Id"],
@@ -218,7 +224,8 @@ class NetworkKind:
             stack=labels.get(STACK) or resource.stack,
             origin=labels.get(ORIGIN, ""),
             revision=labels.get(REVISION, ""),
-            differences=() if resource.external else self._differences(resource, report, owner),
+            differences=differences,
+            obstacle=overlap(resource.spec, report, listed) if differences else None,
             protected=is_protected(labels),
             raw=report,
         )
@@ -269,11 +276,23 @@ class NetworkKind:
         self._remake(change, revision)
 
     def _remake(self, change: Change, revision: str) -> None:
-        self._remove(seen_of(change).id)
+        self._make_way(seen_of(change).id, wanted_of(change))
         self._make(wanted_of(change), revision)
 
     def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - nothing is made
-        self._remove(seen_of(change).id)
+        if change.wanted is None:
+            self._remove(seen_of(change).id)
+        else:
+            self._make_way(seen_of(change).id, change.wanted)
+
+    def _make_way(self, network: str, resource: Resource) -> None:
+        """Remove one that is to be made anew, from under the containers of other stacks that are attached to it."""
+        guests = self._guests.detach(network, resource)
+        try:
+            self._remove(network)
+        except Refused:
+            self._guests.attach(network, guests)
+            raise
 
     def _remove(self, network: str) -> None:
         """Remove it. An engine with much to do frees an endpoint some time after it has removed the container, and one
@@ -305,3 +324,4 @@ class NetworkKind:
     def _make(self, resource: Resource, revision: str) -> None:
         body = labelled(TABLE, self._identity, resource, revision)
         self._engine.create_network(resource.key.name, body)
+        self._guests.attach(resource.key.name, self._guests.taken_from(resource.key))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from agent.held import PORT_IN_USE
 from agent.model import Cause, Key, Observed, Plan, Scope, Stack
 from agent.planning.cascade import take_along
-from agent.planning.claims import PORT_IN_USE, Demands
+from agent.planning.claims import Demands
 from agent.planning.decide import judge_wanted
 from agent.planning.demand import drop_unneeded, renew
 from agent.planning.holds import hold_back
@@ -19,7 +20,7 @@ from agent.planning.order import arrange
 from agent.planning.prune import EMPTY_DESIRED_STATE, PROTECTED, PRUNE_GUARD, Policy, Removal, judge_unwanted
 from agent.planning.restart import start_anew
 from agent.planning.situation import survey
-from agent.planning.suspend import hold_still
+from agent.planning.suspend import hold_still, let_rest
 
 __all__ = [
     "EMPTY_DESIRED_STATE",
@@ -54,6 +55,7 @@ def make_plan(
     verdicts = judge_wanted(situation, known)  # 1. each wanted object by itself
     verdicts |= judge_unwanted(situation, scope, policy)  # 2. what is ours and no longer wanted
     verdicts = hold_still(situation, verdicts)  #    somebody wants it left as it is
+    verdicts = let_rest(situation, policy, verdicts)
     verdicts = let_run(situation, verdicts)
     verdicts = hold_back(situation, verdicts, demands or {})  # 3. what may not be done, and what waits for that
     steps, taken = take_along(situation, verdicts)  # 4. what has to make way for a replacement

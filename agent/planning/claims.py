@@ -11,7 +11,6 @@ from agent.planning.situation import Situation
 
 GIVING = frozenset({Action.REMOVE, Action.REPLACE})
 TAKING = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
-PORT_IN_USE = "PortInUse"  # the code of what is held, since another one has its port
 
 Demands = Mapping[Key, frozenset[HostPort]]  # what containers of other stacks are to have, as far as that is known
 

@@ -46,7 +46,7 @@ def judge_wanted(situation: Situation, known: frozenset[Key]) -> dict[Key, Verdi
 
 def _judge_absent(resource: Resource, was_there: bool) -> Verdict:
     if resource.external:
-        return hold("ExternalMissing", Cause.COMMIT, words.external_missing(resource.key))
+        return hold(f"External{resource.key.kind.title()}Missing", Cause.COMMIT, words.external_missing(resource.key))
     if resource.handling.hook is not None:  # one that has run need not be there
         return Verdict(Action.CREATE, Cause.COMMIT, words.RUNS_ONCE)
     if was_there:
@@ -65,11 +65,20 @@ def _judge_present(situation: Situation, resource: Resource, seen: Observed) -> 
     verdict = Verdict(
         _action(seen),
         causes.of_change(situation, resource, seen),
-        words.changed(seen.differences, adopted=seen.owner is Owner.ADOPTABLE),
+        words.changed(seen.differences, adopted=seen.owner is Owner.ADOPTABLE and _is_declared(seen)),
         tuple(map(field_change, seen.differences)),
         restarts=any(difference.remedy is Remedy.RESTART for difference in seen.differences),
     )
-    return verdict.held("Immutable", _why_not(seen)) if verdict.action is Action.HOLD else verdict
+    if seen.obstacle is not None and verdict.action is Action.REPLACE:
+        return verdict.held(seen.obstacle.reason, seen.obstacle.message)
+    if verdict.action is Action.HOLD:
+        return verdict.held(f"{seen.key.kind.title()}Immutable", _why_not(seen))
+    return verdict
+
+
+def _is_declared(seen: Observed) -> bool:
+    """Whether it is yet to become as it was declared: in what was taken over and is otherwise since, nothing is."""
+    return any(difference.declared for difference in seen.differences)
 
 
 def _action(seen: Observed) -> Action:

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
+from agent.held import BACKS_OFF, PORT_IN_USE, WAITS
 from agent.jobs import JOB_RUNS
 from agent.model import Action, Cause, Key, Owner
 from agent.planning import words
-from agent.planning.claims import GIVING, PORT_IN_USE, TAKING, Claim, Demands, claims, given, swapped
+from agent.planning.claims import GIVING, TAKING, Claim, Demands, claims, given, swapped
 from agent.planning.decide import Verdict
 from agent.planning.situation import Situation
 from agent.suspension import SUSPENDED
@@ -86,9 +87,9 @@ class _Holding:
         verdict = self._verdicts.get(key)
         if verdict is not None and verdict.code == SUSPENDED:
             return SUSPENDED, words.waits_for_suspended(key)
-        if verdict is not None and verdict.code == JOB_RUNS:
-            return JOB_RUNS, words.waits_for(key, held=True)
-        return "Waits", words.waits_for(key, held=self._is(key, Action.HOLD))
+        if verdict is not None and verdict.code in {JOB_RUNS, BACKS_OFF}:
+            return verdict.code, words.waits_for(key, held=True)
+        return WAITS, words.waits_for(key, held=self._is(key, Action.HOLD))
 
     def _why_to_stay(self, user: Key) -> tuple[str, str]:
         return self._code(user, "InUse"), words.in_use(user)

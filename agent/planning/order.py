@@ -15,7 +15,7 @@ from agent.model import Action, Cause, Change, Key
 from agent.planning.cascade import Step
 from agent.planning.first import Links, put_first, runs_first
 from agent.planning.handover import hand_over
-from agent.planning.rollouts import interruption, take_turns
+from agent.planning.rollouts import in_its_turn, interruption, take_turns
 from agent.planning.situation import Situation
 
 _MAKING = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
@@ -33,7 +33,7 @@ def arrange(situation: Situation, steps: Sequence[Step], early: frozenset[Key]) 
         _change(
             situation,
             steps[index],
-            _Slot(number, *numbers.of(steps[index], links[index]), board.delay(index)),
+            _Slot(number, *numbers.of(steps[index], links[index]), board.delay(index), board.before(index)),
             again=board.makes(steps[index].key),
         )
         for number, index in enumerate(order)
@@ -81,6 +81,10 @@ class _Board:
         """Seconds to let pass before the step, since one of the same service was replaced."""
         return self._turns[index].delay if index in self._turns else 0.0
 
+    def before(self, index: int) -> Step | None:
+        """Which one of the same service has its turn before."""
+        return self._steps[self._turns[index].behind] if index in self._turns else None
+
     def makes(self, key: Key) -> bool:
         """Whether a step makes the object, be it anew."""
         return key in self._makes
@@ -92,7 +96,7 @@ class _Board:
             yield made
 
     def _in_turn(self, step: Step, *, regardless: bool) -> Iterator[int]:
-        turn = self._turns.get(self._makes.get(step.key, -1)) if step.action is Action.REPLACE else None
+        turn = self._turns.get(self._makes.get(step.key, -1))
         if turn is not None and turn.regardless is regardless:
             yield turn.behind
 
@@ -212,11 +216,13 @@ class _Slot(NamedTuple):
     after: frozenset[int]
     follows: frozenset[int]
     delay: float
+    before: Step | None
 
 
 def _change(situation: Situation, step: Step, slot: _Slot, *, again: bool = False) -> Change:
     removes, creates = step.action is Action.REMOVE, step.action is Action.CREATE
     resource = situation.wanted.get(step.key)
+    mine = resource if resource and resource.stack == step.stack else None
     return Change(
         number=slot.number,
         action=step.action,
@@ -231,6 +237,6 @@ def _change(situation: Situation, step: Step, slot: _Slot, *, again: bool = Fals
         restarts=step.restarts,
         delay=slot.delay,
         interruption=interruption(step, resource, again=again),
-        wanted=resource if resource and resource.stack == step.stack else None,
+        wanted=in_its_turn(mine, slot.before) if mine and slot.before else mine,
         seen=None if creates else situation.actual.get(step.key),
     )

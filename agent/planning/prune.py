@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from agent.held import PRUNE_OFF
 from agent.model import Action, Cause, Key, Observed, Owner, Scope
 from agent.planning import words
 from agent.planning.decide import Verdict, hold
@@ -45,6 +46,8 @@ class Policy:
 
     prune: bool = True
     suspended: frozenset[tuple[str, str]] = frozenset()  # stack and service: nothing of these is changed
+    resting: frozenset[Key] = frozenset()  # what was healed too often of late, and is not for now
+    paused: frozenset[Key] = frozenset()  # what a rollout gave up, which is not replaced by itself once more
     removal: Removal | None = None
     acknowledged: bool = False
 
@@ -76,7 +79,7 @@ def _judge(seen: Observed, policy: Policy, suspicious: bool) -> Verdict:
     if seen.leftover:  # debris of our own, in the way of the next replacement: removed however pruning is set
         return Verdict(Action.REMOVE, Cause.DRIFT, words.LEFTOVER)
     if not policy.prune:
-        return hold("PruneOff", Cause.PRUNE, words.PRUNE_OFF)
+        return hold(PRUNE_OFF, Cause.PRUNE, words.PRUNE_OFF)
     if policy.removal and _is_guarded(seen, policy.removal) and not policy.acknowledged:
         how = _how_to_approve(policy.removal)
         return hold(PRUNE_GUARD, Cause.PRUNE, words.too_much(len(policy.removal.services), policy.removal.managed, how))

@@ -1,12 +1,13 @@
-"""The order between the containers of a service while they are replaced, and what that interrupts."""
+"""The order between the containers of a service while they are replaced or started anew, and what that interrupts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from agent.handling import OnFailure, Order, Rollout
-from agent.model import Action, Resource
+from agent.model import Action, Condition, Requirement, Resource
 from agent.planning import words
 from agent.planning.cascade import Step
 from agent.planning.situation import Situation
@@ -21,14 +22,25 @@ class Turn(NamedTuple):
 
 
 def take_turns(situation: Situation, steps: Sequence[Step]) -> Mapping[int, Turn]:
-    """For each container that waits for another one of its service to be replaced: for which, by the steps' indexes."""
+    """For each container that waits for another one of its service to be replaced or started anew: for which, by the
+    steps' indexes. What is only started anew goes on as it was, so each has its turn however the others fare."""
     turns: dict[int, Turn] = {}
     for indexes in _by_service(situation, steps).values():
         rollout = situation.wanted[steps[indexes[0]].key].handling.rollout
         for place, index in enumerate(indexes):
             if 0 < rollout.parallelism <= place:
-                turns[index] = Turn(indexes[place - rollout.parallelism], _bears_failures(rollout), rollout.delay)
+                behind = indexes[place - rollout.parallelism]
+                regardless = _bears_failures(rollout) or Action.UPDATE in {steps[index].action, steps[behind].action}
+                turns[index] = Turn(behind, regardless, rollout.delay)
     return turns
+
+
+def in_its_turn(resource: Resource, before: Step) -> Resource:
+    """What is wanted, behind one of its service that was started anew: that is waited for until it is good, or turns
+    out not to be. What is replaced has proved itself by then."""
+    if before.action is not Action.UPDATE:
+        return resource
+    return replace(resource, requires=(*resource.requires, Requirement(before.key, Condition.GOOD, optional=True)))
 
 
 def interruption(step: Step, resource: Resource | None, *, again: bool) -> str:
@@ -52,11 +64,12 @@ def interruption(step: Step, resource: Resource | None, *, again: bool) -> str:
 
 
 def _by_service(situation: Situation, steps: Sequence[Step]) -> Mapping[tuple[str, str], list[int]]:
-    """The indexes of the replacements of each service, in the order of its containers."""
+    """The indexes of what interrupts each service, in the order of its containers."""
     found: dict[tuple[str, str], list[int]] = {}
     for index, step in enumerate(steps):
         resource = situation.wanted.get(step.key)
-        if step.action is Action.REPLACE and resource is not None and resource.service and not resource.prepares:
+        interrupts = step.action is Action.REPLACE or step.restarts
+        if interrupts and resource is not None and resource.service and not resource.prepares:
             found.setdefault((resource.stack, resource.service), []).append(index)
     for indexes in found.values():
         indexes.sort(key=lambda index: (len(steps[index].key.name), steps[index].key.name))

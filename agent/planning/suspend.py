@@ -1,12 +1,16 @@
-"""What is left as it is because somebody at the host wants it so: a service under a lease."""
+"""What is left as it is for now: somebody at the host wants it so (a service under a lease), it was healed too often of
+late, or its replacement was no good.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.model import Action, Key
+from agent.held import BACKS_OFF, PAUSED
+from agent.model import Action, Cause, Key
 from agent.planning import words
 from agent.planning.decide import Verdict
+from agent.planning.prune import Policy
 from agent.planning.situation import Situation
 from agent.suspension import SUSPENDED
 
@@ -19,3 +23,22 @@ def hold_still(situation: Situation, verdicts: Mapping[Key, Verdict]) -> dict[Ke
         else verdict
         for key, verdict in verdicts.items()
     }
+
+
+def let_rest(situation: Situation, policy: Policy, verdicts: Mapping[Key, Verdict]) -> dict[Key, Verdict]:
+    """The verdicts, with those held that would heal what rests, and those that would replace what is paused."""
+    return {key: _at_rest(situation, policy, key, verdict) for key, verdict in verdicts.items()}
+
+
+def _at_rest(situation: Situation, policy: Policy, key: Key, verdict: Verdict) -> Verdict:
+    if key in policy.resting and verdict.cause is Cause.DRIFT and verdict.action is not Action.HOLD:
+        return verdict.held(BACKS_OFF, words.rests(verdict.reason))
+    if key in policy.paused and verdict.action is Action.REPLACE and _runs(situation, key):
+        return verdict.held(PAUSED, words.paused(verdict.reason))
+    return verdict
+
+
+def _runs(situation: Situation, key: Key) -> bool:
+    """Whether a replacement would interrupt something. What is down anyway is worth another try."""
+    seen = situation.actual.get(key)
+    return seen is not None and not any(one.path in {"state", "health"} for one in seen.differences)

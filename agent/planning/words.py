@@ -184,6 +184,17 @@ def ports_swapped(port: HostPort, mine: HostPort, holder: Key) -> str:
     )
 
 
+def rests(reason: str) -> str:
+    return f"is left alone for a while, for it was healed over and over: {reason}"
+
+
+def paused(reason: str) -> str:
+    return (
+        "its rollout is paused, for the new one was no good: it waits for new content, or for somebody who asks "
+        f"(SIGHUP); {reason}"
+    )
+
+
 def job_runs(reason: str) -> str:
     return f"waits for its run to end: {reason}"
 

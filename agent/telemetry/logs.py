@@ -169,7 +169,8 @@ def _tell_outcome(logger: FilteringBoundLogger, outcome: Outcome, *, quiet: bool
         facts["detail"] = outcome.detail
     if outcome.reason:
         facts["reason"] = outcome.reason
-    logger.log(_level(outcome.status, quiet=quiet), "step", **facts)
+    is_remarkable = outcome.status is Status.DONE and bool(outcome.detail)
+    logger.log(logging.WARNING if is_remarkable else _level(outcome.status, quiet=quiet), "step", **facts)
 
 
 def _tell_failure(logger: FilteringBoundLogger, failure: Failure, level: int) -> None:

@@ -250,6 +250,7 @@ class Overview:
     http: HttpStatus = HttpStatus()
     wanted: WantedStatus = WantedStatus()
     state: Mapping[str, FailureStatus] = field(default_factory=dict)  # why files of the state cannot be read, by name
+    answered: float = 0.0  # up to when all that was asked by hand (`windlass sync`) has been done
     format: str = "1"
 
     def with_report(self, report: Report) -> Overview:

@@ -60,19 +60,40 @@ def test_a_hash_that_the_agent_does_not_know_is_taken_and_that_is_told(
     assert said.now().approved == {HASH}
 
 
-@pytest.mark.parametrize("word", ["01234567", "0" * 64])
-def test_the_hash_of_a_plan_is_told_from_that_of_removals(run: Run, said: Directives, word: str) -> None:
-    result = run("approve", word)
-    assert (result.exit_code, "is the hash of a plan" in result.stderr) == (64, True)
+def held(*removals: str) -> Plan:
+    reasons = [too_much(2, 3, approve(one, 2)) for one in removals]
+    return Plan(
+        tuple(
+            Change(number, Action.HOLD, Key("container", str(number)), "web", Cause.PRUNE, reason, code="PruneGuard")
+            for number, reason in enumerate(reasons)
+        )
+    )
+
+
+@pytest.mark.parametrize("digits", [8, 64])
+def test_the_hash_of_a_plan_stands_for_what_is_held_in_it(
+    run: Run, said: Directives, agent: Agent, digits: int
+) -> None:
+    agent.planned = planned(held(HASH, HASH))
+    result = run("approve", agent.planned.hash[:digits])
+    assert (result.exit_code, result.output) == (0, "Approved for 1 h.\n")
+    assert said.now().approved == {HASH}
+
+
+def test_the_hash_of_another_plan_and_that_of_one_without_removals_approve_nothing(
+    run: Run, said: Directives, agent: Agent
+) -> None:
+    agent.planned = planned(held(HASH))
+    result = run("approve", "01234567")
+    assert (result.exit_code, "the plan is not 01234567 here and now, but 3f9c1a2b" in result.stderr) == (1, True)
+    agent.planned = planned()
+    result = run("approve", agent.planned.hash[:8])
+    assert (result.exit_code, "holds no removals" in result.stderr) == (64, True)
     assert not said.now().approved
 
 
 def test_a_plan_says_once_what_to_type(run: Run, agent: Agent) -> None:
-    held = [
-        Change(number, Action.HOLD, Key("container", str(number)), "web", Cause.PRUNE, reason, code="PruneGuard")
-        for number, reason in enumerate(2 * [too_much(2, 3, approve(HASH, 2))])
-    ]
-    agent.planned = planned(Plan(tuple(held)))
+    agent.planned = planned(held(HASH, HASH))
     lines = run("plan").stdout.splitlines()
     assert [line for line in lines if line.startswith("Let go")] == [
         f"Let go what is held, if it is meant, with: windlass approve {HASH}"

@@ -33,6 +33,7 @@ def lines_of(capsys: pytest.CaptureFixture[str], *events: Event | Pulling) -> li
     ("outcome", "line"),
     [
         (Outcome(REPLACE, Status.DONE, seconds=3.94), "✔ replace container web-api-1   3.9 s"),
+        (Outcome(REPLACE, Status.DONE, "a hook\n", seconds=1), r"✔ replace container web-api-1   1.0 s   a hook\n"),
         (Outcome(UPDATE, Status.FAILED, "no\n\x1b[1m"), r"✗ update  container web-redis-1   failed: no\n\x1b[1m"),
         (Outcome(UPDATE, Status.OVERTAKEN), "↻ update  container web-redis-1   overtaken"),
         (Outcome(UPDATE, Status.SKIPPED, "step 1 failed"), "· update  container web-redis-1   skipped: step 1 failed"),

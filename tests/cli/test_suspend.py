@@ -78,9 +78,9 @@ def test_what_is_not_there_is_refused_and_nothing_is_written(
     assert not said.now().suspended
 
 
-def test_a_reason_is_needed(run: Run, said: Directives) -> None:
-    result = run("suspend", "web")
-    assert (result.exit_code, "--reason" in result.output) == (64, True)
+def test_without_a_reason_it_says_that_none_was_given(run: Run, said: Directives) -> None:
+    assert run("suspend", "web/api", "--for", "30m").exit_code == 0
+    assert said.now().suspended["web/api"].reason == "no reason given"
 
 
 def test_what_is_suspended_can_be_resumed_though_the_agent_no_longer_knows_it(run: Run, said: Directives) -> None:

@@ -84,6 +84,29 @@ def test_an_explicit_no_makes_a_job() -> None:
     assert "job" not in found["container/web-b-1"].spec
 
 
+@pytest.mark.parametrize(
+    ("more", "is_job"),
+    [
+        ("", True),
+        ("healthcheck: {disable: true}", True),
+        ("healthcheck: {test: [NONE]}", True),
+        ("healthcheck: {interval: 5s}", True),
+        ("healthcheck: {test: [CMD, 'true']}", False),
+        ("ports: ['80']", False),
+        ("expose: ['80']", False),
+    ],
+)
+def test_what_serves_others_is_no_job(more: str, is_job: bool) -> None:
+    found = wanted(f'services: {{a: {{image: x, restart: "no", {more}}}}}')
+    assert found["container/web-a-1"].spec.get("job", False) is is_job
+
+
+def test_what_others_wait_for_to_end_is_one_whatever_it_has() -> None:
+    waits = "b: {image: x, depends_on: {a: {condition: service_completed_successfully}}}"
+    found = wanted(f'services: {{a: {{image: x, restart: "no", ports: ["80"]}}, {waits}}}')
+    assert found["container/web-a-1"].spec["state"] == "completed"
+
+
 MOUNT = "services: {a: {image: x, volumes: ['%s']}}"
 
 

@@ -367,7 +367,7 @@ def test_a_volume_that_is_another_than_wanted_is_held_with_the_way_to_move_its_d
     change(scene)
     assert scene.planned()["volume/data"] == planned
     [held] = [one for one in scene.look().changes if one.key.kind == "volume"]
-    assert held.code == "Immutable"
+    assert held.code == "VolumeImmutable"
     assert f"-v {scene.stack}_data:/from:ro -v NEW:/to" in held.reason
 
 

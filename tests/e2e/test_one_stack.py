@@ -40,3 +40,9 @@ def test_a_stack_is_applied_from_anywhere_and_then_there_is_nothing_to_do(
     options = ["-f", "one/compose.yaml", "-f", "one/prod.yaml", "--env-file", "one/stage.env", "-p", name]
     elsewhere = agent.windlass("plan", "-o", "json", *options)
     assert json.loads(elsewhere.stdout)["changes"] == []
+
+    sdk.remove_container(f"{name}-web-1", force=True)
+    gone = agent.windlass("plan", "-o", "json", *options)
+    [change] = json.loads(gone.stdout)["changes"]
+    assert (change["action"], change["cause"]) == ("create", "drift")
+    assert change["reason"] == "was removed outside git"

@@ -67,6 +67,19 @@ def test_a_suspended_stack_is_left_as_it_is_and_healed_at_once_when_it_is_resume
     until(lambda: all(identity(sdk, name) for name in names), "both healed", patience=10)
 
 
+def test_the_agent_looks_at_once_when_it_is_asked_to(started: Agent, fleet: Fleet, prefix: str, busybox: str) -> None:
+    stack = f"{prefix}a"
+    small = (
+        f"services: {{web: {{image: {busybox}, stop_grace_period: 0s}}}}\nx-windlass: {{rollout: {{monitor: 300ms}}}}\n"
+    )
+    until(lambda: started.windlass("status").returncode == 0, "an agent that can be asked")
+    head = fleet.push({f"stacks/{stack}/compose.yaml": small}, "First")
+    asked = started.windlass("sync", "--wait")
+    assert (asked.returncode, stack in asked.stdout) == (0, True), asked.stderr
+    assert started.synced_at(stack, head)
+    assert started.windlass("sync", f"{stack}x").returncode == 64
+
+
 @pytest.mark.slow
 def test_a_service_that_is_stopped_by_hand_under_a_lease_stays_stopped_until_it_ends(
     started: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str

@@ -412,6 +412,20 @@ def test_a_command_in_a_container_is_waited_for(fake: FakeEngine, door: Engine, 
     assert json.loads(fake.requests[2][2]) == {"Detach": False, "Tty": False}
 
 
+def test_a_command_that_the_engine_has_forgotten_has_not_ended_well(fake: FakeEngine, door: Engine) -> None:
+    def end(request: Request) -> None:
+        request.head(200, {"Connection": "close"})
+        request.close_connection = True
+
+    fake.answers = {
+        "/containers/c/exec": lambda request: request.say({"Id": "e1"}, 201),
+        "/exec/e1/start": end,
+        "/exec/e1/json": lambda request: request.say({"message": "No such exec instance: e1"}, 404),
+    }
+    with pytest.raises(Overtaken, match="run it in container c: the engine does not know how it ended"):
+        door.execute("c", {"Cmd": ["x"]}, 5)
+
+
 def test_a_command_that_does_not_end_is_given_up(fake: FakeEngine, door: Engine) -> None:
     fake.answers = {
         "/containers/c/exec": lambda request: request.say({"Id": "e1"}, 201),

@@ -101,3 +101,36 @@ def test_one_that_was_killed_runs_again(rig: Rig, busybox: str) -> None:
     report = rig.take(text)
     assert "drift: was stopped outside git, exit code 137" in str(report.plan)
     assert started(rig) != first
+
+
+def test_a_server_is_brought_back_whatever_its_code_and_its_restart(rig: Rig, busybox: str) -> None:
+    clean = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
+    text = f"""\
+        services:
+          job: {{image: {busybox}, restart: "no", command: [sh, -c, "{clean}"], expose: ["80"]}}
+    """
+    rig.apply(text)
+    first = started(rig)
+    rig.engine.stop_container(rig.container("job")["Id"], 5)
+    assert rig.container("job")["State"]["ExitCode"] == 0
+    assert "drift: was stopped outside git, exit code 0" in str(rig.take(text).plan)
+    assert started(rig) != first
+
+
+def test_one_that_is_done_is_left_alone_by_a_network_that_is_made_anew(rig: Rig, busybox: str) -> None:
+    job, web, front = f"{rig.stack}-job-1", f"{rig.stack}-web-1", f"{rig.stack}_front"
+
+    def text(*, label: str, code: int = 0) -> str:
+        return (
+            stack(busybox, code=code, more=", networks: [front]").replace(
+                "stop_grace_period", "networks: [front]\n            stop_grace_period"
+            )
+            + f"    networks: {{front: {{labels: {{x: {label}}}}}}}\n"
+        )
+
+    rig.apply(text(label="a"))
+    first = started(rig)
+    assert rig.apply(text(label="b")) == {web: "remove, create", front: "remove, create"}
+    assert started(rig) == first
+    assert rig.apply(text(label="b").replace("exit 0", "exit 0; true"))[job] == Action.REPLACE
+    assert started(rig) != first

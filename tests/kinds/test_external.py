@@ -37,9 +37,9 @@ def test_what_is_external_has_to_be_there_and_is_never_changed_nor_removed(
 
     report = rig.take(text)
     held = {change.key.name: change.code for change in report.plan.changes if change.action is Action.HOLD}
-    assert held == {network: "ExternalMissing", volume: "ExternalMissing", web: "Waits"}
+    assert held == {network: "ExternalNetworkMissing", volume: "ExternalVolumeMissing", web: "Waits"}
     assert report.failure is not None
-    assert report.failure.reason == "ExternalMissing"
+    assert report.failure.reason == "ExternalNetworkMissing"
     assert f"docker network create {network}" in str(report.plan)
     assert f"docker volume create {volume}" in str(report.plan)
     assert not sdk.containers(all=True, filters={"name": web})

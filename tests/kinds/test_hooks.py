@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,11 +12,16 @@ import pytest
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
 from agent.jsonfile import JsonFile
-from agent.kinds.container_hooks import HOOK_LABEL, PRE_STOP, Hooks
+from agent.kinds.base import INSTANCE, Remarking
+from agent.kinds.container_hooks import HOOK_LABEL, Hooks
+from agent.kinds.container_noted import PRE_STOP, Noted
 from agent.kinds.container_unhooked import Unhooked
 from agent.model import Action, Key, Resource
 from tests.kinds.bench import Bench
 
+UP = {"Id": "id", "State": {"Status": "running", "Running": True}}
+RESTARTING = {"Id": "id", "State": {"Status": "restarting", "Running": True, "Restarting": True, "ExitCode": 1}}
+ENDED = {"Id": "id", "State": {"Status": "exited", "ExitCode": 1}}
 BODY = {"Image": "x", "HostConfig": {"NetworkMode": "n"}, "Labels": {HOOK_LABEL: "pre_start"}}
 
 
@@ -113,9 +119,9 @@ def test_what_was_to_run_after_a_start_that_was_cut_is_run_by_the_next_agent(tmp
             super().start_container(container)
             self.die(f"start {container}")
 
-        def execute(self, container: str, body: Mapping[str, Any], *_how: Any) -> tuple[int, str]:
+        def execute(self, container: str, body: Mapping[str, Any], *how: Any) -> tuple[int, str]:
             self.die(f"{body['Cmd'][0]} in {container}")
-            return super().execute(container, body)
+            return super().execute(container, body, *how)
 
         def die(self, what: str) -> None:
             if what == cut:
@@ -193,7 +199,7 @@ def test_what_is_not_wanted_any_more_is_forgotten(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_failing_hook_says_is_told_without_secrets(said: str) -> None:
-    log = Log(codes={"a": 3}, left={"Id": "id", "Config": {"Env": ["MYSQL_PWD=hunter2-of-the-container"]}})
+    log = Log(codes={"a": 3}, left={**UP, "Config": {"Env": ["MYSQL_PWD=hunter2-of-the-container"]}})
     log.said = said
     with pytest.raises(Refused, match=r"post_start of web, hook 0 ended with status 3: .*\*\*\*") as caught:
         hooks(log).start(wanting(post_start=[{"Cmd": ["a"], "Env": ["API_KEY=hunter2-of-the-hook"]}]), "id")
@@ -226,16 +232,74 @@ def test_what_a_cut_attempt_left_is_cleared_away_and_nobody_elses() -> None:
     assert (ours.calls[0], others.calls[0]) == ("remove old", "create web.hook")
 
 
-def test_before_a_stop_runs_what_the_file_says_or_what_it_said() -> None:
+def test_before_a_stop_runs_what_it_was_made_with() -> None:
     log = Log()
-    labels = hooks(log).labels(ALL)
+    labels = {INSTANCE: "default", **Noted(b"").labels(ALL)}
     report = {"Id": "id", "Name": "/web", "Config": {"Labels": labels}}
-    hooks(log).before_stop(None, report)
-    hooks(log).before_stop(wanting(pre_stop=[{"Cmd": ["new"]}]), report)
-    hooks(log).before_stop(wanting(), report)
+    newer = wanting(pre_stop=[{"Cmd": ["new"]}])
+    for wanted in (None, newer, wanting()):
+        hooks(log).before_stop(wanted, report)
+    assert log.calls == ["c in id"] * 3
+    hooks(log).before_stop(newer, {**report, "Config": {"Labels": {INSTANCE: "default"}}})
     hooks(log).before_stop(None, {**report, "Config": {"Labels": {PRE_STOP: "broken"}}})
-    assert log.calls == ["c in id", "new in id"]
-    assert hooks(log).labels(wanting()) == {}
+    assert log.calls == ["c in id"] * 3, "the image of the old one may not have what the new file names"
+    hooks(log).before_stop(newer, {**report, "Config": {"Labels": {}}})
+    assert log.calls[3:] == ["new in id"], "it was made by Compose, so nothing is noted"
+    assert Noted(b"").labels(wanting()) == {}
+
+
+def test_what_fails_before_a_stop_is_a_remark_and_no_reason_not_to_stop() -> None:
+    log = Log(codes={"c": 127})
+    around = hooks(log)
+    around.before_stop(ALL, {"Id": "id", "Name": "/web", "Config": {"Labels": Noted(b"").labels(ALL)}})
+    said = "pre_stop of web, hook 0 ended with status 127: said; it was stopped all the same"
+    assert (around.remarks.take(), around.remarks.take()) == (said, "")
+
+
+class Moved(Log):
+    """In which no command can be run, since its container is as `left` says."""
+
+    def execute(self, container: str, body: Mapping[str, Any], *how: Any) -> tuple[int, str]:
+        super().execute(container, body, *how)
+        raise Overtaken("container id is not running")
+
+
+def test_where_nothing_runs_nothing_is_run_before_a_stop() -> None:
+    log = Moved()
+    hooks(log).before_stop(ALL, {**RESTARTING, "Config": {"Labels": {}}})
+    assert log.calls == [], "it is known to crash"
+    for left in (RESTARTING, ENDED, None):  # it crashed, or went, since it was looked at
+        log.left = left
+        hooks(log).before_stop(ALL, {**UP, "Config": {"Labels": {}}})
+    log.left = UP
+    with pytest.raises(Overtaken):
+        hooks(log).before_stop(ALL, {**UP, "Config": {"Labels": {}}})
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (ENDED, "exit code 1"),
+        (RESTARTING, "exit code 1"),
+        ({**UP, "RestartCount": 1}, "it ended, and its restart policy started it again"),
+    ],
+)
+def test_what_crashes_before_anything_can_run_in_it_is_refused(left: Mapping[str, Any], words: str) -> None:
+    with pytest.raises(Refused) as caught:
+        hooks(Moved(left=left)).start(ALL, "id")
+    assert (caught.value.message, caught.value.reason) == (f"did not stay up: {words}\nwailed", "CrashOnStart")
+
+
+def test_what_was_changed_meanwhile_is_looked_at_again_and_a_job_that_is_done_needs_nothing() -> None:
+    for left in (None, UP):
+        with pytest.raises(Overtaken):
+            hooks(Moved(left=left)).start(ALL, "id")
+    with pytest.raises(Refused, match="did not stay up"):
+        hooks(Log(codes={"a": 126}, left=ENDED)).start(ALL, "id")
+    job = replace(ALL, spec={**ALL.spec, "state": "completed"})
+    hooks(Moved(left={"Id": "id", "State": {"Status": "exited", "ExitCode": 0}})).start(job, "id")
+    with pytest.raises(Refused):
+        hooks(Moved(left=ENDED)).start(job, "id")
 
 
 @pytest.mark.engine
@@ -248,9 +312,9 @@ def test_hooks_on_the_engine(bench: Bench) -> None:
         "post_start": [{"Cmd": ["sh", "-c", "echo after >> /shared/log"], "AttachStdout": True}],
         "pre_stop": [{"Cmd": ["sh", "-c", "cat /shared/log; exit 7"], "AttachStdout": True}],
     }
-    seen = bench.create(wanted)
-    with pytest.raises(Refused, match="status 7: before\nafter"):
-        bench.do(Action.REMOVE, seen=seen)
-    bench.engine.stop_container(seen.id, 0)
-    bench.do(Action.REMOVE, seen=bench.seen(wanted))
-    assert bench.engine.inspect_container(f"{wanted.key.name}.hook") is None
+    bench.do(Action.REMOVE, seen=bench.create(wanted))
+    kind = bench.kinds["container"]
+    assert isinstance(kind, Remarking)
+    assert "status 7: before\nafter" in kind.remarks.take()
+    for name in (wanted.key.name, f"{wanted.key.name}.hook"):
+        assert bench.engine.inspect_container(name) is None

@@ -38,6 +38,9 @@ class Shelf:
     def info(self) -> Mapping[str, Any]:
         return {}
 
+    def version(self) -> Mapping[str, Any]:
+        return {"Os": "linux", "Arch": "amd64"}
+
     def inspect_image(self, reference: str) -> Mapping[str, Any] | None:
         return None if reference in self.gone else {"Id": "sha256:1", "Metadata": {"LastTagTime": self.tagged}}
 

@@ -35,8 +35,11 @@ def logs(_container: str) -> str:
         (report("running", restarts=1), Gate.FAILED, False, "CrashOnStart"),
         (report("running", health="starting"), Gate.PENDING, True, ""),
         (report("running", health="starting", restarts=2), Gate.PENDING, True, ""),
+        (report("running", health="starting", restarts=3), Gate.FAILED, False, "CrashOnStart"),
+        (report("restarting", health="starting", restarts=1, code=1), Gate.PENDING, True, ""),
+        (report("restarting", health="unhealthy", restarts=4, code=1), Gate.FAILED, False, "CrashOnStart"),
         (report("running", health="healthy", restarts=2), Gate.PASSED, True, ""),
-        (report("running", health="unhealthy"), Gate.FAILED, False, "Unhealthy"),
+        (report("running", health="unhealthy"), Gate.FAILED, False, "HealthTimeout"),
     ],
 )  # fmt: skip
 def test_what_is_said_of_a_new_container(seen: dict[str, Any] | None, gate: Gate, checked: bool, reason: str) -> None:
@@ -60,7 +63,8 @@ def test_the_exit_code_is_told_only_where_the_engine_still_has_it() -> None:
 
 
 def test_the_last_check_is_told() -> None:
-    assert proof_of(report("running", health="unhealthy"), {}, logs).detail == "unhealthy, 3 checks failed: refused"
+    found = proof_of(report("running", health="unhealthy"), {}, logs).detail
+    assert found == "unhealthy, 3 checks failed: refused\nno such host", "and the last lines that it wrote"
 
 
 def test_the_last_check_is_told_without_what_the_container_was_given_as_secrets() -> None:
@@ -68,7 +72,7 @@ def test_the_last_check_is_told_without_what_the_container_was_given_as_secrets(
     seen["Config"]["Env"] = ["MYSQL_PWD=hunter2", "MODE=verbose"]
     seen["State"]["Health"]["Log"] = [{"Output": "mysqladmin: access denied for hunter2, verbose\n"}]
     said = proof_of(seen, {}, logs).detail
-    assert said == "unhealthy, 3 checks failed: mysqladmin: access denied for ***, verbose"
+    assert said == "unhealthy, 3 checks failed: mysqladmin: access denied for ***, verbose\nno such host"
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def watched(rig: Rig, *actions: str) -> Iterator[Seen]:
 @pytest.mark.parametrize("order", ["stop-first", "start-first"])
 @pytest.mark.parametrize(
     ("bad", "reason", "said"),
-    [(CRASHES, "CrashOnStart", "exit code 3"), (UNHEALTHY, "Unhealthy", "checks failed")],
+    [(CRASHES, "CrashOnStart", "exit code 3"), (UNHEALTHY, "HealthTimeout", "checks failed")],
     ids=["crashes", "unhealthy"],
 )
 def test_what_does_not_become_good_is_taken_back(

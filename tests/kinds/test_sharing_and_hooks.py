@@ -112,7 +112,7 @@ def test_hooks_run_once_in_their_order(rig: Rig, busybox: str) -> None:
     rig.apply(hooked(busybox, "1"))
     assert log(rig) == ["before 1", "after 1"]
     rig.apply(hooked(busybox, "2"))
-    assert log(rig) == ["before 1", "after 1", "stopping 2", "before 2", "after 2"]
+    assert log(rig) == ["before 1", "after 1", "stopping 1", "before 2", "after 2"]
     assert rig.engine.list_containers(f"com.docker.compose.project={rig.stack}", "com.docker.compose.hook") == []
 
 
@@ -132,8 +132,22 @@ def test_a_hook_that_fails_brings_back_what_ran(rig: Rig, busybox: str, failing:
     assert (failure.reason, f"{what} ended with status 3: alas" in failure.message) == ("HookFailed", True)
     after = rig.container("web")
     assert (after["Id"], after["State"]["Running"], after["Name"]) == (before["Id"], True, before["Name"])
+    assert log(rig)[-1] == "after 1", "what ran is started with what it was made to run after a start"
     assert rig.engine.list_containers(f"com.docker.compose.project={rig.stack}", "com.docker.compose.hook") == []
     assert rig.apply(good) == {}
+
+
+def test_what_crashes_before_a_hook_can_run_in_it_is_given_up(rig: Rig, busybox: str) -> None:
+    good = "post_start: [{command: ['true']}], pre_stop: [{command: [/not-there]}]"
+    bad = f"{good}, restart: always, command: [sh, -c, 'echo alas; exit 3']"
+    rig.apply(services(busybox, web=good))
+    before = rig.container("web")["Id"]
+    failure = rig.take(services(busybox, web=bad)).failure
+    assert failure is not None
+    assert (failure.reason, "alas" in failure.message) == ("CrashOnStart", True), failure
+    assert rig.container("web")["Id"] == before, (
+        "a pre_stop that fails stops neither the replacement nor what comes back"
+    )
 
 
 def test_a_hook_runs_once_for_a_service(rig: Rig, busybox: str) -> None:

@@ -58,7 +58,9 @@ def test_what_is_as_it_was_is_the_very_same() -> None:
 
 def test_a_container_of_which_the_report_is_the_same_is_seen_anew_once_its_hooks_have_run() -> None:
     engine, identity, unhooked = cast("Engine", Networks()), Identity("i", "o", b"k"), Unhooked()
-    view = ContainerView(engine, identity, Once(engine, identity), Orphans(engine, identity.instance, None), unhooked)
+    view = ContainerView(
+        engine, identity, Once(engine, identity), Orphans(engine, identity.instance, None), unhooked=unhooked
+    )
     wanted = Resource(Key("container", "web"), "s", {"body": {}, "hooks": {"post_start": [{"Cmd": ["x"]}]}})
     report = {"Id": "id", "Name": "/web", "State": {"Status": "running", "Running": True}}
     around = Surroundings({}, {}, {})

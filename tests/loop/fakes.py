@@ -118,6 +118,9 @@ class FakeTurns:
         self.taken.put(turn)
         return (self.react(turn),)
 
+    def words(self, stack: Stack, service: str) -> str:
+        return f"\n{service} of {stack.name} wailed"
+
     def on_host(self) -> dict[str, frozenset[str]]:
         return {name: frozenset({"web"}) for name in self.host_stacks}
 
@@ -149,6 +152,7 @@ class FakeAudience:
     rounds: int = 0
     hung: queue.Queue[tuple[str, ...]] = field(default_factory=queue.Queue)
     ends: queue.Queue[JobEnd] = field(default_factory=queue.Queue)
+    answers: queue.Queue[float] = field(default_factory=queue.Queue)
 
     def reported(self, report: Report) -> None:
         self.reports.put(report)
@@ -161,6 +165,9 @@ class FakeAudience:
 
     def forgotten(self, stack: str) -> None:
         self.gone.put(stack)
+
+    def answered(self, asked_at: float) -> None:
+        self.answers.put(asked_at)
 
     def taken_back(self, good: Stack, failure: Failure) -> None:
         self.backs.put((good, failure))

@@ -39,23 +39,24 @@ def fought(repeats: Repeats, times: int, *outcomes: Outcome, every: float = 10.0
     now = 0.0
     for number in range(times):
         now = number * every
-        repeats.pause(report(*outcomes), now)
+        repeats.note(report(*outcomes), now)
     return now
 
 
 def test_the_first_are_mended_at_once_and_the_others_later_and_later() -> None:
     repeats, now, pauses = Repeats(), 0.0, []
     for _ in range(14):
-        pauses.append(repeats.pause(report(healed("restart")), now))
+        repeats.note(report(healed("restart")), now)
+        pauses.append(repeats.resting("a", now).get(WEB, 0))
         now += pauses[-1] + 1
     assert pauses == [0, 0, 0, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
 
 
 def test_a_fight_names_the_field_that_comes_back_each_time() -> None:
     repeats = Repeats()
-    repeats.pause(report(healed("restart", "memory")), 0.0)
+    repeats.note(report(healed("restart", "memory")), 0.0)
     for second in (50.0, 100.0, 150.0, 180.0):
-        repeats.pause(report(healed("restart")), second)
+        repeats.note(report(healed("restart")), second)
     assert repeats.fights("a", 181.0) == (Fight("container", "a-web-1", ("restart",), 5, 180.0, 4.0),)
     assert repeats.fights("b", 181.0) == ()
 
@@ -65,7 +66,8 @@ def test_it_is_over_when_it_has_been_quiet_for_long_enough() -> None:
     last = fought(repeats, 5, healed("restart"))
     assert repeats.fights("a", last + 303.0) != ()
     assert repeats.fights("a", last + 304.0) == ()
-    assert repeats.pause(report(healed("restart")), last + 304.0) == 0.0
+    repeats.note(report(healed("restart")), last + 304.0)
+    assert repeats.resting("a", last + 304.0) == {}
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from agent.errors import Refused, Unreachable
+from agent.handling import Handling, OnFailure, Rollout
 from agent.host_ports import HostPort
 from agent.loop import Loop
-from agent.model import Action, Cause, Change, Failure, Key, Outcome, Report, Status
+from agent.model import Action, Cause, Change, Failure, Key, Outcome, Plan, Report, Resource, Result, Status
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.reconcile import Turn
 from tests.loop.fakes import (
@@ -309,6 +310,22 @@ def test_a_stack_that_left_the_source_is_known_as_long_as_a_process_of_it_runs_o
         assert audience.gone.get(timeout=5) == "a"
 
 
+def test_a_stack_that_left_the_source_is_told_of_while_pruning_is_off() -> None:
+    kept = Change(0, Action.HOLD, WEB, "a", Cause.PRUNE, "pruning is off", code="PruneOff")
+    turns, audience = FakeTurns(), FakeAudience()
+    turns.react = lambda turn: synced(turn) if turn.stacks else replace(synced(turn), left=Plan((kept,)))
+    desires = FakeDesires(reading(stack("a"), stack("b")))
+    with running(make_loop(desires, turns, audience)) as loop:
+        turns.next(), turns.next()
+        desires.answer = reading(stack("b"), revision="b" * 40)
+        loop.wake(AskSource("manual"))
+        while turns.next().stacks:
+            pass
+        while audience.reports.get(timeout=5).revision:
+            pass
+    assert audience.gone.empty()
+
+
 def test_what_an_earlier_process_left_of_a_stack_is_pruned() -> None:
     turns = FakeTurns(host_stacks=frozenset({"old"}))
     with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())):
@@ -394,12 +411,84 @@ def test_a_replacement_that_did_not_take_is_not_repeated_soon() -> None:
 
 def test_what_is_healed_again_and_again_is_left_alone_for_a_while() -> None:
     fight = drift(Key("container", "a-web-1"))
-    turns = FakeTurns(lambda turn: replace(synced(turn), outcomes=(fight,)))
-    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())) as loop:
+    turns, audience, now = FakeTurns(), FakeAudience(), [STANDING]
+    turns.react = lambda turn: synced(turn) if turn.resting else replace(synced(turn), outcomes=(fight,))
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience, clock=lambda: now[0])) as loop:
+        for _ in range(4):
+            assert turns.next().resting == frozenset()
+            audience.reports.get(timeout=5)
+            loop.wake(LookAt("event", stack="a"))
+        assert turns.next().resting == {WEB}, "what else there is of the stack is looked at all the time"
+        audience.reports.get(timeout=5)
+        assert turns.nothing_more(0.5)
+        now[0] += 2.0
+        again = turns.next()
+        assert (again.trigger, again.resting) == ("retry", frozenset()), "then it is healed once more"
+
+
+def test_who_asks_has_healed_at_once_what_was_healed_again_and_again() -> None:
+    turns, audience = FakeTurns(lambda turn: replace(synced(turn), outcomes=(drift(WEB),))), FakeAudience()
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience, clock=lambda: STANDING)) as loop:
         for _ in range(4):
             turns.next()
+            audience.reports.get(timeout=5)
             loop.wake(LookAt("event", stack="a"))
-        assert turns.nothing_more(0.5)
+        assert turns.next().resting == {WEB}
+        audience.reports.get(timeout=5)
+        loop.wake(LookAt("manual", stack="a"))
+        assert turns.next().resting == frozenset()
+
+
+def waits(turn: Turn) -> Report:
+    """Something is held, for good, and all else is as wanted."""
+    return replace(synced(turn), result=Result.ERROR, synced=False, failure=BROKEN, waits=True, done=True)
+
+
+def test_what_is_held_keeps_nothing_else_from_being_looked_at_and_is_told_each_time() -> None:
+    turns, audience = FakeTurns(waits), FakeAudience()
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience, clock=lambda: STANDING)) as loop:
+        for _ in range(6):
+            turns.next()
+            told = audience.reports.get(timeout=5)
+            assert (told.failure, told.synced) == (BROKEN, False)
+            loop.wake(LookAt("event", stack="a"))
+
+
+def test_content_of_which_something_is_held_for_good_is_what_one_goes_back_to() -> None:
+    desires, turns, audience = (
+        FakeDesires(reading(stack("a")), good={"a": stack("a", "b" * 40, "0")}),
+        FakeTurns(waits),
+        FakeAudience(),
+    )
+    with running(make_loop(desires, turns, audience)):
+        turns.next()
+        audience.reports.get(timeout=5)
+    assert desires.accepted == [("a", "a" * 40)]
+
+
+def test_what_was_there_in_a_stack_that_is_not_synced_is_known_to_have_been_there() -> None:
+    turns, audience = FakeTurns(lambda turn: replace(waits(turn), settled=frozenset({WEB}))), FakeAudience()
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience)) as loop:
+        assert turns.next().known == frozenset()
+        audience.reports.get(timeout=5)
+        loop.wake(LookAt("event", stack="a"))
+        assert turns.next().known == {WEB}
+
+
+def test_a_rollout_that_is_paused_waits_for_who_asks_and_holds_nothing_else_up() -> None:
+    wanted = Resource(WEB, "a", {}, service="web", handling=Handling(rollout=Rollout(on_failure=OnFailure.PAUSE)))
+    no_good = refused(WEB, "CrashOnStart")
+    no_good = replace(no_good, change=replace(no_good.change, stack="a", wanted=wanted))
+    turns, audience, clock = FakeTurns(), FakeAudience(), FakeClock()
+    turns.react = lambda turn: waits(turn) if turn.paused else failed(turn, "CrashOnStart", (no_good,))
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience, clock=clock)) as loop:
+        assert turns.next().paused == frozenset()
+        assert turns.next().paused == {WEB}
+        clock.ahead += 1000
+        loop.wake(LookAt("event", stack="a"))
+        assert turns.next().paused == {WEB}
+        loop.wake(LookAt("manual"))
+        assert turns.next().paused == frozenset()
 
 
 def test_a_bug_in_one_stack_is_its_own_failure() -> None:

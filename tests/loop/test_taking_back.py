@@ -65,6 +65,20 @@ def test_it_goes_back_to_the_last_good_content_and_says_why() -> None:
     assert desires.accepted == turns.noted == [("web", "a" * 40)]
 
 
+def test_what_gets_ill_is_given_up_with_the_last_words_of_its_container() -> None:
+    def ill(turn: Turn) -> Report:
+        (wanted,) = turn.stacks
+        bad = wanted.resources != OLD.resources
+        state = ServiceState("web", 1, 0, Health.DEGRADED if bad else Health.HEALTHY, "unhealthy" if bad else "")
+        return replace(synced(turn), services=(state,), health=state.health)
+
+    desires, audience = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}), FakeAudience()
+    with running(make_loop(desires, FakeTurns(ill), audience)):
+        _, failure = audience.backs.get(timeout=5)
+    expected = Failure("Unhealthy", "service web is degraded: unhealthy\nweb of web wailed")
+    assert failure == desires.rejected["web"][1] == expected
+
+
 def fails_for(reason: str, times: int) -> FakeTurns:
     """Turns in which the new content meets that so many times, in the same words, and is well after that."""
     left = [reason] * times

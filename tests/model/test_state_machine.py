@@ -187,7 +187,7 @@ class Converging(RuleBasedStateMachine):
     def somebody_renames(self, pick: int) -> None:
         """And names it back where a turn does not: beside another one of that name it would be taken for a copy."""
         one, names = self._one(pick), self.wanted.containers()
-        if one and one.name in names:
+        if one and one.name in names and not self.host.called("renamed"):
             name = one.name
             self.host.rename(one.id, "renamed")
             self.towards()

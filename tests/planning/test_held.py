@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.model import Action, Cause, Owner, Remedy, Scope
+from agent.model import Action, Cause, Failure, Owner, Remedy, Scope
 from agent.planning import EMPTY_DESIRED_STATE, Policy
 from tests.planning.scene import ORIGIN, check, differs, plan, there, waits, want
 
@@ -74,6 +74,14 @@ def test_what_the_engine_cannot_change_is_held() -> None:
         "0 hold container/web (commit: name, user cannot be changed: put the old value back, "
         "or remove it by hand to have it made anew)",
     )
+
+
+def test_what_could_not_be_made_anew_is_not_taken_away_for_it() -> None:
+    subnet = there("network/front", differs("ipam.config"), obstacle=Failure("SubnetOverlap", "its subnet overlaps"))
+    users = [there(WEB, uses=["network/front"])]
+    found = plan([want(WEB, "network/front"), want("network/front")], [subnet, *users])
+    check(found, "0 hold network/front (commit: its subnet overlaps)")
+    assert found.changes[0].code == "SubnetOverlap"
 
 
 def test_what_only_drifted_is_mended_while_something_that_is_there_is_held() -> None:

@@ -146,7 +146,7 @@ def test_what_is_not_wanted_is_asked_for_nothing() -> None:
 def test_a_run_waits_for_a_container_that_cannot_be_made() -> None:
     found = plan([wants("network/lan"), want("network/lan", external=True)], [], RUN)
     assert {(one.key.kind, one.action, one.cause, one.code) for one in found.changes} == {
-        ("network", Action.HOLD, "commit", "ExternalMissing"),
+        ("network", Action.HOLD, "commit", "ExternalNetworkMissing"),
         ("container", Action.HOLD, "commit", "Waits"),
         ("container", Action.HOLD, "schedule", "Waits"),
     }

@@ -141,6 +141,12 @@ def test_what_is_adopted_as_it_is_needs_no_step() -> None:
     check(plan([want(WEB)], [there(WEB, owner=Owner.ADOPTABLE)]), "")
 
 
+def test_what_was_adopted_and_drifts_says_no_more_than_that() -> None:
+    stopped = differs("state", "exited (0)", "running", Remedy.IN_PLACE, drift=True)
+    found = plan([want(WEB)], [there(WEB, stopped, owner=Owner.ADOPTABLE)])
+    check(found, "0 update container/web (drift: was stopped outside git, exit code 0)")
+
+
 def test_what_is_adopted_and_differs_says_so() -> None:
     found = plan([want(WEB)], [there(WEB, differs("image"), owner=Owner.ADOPTABLE)])
     check(found, "0 replace container/web (commit: adopted: image changed)")
@@ -432,6 +438,8 @@ def test_what_is_held_or_not_there_is_not_started() -> None:
     assert "starts anew" not in str(plan(PAIR, [db]))
 
 
+DB = want("container/db")
+
 # --- what is interrupted ----------------------------------------------------------------------------------------
 
 
@@ -477,6 +485,35 @@ def test_what_starts_anew_with_another_is_interrupted() -> None:
         ("container/db", "away while it is replaced"),
         (WEB, "away while it is started anew"),
     ]
+
+
+@pytest.mark.parametrize("why", ["the health of each", "what each depends on", "a file that was mended"])
+@pytest.mark.parametrize("parallelism", [0, 1, 2])
+def test_what_is_started_anew_takes_turns_with_the_others_of_its_service(why: str, parallelism: int) -> None:
+    handling, names = rolled(parallelism=parallelism, delay=2.0), ["web-1", "web-2", "web-10"]
+    needs = [waits("file/f", Condition.EXISTS, restart=True), waits("container/db", restart=True)]
+    ill = [differs("health", remedy=Remedy.RESTART, drift=True)] if why == "the health of each" else []
+    found = plan(
+        [
+            *(want(f"container/{name}", *needs, service="web", handling=handling) for name in names),
+            want("container/db"),
+            want("file/f"),
+        ],
+        [
+            *(there(f"container/{name}", *ill, uses=["file/f"]) for name in names),
+            there("container/db", *[differs("image")][: why == "what each depends on"]),
+            there("file/f", *[differs("content", drift=True)][: why == "a file that was mended"]),
+        ],
+    )
+    steps = {change.key.name: change for change in found.changes}
+    turns = [[other for other in names if steps[other].number in steps[name].follows] for name in names]
+    assert all(steps[name].restarts for name in names)
+    assert turns == {0: [[], [], []], 1: [[], ["web-1"], ["web-2"]], 2: [[], [], ["web-1"]]}[parallelism]
+    waited = [[one for one in (steps[name].wanted or DB).requires if one.condition is Condition.GOOD] for name in names]
+    assert [[(one.key.name, one.optional) for one in ones] for ones in waited] == [
+        [(name, True) for name in turn] for turn in turns
+    ]
+    assert [steps[name].delay for name in names] == [2.0 if turn else 0.0 for turn in turns]
 
 
 def test_a_replacement_takes_the_users_of_its_users_along() -> None:

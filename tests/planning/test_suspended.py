@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.model import Action, Condition, Remedy
 from agent.planning import Policy
-from tests.planning.scene import check, differs, plan, there, waits, want
+from tests.planning.scene import check, differs, key, plan, there, waits, want
 
 API = Policy(suspended=frozenset({("web", "api")}))
 
@@ -79,3 +81,36 @@ def test_who_needs_a_suspended_service_waits_without_being_a_failure() -> None:
 def test_a_service_of_the_same_name_in_another_stack_goes_on() -> None:
     found = plan([want("container/db-api", stack="db")], policy=API)
     assert [change.action for change in found.changes] == [Action.CREATE]
+
+
+# --- what is left alone for now --------------------------------------------------------------------------------------
+
+
+def test_what_was_healed_too_often_rests_and_the_drift_of_others_is_put_right() -> None:
+    found = plan(
+        [want("container/db"), want("container/app")],
+        [
+            there("container/db", differs("state", drift=True, remedy=Remedy.IN_PLACE)),
+            there("container/app", differs("state", drift=True, remedy=Remedy.IN_PLACE)),
+        ],
+        policy=Policy(resting=frozenset({key("container/db")})),
+    )
+    assert [(change.action, change.key.name, change.code) for change in found.changes] == [
+        (Action.UPDATE, "app", ""),
+        (Action.HOLD, "db", "BacksOff"),
+    ]
+
+
+def test_a_commit_does_not_wait_for_what_rests() -> None:
+    policy = Policy(resting=frozenset({key("container/db")}))
+    found = plan([want("container/db")], [there("container/db", differs("image"))], policy=policy)
+    assert [change.action for change in found.changes] == [Action.REPLACE]
+
+
+@pytest.mark.parametrize(("path", "action"), [("image", Action.HOLD), ("state", Action.REPLACE)])
+def test_a_paused_rollout_interrupts_nothing_that_runs(path: str, action: Action) -> None:
+    policy = Policy(paused=frozenset({key("container/db")}))
+    found = plan([want("container/db")], [there("container/db", differs("image"), differs(path))], policy=policy)
+    assert [(change.action, change.code) for change in found.changes] == [
+        (action, "RolloutPaused" if action is Action.HOLD else "")
+    ]

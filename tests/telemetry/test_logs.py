@@ -65,6 +65,18 @@ def test_every_line_of_a_run_carries_run_and_revision() -> None:
     assert (lines[2]["event"], lines[2]["done"], lines[2]["failed"]) == ("converged", 1, 1)
 
 
+def test_what_is_to_be_said_of_a_step_that_was_done_is_a_warning() -> None:
+    stream = configured("json")
+    logs.record(
+        structlog.get_logger(), did(replace(done(change(1)), detail="pre_stop of web, hook 0 ended with status 3"))
+    )
+    step, last = objects(stream)
+    assert (step["level"], step["result"], step["detail"]) == (
+        "warning", "done", "pre_stop of web, hook 0 ended with status 3",
+    )  # fmt: skip
+    assert last["event"] == "converged"
+
+
 def test_a_failure_names_its_reason_and_every_mistake_with_its_place() -> None:
     stream = configured("json")
     logs.record(structlog.get_logger(), failed(BROKEN))

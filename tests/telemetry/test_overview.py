@@ -167,6 +167,7 @@ def test_its_json_form_is_stable() -> None:
         "http": {"url": "", "failure": None},
         "wanted": {"volumes": [], "unread": []},
         "state": {},
+        "answered": 0.0,
         "stacks": [
             {
                 "name": "web",

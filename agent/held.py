@@ -1,0 +1,17 @@
+"""Why something is held, as words for machines that not only the planner goes by."""
+
+from __future__ import annotations
+
+from agent.jobs import JOB_RUNS
+from agent.suspension import SUSPENDED
+
+PRUNE_OFF = "PruneOff"
+PORT_IN_USE = "PortInUse"
+BACKS_OFF = "BacksOff"  # it is healed over and over, and left alone for a while
+PAUSED = "RolloutPaused"  # it was no good, and is not tried again before there is something new
+WAITS = "Waits"  # for another thing that is held
+
+# somebody wants it so, or it is left alone by a patience of its own: that fails nothing
+WANTED_SO = frozenset({SUSPENDED, JOB_RUNS, PRUNE_OFF, BACKS_OFF})
+# it goes on by itself before long, or when somebody says so: what it is about is not known to be good
+PASSING = frozenset({SUSPENDED, JOB_RUNS, PORT_IN_USE, BACKS_OFF, PAUSED})
