@@ -13,6 +13,7 @@ from agent.fight import Fight
 from agent.handling import OnFailure
 from agent.held import PORT_IN_USE
 from agent.model import Action, Cause, Key, Outcome, Report, Resource, Status
+from agent.planning.causes import HEALED
 from agent.processes import ORPHAN_PROCESS
 from agent.rollout import Failures
 
@@ -24,7 +25,6 @@ BLAMELESS = ENGINE_REASONS | {ORPHAN_PROCESS, PORT_IN_USE}
 ENGINE_FAULTS = frozenset({"EngineError", "EngineObjectInvalid", "EngineClient"})
 TRIES = 3
 UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
-HEALED = frozenset({Cause.DRIFT, Cause.IMAGE})  # why something changes that no commit has changed
 BETWEEN_INTERRUPTIONS = 300.0
 LONGEST_UNTOUCHED = 30.0
 

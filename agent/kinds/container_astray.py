@@ -105,7 +105,10 @@ def composes_astray(missing: Iterable[Resource], listed: Iterable[Entry], wanted
 
 
 def _may_be_meant(entry: Entry, wanted: Collection[str]) -> bool:
+    """What does not run is left where somebody may have set it aside: it is in nobody's way."""
     labels, name = entry.get("Labels") or {}, listed_name(entry)
+    if entry.get("State") not in ("running", "restarting", "paused"):
+        return False
     return NUMBER in labels and labels.get(ONE_OFF) != "True" and name not in wanted and not name.endswith(FORMER)
 
 

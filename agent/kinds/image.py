@@ -165,6 +165,8 @@ class ImageKind:
 
     def _foreign(self, report: Mapping[str, Any]) -> str:
         """The image's platform where it is none that this host is known to run by itself."""
+        if not report.get("Architecture"):
+            return ""
         able = (self._host, *RUNS_TOO.get(self._host, ()))
         others = [_other_platform(platform, report) for platform in able]
         return others[0] if all(others) else ""

@@ -13,6 +13,8 @@ from agent.model import Cause, Difference, Key, Observed, Resource
 from agent.planning import words
 from agent.planning.situation import Situation
 
+HEALED = frozenset({Cause.DRIFT, Cause.IMAGE})  # why something changes that no commit has changed
+
 
 def of_new(resource: Resource) -> Cause:
     """Of what is not there yet."""

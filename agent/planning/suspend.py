@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.held import BACKS_OFF, PAUSED
-from agent.model import Action, Cause, Key
+from agent.model import Action, Key
 from agent.planning import words
+from agent.planning.causes import HEALED
 from agent.planning.decide import Verdict
 from agent.planning.prune import Policy
 from agent.planning.situation import Situation
@@ -31,7 +32,7 @@ def let_rest(situation: Situation, policy: Policy, verdicts: Mapping[Key, Verdic
 
 
 def _at_rest(situation: Situation, policy: Policy, key: Key, verdict: Verdict) -> Verdict:
-    if key in policy.resting and verdict.cause is Cause.DRIFT and verdict.action is not Action.HOLD:
+    if key in policy.resting and verdict.cause in HEALED and verdict.action is not Action.HOLD:
         return verdict.held(BACKS_OFF, words.rests(verdict.reason))
     if key in policy.paused and verdict.action is Action.REPLACE and _runs(situation, key):
         return verdict.held(PAUSED, words.paused(verdict.reason))

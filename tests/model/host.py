@@ -78,6 +78,7 @@ class ModelHost:
     def get(self, path: str, names: tuple[str, ...], params: Mapping[str, Any]) -> Any:
         reads: dict[str, Callable[..., Any]] = {
             "/info": lambda: {"LoggingDriver": "json-file"},
+            "/version": lambda: {"Os": "linux", "Arch": "amd64"},
             "/containers/json": lambda: self._listed((params.get("filters") or {}).get("label") or ()),
             "/containers/{0}/json": lambda name: self.report(self.container(name)),
             "/containers/{0}/logs": lambda name: [],

@@ -86,11 +86,12 @@ def test_a_service_of_the_same_name_in_another_stack_goes_on() -> None:
 # --- what is left alone for now --------------------------------------------------------------------------------------
 
 
-def test_what_was_healed_too_often_rests_and_the_drift_of_others_is_put_right() -> None:
+@pytest.mark.parametrize("field", ["state", "image"])
+def test_what_was_healed_too_often_rests_and_the_drift_of_others_is_put_right(field: str) -> None:
     found = plan(
         [want("container/db"), want("container/app")],
         [
-            there("container/db", differs("state", drift=True, remedy=Remedy.IN_PLACE)),
+            there("container/db", differs(field, drift=True, remedy=Remedy.IN_PLACE)),
             there("container/app", differs("state", drift=True, remedy=Remedy.IN_PLACE)),
         ],
         policy=Policy(resting=frozenset({key("container/db")})),
