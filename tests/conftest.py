@@ -18,5 +18,5 @@ settings.load_profile(os.environ.get("WINDLASS_HYPOTHESIS", "dev"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those on an engine first, for they are long and mostly wait: a run on several processes ends with short ones."""
+    """Those on an engine first, for they are long: a run on several processes ends with short ones."""
     items.sort(key=lambda item: item.get_closest_marker("engine") is None)

@@ -333,6 +333,7 @@ x-windlass: {{rollout: {{monitor: 300ms}}}}
 """
 
 
+@pytest.mark.slow
 def test_of_the_commits_that_come_during_a_change_only_the_newest_is_carried_out(
     agent: Agent, fleet: Fleet, engine: Engine, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

@@ -84,6 +84,7 @@ ONCE_FOR_EVER = "; ".join(
 )
 
 
+@pytest.mark.slow
 def test_an_agent_that_is_to_end_while_a_hook_runs_ends_and_the_next_one_runs_it(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

@@ -62,6 +62,7 @@ def test_stacks_that_leave_together_stay_until_just_that_is_approved(
         until(lambda: not any(identity(sdk, f"{name}-web-1") for name in (b, c)), "gone with the commit", patience=15)
 
 
+@pytest.mark.slow
 def test_an_empty_repository_is_followed_once_that_is_approved(
     started: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

@@ -47,6 +47,7 @@ def compose(tag: Tag, value: str, api: str = "sleep 600") -> str:
     )
 
 
+@pytest.mark.slow
 def test_a_stack_goes_back_to_the_very_images_that_it_ran_with_the_registry_away(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, registry: Registry, tag: Tag
 ) -> None:

@@ -137,6 +137,7 @@ def test_a_new_service_that_does_not_get_healthy_is_taken_back_and_tried_again_w
         until(lambda: not identity(sdk, f"{stack}-ill-1"), "taken back once more")
 
 
+@pytest.mark.slow
 def test_what_is_on_trial_when_the_agent_is_killed_is_so_with_the_next_one(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

@@ -70,6 +70,7 @@ def test_a_commit_gets_through_bad_answers(proxied: Agent, proxy: Proxy, scene: 
         scene.await_settled(proxied, "second", patience=60)
 
 
+@pytest.mark.slow
 def test_a_change_that_the_engine_stumbles_over_is_not_repeated_blindly_and_nothing_is_lost(
     proxied: Agent, proxy: Proxy, scene: Scene
 ) -> None:
@@ -140,6 +141,7 @@ def test_lists_that_come_empty_move_nothing(proxied: Agent, proxy: Proxy, scene:
         assert changes(proxied) == made
 
 
+@pytest.mark.slow
 def test_a_stack_that_left_while_lists_came_empty_is_pruned_afterwards(
     proxied: Agent, proxy: Proxy, scene: Scene, fleet_keeper: str
 ) -> None:

@@ -66,6 +66,7 @@ def test_windlass_takes_over_what_compose_made(project: Project, stack: Stack, s
     assert [*map(words, pending(project))] == []
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_after_that_replaces_its_users(
     project: Project, sdk: docker.APIClient, busybox: str
 ) -> None:
