@@ -89,6 +89,7 @@ def test_a_commit_becomes_running_containers_and_what_breaks_is_mended(
     assert identity(sdk, web) == third, "the last stack is not removed by an empty repository"
 
 
+@pytest.mark.slow
 def test_a_broken_commit_is_refused_with_its_place_and_the_last_good_state_is_healed(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:
@@ -234,6 +235,7 @@ def test_a_name_that_somebody_else_holds_is_left_alone(
     until(lambda: identity(sdk, f"{stack}-web-1"), "deployed as soon as the name is free", patience=10)
 
 
+@pytest.mark.slow
 def test_a_git_server_that_is_away_stops_no_healing(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:
@@ -301,6 +303,7 @@ def messages(sdk: docker.APIClient, stack: str) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_sigterm_in_the_middle_of_a_change_lets_it_end_and_begins_no_other(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:
@@ -362,6 +365,7 @@ def test_of_the_commits_that_come_during_a_change_only_the_newest_is_carried_out
     assert made == ["two", "six"]
 
 
+@pytest.mark.slow
 def test_sighup_asks_at_once(agent: Agent, fleet: Fleet, prefix: str, busybox: str) -> None:
     agent.extra = ("--interval", "1h")
     stack = f"{prefix}a"
@@ -399,6 +403,7 @@ def test_the_history_may_be_deleted_at_any_time(agent: Agent, fleet: Fleet, pref
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+@pytest.mark.slow
 def test_a_second_agent_on_the_same_state_is_refused(started: Agent) -> None:
     until(started.status, "the first agent")
     second = started.windlass("run", "--repo", started.repo, "--listen", "")
@@ -415,6 +420,7 @@ def test_once_does_one_turn_and_ends(
     assert identity(sdk, f"{prefix}a-web-1")
 
 
+@pytest.mark.slow
 def test_apply_of_a_root_removes_a_stack_that_is_gone_from_it_and_keeps_its_data(
     agent: Agent, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

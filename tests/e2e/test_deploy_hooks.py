@@ -39,6 +39,7 @@ def runs_of(sdk: docker.APIClient, name: str) -> list[str]:
     return [state["StartedAt"], str(state["ExitCode"])] if state["Status"] == "exited" else []
 
 
+@pytest.mark.slow
 def test_hooks_from_the_push_to_what_is_told(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

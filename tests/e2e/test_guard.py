@@ -24,6 +24,7 @@ def approval(text: str) -> str:
     return found[1] if found else ""
 
 
+@pytest.mark.slow
 def test_stacks_that_leave_together_stay_until_just_that_is_approved(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

@@ -13,6 +13,7 @@ from tests.e2e.agents import Agent
 pytestmark = pytest.mark.engine
 
 
+@pytest.mark.slow
 def test_a_stack_is_applied_from_anywhere_and_then_there_is_nothing_to_do(
     agent: Agent, sdk: docker.APIClient, prefix: str, busybox: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,7 @@ def stack(tmp_path: Path, agent: Agent, sdk: docker.APIClient, prefix: str, busy
     shutil.rmtree(secrets, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_what_was_planned_is_what_is_done(stack: Stack) -> None:
     before = stack.ids()
     assert set(before) == {stack.container("web"), stack.container("db")}

@@ -18,6 +18,7 @@ def compose(image: str, message: str = "one") -> str:
     return f"services:\n  web: {service}\n  api: {service}\n"
 
 
+@pytest.mark.slow
 def test_a_suspended_stack_is_left_as_it_is_and_healed_at_once_when_it_is_resumed(
     started: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

@@ -120,6 +120,7 @@ def test_who_comes_after_an_agent_that_was_killed_takes_back_what_it_had_begun(
         assert agent.stack(stack)["sync"] == "out of sync", "the content is rejected and not tried again"
 
 
+@pytest.mark.slow
 def test_a_new_service_that_does_not_get_healthy_is_taken_back_and_tried_again_when_asked(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

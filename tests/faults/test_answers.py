@@ -208,6 +208,7 @@ def test_a_host_of_which_nothing_is_heard_is_looked_at_each_minute(proxied: Agen
         drift_unheard(proxied, scene, 75)
 
 
+@pytest.mark.slow
 def test_answers_that_come_late_and_events_that_never_come_delay_and_no_more(
     proxied: Agent, proxy: Proxy, scene: Scene
 ) -> None:

@@ -82,6 +82,7 @@ def test_a_file_that_changes_after_that_replaces_its_users(
     assert [*map(words, pending(project))] == []
 
 
+@pytest.mark.slow
 def test_compose_finds_what_came_from_git_without_the_files(
     project: Project, sdk: docker.APIClient, busybox: str
 ) -> None:

@@ -85,6 +85,8 @@ def test_what_was_pulled_is_remembered_by_the_next_agent(rig: Rig, moving: Movin
     rig.restart()
     assert str(rig.plan(text)) == ""
     (rig.home / "pulls.json").write_text("nonsense")
+    assert str(rig.plan(text)) == "", "what it has read before holds"
+    rig.restart()
     assert "its pull policy has it looked for again" in str(rig.plan(text))
 
 

@@ -248,6 +248,7 @@ def test_failures_are_borne_as_far_as_the_file_says(rig: Rig, busybox: str, conf
     assert len(done(report)) == 0
 
 
+@pytest.mark.slow
 def test_two_at_once_and_a_delay_between_them(rig: Rig, busybox: str) -> None:
     rig.apply(web(busybox, "", scale=4))
     old = replicas(rig)
