@@ -13,10 +13,6 @@ from tests.planning.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 # What the planner is made of besides.
-COPIED = (
-    *("__init__", "errors", "fight", "handling", "host_ports", "images", "jobs", "model", "printable", "rollout"),
-    *("secrecy", "suspension", "tree"),
-)
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +24,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "tests/world.py", path / "tests")
     for folder in ("agent/planning", "tests/planning"):
         shutil.copytree(ROOT / folder, path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in COPIED:
-        shutil.copy(ROOT / "agent" / f"{name}.py", path / "agent")
+    for module in (ROOT / "agent").glob("*.py"):
+        shutil.copy(module, path / "agent")
     return path
 
 
