@@ -12,7 +12,6 @@ import pytest
 from tests.planning.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
-# What the planner is made of besides.
 
 
 @pytest.fixture(scope="module")
