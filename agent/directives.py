@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent.errors import Refused
-from agent.jsonfile import Found, JsonFile, Told, to_nobody
+from agent.jsonfile import Found, JsonFile, Told, part_of, to_nobody
 from agent.model import Failure
 from agent.printable import printable
 from agent.suspension import NOTHING, Suspended, Suspension
@@ -92,14 +92,14 @@ class Directives:
     def suspend(self, what: str, reason: str, until: float | None) -> None:
         """Suspend a STACK, a STACK/SERVICE or `HOST`."""
         entry = {"reason": reason, "by": self._by, "until": until}
-        self._change(lambda kept: {**kept, "suspended": {**_mapping(kept, "suspended"), what: entry}})
+        self._change(lambda kept: {**kept, "suspended": {**part_of(kept, "suspended"), what: entry}})
 
     def resume(self, what: str) -> tuple[str, ...]:
         """End what was suspended: with a stack that of its services too, with `HOST` all. Returns what that was."""
         ended = tuple(sorted(one for one in self.now().suspended if _is_within(one, what)))
 
         def without(kept: dict[str, Any]) -> dict[str, Any]:
-            left = {one: why for one, why in _mapping(kept, "suspended").items() if not _is_within(one, what)}
+            left = {one: why for one, why in part_of(kept, "suspended").items() if not _is_within(one, what)}
             return {**kept, "suspended": left}
 
         self._change(without)
@@ -107,13 +107,13 @@ class Directives:
 
     def approve(self, removals: str, until: float) -> None:
         """Approve the removals with this hash."""
-        self._change(lambda kept: {**kept, "approved": {**_mapping(kept, "approved"), removals: until}})
+        self._change(lambda kept: {**kept, "approved": {**part_of(kept, "approved"), removals: until}})
 
     def ask(self, stacks: Iterable[str], *, hard: bool = False) -> float:
         """Ask for a turn of these stacks now, or of all with `HOST`. Returns when that was."""
         at = self._wall()
         asked = {what: {"at": at, "hard": hard} for what in stacks}
-        self._change(lambda kept: {**kept, "asked": {**_mapping(kept, "asked"), **asked}})
+        self._change(lambda kept: {**kept, "asked": {**part_of(kept, "asked"), **asked}})
         return at
 
     def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
@@ -146,7 +146,7 @@ def _wrong_in(document: Mapping[str, Any]) -> str:
     for name in ("suspended", "approved"):
         if not isinstance(document.get(name, {}), dict):
             return f'"{name}" is no object'
-    wrong = [what for what, entry in _mapping(document, "suspended").items() if not _is_entry(entry)]
+    wrong = [what for what, entry in part_of(document, "suspended").items() if not _is_entry(entry)]
     return f'"{printable(wrong[0])}" is not suspended as windlass suspend does it' if wrong else ""
 
 
@@ -158,12 +158,12 @@ def _is_entry(entry: Any) -> bool:
 
 
 def _orders(document: Mapping[str, Any], now: float) -> Orders:
-    suspended = {what: _suspension(entry) for what, entry in _mapping(document, "suspended").items()}
-    approved = _mapping(document, "approved")
+    suspended = {what: _suspension(entry) for what, entry in part_of(document, "suspended").items()}
+    approved = part_of(document, "approved")
     return Orders(
         {what: why for what, why in suspended.items() if not _is_over(why.until, now)},
         frozenset(one for one, until in approved.items() if isinstance(until, int | float) and now < until),
-        {what: one for what, entry in _mapping(document, "asked").items() if (one := _asked(entry))},
+        {what: one for what, entry in part_of(document, "asked").items() if (one := _asked(entry))},
     )
 
 
@@ -174,8 +174,8 @@ def _asked(entry: Any) -> Asked | None:
 
 
 def _next_end(document: Mapping[str, Any], now: float) -> float:
-    ends: list[Any] = [_suspension(entry).until for entry in _mapping(document, "suspended").values()]
-    ends += _mapping(document, "approved").values()
+    ends: list[Any] = [_suspension(entry).until for entry in part_of(document, "suspended").values()]
+    ends += part_of(document, "approved").values()
     return min((end for end in ends if isinstance(end, int | float) and end > now), default=float("inf"))
 
 
@@ -183,8 +183,8 @@ def _without_what_is_over(kept: Mapping[str, Any], now: float) -> dict[str, Any]
     holds = _orders(kept, now)
     return {
         **{name: said for name, said in kept.items() if name != "asked"},
-        "suspended": {what: why for what, why in _mapping(kept, "suspended").items() if what in holds.suspended},
-        "approved": {one: until for one, until in _mapping(kept, "approved").items() if one in holds.approved},
+        "suspended": {what: why for what, why in part_of(kept, "suspended").items() if what in holds.suspended},
+        "approved": {one: until for one, until in part_of(kept, "approved").items() if one in holds.approved},
         **_still_asked(holds.asked, now),
     }
 
@@ -207,11 +207,6 @@ def _is_over(until: float | None, now: float) -> bool:
 
 def _is_within(one: str, what: str) -> bool:
     return what in {HOST, one} or one.startswith(f"{what}/")
-
-
-def _mapping(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found = document.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,12 @@ from agent.model import Failure
 STATE_READ_FAILED = "StateReadFailed"
 
 Told = Callable[[Path, Failure | None], None]
+
+
+def part_of(kept: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The object of that name in a note, which may hold anything; an empty one where there is none."""
+    found = kept.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 class Found(NamedTuple):
@@ -48,13 +54,18 @@ class JsonFile:
     """Kept at the path; without one, for as long as the object lives. Any thread may call.
 
     `told` hears when the file cannot be read, and when it can again. `wrong` says in words why an object cannot be
-    understood, "" where it can.
+    understood, "" where it can. A `private` file is for its owner's eyes, whoever may enter the directory.
     """
 
     def __init__(
-        self, path: Path | None = None, told: Told = to_nobody, wrong: Callable[[dict[str, Any]], str] = _nothing
+        self,
+        path: Path | None = None,
+        told: Told = to_nobody,
+        wrong: Callable[[dict[str, Any]], str] = _nothing,
+        *,
+        private: bool = False,
     ) -> None:
-        self._path, self._told, self._wrong = path, told, wrong
+        self._path, self._told, self._wrong, self._private = path, told, wrong, private
         self._lock = threading.RLock()
         self._known: dict[str, Any] | None = None if path else {}  # as it was last read or written
         self._failure: Failure | None = None
@@ -88,7 +99,7 @@ class JsonFile:
                 raise Refused(failure.message, reason=failure.reason)
             changed = change(kept or {})
             if self._path is not None:
-                _write(self._path, json.dumps(changed, sort_keys=True))
+                _write(self._path, json.dumps(changed, sort_keys=True), private=self._private)
             self._known = changed
 
     def _found(self, path: Path) -> Found:
@@ -116,11 +127,13 @@ class JsonFile:
         return found
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, *, private: bool) -> None:
     """All of it or nothing, also where the power fails: a file system may move a file before it has its bytes."""
     beside = path.with_name(f"{path.name}.new")
     try:
         with beside.open("w") as file:
+            if private:
+                os.fchmod(file.fileno(), 0o600)
             file.write(text)
             file.flush()
             _give_to_owner(file.fileno(), path.parent)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -230,11 +230,9 @@ def here_of(environment: Mapping[str, str]) -> Path:
     """Where the user stands, in his own spelling: his shell tells of the link by which he came. Raises `Refused`."""
     said = environment.get("PWD", "")
     if said.startswith("/") and posixpath.normpath(said) == said:
-        try:
+        with suppress(OSError):  # what the shell said is gone or not for us to see; the system knows where we are
             if os.path.samefile(said, "."):  # noqa: PTH121 - Path has it with an object in between
                 return Path(said)
-        except OSError:
-            pass  # what the shell said is gone or not for us to see; the system knows where we are
     try:
         return Path.cwd()
     except OSError as error:

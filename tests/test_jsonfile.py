@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent.errors import Refused
-from agent.jsonfile import JsonFile
+from agent.jsonfile import JsonFile, part_of
 from agent.model import Failure
 
 
@@ -113,3 +113,18 @@ def test_what_root_writes_is_the_agents(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / "notes.json").stat().st_uid == 12345
+
+
+@pytest.mark.parametrize(("private", "mode"), [(True, 0o600), (False, 0o644)])
+def test_a_private_note_is_for_its_owners_eyes_from_the_first_byte(tmp_path: Path, private: bool, mode: int) -> None:
+    path, before = tmp_path / "notes.json", os.umask(0o022)
+    try:
+        JsonFile(path, private=private).change(lambda _kept: {"secret": 1})
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == mode
+
+
+def test_a_part_of_a_note_is_an_object_whatever_is_there() -> None:
+    kept = {"web": {"one": 1}, "db": "nonsense", "none": None}
+    assert [part_of(kept, name) for name in ("web", "db", "none", "gone")] == [{"one": 1}, {}, {}, {}]

@@ -55,7 +55,7 @@ def make_kinds(
         identity,
         JsonFile(state_dir / RUNS),
         started=JsonFile(state_dir / STARTED),
-        environments=JsonFile(state_dir / HOOKS),
+        environments=JsonFile(state_dir / HOOKS, private=True),
         mended=JsonFile(state_dir / MENDED),
         ending=ending,
     )

@@ -194,6 +194,11 @@ def read_fingerprint(labels: Mapping[str, str], key: bytes) -> dict[str, str] | 
 # --- labels and owners ------------------------------------------------------------------------------------------
 
 
+def label_text(value: Any) -> str:
+    """A JSON-like value as a label holds it: the same value is the same text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
 def our_labels(identity: Identity, resource: Resource, revision: str, fingerprint: Mapping[str, str]) -> dict[str, str]:
     """The labels that mark an object as made by us. All of them are ignored when objects are compared."""
     return {
@@ -203,7 +208,7 @@ def our_labels(identity: Identity, resource: Resource, revision: str, fingerprin
         SERVICE: resource.service,
         REVISION: revision,
         NAME: resource.key.name,
-        FIELDS: json.dumps(fingerprint, sort_keys=True, separators=(",", ":")),
+        FIELDS: label_text(fingerprint),
         **({PROTECT: "true"} if resource.handling.protect else {}),
     }
 

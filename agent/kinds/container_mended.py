@@ -7,14 +7,13 @@ it is told who moves next, a commit or somebody's hand. Where the note is lost t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
 from agent.errors import Trouble
-from agent.jsonfile import JsonFile
-from agent.kinds.base import FIELDS, REVISION
+from agent.jsonfile import JsonFile, part_of
+from agent.kinds.base import FIELDS, REVISION, label_text
 from agent.kinds.container_names import labels_of
 from agent.model import Key, Resource
 
@@ -32,7 +31,7 @@ class Mended:
 
     def of(self, resource: Resource, report: Report) -> dict[str, str]:
         """The labels that count for this container instead of its own; none where nothing is noted of it."""
-        found = _of(self._known(), resource.stack).get(resource.key.name)
+        found = part_of(self._known(), resource.stack).get(resource.key.name)
         if not isinstance(found, dict) or not found.get(_ID) or found[_ID] != report.get("Id"):
             return {}
         return {name: str(found.get(name) or "") for name in (FIELDS, REVISION)}
@@ -44,15 +43,15 @@ class Mended:
     def note(self, resource: Resource, report: Report, made_from: Mapping[str, str], revision: str) -> None:
         """It is by now as one that is made from this fingerprint, at this revision. What cannot be noted is forgotten
         with the agent."""
-        fields = json.dumps(made_from, sort_keys=True, separators=(",", ":"))
+        fields = label_text(made_from)
         if self.labels(resource, report).get(FIELDS) == fields:
             return  # whatever was mended, it was no commit that had moved it
         entry = {resource.key.name: {_ID: report["Id"], FIELDS: fields, REVISION: revision}}
-        self._change(lambda kept: {**kept, resource.stack: {**_of(kept, resource.stack), **entry}})
+        self._change(lambda kept: {**kept, resource.stack: {**part_of(kept, resource.stack), **entry}})
 
     def forget(self, stack: str, keep: Collection[Key]) -> None:
         """Keep notes of these alone."""
-        known = _of(self._known(), stack)
+        known = part_of(self._known(), stack)
         left = {name: entry for name, entry in known.items() if Key("container", name) in keep}
         if left != known:
             self._change(lambda kept: _with(kept, stack, left))
@@ -69,11 +68,6 @@ class Mended:
 
         with suppress(Trouble):
             self._file.change(changed)
-
-
-def _of(kept: Mapping[str, Any], stack: str) -> dict[str, Any]:
-    found = kept.get(stack)
-    return found if isinstance(found, dict) else {}
 
 
 def _with(kept: Mapping[str, Any], stack: str, entries: dict[str, Any]) -> dict[str, Any]:

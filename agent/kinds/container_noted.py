@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 from agent.errors import Trouble
-from agent.jsonfile import JsonFile
-from agent.kinds.base import NAME, PREFIX, STACK, digest
+from agent.jsonfile import JsonFile, part_of
+from agent.kinds.base import NAME, PREFIX, STACK, digest, label_text
 from agent.kinds.table import look
 from agent.model import Key, Resource
 
@@ -38,7 +38,7 @@ class Noted:
         around = resource.spec.get("hooks") or {}
         bodies = {label: around[key] for key, label in _LABELS.items() if around.get(key)}
         given = {label: [body.get("Env") for body in of] for label, of in bodies.items()}
-        labels = {label: _text([_without_environment(body) for body in of]) for label, of in bodies.items()}
+        labels = {label: label_text([_without_environment(body) for body in of]) for label, of in bodies.items()}
         if not any(env for of in given.values() for env in of):
             return labels
         mark = digest(self._key, given)
@@ -55,7 +55,7 @@ class Noted:
 
     def forget(self, stack: str, keep: Collection[Key]) -> None:
         """Keep the environments of these alone."""
-        known = _mapping(self._file.read(), stack)
+        known = part_of(self._file.read(), stack)
         left = {name: pairs for name, pairs in known.items() if Key("container", name) in keep}
         if left != known:
             with suppress(Trouble):
@@ -66,7 +66,7 @@ class Noted:
 
         def change(kept: dict[str, Any]) -> dict[str, Any]:
             before = [one for one in _pairs(kept, stack, name) if one[0] != pair[0]]
-            return {**kept, stack: {**_mapping(kept, stack), name: [pair, *before][:KEPT]}}
+            return {**kept, stack: {**part_of(kept, stack), name: [pair, *before][:KEPT]}}
 
         with suppress(Trouble):  # the command is run without it then
             self._file.change(change)
@@ -89,15 +89,6 @@ def _without_environment(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name != "Env"}
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-
 def _pairs(kept: Mapping[str, Any], stack: str, name: str) -> list[Any]:
-    found = _mapping(kept, stack).get(name)
+    found = part_of(kept, stack).get(name)
     return [one for one in found if isinstance(one, list) and len(one) == 2] if isinstance(found, list) else []
-
-
-def _mapping(kept: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found = kept.get(name)
-    return found if isinstance(found, dict) else {}

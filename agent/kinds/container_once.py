@@ -15,7 +15,7 @@ from typing import Any
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused, Trouble
 from agent.handling import Hook, Stage
-from agent.jsonfile import JsonFile
+from agent.jsonfile import JsonFile, part_of
 from agent.kinds.base import PREFIX, Identity, digest
 from agent.kinds.container_words import exit_code, exit_text, last_words, redacted
 from agent.kinds.table import look
@@ -126,11 +126,11 @@ class Once:
         """It has run, or counts as if it had. What cannot be noted costs another run at most."""
         entry = {resource.key.name: self._content(resource)}
         with suppress(Trouble):
-            self._file.change(lambda kept: {**kept, resource.stack: {**_of(kept, resource.stack), **entry}})
+            self._file.change(lambda kept: {**kept, resource.stack: {**part_of(kept, resource.stack), **entry}})
 
     def forget(self, stack: str, keep: Collection[Key]) -> None:
         """Keep notes of these alone."""
-        known = _of(self._file.read(), stack)
+        known = part_of(self._file.read(), stack)
         left = {name: content for name, content in known.items() if Key("container", name) in keep}
 
         def kept_then(kept: dict[str, Any]) -> dict[str, Any]:
@@ -173,11 +173,6 @@ class Once:
 
 def hook_of(resource: Resource) -> Hook | None:
     return resource.handling.hook
-
-
-def _of(kept: Mapping[str, Any], stack: str) -> dict[str, str]:
-    found = kept.get(stack)
-    return found if isinstance(found, dict) else {}
 
 
 def _made_for(report: Report) -> str:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from agent.engine import Engine
 from agent.engine.peer import process_behind
 from agent.errors import Refused, Trouble
+from agent.held import PORT_IN_USE
 from agent.host_ports import HostPort
 from agent.kinds.base import INSTANCE, STACK, in_scope
 from agent.kinds.container_names import listed_name
@@ -26,7 +27,6 @@ from agent.model import Health, Key, Observed, Owner, Scope
 from agent.processes import ORPHAN_PROCESS, Process, Processes
 from agent.twins import base_name
 
-PORT_IN_USE = "PortInUse"
 PROCESS = "process"  # stands where the kind of an object could, for who holds a port and is none
 GONE = 200  # containers that are gone and have not been asked about yet, at most
 _UP = frozenset({"running", "paused"})  # what waits to be restarted has no process

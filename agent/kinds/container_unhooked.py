@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from agent.errors import Trouble
-from agent.jsonfile import JsonFile
+from agent.jsonfile import JsonFile, part_of
 from agent.kinds.table import look
 from agent.model import Difference, Key, Remedy, Resource
 
@@ -35,7 +35,7 @@ class Unhooked:
         self._settled.discard(container)
         entry = {resource.key.name: container}
         with suppress(Trouble):
-            self._file.change(lambda kept: {**kept, resource.stack: {**_of(kept, resource.stack), **entry}})
+            self._file.change(lambda kept: {**kept, resource.stack: {**part_of(kept, resource.stack), **entry}})
 
     def settle(self, resource: Resource, container: str) -> None:
         """It has had all of it. What cannot be noted costs another run after a restart of the agent at most."""
@@ -49,11 +49,11 @@ class Unhooked:
         container = str(report.get("Id") or "")
         if not after_start(resource) or look(report, "State.Status") not in _UP or container in self._settled:
             return False
-        return _of(self._file.read(), resource.stack).get(resource.key.name) == container
+        return part_of(self._file.read(), resource.stack).get(resource.key.name) == container
 
     def forget(self, stack: str, keep: Collection[Key]) -> None:
         """Keep notes of these alone."""
-        if all(Key("container", name) in keep for name in _of(self._file.read(), stack)):
+        if all(Key("container", name) in keep for name in part_of(self._file.read(), stack)):
             return
         with suppress(Trouble):
             self._file.change(lambda kept: _without(kept, stack, lambda name, _: Key("container", name) not in keep))
@@ -65,13 +65,8 @@ def after_start(resource: Resource) -> Sequence[Mapping[str, Any]]:
     return found
 
 
-def _of(kept: Mapping[str, Any], stack: str) -> dict[str, str]:
-    found = kept.get(stack)
-    return found if isinstance(found, dict) else {}
-
-
 def _without(kept: Mapping[str, Any], stack: str, goes: Callable[[str, str], bool]) -> dict[str, Any]:
     """What is kept, less what goes of a stack."""
-    left = {name: noted for name, noted in _of(kept, stack).items() if not goes(name, noted)}
+    left = {name: noted for name, noted in part_of(kept, stack).items() if not goes(name, noted)}
     others = {name: entry for name, entry in kept.items() if name != stack}
     return {**others, stack: left} if left else others

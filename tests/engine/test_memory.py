@@ -76,6 +76,21 @@ def test_an_event_calls_into_question_what_it_is_about(memory: Memory, happened:
     assert known(memory) == left
 
 
+@pytest.mark.parametrize(
+    ("changed", "same"), [([], True), (["running"], False)], ids=["says the same", "says otherwise"]
+)
+@pytest.mark.parametrize("looks", [1, 2], ids=["after a full look", "after two in a row"])
+def test_an_answer_as_before_is_the_very_same_object(
+    memory: Memory, looks: int, changed: list[str], same: bool
+) -> None:
+    before = memory.learn("container", "c", lambda: {"Names": ["c"]})
+    for _ in range(looks):
+        memory.clear()
+    answer = memory.learn("container", "c", lambda: {"Names": ["c", *changed]})
+    assert (answer is before) is same
+    assert answer == {"Names": ["c", *changed]}
+
+
 @pytest.mark.parametrize("end", [Memory.clear, Memory.lose, Memory.follow], ids=["full look", "lost", "opened anew"])
 def test_a_break_calls_everything_into_question(memory: Memory, end: Callable[[Memory], None]) -> None:
     end(memory)

@@ -10,10 +10,13 @@ import pytest
 from agent.engine import Engine
 from agent.errors import Refused
 from agent.jsonfile import JsonFile
-from agent.kinds.base import NAME, STACK
+from agent.kinds import HOOKS, make_kinds
+from agent.kinds.base import NAME, STACK, Identity
+from agent.kinds.container import ContainerKind
 from agent.kinds.container_hooks import Hooks
 from agent.kinds.container_noted import ENVIRONMENT, KEPT, POST_START, PRE_STOP, Noted
 from agent.model import Key, Resource
+from agent.stand_ins import ignore, never
 from tests.kinds.test_hooks import Log, Moved
 
 SAVE = {"Cmd": ["save"], "Env": ["API_KEY=hunter2"]}
@@ -78,3 +81,11 @@ def test_one_that_is_started_again_has_what_it_was_made_to_run_after_a_start() -
     with pytest.raises(Refused, match="post_start of web, hook 0 ended with status 2"):
         Hooks(cast("Engine", failing), noted=noted).start_again(report)
     Hooks(cast("Engine", Moved()), noted=noted).start_again(report)
+
+
+def test_the_environments_of_an_agent_are_for_its_eyes_alone(tmp_path: Path) -> None:
+    engine, identity = cast("Engine", None), Identity("i", "o", b"k")
+    kinds = make_kinds(engine, identity, tmp_path, tmp_path / "secrets", on_pull=ignore, stop=never)
+    (containers,) = (kind for kind in kinds if isinstance(kind, ContainerKind))
+    containers.noted.labels(wanting(pre_stop=[SAVE]))
+    assert (tmp_path / HOOKS).stat().st_mode & 0o777 == 0o600

@@ -10,7 +10,7 @@ from agent.kinds.base import Identity
 from agent.kinds.container_once import Once
 from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_unhooked import NOT_RUN, Unhooked
-from agent.kinds.container_view import ContainerView, Surroundings
+from agent.kinds.container_view import Compared, ContainerView, Surroundings
 from agent.model import Key, Resource
 
 OLDER = Surroundings({}, {"front": frozenset({"older"})}, {})
@@ -27,8 +27,12 @@ class Networks:
     def gather(self, asks: Iterable[Callable[[], Any]]) -> list[Any]:
         return [ask() for ask in asks]
 
+    def __init__(self) -> None:
+        self.asked = 0
+
     def info(self) -> dict[str, Any]:
-        return {}
+        self.asked += 1
+        return {"SystemTime": f"2026-01-01T00:00:{self.asked:02}Z", "Containers": self.asked, "MemoryLimit": True}
 
     def list_networks(self) -> list[dict[str, Any]]:
         return [{"Name": "front", "Id": "newer"}]
@@ -51,9 +55,19 @@ def test_a_turn_compares_against_what_it_saw_itself() -> None:
     assert around.networks == {"front": {"newer"}}
 
 
-def test_what_is_as_it_was_is_the_very_same() -> None:
+def test_what_is_as_it_was_is_the_very_same_whatever_the_engine_counts() -> None:
     view = made(ContainerView)
-    assert view._surroundings([], [], [])[0] is view._surroundings([], [], [])[0]
+    around, _ = view._surroundings([], [], [])
+    assert view._surroundings([], [], [])[0] is around
+    assert around.daemon == {"MemoryLimit": True}
+
+
+def test_a_comparison_is_kept_as_long_as_its_container_is_there_although_another_look_does_not_want_it() -> None:
+    view, web, db = made(ContainerView), Key("container", "web"), Key("container", "db")
+    view._compared = {web: cast("Compared", "of web"), db: cast("Compared", "of db")}
+    view._stray({"Id": "1", "Name": "/web", "Config": {"Labels": {}}, "State": {}}, OLDER, {})
+    view._forget_all_but({"web", "other"})
+    assert set(view._compared) == {web}
 
 
 def test_a_container_of_which_the_report_is_the_same_is_seen_anew_once_its_hooks_have_run() -> None:
