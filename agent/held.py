@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.jobs import JOB_RUNS
 from agent.suspension import SUSPENDED
 
+STATE_READ_FAILED = "StateReadFailed"  # a note cannot be read, so nobody knows what it says
 PRUNE_OFF = "PruneOff"
 PORT_IN_USE = "PortInUse"
 BACKS_OFF = "BacksOff"  # it is healed over and over, and left alone for a while

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised, not bound
+PROCESS = "process"  # stands where the kind of an object could, for who holds a port and is none
 
 Bindings = Mapping[str, Sequence[Mapping[str, Any]] | None]  # by `80/tcp`, as the Engine API has them
 

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent.errors import Refused
+from agent.held import STATE_READ_FAILED
 from agent.model import Failure
-
-STATE_READ_FAILED = "StateReadFailed"
 
 Told = Callable[[Path, Failure | None], None]
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from agent.digests import digest_of
-from agent.jsonfile import STATE_READ_FAILED, JsonFile
+from agent.held import STATE_READ_FAILED
+from agent.jsonfile import JsonFile
 from agent.model import Failure, Stack
 
 

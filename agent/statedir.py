@@ -35,6 +35,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import Refused
+from agent.held import STATE_READ_FAILED
 
 KEY_BYTES = 32
 
@@ -59,7 +60,7 @@ class StateDir:
         except OSError as error:
             advice = "run this with sudo, or as the agent's user" if isinstance(error, PermissionError) else ""
             text = f"{self.database} cannot be read: {error.strerror}"
-            raise Refused(": ".join(filter(None, (text, advice))), reason="StateReadFailed") from error
+            raise Refused(": ".join(filter(None, (text, advice))), reason=STATE_READ_FAILED) from error
 
     @property
     def rejections(self) -> Path:

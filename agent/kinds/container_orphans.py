@@ -19,7 +19,7 @@ from agent.engine import Engine
 from agent.engine.peer import process_behind
 from agent.errors import Refused, Trouble
 from agent.held import PORT_IN_USE
-from agent.host_ports import HostPort
+from agent.host_ports import PROCESS, HostPort
 from agent.kinds.base import INSTANCE, STACK, in_scope
 from agent.kinds.container_names import listed_name
 from agent.kinds.table import look
@@ -27,7 +27,6 @@ from agent.model import Health, Key, Observed, Owner, Scope
 from agent.processes import ORPHAN_PROCESS, Process, Processes
 from agent.twins import base_name
 
-PROCESS = "process"  # stands where the kind of an object could, for who holds a port and is none
 GONE = 200  # containers that are gone and have not been asked about yet, at most
 _UP = frozenset({"running", "paused"})  # what waits to be restarted has no process
 _SHOWN = 5  # processes that are named

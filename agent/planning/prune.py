@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from agent.held import PRUNE_OFF
+from agent.held import PRUNE_OFF, STATE_READ_FAILED
 from agent.model import Action, Cause, Key, Observed, Owner, Scope
 from agent.planning import words
 from agent.planning.decide import Verdict, hold
@@ -14,7 +14,6 @@ from agent.planning.situation import Situation
 EMPTY_DESIRED_STATE = "EmptyDesiredState"
 PRUNE_GUARD = "PruneGuard"
 PROTECTED = "Protected"
-UNSURE = "StateReadFailed"  # whether it is protected is not known
 _HASH_DIGITS = 12
 
 
@@ -73,7 +72,7 @@ def _judge(seen: Observed, policy: Policy, suspicious: bool) -> Verdict:
     if seen.protected and not seen.leftover:
         return hold(PROTECTED, Cause.PRUNE, words.protected(seen.key))
     if seen.unsure and not seen.leftover:
-        return hold(UNSURE, Cause.PRUNE, words.unsure(seen.unsure))
+        return hold(STATE_READ_FAILED, Cause.PRUNE, words.unsure(seen.unsure))
     if suspicious:
         return hold(EMPTY_DESIRED_STATE, Cause.PRUNE, words.nothing_wanted(_how_to_approve(policy.removal)))
     if seen.leftover:  # debris of our own, in the way of the next replacement: removed however pruning is set

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from agent.host_ports import HostPort
+from agent.host_ports import PROCESS, HostPort
 from agent.model import Difference, Key
 from agent.printable import printable
 
@@ -172,7 +172,7 @@ def in_use(key: Key) -> str:
 
 
 def port_in_use(port: HostPort, holder: Key) -> str:
-    if holder.kind == "process":
+    if holder.kind == PROCESS:
         return f"waits for port {port}, held by {holder.name}: stop that one, or publish another port"
     return f"waits for port {port}, which {holder} holds: stop that one, or publish another port"
 
