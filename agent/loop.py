@@ -292,7 +292,9 @@ class Loop:
         if done.reading is not None and not outdated:
             self._following.follow(done.reading, done.on_host)
         if not self._asking.is_due:  # else it was read before somebody asked
-            self._answering.source_read(name for name, work in self._stacks.items() if work.trigger in NEWS)
+            # what is under way may well be of this news: a reading that was on its way when somebody asked had it too
+            news = (name for name, work in self._stacks.items() if work.busy or work.trigger in NEWS)
+            self._answering.source_read(news)
 
     def fresh(self, work: Work, trigger: str) -> None:
         """New content is tried at once, whatever happened to the old."""

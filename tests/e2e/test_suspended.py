@@ -76,7 +76,7 @@ def test_the_agent_looks_at_once_when_it_is_asked_to(started: Agent, fleet: Flee
     until(lambda: started.windlass("status").returncode == 0, "an agent that can be asked")
     head = fleet.push({f"stacks/{stack}/compose.yaml": small}, "First")
     asked = started.windlass("sync", "--wait")
-    assert (asked.returncode, stack in asked.stdout) == (0, True), asked.stderr
+    assert (asked.returncode, stack in asked.stdout) == (0, True), asked.stderr + asked.stdout
     assert started.synced_at(stack, head)
     assert started.windlass("sync", f"{stack}x").returncode == 64
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from agent.desired import Reading
 from agent.directives import HOST, Directives
 from agent.model import Report
+from agent.ports import AskSource
 from agent.reconcile import Turn
 from tests.loop.fakes import FakeAudience, FakeDesires, FakeTurns, failed, make_loop, reading, running, stack, synced
 
@@ -81,4 +83,38 @@ def test_a_turn_under_way_when_it_is_asked_is_not_the_one_that_is_waited_for(tmp
             threading.Event().wait(0.01)
         may_end.set()
         assert turns.next().trigger == "manual"
+        assert audience.answers.get(timeout=5) == at
+
+
+def test_what_a_reading_brought_that_was_on_its_way_is_waited_for_too(tmp_path: Path) -> None:
+    """The next reading, for which one asks, brings nothing new, and is there before the turn of that is over."""
+    said, audience, comes, may_end = directives(tmp_path), FakeAudience(), threading.Event(), threading.Event()
+
+    class Slow(FakeDesires):
+        def newest(self) -> Reading:
+            if self.asked == 1:
+                assert comes.wait(5)
+            return super().newest()
+
+    def slow(turn: Turn) -> Report:
+        assert turn.stacks[0] != B or may_end.wait(5)
+        return synced(turn)
+
+    desires, turns = Slow(reading(A)), FakeTurns(slow)
+    loop = make_loop(desires, turns, audience, restraints=said)
+    with running(loop):
+        turns.next()
+        desires.answer = reading(A, B, revision="b" * 40)
+        loop.wake(AskSource("git"))
+        at = said.ask([HOST])
+        while "manual" not in audience.triggers:
+            threading.Event().wait(0.01)
+        comes.set()
+        while turns.next().stacks[0] != B:
+            pass
+        while desires.asked < 3:
+            threading.Event().wait(0.01)
+        threading.Event().wait(0.2)
+        assert audience.answers.empty()
+        may_end.set()
         assert audience.answers.get(timeout=5) == at
