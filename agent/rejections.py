@@ -25,9 +25,9 @@ class Rejections:
     def of(self, stack: Stack) -> Failure | None:
         """Why the stack's content was rejected, None where it was not. `is_doubt` of it where nobody knows."""
         kept, failure, _ = self._file.look()
-        content = content_of(stack)
-        for found in (self._unwritten.get(stack.name), (kept or {}).get(stack.name)):
-            if isinstance(found, dict) and found.get("content") == content:
+        noted = (self._unwritten.get(stack.name), (kept or {}).get(stack.name))
+        for found in (one for one in noted if isinstance(one, dict)):  # of most stacks there is none to compare with
+            if found.get("content") == content_of(stack):
                 return Failure(str(found.get("reason")), str(found.get("message")))
         unknown = kept is None and stack.name not in self._asked
         return _doubt(failure) if unknown and failure is not None else None

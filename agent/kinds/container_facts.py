@@ -13,7 +13,7 @@ from typing import Any
 from agent.kinds.table import Spec, look, set_or_none
 
 HOST = "HostConfig."
-_SHORT_ID = 12  # characters of an id that Docker shows
+SHORT_ID = 12  # characters of an id that Docker shows
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def volumes_from(value: Any, names: Mapping[str, str]) -> tuple[str, ...]:
 
 def name_of_id(container: str, names: Mapping[str, str]) -> str:
     """The name of the container that is meant by a name, an id or the usual beginning of one."""
-    if container in names or len(container) < _SHORT_ID or container in names.values():
+    if container in names or len(container) < SHORT_ID or container in names.values():
         return names.get(container, container)
     return next((name for identity, name in sorted(names.items()) if identity.startswith(container)), container)
 

@@ -24,9 +24,10 @@ from agent.kinds.base import (
     owner_of,
     read_fingerprint,
 )
+from agent.kinds.container_around import Surroundings, look_around
 from agent.kinds.container_astray import NUMBER, ONE_OFF, Places
 from agent.kinds.container_cut import Labels, Standing, as_cut, goes_on, is_twin, set_aside, standings, twins_of
-from agent.kinds.container_facts import Facts, abilities, is_done, is_scheduled
+from agent.kinds.container_facts import Facts, is_done, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_images import image_for, image_of, reference_of, references, told
 from agent.kinds.container_job import job_of
@@ -35,22 +36,14 @@ from agent.kinds.container_names import labels_of, listed_name, name_of
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_ports import holders, lacking, ports_of
-from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
+from agent.kinds.container_state import health_of, rewritten, unmoved, uses_of
 from agent.kinds.container_unhooked import NOT_RUN, Unhooked
 from agent.kinds.table import compare, fingerprint, look
-from agent.model import Difference, Key, Observed, Owner, Resource, Scope
+from agent.model import Difference, Health, Key, Observed, Owner, Resource, Scope
 from agent.twins import FORMER, OLD
 
 Report = dict[str, Any]
 Digests = tuple[str, ...]  # the `RepoDigests` of an image
-
-
-class Surroundings(NamedTuple):
-    """What containers are compared against: the daemon's defaults, and what names stand for on this host now."""
-
-    daemon: Mapping[str, Any]
-    networks: Mapping[str, frozenset[str]]
-    names: Mapping[str, str]
 
 
 class Disk(NamedTuple):
@@ -60,17 +53,34 @@ class Disk(NamedTuple):
     rewritten: frozenset[str]
 
 
-class Compared(NamedTuple):
-    """A comparison, and all that it was made from."""
+class Basis(NamedTuple):
+    """What a comparison was made from beside what is wanted and the engine's report."""
 
-    resource: Resource
-    report: Report
     around: Surroundings
     local: str
     disk: Disk
     digests: Digests
     waits: bool  # for what is to run after its start
     noted: Labels  # of what it has been made equal to
+    health: tuple[Health, str]  # which changes with the time alone
+
+
+class Compared(NamedTuple):
+    """A comparison, and all that it was made from."""
+
+    resource: Resource
+    report: Report
+    basis: Basis
+    observed: Observed
+
+
+class Unwanted(NamedTuple):
+    """What was seen of a container that nobody wants, and all that it was made from."""
+
+    report: Report
+    around: Surroundings
+    labels: Labels
+    health: tuple[Health, str]
     observed: Observed
 
 
@@ -96,8 +106,9 @@ class ContainerView:
         self._places = Places(engine, identity.instance, self.owner)
         self._known_image = lru_cache(maxsize=512)(self._ask_image)
         self._digests: dict[str, Digests] = {}  # by the id of the image, as last told
-        self._around = Surroundings({}, {}, {})
+        self._look_around = partial(look_around, engine, identity.instance)
         self._compared: dict[Key, Compared] = {}
+        self._unwanted: dict[str, Unwanted] = {}  # by the id of the container
         self._composes: set[Key] = set()  # what `docker compose` had made when it was last there
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
@@ -105,14 +116,15 @@ class ContainerView:
         losses, listed = self._engine.losses, self._engine.list_containers()
         ours = [one for one in listed if self._has_our_label(one)]
         self._orphans.look(ours, losses)
-        self._forget_all_but({listed_name(one) for one in listed})
+        self._forget_all_but({listed_name(one) for one in listed}, {one["Id"] for one in listed})
         reports = self._places.reports(wanted, listed, ours)
         named = [report for report in reports if report]
         cleared = [self._once.without_container(one) for one, it in zip(wanted, reports, strict=True) if not it]
-        others = self._unwanted([report["Id"] for report in named], ours, scope)
+        others = self._others([report["Id"] for report in named], ours, scope)
         former = self._set_aside(listed, ours, scope)
-        around, local = self._surroundings(named, listed, references(wanted))
-        images = sorted({image_of(report) for report in (*named, *others, *(report for report, _ in former))})
+        seen = [*named, *others, *(report for report, _ in former)]
+        around, local = self._look_around(seen, listed), self._local(references(wanted))
+        images = sorted({image_of(report) for report in seen})
         self._engine.gather(partial(self.image, image) for image in images)
         strays = [*((one, labels_of(one)) for one in self._strays(others, wanted, ours)), *former]
 
@@ -177,7 +189,8 @@ class ContainerView:
 
     def facts(self, resource: Resource, report: Report) -> Facts:
         """All that is needed to compare one container, asked for now."""
-        around, local = self._surroundings([report], self._engine.list_containers(), references([resource]))
+        around = self._look_around([report], self._engine.list_containers())
+        local = self._local(references([resource]))
         return self._facts(resource, report, around, image_for(resource, local))
 
     def differences(self, resource: Resource, facts: Facts, owner: Owner) -> tuple[Difference, ...]:
@@ -229,81 +242,52 @@ class ContainerView:
         self._heed_digests([found])
         return found.get("Config") or {}
 
-    def _unwanted(self, seen: Sequence[str], listed: Iterable[Report], scope: Scope) -> list[Report]:
+    def _others(self, seen: Sequence[str], listed: Iterable[Report], scope: Scope) -> list[Report]:
         """Everything of this instance in the scope that is not among the wanted."""
         known = frozenset(seen)
         entries = [one for one in listed if one["Id"] not in known and in_scope(scope, one.get("Labels") or {})]
         return [report for report in self._engine.inspect_listed(entries) if report]
 
-    def _surroundings(
-        self, reports: Sequence[Report], listed: Iterable[Report], wanted: Sequence[str]
-    ) -> tuple[Surroundings, dict[str, str]]:
-        """The surroundings, and the id of the image that each wanted reference has here."""
-        engine, names = self._engine, {entry["Id"]: listed_name(entry) for entry in listed}
-        names.update((report["Id"], name_of(report)) for report in reports)
-        strangers = sorted({owner for report in reports for owner in sharers(report)} - {*names, *names.values()})
-        daemon, networks, *answers = engine.gather(
-            [
-                engine.info,
-                self._network_ids,
-                *(partial(engine.inspect_image, reference) for reference in wanted),
-                *(partial(engine.inspect_container, stranger) for stranger in strangers),
-            ]
-        )
-        images, found = answers[: len(wanted)], answers[len(wanted) :]
-        names.update((report["Id"], name_of(report)) for report in found if report)
+    def _local(self, wanted: Sequence[str]) -> dict[str, str]:
+        """The id of the image that each wanted reference has here."""
+        images = self._engine.gather(partial(self._engine.inspect_image, reference) for reference in wanted)
         self._heed_digests(images)
-        local = {reference: image["Id"] for reference, image in zip(wanted, images, strict=True) if image}
-        around, before = Surroundings(abilities(daemon), networks, names), self._around
-        if around == before:
-            return before, local  # the very same, by which `_observed` knows it
-        self._around = around
-        return around, local
+        return {reference: image["Id"] for reference, image in zip(wanted, images, strict=True) if image}
 
     def _heed_digests(self, images: Iterable[Report | None]) -> None:
         """An image gets more of them with each registry that it is pushed to."""
         self._digests.update({one["Id"]: tuple(one.get("RepoDigests") or ()) for one in images if one})
 
-    def _network_ids(self) -> dict[str, frozenset[str]]:
-        """The ids of the networks by name: of several that share one, those that are ours, if any are."""
-        ids: dict[str, frozenset[str]] = {}
-        ours: dict[str, frozenset[str]] = {}
-        for network in self._engine.list_networks():
-            for found in (ids, ours) if self._has_our_label(network) else (ids,):
-                found[network["Name"]] = found.get(network["Name"], frozenset()) | {network["Id"]}
-        return {**ids, **ours}
-
     def _observed(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Observed:
         """One container held against what is wanted of it; as before, where nothing of either is another."""
-        last, disk = self._compared.get(resource.key), _disk(resource, report)
-        digests, waits = self._digests.get(image_of(report), ()), self._unhooked.is_waiting(resource, report)
-        noted = self._mended.of(resource, report)
-        if (
-            last is not None
-            and hook_of(resource) is None
-            and last.report is report
-            and last.around is around
-            and last.local == local
-            and last.disk == disk
-            and last.digests == digests
-            and last.waits == waits
-            and last.noted == noted
-            and last.resource == resource
-        ):
+        last = self._compared.get(resource.key)
+        basis = Basis(
+            around.of(report, resource.spec.get("body") or {}),
+            local,
+            _disk(resource, report),
+            self._digests.get(image_of(report), ()),
+            self._unhooked.is_waiting(resource, report),
+            self._mended.of(resource, report),
+            health_of(report, resource.spec),
+        )
+        is_known = last is not None and hook_of(resource) is None and last.report is report and last.basis == basis
+        if last is not None and is_known and last.resource == resource:
             return last.observed
-        observed = self._compare(resource, report, around, local)
-        self._compared[resource.key] = Compared(resource, report, around, local, disk, digests, waits, noted, observed)
+        observed = self._compare(resource, report, basis)
+        self._compared[resource.key] = Compared(resource, report, basis, observed)
         return observed
 
-    def _forget_all_but(self, there: Set[str]) -> None:
-        for key in [key for key in self._compared.copy() if key.name not in there]:
+    def _forget_all_but(self, names: Set[str], ids: Set[str]) -> None:
+        for key in [key for key in self._compared.copy() if key.name not in names]:
             self._compared.pop(key, None)  # another turn may have been quicker
+        for identity in self._unwanted.copy().keys() - ids:
+            self._unwanted.pop(identity, None)
 
-    def _compare(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Observed:
+    def _compare(self, resource: Resource, report: Report, basis: Basis) -> Observed:
         labels = self._mended.labels(resource, report)
         owner = self.owner(resource, report)
-        health, detail = health_of(report, resource.spec)
-        facts = self._facts(resource, report, around, local)
+        health, detail = basis.health
+        facts = self._facts(resource, report, basis.around, basis.local)
         differences = () if resource.external else self.differences(resource, facts, owner)
         observed = Observed(
             resource.key,
@@ -314,11 +298,11 @@ class ContainerView:
             revision="" if NOT_RUN in differences else labels.get(REVISION, ""),  # it is not done with
             service=resource.service,
             differences=differences,
-            uses=_used(resource, report, around.names),
+            uses=_used(resource, report, basis.around.names),
             health=health,
             detail=detail,
             protected=is_protected(labels),
-            image=Image(image_of(report), digest_of(reference_of(resource), self._digests.get(image_of(report), ()))),
+            image=Image(image_of(report), digest_of(reference_of(resource), basis.digests)),
             job=job_of(report, self._engine.logs) if is_scheduled(resource.spec) else None,
             ports=ports_of(report),
             raw=report,
@@ -327,11 +311,14 @@ class ContainerView:
         return self._once.observed(resource, hook, observed) if hook else observed
 
     def _stray(self, report: Report, around: Surroundings, labels: Labels) -> Observed:
-        """One that nobody wants, with the labels that tell whose it is: to be pruned, whatever it is called by now, or
-        left over from a replacement that was cut."""
-        health, detail = health_of(report, {})
+        """One that nobody wants; as before, where nothing of it is another. The labels tell whose it is: it is to be
+        pruned, whatever it is called by now, or left over from a replacement that was cut."""
+        last, around, health = self._unwanted.get(report["Id"]), around.of(report, {}), health_of(report, {})
+        is_known = last is not None and last.report is report and last.labels == labels
+        if last is not None and is_known and (last.around, last.health) == (around, health):
+            return last.observed
         leftover = is_twin(name_of(report), labels.get(NAME, ""))
-        return Observed(
+        observed = Observed(
             Key("container", name_of(report) if leftover else labels.get(NAME, "")),
             report["Id"],
             Owner.OURS,
@@ -340,13 +327,15 @@ class ContainerView:
             revision=labels.get(REVISION, ""),
             service=labels.get(SERVICE, ""),
             uses=_holds(report, around.names, leftover=leftover),
-            health=health,
-            detail=detail,
+            health=health[0],
+            detail=health[1],
             leftover=leftover,
             protected=is_protected(labels),
             ports=ports_of(report),
             raw=report,
         )
+        self._unwanted[report["Id"]] = Unwanted(report, around, labels, health, observed)
+        return observed
 
     def _facts(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Facts:
         return Facts(

@@ -1,23 +1,33 @@
-"""What containers are compared against, while several turns look at once."""
+"""What containers are compared against beside what is wanted, and when a comparison holds on."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any, cast
 
+import pytest
+
 from agent.engine import Engine
+from agent.kinds import container_view
 from agent.kinds.base import Identity
+from agent.kinds.container_around import Surroundings, look_around
 from agent.kinds.container_once import Once
 from agent.kinds.container_orphans import Orphans
+from agent.kinds.container_state import health_of
 from agent.kinds.container_unhooked import NOT_RUN, Unhooked
-from agent.kinds.container_view import Compared, ContainerView, Surroundings
-from agent.model import Key, Resource
+from agent.kinds.container_view import Compared, ContainerView
+from agent.model import Health, Key, Resource
 
-OLDER = Surroundings({}, {"front": frozenset({"older"})}, {})
+AROUND = Surroundings({}, {}, {})
+OWNER, OTHER = "a" * 64, "b" * 64  # ids of containers
+WANTED = Resource(Key("container", "web"), "s", {"body": {}})
+REPORT = {"Id": "id", "Name": "/web", "State": {"Status": "running", "Running": True}}
 
 
 class Networks:
-    """Stands in for an engine that has one network by now, and no image."""
+    """Stands in for an engine that has two networks, and no image."""
 
     api = (1, 41)
 
@@ -35,50 +45,88 @@ class Networks:
         return {"SystemTime": f"2026-01-01T00:00:{self.asked:02}Z", "Containers": self.asked, "MemoryLimit": True}
 
     def list_networks(self) -> list[dict[str, Any]]:
-        return [{"Name": "front", "Id": "newer"}]
+        return [{"Name": "front", "Id": "newer"}, {"Name": "other", "Id": "somebody's"}]
 
 
-class Beside(ContainerView):
-    """Another turn, which asked earlier, keeps what it saw right after this one does."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        super().__setattr__(name, OLDER if name == "_around" else value)
-
-
-def made(kind: type[ContainerView]) -> ContainerView:
+def made(unhooked: Unhooked | None = None) -> ContainerView:
     engine, identity = cast("Engine", Networks()), Identity("i", "o", b"k")
-    return kind(engine, identity, Once(engine, identity), Orphans(engine, identity.instance, None))
+    orphans = Orphans(engine, identity.instance, None)
+    return ContainerView(engine, identity, Once(engine, identity), orphans, unhooked=unhooked)
 
 
-def test_a_turn_compares_against_what_it_saw_itself() -> None:
-    around, _ = made(Beside)._surroundings([], [], [])
-    assert around.networks == {"front": {"newer"}}
-
-
-def test_what_is_as_it_was_is_the_very_same_whatever_the_engine_counts() -> None:
-    view = made(ContainerView)
-    around, _ = view._surroundings([], [], [])
-    assert view._surroundings([], [], [])[0] is around
+def test_what_is_around_has_none_of_what_the_engine_counts() -> None:
+    around = look_around(cast("Engine", Networks()), "i", [], [{"Id": OWNER, "Names": ["/db"]}])
     assert around.daemon == {"MemoryLimit": True}
+    assert around.networks == {"front": {"newer"}, "other": {"somebody's"}}
+    assert around.names == {OWNER: "db"}
+
+
+@pytest.mark.parametrize(
+    ("report", "body"),
+    [
+        ({"NetworkSettings": {"Networks": {"front": {}}}}, {}),
+        ({}, {"HostConfig": {"NetworkMode": "front"}}),
+    ],
+)
+def test_a_container_has_to_do_with_its_own_networks(report: dict[str, Any], body: dict[str, Any]) -> None:
+    around = Surroundings({}, {"front": frozenset({"1"}), "other": frozenset({"2"})}, {OTHER: "somebody"})
+    assert around.of(report, body) == Surroundings({}, {"front": frozenset({"1"})}, {})
+
+
+@pytest.mark.parametrize("said", [OWNER, OWNER[:12], "db"])
+def test_a_container_has_to_do_with_whom_it_shares_something_with_however_that_is_said(said: str) -> None:
+    around = Surroundings({}, {}, {OWNER: "db", OTHER: "somebody"})
+    assert around.of({"HostConfig": {"PidMode": f"container:{said}"}}, {}).names == {OWNER: "db"}
+    assert around.of({}, {"HostConfig": {"VolumesFrom": [f"{said}:ro"]}}).names == {OWNER: "db"}
+
+
+def test_what_others_do_is_no_reason_to_compare_again() -> None:
+    view, others = made(), AROUND._replace(networks={"other": frozenset({"1"})}, names={OTHER: "somebody"})
+    seen = view._observed(WANTED, REPORT, AROUND, "")
+    assert view._observed(WANTED, REPORT, others, "") is seen
+    ours = AROUND._replace(networks={"bridge": frozenset({"1"})})
+    assert view._observed(WANTED, REPORT, ours, "") is not seen
+
+
+def test_a_container_of_which_the_report_is_the_same_becomes_healthy_with_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began = datetime.now(UTC).isoformat()
+    state = {"Status": "running", "Running": True, "StartedAt": began}
+    view, report = made(), {**REPORT, "RestartCount": 2, "State": state}
+    assert view._observed(WANTED, report, AROUND, "").health is Health.DEGRADED
+    assert view._stray(report, AROUND, {}).health is Health.DEGRADED
+
+    def later(report: dict[str, Any], spec: dict[str, Any]) -> tuple[Health, str]:
+        return health_of(report, spec, lambda: time.time() + 61)
+
+    monkeypatch.setattr(container_view, "health_of", later)
+    assert view._observed(WANTED, report, AROUND, "").health is Health.HEALTHY
+    assert view._stray(report, AROUND, {}).health is Health.HEALTHY
+
+
+def test_what_nobody_wants_is_seen_once_for_each_report_and_label() -> None:
+    view = made()
+    seen = view._stray(REPORT, AROUND, {})
+    assert view._stray(REPORT, AROUND, {}) is seen
+    assert view._stray(REPORT, AROUND, {"windlass.stack": "s"}) is not seen
+    assert view._stray(dict(REPORT), AROUND, {}) is not seen
 
 
 def test_a_comparison_is_kept_as_long_as_its_container_is_there_although_another_look_does_not_want_it() -> None:
-    view, web, db = made(ContainerView), Key("container", "web"), Key("container", "db")
+    view, web, db = made(), Key("container", "web"), Key("container", "db")
     view._compared = {web: cast("Compared", "of web"), db: cast("Compared", "of db")}
-    view._stray({"Id": "1", "Name": "/web", "Config": {"Labels": {}}, "State": {}}, OLDER, {})
-    view._forget_all_but({"web", "other"})
+    view._stray(REPORT, AROUND, {})
+    view._forget_all_but({"web", "other"}, set())
     assert set(view._compared) == {web}
+    assert not view._unwanted
 
 
 def test_a_container_of_which_the_report_is_the_same_is_seen_anew_once_its_hooks_have_run() -> None:
-    engine, identity, unhooked = cast("Engine", Networks()), Identity("i", "o", b"k"), Unhooked()
-    view = ContainerView(
-        engine, identity, Once(engine, identity), Orphans(engine, identity.instance, None), unhooked=unhooked
-    )
+    unhooked = Unhooked()
+    view = made(unhooked)
     wanted = Resource(Key("container", "web"), "s", {"body": {}, "hooks": {"post_start": [{"Cmd": ["x"]}]}})
-    report = {"Id": "id", "Name": "/web", "State": {"Status": "running", "Running": True}}
-    around = Surroundings({}, {}, {})
     unhooked.expect(wanted, "id")
-    assert NOT_RUN in view._observed(wanted, report, around, "").differences
+    assert NOT_RUN in view._observed(wanted, REPORT, AROUND, "").differences
     unhooked.settle(wanted, "id")
-    assert NOT_RUN not in view._observed(wanted, report, around, "").differences
+    assert NOT_RUN not in view._observed(wanted, REPORT, AROUND, "").differences
