@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent.errors import Refused
-from agent.jsonfile import Found, JsonFile, Told, part_of, to_nobody
+from agent.jsonfile import JsonFile, Told, part_of, to_nobody
 from agent.model import Failure
 from agent.printable import printable
 from agent.suspension import NOTHING, Suspended, Suspension
@@ -56,8 +56,7 @@ class Orders:
 class _Kept(NamedTuple):
     """The file as it was read last, and what holds until `changes_at`."""
 
-    mark: object
-    document: Mapping[str, Any]
+    document: Mapping[str, Any] | None
     orders: Orders
     changes_at: float
 
@@ -72,21 +71,19 @@ class Directives:
     def __init__(self, path: Path, wall: Callable[[], float] = time.time, by: str = "", told: Told = to_nobody) -> None:
         self._path, self._wall, self._by = path, wall, by
         self._file = JsonFile(path, told, _wrong_in)
-        self._kept = _Kept(None, {}, Orders(), float("inf"))
+        self._kept = _Kept(None, Orders(), float("inf"))
 
     def now(self) -> Orders:
         """What holds now: the very same object as before, as long as nothing has changed. Costs a look at the file's
         times."""
-        kept, mark, now = self._kept, _mark(self._path), self._wall()
-        if kept.mark == mark and now < kept.changes_at:
+        kept, now, found = self._kept, self._wall(), self._file.look()
+        if found.failure is None and found.kept is kept.document and now < kept.changes_at:
             return kept.orders
-        document, failure, _ = self._file.look() if kept.mark != mark else Found(dict(kept.document))
-        orders = _orders(document, now) if document is not None else _nothing_may_change(failure)
+        document = found.kept
+        orders = _orders(document, now) if document is not None else _nothing_may_change(found.failure)
         if orders == kept.orders:
             orders = kept.orders
-        if failure is not None:
-            mark = object()  # it is tried again each time: nothing tells when it can be read
-        self._kept = _Kept(mark, document or {}, orders, _next_end(document or {}, now))
+        self._kept = _Kept(document, orders, _next_end(document or {}, now))
         return orders
 
     def suspend(self, what: str, reason: str, until: float | None) -> None:
@@ -121,18 +118,6 @@ class Directives:
         with _alone(self._path):
             self._file.change(lambda kept: change(_without_what_is_over(kept, self._wall())), anew=False)
             _give_to_owner(_lock_of(self._path))
-
-
-def _mark(path: Path) -> object:
-    """Another one after each change of the file: each change makes a new file. Each time another one where it cannot
-    be told."""
-    try:
-        found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-    except OSError:
-        return object()
-    return found.st_ino, found.st_ctime_ns, found.st_size
 
 
 def _nothing_may_change(failure: Failure | None) -> Orders:

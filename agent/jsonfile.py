@@ -68,13 +68,15 @@ class JsonFile:
         self._lock = threading.RLock()
         self._known: dict[str, Any] | None = None if path else {}  # as it was last read or written
         self._failure: Failure | None = None
+        self._mark: object = None  # of the file as it was last read well
 
     def read(self) -> dict[str, Any]:
         """What is kept, as far as that is known: for whoever can do without."""
         return self.look().kept or {}
 
     def look(self) -> Found:
-        """What is kept, and whether that can be read now."""
+        """What is kept, and whether that can be read now; the very same object as before, as long as nothing has
+        changed, so nobody may change it. Costs a look at the file's times then."""
         with self._lock:
             if self._path is None:
                 return Found(self._known)
@@ -99,17 +101,23 @@ class JsonFile:
             changed = change(kept or {})
             if self._path is not None:
                 _write(self._path, json.dumps(changed, sort_keys=True), private=self._private)
-            self._known = changed
+            self._known, self._mark = changed, None
 
     def _found(self, path: Path) -> Found:
+        mark = _mark(path)
+        if mark == self._mark:
+            return Found(self._known)
+        self._mark = None  # a file that cannot be read is tried again each time: nothing tells when it can be
         try:
-            return Found(self._parsed(path))
+            found = Found(self._parsed(path))
         except OSError as error:
             message = f"{path} cannot be read: {error.strerror}: make it readable for the agent's user, or remove it"
             return Found(self._known, Failure(STATE_READ_FAILED, message))
         except _SpoiltError as error:
             message = f"{path} cannot be understood: {error}: put it right, or remove it"
             return Found(self._known, Failure(STATE_READ_FAILED, message), spoilt=True)
+        self._mark = mark
+        return found
 
     def _parsed(self, path: Path) -> dict[str, Any]:
         """Raises `OSError` and `_SpoiltError` for a file that is there and cannot be read."""
@@ -124,6 +132,18 @@ class JsonFile:
         if why := self._wrong(found):
             raise _SpoiltError(why)
         return found
+
+
+def _mark(path: Path) -> object:
+    """Another one after each change of the file: each change makes a new file. Each time another one where it cannot
+    be told."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError:
+        return object()
+    return found.st_ino, found.st_ctime_ns, found.st_size
 
 
 def _write(path: Path, text: str, *, private: bool) -> None:

@@ -38,12 +38,31 @@ def begin(pool: Executor, job: Callable[[], T], what: str) -> Future[T]:
     return future
 
 
-def side_by_side(pool: Executor, jobs: Iterable[Callable[[], T]], what: str) -> list[T]:
-    """The results of the jobs, in their order. The first error raises, and what has not begun by then never does."""
-    begun: list[Future[T]] = []
+def side_by_side(pool: Executor, jobs: Iterable[Callable[[], T]], what: str, lanes: int) -> list[T]:
+    """The results of the jobs, in their order; at most so many `lanes` of the pool are taken for all of them, since to
+    hand over each job by itself takes as long as a short one. An error raises, and what has not begun by then never
+    does."""
+    waiting = list(enumerate(jobs))[::-1]
+    found: dict[int, T] = {}
+
+    def lane() -> None:
+        try:
+            while waiting:
+                try:
+                    number, job = waiting.pop()
+                except IndexError:
+                    return  # another lane took the last one
+                found[number] = job()
+        finally:
+            waiting.clear()  # as it is by now, unless a job has failed
+
+    begun: list[Future[None]] = []
     try:
-        begun.extend(begin(pool, job, what) for job in jobs)
-        return [one.result() for one in begun]
+        begun.extend(begin(pool, lane, what) for _ in range(min(lanes, len(waiting))))
+        for one in begun:
+            one.result()
     finally:
+        waiting.clear()
         for one in begun:
             one.cancel()
+    return [found[number] for number in sorted(found)]

@@ -32,7 +32,7 @@ def no_more(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 def test_without_a_thread_a_job_is_refused_with_a_name(pool: ThreadPoolExecutor, no_more: Callable[[], None]) -> None:
     no_more()
     with pytest.raises(Refused, match="no thread for a look: can't start new thread; see TasksMax=") as refused:
-        side_by_side(pool, [lambda: 1], "a look")
+        side_by_side(pool, [lambda: 1], "a look", 2)
     assert refused.value.reason == "NoThread"
 
 
@@ -67,7 +67,33 @@ def test_after_an_error_what_has_not_begun_is_given_up(pool: ThreadPoolExecutor)
         done.append(1)
 
     with pytest.raises(Refused, match="no"):
-        side_by_side(pool, [fail, *[last_long] * 5], "reads")
+        side_by_side(pool, [fail, *[last_long] * 5], "reads", 2)
     may_end.set()
     pool.shutdown(wait=True)
     assert len(done) <= 2, "there are two threads"
+
+
+def test_results_are_in_the_order_of_the_jobs_whoever_is_done_first(pool: ThreadPoolExecutor) -> None:
+    last_is_done = threading.Event()
+
+    def first() -> int:
+        return 0 if last_is_done.wait(10) else -1
+
+    def last() -> int:
+        last_is_done.set()
+        return 2
+
+    assert side_by_side(pool, [first, lambda: 1, last], "reads", 2) == [0, 1, 2]
+    assert side_by_side(pool, list[Callable[[], int]](), "reads", 2) == []
+
+
+def test_many_jobs_take_no_more_threads_than_they_may(pool: ThreadPoolExecutor) -> None:
+    assert len(set(side_by_side(pool, [threading.get_ident] * 50, "reads", 1))) == 1
+
+
+def test_an_error_of_a_job_is_never_taken_for_its_end(pool: ThreadPoolExecutor) -> None:
+    def fail() -> None:
+        raise IndexError("a bug")
+
+    with pytest.raises(IndexError, match="a bug"):
+        side_by_side(pool, [fail], "reads", 2)

@@ -76,7 +76,7 @@ class Engine:
 
         An ask must not gather in its turn.
         """
-        return side_by_side(self._readers, asks, "a call of the engine")
+        return side_by_side(self._readers, asks, "a call of the engine", READERS)
 
     def forget(self) -> None:
         """Remember nothing: whatever is recalled next is asked for anew."""

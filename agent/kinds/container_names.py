@@ -14,8 +14,11 @@ def name_of(report: Mapping[str, Any]) -> str:
 
 def listed_name(entry: Mapping[str, Any]) -> str:
     """A list gives every name; those with another slash in them are links."""
-    names = [str(name).removeprefix("/") for name in entry.get("Names") or ()]
-    return next((name for name in names if "/" not in name), "")
+    for name in entry.get("Names") or ():
+        plain = str(name).removeprefix("/")
+        if "/" not in plain:
+            return plain
+    return ""
 
 
 def labels_of(report: Mapping[str, Any]) -> dict[str, str]:

@@ -107,7 +107,7 @@ def uses_of(report: Report, names: Mapping[str, str]) -> frozenset[Key]:
 def sharers(report: Report) -> list[str]:
     """The ids or names of the containers whose namespaces or volumes this one shares."""
     host = report.get("HostConfig") or {}
-    modes = (str(host.get(mode) or "") for mode in ("NetworkMode", "PidMode", "IpcMode"))
+    modes = [str(mode) for name in ("NetworkMode", "PidMode", "IpcMode") if (mode := host.get(name))]
     shared = [mode.partition(":")[2] for mode in modes if mode.startswith("container:")]
     return shared + [str(entry).partition(":")[0] for entry in host.get("VolumesFrom") or ()]
 

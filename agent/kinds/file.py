@@ -138,7 +138,7 @@ class FileKind:
     def tidy(self, stack: str, keep: Collection[Key]) -> None:
         """Remove what was written for the stack by the digest of its content, secrets among it, and is in none of
         `keep`. What cannot be removed now is left to the next time."""
-        needed = {above for key in keep for above in PurePosixPath(key.name).parents}
+        needed = {above for key in keep if key.kind == self.name for above in PurePosixPath(key.name).parents}
         for directory in (self._state / "files" / stack, self._secrets / stack):
             for path in _directories(directory):
                 if path not in needed:
