@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agent.going_back import Trials
     from agent.orphans import Orphans
     from agent.places import Allowed, Ground
+    from agent.provenance import Tracer
     from agent.reconcile import Reconciler, Turn
     from agent.settings import Settings
     from agent.statedir import StateDir
@@ -98,6 +99,7 @@ class Assembly:
 
         from agent.artefact import Where, make, target_document
         from agent.parts import make_engine
+        from agent.revisions import tracer_of
         from agent.statedir import StateDir
         from agent.works import Prepared, frozen_in, suspended_in
 
@@ -110,7 +112,7 @@ class Assembly:
         scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
         heeded = orders if approved else replace(orders, approved=frozenset())
         turn = replace(_turn(reading, scope, heeded), exact=exact, known=self._known(settings, reading))
-        works = self._works(engine, settings, where.origin)
+        works = self._works(engine, settings, where.origin, tracer_of(ground, self._owners()))
         look, revision = works.reconciler.look(turn), reading.snapshot.revision
         files = target_document(target, ground.here, rev=revision.id if ground.is_committed else "", repo=ground.url)
         return Prepared(
@@ -152,7 +154,7 @@ class Assembly:
         sudo = self.environment.get("SUDO_UID", "") if self.uid == 0 else ""
         return {self.uid, int(sudo)} if sudo.isdecimal() else {self.uid}
 
-    def _works(self, engine: Door, settings: Settings, origin: str) -> Works:
+    def _works(self, engine: Door, settings: Settings, origin: str, tracer: Tracer) -> Works:
         from agent.guard import Acknowledgements
         from agent.jsonfile import JsonFile
         from agent.parts import make_host
@@ -168,7 +170,8 @@ class Assembly:
         protections = Protections(JsonFile(state.protections))
         known = Acknowledgements(JsonFile(state.approvals))
         policy = Policy(prune=settings.prune)
-        return Works(Reconciler(host, policy, protections=protections, acknowledgements=known), state, pulls)
+        reconciler = Reconciler(host, policy, protections=protections, acknowledgements=known, tracer=tracer)
+        return Works(reconciler, state, pulls)
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
         from agent.works import Prepared, suspended_in

@@ -11,6 +11,7 @@ from dataclasses import replace
 from agent.desired import Reader, Reading
 from agent.errors import Trouble
 from agent.model import Failure, Snapshot, Stack
+from agent.provenance import Tracer
 from agent.rejections import Rejections, content_of, is_doubt
 from agent.source import Source
 
@@ -32,6 +33,7 @@ class Follower:
         """`asked(result, seconds)` hears of each time that the source was asked: "success" or "error"."""
         self._source, self._reader, self._asked, self._clock = source, reader, asked, clock
         self._rejections = rejections or Rejections()
+        self._tracer = Tracer(source.past)
         self._newest: Reading | None = None
         self._older: dict[str, Reading] = {}  # by revision, the one that was asked for last behind the others
         self._good: dict[str, Stack] = {}  # by name, what `last_good` has found or `accept` was given
@@ -42,7 +44,7 @@ class Follower:
         snapshot = self._sync()
         if self._newest is None or self._newest.snapshot.revision.id != snapshot.revision.id:
             self._newest = self._reader.read(snapshot)
-        return self._without_rejected(self._newest)
+        return self._with_blame(self._without_rejected(self._newest))
 
     def _without_rejected(self, reading: Reading) -> Reading:
         """What was tried and did not become good counts as broken, as long as there is something to go back to."""
@@ -55,7 +57,15 @@ class Follower:
             return reading
         kept = {name: stack for name, stack in reading.stacks.items() if name not in rejected}
         digests = {name: content_of(reading.stacks[name]) for name, why in rejected.items() if not is_doubt(why)}
-        return replace(reading, stacks=kept, broken={**reading.broken, **rejected}, rejected=digests)
+        read = {**reading.read, **{name: reading.stacks[name].inputs for name in rejected}}
+        return replace(reading, stacks=kept, broken={**reading.broken, **rejected}, rejected=digests, read=read)
+
+    def _with_blame(self, reading: Reading) -> Reading:
+        """With the commits that broke what is broken."""
+        revision = reading.snapshot.revision.id
+        asked = {name: self._tracer.last_change(revision, paths) for name, paths in reading.read.items()}
+        blamed = {name: commit for name, commit in asked.items() if commit}
+        return replace(reading, blamed=blamed) if blamed else reading
 
     def _counts(self, stack: Stack, why: Failure) -> bool:
         """Whether a rejection counts: there is something to go back to, and no doubt of what is good itself."""
@@ -77,7 +87,7 @@ class Follower:
         """What was fetched before this process began. None where there is nothing or it cannot be read."""
         try:
             snapshot = self._source.last()
-            return self._without_rejected(self._read(snapshot)) if snapshot else None
+            return self._with_blame(self._without_rejected(self._read(snapshot))) if snapshot else None
         except Trouble:
             return None  # `newest` has failed as well, and its reason is the one that is told
 

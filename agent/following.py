@@ -140,4 +140,5 @@ class Following:
     def _tell(self, work: Work, failure: Failure | None) -> None:
         """Report once, now, why the newest is not what is wanted."""
         if self.reading is not None:
-            self._dispatch.tell(work.not_followed(self.reading.snapshot.revision, failure, self._wall()))
+            blamed = self.reading.blamed.get(work.name)
+            self._dispatch.tell(work.not_followed(self.reading.snapshot.revision, failure, self._wall(), blamed))

@@ -230,8 +230,11 @@ class Work:
             consent=consent,
         )
 
-    def not_followed(self, revision: Revision, failure: Failure | None, now: float) -> Report:
-        """Why the newest revision is not what is wanted, as a report. `now` is seconds since the epoch."""
+    def not_followed(
+        self, revision: Revision, failure: Failure | None, now: float, blamed: Revision | None = None
+    ) -> Report:
+        """Why the newest revision is not what is wanted, as a report. `now` is seconds since the epoch, `blamed` the
+        commit that broke it."""
         last = self.last
         return Report(
             run_id=new_run_id(),
@@ -245,6 +248,7 @@ class Work:
             services=last.services if last else (),
             failure=failure,
             suspended=self.restraint,
+            commit=blamed,
         )
 
 

@@ -1,0 +1,242 @@
+"""What led to a commit, asked of real repositories: which commit last changed a stack, and whether anything did."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.model import Revision
+from agent.provenance import Past
+from agent.source import mirror
+from agent.source.directory import DirectorySource
+from agent.source.repository import GitSource
+from agent.source.worktree import past_of
+from tests.source.repositories import ENV, Repository
+
+Open = Callable[..., GitSource]
+WEB, DB, SHARED, README = "stacks/web/compose.yaml", "stacks/db/compose.yaml", "shared/common.env", "README.md"
+OURS = frozenset({os.getuid()})
+
+
+class Line:
+    """Commits onto a branch, each with all files that there are so far."""
+
+    def __init__(self, repository: Repository, branch: str = "main") -> None:
+        self.repository, self.branch = repository, branch
+        self.files: dict[str, bytes] = {}
+
+    def commit(self, subject: str, **moved: str | None) -> str:
+        """`web=…` is the file of that name above; None removes it."""
+        names = {"web": WEB, "db": DB, "shared": SHARED, "readme": README}
+        for name, text in moved.items():
+            if text is None:
+                del self.files[names[name]]
+            else:
+                self.files[names[name]] = text.encode()
+        return self.repository.commit(self.files, subject, branch=self.branch)
+
+    def fork(self, branch: str) -> Line:
+        other = Line(self.repository, branch)
+        other.files = dict(self.files)
+        self.repository.git("branch", branch, self.branch)
+        return other
+
+    def merge(self, other: Line, subject: str, files: dict[str, bytes]) -> str:
+        self.files = files
+        both = ("-p", str(self.repository.tip(self.branch)), "-p", str(self.repository.tip(other.branch)))
+        tree = self.repository.tree_of(files)
+        made = self.repository.git("commit-tree", tree, *both, stdin=subject.encode())
+        self.repository.git("update-ref", f"refs/heads/{self.branch}", made)
+        return made
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Line:
+    return Line(Repository.create(tmp_path / "origin.git"))
+
+
+def asked(past: Past, revision: str, *paths: str) -> str:
+    """The subject of the commit that is named, "" where none is."""
+    found = past.last_change(revision, frozenset(paths))
+    return found.subject if found else ""
+
+
+def read(source: GitSource) -> tuple[Past, str]:
+    return source.past, source.sync().revision.id
+
+
+def test_the_commit_is_named_that_last_changed_the_paths(line: Line, open_source: Open) -> None:
+    line.commit("Add web", web="1")
+    brought = line.commit("Raise web", web="2", shared="A=1")
+    line.commit("Add db", db="1")
+    line.commit("Explain", readme="1")
+    past, head = read(open_source(line.repository))
+    assert past.last_change(head, frozenset({WEB})) == Revision(brought, "Raise web", "Ada", 1700000000)
+    assert asked(past, head, DB) == "Add db"
+    assert asked(past, head, WEB, DB) == "Add db"
+    assert asked(past, head, "stacks/web", README) == "Explain"
+    assert asked(past, brought, WEB, DB) == "Raise web"
+    assert asked(past, head, "") == "Explain"
+
+
+def test_what_is_not_there_any_more_counts(line: Line, open_source: Open) -> None:
+    line.commit("Add web", web="1", shared="A=1")
+    line.commit("Remove the variables", shared=None)
+    line.commit("Explain", readme="1")
+    past, head = read(open_source(line.repository))
+    assert asked(past, head, WEB, SHARED) == "Remove the variables"
+    assert asked(past, head, WEB, "stacks/web/.env") == "Add web"
+    assert asked(past, head, "stacks/web/.env") == ""
+
+
+def test_paths_are_meant_from_the_directory_that_is_the_root_of_the_tree(line: Line, open_source: Open) -> None:
+    line.commit("Add web", web="1")
+    line.commit("Explain", readme="1")
+    past, head = read(open_source(line.repository, path="stacks"))
+    assert asked(past, head, "web/compose.yaml") == asked(past, head, "") == "Add web"
+
+
+def test_paths_are_no_patterns(line: Line, open_source: Open) -> None:
+    line.files = {"*.yaml": b"1", ":(top)x": b"1"}
+    line.commit("Add them")
+    line.files |= {"other.yaml": b"1", "x": b"1"}
+    line.commit("Add others")
+    past, head = read(open_source(line.repository))
+    assert asked(past, head, "*.yaml", ":(top)x") == "Add them"
+
+
+def test_of_a_branch_that_was_merged_the_very_commit_is_named(line: Line, open_source: Open) -> None:
+    line.commit("Begin", web="1", db="1")
+    topic = line.fork("topic")
+    topic.commit("Raise web", web="2")
+    topic.commit("Explain it", readme="1")
+    line.commit("Raise db", db="2")
+    line.merge(topic, "Merge topic", {**topic.files, DB: b"2"})
+    past, head = read(open_source(line.repository))
+    assert asked(past, head, WEB) == "Raise web"
+    assert asked(past, head, DB) == "Raise db"
+
+
+def test_a_merge_that_brings_together_what_no_side_had_is_named_itself(line: Line, open_source: Open) -> None:
+    line.commit("Begin", web="1")
+    topic = line.fork("topic")
+    topic.commit("Raise web", web="2")
+    line.commit("Lower web", web="0")
+    line.merge(topic, "Merge topic", {WEB: b"2 and 0"})
+    past, head = read(open_source(line.repository))
+    assert asked(past, head, WEB) == "Merge topic"
+
+
+def test_what_was_taken_back_is_the_same_again(line: Line, open_source: Open) -> None:
+    first = line.commit("Add web", web="1")
+    second = line.commit("Raise web", web="2")
+    line.commit("Take it back", web="1")
+    third = line.commit("Explain", readme="1")
+    past, head = read(open_source(line.repository))
+    assert (head, asked(past, head, WEB)) == (third, "Take it back")
+    paths = frozenset({WEB, "stacks/web/.env"})
+    assert past.is_same(first, head, paths)
+    assert not past.is_same(second, head, paths)
+    assert not past.is_same(first, head, paths | {README})
+    assert not past.is_same(first, head, frozenset({""}))
+
+
+def test_the_right_to_run_a_file_counts(line: Line, open_source: Open) -> None:
+    blob = line.repository.blob(b"#!/bin/sh\n")
+    commits = [
+        line.repository.commit(line.repository.tree([(mode, "blob", blob, b"run.sh")]), "Change")
+        for mode in ("100644", "100755")
+    ]
+    past, _ = read(open_source(line.repository))
+    assert not past.is_same(*commits, frozenset({"run.sh"}))
+
+
+def test_of_very_many_paths_their_directories_are_asked_for(
+    line: Line, open_source: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.source.past._MOST_PATHS", 2)
+    line.files = {f"stacks/web/pages/{number}": b"1" for number in range(4)}
+    first = line.commit("Add pages")
+    line.commit("Explain", readme="1")
+    past, head = read(open_source(line.repository))
+    paths = frozenset(line.files) - {README}
+    assert asked(past, head, *paths) == "Add pages"
+    assert past.is_same(first, head, paths)
+    assert asked(past, head, *paths, README) == "Explain"
+
+
+@pytest.mark.parametrize("revision", ["f" * 40, "dir-0123456789ab", "", "--all", "main"])
+def test_of_what_is_no_commit_that_is_there_nothing_is_known(line: Line, open_source: Open, revision: str) -> None:
+    line.commit("Add web", web="1")
+    past, head = read(open_source(line.repository))
+    assert asked(past, revision, WEB) == ""
+    assert not past.is_same(revision, head, frozenset({WEB}))
+    assert not past.is_same(head, revision, frozenset({WEB}))
+
+
+def test_without_a_mirror_nothing_is_known(open_source: Open, tmp_path: Path) -> None:
+    assert asked(open_source(tmp_path / "origin.git").past, "f" * 40, WEB) == ""
+
+
+def test_a_plain_directory_has_no_past(tmp_path: Path) -> None:
+    past = DirectorySource(tmp_path).past
+    assert asked(past, "dir-0123456789ab", WEB) == ""
+    assert not past.is_same("dir-0123456789ab", "dir-0123456789ab", frozenset({WEB}))
+
+
+def test_who_takes_too_long_is_not_waited_for(line: Line, open_source: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirror, "_PATIENCE", 0.0)
+    head = line.commit("Add web", web="1")
+    past, _ = read(open_source(line.repository))
+    assert asked(past, head, WEB) == ""
+    assert not past.is_same(head, head, frozenset({WEB}))
+
+
+# --- of a clone -------------------------------------------------------------------------------------------------
+
+
+def clone(line: Line, at: Path, *options: str) -> Path:
+    command = ["git", "clone", "--quiet", *options, f"file://{line.repository}", str(at)]
+    subprocess.run(command, env=ENV, capture_output=True, check=True)
+    return at
+
+
+def test_a_clone_is_asked_from_any_directory_of_it(line: Line, tmp_path: Path) -> None:
+    line.commit("Add web", web="1")
+    head = line.commit("Explain", readme="1")
+    there = clone(line, tmp_path / "clone")
+    assert asked(past_of(there, OURS), head, WEB) == "Add web"
+    assert asked(past_of(there / "stacks/web", OURS), head, "compose.yaml") == "Add web"
+    assert asked(past_of(there, frozenset()), head, WEB) == ""
+    assert asked(past_of(tmp_path, OURS), head, WEB) == ""
+
+
+def test_the_settings_of_a_clone_change_no_answer(line: Line, tmp_path: Path) -> None:
+    line.commit("Add web", web="1")
+    head = line.commit("Explain", readme="1")
+    there = clone(line, tmp_path / "clone")
+    canary = tmp_path / "canary"
+    for name, value in {"log.follow": "true", "diff.external": f"touch {canary}", "core.pager": "false"}.items():
+        subprocess.run(["git", "config", name, value], cwd=there, env=ENV, check=True)
+    past = past_of(there, OURS)
+    assert asked(past, head, "stacks") == "Add web"
+    assert not past.is_same(head, f"{head}~1", frozenset({""}))
+    assert past.is_same(head, head, frozenset({""}))
+    assert not canary.exists()
+
+
+def test_where_a_shallow_clone_ends_nobody_is_blamed(line: Line, tmp_path: Path) -> None:
+    """What was before that looks as if it came with its last commit."""
+    line.commit("Add web", web="1")
+    line.commit("Add db", db="1")
+    line.commit("Raise db", db="2")
+    head = line.commit("Explain", readme="1")
+    past = past_of(clone(line, tmp_path / "clone", "--depth=3"), OURS)
+    assert asked(past, head, WEB) == ""
+    assert asked(past, head, DB) == "Raise db"
+    whole = past_of(clone(line, tmp_path / "whole"), OURS)
+    assert asked(whole, head, WEB) == "Add web"
