@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from agent.follower import KEPT, Follower
 from agent.jsonfile import JsonFile
-from agent.model import Failure, Stack
+from agent.model import Failure, Revision, Stack
+from agent.provenance import NoPast
 from agent.rejections import Rejections, content_of
 from tests.loop.fakes import reading, stack
 
 GOOD, BAD, BETTER = stack("web", "a" * 40, "1"), stack("web", "b" * 40, "2"), stack("web", "c" * 40, "3")
 CRASHED = Failure("CrashOnStart", "exit code 1")
+
+
+class Blame(NoPast):
+    """Says of each question that the commit before it was it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, frozenset[str]]] = []
+
+    def last_change(self, revision: str, paths: frozenset[str]) -> Revision | None:
+        self.asked.append((revision, paths))
+        return Revision("0" * 40, "Break it", "Ada")
 
 
 class Repository:
@@ -22,6 +35,7 @@ class Repository:
     def __init__(self, newest: Stack) -> None:
         self.stack = newest
         self.good_at = ""
+        self.past = Blame()
 
     def sync(self) -> Any:
         return reading(self.stack, revision=self.stack.revision.id).snapshot
@@ -48,6 +62,17 @@ def test_what_was_rejected_counts_as_broken_once_there_is_something_to_go_back_t
     repository.good_at = GOOD.revision.id
     assert (desires.newest().stacks, desires.newest().broken) == ({}, {"web": CRASHED})
     assert desires.newest().rejected == {"web": content_of(BAD)}
+
+
+def test_the_commit_is_named_that_brought_what_was_rejected() -> None:
+    repository = Repository(replace(BAD, inputs=frozenset({"web/compose.yaml"})))
+    desires = follower(repository)
+    assert (desires.newest().blamed, repository.past.asked) == ({}, [])
+    desires.reject(BAD, CRASHED)
+    repository.good_at = GOOD.revision.id
+    for _ in range(3):
+        assert {name: commit.subject for name, commit in desires.newest().blamed.items()} == {"web": "Break it"}
+    assert repository.past.asked == [(BAD.revision.id, frozenset({"web/compose.yaml"}))]
 
 
 def test_what_was_good_before_and_proves_good_again_forgives_nothing() -> None:

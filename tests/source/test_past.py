@@ -147,12 +147,12 @@ def test_what_was_taken_back_is_the_same_again(line: Line, open_source: Open) ->
 
 def test_the_right_to_run_a_file_counts(line: Line, open_source: Open) -> None:
     blob = line.repository.blob(b"#!/bin/sh\n")
-    commits = [
+    one, other = [
         line.repository.commit(line.repository.tree([(mode, "blob", blob, b"run.sh")]), "Change")
         for mode in ("100644", "100755")
     ]
     past, _ = read(open_source(line.repository))
-    assert not past.is_same(*commits, frozenset({"run.sh"}))
+    assert not past.is_same(one, other, frozenset({"run.sh"}))
 
 
 def test_of_very_many_paths_their_directories_are_asked_for(
