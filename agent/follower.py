@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from agent.desired import Reader, Reading
 from agent.errors import Trouble
-from agent.model import Failure, Snapshot, Stack
+from agent.model import Failure, Revision, Snapshot, Stack
 from agent.provenance import Tracer
 from agent.rejections import Rejections, content_of, is_doubt
 from agent.source import Source
@@ -34,6 +34,7 @@ class Follower:
         self._source, self._reader, self._asked, self._clock = source, reader, asked, clock
         self._rejections = rejections or Rejections()
         self._tracer = Tracer(source.past)
+        self._blamed: dict[tuple[str, str], Revision | None] = {}  # by revision and stack
         self._newest: Reading | None = None
         self._older: dict[str, Reading] = {}  # by revision, the one that was asked for last behind the others
         self._good: dict[str, Stack] = {}  # by name, what `last_good` has found or `accept` was given
@@ -61,11 +62,22 @@ class Follower:
         return replace(reading, stacks=kept, broken={**reading.broken, **rejected}, rejected=digests, read=read)
 
     def _with_blame(self, reading: Reading) -> Reading:
-        """With the commits that broke what is broken."""
-        revision = reading.snapshot.revision.id
-        asked = {name: self._tracer.last_change(revision, paths) for name, paths in reading.read.items()}
-        blamed = {name: commit for name, commit in asked.items() if commit}
+        """With the commits that broke what is broken, looked for once."""
+        revision, before = reading.snapshot.revision.id, self._blamed
+        self._blamed = {
+            (revision, name): before[revision, name] if (revision, name) in before else self._blame(reading, name)
+            for name in reading.read
+        }
+        blamed = {name: commit for (_, name), commit in self._blamed.items() if commit}
         return replace(reading, blamed=blamed) if blamed else reading
+
+    def _blame(self, reading: Reading, name: str) -> Revision | None:
+        """The commit that broke a stack; None where it is read from just what it was when it was good, and so something
+        else broke it."""
+        revision, paths = reading.snapshot.revision.id, reading.read[name]
+        good = self.last_good(name)
+        is_innocent = good is not None and self._tracer.is_same(good.revision.id, revision, paths)
+        return None if is_innocent else self._tracer.last_change(revision, paths)
 
     def _counts(self, stack: Stack, why: Failure) -> bool:
         """Whether a rejection counts: there is something to go back to, and no doubt of what is good itself."""

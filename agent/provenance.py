@@ -61,7 +61,7 @@ class Tracer:
     def trace(self, stack: Stack, made_at: Collection[str]) -> Provenance:
         """`made_at` are the revisions that objects of the stack were made at."""
         revision, paths = stack.revision.id, stack.inputs
-        same = (one for one in sorted(made_at) if paths and self._is_same(one, revision, paths))
+        same = (one for one in sorted(made_at) if self.is_same(one, revision, paths))
         return Provenance(self.last_change(revision, paths), frozenset(same))
 
     def last_change(self, revision: str, paths: frozenset[str]) -> Revision | None:
@@ -70,8 +70,9 @@ class Tracer:
             return None
         return self._commits.of((revision, paths), lambda: self._past.last_change(revision, paths))
 
-    def _is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:
-        if one in ("", other):
+    def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:
+        """As `Past.is_same`."""
+        if not paths or one in ("", other):
             return one == other
         return self._same.of((one, other, paths), lambda: self._past.is_same(one, other, paths))
 

@@ -19,10 +19,14 @@ CRASHED = Failure("CrashOnStart", "exit code 1")
 
 
 class Blame(NoPast):
-    """Says of each question that the commit before it was it."""
+    """Has one answer, and one revision that wants the same."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, frozenset[str]]] = []
+        self.same = ""
+
+    def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:
+        return one == self.same
 
     def last_change(self, revision: str, paths: frozenset[str]) -> Revision | None:
         self.asked.append((revision, paths))
@@ -40,11 +44,12 @@ class Repository:
     def sync(self) -> Any:
         return reading(self.stack, revision=self.stack.revision.id).snapshot
 
-    def read(self, _snapshot: Any) -> Any:
-        return reading(self.stack, revision=self.stack.revision.id)
+    def read(self, snapshot: Any) -> Any:
+        found = self.stack if snapshot.revision == self.stack.revision else GOOD
+        return reading(found, revision=found.revision.id)
 
     def good(self, _name: str) -> Any:
-        return SimpleNamespace(revision=self.good_at) if self.good_at else None
+        return SimpleNamespace(revision=Revision(self.good_at)) if self.good_at else None
 
     def accept(self, _name: str, revision: str) -> None:
         self.good_at = revision
@@ -73,6 +78,16 @@ def test_the_commit_is_named_that_brought_what_was_rejected() -> None:
     for _ in range(3):
         assert {name: commit.subject for name, commit in desires.newest().blamed.items()} == {"web": "Break it"}
     assert repository.past.asked == [(BAD.revision.id, frozenset({"web/compose.yaml"}))]
+
+
+def test_no_commit_is_blamed_for_what_was_good_with_the_same_files() -> None:
+    """The settings may have brought it, which no commit can help."""
+    repository = Repository(replace(BAD, inputs=frozenset({"web/compose.yaml"})))
+    repository.past.same = GOOD.revision.id
+    desires = follower(repository)
+    desires.accept(GOOD)
+    desires.reject(BAD, CRASHED)
+    assert (desires.newest().broken, desires.newest().blamed) == ({"web": CRASHED}, {})
 
 
 def test_what_was_good_before_and_proves_good_again_forgives_nothing() -> None:

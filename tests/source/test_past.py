@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+from agent.desired import Reader, as_committed
+from agent.follower import Follower
 from agent.model import Revision
 from agent.provenance import Past
 from agent.source import mirror
 from agent.source.directory import DirectorySource
 from agent.source.repository import GitSource
-from agent.source.worktree import past_of
+from agent.source.worktree import head_of, past_of
 from tests.source.repositories import ENV, Repository
 
 Open = Callable[..., GitSource]
@@ -196,6 +198,28 @@ def test_who_takes_too_long_is_not_waited_for(line: Line, open_source: Open, mon
     assert not past.is_same(head, head, frozenset({WEB}))
 
 
+def broken(source: GitSource) -> dict[str, str]:
+    """By the broken stacks of the newest revision, the subjects of the commits that are named for them."""
+    reader = Reader(PurePosixPath("/state"), default_name="fleet")
+    follower = Follower(source, reader, lambda _result, _seconds: None)
+    if good := follower.newest().stacks.get("web"):
+        follower.accept(good)
+    reading = follower.newest()
+    return {name: commit.subject for name, commit in reading.blamed.items()} if reading.broken else {}
+
+
+def test_the_commit_is_named_that_broke_a_stack(line: Line, open_source: Open) -> None:
+    line.commit("Add web", web="services: {a: {image: a, env_file: ../../shared/common.env}}", shared="A=1")
+    source = open_source(line.repository)
+    assert broken(source) == {}
+    line.commit("Break it", shared=None)
+    line.commit("Explain", readme="1")
+    assert broken(source) == {"web": "Break it"}
+    line.commit("Mend it, and break it elsewhere", shared="A=1", web="services: {a: {imag: a}}")
+    line.commit("Explain more", readme="2")
+    assert broken(source) == {"web": "Mend it, and break it elsewhere"}
+
+
 # --- of a clone -------------------------------------------------------------------------------------------------
 
 
@@ -213,6 +237,19 @@ def test_a_clone_is_asked_from_any_directory_of_it(line: Line, tmp_path: Path) -
     assert asked(past_of(there / "stacks/web", OURS), head, "compose.yaml") == "Add web"
     assert asked(past_of(there, frozenset()), head, WEB) == ""
     assert asked(past_of(tmp_path, OURS), head, WEB) == ""
+
+
+def test_files_that_are_as_committed_are_traced_as_the_commit_is(line: Line, tmp_path: Path) -> None:
+    line.commit("Add web", web="services: {a: {image: a, env_file: ../../shared/common.env}}", shared="A=1")
+    line.commit("Change what is shared", shared="A=2")
+    head = line.commit("Explain", readme="1")
+    there = clone(line, tmp_path / "clone")
+    reader = Reader(PurePosixPath("/state"), directory=PurePosixPath(there))
+    commit = head_of(there, OURS)
+    assert commit
+    (web,) = as_committed(reader.read(DirectorySource(there).sync()), reader, commit).stacks.values()
+    assert (web.revision.id, {WEB, SHARED} <= web.inputs, README in web.inputs) == (head, True, False)
+    assert asked(past_of(there, OURS), head, *web.inputs) == "Change what is shared"
 
 
 def test_the_settings_of_a_clone_change_no_answer(line: Line, tmp_path: Path) -> None:
