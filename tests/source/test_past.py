@@ -171,6 +171,82 @@ def test_of_very_many_paths_their_directories_are_asked_for(
     assert asked(past, head, *paths, README) == "Explain"
 
 
+def moved(files: dict[str, bytes], old: str, new: str) -> dict[str, bytes]:
+    return {path.replace(old, new, 1) if path.startswith(old) else path: data for path, data in files.items()}
+
+
+@pytest.mark.parametrize("folder", ["apps/web/", "stacks/web/deeper/"])
+def test_that_a_folder_was_moved_is_no_change(line: Line, open_source: Open, folder: str) -> None:
+    line.files = {"stacks/web/page": b"page"}
+    first = line.commit("Add web", web="1", shared="A=1")
+    line.files = moved(line.files, "stacks/web/", "elsewhere/")
+    line.commit("Move it")
+    line.files = moved(line.files, "elsewhere/", folder)
+    line.commit("Move it again")
+    line.commit("Explain", readme="1")
+    past, head = read(open_source(line.repository))
+    paths = frozenset({f"{folder}compose.yaml", f"{folder}page", f"{folder}.env", SHARED})
+    assert asked(past, head, *paths) == "Add web"
+    assert past.is_same(first, head, paths)
+
+
+def test_what_is_moved_to_the_root_or_out_of_it(line: Line, open_source: Open) -> None:
+    """Into the root it cannot be told from a file that begins to count: then the move is named."""
+    line.files = {"compose.yaml": b"one", "conf/page": b"page"}
+    first = line.commit("Add it")
+    line.files = {"web/compose.yaml": b"one", "web/conf/page": b"page"}
+    second = line.commit("Move it down")
+    line.files = {"compose.yaml": b"one", "conf/page": b"page"}
+    line.commit("Move it up")
+    past, head = read(open_source(line.repository))
+    down, up = frozenset({"web/compose.yaml", "web/conf"}), frozenset({"compose.yaml", "conf"})
+    assert (asked(past, second, *down), past.is_same(first, second, down)) == ("Add it", True)
+    assert (asked(past, head, *up), past.is_same(second, head, up)) == ("Move it up", False)
+    assert past.is_same(first, head, up)
+
+
+def test_what_was_moved_and_changed_has_changed(line: Line, open_source: Open) -> None:
+    first = line.commit("Add web", web="1", shared="A=1")
+    line.files = {"apps/web/compose.yaml": b"2", SHARED: b"A=1"}
+    second = line.commit("Move it and raise it")
+    line.files = {"web/compose.yaml": b"2", SHARED: b"A=2"}
+    line.commit("Move it once more, and raise what is shared")
+    past, head = read(open_source(line.repository))
+    assert asked(past, second, "apps/web/compose.yaml", SHARED) == "Move it and raise it"
+    assert not past.is_same(first, second, frozenset({"apps/web/compose.yaml", SHARED}))
+    assert asked(past, head, "web/compose.yaml", SHARED) == "Move it once more, and raise what is shared"
+    assert not past.is_same(second, head, frozenset({"web/compose.yaml", SHARED}))
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_what_does_not_come_along_when_a_folder_is_moved_is_a_change(
+    line: Line, open_source: Open, stays: bool
+) -> None:
+    line.files = {"stacks/web/.env": b"A=1"}
+    first = line.commit("Add web", web="1")
+    line.files = {"apps/web/compose.yaml": b"1", **({"stacks/web/.env": b"A=1"} if stays else {})}
+    line.commit("Move it, but for its variables")
+    past, head = read(open_source(line.repository))
+    paths = frozenset({"apps/web/compose.yaml", "apps/web/.env"})
+    assert asked(past, head, *paths) == "Move it, but for its variables"
+    assert not past.is_same(first, head, paths)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("stacks/web/spare.yaml", "stacks/web/compose.override.yaml"), ("spare/page.yaml", "stacks/web/page.yaml")],
+    ids=["another name", "another folder"],
+)
+def test_a_file_that_begins_to_count_is_a_change(line: Line, open_source: Open, old: str, new: str) -> None:
+    line.files = {old: b"more"}
+    first = line.commit("Add web", web="1")
+    line.files = moved(line.files, old, new)
+    line.commit("Have it count")
+    past, head = read(open_source(line.repository))
+    assert asked(past, head, WEB, new) == "Have it count"
+    assert not past.is_same(first, head, frozenset({WEB, new}))
+
+
 @pytest.mark.parametrize("revision", ["f" * 40, "dir-0123456789ab", "", "--all", "main"])
 def test_of_what_is_no_commit_that_is_there_nothing_is_known(line: Line, open_source: Open, revision: str) -> None:
     line.commit("Add web", web="1")
