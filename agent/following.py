@@ -59,7 +59,7 @@ class Following:
         self.take_up()
         for name, failure in reading.broken.items():
             work = self._dispatch.work_of(name)
-            if work.refuse(failure, reading.rejected.get(name, "")):
+            if work.refuse(failure, reading.rejected.get(name, ""), reading.blamed.get(name)):
                 self._tell(work, failure)
 
     def take_up(self) -> None:
@@ -140,5 +140,4 @@ class Following:
     def _tell(self, work: Work, failure: Failure | None) -> None:
         """Report once, now, why the newest is not what is wanted."""
         if self.reading is not None:
-            blamed = self.reading.blamed.get(work.name)
-            self._dispatch.tell(work.not_followed(self.reading.snapshot.revision, failure, self._wall(), blamed))
+            self._dispatch.tell(work.not_followed(self.reading.snapshot.revision, failure, self._wall()))
