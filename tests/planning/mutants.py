@@ -28,6 +28,8 @@ MUTANTS = (
     Mutant("causes.py", "as_here = made_here or", "as_here ="),
     Mutant("order.py", " if step.verdict.cause is Cause.COMMIT else None,", ","),
     Mutant("decide.py", "key in known or in_use", "key in known"),
+    Mutant("decide.py", "causes_told == {Cause.SETTINGS}", "Cause.SETTINGS in causes_told"),
+    Mutant("decide.py", " and situation.wanted[key].stack in by_settings", " and by_settings"),
     Mutant("decide.py", " and not resource.on_demand  # so", "  # so"),
     Mutant("decide.py", "if resource.handling.hook is not None:", "if False:"),
     Mutant("first.py", " and not hook.rests", ""),

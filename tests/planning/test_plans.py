@@ -157,6 +157,27 @@ def test_what_was_made_at_a_revision_with_the_same_content_changes_because_of_th
     check(elsewhere, "0 replace container/web (commit: environment.LEVEL changed)")
 
 
+def test_what_the_settings_make_is_told_as_theirs_where_they_change_something_else_too() -> None:
+    made = {"revision": "0" * 40}
+    new = [want("network/front"), want("container/other", stack="other")]
+    found = plan([want(WEB), *new], [there(WEB, differs("networks.front"), **made)])
+    assert {change.key.name: change.cause for change in found.changes} == {
+        "web": "settings",
+        "front": "settings",
+        "other": "commit",
+    }
+    both = [there(WEB, differs("networks.front"), **made), there("container/db", differs("user"), revision="1" * 40)]
+    found = plan([want(WEB), want("container/db"), *new], both)
+    assert {change.key.name: change.cause for change in found.changes} == {
+        "web": "settings",
+        "db": "commit",
+        "front": "commit",
+        "other": "commit",
+    }
+    found = plan([want(WEB), *new], [there(WEB, differs("user", drift=True), **made)])
+    assert {change.key.name: change.cause for change in found.changes}["front"] == "commit"
+
+
 def test_a_file_that_the_commit_changed_is_the_cause() -> None:
     found = plan([want("file/f")], [there("file/f", differs("content"))])
     check(found, "0 replace file/f (file: content changed)")
