@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from agent.going_back import Trials
     from agent.orphans import Orphans
     from agent.places import Allowed, Ground
-    from agent.provenance import Tracer
     from agent.reconcile import Reconciler, Turn
     from agent.settings import Settings
     from agent.statedir import StateDir
@@ -99,7 +98,6 @@ class Assembly:
 
         from agent.artefact import Where, make, target_document
         from agent.parts import make_engine
-        from agent.revisions import tracer_of
         from agent.statedir import StateDir
         from agent.works import Prepared, frozen_in, suspended_in
 
@@ -112,7 +110,7 @@ class Assembly:
         scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
         heeded = orders if approved else replace(orders, approved=frozenset())
         turn = replace(_turn(reading, scope, heeded), exact=exact, known=self._known(settings, reading))
-        works = self._works(engine, settings, where.origin, tracer_of(ground, self._owners()))
+        works = self._works(engine, settings, where.origin, ground)
         look, revision = works.reconciler.look(turn), reading.snapshot.revision
         files = target_document(target, ground.here, rev=revision.id if ground.is_committed else "", repo=ground.url)
         return Prepared(
@@ -154,7 +152,7 @@ class Assembly:
         sudo = self.environment.get("SUDO_UID", "") if self.uid == 0 else ""
         return {self.uid, int(sudo)} if sudo.isdecimal() else {self.uid}
 
-    def _works(self, engine: Door, settings: Settings, origin: str, tracer: Tracer) -> Works:
+    def _works(self, engine: Door, settings: Settings, origin: str, ground: Ground) -> Works:
         from agent.guard import Acknowledgements
         from agent.jsonfile import JsonFile
         from agent.parts import make_host
@@ -162,6 +160,7 @@ class Assembly:
         from agent.protections import Protections
         from agent.pulls import Pulls
         from agent.reconcile import Reconciler
+        from agent.revisions import tracer_of
         from agent.statedir import StateDir
         from agent.works import Works
 
@@ -170,6 +169,7 @@ class Assembly:
         protections = Protections(JsonFile(state.protections))
         known = Acknowledgements(JsonFile(state.approvals))
         policy = Policy(prune=settings.prune)
+        tracer = tracer_of(ground, self._owners())
         reconciler = Reconciler(host, policy, protections=protections, acknowledgements=known, tracer=tracer)
         return Works(reconciler, state, pulls)
 
