@@ -89,7 +89,7 @@ def report_of(taken: Taken, name: str) -> Report:
         result=_result(outcomes, failure),
         started=taken.started,
         seconds=taken.seconds,
-        plan=_of_stack(taken.plan, name),
+        plan=(plan := _of_stack(taken.plan, name)),
         outcomes=outcomes,
         synced=taken.last is not None and failure is None and not any(map(_matters, left.changes)),
         health=_health(services, suspended) if taken.last else Health.UNKNOWN,
@@ -104,6 +104,7 @@ def report_of(taken: Taken, name: str) -> Report:
         settled=_settled(wanted, actual, left),
         waits=wrong is None and failure is not None,
         done=wrong is None and taken.last is not None and _only_held(left),
+        commit=next((change.commit for change in plan.changes if change.commit), None),
     )
 
 

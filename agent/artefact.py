@@ -29,7 +29,13 @@ _MOST_TOLD = 10
 _SHORT = 8  # hex digits of a hash that people read
 _MOVING = ("health", "detail", "job", "raw")  # of what was seen
 _PATHS = ("files", "env_files", "project_directory")
-_ALONG = ("number", "after", "follows", "cause_text")  # of a change: what moves along with other changes, or a commit
+_ALONG = (
+    "number",
+    "after",
+    "follows",
+    "cause_text",
+    "commit",
+)  # of a change: what moves along with other changes, or a commit
 
 Document = Mapping[str, Any]
 

@@ -110,7 +110,7 @@ class Assembly:
         scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
         heeded = orders if approved else replace(orders, approved=frozenset())
         turn = replace(_turn(reading, scope, heeded), exact=exact, known=self._known(settings, reading))
-        works = self._works(engine, settings, where.origin)
+        works = self._works(engine, settings, where.origin, ground)
         look, revision = works.reconciler.look(turn), reading.snapshot.revision
         files = target_document(target, ground.here, rev=revision.id if ground.is_committed else "", repo=ground.url)
         return Prepared(
@@ -152,7 +152,7 @@ class Assembly:
         sudo = self.environment.get("SUDO_UID", "") if self.uid == 0 else ""
         return {self.uid, int(sudo)} if sudo.isdecimal() else {self.uid}
 
-    def _works(self, engine: Door, settings: Settings, origin: str) -> Works:
+    def _works(self, engine: Door, settings: Settings, origin: str, ground: Ground) -> Works:
         from agent.guard import Acknowledgements
         from agent.jsonfile import JsonFile
         from agent.parts import make_host
@@ -160,6 +160,7 @@ class Assembly:
         from agent.protections import Protections
         from agent.pulls import Pulls
         from agent.reconcile import Reconciler
+        from agent.revisions import tracer_of
         from agent.statedir import StateDir
         from agent.works import Works
 
@@ -168,7 +169,9 @@ class Assembly:
         protections = Protections(JsonFile(state.protections))
         known = Acknowledgements(JsonFile(state.approvals))
         policy = Policy(prune=settings.prune)
-        return Works(Reconciler(host, policy, protections=protections, acknowledgements=known), state, pulls)
+        tracer = tracer_of(ground, self._owners())
+        reconciler = Reconciler(host, policy, protections=protections, acknowledgements=known, tracer=tracer)
+        return Works(reconciler, state, pulls)
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
         from agent.works import Prepared, suspended_in

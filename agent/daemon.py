@@ -31,6 +31,7 @@ from agent.parts import make_engine, make_host, make_reader, make_source
 from agent.planning import Policy
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.protections import Protections
+from agent.provenance import Tracer
 from agent.pulls import Pulls
 from agent.reconcile import ASKED, Reconciler, Turn
 from agent.rejections import Rejections
@@ -149,6 +150,7 @@ class Daemon:
             Acknowledgements(self._notes(self._state.approvals)),
             sleep=self._sleep,
             stop=lambda: self._loop.stopping,
+            tracer=Tracer(self._source.past),
             listen=self._progressed,
         )
 

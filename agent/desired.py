@@ -16,9 +16,9 @@ from agent.compose import Admission, LoadOptions, Project, load
 from agent.errors import BadManifest, Trouble
 from agent.fleet import SETTINGS_FILE, Found, stacks
 from agent.freeze import Freezes
-from agent.model import Failure, Place, Problem, Snapshot, Stack
+from agent.model import Failure, Place, Problem, Revision, Snapshot, Stack
 from agent.stack_order import in_a_round, unknown
-from agent.tree import EntryKind, Tree
+from agent.tree import EntryKind, Noted, Tree
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Reading:
     """A snapshot, read. `broken` holds the stacks that are in the tree but wrong, with every problem.
 
     `homes` is where each stack that is right has its data on this host. `rejected` has a digest of the content of each
-    broken stack that only counts as broken because that content did not become good.
+    broken stack that only counts as broken because that content did not become good. `read` has the paths of the tree
+    that each broken stack was read from, as far as that went, and `blamed` the commits that broke them, where known.
     """
 
     snapshot: Snapshot
@@ -36,6 +37,8 @@ class Reading:
     homes: Mapping[str, PurePosixPath] = field(default_factory=dict)
     freeze: Freezes = field(default_factory=Freezes)
     rejected: Mapping[str, str] = field(default_factory=dict)
+    read: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    blamed: Mapping[str, Revision] = field(default_factory=dict)
 
     @property
     def names(self) -> frozenset[str]:
@@ -73,19 +76,20 @@ class Reader:
         broken: dict[str, Failure] = {}
         warnings: list[Problem] = []
         homes: dict[str, PurePosixPath] = {}
+        read: dict[str, frozenset[str]] = {}
         for found in self._found(snapshot.tree):
+            tree = Noted(snapshot.tree)
             try:
-                project = self._project(snapshot.tree, found, partial(admit, allow_build=self.allow_build))
-                stack = self._stack(snapshot, project)
+                project = self._project(tree, found, partial(admit, allow_build=self.allow_build))
+                stack = self._stack(snapshot.revision, tree, project)
                 _refuse_twin(good.get(stack.name), stack)
                 good[stack.name] = stack
                 homes[stack.name] = self.home(project)
                 warnings += project.warnings
             except BadManifest as error:
-                broken[found.name] = error.failure()
+                broken[found.name], read[found.name] = error.failure(), tree.asked
         for name, problem in in_a_round(good).items():
-            broken[name] = BadManifest([problem]).failure()
-            del good[name]
+            broken[name], read[name] = BadManifest([problem]).failure(), good.pop(name).inputs
         names = frozenset((*good, *broken))
         warnings += [problem for stack in good.values() for problem in unknown(stack, names)]
         freeze = self._freeze(snapshot.tree)
@@ -93,7 +97,7 @@ class Reader:
             Problem(Place(self._settings_file), f'there is no stack "{name}" here to freeze', "freeze")
             for name in sorted(freeze.named - names)
         ]
-        return Reading(snapshot, good, broken, tuple(warnings), homes, freeze)
+        return Reading(snapshot, good, broken, tuple(warnings), homes, freeze, read=read)
 
     @property
     def _settings_file(self) -> str:
@@ -139,7 +143,7 @@ class Reader:
         options = LoadOptions(found.directory, default_name=found.name, environment=self.environment)
         return load(tree, replace(self.single or options, shown=self.shown), admission)
 
-    def _stack(self, snapshot: Snapshot, project: Project) -> Stack:
+    def _stack(self, revision: Revision, tree: Noted, project: Project) -> Stack:
         from agent.compose.bindings import Target
         from agent.compose.handlings import after
         from agent.compose.resources import resources
@@ -153,10 +157,10 @@ class Reader:
             key=self.key,
             allow_build=self.allow_build,
         )
-        wanted = resources(project, snapshot.tree, target)
+        wanted = resources(project, tree, target)
         services = tuple(sorted({resource.service for resource in wanted if resource.service}))
         place = Place(project.files[0])
-        return Stack(project.name, wanted, snapshot.revision, services, place, after(project))
+        return Stack(project.name, wanted, revision, services, place, after(project), tree.asked)
 
 
 def _refuse_twin(first: Stack | None, second: Stack) -> None:
@@ -174,14 +178,14 @@ def as_committed(reading: Reading, reader: Reader, commit: Snapshot) -> Reading:
         committed = reader.read(commit)
     except Trouble:
         return reading
-    stacks = {
-        name: replace(stack, revision=commit.revision) if _is_same(stack, committed.stacks.get(name)) else stack
-        for name, stack in reading.stacks.items()
-    }
+    stacks = {name: _at(commit.revision, stack, committed.stacks.get(name)) for name, stack in reading.stacks.items()}
     if reading.names != committed.names or any(stack.revision != commit.revision for stack in stacks.values()):
         return replace(reading, stacks=stacks)
     return replace(reading, stacks=stacks, snapshot=replace(reading.snapshot, revision=commit.revision))
 
 
-def _is_same(stack: Stack, other: Stack | None) -> bool:
-    return other is not None and stack.resources == other.resources
+def _at(commit: Revision, stack: Stack, committed: Stack | None) -> Stack:
+    """The stack, at the commit where that wants the same."""
+    if committed is None or stack.resources != committed.resources:
+        return stack
+    return replace(stack, revision=commit, inputs=committed.inputs)

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from agent.desired import Reader, Reading
 from agent.errors import Trouble
-from agent.model import Failure, Snapshot, Stack
+from agent.model import Failure, Revision, Snapshot, Stack
+from agent.provenance import Tracer
 from agent.rejections import Rejections, content_of, is_doubt
 from agent.source import Source
 
@@ -32,6 +33,8 @@ class Follower:
         """`asked(result, seconds)` hears of each time that the source was asked: "success" or "error"."""
         self._source, self._reader, self._asked, self._clock = source, reader, asked, clock
         self._rejections = rejections or Rejections()
+        self._tracer = Tracer(source.past)
+        self._blamed: dict[tuple[str, str], Revision | None] = {}  # by revision and stack
         self._newest: Reading | None = None
         self._older: dict[str, Reading] = {}  # by revision, the one that was asked for last behind the others
         self._good: dict[str, Stack] = {}  # by name, what `last_good` has found or `accept` was given
@@ -42,7 +45,7 @@ class Follower:
         snapshot = self._sync()
         if self._newest is None or self._newest.snapshot.revision.id != snapshot.revision.id:
             self._newest = self._reader.read(snapshot)
-        return self._without_rejected(self._newest)
+        return self._with_blame(self._without_rejected(self._newest))
 
     def _without_rejected(self, reading: Reading) -> Reading:
         """What was tried and did not become good counts as broken, as long as there is something to go back to."""
@@ -55,7 +58,26 @@ class Follower:
             return reading
         kept = {name: stack for name, stack in reading.stacks.items() if name not in rejected}
         digests = {name: content_of(reading.stacks[name]) for name, why in rejected.items() if not is_doubt(why)}
-        return replace(reading, stacks=kept, broken={**reading.broken, **rejected}, rejected=digests)
+        read = {**reading.read, **{name: reading.stacks[name].inputs for name in rejected}}
+        return replace(reading, stacks=kept, broken={**reading.broken, **rejected}, rejected=digests, read=read)
+
+    def _with_blame(self, reading: Reading) -> Reading:
+        """With the commits that broke what is broken, looked for once."""
+        revision, before = reading.snapshot.revision.id, self._blamed
+        self._blamed = {
+            (revision, name): before[revision, name] if (revision, name) in before else self._blame(reading, name)
+            for name in reading.read
+        }
+        blamed = {name: commit for (_, name), commit in self._blamed.items() if commit}
+        return replace(reading, blamed=blamed) if blamed else reading
+
+    def _blame(self, reading: Reading, name: str) -> Revision | None:
+        """The commit that broke a stack; None where it is read from just what it was when it was good, and so something
+        else broke it."""
+        revision, paths = reading.snapshot.revision.id, reading.read[name]
+        good = self.last_good(name)
+        is_innocent = good is not None and self._tracer.is_same(good.revision.id, revision, paths)
+        return None if is_innocent else self._tracer.last_change(revision, paths)
 
     def _counts(self, stack: Stack, why: Failure) -> bool:
         """Whether a rejection counts: there is something to go back to, and no doubt of what is good itself."""
@@ -77,7 +99,7 @@ class Follower:
         """What was fetched before this process began. None where there is nothing or it cannot be read."""
         try:
             snapshot = self._source.last()
-            return self._without_rejected(self._read(snapshot)) if snapshot else None
+            return self._with_blame(self._without_rejected(self._read(snapshot))) if snapshot else None
         except Trouble:
             return None  # `newest` has failed as well, and its reason is the one that is told
 

@@ -59,7 +59,7 @@ class Following:
         self.take_up()
         for name, failure in reading.broken.items():
             work = self._dispatch.work_of(name)
-            if work.refuse(failure, reading.rejected.get(name, "")):
+            if work.refuse(failure, reading.rejected.get(name, ""), reading.blamed.get(name)):
                 self._tell(work, failure)
 
     def take_up(self) -> None:

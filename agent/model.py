@@ -52,11 +52,15 @@ class Revision:
     allow_prune: int = 0  # how many services may go with it, as its trailer says
 
     @property
+    def is_commit(self) -> bool:
+        return not self.id.startswith("dir-")
+
+    @property
     def short(self) -> str:
-        return self.id[:16] if self.id.startswith("dir-") else self.id[:7]
+        return self.id[:7] if self.is_commit else self.id[:16]
 
     def __str__(self) -> str:
-        if self.id.startswith("dir-"):
+        if not self.is_commit:
             return f"directory {self.short}"
         said = f' "{self.subject}"' if self.subject else ""
         return f"git {self.short}{said}" + (f" ({self.author})" if self.author else "")
@@ -123,6 +127,7 @@ class Stack:
     services: tuple[str, ...] = ()
     place: Place | None = None
     after: tuple[str, ...] = ()  # the stacks that have to be healthy before it is changed
+    inputs: frozenset[str] = field(default=frozenset(), repr=False, compare=False)  # paths of the tree it was read from
 
 
 # --- what is there ----------------------------------------------------------------------------------------------
@@ -259,6 +264,7 @@ class Change:
     restarts: bool = False
     delay: float = 0.0  # seconds to let pass before it begins
     interruption: str = ""  # when what runs will be away
+    commit: Revision | None = None  # that brought it, where the cause is a commit and it is known which
     wanted: Resource | None = field(default=None, repr=False, compare=False)
     seen: Observed | None = field(default=None, repr=False, compare=False)
 
@@ -357,7 +363,8 @@ class Report:
     `stays` is why it does not count as synced with nothing left to do: it is left at what was good, although something
     newer is known that was tried, or processes of its containers outlived these. The last look
     found `left` still to do or held, and of what is wanted `settled` there and as wanted. Where it `waits`, the failure
-    says what is held, and nothing went wrong; `done` is all that can be, but for what is held for good."""
+    says what is held, and nothing went wrong; `done` is all that can be, but for what is held for good. `commit` is the
+    one that brought what was to be done, or what cannot be."""
 
     run_id: str
     stack: str
@@ -383,6 +390,7 @@ class Report:
     settled: frozenset[Key] = frozenset()
     waits: bool = False
     done: bool = False
+    commit: Revision | None = None
 
     @property
     def is_settled(self) -> bool:

@@ -21,6 +21,7 @@ from agent.desired import Reader, Reading
 from agent.errors import BadManifest, Refused
 from agent.fleet import COMPOSE_FILES
 from agent.model import Failure, Place, Problem, Revision, Snapshot
+from agent.provenance import NoPast, Past
 from agent.source.disk import DiskTree, bounded, origin_of, whole_disk, work_tree_of
 from agent.target import OneStack, Target
 from agent.tree import Tree
@@ -67,7 +68,7 @@ class Ground:
 
     `whole`: it is a repository's root, so a stack that is not there any more has left the repository. `source` and
     `url` are the name and the address of the place that the files come from, where that is no directory; `ref` is what
-    was asked for of it, where that is more than a commit's id.
+    was asked for of it, where that is more than a commit's id. `past` is what led to the commit that the files are of.
     """
 
     tree: LookedAt
@@ -78,6 +79,7 @@ class Ground:
     source: str = ""
     url: str = ""
     ref: str = ""
+    past: Past = field(default_factory=NoPast)
 
     @property
     def is_committed(self) -> bool:

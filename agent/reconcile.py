@@ -35,6 +35,7 @@ from agent.model import (
 )
 from agent.planning import Demands, Errand, Policy, Removal, make_plan
 from agent.protections import Protections
+from agent.provenance import Provenance, Tracer
 from agent.rollout import Pace
 from agent.stack_order import STACK, in_order
 from agent.stand_ins import ignore, never
@@ -91,6 +92,7 @@ class Reconciler:
     sleep: Callable[[float], None] = time.sleep  # while nothing is done but waiting
     rest: Callable[[float], None] = time.sleep  # in a thread that carries out a step
     stop: Callable[[], bool] = never
+    tracer: Tracer = field(default_factory=Tracer)
     listen: Callable[[Turn, Event], None] = ignore
 
     def look(self, turn: Turn) -> Look:
@@ -109,7 +111,22 @@ class Reconciler:
         return Look(actual, in_order(plan, turn.stacks), labelled, removal)
 
     def _plan(self, turn: Turn, actual: Mapping[Key, Observed], policy: Policy) -> Plan:
-        return make_plan(turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked, demands=turn.demands)
+        """Where a commit seems to be the cause of something it is looked for, and with that the plan is made once more:
+        it may be none after all."""
+        decide = partial(
+            make_plan, turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked, demands=turn.demands
+        )
+        plan = decide()
+        traced = self._traced(turn, plan)
+        return decide(traced=traced) if traced else plan
+
+    def _traced(self, turn: Turn, plan: Plan) -> Mapping[str, Provenance]:
+        """By stack, of those that a commit seems to have changed."""
+        changed = [change for change in plan.changes if change.cause is Cause.COMMIT]
+        made_at: dict[str, set[str]] = {change.stack: set() for change in changed}
+        for change in changed:
+            made_at[change.stack] |= {change.seen.revision} if change.seen else set()
+        return {one.name: self.tracer.trace(one, made_at[one.name]) for one in turn.stacks if one.name in made_at}
 
     def _removal(self, turn: Turn) -> Removal:
         """All that is to go on this host, by now."""

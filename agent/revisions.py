@@ -17,11 +17,12 @@ from agent.errors import Refused
 from agent.model import Revision, Snapshot
 from agent.parts import default_name, make_git_source, remote_of
 from agent.places import Allowed, Ground, ground
+from agent.provenance import Tracer
 from agent.settings import Settings, require_repo
 from agent.source.disk import work_tree_of
 from agent.source.mirror import keep_newest, used_now
 from agent.source.url import parse_revision
-from agent.source.worktree import snapshot_at
+from agent.source.worktree import past_of, snapshot_at
 from agent.statedir import StateDir
 from agent.target import Target
 from agent.tree import Entry
@@ -73,7 +74,8 @@ def in_clone(target: Target, allowed: Allowed, environment: Mapping[str, str], o
         return Committed(snapshot_at(top, target.rev, owners), top)
 
     found = ground(target, allowed, environment, tree_of)
-    return replace(found, ref=_asked(target.rev, found.tree.revision()))
+    past = past_of(found.tree.top, owners)
+    return replace(found, ref=_asked(target.rev, found.tree.revision()), past=past)
 
 
 def in_repository(target: Target, settings: Settings, allowed: Allowed) -> Ground:
@@ -106,7 +108,13 @@ def in_repository(target: Target, settings: Settings, allowed: Allowed) -> Groun
         source=source.origin,
         url=source.address,
         ref=_asked(rev, snapshot.revision),
+        past=source.past,
     )
+
+
+def tracer_of(ground: Ground, owners: Collection[int]) -> Tracer:
+    """Asks what led to the commit that the files of a command are of, or that the work tree is at in which they lie."""
+    return Tracer(ground.past if ground.is_committed else past_of(ground.tree.top, owners))
 
 
 def _asked(rev: str, revision: Revision) -> str:

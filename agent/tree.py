@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -32,3 +33,60 @@ class Tree(Protocol):
 
     def read(self, path: str) -> bytes:
         """The bytes of a regular file. `KeyError` for a path that `entries` does not hold or that is no file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Noted:
+    """A tree that notes what is asked of it. Whoever asks just that of another tree, and gets the same answers, reads
+    the same from it: so what is not there counts as well."""
+
+    tree: Tree
+    _paths: set[str] = field(default_factory=set)
+    _directories: set[str] = field(default_factory=set)
+
+    def entries(self) -> Mapping[str, Entry]:
+        return _NotedEntries(self.tree.entries(), self._paths, self._directories)
+
+    def beneath(self, directory: str) -> Iterable[str]:
+        self._directories.add(directory)
+        return self.tree.beneath(directory)
+
+    def read(self, path: str) -> bytes:
+        self._paths.add(path)
+        return self.tree.read(path)
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The paths of files, and of directories that count with all that is in them ("" is the whole tree). What was
+        asked for only since it might be a link, on the way to something else, is none of them."""
+        asked = self._paths | self._directories
+        on_the_way = {above for path in asked for above in _above(path)} - self._directories
+        return frozenset(path for path in asked - on_the_way if self._directories.isdisjoint(_above(path)))
+
+
+class _NotedEntries(Mapping[str, Entry]):
+    def __init__(self, entries: Mapping[str, Entry], paths: set[str], directories: set[str]) -> None:
+        self._entries, self._paths, self._directories = entries, paths, directories
+
+    def __getitem__(self, path: str) -> Entry:
+        self._paths.add(path)
+        return self._entries[path]
+
+    def __iter__(self) -> Iterator[str]:
+        self._directories.add("")
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        self._directories.add("")
+        return len(self._entries)
+
+
+def itself(tree: Tree) -> Tree:
+    """The tree, for whoever keeps it: what is asked of it later is not to be noted."""
+    return tree.tree if isinstance(tree, Noted) else tree
+
+
+def _above(path: str) -> list[str]:
+    """Every directory above a path, the root among them."""
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(len(parts))] if path else []

@@ -82,6 +82,7 @@ class Work:
     known: frozenset[Key] = frozenset()  # of the goal's keys, those that were there and as wanted after a turn
     paused: frozenset[Key] = frozenset()  # what is not replaced before there is something new, for it was no good
     last: Report | None = None
+    brought: Revision | None = None  # the commit that brought what was tried last, or that is why nothing new is
 
     @property
     def desired(self) -> Stack | None:
@@ -142,6 +143,8 @@ class Work:
 
     def want(self, stack: Stack | None, *, proved: bool = False) -> None:
         """Follow the source: converge to this, or with None to nothing of the stack."""
+        if self.lag or differ(stack, self.desired):
+            self.brought = None
         self._aim_at(Goal(stack, proved))
         self.lag = FOLLOWED
 
@@ -168,10 +171,10 @@ class Work:
         before, self.lag = self.lag, replace(self.lag, frozen=None, failure=failure)
         return before.failure != failure
 
-    def refuse(self, failure: Failure, given_up: str) -> bool:
+    def refuse(self, failure: Failure, given_up: str, blamed: Revision | None = None) -> bool:
         """The newest is wrong, so it stays at its last good state. `given_up` is a digest of the content where that was
-        tried and is why. Returns whether that is news."""
-        before, self.lag = self.lag, Lag(failure=failure)
+        tried and is why, `blamed` the commit that brought it. Returns whether that is news."""
+        before, self.lag, self.brought = self.lag, Lag(failure=failure), blamed
         self.goal = replace(self.goal, given_up=given_up)
         return before.failure != failure
 
@@ -194,6 +197,8 @@ class Work:
         if report.synced and report.revision:
             self.known = self.goal.keys
         self.known |= report.settled & self.goal.keys
+        if not self.lag:
+            self.brought = report.commit or self.brought
 
     def moved_on(self) -> Callable[[], bool]:
         """Tells from now on whether other content is wanted by then, or more or less is suspended. A worker may ask:
@@ -245,6 +250,7 @@ class Work:
             services=last.services if last else (),
             failure=failure,
             suspended=self.restraint,
+            commit=self.brought,
         )
 
 

@@ -113,7 +113,8 @@ class Demo:
         fields = ", ".join(f"{f['path']} {f['from']} -> {f['to']}" for f in change["fields"])
         if change["action"] != "replace" or change["cause"] != "commit" or "MESSAGE" not in fields:
             raise NotSeenError(f"history does not say why: {change}")
-        because = f'{change["cause"]} {run["revision"][:7]} "{run["subject"]}"'
+        brought = run["commit"] or {"id": run["revision"], "subject": run["subject"]}
+        because = f'{change["cause"]} {brought["id"][:7]} "{brought["subject"]}"'
         return f"{change['action']} {change['name']}, because of {because}: {fields}"
 
     def removed_by_hand(self) -> str:

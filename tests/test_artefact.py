@@ -75,6 +75,7 @@ def test_it_says_what_is_to_be_done_where_and_because_of_what() -> None:
             "name": "web-api-1",
             "cause": "secret",
             "cause_text": "secret: environment.DB_PASS changed",
+            "commit": None,
             "reason": "environment.DB_PASS changed",
             "interruption": "away while it is replaced",
             "fields": [{"path": "environment.DB_PASS", "from": "*** (before)", "to": "*** (after)"}],

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from agent.follower import KEPT, Follower
 from agent.jsonfile import JsonFile
-from agent.model import Failure, Stack
+from agent.model import Failure, Revision, Stack
+from agent.provenance import NoPast
 from agent.rejections import Rejections, content_of
 from tests.loop.fakes import reading, stack
 
 GOOD, BAD, BETTER = stack("web", "a" * 40, "1"), stack("web", "b" * 40, "2"), stack("web", "c" * 40, "3")
 CRASHED = Failure("CrashOnStart", "exit code 1")
+
+
+class Blame(NoPast):
+    """Has one answer, and one revision that wants the same."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, frozenset[str]]] = []
+        self.same = ""
+
+    def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:
+        return one == self.same
+
+    def last_change(self, revision: str, paths: frozenset[str]) -> Revision | None:
+        self.asked.append((revision, paths))
+        return Revision("0" * 40, "Break it", "Ada")
 
 
 class Repository:
@@ -22,15 +39,17 @@ class Repository:
     def __init__(self, newest: Stack) -> None:
         self.stack = newest
         self.good_at = ""
+        self.past = Blame()
 
     def sync(self) -> Any:
         return reading(self.stack, revision=self.stack.revision.id).snapshot
 
-    def read(self, _snapshot: Any) -> Any:
-        return reading(self.stack, revision=self.stack.revision.id)
+    def read(self, snapshot: Any) -> Any:
+        found = self.stack if snapshot.revision == self.stack.revision else GOOD
+        return reading(found, revision=found.revision.id)
 
     def good(self, _name: str) -> Any:
-        return SimpleNamespace(revision=self.good_at) if self.good_at else None
+        return SimpleNamespace(revision=Revision(self.good_at)) if self.good_at else None
 
     def accept(self, _name: str, revision: str) -> None:
         self.good_at = revision
@@ -48,6 +67,27 @@ def test_what_was_rejected_counts_as_broken_once_there_is_something_to_go_back_t
     repository.good_at = GOOD.revision.id
     assert (desires.newest().stacks, desires.newest().broken) == ({}, {"web": CRASHED})
     assert desires.newest().rejected == {"web": content_of(BAD)}
+
+
+def test_the_commit_is_named_that_brought_what_was_rejected() -> None:
+    repository = Repository(replace(BAD, inputs=frozenset({"web/compose.yaml"})))
+    desires = follower(repository)
+    assert (desires.newest().blamed, repository.past.asked) == ({}, [])
+    desires.reject(BAD, CRASHED)
+    repository.good_at = GOOD.revision.id
+    for _ in range(3):
+        assert {name: commit.subject for name, commit in desires.newest().blamed.items()} == {"web": "Break it"}
+    assert repository.past.asked == [(BAD.revision.id, frozenset({"web/compose.yaml"}))]
+
+
+def test_no_commit_is_blamed_for_what_was_good_with_the_same_files() -> None:
+    """The settings may have brought it, which no commit can help."""
+    repository = Repository(replace(BAD, inputs=frozenset({"web/compose.yaml"})))
+    repository.past.same = GOOD.revision.id
+    desires = follower(repository)
+    desires.accept(GOOD)
+    desires.reject(BAD, CRASHED)
+    assert (desires.newest().broken, desires.newest().blamed) == ({"web": CRASHED}, {})
 
 
 def test_what_was_good_before_and_proves_good_again_forgives_nothing() -> None:

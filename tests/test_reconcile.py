@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,7 @@ from agent.model import (
     Scope,
     Stack,
 )
+from agent.provenance import Tracer
 from agent.reconcile import HEALTH_PATIENCE, HEALTH_POLL, Reconciler, Turn
 from agent.rollout import Pace
 from agent.suspension import Suspended, Suspension
@@ -113,6 +115,66 @@ def test_a_turn_that_acts_clears_away_what_nobody_needs_any_more() -> None:
     turn = Turn((WEB,), Scope("host-1", "here", frozenset({"web"})), "manual", act=False)
     Reconciler(looking).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
     assert not looking.tidied
+
+
+# --- which commit is the cause ----------------------------------------------------------------------------------------
+
+
+class Seen(Host):
+    """Was made at the revision `a…`, as far as it is there."""
+
+    def observe(self, wanted: Iterable[Resource], scope: Scope) -> dict[Key, Observed]:
+        return {key: replace(seen, revision="a" * 40) for key, seen in super().observe(wanted, scope).items()}
+
+
+class Past:
+    def __init__(self, *same: str) -> None:
+        self.same, self.asked = same, 0
+
+    def last_change(self, revision: str, paths: frozenset[str]) -> Revision:
+        self.asked += 1
+        return Revision("c" * 40, "Raise it", "Ada")
+
+    def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:
+        return one in self.same
+
+
+def looked_at(past: Past, things: dict[Key, Thing], *, times: int = 1) -> Look:
+    """The last of some looks of one agent at a host, the stack wanted at the revision `b…`."""
+    stack = replace(WEB, revision=Revision("b" * 40), inputs=frozenset({"compose.yaml"}))
+    turn = Turn((stack,), Scope("host-1", "here", frozenset({"web"})), "git")
+    reconciler = Reconciler(Seen(things), tracer=Tracer(past))  # type: ignore[arg-type]  # the world answers it
+    return [reconciler.look(turn) for _ in range(times)][-1]
+
+
+def thing(**facts: Any) -> dict[Key, Thing]:
+    return {Key("container", "web-1"): Thing(1, stack="web", **facts)}
+
+
+def test_the_commit_is_looked_for_where_one_is_the_cause_and_once() -> None:
+    past = Past()
+    for things in ({}, thing(fixed="B", made_from=("B", "x"))):
+        (change,) = looked_at(past, things, times=3).plan.changes
+        assert (change.cause, change.commit) == ("commit", Revision("c" * 40, "Raise it", "Ada"))
+    assert past.asked == 2  # once by each agent
+
+
+def test_who_has_nothing_to_do_because_of_a_commit_asks_nobody() -> None:
+    past = Past()
+    assert not looked_at(past, thing()).plan.changes
+    assert [change.cause for change in looked_at(past, thing(fixed="B")).plan.changes] == ["drift"]
+    assert past.asked == 0
+
+
+def test_what_was_made_of_the_same_files_has_the_settings_as_its_cause() -> None:
+    things = thing(fixed="B", made_from=("B", "x"))
+    assert [change.cause for change in looked_at(Past("a" * 40), things).plan.changes] == ["settings"]
+
+
+def test_the_report_names_the_commit() -> None:
+    (change,) = looked_at(Past(), {}).plan.changes
+    assert report_of(Taken("r", (WEB,), "git", 0.0, plan=Plan((change,))), "web").commit == change.commit
+    assert report_of(Taken("r", (WEB,), "git", 0.0, plan=Plan((change,))), "db").commit is None
 
 
 # --- what is suspended ------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli.parts import Applied, Planned
 from agent.cli.plans import cause_text, summary
-from agent.model import Change, Outcome, Report, Revision, Stack
+from agent.model import Cause, Change, Outcome, Report, Revision, Stack
 
 if TYPE_CHECKING:
     from agent.going_back import TakenBack
@@ -74,12 +74,19 @@ def change_document(change: Change, revision: Revision) -> dict[str, Any]:
         **_step(change),
         "cause": change.cause.value,
         "cause_text": cause_text(change, revision),
+        "commit": _commit_document(change, revision),
         "reason": change.reason,
         "interruption": change.interruption,
         "fields": [{"path": field.path, "from": field.before, "to": field.after} for field in change.fields],
         "after": sorted(change.after),
         "follows": sorted(change.follows),
     }
+
+
+def _commit_document(change: Change, revision: Revision) -> dict[str, Any] | None:
+    """The commit that is the cause; None where something else is, or where the files are in no commit."""
+    commit = change.commit or revision
+    return _revision_document(commit) if change.cause is Cause.COMMIT and commit.is_commit else None
 
 
 def _step(change: Change) -> dict[str, Any]:

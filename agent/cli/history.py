@@ -11,10 +11,11 @@ from agent.cli.errors import Exit
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.text import clean, columns, failure_lines, moment, span
 from agent.errors import Trouble
-from agent.model import Revision
+from agent.model import Cause, Revision
 
 if TYPE_CHECKING:
     from agent.store import Run, RunChange
+    from agent.store.runs import RunCommit
 
 _RESULTS = {
     "success": ("✔", "green"),
@@ -56,7 +57,7 @@ def history(session: Session, stack: str | None, limit: int, show: str | None) -
 
 
 def _row(run: Run) -> tuple[str, ...]:
-    message = run.failure.message.splitlines()[0] if run.failure and run.failure.message else run.subject
+    message = run.failure.message.splitlines()[0] if run.failure and run.failure.message else _why(run)
     return (
         moment(run.started),
         str(run.sequence),
@@ -68,6 +69,16 @@ def _row(run: Run) -> tuple[str, ...]:
         span(run.seconds),
         clean(message),
     )
+
+
+def _why(run: Run) -> str:
+    """What it was about: the commit, told in full where the run is at a later one, or what moved besides commits."""
+    if run.commit:
+        return run.subject if run.commit.id == run.revision else str(run.commit)
+    done = [change for change in run.changes if change.action != "hold"]
+    if not done or any(change.cause == Cause.COMMIT for change in done):
+        return run.subject
+    return f"{done[0].cause}: {done[0].reason}"
 
 
 def _result(run: Run) -> str:
@@ -93,16 +104,20 @@ def run_lines(run: Run) -> list[str]:
         ("Result", f"{_result(run)} after {span(run.seconds)}"),
         ("Started", moment(run.started)),
     ]
+    if run.commit and run.commit.id != run.revision:
+        facts.insert(3, ("Because of", clean(str(run.commit))))
     if run.repeats:
         facts.append(("Last", f"{moment(run.ended)}, the same {run.repeats + 1} times"))
     lines = columns(facts)
-    lines += ["", *(line for change in run.changes for line in _change_lines(change))] if run.changes else []
+    steps = [line for change in run.changes for line in _change_lines(change, run.commit)]
+    lines += ["", *steps] if steps else []
     return lines + _failure_lines(run)
 
 
-def _change_lines(change: RunChange) -> list[str]:
+def _change_lines(change: RunChange, commit: RunCommit | None) -> list[str]:
     icon, color = _STATUSES.get(change.status, ("·", "yellow"))
-    what = f"{change.action} {change.kind} {change.name}: {change.cause}: {change.reason}"
+    cause = commit if commit and change.cause == Cause.COMMIT else change.cause
+    what = f"{change.action} {change.kind} {change.name}: {cause}: {change.reason}"
     ended = span(change.seconds) if change.status == "done" else f"{change.status} {change.detail}".rstrip()
     lines = [f"{click.style(icon, fg=color)} {clean(what)} ({clean(ended)})"]
     rows = [(clean(field.path), f"{_value(field.before)} → {_value(field.after)}") for field in change.fields]

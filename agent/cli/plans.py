@@ -115,8 +115,9 @@ def cause_text(change: Change, revision: Revision) -> str:
         return change.reason
     if change.cause is not Cause.COMMIT:
         return f"{change.cause}: {change.reason}" if change.reason else change.cause.value
+    commit = change.commit or revision
     told = change.fields or change.action is Action.CREATE or not change.reason
-    return str(revision) if told else f"{revision}: {change.reason}"
+    return str(commit) if told else f"{commit}: {change.reason}"
 
 
 def value_text(value: str) -> str:

@@ -11,6 +11,7 @@ import click
 from agent.cli.errors import Exit, NoAgent
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.text import ago, clean, columns, pad, span, width
+from agent.model import Revision
 
 if TYPE_CHECKING:
     from agent.telemetry.overview import (
@@ -184,6 +185,10 @@ def _short(revision: RevisionStatus | None) -> str:
     return clean(revision.short) if revision else "-"
 
 
+def _revision(revision: RevisionStatus) -> str:
+    return clean(str(Revision(revision.id, revision.subject, revision.author)))
+
+
 def _word(words: dict[str, tuple[str, str]], state: str) -> str:
     """The icon and the word: a colour never says anything alone."""
     icon, color = words.get(state, ("?", "bright_black"))
@@ -191,12 +196,14 @@ def _word(words: dict[str, tuple[str, str]], state: str) -> str:
 
 
 def _more_lines(stack: StackStatus) -> list[str]:
-    """What the table has no room for: every mistake, every step that is held, and the images that run."""
+    """What the table has no room for: every mistake, the commit that last brought something, every step that is held,
+    and the images that run."""
     lines = [
         f"  {clean(problem.file)}:{problem.line}:{problem.column}: "
         + clean(": ".join(filter(None, (problem.path, problem.message))))
         for problem in (stack.failure.problems if stack.failure else ())
     ]
+    lines += [f"  changed by {_revision(stack.commit)}"] if stack.commit else []
     lines += [f"  ! {clean(held.kind)} {clean(held.name)}: {clean(held.reason)}" for held in stack.held]
     runs = [(f"  {clean(name)}", clean(one.digest or one.id)) for name, of in stack.images.items() for one in of]
     lines += columns(runs) if runs else []

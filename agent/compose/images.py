@@ -37,6 +37,7 @@ from agent.compose.project import Project
 from agent.compose.units import nanoseconds
 from agent.digests import canonical
 from agent.model import Key, Resource
+from agent.tree import itself
 
 MOST_FILES: Final = 20_000  # of one build context
 MOST_BYTES: Final = 256 << 20
@@ -125,7 +126,7 @@ class Images:
         own = self.files.read(dockerfile) if dockerfile else content[DOCKERFILE]
         return {
             "digest": self._digest(context, own, query),
-            "tree": self.files.tree,
+            "tree": itself(self.files.tree),
             "paths": paths,
             "content": content,
             "query": query,

@@ -21,6 +21,7 @@ from agent.planning.prune import EMPTY_DESIRED_STATE, PROTECTED, PRUNE_GUARD, Po
 from agent.planning.restart import start_anew
 from agent.planning.situation import survey
 from agent.planning.suspend import hold_still, let_rest
+from agent.provenance import Provenance
 
 __all__ = [
     "EMPTY_DESIRED_STATE",
@@ -44,14 +45,16 @@ def make_plan(
     *,
     asked: Mapping[Key, Errand] | None = None,
     demands: Demands | None = None,
+    traced: Mapping[str, Provenance] | None = None,
 ) -> Plan:
     """Every step from `actual` to what `stacks` want, each behind the steps that it needs.
 
     `actual` holds what is wanted and there, and what is ours inside `scope`. `known` are the keys that were there and
     as wanted at the end of the last pass: if one is gone now, nobody committed that. `asked` is what jobs are to do
-    now, `demands` which ports other stacks are to have.
+    now, `demands` which ports other stacks are to have, `traced` says, by stack, which commit brought what it wants, as
+    far as that is known.
     """
-    situation = survey(stacks, actual, policy.suspended)
+    situation = survey(stacks, actual, policy.suspended, traced or {})
     verdicts = judge_wanted(situation, known)  # 1. each wanted object by itself
     verdicts |= judge_unwanted(situation, scope, policy)  # 2. what is ours and no longer wanted
     verdicts = hold_still(situation, verdicts)  #    somebody wants it left as it is

@@ -1,8 +1,8 @@
 """Why an object has to change: who moved, told from the fields in which it is not as wanted.
 
 What nobody declared has drifted. What was declared comes with a commit, unless only secrets or the content of a file
-moved, or unless the object was made at the very revision that is wanted: then the settings of this host, or the
-variables that the files are read with, are what moved.
+moved, or unless the object was made at the very revision that is wanted, or at one that has the same for its stack:
+then the settings of this host, or the variables that the files are read with, are what moved.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def of_change(situation: Situation, resource: Resource, seen: Observed) -> Cause
     if _is_written(resource):
         return Cause.FILE
     made_here = seen.revision == situation.revisions.get(resource.stack)
-    return Cause.SETTINGS if made_here else Cause.COMMIT
+    as_here = made_here or seen.revision in situation.provenance(resource.stack).same
+    return Cause.SETTINGS if as_here else Cause.COMMIT
 
 
 def _is_written(resource: Resource) -> bool:

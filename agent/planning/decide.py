@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from agent.model import Action, Cause, FieldChange, Key, Observed, Owner, Remedy, Resource
@@ -41,7 +42,24 @@ def judge_wanted(situation: Situation, known: frozenset[Key]) -> dict[Key, Verdi
             verdict = _judge_present(situation, resource, seen)
         if verdict:
             verdicts[key] = verdict
-    return verdicts
+    return _as_the_others(situation, verdicts)
+
+
+def _as_the_others(situation: Situation, verdicts: Mapping[Key, Verdict]) -> dict[Key, Verdict]:
+    """What does not say at which revision it was made, or is not there yet, has the cause that all others of its stack
+    have whose wanted state moved: the settings that change a container may make a network as well."""
+    told: dict[str, set[Cause]] = {}
+    for key, verdict in verdicts.items():
+        seen = situation.actual.get(key)
+        if seen is not None and seen.revision and verdict.cause in {Cause.COMMIT, Cause.SETTINGS}:
+            told.setdefault(situation.wanted[key].stack, set()).add(verdict.cause)
+    by_settings = {stack for stack, causes_told in told.items() if causes_told == {Cause.SETTINGS}}
+    return {
+        key: replace(verdict, cause=Cause.SETTINGS)
+        if verdict.cause is Cause.COMMIT and situation.wanted[key].stack in by_settings
+        else verdict
+        for key, verdict in verdicts.items()
+    }
 
 
 def _judge_absent(resource: Resource, was_there: bool) -> Verdict:

@@ -237,6 +237,7 @@ def _change(situation: Situation, step: Step, slot: _Slot, *, again: bool = Fals
         restarts=step.restarts,
         delay=slot.delay,
         interruption=interruption(step, resource, again=again),
+        commit=situation.provenance(step.stack).commit if step.verdict.cause is Cause.COMMIT else None,
         wanted=in_its_turn(mine, slot.before) if mine and slot.before else mine,
         seen=None if creates else situation.actual.get(step.key),
     )

@@ -6,10 +6,11 @@ Everything in it is sorted, so that neither the order of the input nor the seed 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from agent.model import Key, Observed, Owner, Resource, Stack
+from agent.provenance import UNKNOWN, Provenance
 from agent.twins import NEXT, OLD, base_name
 
 _Group = TypeVar("_Group", bound=Hashable)
@@ -41,10 +42,17 @@ class Situation:
     still: frozenset[Key] = frozenset()
     running: frozenset[Key] = frozenset()
     ordered: frozenset[str] = frozenset()  # the stacks that wait for another one, and those that are waited for
+    traced: Mapping[str, Provenance] = field(default_factory=dict)  # by stack, which commit brought what it wants
+
+    def provenance(self, stack: str) -> Provenance:
+        return self.traced.get(stack, UNKNOWN)
 
 
 def survey(
-    stacks: Sequence[Stack], actual: Mapping[Key, Observed], suspended: frozenset[tuple[str, str]] = frozenset()
+    stacks: Sequence[Stack],
+    actual: Mapping[Key, Observed],
+    suspended: frozenset[tuple[str, str]],
+    traced: Mapping[str, Provenance],
 ) -> Situation:
     claims = _claims(stacks)
     wanted: dict[Key, Resource] = {}
@@ -69,6 +77,7 @@ def survey(
         still=_still(wanted, ordered, suspended),
         running=frozenset(key for key in wanted if (seen := ordered.get(key)) and seen.job and seen.job.is_running),
         ordered=frozenset(name for stack in stacks if stack.after for name in (stack.name, *stack.after)),
+        traced=traced,
     )
 
 

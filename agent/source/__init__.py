@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from agent.model import Snapshot
+from agent.provenance import Past
 
 
 class Source(Protocol):
@@ -16,6 +17,10 @@ class Source(Protocol):
     @property
     def origin(self) -> str:
         """A stable name of the place: `git:` or `dir:` and 12 hex digits. The branch or tag is no part of it."""
+
+    @property
+    def past(self) -> Past:
+        """What led to its revisions."""
 
     def sync(self) -> Snapshot:
         """The newest revision; the very same object as before when nothing moved.

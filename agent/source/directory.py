@@ -19,6 +19,7 @@ from pathlib import Path
 
 from agent.errors import Refused
 from agent.model import Revision, Snapshot
+from agent.provenance import NoPast
 from agent.source.content import checked_path, fits, genuine, is_text, readable, under, unreadable
 from agent.source.disk import load_at, load_below, origin_of
 from agent.tree import Entry, EntryKind
@@ -46,6 +47,7 @@ class DirectorySource:
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
         self.origin = origin_of(self._path)
+        self.past = NoPast()
         self._last: Snapshot | None = None
         self._good: dict[str, Snapshot] = {}
         self._snapshots: weakref.WeakValueDictionary[str, Snapshot] = weakref.WeakValueDictionary()

@@ -76,6 +76,7 @@ def environment(executable: str, remote: Remote | None, access: Access, credenti
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_TERMINAL_PROMPT": "0",
+        "GIT_LITERAL_PATHSPECS": "1",  # a path is never a pattern
         "GIT_NO_LAZY_FETCH": "1",  # what is not there is not there: nobody is asked for it while we read
         "GIT_ASKPASS": "/bin/false" if credentials is None else str(ASKPASS),
         "GIT_ALLOW_PROTOCOL": ":".join(schemes),

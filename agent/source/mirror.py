@@ -12,14 +12,17 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from agent.errors import Refused, Trouble
 from agent.model import Revision
 from agent.source.content import escaped
 from agent.source.git import Git
+from agent.source.moves import Difference, differences
 from agent.source.tree import Listed, Listing, split_batch
 from agent.source.url import Remote
 
@@ -29,6 +32,8 @@ _LOCK_WAIT = 10.0  # seconds: a git of an agent that was killed may still be end
 _MANY_PACKS = 50
 _MANY_LOOSE = 20
 _SHOWN = 200  # characters of a subject or a name
+_COMPARED = ("diff-tree", "-r", "--raw", "-z", "--no-ext-diff", "--no-renames")
+_PATIENCE = 5.0  # seconds to look back for: what is found is good to know and no more
 
 
 @contextmanager
@@ -39,6 +44,11 @@ def _disk_trouble() -> Iterator[None]:
     except OSError as error:
         message = f"the state directory cannot be used: {error.filename}: {error.strerror}"
         raise Refused(message, reason="StateWriteFailed") from error
+
+
+class Found(NamedTuple):
+    commit: str
+    parents: tuple[str, ...]
 
 
 class Mirror:
@@ -52,6 +62,7 @@ class Mirror:
         self.directory = directory
         self.short = threading.Lock()
         self._git = git
+        self._patient = replace(git, limits=replace(git.limits, seconds=min(git.limits.seconds, _PATIENCE)))
 
     # --- the directory ---
 
@@ -184,6 +195,35 @@ class Mirror:
         subject = next((line for line in message.splitlines() if line.strip()), "")
         shown = escaped(subject.strip(), _SHOWN), escaped(author, _SHOWN)
         return Revision(commit, *shown, float(time or 0), allowed_removals(message))
+
+    def last_change(self, commit: str, paths: Sequence[str]) -> Found | None:
+        """The newest commit up to this one that changed any of the paths, as `git log` has it for them; None where what
+        was before it is not here. Not `short`: it looks back as far as it has to."""
+        asked = ("rev-list", "--max-count=1", "--format=%P", commit, "--", *paths)
+        said = self._patient.local(self.directory, *asked).decode().split()
+        if len(said) < 2 or said[0] != "commit":
+            return None
+        found = Found(said[1], tuple(said[2:]))
+        return found if found.parents or not self._has_parents(found.commit) else None
+
+    def _has_parents(self, commit: str) -> bool:
+        """Whether it names any, be they here or not: a shallow clone ends at such a commit."""
+        said = self._patient.local(self.directory, "cat-file", "commit", commit)
+        return b"\nparent " in said.partition(b"\n\n")[0]
+
+    def is_same(self, one: str, other: str, paths: Sequence[str]) -> bool:
+        """Whether two commits have the same at the paths. Raises where one of them is not here."""
+        return not self._patient.local(self.directory, *_COMPARED, one, other, "--", *paths)
+
+    def differences(self, one: str, other: str) -> list[Difference]:
+        """Everything in which two commits differ."""
+        return list(differences(self._patient.local(self.directory, *_COMPARED, one, other)))
+
+    def files(self, commit: str, paths: Sequence[str]) -> dict[str, str]:
+        """The files at and below the paths, at least one; of each its mode and what it is."""
+        said = self._patient.local(self.directory, "ls-tree", "-r", "-z", commit, "--", *paths)
+        pairs = (line.split("\t", 1) for line in said.decode(errors="surrogateescape").split("\0") if line)
+        return {path: about for about, path in pairs}
 
     def listing(self, commit: str, path: str) -> dict[str, Listed]:
         """Every file below `path`, relative to it. Raises `Refused` for what a tree must not hold."""

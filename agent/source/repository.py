@@ -21,6 +21,7 @@ from agent.source.access import Access
 from agent.source.content import escaped
 from agent.source.git import Git, Observe, find_git
 from agent.source.mirror import CANDIDATE, Mirror, locked
+from agent.source.past import CommitPast
 from agent.source.process import Limits
 from agent.source.tree import CommitTree, worth_holding
 from agent.source.trouble import MirrorCorrupt
@@ -71,6 +72,7 @@ class GitSource:
         self._last: Snapshot | None = None
         self._good: dict[str, str] = {}  # ref → commit: also here, for a mirror that has to be made anew
         self._snapshots: weakref.WeakValueDictionary[str, Snapshot] = weakref.WeakValueDictionary()
+        self.past = CommitPast(lambda: self._mirror, self._path)
 
     def sync(self) -> Snapshot:
         with self._syncing:

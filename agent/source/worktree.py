@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 from agent.errors import Refused, Trouble
 from agent.model import Snapshot
+from agent.provenance import NoPast, Past
 from agent.source.access import Access
 from agent.source.git import Git, find_git
 from agent.source.mirror import Mirror
+from agent.source.past import CommitPast
 from agent.source.process import Limits
 from agent.source.tree import CommitTree, worth_holding
 from agent.source.trouble import MirrorCorrupt
@@ -33,16 +36,22 @@ def head_of(directory: Path, owners: Collection[int]) -> Snapshot | None:
     None where there is no such commit, where it cannot be read, and where the repository belongs to none of `owners`
     (user ids), as git itself has it: settings that somebody else wrote are not for us to load.
     """
-    directory = directory.resolve()
-    top = next((above for above in (directory, *directory.parents) if (above / ".git").exists()), None)
-    if top is None:
-        return None
     try:
-        mirror, path = _mirror(top, owners), directory.relative_to(top)
-        commit = mirror.commit_at("HEAD")
-        return _read(mirror, commit, "" if path == Path() else path.as_posix()) if commit else None
+        found = _store_of(directory, owners)
+        commit = found.mirror.commit_at("HEAD") if found else None
+        return _read(found.mirror, commit, found.path) if found and commit else None
     except (OSError, UnicodeDecodeError, Trouble):
         return None  # the files say what they say; which commit they are of is good to know and no more
+
+
+def past_of(directory: Path, owners: Collection[int]) -> Past:
+    """What led to the commits of a git work tree, with a directory in it as the root of the tree. Nothing is known of
+    it where `head_of` gives none."""
+    try:
+        found = _store_of(directory, owners)
+    except (OSError, UnicodeDecodeError, Trouble):
+        return NoPast()
+    return CommitPast(lambda: found.mirror, found.path) if found else NoPast()
 
 
 def snapshot_at(top: Path, revision: str, owners: Collection[int]) -> Snapshot:
@@ -86,6 +95,23 @@ def _how_to_fetch(revision: str) -> str:
     """A pull request is no branch, and fetched only by its name."""
     ref = revision if revision.startswith("refs/") else f"refs/{revision}"
     return f"git fetch origin {ref}:{ref}" if ref.startswith(_NO_BRANCHES) else "git fetch origin"
+
+
+class _Store(NamedTuple):
+    """An object store, and where a directory is in its trees, "" being the root."""
+
+    mirror: Mirror
+    path: str
+
+
+def _store_of(directory: Path, owners: Collection[int]) -> _Store | None:
+    """Of the work tree that a directory is in, if it is in one. Raises as `_mirror`."""
+    directory = directory.resolve()
+    top = next((above for above in (directory, *directory.parents) if (above / ".git").exists()), None)
+    if top is None:
+        return None
+    path = directory.relative_to(top)
+    return _Store(_mirror(top, owners), "" if path == Path() else path.as_posix())
 
 
 def _mirror(top: Path, owners: Collection[int]) -> Mirror:

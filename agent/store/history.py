@@ -167,4 +167,4 @@ def _again(db: sqlite3.Connection, stack: str, same: str, ended: float) -> bool:
 def _run(row: tuple[Any, ...]) -> Run:
     *columns, data = row
     details = decode(data)
-    return replace(Run(*columns), changes=details.changes, failure=details.failure)
+    return replace(Run(*columns), changes=details.changes, failure=details.failure, commit=details.commit)

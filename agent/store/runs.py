@@ -11,7 +11,7 @@ import msgspec
 
 from agent.images import NO_IMAGE, Image
 from agent.jobs import JobEnd, JobResult
-from agent.model import Action, Cause, Change, FieldChange, Outcome, Report, Result, Revision, Status
+from agent.model import Action, Cause, Change, Failure, FieldChange, Outcome, Report, Result, Revision, Status
 
 RUNNING = "running"
 CONTAINER = "container"  # the kind that is made from an image
@@ -58,11 +58,24 @@ class RunFailure:
 
 
 @dataclass(frozen=True)
+class RunCommit:
+    """The commit that brought what the run was about, which may be at a later one."""
+
+    id: str
+    subject: str = ""
+    author: str = ""
+
+    def __str__(self) -> str:
+        return str(Revision(self.id, self.subject, self.author))
+
+
+@dataclass(frozen=True)
 class Details:
     """What is kept of a run as JSON, beside the columns."""
 
     changes: tuple[RunChange, ...] = ()
     failure: RunFailure | None = None
+    commit: RunCommit | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +84,8 @@ class Run:
 
     `result` is success, error, running, or interrupted (begun, and the agent ended before it did); a job's run may also
     be replaced, skipped or missed. A failure that came again just as it was is the same run with `repeats` more;
-    `ended` is then the last time.
+    `ended` is then the last time. `commit` is None where nothing is known of a commit: if one was the cause, it is that
+    of the `revision`.
     """
 
     sequence: int
@@ -88,6 +102,7 @@ class Run:
     repeats: int = 0
     changes: tuple[RunChange, ...] = ()
     failure: RunFailure | None = None
+    commit: RunCommit | None = None
 
     @property
     def short(self) -> str:
@@ -105,10 +120,20 @@ def details_of(report: Report) -> Details:
     changes = tuple(
         _change(change, ends.get(change.number), report.images) for change in report.plan.changes[:_MOST_CHANGES]
     )
-    if report.failure is None:
-        return Details(changes)
-    problems = tuple(clean(str(problem)) for problem in report.failure.problems[:_MOST_PROBLEMS])
-    return Details(changes, RunFailure(clean(report.failure.reason), clean(report.failure.message), problems))
+    return Details(
+        changes,
+        _failure(report.failure) if report.failure else None,
+        _commit(report.commit) if report.commit else None,
+    )
+
+
+def _failure(failure: Failure) -> RunFailure:
+    problems = tuple(clean(str(problem)) for problem in failure.problems[:_MOST_PROBLEMS])
+    return RunFailure(clean(failure.reason), clean(failure.message), problems)
+
+
+def _commit(commit: Revision) -> RunCommit:
+    return RunCommit(commit.id, clean(commit.subject), clean(commit.author))
 
 
 def job_result(end: JobEnd) -> str:

@@ -119,6 +119,12 @@ STACK_READY = Spec("windlass_stack_services_ready", "gauge", ("stack",), "Contai
 STACK_REVISION = Spec(
     "windlass_stack_revision_info", "gauge", ("stack", "revision"), "Always 1; what the stack was last synced to."
 )
+STACK_COMMIT = Spec(
+    "windlass_stack_commit_info",
+    "gauge",
+    ("stack", "commit"),
+    "Always 1; the commit that last brought the stack something since the agent began.",
+)
 STACK_CHANGED = Spec(
     "windlass_stack_last_change_timestamp_seconds", "gauge", ("stack",), "When a pass last changed something."
 )
@@ -227,7 +233,16 @@ ALL: tuple[Spec, ...] = (
         GIT_HEAD,
         GIT_APPLIED,
     ),
-    *(STACK_SYNCED, STACK_HEALTH, STACK_DESIRED, STACK_READY, STACK_REVISION, STACK_CHANGED, STACK_FAILURES),
+    *(
+        STACK_SYNCED,
+        STACK_HEALTH,
+        STACK_DESIRED,
+        STACK_READY,
+        STACK_REVISION,
+        STACK_COMMIT,
+        STACK_CHANGED,
+        STACK_FAILURES,
+    ),
     STACK_SUSPENDED,
     *(PLAN_CHANGES, PRUNE_HELD, VALIDATION_ERRORS),
     *(ACTIONS, ACTION_DURATION, ROLLBACKS, DRIFT_DETECTED, DRIFT_CORRECTED, DRIFT_REPEATING, IMAGE_PULLS),

@@ -22,7 +22,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 from agent.converge import Ended, Event, Resting, Started, Waiting
 from agent.fight import Fight
 from agent.jobs import JobEnd, JobResult
-from agent.model import Action, Change, Failure, Outcome, Report, Result, Status
+from agent.model import Action, Change, Failure, Outcome, Report, Result, Revision, Status
 from agent.printable import printable, without_attempt
 from agent.telemetry.overview import first_line, pending_of
 
@@ -103,7 +103,7 @@ def record(logger: FilteringBoundLogger, report: Report, before: Failure | None 
         if any(outcome.change.key == (fight.kind, fight.name) for outcome in report.outcomes):
             logger.warning("drift returns", **_fight(fight))
     if report.failure:
-        _tell_failure(logger, report.failure, logging.DEBUG if again else logging.ERROR)
+        _tell_failure(logger, report.failure, report.commit, logging.DEBUG if again else logging.ERROR)
     elif before is not None:
         logger.info("recovered", ended=before.reason)
     logger.log(logging.DEBUG if quiet else logging.INFO, _summary(report), **_sums(report))
@@ -165,6 +165,7 @@ def _tell_outcome(logger: FilteringBoundLogger, outcome: Outcome, *, quiet: bool
         "result": outcome.status,
         "seconds": round(outcome.seconds, 3),
     }
+    facts |= _brought_by(change.commit)
     if outcome.detail:
         facts["detail"] = outcome.detail
     if outcome.reason:
@@ -173,8 +174,12 @@ def _tell_outcome(logger: FilteringBoundLogger, outcome: Outcome, *, quiet: bool
     logger.log(logging.WARNING if is_remarkable else _level(outcome.status, quiet=quiet), "step", **facts)
 
 
-def _tell_failure(logger: FilteringBoundLogger, failure: Failure, level: int) -> None:
-    logger.log(level, "failed", reason=failure.reason, message=first_line(failure.message))
+def _brought_by(commit: Revision | None) -> dict[str, str]:
+    return {"commit": commit.short, "subject": commit.subject, "author": commit.author} if commit else {}
+
+
+def _tell_failure(logger: FilteringBoundLogger, failure: Failure, commit: Revision | None, level: int) -> None:
+    logger.log(level, "failed", reason=failure.reason, message=first_line(failure.message), **_brought_by(commit))
     for problem in failure.problems:
         place = str(problem.place)
         logger.log(level, "mistake", place=place, path=problem.path, message=problem.message, hint=problem.hint)

@@ -20,6 +20,7 @@ from agent.images import Image
 from agent.jobs import JobResult, JobSeen, JobState
 from agent.model import Action, Cause, Failure, Health, Outcome, Problem, Report, Revision, Status
 from agent.suspension import Suspended, Suspension
+from agent.telemetry.catalogue import ROLLBACK
 
 _MOST_PROBLEMS = 100
 _LONGEST_TEXT = 4096
@@ -190,7 +191,7 @@ class JobStatus:
 class StackStatus:
     """One stack. `revision` is the newest that it was synced to, `target` the one that it was last held against. With
     `on_trial`, new content is in place and is not known to be good yet. `fights` are its objects that something else
-    changes back again and again.
+    changes back again and again. `commit` is the last one that brought something new since the agent began.
 
     `changed_at` and `changed_in` tell when the last pass that changed something ended, and how long it took.
     """
@@ -211,17 +212,19 @@ class StackStatus:
     fights: tuple[Fight, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
     images: Mapping[str, tuple[Image, ...]] = field(default_factory=dict)  # that run, by service
+    commit: RevisionStatus | None = None
 
     def after(self, report: Report) -> StackStatus:
         """The stack's status once the report's pass is over."""
         target = RevisionStatus.of(report.revision) if report.revision else self.target
-        changed = _did_something(report)
+        changed = any(map(changed_something, report.outcomes))
         status = replace(
             self,
             sync=_sync(report),
             health=report.health,
             revision=target if report.synced else self.revision,
             target=target,
+            commit=RevisionStatus.of(brought) if (brought := brought_by(report)) else self.commit,
             services=_count(report) if was_looked_at(report) else self.services,
             images={one.name: one.images for one in report.services} if was_looked_at(report) else self.images,
             changed_at=report.started + report.seconds if changed else self.changed_at,
@@ -336,8 +339,9 @@ def was_looked_at(report: Report) -> bool:
     return bool(report.services or report.outcomes) or report.health is not Health.UNKNOWN or report.synced
 
 
-def _did_something(report: Report) -> bool:
-    return any(map(changed_something, report.outcomes))
+def brought_by(report: Report) -> Revision | None:
+    """The commit that brought something new; what is gone back to is nothing new."""
+    return None if report.trigger == ROLLBACK else report.commit
 
 
 def _sync(report: Report) -> Sync:

@@ -18,7 +18,7 @@ from agent.jobs import JobResult, JobState
 from agent.model import Action, Cause, Health, Key, Report, Result, Revision, Status
 from agent.telemetry import catalogue
 from agent.telemetry.catalogue import Spec
-from agent.telemetry.overview import pending_of, was_looked_at
+from agent.telemetry.overview import brought_by, pending_of, was_looked_at
 
 _MOST_JOBS = 100  # of one stack
 
@@ -48,6 +48,7 @@ class StackState:
     desired: int = 0
     ready: int = 0
     revision: Revision | None = None
+    commit: Revision | None = None
     changed_at: float = 0.0
     failures: int = 0
     pending: Mapping[str, int] = field(default_factory=dict)
@@ -71,6 +72,7 @@ class StackState:
             desired=sum(state.desired for state in report.services) if looked else self.desired,
             ready=sum(state.ready for state in report.services) if looked else self.ready,
             revision=report.revision if report.synced else self.revision,
+            commit=brought_by(report) or self.commit,
             changed_at=report.started + report.seconds
             if any(map(changed_something, report.outcomes))
             else self.changed_at,
@@ -162,6 +164,10 @@ def _stack_values(states: Mapping[str, StackState]) -> Iterator[tuple[Spec, _Val
     yield (
         catalogue.STACK_REVISION,
         [((label, state.revision.short), 1.0) for label, state in each if state.revision is not None],
+    )
+    yield (
+        catalogue.STACK_COMMIT,
+        [((label, state.commit.short), 1.0) for label, state in each if state.commit is not None],
     )
     yield catalogue.STACK_CHANGED, [((label,), state.changed_at) for label, state in each]
     yield catalogue.STACK_FAILURES, [((label,), float(state.failures)) for label, state in each]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from agent.images import Image
 from agent.model import Failure, Outcome, Place, Plan, Problem, Report, Result, Revision, Status
 from agent.store import Store
 from tests.cli.conftest import Run
-from tests.cli.fakes import COMMIT, CREATE, HOLD, REPLACE, Agent
+from tests.cli.fakes import COMMIT, CREATE, HOLD, REPLACE, UPDATE, Agent
 
 STARTED = 1_800_000_000.0
 EVIL = Revision("b" * 40, "\x1b[2Jhello", "mallory")
@@ -78,6 +79,37 @@ def test_one_run_in_full(run: Run, store: Store, name: str) -> None:
         "    env.DB_PASS    *** (before) → *** (after)",
         "! hold volume cron_data: prune: volumes are never removed (held)",
     ]
+
+
+BROUGHT = Revision("4f2a1c9" + "0" * 33, "raise \x1b[1mit", "bert")
+
+
+def test_the_commit_is_told_that_brought_it_where_the_run_is_at_a_later_one(run: Run, store: Store) -> None:
+    brought, drifted = replace(CREATE, commit=BROUGHT), UPDATE
+    for run_id, commit in {"dddd": BROUGHT, "eeee": COMMIT}.items():
+        outcomes = (Outcome(brought, Status.DONE), Outcome(drifted, Status.DONE))
+        plan = Plan((brought, drifted))
+        store.record(
+            Report(run_id, "web", "git", COMMIT, Result.SUCCESS, STARTED, 8.4, plan, outcomes, True, commit=commit)
+        )
+    later, same = (run("history", "--color=never").stdout.splitlines()[number] for number in (2, 1))
+    assert later.endswith(r'8.4 s  git 4f2a1c9 "raise \x1b[1mit" (bert)')
+    assert same.endswith("8.4 s  bump api to 2.4.1")
+    lines = run("history", "--show", "dddd").stdout.splitlines()
+    assert lines[2:4] == [
+        'Revision    git 9f2c1ab "bump api to 2.4.1" (anna)',
+        r'Because of  git 4f2a1c9 "raise \x1b[1mit" (bert)',
+    ]
+    assert r'✔ create network web_metrics: git 4f2a1c9 "raise \x1b[1mit" (bert): is not there (0.0 s)' in lines
+    assert "✔ update container web-redis-1: drift: changed outside git (0.0 s)" in lines
+    (kept,) = json.loads(run("history", "--show", "dddd", "-o", "json").stdout)["runs"]
+    assert kept["commit"] == {"id": BROUGHT.id, "subject": BROUGHT.subject, "author": "bert"}
+
+
+def test_a_run_that_no_commit_is_the_cause_of_is_blamed_on_none(run: Run, store: Store) -> None:
+    plan, outcomes = Plan((HOLD, UPDATE)), (Outcome(UPDATE, Status.DONE),)
+    store.record(Report("dddd", "web", "event", COMMIT, Result.SUCCESS, STARTED, 8.4, plan, outcomes, synced=True))
+    assert run("history").stdout.splitlines()[1].endswith("8.4 s  drift: changed outside git")
 
 
 def test_what_a_container_was_made_from(run: Run, store: Store) -> None:

@@ -48,6 +48,25 @@ def test_the_whole_plan(run: Run) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, GOLDEN, "")
 
 
+BROUGHT = Revision("4f2a1c9" + "0" * 33, "raise it", "bert")
+
+
+def test_the_commit_is_named_that_brought_a_change_and_not_the_newest_one(run: Run, agent: Agent) -> None:
+    agent.planned = planned(Plan((replace(CREATE, commit=BROUGHT), UPDATE, REPLACE)))
+    assert 'create    git 4f2a1c9 "raise it" (bert)\n' in run("plan").stdout
+    document = json.loads(run("plan", "-o", "json").stdout)
+    created, updated, replaced = document["changes"]
+    assert (created["commit"]["id"], created["cause_text"]) == (BROUGHT.id, 'git 4f2a1c9 "raise it" (bert)')
+    assert (created["commit"]["subject"], created["commit"]["author"]) == ("raise it", "bert")
+    assert (updated["commit"], replaced["commit"]["id"]) == (None, COMMIT.id)
+
+
+def test_files_that_are_in_no_commit_have_none(run: Run, agent: Agent) -> None:
+    uncommitted = Revision("dir-0123456789ab")
+    agent.planned = planned(Plan((CREATE,)), revision=uncommitted, stacks=(replace(WEB, revision=uncommitted),))
+    assert json.loads(run("plan", "-o", "json").stdout)["changes"][0]["commit"] is None
+
+
 def test_nothing_to_do(run: Run, agent: Agent) -> None:
     agent.planned = planned(Plan(unchanged=16))
     result = run("plan", "--detailed-exitcode")
@@ -171,6 +190,13 @@ def test_json(run: Run) -> None:
         "name": "web-api-1",
         "cause": "commit",
         "cause_text": 'git 9f2c1ab "bump api to 2.4.1" (anna)',
+        "commit": {
+            "id": COMMIT.id,
+            "short": "9f2c1ab",
+            "subject": "bump api to 2.4.1",
+            "author": "anna",
+            "timestamp": 0.0,
+        },
         "reason": "image, env.LOG_LEVEL changed",
         "interruption": "away while it is replaced",
         "fields": [

@@ -100,6 +100,14 @@ def test_verbose_tells_what_runs(run: Run, store: Store) -> None:
     )
 
 
+def test_verbose_tells_which_commit_last_brought_something(run: Run, store: Store) -> None:
+    commit = RevisionStatus("4f2a1c9" + "0" * 33, "4f2a1c9", "raise \x1b[1mit", "bert")
+    store.save_overview(Overview(stacks=(replace(WEB, commit=commit),)).document())
+    assert run("status", "--verbose").stdout.endswith(
+        '\n\nstack web\n  changed by git 4f2a1c9 "raise \\x1b[1mit" (bert)\n'
+    )
+
+
 def test_json_is_the_document_that_the_agent_saved(run: Run, store: Store) -> None:
     newer = FLEET.document() | {"from a newer release": 1}
     store.save_overview(newer)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agent.desired import Reading
-from agent.model import Action, Cause, Change, Failure, Health, Key, Outcome, Report, ServiceState, Status
+from agent.model import Action, Cause, Change, Failure, Health, Key, Outcome, Report, Revision, ServiceState, Status
 from agent.ports import AskSource, LookAt
 from agent.reconcile import Turn
 from agent.rejections import content_of
@@ -77,6 +77,39 @@ def test_what_gets_ill_is_given_up_with_the_last_words_of_its_container() -> Non
         _, failure = audience.backs.get(timeout=5)
     expected = Failure("Unhealthy", "service web is degraded: unhealthy\nweb of web wailed")
     assert failure == desires.rejected["web"][1] == expected
+
+
+BROUGHT, EARLIER = Revision("5" * 40, "Raise it", "Ada"), Revision("4" * 40, "Add it", "Bert")
+
+
+def test_the_commit_is_told_on_that_brought_what_was_given_up() -> None:
+    """Also of what fails some time after it was made, and not the one of what is gone back to."""
+
+    def ill_later(turn: Turn) -> Report:
+        (wanted,) = turn.stacks
+        if wanted.resources == OLD.resources:
+            return replace(synced(turn), commit=EARLIER)
+        if not desires.accepted and turn.known:
+            state = ServiceState("web", 1, 0, Health.DEGRADED, "unhealthy")
+            return replace(synced(turn), services=(state,), health=state.health)
+        state = ServiceState("web", 1, 1, Health.PROGRESSING)
+        (one,) = wanted.resources
+        made = Change(0, Action.CREATE, one.key, "web", Cause.COMMIT, "", wanted=one)
+        done = (Outcome(made, Status.DONE),)
+        return replace(synced(turn), services=(state,), outcomes=done, commit=BROUGHT, settled=frozenset({one.key}))
+
+    desires, audience = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}), FakeAudience()
+    turns = FakeTurns(ill_later)
+    with running(make_loop(desires, turns, audience, clock=(clock := FakeClock()))) as loop:
+        made = audience.reports.get(timeout=5)
+        clock.ahead += 60
+        loop.wake(LookAt("manual"))
+        ill, back = audience.reports.get(timeout=5), audience.reports.get(timeout=5)
+    assert [(one.failure and one.failure.reason, one.commit) for one in (made, ill, back)] == [
+        (None, BROUGHT),
+        ("Unhealthy", BROUGHT),
+        ("Unhealthy", BROUGHT),
+    ]
 
 
 def fails_for(reason: str, times: int) -> FakeTurns:

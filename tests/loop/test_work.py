@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.guard import NO_CONSENT
-from agent.model import Failure, Health, Report, Result, Scope
+from agent.model import Failure, Health, Report, Result, Revision, Scope
 from agent.reconcile import Turn
 from agent.rejections import content_of
 from agent.suspension import Suspension
@@ -17,6 +17,7 @@ from tests.loop.fakes import stack
 
 OLD, NEW = stack("web", "a" * 40, "1"), stack("web", "b" * 40, "2")
 WINDOW, NEXT_WINDOW = Suspension("no changes at night", until=100.0), Suspension("nor at noon", until=200.0)
+BROUGHT = Revision("5" * 40, "Raise it", "Ada")
 BAD, LATE = Failure("ConfigInvalid", "no"), Failure("WaitsForStack", "new content waits for db")
 
 
@@ -94,9 +95,24 @@ def test_what_is_broken_waits_for_nothing_and_is_told_once() -> None:
     work = Work("web", Goal(OLD))
     work.offer(NEW)
     work.freeze(WINDOW)
-    assert work.refuse(BAD, "")
-    assert not work.refuse(BAD, "")
+    assert work.refuse(BAD, "", BROUGHT)
+    assert not work.refuse(BAD, "", BROUGHT)
+    assert work.not_followed(NEW.revision, BAD, 0.0).commit == BROUGHT
     assert (work.desired, work.lag) == (OLD, Lag(failure=BAD))
+
+
+def test_who_brought_what_was_tried_is_known_until_other_content_is_wanted() -> None:
+    work = Work("web", Goal(NEW))
+    report = Report("r", "web", "git", NEW.revision, Result.SUCCESS, 0.0, 0.0)
+    work.know(replace(report, commit=BROUGHT))
+    work.know(report)
+    work.want(replace(NEW, revision=OLD.revision))
+    assert work.brought == BROUGHT
+    work.go_back(OLD, BAD)
+    work.know(replace(report, commit=OLD.revision))
+    assert work.brought == BROUGHT
+    work.want(OLD)
+    assert work.brought is None
 
 
 def test_the_trial_is_of_the_content_and_not_of_the_commit() -> None:

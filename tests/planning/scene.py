@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from inspect import cleandoc
 from typing import Any
 
@@ -21,6 +21,7 @@ from agent.model import (
     Stack,
 )
 from agent.planning import Policy, make_plan
+from agent.provenance import Provenance
 
 ORIGIN = "git:0123456789ab"
 
@@ -79,6 +80,7 @@ def plan(
     policy: Policy | None = None,
     scope: Scope | None = None,
     known: Iterable[str] = (),
+    traced: Mapping[str, Provenance] | None = None,
 ) -> Plan:
     """The plan for the resources, put into their stacks; in scope is the stack `web` and whatever is wanted."""
     by_stack: dict[str, list[Resource]] = {}
@@ -87,7 +89,7 @@ def plan(
     stacks = [Stack(name, tuple(resources), Revision("0" * 40)) for name, resources in by_stack.items()]
     inside = scope or Scope("host-1", ORIGIN, frozenset({"web", *by_stack}), whole=True)
     seen = {observed.key: observed for observed in actual}
-    return make_plan(stacks, seen, inside, policy or Policy(), frozenset(map(key, known)))
+    return make_plan(stacks, seen, inside, policy or Policy(), frozenset(map(key, known)), traced=traced)
 
 
 def check(found: Plan, expected: str) -> None:

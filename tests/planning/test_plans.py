@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from agent.handling import Handling, Order, Rollout
-from agent.model import Action, Cause, Condition, Difference, Observed, Owner, Remedy
+from agent.model import Action, Cause, Condition, Difference, Observed, Owner, Remedy, Revision
+from agent.provenance import Provenance
 from tests.planning.scene import check, differs, key, plan, there, waits, want
 
 WEB = "container/web"
@@ -130,6 +131,51 @@ def test_what_was_made_at_the_same_revision_changes_because_of_the_settings() ->
     check(drifted, "0 replace container/web (drift: hostname changed outside git)")
     older = plan([want(WEB)], [there(WEB, differs("environment.LEVEL"), revision="1" * 40)])
     check(older, "0 replace container/web (commit: environment.LEVEL changed)")
+
+
+RAISED = Revision("2" * 40, "Raise the level", "Ada")
+
+
+def test_the_commit_that_brought_it_is_named_with_each_change_that_has_one_as_its_cause() -> None:
+    wanted = [want(WEB), want("container/db"), want("container/other", stack="other")]
+    seen = [there(WEB, differs("environment.LEVEL")), there("container/db", differs("user", drift=True))]
+    found = plan(wanted, seen, traced={"web": Provenance(RAISED)})
+    named = {change.key.name: (change.cause, change.commit) for change in found.changes}
+    assert named == {"web": ("commit", RAISED), "db": ("drift", None), "other": ("commit", None)}
+
+
+def test_what_was_made_at_a_revision_with_the_same_content_changes_because_of_the_settings() -> None:
+    traced = {"web": Provenance(RAISED, frozenset({"1" * 40}))}
+    found = plan([want(WEB)], [there(WEB, differs("environment.LEVEL"), revision="1" * 40)], traced=traced)
+    check(found, "0 replace container/web (settings: environment.LEVEL changed)")
+    assert [change.commit for change in found.changes] == [None]
+    older = plan([want(WEB)], [there(WEB, differs("environment.LEVEL"), revision="3" * 40)], traced=traced)
+    check(older, "0 replace container/web (commit: environment.LEVEL changed)")
+    elsewhere = plan(
+        [want(WEB)], [there(WEB, differs("environment.LEVEL"), revision="1" * 40)], traced={"db": traced["web"]}
+    )
+    check(elsewhere, "0 replace container/web (commit: environment.LEVEL changed)")
+
+
+def test_what_the_settings_make_is_told_as_theirs_where_they_change_something_else_too() -> None:
+    made = {"revision": "0" * 40}
+    new = [want("network/front"), want("container/other", stack="other")]
+    found = plan([want(WEB), *new], [there(WEB, differs("networks.front"), **made)])
+    assert {change.key.name: change.cause for change in found.changes} == {
+        "web": "settings",
+        "front": "settings",
+        "other": "commit",
+    }
+    both = [there(WEB, differs("networks.front"), **made), there("container/db", differs("user"), revision="1" * 40)]
+    found = plan([want(WEB), want("container/db"), *new], both)
+    assert {change.key.name: change.cause for change in found.changes} == {
+        "web": "settings",
+        "db": "commit",
+        "front": "commit",
+        "other": "commit",
+    }
+    found = plan([want(WEB), *new], [there(WEB, differs("user", drift=True), **made)])
+    assert {change.key.name: change.cause for change in found.changes}["front"] == "commit"
 
 
 def test_a_file_that_the_commit_changed_is_the_cause() -> None:

@@ -87,6 +87,7 @@ def test_the_command_line_and_the_environment_are_fixed(
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "GIT_TERMINAL_PROMPT": "0",
+            "GIT_LITERAL_PATHSPECS": "1",
             "GIT_NO_LAZY_FETCH": "1",
             "GIT_ASKPASS": "/bin/false",
             "GIT_ALLOW_PROTOCOL": "https:ssh:file" if network else "https:ssh",

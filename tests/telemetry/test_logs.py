@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from agent.converge import Ended, Event, Started, Waiting
 from agent.model import Action, Condition, Failure, Key, Requirement, Result, Status
 from agent.telemetry import logs
-from tests.telemetry.made import BROKEN, UNREACHABLE, change, did, done, failed, report
+from tests.telemetry.made import BROKEN, OLDER, UNREACHABLE, change, did, done, failed, report
 
 Configure = Callable[..., io.StringIO]
 
@@ -63,6 +63,15 @@ def test_every_line_of_a_run_carries_run_and_revision() -> None:
     ]
     assert (lines[1]["level"], lines[1]["reason"]) == ("error", "Boom")
     assert (lines[2]["event"], lines[2]["done"], lines[2]["failed"]) == ("converged", 1, 1)
+
+
+def test_the_commit_is_told_that_brought_a_step_or_what_is_wrong() -> None:
+    stream = configured("json")
+    logs.record(structlog.get_logger(), did(done(replace(change(1), commit=OLDER)), done(change(2))))
+    logs.record(structlog.get_logger(), replace(failed(BROKEN), commit=OLDER))
+    steps = {(line["event"], line.get("commit"), line.get("subject"), line.get("author")) for line in objects(stream)}
+    brought = ("31c09de", "first", "bert")
+    assert {("step", *brought), ("step", None, None, None), ("failed", *brought)} <= steps
 
 
 def test_what_is_to_be_said_of_a_step_that_was_done_is_a_warning() -> None:

@@ -64,6 +64,9 @@ SERIES = [
         1,
         id="revision is the one synced to",
     ),
+    pytest.param(
+        [report(commit=OLDER), report()], 'windlass_stack_commit_info{commit="31c09de",stack="web"}', 1, id="commit"
+    ),
     pytest.param([did(done(change()))], 'windlass_stack_last_change_timestamp_seconds{stack="web"}', 5002, id="change"),
     pytest.param(
         [report(suspended=Suspended(Suspension("why")))], 'windlass_stack_suspended{stack="web"}', 1, id="suspended"

@@ -13,7 +13,7 @@ from agent.images import Image
 from agent.model import Action, Cause, Failure, Health, Key, Plan, Report, Revision, ServiceState, Status
 from agent.suspension import Suspended, Suspension
 from agent.telemetry.labels import without_credentials
-from agent.telemetry.overview import Held, Overview, ServiceCount, StackStatus, Sync
+from agent.telemetry.overview import Held, Overview, RevisionStatus, ServiceCount, StackStatus, Sync
 from tests.telemetry.made import BROKEN, OLDER, REVISION, UNREACHABLE, change, did, done, failed, report
 
 
@@ -84,6 +84,13 @@ def test_a_failing_revision_does_not_hide_the_one_that_runs() -> None:
         ("web/compose.yaml", 7, 5),
         ("web/compose.yaml", 9, 1),
     ]
+
+
+def test_the_commit_stays_that_last_brought_something_new() -> None:
+    brought = report(commit=OLDER)
+    for later in (report(), failed(BROKEN), report(trigger="rollback", commit=REVISION)):
+        assert web(brought, later).commit == RevisionStatus.of(OLDER)
+    assert web(brought, report(commit=REVISION)).commit == RevisionStatus.of(REVISION)
 
 
 def test_when_the_host_is_not_seen_the_last_count_stays_and_health_is_unknown() -> None:
@@ -186,6 +193,7 @@ def test_its_json_form_is_stable() -> None:
                 "fights": [],
                 "jobs": [],
                 "images": {"api": [{"id": "sha256:1", "digest": "api@sha256:a"}]},
+                "commit": None,
             }
         ],
     }

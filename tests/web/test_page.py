@@ -14,7 +14,7 @@ import agent.web.page
 from agent.model import Failure, Health, Place, Problem, Revision
 from agent.telemetry.overview import Overview, SourceStatus, Sync
 from agent.web.page import HEALTH_BADGES, SYNC_BADGES, Page, ago, moment, span
-from tests.telemetry.made import BROKEN, UNREACHABLE, change, did, done, failed, report
+from tests.telemetry.made import BROKEN, OLDER, UNREACHABLE, change, did, done, failed, report
 from tests.web.conftest import Site
 
 STYLE = Path(agent.web.page.__file__).parent / "static" / "style.css"
@@ -83,6 +83,13 @@ def test_it_says_how_things_are() -> None:
         assert expected in text
 
 
+def test_it_says_which_commit_brought_a_stack_what_it_has() -> None:
+    overview = Overview().with_report(report(commit=OLDER)).with_report(report(stack="db"))
+    text = re.sub(r"\s+", " ", page_of(overview).text)
+    assert text.count("changed by") == 1
+    assert "changed by 31c09de first (bert)" in text
+
+
 def test_it_is_built_for_every_reader() -> None:
     page = page_of(full())
     assert page.all("html") == [{"lang": "en"}]
@@ -128,7 +135,7 @@ def _spoken(one: str, other: str) -> Parsed:
     failure = Failure("X", f"m{one}", (Problem(Place(f"f{one}"), f"m{other}", f"p{one}", f"h{other}"),))
     overview = Overview(host=f"h{one}", version=f"v{other}", source=SourceStatus(f"u{one}", f"r{other}"))
     overview = overview.with_source(revision, failure, at=1.0, next_at=None).with_engine(one, other)
-    return page_of(overview.with_report(failed(failure, stack=f"s{one}", revision=revision)))
+    return page_of(overview.with_report(failed(failure, stack=f"s{one}", revision=revision, commit=revision)))
 
 
 @pytest.mark.parametrize(
