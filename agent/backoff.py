@@ -8,23 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
+from agent.blame import BLAMELESS, ENGINE_FAULTS, UNTOUCHED, interrupts
 from agent.fight import Fight
-from agent.handling import OnFailure
 from agent.held import PORT_IN_USE
-from agent.model import Action, Cause, Key, Outcome, Report, Resource, Status
+from agent.model import Action, Cause, Key, Outcome, Report, Status
+from agent.paused import paused_by
 from agent.planning.causes import HEALED
 from agent.processes import ORPHAN_PROCESS
-from agent.rollout import Failures
 
-# what says nothing of what is wanted: nobody answers, or there was no thread to ask
-ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout", "NoThread"})
-# what is wanted has no part in it, and it may pass at any time
-BLAMELESS = ENGINE_REASONS | {ORPHAN_PROCESS, PORT_IN_USE}
-# the engine went wrong and does not say in what: it may pass, unless the same comes time and again
-ENGINE_FAULTS = frozenset({"EngineError", "EngineObjectInvalid", "EngineClient"})
 TRIES = 3
-UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
 BETWEEN_INTERRUPTIONS = 300.0
 LONGEST_UNTOUCHED = 30.0
 
@@ -209,33 +201,13 @@ def only_unprepared(report: Report) -> bool:
 
 def interrupted_in_vain(report: Report) -> bool:
     """Whether something that ran was stopped for a replacement that did not come about, as it would be each time."""
-    replaced = [outcome for outcome in report.outcomes if _interrupts(outcome)]
+    replaced = [outcome for outcome in report.outcomes if interrupts(outcome)]
     did_not_take = report.failure is not None and report.failure.reason in {"DidNotTake", ORPHAN_PROCESS}
     return any(map(_goes_on, report.outcomes)) or any(
         (outcome.status is Status.FAILED and outcome.reason not in UNTOUCHED)
         or (outcome.status is Status.DONE and did_not_take)
         for outcome in replaced
     )
-
-
-def paused_by(report: Report) -> frozenset[Key]:
-    """What was not replaced and is not to be tried again by itself, each time with an interruption: its rollout pauses
-    when something is refused, or bears that."""
-    failures = Failures.of(report.outcomes)
-    refused = [outcome.change for outcome in report.outcomes if _interrupts(outcome) and _is_refused(outcome)]
-    paused = {(one.stack, one.wanted.service) for one in refused if one.wanted and _pauses(one.wanted)}
-    left = [outcome.change for outcome in report.outcomes if _interrupts(outcome) and outcome.status is not Status.DONE]
-    stopped = {one.key for one in left if one.wanted and (one.stack, one.wanted.service) in paused}
-    return frozenset(stopped | {one.key for one in refused if failures.bears(one)})
-
-
-def _is_refused(outcome: Outcome) -> bool:
-    may_pass = outcome.reason in UNTOUCHED | BLAMELESS | ENGINE_FAULTS
-    return outcome.status is Status.FAILED and not may_pass
-
-
-def _pauses(wanted: Resource) -> bool:
-    return wanted.handling.rollout.on_failure is OnFailure.PAUSE
 
 
 def _only_stumbled(report: Report) -> bool:
@@ -247,9 +219,3 @@ def _only_stumbled(report: Report) -> bool:
 def _goes_on(outcome: Outcome) -> bool:
     """Whether it is of what was stopped for something else that did not come about."""
     return outcome.change.action is Action.RUN and outcome.change.cause is not Cause.SCHEDULE
-
-
-def _interrupts(outcome: Outcome) -> bool:
-    """What is prepared for a stack, its images and files, is fetched and written while all of it runs."""
-    change = outcome.change
-    return change.action is Action.REPLACE and not (change.wanted and change.wanted.prepares)

@@ -16,7 +16,7 @@ from functools import partial
 
 from agent.answering import Answering
 from agent.asking import Asking
-from agent.backoff import Patience, paused_by
+from agent.backoff import Patience
 from agent.errors import Trouble
 from agent.following import Following
 from agent.guard import Consent, services_of
@@ -250,7 +250,6 @@ class Loop:
         if trigger == ASKED:
             work.trigger, work.not_before = trigger, 0.0
             self._patience.relent(work.name)
-            work.paused = frozenset()
             if self._desires.forgive(work.name):
                 self._asking.at_once()
         elif work.trigger is None:
@@ -269,7 +268,7 @@ class Loop:
             suspended = self._orders.of(work.name)
             trigger = SUSPEND if suspended else RESUME if work.suspended else APPROVE
             if suspended != work.suspended or (approved and work.is_guarded):
-                work.suspended = suspended
+                work.suspended, work.resumed = suspended, True
                 self._audience.triggered(trigger)
                 self.fresh(work, trigger)
 
@@ -298,7 +297,7 @@ class Loop:
 
     def fresh(self, work: Work, trigger: str) -> None:
         """New content is tried at once, whatever happened to the old."""
-        work.not_before, work.paused = 0.0, frozenset()
+        work.not_before = 0.0
         work.trigger = work.trigger or trigger
         self._patience.forgive(work.name)
 
@@ -315,14 +314,14 @@ class Loop:
         if not work.is_understood:
             self._answering.had_turn(work.name)
             return  # never was good here: nothing is known to converge to, and nothing is removed
-        work.busy = True
         name, before = work.name, work.standing
         elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
         consent = Consent(self._orders.approved, max(work.goal.may_go, self._following.allowed))
         turn = work.turn(trigger, self._scope, elsewhere, consent, act=self._act)
         demands = {key: ports for one in self._stacks.values() if one is not work for key, ports in one.demands.items()}
         resting = self._patience.resting(name, self._clock())
-        turn = replace(turn, asked=self._scheduling.take(name), demands=demands, resting=resting, paused=work.paused)
+        turn = replace(turn, asked=self._scheduling.take(name), demands=demands, resting=resting)
+        work.busy, work.resumed = True, False
         self._submit(
             f"turn-{name}",
             self._rhythm.silence,
@@ -383,7 +382,6 @@ class Loop:
         overtaken = any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes)
         if overtaken or (report.failure and not report.waits):
             work.trigger = work.trigger or RETRY
-        work.paused |= paused_by(report)
         pause = self._patience.after(report, now)
         # what was heard meanwhile has a time to settle of its own
         work.not_before = now if work.trigger == ASKED else max(work.not_before, now + pause.alone)

@@ -69,6 +69,8 @@ class Turn:
     consent: Consent = NO_CONSENT  # to removing much at once
     asked: Mapping[Key, Errand] = field(default_factory=dict)  # what jobs are to do now
     resting: frozenset[Key] = frozenset()  # what was healed too often of late: left as it is for now
+    newest: bool = True  # what is wanted is what the source says by now
+    resumed: bool = False  # somebody has said something since that has what is paused tried again
     paused: frozenset[Key] = frozenset()  # what was replaced by something that was no good: not once more
 
     @property

@@ -77,10 +77,10 @@ class Work:
     not_before: float = 0.0
     again: tuple[float, str] | None = None  # when one gets due by itself, and its trigger then
     busy: bool = False
+    resumed: bool = False  # what a rollout paused at is tried again in it
     # what came of the turns so far
     standing: Standing = field(default_factory=Standing)
     known: frozenset[Key] = frozenset()  # of the goal's keys, those that were there and as wanted after a turn
-    paused: frozenset[Key] = frozenset()  # what is not replaced before there is something new, for it was no good
     last: Report | None = None
 
     @property
@@ -228,6 +228,8 @@ class Work:
             suspended={self.name: self.restraint},
             elsewhere=elsewhere,
             consent=consent,
+            newest=not self.lag,
+            resumed=self.resumed,
         )
 
     def not_followed(self, revision: Revision, failure: Failure | None, now: float) -> Report:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agent.account import Look, Taken, report_of
-from agent.backoff import Patience, Pause, paused_by
+from agent.backoff import Patience, Pause
 from agent.handling import Handling, OnFailure, Rollout
 from agent.model import (
     Action,
@@ -28,6 +28,7 @@ from agent.model import (
     Stack,
     Status,
 )
+from agent.paused import paused_by
 
 
 def failing(reason: str, *prepares: bool) -> Report:

@@ -155,3 +155,32 @@ def test_what_is_on_trial_when_the_agent_is_killed_is_so_with_the_next_one(
         assert (failure["reason"], "service ill" in failure["message"]) == ("Unhealthy", True)
         until(lambda: not identity(sdk, f"{stack}-ill-1"), "taken back")
     assert accepted(agent, stack) == first
+
+
+@pytest.mark.slow
+def test_what_a_rollout_paused_at_stays_so_with_the_next_agent_until_somebody_asks(
+    agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
+    pauses = "    stop_grace_period: 0s\n    deploy: {update_config: {failure_action: pause}}\n"
+
+    def text(api: str) -> str:
+        return quick(compose(busybox, "one", api)).replace("    stop_grace_period: 0s\n", pauses)
+
+    def reasons(agent: Agent) -> list[str]:
+        return [line["reason"] for line in agent.log_lines() if line.get("stack") == stack and line.get("reason")]
+
+    with running(agent):
+        first_good(agent, fleet, stack, text("sleep 600"))
+        good = identity(sdk, f"{stack}-api-1")
+        fleet.push({path: text("exit 7")}, "Bad")
+        until(lambda: (agent.stack(stack).get("failure") or {}).get("reason") == "RolloutPaused", "paused")
+        agent.kill()
+    tried = reasons(agent).count("CrashOnStart")
+    with running(agent):
+        until(lambda: (agent.stack(stack).get("failure") or {}).get("reason") == "RolloutPaused", "still paused")
+        agent.await_passes(stack, 1)
+        assert reasons(agent).count("CrashOnStart") == tried, "it is not tried once more"
+        assert identity(sdk, f"{stack}-api-1") == good
+        assert agent.windlass("sync", stack).returncode == 0
+        until(lambda: reasons(agent).count("CrashOnStart") > tried, "tried again")
