@@ -81,6 +81,27 @@ class Following:
         awaited = {name for work in self._works() if work.lag.coming for name in work.lag.coming.after}
         return any(gets_on(work.last) for name, work in self._stacks.items() if name in awaited)
 
+    def has_news(self, name: str) -> bool:
+        """Whether a turn of the stack is under way or due in which whoever asked may be interested."""
+        work = self._stacks.get(name)
+        return work is not None and work.has_news
+
+    def may_be_taken_up(self, name: str, behind: frozenset[str] = frozenset()) -> bool:
+        """Whether new content of the stack waits for others, of which each may be ready before long. It is one that
+        waits for it that those `behind` wait for."""
+        work = self._stacks.get(name)
+        if work is None or work.lag.coming is None or work.lag.frozen or name in behind:
+            return False
+        late = [other for other in work.lag.coming.after if not self._is_ready(other)]
+        return all(self._may_get_ready(self._stacks[other], behind | {name}) for other in late)
+
+    def _may_get_ready(self, work: Work, behind: frozenset[str]) -> bool:
+        if work.suspended.whole or work.lag.frozen:
+            return False
+        if work.lag.coming is not None:
+            return self.may_be_taken_up(work.name, behind)
+        return work.has_news or work.is_overtaken or gets_on(work.last)
+
     def _works(self) -> tuple[Work, ...]:
         return tuple(self._stacks.values())
 

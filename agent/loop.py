@@ -28,13 +28,11 @@ from agent.pulse import Pulse
 from agent.reconcile import ASKED, ROLLBACK, Turn
 from agent.scheduling import Scheduling
 from agent.trial import State
-from agent.work import TRIAL, Standing, Work, crashed
+from agent.work import RETRY, TRIAL, Standing, Work, crashed
 from agent.workers import Workers
 
 SOURCE = "source"
-RETRY = "retry"
 SUSPEND, RESUME, APPROVE = "suspend", "resume", "approve"
-NEWS = frozenset({ASKED, "git", ROLLBACK})  # the triggers of turns that whoever asked waits for
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Loop:
         self._orders: Orders = Unrestrained()  # until the first round
         self._resync_due = clock() + self._rhythm.resync
         self._patience = Patience(self._chance)
-        self._answering = Answering(audience.answered)
+        self._answering = Answering(audience.answered, self._following)
         self._pulse, self._late = Pulse(clock), tuple[str, ...]()
         self.stopping = False
         self.left: tuple[str, ...] = ()  # what was still under way when its time to end was over
@@ -292,8 +290,7 @@ class Loop:
             self._following.follow(done.reading, done.on_host)
         if not self._asking.is_due:  # else it was read before somebody asked
             # what is under way may well be of this news: a reading that was on its way when somebody asked had it too
-            news = (name for name, work in self._stacks.items() if work.busy or work.trigger in NEWS)
-            self._answering.source_read(news)
+            self._answering.source_read(self._stacks)
 
     def fresh(self, work: Work, trigger: str) -> None:
         """New content is tried at once, whatever happened to the old."""
@@ -312,7 +309,7 @@ class Loop:
     def _begin_turn(self, work: Work) -> None:
         trigger = work.take_trigger()
         if not work.is_understood:
-            self._answering.had_turn(work.name)
+            self._answering.tell_if_done()
             return  # never was good here: nothing is known to converge to, and nothing is removed
         name, before = work.name, work.standing
         elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
@@ -357,11 +354,10 @@ class Loop:
         report = self._scheduling.heed(work, report)
         work.last = report = replace(report, on_trial=on_trial, fights=self._patience.fights(work.name, now))
         self._audience.reported(report)
-        if work.trigger not in NEWS:
-            self._answering.had_turn(work.name)
         if work.is_gone_by(done.report) and not superseded:
             self._forget(work)
         self._following.take_up()
+        self._answering.tell_if_done()
 
     def _heed(self, work: Work, report: Report, verdict: Verdict) -> bool:
         """Go on with new content, or back to what was good before. Returns whether it goes back."""

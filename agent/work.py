@@ -16,12 +16,14 @@ from agent.guard import Consent, Wanted, services_of
 from agent.held import PRUNE_OFF
 from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
 from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD, Demands
-from agent.reconcile import Turn
+from agent.reconcile import ASKED, ROLLBACK, Turn
 from agent.rejections import content_of
 from agent.suspension import NOTHING, Suspended, Suspension
 from agent.trial import Trial
 
 TRIAL = "trial"  # the trigger of seeing whether what is new is good by now
+RETRY = "retry"
+NEWS = frozenset({ASKED, "git", ROLLBACK})  # the triggers of turns that whoever asked waits for
 GUARDS = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
 
 
@@ -128,6 +130,16 @@ class Work:
     def has_more_to_come(self) -> bool:
         """Whether there is a turn to come before one knows how it stands."""
         return self.trigger is not None or (self.again is not None and self.again[1] == TRIAL)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a turn is under way, or one is due that whoever asked waits for."""
+        return self.busy or (self.trigger in NEWS and not self.only_waits)
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether it is looked at again at once, for the world had moved while it was looked at."""
+        return self.trigger == RETRY and self.last is not None and self.last.failure is None
 
     @property
     def is_guarded(self) -> bool:
