@@ -58,7 +58,7 @@ class Turn:
     act: bool = True
     exact: bool = False  # nothing but the plan, even where a fetched image turns out to be another one
     run_id: str = field(default_factory=new_run_id)  # on every line that is said of this turn
-    fallback: bool = False  # what is wanted is what was good before, since the newest is not
+    fallback: bool = False  # what is wanted is what was good before, since the newest is not, or waits
     gone_back: bool = False  # and the host has been there before
     rejected: str = ""  # a digest of the content that was given up for it
     superseded: Callable[[], bool] = never  # whether something newer is wanted by now: then nothing more is begun

@@ -111,6 +111,13 @@ class Work:
         return self.has_left and report.synced and not report.stays and not kept
 
     @property
+    def is_kept(self) -> bool:
+        """Whether it is kept at what proved good, while the newest is no good or waits: be it for the end of a window,
+        which makes nothing new of what it went back to."""
+        proved = self.goal.proved or (self.desired is not None and self.desired.revision.id == self.standing.accepted)
+        return bool(self.lag) and proved
+
+    @property
     def only_waits(self) -> bool:
         """Whether nothing is known to converge to until what waits is taken up."""
         return self.desired is None and (self.lag.coming is not None or self.lag.frozen is not None)
@@ -225,16 +232,16 @@ class Work:
 
     def turn(self, trigger: str, scope: Scope, elsewhere: Wanted, consent: Consent, *, act: bool) -> Turn:
         """The next turn of this stack, without any change where all of it is suspended."""
-        failed = self.lag.failure is not None
+        kept = self.is_kept
         return Turn(
             (self.desired,) if self.desired else (),
             replace(scope, stacks=frozenset({self.name}), whole=False),
             trigger,
             self.known,
             act and not self.suspended.whole,
-            fallback=failed,
-            gone_back=failed and self.goal.proved,
-            rejected=self.goal.given_up if failed else "",
+            fallback=kept,
+            gone_back=kept and self.goal.proved,
+            rejected=self.goal.given_up if kept else "",
             superseded=self.moved_on(),
             dropped=self.dropped(),
             suspended={self.name: self.restraint},
