@@ -56,11 +56,14 @@ class Following:
                 work.offer(stack)
         hidden = self._may_hide_another(reading, on_host)
         self._leaving = frozenset() if hidden else (on_host | frozenset(self._stacks)) - reading.names
-        self.take_up()
-        for name, failure in reading.broken.items():
+        for (
+            name,
+            failure,
+        ) in reading.broken.items():  # first: what an earlier reading had of it is not taken up any more
             work = self._dispatch.work_of(name)
             if work.refuse(failure, reading.rejected.get(name, "")):
                 self._tell(work, failure)
+        self.take_up()
 
     def take_up(self) -> None:
         """Make what is coming what is wanted, unless it is new and has to wait; let go what has left the source."""

@@ -157,6 +157,10 @@ class FakeAudience:
     def reported(self, report: Report) -> None:
         self.reports.put(report)
 
+    def reported_so_far(self) -> list[Report]:
+        """What nobody has taken yet."""
+        return [self.reports.get() for _ in range(self.reports.qsize())]
+
     def source_read(self, reading: Reading | None, failure: Failure | None, next_in: float) -> None:
         self.sources.put((reading, failure, next_in))
 

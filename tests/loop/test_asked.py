@@ -172,7 +172,7 @@ def test_a_stack_that_waits_for_others_is_waited_for(tmp_path: Path, last_good: 
         ordered.health = Health.HEALTHY
         loop.wake(LookAt("event", stack="db"))
         assert ordered.audience.answers.get(timeout=5) == at
-        reported = {report.stack: report for report in drained(ordered.audience)}
+        reported = {report.stack: report for report in ordered.audience.reported_so_far()}
     assert {(name, one.failure) for name, one in reported.items()} == {("db", None), ("b", None), ("c", None)}
     assert {one.revision.id for one in reported.values() if one.revision} == {"2" * 40}
 
@@ -197,7 +197,7 @@ def test_a_stack_that_waits_for_one_that_does_not_get_on_is_not_waited_for(
                 ordered.health = Health.DEGRADED
         loop.wake(LookAt("event", stack="db"))
         assert ordered.audience.answers.get(timeout=5) == at
-        waits = [one.failure.reason for one in drained(ordered.audience) if one.stack == "c" and one.failure]
+        waits = [one.failure.reason for one in ordered.audience.reported_so_far() if one.stack == "c" and one.failure]
     assert waits[-1] == "WaitsForStack"
 
 
@@ -207,7 +207,3 @@ def test_who_asks_for_another_stack_waits_for_none_that_waits(tmp_path: Path) ->
         ordered.turns.next()
         at = ordered.push_and_ask("db")
         assert ordered.audience.answers.get(timeout=5) == at
-
-
-def drained(audience: FakeAudience) -> list[Report]:
-    return [audience.reports.get() for _ in range(audience.reports.qsize())]
