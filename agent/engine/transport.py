@@ -26,8 +26,6 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
-from agent.errors import Overtaken
-
 CONNECT_SECONDS = 5.0
 GLANCE = 0.25  # seconds between two looks whether a call is to be given up
 IDLE_POOL = "engine"
@@ -332,14 +330,6 @@ def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
         key: json.dumps(value) if isinstance(value, dict) else int(value) if isinstance(value, bool) else value
         for key, value in said.items()
     }
-
-
-def exit_of(report: Mapping[str, Any] | None, subject: str) -> int:
-    """The exit status of a command that ran in a container, by its report. Raises `Overtaken` where there is none any
-    more: nobody can say how it ended."""
-    if report is None:
-        raise Overtaken(f"{subject}: the engine does not know how it ended, for its container went or it began anew")
-    return int(report.get("ExitCode") or 0)
 
 
 def demultiplexed(raw: bytes) -> bytes:
