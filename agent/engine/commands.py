@@ -33,8 +33,8 @@ def await_status(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> int:
-    """The exit status, by what `look` gives as its report. It may come a moment after the last word, or later where the
-    command closed its output.
+    """The exit status, by what `look` gives as its report. It comes a moment after the last word; one that
+    says nothing that anybody hears is waited for as well.
 
     Raises `Unreachable` (`EngineTimeout`) where it goes on beyond the `patience` in seconds, `Overtaken` where its
     report is gone or `stop` says so, and `Refused` (`EngineError`) where it has ended and the engine does not tell how.
