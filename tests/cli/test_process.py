@@ -18,7 +18,7 @@ import atexit, json, os, signal, sys
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background has it ignored
 from agent.cli import main
-from agent.cli.parts import Rendered
+from agent.cli.needs import Rendered
 from agent.store import Store
 from agent.telemetry.overview import Overview
 from tests.cli.fakes import Agent
