@@ -6,7 +6,8 @@ import docker
 import pytest
 
 from tests.e2e.agents import Agent, Fleet, until
-from tests.e2e.test_agent import compose, identity
+from tests.e2e.contents import compose
+from tests.e2e.seen import identity
 
 pytestmark = pytest.mark.engine
 CHECK = "    healthcheck: {test: [CMD, test, -e, /tmp/ready], interval: 200ms, retries: 1000}"

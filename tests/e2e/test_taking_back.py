@@ -8,7 +8,7 @@ import docker
 import pytest
 
 from tests.e2e.agents import Agent, Fleet, running, until
-from tests.e2e.test_agent import identity
+from tests.e2e.seen import accepted, identity, since, version
 
 pytestmark = pytest.mark.engine
 
@@ -34,29 +34,12 @@ def quick(text: str) -> str:
     return text.replace("monitor: 1s", "monitor: 300ms")
 
 
-def version(sdk: docker.APIClient, name: str) -> str:
-    environment = [str(entry) for entry in sdk.inspect_container(name)["Config"]["Env"]]
-    return next(entry.partition("=")[2] for entry in environment if entry.startswith("VERSION="))
-
-
-def accepted(agent: Agent, stack: str) -> str:
-    """The commit that the agent would go back to."""
-    file = agent.home / "state" / "mirror" / "refs" / "windlass" / "good" / stack
-    return file.read_text().strip() if file.exists() else ""
-
-
 def first_good(agent: Agent, fleet: Fleet, stack: str, text: str) -> str:
     """The commit that brings the stack, once it is known to be good."""
     commit = fleet.push({f"stacks/{stack}/compose.yaml": text}, "First")
     until(lambda: agent.synced_at(stack, commit), "the first commit deployed")
     until(lambda: accepted(agent, stack) == commit, "the first commit known to be good")
     return commit
-
-
-def since(sdk: docker.APIClient, name: str) -> tuple[str, str]:
-    """What changes when a container is made anew, and when it is started anew."""
-    found = sdk.inspect_container(name)
-    return found["Id"], found["State"]["StartedAt"]
 
 
 def test_the_whole_stack_goes_back_and_stays_there_until_there_is_something_new(
