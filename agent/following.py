@@ -89,21 +89,30 @@ class Following:
         work = self._stacks.get(name)
         return work is not None and work.has_news
 
-    def may_be_taken_up(self, name: str, behind: frozenset[str] = frozenset()) -> bool:
-        """Whether new content of the stack waits for others, of which each may be ready before long. It is one that
-        waits for it that those `behind` wait for."""
-        work = self._stacks.get(name)
-        if work is None or work.lag.coming is None or work.lag.frozen or name in behind:
-            return False
-        late = [other for other in work.lag.coming.after if not self._is_ready(other)]
-        return all(self._may_get_ready(self._stacks[other], behind | {name}) for other in late)
+    def may_be_taken_up(self, name: str) -> bool:
+        """Whether new content of the stack waits for others, of which each may be ready before long, be it after those
+        that it waits for itself."""
+        left, seen = [name], {name}
+        while left:
+            late = self._awaited_by(self._stacks.get(left.pop()))
+            if late is None or not all(map(self._gets_on, late)):
+                return False
+            waiting = {work.name for work in late if work.lag.coming is not None} - seen
+            seen |= waiting
+            left += waiting
+        return True
 
-    def _may_get_ready(self, work: Work, behind: frozenset[str]) -> bool:
+    def _awaited_by(self, work: Work | None) -> list[Work] | None:
+        """What the stack waits for, None where it is no order between stacks that keeps new content of it waiting."""
+        if work is None or work.lag.coming is None or work.lag.frozen:
+            return None
+        return [self._stacks[name] for name in work.lag.coming.after if not self._is_ready(name)]
+
+    def _gets_on(self, work: Work) -> bool:
+        """Whether the stack is about to be looked at, may be ready before long, or waits in its turn."""
         if work.suspended.whole or work.lag.frozen:
             return False
-        if work.lag.coming is not None:
-            return self.may_be_taken_up(work.name, behind)
-        return work.has_news or work.is_overtaken or gets_on(work.last)
+        return work.lag.coming is not None or work.has_news or work.is_overtaken or gets_on(work.last)
 
     def _works(self) -> tuple[Work, ...]:
         return tuple(self._stacks.values())
