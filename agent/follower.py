@@ -49,7 +49,7 @@ class Follower:
         rejected = {
             name: failure
             for name, stack in reading.stacks.items()
-            if (failure := self._rejections.of(stack)) and self._counts(stack, failure)
+            if (failure := self._rejections.of(stack)) and self._counts(stack)
         }
         if not rejected:
             return reading
@@ -57,12 +57,10 @@ class Follower:
         digests = {name: content_of(reading.stacks[name]) for name, why in rejected.items() if not is_doubt(why)}
         return replace(reading, stacks=kept, broken={**reading.broken, **rejected}, rejected=digests)
 
-    def _counts(self, stack: Stack, why: Failure) -> bool:
-        """Whether a rejection counts: there is something to go back to, and no doubt of what is good itself."""
-        if self._source.good(stack.name) is None:
-            return False
-        good = self.last_good(stack.name) if is_doubt(why) else None
-        return good is None or content_of(good) != content_of(stack)
+    def _counts(self, stack: Stack) -> bool:
+        """Whether a rejection counts: there is something else to go back to. That may be there and not be readable."""
+        good = self.last_good(stack.name)
+        return content_of(good) != content_of(stack) if good else self._source.good(stack.name) is not None
 
     def _sync(self) -> Snapshot:
         began, result = self._clock(), "error"
@@ -109,13 +107,16 @@ class Follower:
         with suppress(Trouble):  # losing the note costs a fallback, never the deploy that it is about
             self._source.accept(stack.name, stack.revision.id)
             self._good[stack.name] = stack
-            if self._wants_something_else_now(stack.name):
+            if self._is_no_longer_rejected(stack):
                 self._rejections.forgive(stack.name)
 
-    def _wants_something_else_now(self, name: str) -> bool:
-        """Whether the newest is not what was rejected: that what was good before proves good again mends nothing."""
-        newest = self._newest.stacks.get(name) if self._newest else None
-        return newest is not None and self._rejections.of(newest) is None
+    def _is_no_longer_rejected(self, good: Stack) -> bool:
+        """Whether the newest is not what was rejected, or has just proved good after all: that what was good before
+        proves good again mends nothing."""
+        newest = self._newest.stacks.get(good.name) if self._newest else None
+        if newest is None:
+            return False
+        return self._rejections.of(newest) is None or content_of(newest) == content_of(good)
 
     def reject(self, stack: Stack, failure: Failure) -> None:
         """Remember that the stack's content did not become good. Where that cannot be noted, it is tried again by the

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from agent.follower import KEPT, Follower
@@ -26,11 +25,12 @@ class Repository:
     def sync(self) -> Any:
         return reading(self.stack, revision=self.stack.revision.id).snapshot
 
-    def read(self, _snapshot: Any) -> Any:
-        return reading(self.stack, revision=self.stack.revision.id)
+    def read(self, snapshot: Any) -> Any:
+        at = {one.revision.id: one for one in (GOOD, BAD, BETTER)}[snapshot.revision.id]
+        return reading(at, revision=at.revision.id)
 
     def good(self, _name: str) -> Any:
-        return SimpleNamespace(revision=self.good_at) if self.good_at else None
+        return reading(revision=self.good_at).snapshot if self.good_at else None
 
     def accept(self, _name: str, revision: str) -> None:
         self.good_at = revision
@@ -48,6 +48,31 @@ def test_what_was_rejected_counts_as_broken_once_there_is_something_to_go_back_t
     repository.good_at = GOOD.revision.id
     assert (desires.newest().stacks, desires.newest().broken) == ({}, {"web": CRASHED})
     assert desires.newest().rejected == {"web": content_of(BAD)}
+
+
+def test_what_proves_good_although_it_was_rejected_is_what_one_goes_back_to_and_is_not_broken() -> None:
+    """As where nothing was known any more to go back to, and so it was tried again."""
+    repository = Repository(BAD)
+    desires = follower(repository)
+    desires.reject(BAD, CRASHED)
+    assert desires.newest().stacks == {"web": BAD}
+    desires.accept(BAD)
+    assert desires.newest().stacks == {"web": BAD}
+    repository.stack = BETTER
+    desires.newest()
+    desires.accept(BETTER)
+    repository.stack = BAD
+    assert desires.newest().stacks == {"web": BAD}, "it is forgiven"
+
+
+def test_what_was_rejected_is_not_tried_again_because_its_source_has_lost_what_was_good() -> None:
+    """This process knows it, goes back to it, and would try the other one again at once."""
+    repository = Repository(BAD)
+    desires = follower(repository)
+    desires.accept(GOOD)
+    desires.reject(BAD, CRASHED)
+    repository.good_at = ""
+    assert desires.newest().broken == {"web": CRASHED}
 
 
 def test_what_was_good_before_and_proves_good_again_forgives_nothing() -> None:
@@ -86,13 +111,6 @@ class Unreadable(Repository):
         self.good_at = GOOD.revision.id
         self.file = home / "rejections.json"
         self.file.write_text("{")
-
-    def good(self, _name: str) -> Any:
-        return reading(revision=self.good_at).snapshot
-
-    def read(self, snapshot: Any) -> Any:
-        at = {one.revision.id: one for one in (GOOD, BAD, BETTER)}[snapshot.revision.id]
-        return reading(at, revision=at.revision.id)
 
     def desires(self) -> Follower:
         return Follower(self, self, lambda *_: None, rejections=Rejections(JsonFile(self.file)))  # type: ignore[arg-type]
