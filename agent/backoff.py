@@ -11,12 +11,13 @@ from typing import NamedTuple
 from agent.blame import BLAMELESS, ENGINE_FAULTS, UNTOUCHED, interrupts
 from agent.fight import Fight
 from agent.held import PORT_IN_USE
-from agent.model import Action, Cause, Key, Outcome, Report, Status
+from agent.model import Action, Cause, Failure, Key, Outcome, Report, Status
 from agent.paused import paused_by
 from agent.planning.causes import HEALED
 from agent.processes import ORPHAN_PROCESS
 
 TRIES = 3
+OVERTAKEN = "Overtaken"
 BETWEEN_INTERRUPTIONS = 300.0
 LONGEST_UNTOUCHED = 30.0
 
@@ -131,7 +132,7 @@ class Patience:
         self._chance = chance
         self._backoffs: dict[str, Backoff] = {}
         self._repeats = Repeats()
-        self._overtaken: set[str] = set()  # the stacks whose last turn came to nothing, since the world had moved
+        self._overtaken = Counter[str]()  # by stack: its last turns that came to nothing, since the world had moved
 
     def after(self, report: Report, now: float) -> Pause:
         backoff = self._backoffs.setdefault(report.stack, Backoff(self._chance, longest=300.0))
@@ -156,12 +157,19 @@ class Patience:
 
     def _is_overtaken_again(self, report: Report) -> bool:
         """Whether two turns in a row were overtaken and did nothing: the first is a chance, the second may go on so."""
-        before = report.stack in self._overtaken
         if not overtaken_in_vain(report):
-            self._overtaken.discard(report.stack)
+            del self._overtaken[report.stack]
             return False
-        self._overtaken.add(report.stack)
-        return before
+        self._overtaken[report.stack] += 1
+        return self._overtaken[report.stack] > 1
+
+    def stuck(self, report: Report) -> Failure | None:
+        """What the turn of the report met that the last ones did too: the world has not moved, and it may go on so."""
+        if self._overtaken[report.stack] < TRIES:
+            return None
+        first = next(outcome for outcome in report.outcomes if outcome.status is Status.OVERTAKEN)
+        change = first.change
+        return Failure(first.reason or OVERTAKEN, f"{change.action} {change.key}, again and again: {first.detail}")
 
     def fights(self, stack: str, now: float) -> tuple[Fight, ...]:
         """What of the stack is healed over and over, since something else changes it back."""
@@ -179,7 +187,7 @@ class Patience:
         """Forget the failures so far: they say nothing of what is tried next."""
         self._repeats.relent(stack)
         self._backoffs.pop(stack, None)
-        self._overtaken.discard(stack)
+        del self._overtaken[stack]
 
 
 def _waits_for_a_port(report: Report) -> bool:
@@ -187,9 +195,11 @@ def _waits_for_a_port(report: Report) -> bool:
 
 
 def overtaken_in_vain(report: Report) -> bool:
-    """Whether the world had moved since it was looked at, and nothing at all was done."""
-    statuses = {outcome.status for outcome in report.outcomes}
-    return Status.OVERTAKEN in statuses and Status.DONE not in statuses
+    """Whether the world had moved since it was looked at, and nothing at all came of it: what was stopped for something
+    else and goes on is as it was."""
+    is_overtaken = any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes)
+    done = {outcome.change.key for outcome in report.outcomes if outcome.status is Status.DONE}
+    return is_overtaken and not done - {outcome.change.key for outcome in report.outcomes if _goes_on(outcome)}
 
 
 def only_unprepared(report: Report) -> bool:

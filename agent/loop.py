@@ -351,6 +351,7 @@ class Loop:
         on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL
         if not superseded and not goes_back:
             self._schedule_next(work, done.report, now, verdict.judgement.again_in if verdict else 0.0)
+            report = replace(report, failure=report.failure or self._patience.stuck(done.report))
         report = self._scheduling.heed(work, report)
         work.last = report = replace(report, on_trial=on_trial, fights=self._patience.fights(work.name, now))
         self._audience.reported(report)

@@ -173,10 +173,22 @@ def test_what_is_overtaken_is_looked_at_again_at_once_but_only_once() -> None:
     change = Change(0, Action.CREATE, Key("network", "a_front"), "a", Cause.COMMIT, "new")
     moved = (Outcome(change, Status.OVERTAKEN, "gone"),)
     turns = FakeTurns(lambda turn: replace(synced(turn), synced=False, outcomes=moved))
-    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())):
+    audience = FakeAudience()
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience)):
         assert [turns.next().trigger, turns.next().trigger] == ["git", "retry"]
         assert turns.nothing_more(0.4)
         assert turns.next().trigger == "retry"
+        failures = [audience.reports.get(timeout=5).failure for _ in range(3)]
+    expected = Failure("Overtaken", "create network/a_front, again and again: gone")
+    assert failures == [None, None, expected], "by then the world does not move any more"
+
+
+def test_once_ends_though_a_stack_is_overtaken_again_and_again() -> None:
+    change = Change(0, Action.CREATE, Key("network", "a_front"), "a", Cause.COMMIT, "new")
+    moved = (Outcome(change, Status.OVERTAKEN, "gone"),)
+    turns = FakeTurns(lambda turn: replace(synced(turn), synced=False, outcomes=moved))
+    (report,) = make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience()).run(once=True)
+    assert report.failure is not None
 
 
 def test_a_broken_stack_is_told_once_and_keeps_its_last_good_state() -> None:
