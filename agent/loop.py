@@ -25,7 +25,7 @@ from agent.model import Failure, Report, Scope, Stack, Status
 from agent.ports import AskSource, Audience, Desires, LookAt, Orders, Restraints, Rhythm, Turns, Unrestrained
 from agent.probation import Verdict, stands_good, verdict_on
 from agent.pulse import Pulse
-from agent.reconcile import ASKED, ROLLBACK, Turn
+from agent.reconcile import ASKED, HEALTH_PATIENCE, ROLLBACK, Turn
 from agent.scheduling import Scheduling
 from agent.trial import State
 from agent.work import RETRY, TRIAL, Standing, Work, crashed
@@ -79,7 +79,7 @@ class Loop:
         self._asking = Asking(clock, self._chance, self._rhythm.poll, self._rhythm.jitter)
         self._restraints = restraints or Unrestrained()
         self._orders: Orders = Unrestrained()  # until the first round
-        self._resync_due = clock() + self._rhythm.resync
+        self._resync_due, self._changed_at = clock() + self._rhythm.resync, clock()
         self._patience = Patience(self._chance)
         self._answering = Answering(audience.answered, self._following)
         self._pulse, self._late = Pulse(clock), tuple[str, ...]()
@@ -139,9 +139,9 @@ class Loop:
         idle = all(
             not work.busy and (not work.has_more_to_come or (work.last is not None and work.last.failure))
             for work in self._stacks.values()
-            if work.lag.coming is None or (work.lag.frozen and work.desired)
+            if not work.only_waits and (work.lag.coming is None or work.lag.frozen)
         )
-        if self._following.someone_gets_on():
+        if self._following.someone_gets_on() and self._clock() < self._changed_at + HEALTH_PATIENCE:
             return False
         return idle and not self._asking.busy and not self._asking.is_due
 
@@ -338,6 +338,7 @@ class Loop:
         self._pulse.end(f"turn-{done.stack}")
         work = self._stacks[done.stack]
         now, report = self._clock(), done.report
+        self._changed_at = now if report.outcomes else self._changed_at
         verdict = None if (superseded := done.superseded()) else done.verdict
         work.busy = False
         if not superseded:

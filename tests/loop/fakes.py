@@ -236,6 +236,15 @@ def running(loop: Loop) -> Iterator[Loop]:
     assert not thread.is_alive()
 
 
+@contextmanager
+def ended_by(loop: Loop, seconds: float) -> Iterator[None]:
+    """Stops the loop where it has not ended by itself by then."""
+    timer = threading.Timer(seconds, loop.stop)
+    timer.start()
+    yield
+    timer.cancel()
+
+
 def refused(key: Key, reason: str = "StartFailed") -> Outcome:
     """A replacement that came to nothing."""
     change = Change(0, Action.REPLACE, key, "web", Cause.COMMIT, "another image")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 from agent.desired import Reading
@@ -10,7 +11,18 @@ from agent.model import Action, Cause, Change, Failure, Outcome, Report, Stack, 
 from agent.ports import AskSource, LookAt
 from agent.reconcile import Turn
 from agent.rejections import content_of
-from tests.loop.fakes import FakeAudience, FakeDesires, FakeTurns, failed, make_loop, reading, running, stack, synced
+from tests.loop.fakes import (
+    FakeAudience,
+    FakeDesires,
+    FakeTurns,
+    ended_by,
+    failed,
+    make_loop,
+    reading,
+    running,
+    stack,
+    synced,
+)
 
 NIGHT = Freezes((Freeze("0 22 * * *", 3600.0, "night", frozenset({"a"}), "UTC"),))
 BEFORE, INSIDE, AFTER = 21 * 3600.0, 22.5 * 3600.0, 23 * 3600.0  # of the first day of the epoch
@@ -192,3 +204,21 @@ def test_an_agent_that_starts_in_a_window_runs_no_hook_of_what_was_good_again() 
     with running(make_loop(desires, turns, FakeAudience(), wall=Wall(INSIDE))):
         turn = turns.next()
     assert (turn.fallback, turn.gone_back, turn.rejected) == (True, True, "")
+
+
+def test_once_ends_though_a_stack_that_left_waits_for_the_end_of_a_window_and_is_looked_at_meanwhile() -> None:
+    """Nothing is known of it, so there is nothing to converge it to until then."""
+    turns, may_end = FakeTurns(host_stacks=frozenset({"a", "b"})), threading.Event()
+
+    def slow(turn: Turn) -> Report:
+        loop.wake(LookAt("event", stack="a"))
+        assert may_end.wait(5)
+        return synced(turn)
+
+    turns.react = slow
+    loop = make_loop(FakeDesires(frozen(reading(stack("b")))), turns, FakeAudience(), wall=Wall(INSIDE))
+    threading.Timer(0.3, may_end.set).start()
+    with ended_by(loop, 8.0):
+        (report, *_) = loop.run(once=True)
+    assert report.stack == "b"
+    assert not loop.stopping

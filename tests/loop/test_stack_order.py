@@ -9,8 +9,20 @@ import pytest
 
 from agent.model import Failure, Health, Report, Revision, Stack
 from agent.ports import AskSource, LookAt
-from agent.reconcile import Turn
-from tests.loop.fakes import FakeAudience, FakeDesires, FakeTurns, failed, make_loop, reading, running, stack, synced
+from agent.reconcile import HEALTH_PATIENCE, Turn
+from tests.loop.fakes import (
+    FakeAudience,
+    FakeClock,
+    FakeDesires,
+    FakeTurns,
+    ended_by,
+    failed,
+    make_loop,
+    reading,
+    running,
+    stack,
+    synced,
+)
 
 WEB = replace(stack("web"), after=("zdb",))
 
@@ -140,6 +152,17 @@ def test_stacks_of_different_readings_may_wait_for_one_another() -> None:
         loop.wake(AskSource("git"))
         while turns.next().scope.stacks != {"other"}:
             pass
+
+
+def test_once_does_not_wait_for_ever_for_a_health_that_does_not_come() -> None:
+    clock = FakeClock()
+    turns = FakeTurns(lambda turn: replace(synced(turn), health=Health.PROGRESSING))
+    loop = make_loop(FakeDesires(reading(WEB, stack("zdb"))), turns, FakeAudience(), clock=clock)
+    threading.Timer(0.3, lambda: setattr(clock, "ahead", HEALTH_PATIENCE)).start()
+    with ended_by(loop, 8.0):
+        reports = loop.run(once=True)
+    assert [report.stack for report in reports] == ["zdb"]
+    assert not loop.stopping
 
 
 def wanted(turns: FakeTurns) -> Stack:
