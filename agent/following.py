@@ -161,7 +161,7 @@ class Following:
         if work is None or self.reading is None or name not in self.reading.names:
             return True
         wanted, last = work.desired, work.last
-        if work.lag.coming is not None or wanted is None or last is None:
+        if work.lag or wanted is None or last is None:
             return False
         return wanted.revision == last.revision and is_ready(last)
 

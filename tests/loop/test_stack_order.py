@@ -137,6 +137,23 @@ def test_what_is_broken_by_now_may_have_waited_for_what_is_to_wait_for_it() -> N
     assert last == {"web": "ConfigInvalid", "zdb": "WaitsForStack"}
 
 
+def test_it_waits_for_one_that_the_same_commit_breaks() -> None:
+    """Healthy as that still is at what was good before: what is new may need what is new there."""
+    desires, audience = FakeDesires(reading(stack("web"), stack("zdb"))), FakeAudience()
+    turns = FakeTurns(lambda turn: replace(synced(turn), health=Health.HEALTHY))
+    with running(make_loop(desires, turns, audience)) as loop:
+        assert {audience.reports.get(timeout=5).synced, audience.reports.get(timeout=5).synced} == {True}
+        newer = replace(stack("web", "b" * 40, "2"), after=("zdb",))
+        desires.answer = reading(newer, revision="b" * 40, broken={"zdb": Failure("ConfigInvalid", "no")})
+        loop.wake(AskSource("git"))
+        told = [audience.reports.get(timeout=5) for _ in range(2)]
+        assert [one.failure and one.failure.reason for one in told] == ["ConfigInvalid", "WaitsForStack"]
+        desires.answer = reading(replace(newer, revision=Revision("c" * 40)), stack("zdb", "c" * 40), revision="c" * 40)
+        loop.wake(AskSource("git"))
+        while wanted(turns).resources != newer.resources:
+            pass
+
+
 def test_stacks_of_different_readings_may_wait_for_one_another() -> None:
     """The older of the two has left the source by now, and is kept, for it may be hidden behind what is broken."""
     desires, audience = FakeDesires(reading(stack("web"), stack("zdb"))), FakeAudience()
