@@ -124,6 +124,14 @@ class Follower:
         with suppress(Trouble):
             self._rejections.note(stack, failure)
 
+    def forget(self, stack: str) -> None:
+        """The stack is gone for good: nobody wants it to go back to what it was long ago, should it come back. Where
+        that cannot be noted, it does."""
+        self._good.pop(stack, None)
+        with suppress(Trouble):
+            self._source.forget(stack)
+        self.forgive(stack)
+
     def forgive(self, stack: str) -> bool:
         """Let content that was rejected be tried again. Returns whether there was any."""
         try:

@@ -28,7 +28,7 @@ from agent.pulse import Pulse
 from agent.reconcile import ASKED, HEALTH_PATIENCE, ROLLBACK, Turn
 from agent.scheduling import Scheduling
 from agent.trial import State
-from agent.work import RETRY, TRIAL, Standing, Work, crashed
+from agent.work import RETRY, TRIAL, Standing, Work, crashed, nothing_stays
 from agent.workers import Workers
 
 SOURCE = "source"
@@ -332,6 +332,8 @@ class Loop:
         verdict = verdict_on(self._desires, turn, report, before, self._clock(), words=self._turns.words)
         if stands_good(turn, report, before, verdict):
             self._turns.note_good(name, report)
+        if not turn.stacks and nothing_stays(report):
+            self._desires.forget(name)
         return _TurnDone(name, report, turn.superseded, verdict)
 
     def _on_turn(self, done: _TurnDone) -> None:

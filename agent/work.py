@@ -107,8 +107,7 @@ class Work:
 
     def is_gone_by(self, report: Report) -> bool:
         """Whether nothing of it is there any more that would have to be told of."""
-        kept = any(change.code == PRUNE_OFF for change in report.left.changes)
-        return self.has_left and report.synced and not report.stays and not kept
+        return self.has_left and nothing_stays(report)
 
     @property
     def is_kept(self) -> bool:
@@ -267,6 +266,12 @@ class Work:
             failure=failure,
             suspended=self.restraint,
         )
+
+
+def nothing_stays(report: Report) -> bool:
+    """Whether nothing is there any more, after a turn, of a stack that has left."""
+    kept = any(change.code == PRUNE_OFF for change in report.left.changes)
+    return report.synced and not report.stays and not kept
 
 
 def differ(one: Stack | None, other: Stack | None) -> bool:

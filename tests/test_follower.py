@@ -35,6 +35,9 @@ class Repository:
     def accept(self, _name: str, revision: str) -> None:
         self.good_at = revision
 
+    def forget(self, _name: str) -> None:
+        self.good_at = ""
+
 
 def follower(repository: Any) -> Follower:
     return Follower(repository, repository, lambda _result, _seconds: None)
@@ -82,6 +85,18 @@ def test_what_was_good_before_and_proves_good_again_forgives_nothing() -> None:
     desires.reject(BAD, CRASHED)
     desires.accept(GOOD)
     assert desires.newest().broken == {"web": CRASHED}
+
+
+def test_what_a_stack_was_before_it_left_for_good_is_not_gone_back_to() -> None:
+    desires = follower(Repository(BAD))
+    desires.accept(GOOD)
+    desires.reject(BAD, CRASHED)
+    assert desires.newest().broken
+    desires.forget("web")
+    assert desires.last_good("web") is None
+    assert desires.newest().stacks == {"web": BAD}, "it is tried as any new one"
+    desires.accept(GOOD)
+    assert desires.newest().stacks == {"web": BAD}, "and nobody remembers that it was no good"
 
 
 def test_without_having_asked_for_the_newest_nothing_is_forgiven() -> None:

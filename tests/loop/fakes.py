@@ -63,6 +63,7 @@ class FakeDesires:
     known: Reading | None = None
     good: dict[str, Stack] = field(default_factory=dict)
     accepted: list[tuple[str, str]] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)  # what is to be forgotten
     asked: int = 0
     rejected: dict[str, tuple[Stack, Failure]] = field(default_factory=dict)
 
@@ -83,6 +84,10 @@ class FakeDesires:
 
     def reject(self, stack: Stack, failure: Failure) -> None:
         self.rejected[stack.name] = (stack, failure)
+
+    def forget(self, stack: str) -> None:
+        self.good.pop(stack, None)
+        self.gone.append(stack)
 
     def forgive(self, stack: str) -> bool:
         return self.rejected.pop(stack, None) is not None

@@ -300,6 +300,7 @@ def test_a_stack_that_left_the_source_is_pruned_and_forgotten() -> None:
         pruned = next(turn for turn in (turns.next(), turns.next()) if turn.scope.stacks == {"a"})
         assert pruned.stacks == ()
         assert audience.gone.get(timeout=5) == "a"
+        assert desires.gone == ["a"], "should it come back, it is a new one"
 
 
 def test_a_stack_that_left_the_source_is_known_as_long_as_a_process_of_it_runs_on() -> None:
@@ -336,6 +337,7 @@ def test_a_stack_that_left_the_source_is_told_of_while_pruning_is_off() -> None:
         while audience.reports.get(timeout=5).revision:
             pass
     assert audience.gone.empty()
+    assert desires.gone == []
 
 
 def test_what_an_earlier_process_left_of_a_stack_is_pruned() -> None:
