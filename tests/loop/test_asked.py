@@ -91,11 +91,13 @@ def test_a_turn_under_way_when_it_is_asked_is_not_the_one_that_is_waited_for(tmp
 
 def test_what_a_reading_brought_that_was_on_its_way_is_waited_for_too(tmp_path: Path) -> None:
     """The next reading, for which one asks, brings nothing new, and is there before the turn of that is over."""
-    said, audience, comes, may_end = directives(tmp_path), FakeAudience(), threading.Event(), threading.Event()
+    said, audience, reads = directives(tmp_path), FakeAudience(), threading.Event()
+    comes, may_end = threading.Event(), threading.Event()
 
     class Slow(FakeDesires):
         def newest(self) -> Reading:
             if self.asked == 1:
+                reads.set()
                 assert comes.wait(5)
             return super().newest()
 
@@ -109,6 +111,7 @@ def test_what_a_reading_brought_that_was_on_its_way_is_waited_for_too(tmp_path: 
         turns.next()
         desires.answer = reading(A, B, revision="b" * 40)
         loop.wake(AskSource("git"))
+        assert reads.wait(5)
         at = said.ask([HOST])
         while "manual" not in audience.triggers:
             threading.Event().wait(0.01)
