@@ -180,8 +180,11 @@ def test_a_stack_that_waits_for_others_is_waited_for(tmp_path: Path, last_good: 
     assert {one.revision.id for one in reported.values() if one.revision} == {"2" * 40}
 
 
-@pytest.mark.parametrize("why", ["it fails", "it is suspended", "it is ill"])
-@pytest.mark.parametrize("last_good", [True, False], ids=["runs", "is not known yet"])
+@pytest.mark.parametrize(
+    ("why", "last_good"),
+    [("it fails", True), ("it fails", False), ("it is suspended", True), ("it is ill", True)],
+    ids=["it fails", "it fails, and nothing is known yet of the other", "it is suspended", "it is ill"],
+)
 def test_a_stack_that_waits_for_one_that_does_not_get_on_is_not_waited_for(
     tmp_path: Path, why: str, last_good: bool
 ) -> None:
