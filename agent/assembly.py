@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.errors import IsSuspended, NoAgent
-from agent.cli.parts import Applied, Checked, Engine, Planned, Pulling, Records, Rendered
+from agent.cli.needs import Applied, Checked, Engine, Planned, Pulling, Records, Rendered
 from agent.errors import BadManifest, BadSettings, Trouble
 from agent.model import Health, Key, Report, Scope, Stack
 from agent.stand_ins import ignore
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Assembly:
-    """Implements `agent.cli.parts.Parts`. `environment` is the process's; only this class reads it.
+    """Implements `agent.cli.needs.Parts`. `environment` is the process's; only this class reads it.
 
     `usual_settings` is the file that is read where none is named.
     """

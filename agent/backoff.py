@@ -8,23 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
+from agent.blame import BLAMELESS, ENGINE_FAULTS, UNTOUCHED, interrupts
 from agent.fight import Fight
-from agent.handling import OnFailure
 from agent.held import PORT_IN_USE
-from agent.model import Action, Cause, Key, Outcome, Report, Resource, Status
+from agent.model import Action, Cause, Failure, Key, Outcome, Report, Status
+from agent.paused import paused_by
 from agent.planning.causes import HEALED
 from agent.processes import ORPHAN_PROCESS
-from agent.rollout import Failures
 
-# what says nothing of what is wanted: nobody answers, or there was no thread to ask
-ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout", "NoThread"})
-# what is wanted has no part in it, and it may pass at any time
-BLAMELESS = ENGINE_REASONS | {ORPHAN_PROCESS, PORT_IN_USE}
-# the engine went wrong and does not say in what: it may pass, unless the same comes time and again
-ENGINE_FAULTS = frozenset({"EngineError", "EngineObjectInvalid", "EngineClient"})
 TRIES = 3
-UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
+OVERTAKEN = "Overtaken"
 BETWEEN_INTERRUPTIONS = 300.0
 LONGEST_UNTOUCHED = 30.0
 
@@ -139,7 +132,7 @@ class Patience:
         self._chance = chance
         self._backoffs: dict[str, Backoff] = {}
         self._repeats = Repeats()
-        self._overtaken: set[str] = set()  # the stacks whose last turn came to nothing, since the world had moved
+        self._overtaken = Counter[str]()  # by stack: its last turns that came to nothing, since the world had moved
 
     def after(self, report: Report, now: float) -> Pause:
         backoff = self._backoffs.setdefault(report.stack, Backoff(self._chance, longest=300.0))
@@ -164,12 +157,19 @@ class Patience:
 
     def _is_overtaken_again(self, report: Report) -> bool:
         """Whether two turns in a row were overtaken and did nothing: the first is a chance, the second may go on so."""
-        before = report.stack in self._overtaken
         if not overtaken_in_vain(report):
-            self._overtaken.discard(report.stack)
+            del self._overtaken[report.stack]
             return False
-        self._overtaken.add(report.stack)
-        return before
+        self._overtaken[report.stack] += 1
+        return self._overtaken[report.stack] > 1
+
+    def stuck(self, report: Report) -> Failure | None:
+        """What the turn of the report met that the last ones did too: the world has not moved, and it may go on so."""
+        if self._overtaken[report.stack] < TRIES:
+            return None
+        first = next(outcome for outcome in report.outcomes if outcome.status is Status.OVERTAKEN)
+        change = first.change
+        return Failure(first.reason or OVERTAKEN, f"{change.action} {change.key}, again and again: {first.detail}")
 
     def fights(self, stack: str, now: float) -> tuple[Fight, ...]:
         """What of the stack is healed over and over, since something else changes it back."""
@@ -187,7 +187,7 @@ class Patience:
         """Forget the failures so far: they say nothing of what is tried next."""
         self._repeats.relent(stack)
         self._backoffs.pop(stack, None)
-        self._overtaken.discard(stack)
+        del self._overtaken[stack]
 
 
 def _waits_for_a_port(report: Report) -> bool:
@@ -195,9 +195,11 @@ def _waits_for_a_port(report: Report) -> bool:
 
 
 def overtaken_in_vain(report: Report) -> bool:
-    """Whether the world had moved since it was looked at, and nothing at all was done."""
-    statuses = {outcome.status for outcome in report.outcomes}
-    return Status.OVERTAKEN in statuses and Status.DONE not in statuses
+    """Whether the world had moved since it was looked at, and nothing at all came of it: what was stopped for something
+    else and goes on is as it was."""
+    is_overtaken = any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes)
+    done = {outcome.change.key for outcome in report.outcomes if outcome.status is Status.DONE}
+    return is_overtaken and not done - {outcome.change.key for outcome in report.outcomes if _goes_on(outcome)}
 
 
 def only_unprepared(report: Report) -> bool:
@@ -209,33 +211,13 @@ def only_unprepared(report: Report) -> bool:
 
 def interrupted_in_vain(report: Report) -> bool:
     """Whether something that ran was stopped for a replacement that did not come about, as it would be each time."""
-    replaced = [outcome for outcome in report.outcomes if _interrupts(outcome)]
+    replaced = [outcome for outcome in report.outcomes if interrupts(outcome)]
     did_not_take = report.failure is not None and report.failure.reason in {"DidNotTake", ORPHAN_PROCESS}
     return any(map(_goes_on, report.outcomes)) or any(
         (outcome.status is Status.FAILED and outcome.reason not in UNTOUCHED)
         or (outcome.status is Status.DONE and did_not_take)
         for outcome in replaced
     )
-
-
-def paused_by(report: Report) -> frozenset[Key]:
-    """What was not replaced and is not to be tried again by itself, each time with an interruption: its rollout pauses
-    when something is refused, or bears that."""
-    failures = Failures.of(report.outcomes)
-    refused = [outcome.change for outcome in report.outcomes if _interrupts(outcome) and _is_refused(outcome)]
-    paused = {(one.stack, one.wanted.service) for one in refused if one.wanted and _pauses(one.wanted)}
-    left = [outcome.change for outcome in report.outcomes if _interrupts(outcome) and outcome.status is not Status.DONE]
-    stopped = {one.key for one in left if one.wanted and (one.stack, one.wanted.service) in paused}
-    return frozenset(stopped | {one.key for one in refused if failures.bears(one)})
-
-
-def _is_refused(outcome: Outcome) -> bool:
-    may_pass = outcome.reason in UNTOUCHED | BLAMELESS | ENGINE_FAULTS
-    return outcome.status is Status.FAILED and not may_pass
-
-
-def _pauses(wanted: Resource) -> bool:
-    return wanted.handling.rollout.on_failure is OnFailure.PAUSE
 
 
 def _only_stumbled(report: Report) -> bool:
@@ -247,9 +229,3 @@ def _only_stumbled(report: Report) -> bool:
 def _goes_on(outcome: Outcome) -> bool:
     """Whether it is of what was stopped for something else that did not come about."""
     return outcome.change.action is Action.RUN and outcome.change.cause is not Cause.SCHEDULE
-
-
-def _interrupts(outcome: Outcome) -> bool:
-    """What is prepared for a stack, its images and files, is fetched and written while all of it runs."""
-    change = outcome.change
-    return change.action is Action.REPLACE and not (change.wanted and change.wanted.prepares)

@@ -28,6 +28,7 @@ from agent.jsonfile import JsonFile
 from agent.loop import Loop
 from agent.model import Change, Health, Report, Scope
 from agent.parts import make_engine, make_host, make_reader, make_source
+from agent.paused import Paused
 from agent.planning import Policy
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.protections import Protections
@@ -167,6 +168,7 @@ class Daemon:
                 self._reconciler,
                 self._scope,
                 GoodImages(self._notes(self._state.good_images)),
+                Paused(self._notes(self._state.paused)),
                 look_afresh=self._engine.forget,
                 under_way=self._metrics.reconciling,
                 ended=self._pulls.forget,

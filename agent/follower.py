@@ -52,7 +52,7 @@ class Follower:
         rejected = {
             name: failure
             for name, stack in reading.stacks.items()
-            if (failure := self._rejections.of(stack)) and self._counts(stack, failure)
+            if (failure := self._rejections.of(stack)) and self._counts(stack)
         }
         if not rejected:
             return reading
@@ -79,12 +79,10 @@ class Follower:
         is_innocent = good is not None and self._tracer.is_same(good.revision.id, revision, paths)
         return None if is_innocent else self._tracer.last_change(revision, paths)
 
-    def _counts(self, stack: Stack, why: Failure) -> bool:
-        """Whether a rejection counts: there is something to go back to, and no doubt of what is good itself."""
-        if self._source.good(stack.name) is None:
-            return False
-        good = self.last_good(stack.name) if is_doubt(why) else None
-        return good is None or content_of(good) != content_of(stack)
+    def _counts(self, stack: Stack) -> bool:
+        """Whether a rejection counts: there is something else to go back to. That may be there and not be readable."""
+        good = self.last_good(stack.name)
+        return content_of(good) != content_of(stack) if good else self._source.good(stack.name) is not None
 
     def _sync(self) -> Snapshot:
         began, result = self._clock(), "error"
@@ -131,19 +129,30 @@ class Follower:
         with suppress(Trouble):  # losing the note costs a fallback, never the deploy that it is about
             self._source.accept(stack.name, stack.revision.id)
             self._good[stack.name] = stack
-            if self._wants_something_else_now(stack.name):
+            if self._is_no_longer_rejected(stack):
                 self._rejections.forgive(stack.name)
 
-    def _wants_something_else_now(self, name: str) -> bool:
-        """Whether the newest is not what was rejected: that what was good before proves good again mends nothing."""
-        newest = self._newest.stacks.get(name) if self._newest else None
-        return newest is not None and self._rejections.of(newest) is None
+    def _is_no_longer_rejected(self, good: Stack) -> bool:
+        """Whether the newest is not what was rejected, or has just proved good after all: that what was good before
+        proves good again mends nothing."""
+        newest = self._newest.stacks.get(good.name) if self._newest else None
+        if newest is None:
+            return False
+        return self._rejections.of(newest) is None or content_of(newest) == content_of(good)
 
     def reject(self, stack: Stack, failure: Failure) -> None:
         """Remember that the stack's content did not become good. Where that cannot be noted, it is tried again by the
         next process."""
         with suppress(Trouble):
             self._rejections.note(stack, failure)
+
+    def forget(self, stack: str) -> None:
+        """The stack is gone for good: nobody wants it to go back to what it was long ago, should it come back. Where
+        that cannot be noted, it does."""
+        self._good.pop(stack, None)
+        with suppress(Trouble):
+            self._source.forget(stack)
+        self.forgive(stack)
 
     def forgive(self, stack: str) -> bool:
         """Let content that was rejected be tried again. Returns whether there was any."""

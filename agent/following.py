@@ -56,11 +56,14 @@ class Following:
                 work.offer(stack)
         hidden = self._may_hide_another(reading, on_host)
         self._leaving = frozenset() if hidden else (on_host | frozenset(self._stacks)) - reading.names
-        self.take_up()
-        for name, failure in reading.broken.items():
+        for (
+            name,
+            failure,
+        ) in reading.broken.items():  # first: what an earlier reading had of it is not taken up any more
             work = self._dispatch.work_of(name)
             if work.refuse(failure, reading.rejected.get(name, ""), reading.blamed.get(name)):
                 self._tell(work, failure)
+        self.take_up()
 
     def take_up(self) -> None:
         """Make what is coming what is wanted, unless it is new and has to wait; let go what has left the source."""
@@ -80,6 +83,36 @@ class Following:
         """Whether a stack that another one waits for may be ready before long."""
         awaited = {name for work in self._works() if work.lag.coming for name in work.lag.coming.after}
         return any(gets_on(work.last) for name, work in self._stacks.items() if name in awaited)
+
+    def has_news(self, name: str) -> bool:
+        """Whether a turn of the stack is under way or due in which whoever asked may be interested."""
+        work = self._stacks.get(name)
+        return work is not None and work.has_news
+
+    def may_be_taken_up(self, name: str) -> bool:
+        """Whether new content of the stack waits for others, of which each may be ready before long, be it after those
+        that it waits for itself."""
+        left, seen = [name], {name}
+        while left:
+            late = self._awaited_by(self._stacks.get(left.pop()))
+            if late is None or not all(map(self._gets_on, late)):
+                return False
+            waiting = {work.name for work in late if work.lag.coming is not None} - seen
+            seen |= waiting
+            left += waiting
+        return True
+
+    def _awaited_by(self, work: Work | None) -> list[Work] | None:
+        """What the stack waits for, None where it is no order between stacks that keeps new content of it waiting."""
+        if work is None or work.lag.coming is None or work.lag.frozen:
+            return None
+        return [self._stacks[name] for name in work.lag.coming.after if not self._is_ready(name)]
+
+    def _gets_on(self, work: Work) -> bool:
+        """Whether the stack is about to be looked at, may be ready before long, or waits in its turn."""
+        if work.suspended.whole or work.lag.frozen:
+            return False
+        return work.lag.coming is not None or work.has_news or work.is_overtaken or gets_on(work.last)
 
     def _works(self) -> tuple[Work, ...]:
         return tuple(self._stacks.values())
@@ -128,7 +161,7 @@ class Following:
         if work is None or self.reading is None or name not in self.reading.names:
             return True
         wanted, last = work.desired, work.last
-        if work.lag.coming is not None or wanted is None or last is None:
+        if work.lag or wanted is None or last is None:
             return False
         return wanted.revision == last.revision and is_ready(last)
 

@@ -1,16 +1,17 @@
 """The host as the loop asks it, as `agent.follower` is the source: one turn with the images and the hooks that content
-which is gone back to needs, and what is noted of it."""
+which is gone back to needs, without what a rollout paused at, and what is noted of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from agent.gone_back import gone_back
 from agent.good_images import GoodImages
 from agent.guard import Consent
 from agent.model import Report, Scope, Stack
+from agent.paused import Paused
 from agent.planning import Removal
 from agent.reconcile import ASKED, Reconciler, Turn
 from agent.stand_ins import ignore
@@ -23,22 +24,32 @@ class HostTurns:
     reconciler: Reconciler
     scope: Scope
     images: GoodImages
+    paused: Paused = field(default_factory=Paused)
     look_afresh: Callable[[], None] = ignore
     under_way: Callable[[], AbstractContextManager[None]] = nullcontext
     ended: Callable[[Turn], None] = ignore
 
     def take(self, turn: Turn) -> tuple[Report, ...]:
-        if turn.trigger == ASKED:
-            for stack in turn.stacks:
-                self.images.forgive(stack.name)
+        self._heed(turn)
         known = turn.known | self.images.containers(turn.stacks)
+        paused = turn.paused.union(*map(self.paused.of, turn.stacks))
         try:
             with self.under_way():
-                reports = self.reconciler.take(replace(turn, stacks=self._bound(turn), known=known))
+                reports = self.reconciler.take(replace(turn, stacks=self._bound(turn), known=known, paused=paused))
         finally:
             self.ended(turn)
         self._note(turn, {report.stack: report for report in reports})
         return reports
+
+    def _heed(self, turn: Turn) -> None:
+        """Forget what was noted that is not to hold any more."""
+        for stack in turn.stacks:
+            if turn.trigger == ASKED:
+                self.images.forgive(stack.name)
+            if turn.trigger == ASKED or turn.resumed:
+                self.paused.forget(stack.name)
+            elif turn.newest:
+                self.paused.follow(stack)
 
     def _bound(self, turn: Turn) -> tuple[Stack, ...]:
         """The stacks of the turn, bound to the images that they are to run."""
@@ -48,13 +59,15 @@ class HostTurns:
         return tuple(gone_back(stack, turn.rejected) for stack in pinned) if turn.gone_back else tuple(pinned)
 
     def _note(self, turn: Turn, reports: Mapping[str, Report]) -> None:
-        """What the images of each stack came to. One that has left for good needs none any more."""
+        """What the images and rollouts of each stack came to. One that has left for good needs no notes any more."""
         for stack in turn.stacks:
             if stack.name in reports:
                 self.images.heed(stack, reports[stack.name])
+                self.paused.heed(stack, reports[stack.name])
         for name, report in reports.items():
             if not turn.stacks and report.synced:
                 self.images.forget(name)
+                self.paused.forget(name)
 
     def note_good(self, stack: str, report: Report) -> None:
         self.images.note(stack, report.images)

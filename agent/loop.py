@@ -16,7 +16,7 @@ from functools import partial
 
 from agent.answering import Answering
 from agent.asking import Asking
-from agent.backoff import Patience, paused_by
+from agent.backoff import Patience
 from agent.errors import Trouble
 from agent.following import Following
 from agent.guard import Consent, services_of
@@ -25,16 +25,14 @@ from agent.model import Failure, Report, Scope, Stack, Status
 from agent.ports import AskSource, Audience, Desires, LookAt, Orders, Restraints, Rhythm, Turns, Unrestrained
 from agent.probation import Verdict, stands_good, verdict_on
 from agent.pulse import Pulse
-from agent.reconcile import ASKED, ROLLBACK, Turn
+from agent.reconcile import ASKED, HEALTH_PATIENCE, ROLLBACK, Turn
 from agent.scheduling import Scheduling
 from agent.trial import State
-from agent.work import TRIAL, Standing, Work, crashed
+from agent.work import RETRY, TRIAL, Standing, Work, crashed, nothing_stays
 from agent.workers import Workers
 
 SOURCE = "source"
-RETRY = "retry"
 SUSPEND, RESUME, APPROVE = "suspend", "resume", "approve"
-NEWS = frozenset({ASKED, "git", ROLLBACK})  # the triggers of turns that whoever asked waits for
 
 
 @dataclass(frozen=True)
@@ -81,9 +79,9 @@ class Loop:
         self._asking = Asking(clock, self._chance, self._rhythm.poll, self._rhythm.jitter)
         self._restraints = restraints or Unrestrained()
         self._orders: Orders = Unrestrained()  # until the first round
-        self._resync_due = clock() + self._rhythm.resync
+        self._resync_due, self._changed_at = clock() + self._rhythm.resync, clock()
         self._patience = Patience(self._chance)
-        self._answering = Answering(audience.answered)
+        self._answering = Answering(audience.answered, self._following)
         self._pulse, self._late = Pulse(clock), tuple[str, ...]()
         self.stopping = False
         self.left: tuple[str, ...] = ()  # what was still under way when its time to end was over
@@ -141,9 +139,9 @@ class Loop:
         idle = all(
             not work.busy and (not work.has_more_to_come or (work.last is not None and work.last.failure))
             for work in self._stacks.values()
-            if work.lag.coming is None or (work.lag.frozen and work.desired)
+            if not work.only_waits and (work.lag.coming is None or work.lag.frozen)
         )
-        if self._following.someone_gets_on():
+        if self._following.someone_gets_on() and self._clock() < self._changed_at + HEALTH_PATIENCE:
             return False
         return idle and not self._asking.busy and not self._asking.is_due
 
@@ -250,7 +248,6 @@ class Loop:
         if trigger == ASKED:
             work.trigger, work.not_before = trigger, 0.0
             self._patience.relent(work.name)
-            work.paused = frozenset()
             if self._desires.forgive(work.name):
                 self._asking.at_once()
         elif work.trigger is None:
@@ -269,7 +266,7 @@ class Loop:
             suspended = self._orders.of(work.name)
             trigger = SUSPEND if suspended else RESUME if work.suspended else APPROVE
             if suspended != work.suspended or (approved and work.is_guarded):
-                work.suspended = suspended
+                work.suspended, work.resumed = suspended, True
                 self._audience.triggered(trigger)
                 self.fresh(work, trigger)
 
@@ -293,12 +290,11 @@ class Loop:
             self._following.follow(done.reading, done.on_host)
         if not self._asking.is_due:  # else it was read before somebody asked
             # what is under way may well be of this news: a reading that was on its way when somebody asked had it too
-            news = (name for name, work in self._stacks.items() if work.busy or work.trigger in NEWS)
-            self._answering.source_read(news)
+            self._answering.source_read(self._stacks)
 
     def fresh(self, work: Work, trigger: str) -> None:
         """New content is tried at once, whatever happened to the old."""
-        work.not_before, work.paused = 0.0, frozenset()
+        work.not_before = 0.0
         work.trigger = work.trigger or trigger
         self._patience.forgive(work.name)
 
@@ -313,16 +309,16 @@ class Loop:
     def _begin_turn(self, work: Work) -> None:
         trigger = work.take_trigger()
         if not work.is_understood:
-            self._answering.had_turn(work.name)
+            self._answering.tell_if_done()
             return  # never was good here: nothing is known to converge to, and nothing is removed
-        work.busy = True
         name, before = work.name, work.standing
         elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
         consent = Consent(self._orders.approved, max(work.goal.may_go, self._following.allowed))
         turn = work.turn(trigger, self._scope, elsewhere, consent, act=self._act)
         demands = {key: ports for one in self._stacks.values() if one is not work for key, ports in one.demands.items()}
         resting = self._patience.resting(name, self._clock())
-        turn = replace(turn, asked=self._scheduling.take(name), demands=demands, resting=resting, paused=work.paused)
+        turn = replace(turn, asked=self._scheduling.take(name), demands=demands, resting=resting)
+        work.busy, work.resumed = True, False
         self._submit(
             f"turn-{name}",
             self._rhythm.silence,
@@ -336,12 +332,15 @@ class Loop:
         verdict = verdict_on(self._desires, turn, report, before, self._clock(), words=self._turns.words)
         if stands_good(turn, report, before, verdict):
             self._turns.note_good(name, report)
+        if not turn.stacks and nothing_stays(report):
+            self._desires.forget(name)
         return _TurnDone(name, report, turn.superseded, verdict)
 
     def _on_turn(self, done: _TurnDone) -> None:
         self._pulse.end(f"turn-{done.stack}")
         work = self._stacks[done.stack]
         now, report = self._clock(), done.report
+        self._changed_at = now if report.outcomes else self._changed_at
         verdict = None if (superseded := done.superseded()) else done.verdict
         work.busy = False
         if not superseded:
@@ -357,14 +356,14 @@ class Loop:
         on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL
         if not superseded and not goes_back:
             self._schedule_next(work, done.report, now, verdict.judgement.again_in if verdict else 0.0)
+            report = replace(report, failure=report.failure or self._patience.stuck(done.report))
         report = self._scheduling.heed(work, report)
         work.last = report = replace(report, on_trial=on_trial, fights=self._patience.fights(work.name, now))
         self._audience.reported(report)
-        if work.trigger not in NEWS:
-            self._answering.had_turn(work.name)
         if work.is_gone_by(done.report) and not superseded:
             self._forget(work)
         self._following.take_up()
+        self._answering.tell_if_done()
 
     def _heed(self, work: Work, report: Report, verdict: Verdict) -> bool:
         """Go on with new content, or back to what was good before. Returns whether it goes back."""
@@ -385,7 +384,6 @@ class Loop:
         overtaken = any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes)
         if overtaken or (report.failure and not report.waits):
             work.trigger = work.trigger or RETRY
-        work.paused |= paused_by(report)
         pause = self._patience.after(report, now)
         # what was heard meanwhile has a time to settle of its own
         work.not_before = now if work.trigger == ASKED else max(work.not_before, now + pause.alone)

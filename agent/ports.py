@@ -35,6 +35,10 @@ class Desires(Protocol):
     def reject(self, stack: Stack, failure: Failure) -> None:
         """Remember that the stack's content did not become good: `newest` has it among what is broken from now on."""
 
+    def forget(self, stack: str) -> None:
+        """The stack has left the source, and nothing of it is there any more: should it come back, it is a new one. May
+        be asked from any thread."""
+
     def forgive(self, stack: str) -> bool:
         """Let rejected content be tried again. Returns whether there was any. May be asked from any thread."""
 

@@ -59,7 +59,7 @@ class Turn:
     act: bool = True
     exact: bool = False  # nothing but the plan, even where a fetched image turns out to be another one
     run_id: str = field(default_factory=new_run_id)  # on every line that is said of this turn
-    fallback: bool = False  # what is wanted is what was good before, since the newest is not
+    fallback: bool = False  # what is wanted is what was good before, since the newest is not, or waits
     gone_back: bool = False  # and the host has been there before
     rejected: str = ""  # a digest of the content that was given up for it
     superseded: Callable[[], bool] = never  # whether something newer is wanted by now: then nothing more is begun
@@ -70,6 +70,8 @@ class Turn:
     consent: Consent = NO_CONSENT  # to removing much at once
     asked: Mapping[Key, Errand] = field(default_factory=dict)  # what jobs are to do now
     resting: frozenset[Key] = frozenset()  # what was healed too often of late: left as it is for now
+    newest: bool = True  # what is wanted is what the source says by now
+    resumed: bool = False  # somebody has said something since that has what is paused tried again
     paused: frozenset[Key] = frozenset()  # what was replaced by something that was no good: not once more
 
     @property

@@ -33,10 +33,16 @@ def _round(stacks: Mapping[str, Stack]) -> tuple[str, ...]:
 
 
 def earlier_first(stacks: Iterable[Stack | None]) -> list[str]:
-    """The names of the stacks, each behind those that it waits for."""
+    """The names of the stacks, each behind those that it waits for. Stacks of different readings may wait for one
+    another: then one of them comes first."""
     after = {stack.name: stack.after for stack in stacks if stack is not None}
     known = {name: sorted(other for other in others if other in after) for name, others in sorted(after.items())}
-    return list(TopologicalSorter(known).static_order())
+    while True:
+        try:
+            return list(TopologicalSorter(known).static_order())
+        except CycleError as error:
+            earlier, later = error.args[1][:2]
+            known[later].remove(earlier)
 
 
 def unknown(stack: Stack, names: frozenset[str]) -> list[Problem]:

@@ -4,6 +4,7 @@ key       the secret of the fingerprints, made at the first use
 lock      held by whoever changes the host from here, with the process id in it
 state.db  history and status, safe to delete
 rejections.json  content that did not become good, safe to delete
+paused.json  containers whose rollout paused, safe to delete: then it is tried once more
 images.json  which images each stack ran when it was last good, safe to delete
 applied.json  at which files of which commits `apply` left each stack good, safe to delete
 directives.json  what people at this host said: suspended, approved; who deletes it takes that back
@@ -65,6 +66,10 @@ class StateDir:
     @property
     def rejections(self) -> Path:
         return self.path / "rejections.json"
+
+    @property
+    def paused(self) -> Path:
+        return self.path / "paused.json"
 
     @property
     def good_images(self) -> Path:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from agent.backoff import BLAMELESS, ENGINE_FAULTS, TRIES
+from agent.backoff import TRIES
+from agent.blame import BLAMELESS, ENGINE_FAULTS
 from agent.handling import OnFailure
 from agent.held import BACKS_OFF
 from agent.model import Action, Cause, Failure, Health, Outcome, Report, Resource, ServiceState, Stack, Status

@@ -16,12 +16,14 @@ from agent.guard import Consent, Wanted, services_of
 from agent.held import PRUNE_OFF
 from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
 from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD, Demands
-from agent.reconcile import Turn
+from agent.reconcile import ASKED, ROLLBACK, Turn
 from agent.rejections import content_of
 from agent.suspension import NOTHING, Suspended, Suspension
 from agent.trial import Trial
 
 TRIAL = "trial"  # the trigger of seeing whether what is new is good by now
+RETRY = "retry"
+NEWS = frozenset({ASKED, "git", ROLLBACK})  # the triggers of turns that whoever asked waits for
 GUARDS = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
 
 
@@ -77,10 +79,10 @@ class Work:
     not_before: float = 0.0
     again: tuple[float, str] | None = None  # when one gets due by itself, and its trigger then
     busy: bool = False
+    resumed: bool = False  # what a rollout paused at is tried again in it
     # what came of the turns so far
     standing: Standing = field(default_factory=Standing)
     known: frozenset[Key] = frozenset()  # of the goal's keys, those that were there and as wanted after a turn
-    paused: frozenset[Key] = frozenset()  # what is not replaced before there is something new, for it was no good
     last: Report | None = None
     brought: Revision | None = None  # the commit that brought what was tried last, or that is why nothing new is
 
@@ -106,8 +108,14 @@ class Work:
 
     def is_gone_by(self, report: Report) -> bool:
         """Whether nothing of it is there any more that would have to be told of."""
-        kept = any(change.code == PRUNE_OFF for change in report.left.changes)
-        return self.has_left and report.synced and not report.stays and not kept
+        return self.has_left and nothing_stays(report)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is kept at what proved good, while the newest is no good or waits: be it for the end of a window,
+        which makes nothing new of what it went back to."""
+        proved = self.goal.proved or (self.desired is not None and self.desired.revision.id == self.standing.accepted)
+        return bool(self.lag) and proved
 
     @property
     def only_waits(self) -> bool:
@@ -129,6 +137,16 @@ class Work:
     def has_more_to_come(self) -> bool:
         """Whether there is a turn to come before one knows how it stands."""
         return self.trigger is not None or (self.again is not None and self.again[1] == TRIAL)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a turn is under way, or one is due that whoever asked waits for."""
+        return self.busy or (self.trigger in NEWS and not self.only_waits)
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether it is looked at again at once, for the world had moved while it was looked at."""
+        return self.trigger == RETRY and self.last is not None and self.last.failure is None
 
     @property
     def is_guarded(self) -> bool:
@@ -218,21 +236,23 @@ class Work:
 
     def turn(self, trigger: str, scope: Scope, elsewhere: Wanted, consent: Consent, *, act: bool) -> Turn:
         """The next turn of this stack, without any change where all of it is suspended."""
-        failed = self.lag.failure is not None
+        kept = self.is_kept
         return Turn(
             (self.desired,) if self.desired else (),
             replace(scope, stacks=frozenset({self.name}), whole=False),
             trigger,
             self.known,
             act and not self.suspended.whole,
-            fallback=failed,
-            gone_back=failed and self.goal.proved,
-            rejected=self.goal.given_up if failed else "",
+            fallback=kept,
+            gone_back=kept and self.goal.proved,
+            rejected=self.goal.given_up if kept else "",
             superseded=self.moved_on(),
             dropped=self.dropped(),
             suspended={self.name: self.restraint},
             elsewhere=elsewhere,
             consent=consent,
+            newest=not self.lag,
+            resumed=self.resumed,
         )
 
     def not_followed(self, revision: Revision, failure: Failure | None, now: float) -> Report:
@@ -252,6 +272,12 @@ class Work:
             suspended=self.restraint,
             commit=self.brought,
         )
+
+
+def nothing_stays(report: Report) -> bool:
+    """Whether nothing is there any more, after a turn, of a stack that has left."""
+    kept = any(change.code == PRUNE_OFF for change in report.left.changes)
+    return report.synced and not report.stays and not kept
 
 
 def differ(one: Stack | None, other: Stack | None) -> bool:

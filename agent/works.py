@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.account import Look
-from agent.cli.parts import Planned
+from agent.cli.needs import Planned
 from agent.directives import Orders
 from agent.freeze import Freezes
 from agent.model import Plan

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agent.account import Look, Taken, report_of
-from agent.backoff import Patience, Pause, paused_by
+from agent.backoff import Patience, Pause, overtaken_in_vain
 from agent.handling import Handling, OnFailure, Rollout
 from agent.model import (
     Action,
@@ -28,6 +28,7 @@ from agent.model import (
     Stack,
     Status,
 )
+from agent.paused import paused_by
 
 
 def failing(reason: str, *prepares: bool) -> Report:
@@ -85,7 +86,7 @@ def test_what_an_engine_stumbled_over_is_tried_again_soon_but_not_time_and_again
 
 def overtaken(*others: Status) -> Report:
     change = Change(0, Action.CREATE, Key("network", "n"), "s", Cause.COMMIT, "")
-    outcomes = tuple(Outcome(change, status) for status in (Status.OVERTAKEN, *others))
+    outcomes = tuple(Outcome(change, status, "gone") for status in (Status.OVERTAKEN, *others))
     return Report("r", "s", "t", None, Result.NOOP, 0.0, 0.0, outcomes=outcomes)
 
 
@@ -99,6 +100,30 @@ def test_a_stack_that_is_overtaken_again_and_again_is_left_alone_longer_and_long
     assert patience.after(overtaken(), 13) == Pause()
     patience.forgive("s")
     assert patience.after(overtaken(), 14) == Pause()
+
+
+def test_what_is_overtaken_time_and_again_is_told_as_a_failure() -> None:
+    patience = Patience(random.Random(1))
+    told = []
+    for now in range(4):
+        patience.after(overtaken(Status.SKIPPED), now)
+        told.append(patience.stuck(overtaken(Status.SKIPPED)))
+    failure = Failure("Overtaken", "create network/n, again and again: gone")
+    assert told == [None, None, failure, failure]
+    patience.after(overtaken(Status.DONE), 5)
+    assert patience.stuck(overtaken(Status.DONE)) is None, "it gets on"
+
+
+@pytest.mark.parametrize(("cause", "in_vain"), [(Cause.COMMIT, True), (Cause.SCHEDULE, False)])
+def test_what_was_stopped_for_what_was_overtaken_and_goes_on_is_nothing_that_was_done(
+    cause: Cause, *, in_vain: bool
+) -> None:
+    key = Key("container", "web")
+    stopped = Outcome(Change(1, Action.STOP, key, "s", Cause.COMMIT, ""), Status.DONE)
+    goes_on = Outcome(Change(2, Action.RUN, key, "s", cause, ""), Status.DONE)
+    report = overtaken()
+    report = replace(report, outcomes=(*report.outcomes, stopped, goes_on))
+    assert overtaken_in_vain(report) is in_vain
 
 
 def after_a_look(*left: Change, outcomes: tuple[Outcome, ...] = ()) -> Report:

@@ -41,8 +41,7 @@ from agent.model import (
 )
 from agent.rollout import Pace
 from tests.planning.scene import key, waits
-from tests.planning.test_properties import plan_of
-from tests.planning.worlds import RandomDice, make_case
+from tests.planning.worlds import RandomDice, make_case, plan_of
 
 DB = "container/db"
 HEALTHY = waits(DB)

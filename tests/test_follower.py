@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from agent.follower import KEPT, Follower
@@ -45,14 +44,17 @@ class Repository:
         return reading(self.stack, revision=self.stack.revision.id).snapshot
 
     def read(self, snapshot: Any) -> Any:
-        found = self.stack if snapshot.revision == self.stack.revision else GOOD
-        return reading(found, revision=found.revision.id)
+        at = {one.revision.id: one for one in (GOOD, BAD, BETTER, self.stack)}[snapshot.revision.id]
+        return reading(at, revision=at.revision.id)
 
     def good(self, _name: str) -> Any:
-        return SimpleNamespace(revision=Revision(self.good_at)) if self.good_at else None
+        return reading(revision=self.good_at).snapshot if self.good_at else None
 
     def accept(self, _name: str, revision: str) -> None:
         self.good_at = revision
+
+    def forget(self, _name: str) -> None:
+        self.good_at = ""
 
 
 def follower(repository: Any) -> Follower:
@@ -90,6 +92,31 @@ def test_no_commit_is_blamed_for_what_was_good_with_the_same_files() -> None:
     assert (desires.newest().broken, desires.newest().blamed) == ({"web": CRASHED}, {})
 
 
+def test_what_proves_good_although_it_was_rejected_is_what_one_goes_back_to_and_is_not_broken() -> None:
+    """As where nothing was known any more to go back to, and so it was tried again."""
+    repository = Repository(BAD)
+    desires = follower(repository)
+    desires.reject(BAD, CRASHED)
+    assert desires.newest().stacks == {"web": BAD}
+    desires.accept(BAD)
+    assert desires.newest().stacks == {"web": BAD}
+    repository.stack = BETTER
+    desires.newest()
+    desires.accept(BETTER)
+    repository.stack = BAD
+    assert desires.newest().stacks == {"web": BAD}, "it is forgiven"
+
+
+def test_what_was_rejected_is_not_tried_again_because_its_source_has_lost_what_was_good() -> None:
+    """This process knows it, goes back to it, and would try the other one again at once."""
+    repository = Repository(BAD)
+    desires = follower(repository)
+    desires.accept(GOOD)
+    desires.reject(BAD, CRASHED)
+    repository.good_at = ""
+    assert desires.newest().broken == {"web": CRASHED}
+
+
 def test_what_was_good_before_and_proves_good_again_forgives_nothing() -> None:
     repository = Repository(BAD)
     desires = follower(repository)
@@ -97,6 +124,18 @@ def test_what_was_good_before_and_proves_good_again_forgives_nothing() -> None:
     desires.reject(BAD, CRASHED)
     desires.accept(GOOD)
     assert desires.newest().broken == {"web": CRASHED}
+
+
+def test_what_a_stack_was_before_it_left_for_good_is_not_gone_back_to() -> None:
+    desires = follower(Repository(BAD))
+    desires.accept(GOOD)
+    desires.reject(BAD, CRASHED)
+    assert desires.newest().broken
+    desires.forget("web")
+    assert desires.last_good("web") is None
+    assert desires.newest().stacks == {"web": BAD}, "it is tried as any new one"
+    desires.accept(GOOD)
+    assert desires.newest().stacks == {"web": BAD}, "and nobody remembers that it was no good"
 
 
 def test_without_having_asked_for_the_newest_nothing_is_forgiven() -> None:
@@ -126,13 +165,6 @@ class Unreadable(Repository):
         self.good_at = GOOD.revision.id
         self.file = home / "rejections.json"
         self.file.write_text("{")
-
-    def good(self, _name: str) -> Any:
-        return reading(revision=self.good_at).snapshot
-
-    def read(self, snapshot: Any) -> Any:
-        at = {one.revision.id: one for one in (GOOD, BAD, BETTER)}[snapshot.revision.id]
-        return reading(at, revision=at.revision.id)
 
     def desires(self) -> Follower:
         return Follower(self, self, lambda *_: None, rejections=Rejections(JsonFile(self.file)))  # type: ignore[arg-type]

@@ -15,8 +15,7 @@ from agent.planning import Removal
 from agent.protections import Protections
 from agent.reconcile import Reconciler, Turn
 from agent.source.mirror import allowed_removals
-from tests.test_reconcile import Host
-from tests.world import Thing
+from tests.world import Host, Thing
 
 HERE = Scope("host-1", "here", frozenset({"a"}))
 

@@ -10,7 +10,6 @@ import pytest
 
 from agent.account import Look, Taken, report_of
 from agent.backoff import interrupted_in_vain
-from agent.errors import Refused
 from agent.handling import Handling, Rollout
 from agent.host_ports import HostPort
 from agent.model import (
@@ -36,32 +35,7 @@ from agent.reconcile import HEALTH_PATIENCE, HEALTH_POLL, Reconciler, Turn
 from agent.rollout import Pace
 from agent.suspension import Suspended, Suspension
 from tests.planning.scene import ORIGIN, differs, there, want
-from tests.world import Thing, World
-
-
-@dataclass
-class Host(World):
-    """The world as a turn asks it."""
-
-    performed: list[str] = field(default_factory=list)
-    tidied: dict[str, set[Key]] = field(default_factory=dict)
-    refused: tuple[str, ...] = ()
-
-    def perform(self, change: Change, revision: str = "", pace: Pace | None = None) -> None:  # type: ignore[override]
-        self.performed.append(f"{change.action} {change.key}")
-        if self.performed[-1] in self.refused:
-            raise Refused("exit code 3", reason="CrashOnStart")
-        super().perform(change, pace)
-
-    def probe(self, requirement: Requirement) -> tuple[Gate, str]:
-        return Gate.PASSED, ""
-
-    def tidy(self, stack: str, keep: set[Key]) -> None:
-        self.tidied[stack] = keep
-
-    def forgive(self) -> None:
-        """Nothing is refused."""
-
+from tests.world import Host, Thing
 
 WEB = Stack("web", (Resource(Key("container", "web-1"), "web", {"fixed": "A", "live": "x"}),), Revision("dir-1"))
 GONE = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.assembly import Assembly
-from agent.cli.parts import Planned
+from agent.cli.needs import Planned
 from agent.errors import BadManifest, BadSettings, Refused
 from agent.source.disk import origin_of
 from agent.source.repository import GitSource

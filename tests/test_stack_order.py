@@ -56,6 +56,13 @@ def test_the_earlier_ones_come_first() -> None:
     assert earlier_first([stack("a", "c"), None, stack("b"), stack("c", "b", "z")]) == ["b", "c", "a"]
 
 
+def test_those_that_wait_for_one_another_come_all_the_same_behind_what_else_they_wait_for() -> None:
+    assert set(earlier_first([stack("a", "b"), stack("b", "a"), stack("c", "c")])) == {"a", "b", "c"}
+    found = earlier_first([stack("a", "b", "first"), stack("b", "c"), stack("c", "a"), stack("first"), stack("d", "a")])
+    assert sorted(found) == ["a", "b", "c", "d", "first"]
+    assert found.index("first") < found.index("a") < found.index("d")
+
+
 def test_in_one_plan_the_changes_of_a_stack_come_behind_those_that_it_waits_for() -> None:
     plan = Plan((
         change(0, "db", prepares=True), change(1, "web", prepares=True), change(2, "db"), change(3, "web"),

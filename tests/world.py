@@ -20,11 +20,13 @@ from agent.model import (
     Change,
     Condition,
     Difference,
+    Gate,
     Key,
     Observed,
     Owner,
     Plan,
     Remedy,
+    Requirement,
     Resource,
     Scope,
     Status,
@@ -279,3 +281,27 @@ def _inside(scope: Scope, thing: Thing) -> bool:
 
 def _names(keys: Iterable[object]) -> Any:
     return sorted(map(str, keys))
+
+
+@dataclass
+class Host(World):
+    """The world as a turn asks it."""
+
+    performed: list[str] = field(default_factory=list)
+    tidied: dict[str, set[Key]] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()
+
+    def perform(self, change: Change, revision: str = "", pace: Pace | None = None) -> None:  # type: ignore[override]
+        self.performed.append(f"{change.action} {change.key}")
+        if self.performed[-1] in self.refused:
+            raise Refused("exit code 3", reason="CrashOnStart")
+        super().perform(change, pace)
+
+    def probe(self, requirement: Requirement) -> tuple[Gate, str]:
+        return Gate.PASSED, ""
+
+    def tidy(self, stack: str, keep: set[Key]) -> None:
+        self.tidied[stack] = keep
+
+    def forgive(self) -> None:
+        """Nothing is refused."""

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from agent.cli.errors import Exit, tell_bug
 from agent.cli.frame import Group
-from agent.cli.parts import Parts
+from agent.cli.needs import Parts
 
 windlass = Group(
     # In the order in which a user meets them, each with its module.

@@ -15,7 +15,7 @@ import click
 from agent.cli.documents import applied_document, plan_document
 from agent.cli.errors import Exit, IsSuspended
 from agent.cli.frame import Command, Session, write_json
-from agent.cli.parts import Applied, Planned
+from agent.cli.needs import Applied, Planned
 from agent.cli.planfiles import found, read, write
 from agent.cli.plans import approvals, differs, plan_lines
 from agent.cli.targets import PATH, Revision, names_a_stack, reads_a_revision, target, words

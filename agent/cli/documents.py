@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.parts import Applied, Planned
+from agent.cli.needs import Applied, Planned
 from agent.cli.plans import cause_text, summary
 from agent.model import Cause, Change, Outcome, Report, Revision, Stack
 

@@ -12,7 +12,7 @@ import click
 
 from agent.cli.errors import Exit
 from agent.cli.frame import Command, Session, write_json
-from agent.cli.parts import Checked
+from agent.cli.needs import Checked
 from agent.cli.targets import PATH, Revision, names_a_stack, reads_a_revision, target
 from agent.cli.text import clean, count, problem_document, problem_lines, wording
 from agent.model import Problem

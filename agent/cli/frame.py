@@ -22,7 +22,7 @@ from click.core import ParameterSource
 
 from agent import __version__
 from agent.cli.errors import MEANINGS, Ended, Exit, failure_document, reporting
-from agent.cli.parts import Parts
+from agent.cli.needs import Parts
 from agent.errors import Trouble
 from agent.target import OneStack, Target
 

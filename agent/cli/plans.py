@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import click
 
-from agent.cli.parts import Planned
+from agent.cli.needs import Planned
 from agent.cli.text import clean, columns, count, pad, width
 from agent.model import Action, Cause, Change, Plan, Revision, Stack
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.parts import Pulling
+from agent.cli.needs import Pulling
 from agent.cli.text import clean, pad, span
 from agent.converge import Ended, Event, Resting, Started, Waiting
 from agent.model import Action, Change, Key, Outcome, Requirement, Status

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from agent.telemetry.overview import Overview
 
 POLL = 0.2  # seconds between two looks at what the agent wrote down
+_WAIT = (
+    "Until that is done, also in stacks that wait for others, as long as these get on; then end as `status --exit-code`"
+    " does."
+)
 _EXITS = (Exit.PENDING, Exit.UNHEALTHY, Exit.NO_AGENT, Exit.SETTINGS)
 
 
 @click.command(cls=Command, formats=("text", "json"), exits=_EXITS)
 @click.argument("stacks", nargs=-1, metavar="[STACK]...")
 @click.option("--hard", is_flag=True, help="Rely on nothing that was seen before: ask the engine for all of it.")
-@click.option("--wait", is_flag=True, help="Until that is done; then end as `status --exit-code` does.")
+@click.option("--wait", is_flag=True, help=_WAIT)
 @click.option(
     "--timeout", type=Lasting(), default="10m", show_default=True, metavar="TIME", help="For how long to wait at most."
 )

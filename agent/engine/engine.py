@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from agent.engine import builds, events, images
+from agent.engine import builds, commands, events, images
 from agent.engine.calls import Calls, Observe
 from agent.engine.credentials import Credentials
 from agent.engine.errors import REMOVAL_UNDER_WAY
 from agent.engine.memory import Memory, lasting
-from agent.engine.transport import Client, demultiplexed, exit_of
+from agent.engine.transport import Client, demultiplexed
 from agent.errors import Overtaken, Refused, Unreachable
 from agent.stand_ins import ignore, never
 from agent.threads import side_by_side
@@ -197,13 +197,13 @@ class Engine:
         says so, it goes on and nobody waits for it (`Overtaken`)."""
         subject = f"run {what} in container {container[:12]}"
         made = self._write("exec_create", subject, "/containers/{0}/exec", container, body=body)["Id"]
-
-        def tell(client: Client) -> Any:
-            return client.hear("/exec/{0}/start", made, body={"Detach": False, "Tty": False})
-
-        said = self._calls.write("exec_start", subject, tell, extra=patience, stop=stop)
-        report = self._object("exec_inspect", "/exec/{0}/json", made)
-        return exit_of(report, subject), demultiplexed(said).decode(errors="replace")
+        until = self._clock() + patience
+        said = commands.hear(self._calls, made, subject, patience, stop)
+        look = partial(self._object, "exec_inspect", "/exec/{0}/json", made)
+        code = commands.await_status(
+            look, subject, patience=until - self._clock(), stop=stop, clock=self._clock, sleep=self._sleep
+        )
+        return code, said
 
     def update_container(self, container: str, resources: Mapping[str, Any]) -> None:
         """Change limits and the restart policy in place. The engine takes zero for "leave it as it is"."""

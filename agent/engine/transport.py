@@ -23,7 +23,6 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from agent.engine.deadline import CONNECT_SECONDS, Deadline, DeadlineSocket, connected
 from agent.engine.quick import Quick, must_be_fine
-from agent.errors import Overtaken
 
 IDLE_POOL = "engine"
 
@@ -213,14 +212,6 @@ def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
         key: json.dumps(value) if isinstance(value, dict) else int(value) if isinstance(value, bool) else value
         for key, value in said.items()
     }
-
-
-def exit_of(report: Mapping[str, Any] | None, subject: str) -> int:
-    """The exit status of a command that ran in a container, by its report. Raises `Overtaken` where there is none any
-    more: nobody can say how it ended."""
-    if report is None:
-        raise Overtaken(f"{subject}: the engine does not know how it ended, for its container went or it began anew")
-    return int(report.get("ExitCode") or 0)
 
 
 def demultiplexed(raw: bytes) -> bytes:

@@ -37,3 +37,6 @@ class Source(Protocol):
 
     def accept(self, stack: str, revision: str) -> None:
         """Record that the stack converged at this revision (`Revision.id`)."""
+
+    def forget(self, stack: str) -> None:
+        """Take away that record: the stack is gone for good."""

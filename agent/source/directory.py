@@ -72,6 +72,10 @@ class DirectorySource:
         if snapshot is not None:
             self._good[stack] = snapshot
 
+    def forget(self, stack: str) -> None:
+        """As `Source.forget`."""
+        self._good.pop(stack, None)
+
 
 class _DiskTree:
     """A `model.Tree`; what is parsed is in memory, the rest is read from below `top`."""

@@ -163,6 +163,11 @@ class Mirror:
         with self.short:
             self._git.local(self.directory, "update-ref", "--no-deref", ref, commit)
 
+    def drop(self, ref: str) -> None:
+        """Remove the ref, if it is there. The commit stays as long as it is needed."""
+        with self.short:
+            self._git.local(self.directory, "update-ref", "--no-deref", "-d", ref)
+
     # --- the network ---
 
     def fetch(self, remote: Remote, source: str, target: str = CANDIDATE) -> str:

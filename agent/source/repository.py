@@ -113,6 +113,17 @@ class GitSource:
             except MirrorCorrupt:
                 self._damaged = True
 
+    def forget(self, stack: str) -> None:
+        """As `Source.forget`."""
+        ref = _good_ref(stack)
+        self._open()
+        self._good.pop(ref, None)
+        if self._is_ours():
+            try:
+                self._mirror.drop(ref)
+            except MirrorCorrupt:
+                self._damaged = True
+
     def keep(self, commit: str) -> None:
         """Have a commit that was read be known without the server from now on, to whoever asks for it by its id."""
         self._open()

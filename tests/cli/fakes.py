@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agent.cli.errors import NoAgent
-from agent.cli.parts import Applied, Checked, Engine, Orphans, Planned, Pulling, Records, Rendered
+from agent.cli.needs import Applied, Checked, Engine, Orphans, Planned, Pulling, Records, Rendered
 from agent.cli.planfiles import KIND
 from agent.converge import Event
 from agent.directives import Directives
@@ -93,7 +93,7 @@ def planned(plan: Plan = FULL_PLAN, **over: Any) -> Planned:
 
 @dataclass
 class Agent:
-    """Follows `agent.cli.parts.Parts`. An answer that is a `Trouble` is raised."""
+    """Follows `agent.cli.needs.Parts`. An answer that is a `Trouble` is raised."""
 
     checked: Checked | Trouble = field(default_factory=lambda: Checked(1))
     rendered: Rendered | Trouble = field(default_factory=lambda: Rendered({}))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import changes
-from agent.cli.parts import Applied
+from agent.cli.needs import Applied
 from agent.converge import Ended, Started
 from agent.errors import Refused
 from agent.images import Image

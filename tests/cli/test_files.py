@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agent.cli.parts import Checked, Rendered
+from agent.cli.needs import Checked, Rendered
 from agent.errors import BadManifest
 from agent.model import Place, Problem
 from tests.cli.conftest import Run

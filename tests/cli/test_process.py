@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-HEAVY = ("docker", "requests", "git", "starlette", "uvicorn", "rich", "prometheus_client", "jinja2", "watchfiles")
+from tests.cli.process import HEAVY, environment
+
 PROGRAM = """
 import atexit, json, os, signal, sys
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background has it ignored
 from agent.cli import main
-from agent.cli.parts import Rendered
+from agent.cli.needs import Rendered
 from agent.store import Store
 from agent.telemetry.overview import Overview
 from tests.cli.fakes import Agent
@@ -28,13 +28,6 @@ agent = Agent()
 atexit.register(lambda: print("MODULES", json.dumps(sorted(sys.modules)), file=sys.stderr))
 main(agent)
 """
-
-
-def environment(**variables: str) -> dict[str, str]:
-    """As this process has it, but nothing that changes what commands do or how Python buffers its output."""
-    strange = ("WINDLASS", "DOCKER", "COV_", "PYTHON")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
-    return kept | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"} | variables
 
 
 def windlass(

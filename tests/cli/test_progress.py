@@ -8,7 +8,7 @@ import threading
 import click
 import pytest
 
-from agent.cli.parts import Pulling
+from agent.cli.needs import Pulling
 from agent.cli.progress import Lines, Live, Silence, outcome_line
 from agent.converge import Ended, Event, Started, Waiting
 from agent.model import Action, Cause, Change, Condition, Key, Outcome, Requirement, Status

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_process import HEAVY, environment
+from tests.cli.process import HEAVY, environment
 from tests.engine.fake import FakeEngine, Request, fake_engine
 from tests.source.repositories import ENV
 

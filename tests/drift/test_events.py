@@ -16,8 +16,8 @@ from agent.model import Failure, Report
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.reconcile import Turn
 from agent.triggers import watch_events
+from tests.drift.by_hand import BY_HAND, Hand
 from tests.drift.scene import Scene
-from tests.drift.test_rows import BY_HAND, Hand
 from tests.loop.fakes import FakeAudience, FakeDesires, FakeTurns, reading, running
 
 pytestmark = pytest.mark.engine

@@ -15,33 +15,10 @@ import pytest
 
 from agent.engine import Engine, Event
 from tests.e2e.agents import Agent, Fleet, running, until
+from tests.e2e.contents import compose, ends_when_told
+from tests.e2e.seen import identity
 
 pytestmark = pytest.mark.engine
-
-
-def compose(image: str, message: str = "one", extra: str = "") -> str:
-    return f"""\
-services:
-  web:
-    image: {image}
-    environment:
-      MESSAGE: {message}
-    restart: unless-stopped
-    networks: [back]
-{extra}
-networks:
-  back:
-x-windlass: {{rollout: {{monitor: 300ms}}}}
-"""
-
-
-def identity(sdk: docker.APIClient, name: str) -> str:
-    """The running container's id, or "" where none of this name runs."""
-    try:
-        found = sdk.inspect_container(name)
-    except docker.errors.NotFound:
-        return ""
-    return str(found["Id"]) if found["State"]["Running"] else ""
 
 
 def test_a_commit_becomes_running_containers_and_what_breaks_is_mended(
@@ -320,20 +297,6 @@ def test_sigterm_in_the_middle_of_a_change_lets_it_end_and_begins_no_other(
     with running(agent):
         until(lambda: agent.synced_at(stack, head), "the rest by the next process")
         assert messages(sdk, stack) == {web: "two", later: "two"}
-
-
-def ends_when_told(image: str, message: str, grace: str) -> str:
-    """A service that has ended so many seconds after it was asked to, or when there is a file."""
-    script = "trap 'until [ -e /tmp/go ]; do sleep 0.1; done; exit 0' TERM; while :; do sleep 0.1; done"
-    return f"""\
-services:
-  web:
-    image: {image}
-    command: [sh, -c, "{script}"]
-    labels: {{message: {message}}}
-    stop_grace_period: {grace}
-x-windlass: {{rollout: {{monitor: 300ms}}}}
-"""
 
 
 @pytest.mark.slow

@@ -9,8 +9,7 @@ import docker
 import pytest
 
 from tests.e2e.agents import Agent, Fleet
-from tests.e2e.test_agent import identity
-from tests.e2e.test_taking_back import version
+from tests.e2e.seen import identity, version
 
 pytestmark = pytest.mark.engine
 

@@ -8,8 +8,7 @@ import docker
 import pytest
 
 from tests.e2e.agents import Agent, Fleet, running, until
-from tests.e2e.test_agent import identity
-from tests.e2e.test_taking_back import accepted
+from tests.e2e.seen import accepted, identity
 
 pytestmark = pytest.mark.engine
 

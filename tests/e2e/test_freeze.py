@@ -6,8 +6,8 @@ import docker
 import pytest
 
 from tests.e2e.agents import Agent, Fleet, running, until
-from tests.e2e.test_agent import identity
-from tests.e2e.test_suspended import compose
+from tests.e2e.contents import two_services
+from tests.e2e.seen import identity
 
 pytestmark = pytest.mark.engine
 
@@ -20,9 +20,9 @@ def test_new_content_waits_while_what_runs_is_healed_also_by_the_next_process(
     web, path = f"{a}-web-1", f"stacks/{a}/compose.yaml"
     freeze = f'freeze:\n  - {{cron: "* * * * *", for: 1h, reason: the audit, stacks: [{a}]}}\n'
     with running(agent):
-        head = fleet.push({path: compose(busybox), f"stacks/{b}/compose.yaml": compose(busybox)}, "First")
+        head = fleet.push({path: two_services(busybox), f"stacks/{b}/compose.yaml": two_services(busybox)}, "First")
         until(lambda: all(agent.synced_at(name, head) for name in (a, b)), "the first commit deployed")
-        second = {path: compose(busybox, "two"), f"stacks/{b}/compose.yaml": compose(busybox, "two")}
+        second = {path: two_services(busybox, "two"), f"stacks/{b}/compose.yaml": two_services(busybox, "two")}
         head = fleet.push({"windlass.yaml": freeze, **second}, "Second")
         until(lambda: agent.synced_at(b, head), "the other stack deployed")
         until(lambda: "new content waits until" in agent.stack(a)["message"], "the freeze told")
@@ -52,7 +52,7 @@ def test_a_mistake_in_it_is_told_with_its_place_and_what_runs_stays(
     started: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:
     stack = f"{prefix}a"
-    head = fleet.push({f"stacks/{stack}/compose.yaml": compose(busybox)}, "First")
+    head = fleet.push({f"stacks/{stack}/compose.yaml": two_services(busybox)}, "First")
     until(lambda: started.synced_at(stack, head), "deployed")
     fleet.push({"windlass.yaml": "freeze:\n  - cron: 0 22 * * 9\n    for: 60h\n"}, "Mistaken")
     failure = until(lambda: started.status()["source"]["failure"], "the mistake told")

@@ -9,8 +9,7 @@ import docker
 import pytest
 
 from tests.e2e.agents import Agent, Fleet, running, until
-from tests.e2e.test_agent import identity
-from tests.e2e.test_taking_back import accepted, version
+from tests.e2e.seen import accepted, identity, version
 from tests.engine import images
 from tests.engine.registry import Registry, Tag
 

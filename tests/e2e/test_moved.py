@@ -6,7 +6,7 @@ import docker
 import pytest
 
 from tests.e2e.agents import Agent, Fleet, until
-from tests.e2e.test_agent import identity
+from tests.e2e.seen import identity
 
 pytestmark = pytest.mark.engine
 

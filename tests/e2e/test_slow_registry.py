@@ -9,7 +9,7 @@ import docker
 import pytest
 
 from tests.e2e.agents import Agent, Fleet, running, until
-from tests.e2e.test_agent import identity
+from tests.e2e.seen import identity
 from tests.engine import front as faults
 from tests.engine.front import Front
 from tests.engine.registry import Registry

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import docker
 import pytest
 
 from tests.e2e.agents import Agent, Fleet, until
-from tests.e2e.test_agent import compose, identity
+from tests.e2e.contents import compose
+from tests.e2e.seen import identity
 
 pytestmark = pytest.mark.engine
 CHECK = "    healthcheck: {test: [CMD, test, -e, /tmp/ready], interval: 200ms, retries: 1000}"
@@ -41,11 +44,16 @@ def test_new_content_waits_for_the_health_of_another_stack_and_nothing_else_does
     until(lambda: started.synced_at(other, head), "the stack that waits for nobody deployed")
     until(lambda: started.stack(db).get("health") == "progressing", "the stack that is waited for made")
     until(lambda: waits(started, web), "the waiting told")
-    looked = looks()
-    until(lambda: looks() >= looked + 2, "two more looks")
-    assert not sdk.containers(all=True, filters={"name": f"{web}-"})
-    make_ready(sdk, f"{db}-web-1")
-    until(lambda: started.synced_at(web, head), "the stack that waited deployed")
+    with ThreadPoolExecutor(1) as pool:
+        asks = pool.submit(started.windlass, "sync", "--wait")
+        looked = looks()
+        until(lambda: looks() >= looked + 2, "two more looks")
+        assert not sdk.containers(all=True, filters={"name": f"{web}-"})
+        assert not asks.done(), "who asked waits too"
+        make_ready(sdk, f"{db}-web-1")
+        until(lambda: started.synced_at(web, head), "the stack that waited deployed")
+        answer = asks.result(timeout=30)
+    assert (answer.returncode in {0, 3}, "waits for" in answer.stdout) == (True, False), answer.stdout + answer.stderr
 
     before = identity(sdk, f"{web}-web-1"), identity(sdk, f"{db}-web-1")
     head = push("two")

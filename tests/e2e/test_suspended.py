@@ -8,14 +8,10 @@ import docker
 import pytest
 
 from tests.e2e.agents import Agent, Fleet, running, until
-from tests.e2e.test_agent import identity
+from tests.e2e.contents import two_services
+from tests.e2e.seen import identity
 
 pytestmark = pytest.mark.engine
-
-
-def compose(image: str, message: str = "one") -> str:
-    service = f"{{image: {image}, restart: unless-stopped, stop_grace_period: 0s, environment: {{MESSAGE: {message}}}}}"
-    return f"services:\n  web: {service}\n  api: {service}\n"
 
 
 @pytest.mark.slow
@@ -24,7 +20,7 @@ def test_a_suspended_stack_is_left_as_it_is_and_healed_at_once_when_it_is_resume
 ) -> None:
     stack, web, path = f"{prefix}a", f"{prefix}a-web-1", f"stacks/{prefix}a/compose.yaml"
     other = f"{prefix}b"
-    head = fleet.push({path: compose(busybox), f"stacks/{other}/compose.yaml": compose(busybox)}, "First")
+    head = fleet.push({path: two_services(busybox), f"stacks/{other}/compose.yaml": two_services(busybox)}, "First")
     until(lambda: started.synced_at(stack, head) and started.synced_at(other, head), "the first commit deployed")
 
     assert started.windlass("suspend", stack + "x", "--reason", "why").returncode == 64
@@ -33,7 +29,7 @@ def test_a_suspended_stack_is_left_as_it_is_and_healed_at_once_when_it_is_resume
     assert started.metric(f'windlass_stack_suspended{{stack="{stack}"}}') == 1
     assert started.stack(stack)["sync"] == "synced"
     sdk.remove_container(web, force=True)
-    fleet.push({path: compose(busybox, "two")}, "Second")
+    fleet.push({path: two_services(busybox, "two")}, "Second")
     until(lambda: "Second" in str(started.stack(stack)["target"]), "the new content planned")
     found = started.stack(stack)
     assert (found["sync"], found["failure"]) == ("out of sync", None)
@@ -86,7 +82,7 @@ def test_a_service_that_is_stopped_by_hand_under_a_lease_stays_stopped_until_it_
     started: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:
     stack, web, api = f"{prefix}a", f"{prefix}a-web-1", f"{prefix}a-api-1"
-    head = fleet.push({f"stacks/{stack}/compose.yaml": compose(busybox)}, "First")
+    head = fleet.push({f"stacks/{stack}/compose.yaml": two_services(busybox)}, "First")
     until(lambda: started.synced_at(stack, head), "the first commit deployed")
     before, began = identity(sdk, api), time.time()
 
@@ -110,7 +106,7 @@ def test_an_agent_that_cannot_read_what_was_said_plans_and_changes_nothing(
     stack, file = f"{prefix}a", agent.home / "state" / "directives.json"
     file.parent.mkdir(mode=0o700)
     file.write_text('{"suspended": ')
-    head = fleet.push({f"stacks/{stack}/compose.yaml": compose(busybox)}, "First")
+    head = fleet.push({f"stacks/{stack}/compose.yaml": two_services(busybox)}, "First")
     with running(agent):
         until(lambda: agent.stack(stack).get("suspended"), "told as suspended")
         assert agent.metric(f'windlass_plan_changes{{action="create",stack="{stack}"}}')

@@ -8,7 +8,7 @@ import docker
 import pytest
 
 from tests.e2e.agents import Agent, Fleet, running, until
-from tests.e2e.test_agent import identity
+from tests.e2e.seen import accepted, identity, since, version
 
 pytestmark = pytest.mark.engine
 
@@ -34,29 +34,12 @@ def quick(text: str) -> str:
     return text.replace("monitor: 1s", "monitor: 300ms")
 
 
-def version(sdk: docker.APIClient, name: str) -> str:
-    environment = [str(entry) for entry in sdk.inspect_container(name)["Config"]["Env"]]
-    return next(entry.partition("=")[2] for entry in environment if entry.startswith("VERSION="))
-
-
-def accepted(agent: Agent, stack: str) -> str:
-    """The commit that the agent would go back to."""
-    file = agent.home / "state" / "mirror" / "refs" / "windlass" / "good" / stack
-    return file.read_text().strip() if file.exists() else ""
-
-
 def first_good(agent: Agent, fleet: Fleet, stack: str, text: str) -> str:
     """The commit that brings the stack, once it is known to be good."""
     commit = fleet.push({f"stacks/{stack}/compose.yaml": text}, "First")
     until(lambda: agent.synced_at(stack, commit), "the first commit deployed")
     until(lambda: accepted(agent, stack) == commit, "the first commit known to be good")
     return commit
-
-
-def since(sdk: docker.APIClient, name: str) -> tuple[str, str]:
-    """What changes when a container is made anew, and when it is started anew."""
-    found = sdk.inspect_container(name)
-    return found["Id"], found["State"]["StartedAt"]
 
 
 def test_the_whole_stack_goes_back_and_stays_there_until_there_is_something_new(
@@ -155,3 +138,32 @@ def test_what_is_on_trial_when_the_agent_is_killed_is_so_with_the_next_one(
         assert (failure["reason"], "service ill" in failure["message"]) == ("Unhealthy", True)
         until(lambda: not identity(sdk, f"{stack}-ill-1"), "taken back")
     assert accepted(agent, stack) == first
+
+
+@pytest.mark.slow
+def test_what_a_rollout_paused_at_stays_so_with_the_next_agent_until_somebody_asks(
+    agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
+    pauses = "    stop_grace_period: 0s\n    deploy: {update_config: {failure_action: pause}}\n"
+
+    def text(api: str) -> str:
+        return quick(compose(busybox, "one", api)).replace("    stop_grace_period: 0s\n", pauses)
+
+    def reasons(agent: Agent) -> list[str]:
+        return [line["reason"] for line in agent.log_lines() if line.get("stack") == stack and line.get("reason")]
+
+    with running(agent):
+        first_good(agent, fleet, stack, text("sleep 600"))
+        good = identity(sdk, f"{stack}-api-1")
+        fleet.push({path: text("exit 7")}, "Bad")
+        until(lambda: (agent.stack(stack).get("failure") or {}).get("reason") == "RolloutPaused", "paused")
+        agent.kill()
+    tried = reasons(agent).count("CrashOnStart")
+    with running(agent):
+        until(lambda: (agent.stack(stack).get("failure") or {}).get("reason") == "RolloutPaused", "still paused")
+        agent.await_passes(stack, 1)
+        assert reasons(agent).count("CrashOnStart") == tried, "it is not tried once more"
+        assert identity(sdk, f"{stack}-api-1") == good
+        assert agent.windlass("sync", stack).returncode == 0
+        until(lambda: reasons(agent).count("CrashOnStart") > tried, "tried again")

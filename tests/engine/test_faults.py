@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agent.engine import Engine, Event, PullProgress
+from agent.engine import Engine, Event, PullProgress, commands
 from agent.engine.calls import WRITES_AT_ONCE
 from agent.errors import Overtaken, Refused, Unreachable
 from tests.engine.fake import FakeEngine, Request, pull_without_end
@@ -424,6 +424,50 @@ def test_a_command_that_the_engine_has_forgotten_has_not_ended_well(fake: FakeEn
     }
     with pytest.raises(Overtaken, match="run it in container c: the engine does not know how it ended"):
         door.execute("c", {"Cmd": ["x"]}, 5)
+
+
+def answered(fake: FakeEngine, *reports: dict[str, Any]) -> None:
+    """A command that says nothing, and by the reports what the engine knows of it, the last one from then on."""
+    left = list(reports)
+
+    def end(request: Request) -> None:
+        request.head(200, {"Connection": "close"})
+        request.close_connection = True
+
+    fake.answers = {
+        "/containers/c/exec": lambda request: request.say({"Id": "e1"}, 201),
+        "/exec/e1/start": end,
+        "/exec/e1/json": lambda request: request.say(left.pop(0) if len(left) > 1 else left[0]),
+    }
+
+
+@pytest.mark.parametrize("early", [{"Running": False, "ExitCode": None}, {"Running": True, "ExitCode": None}, {}])
+def test_a_status_that_comes_after_the_last_word_is_waited_for(
+    fake: FakeEngine, door: Engine, early: dict[str, Any]
+) -> None:
+    answered(fake, early, early, {"Running": False, "ExitCode": 7})
+    assert door.execute("c", {"Cmd": ["x"]}, 5) == (7, "")
+
+
+def test_a_status_that_does_not_come_is_no_success(
+    fake: FakeEngine, door: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "TELLING", 0.2)
+    answered(fake, {"Running": False, "ExitCode": None})
+    with pytest.raises(
+        Refused, match="run hook 0 in container c: it has ended, and the engine told no exit status"
+    ) as told:
+        door.execute("c", {"Cmd": ["x"]}, 5, "hook 0")
+    assert told.value.reason == "EngineError"
+
+
+def test_a_command_that_goes_on_without_a_word_has_its_time_and_no_more(fake: FakeEngine, door: Engine) -> None:
+    answered(fake, {"Running": True, "ExitCode": 0})
+    with pytest.raises(Unreachable, match="has not ended in time") as caught:
+        door.execute("c", {"Cmd": ["x"]}, 0.3)
+    assert caught.value.reason == "EngineTimeout"
+    with pytest.raises(Overtaken, match="not waited for"):
+        door.execute("c", {"Cmd": ["x"]}, 600, "hook 0", lambda: fake.count("/exec/e1/json") > 20)
 
 
 def test_a_command_that_does_not_end_is_given_up(fake: FakeEngine, door: Engine) -> None:

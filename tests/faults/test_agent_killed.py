@@ -9,63 +9,21 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 
-from agent.desired import Reader
-from agent.engine import Engine
-from agent.model import Report, Scope
-from agent.parts import make_host
-from agent.reconcile import Reconciler, Turn
-from agent.settings import Settings
-from agent.source.directory import DirectorySource
-from agent.statedir import StateDir
 from tests.e2e.agents import Agent, running, until
+from tests.faults.life import alive, make_good
 from tests.faults.proxy import Call, Choice, Fault, Proxy, lose, swallow
 from tests.faults.scene import Scene
 
 pytestmark = pytest.mark.engine
 
 
-@dataclass
-class Life:
-    """An agent without a loop, from its beginning to its death."""
-
-    scene: Scene
-    engine: Engine
-    state: StateDir
-    files: Path
-
-    def turn(self, message: str) -> Report:
-        """One turn towards the stack with the message."""
-        compose = self.files / self.scene.stack / "compose.yaml"
-        compose.parent.mkdir(parents=True, exist_ok=True)
-        compose.write_text(self.scene.compose(message))
-        source = DirectorySource(self.files)
-        stack = Reader(PurePosixPath(self.state.path)).read(source.sync()).stacks[self.scene.stack]
-        host = make_host(self.engine, self.state, Settings(instance="faults"), source.origin, lambda _: None)
-        scope = Scope("faults", source.origin, frozenset({stack.name}))
-        (report,) = Reconciler(host).take(Turn((stack,), scope, "manual"))
-        return report
-
-
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path
-
-
-@contextmanager
-def alive(scene: Scene, proxy: Proxy, home: Path, timeout: float = 30.0) -> Iterator[Life]:
-    """An agent that waits `timeout` seconds for a call of the engine."""
-    engine = Engine(proxy.url, timeout=timeout)
-    try:
-        yield Life(scene, engine, StateDir(home / "state"), home / "files")
-    finally:
-        engine.close()
 
 
 def from_change(number: int, fault: Fault, after: Fault | None) -> Choice:
@@ -80,17 +38,6 @@ def from_change(number: int, fault: Fault, after: Fault | None) -> Choice:
         return fault if count == number else None
 
     return choose
-
-
-def make_good(scene: Scene, proxy: Proxy, life: Life, message: str) -> None:
-    """Turns until all is as wanted, three at most; the one after that finds nothing to do."""
-    proxy.mend()
-    assert any(life.turn(message).synced for _ in range(3))
-    scene.assert_as_wanted()
-    assert scene.message() == message
-    before = len(proxy.changes)
-    assert life.turn(message).synced
-    assert len(proxy.changes) == before
 
 
 DIES, LIVES = "the agent dies", "the agent goes on"

@@ -9,9 +9,9 @@ import pytest
 
 from tests.e2e.agents import Agent, running, until
 from tests.faults.daemon import Daemon
+from tests.faults.life import alive, make_good
 from tests.faults.proxy import Call, Choice, Fault, Proxy
 from tests.faults.scene import Scene
-from tests.faults.test_agent_killed import alive, make_good
 
 pytestmark = pytest.mark.engine
 

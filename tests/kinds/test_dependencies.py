@@ -10,7 +10,7 @@ from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT, Event, Options
 from agent.model import Status
 from agent.reconcile import Turn
 from tests.kinds.rig import Rig
-from tests.kinds.test_rollouts import watched
+from tests.kinds.watching import watched
 
 pytestmark = pytest.mark.engine
 

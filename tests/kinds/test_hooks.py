@@ -18,49 +18,12 @@ from agent.kinds.container_noted import PRE_STOP, Noted
 from agent.kinds.container_unhooked import Unhooked
 from agent.model import Action, Key, Resource
 from tests.kinds.bench import Bench
+from tests.kinds.hook_log import Log, Moved
 
 UP = {"Id": "id", "State": {"Status": "running", "Running": True}}
 RESTARTING = {"Id": "id", "State": {"Status": "restarting", "Running": True, "Restarting": True, "ExitCode": 1}}
 ENDED = {"Id": "id", "State": {"Status": "exited", "ExitCode": 1}}
 BODY = {"Image": "x", "HostConfig": {"NetworkMode": "n"}, "Labels": {HOOK_LABEL: "pre_start"}}
-
-
-class Log:
-    """Stands in for an engine of which every call succeeds, but for what ends with a status of its own."""
-
-    def __init__(self, *, codes: Mapping[str, int] | None = None, left: Mapping[str, Any] | None = None) -> None:
-        self.calls: list[str] = []
-        self.codes = codes or {}
-        self.left = left
-        self.bodies: list[Mapping[str, Any]] = []
-        self.said = "said"
-        self.status = "exited"
-
-    def inspect_container(self, name: str) -> Mapping[str, Any] | None:
-        if name == "made":
-            return {"Id": "made", "State": {"Status": self.status, "ExitCode": self.codes.get("made", 0)}}
-        return self.left
-
-    def create_container(self, name: str, body: Mapping[str, Any]) -> str:
-        self.calls.append(f"create {name}")
-        self.bodies.append(body)
-        return "made"
-
-    def start_container(self, container: str) -> None:
-        self.calls.append(f"start {container}")
-
-    def remove_container(self, container: str, **_how: bool) -> None:
-        self.calls.append(f"remove {container}")
-
-    def stop_container(self, container: str, grace: int) -> None:
-        self.calls.append(f"stop {container} in {grace} s")
-
-    def execute(self, container: str, body: Mapping[str, Any], *_how: Any) -> tuple[int, str]:
-        self.calls.append(f"{body['Cmd'][0]} in {container}")
-        return self.codes.get(body["Cmd"][0], 0), self.said
-
-    def logs(self, _container: str) -> str:
-        return "wailed"
 
 
 def hooks(log: Log) -> Hooks:
@@ -254,14 +217,6 @@ def test_what_fails_before_a_stop_is_a_remark_and_no_reason_not_to_stop() -> Non
     around.before_stop(ALL, {"Id": "id", "Name": "/web", "Config": {"Labels": Noted(b"").labels(ALL)}})
     said = "pre_stop of web, hook 0 ended with status 127: said; it was stopped all the same"
     assert (around.remarks.take(), around.remarks.take()) == (said, "")
-
-
-class Moved(Log):
-    """In which no command can be run, since its container is as `left` says."""
-
-    def execute(self, container: str, body: Mapping[str, Any], *how: Any) -> tuple[int, str]:
-        super().execute(container, body, *how)
-        raise Overtaken("container id is not running")
 
 
 def test_where_nothing_runs_nothing_is_run_before_a_stop() -> None:

@@ -17,7 +17,7 @@ from agent.kinds.container_hooks import Hooks
 from agent.kinds.container_noted import ENVIRONMENT, KEPT, POST_START, PRE_STOP, Noted
 from agent.model import Key, Resource
 from agent.stand_ins import ignore, never
-from tests.kinds.test_hooks import Log, Moved
+from tests.kinds.hook_log import Log, Moved
 
 SAVE = {"Cmd": ["save"], "Env": ["API_KEY=hunter2"]}
 TELL = {"Cmd": ["tell"]}

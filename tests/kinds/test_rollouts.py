@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
 from agent.converge import Event as Progress
 from agent.converge import Resting
-from agent.engine.events import Event
 from agent.kinds.base import STACK
 from agent.model import Status
 from agent.reconcile import Turn
@@ -20,6 +16,7 @@ from script.benchmarks.prober import Prober
 from script.benchmarks.rolling import behind_a_proxy
 from tests.e2e.agents import free_port
 from tests.kinds.rig import Rig, done
+from tests.kinds.watching import ids, watched
 
 pytestmark = pytest.mark.engine
 
@@ -35,30 +32,10 @@ def web(image: str, more: str, version: str = "1", *, order: str = "stop-first",
     )
 
 
-def ids(rig: Rig) -> set[str]:
-    return {entry["Id"] for entry in rig.engine.list_containers() if rig.stack in entry["Names"][0]}
-
-
 def replicas(rig: Rig) -> dict[int, str]:
     """The ids of the containers of `web`, by number."""
     found = rig.engine.list_containers(f"{STACK}={rig.stack}")
     return {int(one["Names"][0].rpartition("-")[2]): one["Id"] for one in found}
-
-
-class Seen(list[tuple[str, str]]):
-    """What happened, and to whom; `at` is when, in seconds by the engine's clock."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.at: dict[tuple[str, str], float] = {}
-
-    def note(self, event: Event) -> None:
-        self.append((event.action, event.id))
-        self.at[event.action, event.id] = event.nano / 1e9
-
-    @property
-    def actions(self) -> list[str]:
-        return [what for what, _ in self]
 
 
 def served(image: str, port: int, version: str) -> str:
@@ -80,28 +57,6 @@ def served(image: str, port: int, version: str) -> str:
     x-windlass: {{rollout: {{drain: 1s}}}}
 volumes: {{log: {{}}}}
 """
-
-
-@contextmanager
-def watched(rig: Rig, *actions: str) -> Iterator[Seen]:
-    """What happens to the stack's containers while the block runs: that they start and stop, or other actions."""
-    wanted = actions or ("start", "die")
-    seen = Seen()
-    opened, marked = threading.Event(), threading.Event()
-
-    def note(event: Event) -> None:
-        ours = event.attributes.get("com.docker.compose.project") == rig.stack
-        told = (event.action, event.id) in seen  # the engine may say a thing twice
-        if event.action in wanted and ours and not told:
-            seen.note(event)
-        if event.action == "update" and ours:
-            marked.set()
-
-    threading.Thread(target=lambda: rig.engine.events(note, on_open=opened.set), daemon=True).start()
-    assert opened.wait(10)
-    yield seen
-    rig.engine.update_container(ids(rig).pop(), {"RestartPolicy": {"Name": "no"}})  # as it is: for the event alone
-    assert marked.wait(10), "what the engine has said before that is here by now"
 
 
 @pytest.mark.parametrize("order", ["stop-first", "start-first"])

@@ -63,6 +63,7 @@ class FakeDesires:
     known: Reading | None = None
     good: dict[str, Stack] = field(default_factory=dict)
     accepted: list[tuple[str, str]] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)  # what is to be forgotten
     asked: int = 0
     rejected: dict[str, tuple[Stack, Failure]] = field(default_factory=dict)
 
@@ -83,6 +84,10 @@ class FakeDesires:
 
     def reject(self, stack: Stack, failure: Failure) -> None:
         self.rejected[stack.name] = (stack, failure)
+
+    def forget(self, stack: str) -> None:
+        self.good.pop(stack, None)
+        self.gone.append(stack)
 
     def forgive(self, stack: str) -> bool:
         return self.rejected.pop(stack, None) is not None
@@ -157,6 +162,10 @@ class FakeAudience:
     def reported(self, report: Report) -> None:
         self.reports.put(report)
 
+    def reported_so_far(self) -> list[Report]:
+        """What nobody has taken yet."""
+        return [self.reports.get() for _ in range(self.reports.qsize())]
+
     def source_read(self, reading: Reading | None, failure: Failure | None, next_in: float) -> None:
         self.sources.put((reading, failure, next_in))
 
@@ -230,6 +239,15 @@ def running(loop: Loop) -> Iterator[Loop]:
         loop.stop()
         thread.join(timeout=10)
     assert not thread.is_alive()
+
+
+@contextmanager
+def ended_by(loop: Loop, seconds: float) -> Iterator[None]:
+    """Stops the loop where it has not ended by itself by then."""
+    timer = threading.Timer(seconds, loop.stop)
+    timer.start()
+    yield
+    timer.cancel()
 
 
 def refused(key: Key, reason: str = "StartFailed") -> Outcome:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 from agent.desired import Reading
 from agent.freeze import Freeze, Freezes
-from agent.model import Failure, Report, Stack
+from agent.model import Action, Cause, Change, Failure, Outcome, Report, Stack, Status
 from agent.ports import AskSource, LookAt
 from agent.reconcile import Turn
-from tests.loop.fakes import FakeAudience, FakeDesires, FakeTurns, make_loop, reading, running, stack
+from agent.rejections import content_of
+from tests.loop.fakes import (
+    FakeAudience,
+    FakeDesires,
+    FakeTurns,
+    ended_by,
+    failed,
+    make_loop,
+    reading,
+    running,
+    stack,
+    synced,
+)
 
 NIGHT = Freezes((Freeze("0 22 * * *", 3600.0, "night", frozenset({"a"}), "UTC"),))
 BEFORE, INSIDE, AFTER = 21 * 3600.0, 22.5 * 3600.0, 23 * 3600.0  # of the first day of the epoch
@@ -155,3 +168,57 @@ def test_once_ends_though_content_waits() -> None:
     loop = make_loop(FakeDesires(new(), good={"a": stack("a")}), turns, FakeAudience(), wall=Wall(INSIDE))
     (report,) = loop.run(once=True)
     assert (report.synced, image_of(turns.next())) == (False, "1")
+
+
+def test_what_a_stack_went_back_to_is_nothing_new_because_newer_content_waits() -> None:
+    good, bad = stack("a"), stack("a", "b" * 40, "bad")
+
+    def crashes(turn: Turn) -> Report:
+        no_good = Outcome(
+            Change(0, Action.REPLACE, bad.resources[0].key, "a", Cause.COMMIT, "new", wanted=bad.resources[0]),
+            Status.FAILED, "no", "CrashOnStart",
+        )  # fmt: skip
+        return failed(turn, "CrashOnStart", (no_good,)) if turn.stacks == (bad,) else synced(turn)
+
+    desires, wall = FakeDesires(frozen(reading(bad, revision="b" * 40)), good={"a": good}), Wall(BEFORE)
+    turns, audience = FakeTurns(crashes), FakeAudience()
+    with running(make_loop(desires, turns, audience, wall=wall)) as loop:
+        assert turns.next().stacks == (bad,)
+        back = turns.next()
+        wall.now, desires.answer = INSIDE, frozen(reading(stack("a", "c" * 40, "3"), revision="c" * 40))
+        loop.wake(AskSource("manual"))
+        while not audience.reports.get(timeout=5).suspended.frozen:
+            pass
+        loop.wake(LookAt("event", stack="a"))
+        inside = turns.next()
+        assert (inside.stacks, inside.fallback, inside.gone_back) == ((good,), True, True)
+        assert inside.rejected == back.rejected == content_of(bad)
+        wall.now = AFTER
+        after = turns.next()
+        assert (image_of(after), after.fallback, after.gone_back, after.rejected) == ("3", False, False, "")
+
+
+def test_an_agent_that_starts_in_a_window_runs_no_hook_of_what_was_good_again() -> None:
+    desires = FakeDesires(new(), good={"a": stack("a")})
+    turns = FakeTurns(host_stacks=frozenset({"a"}))
+    with running(make_loop(desires, turns, FakeAudience(), wall=Wall(INSIDE))):
+        turn = turns.next()
+    assert (turn.fallback, turn.gone_back, turn.rejected) == (True, True, "")
+
+
+def test_once_ends_though_a_stack_that_left_waits_for_the_end_of_a_window_and_is_looked_at_meanwhile() -> None:
+    """Nothing is known of it, so there is nothing to converge it to until then."""
+    turns, may_end = FakeTurns(host_stacks=frozenset({"a", "b"})), threading.Event()
+
+    def slow(turn: Turn) -> Report:
+        loop.wake(LookAt("event", stack="a"))
+        assert may_end.wait(5)
+        return synced(turn)
+
+    turns.react = slow
+    loop = make_loop(FakeDesires(frozen(reading(stack("b")))), turns, FakeAudience(), wall=Wall(INSIDE))
+    threading.Timer(0.3, may_end.set).start()
+    with ended_by(loop, 8.0):
+        (report, *_) = loop.run(once=True)
+    assert report.stack == "b"
+    assert not loop.stopping

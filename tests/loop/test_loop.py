@@ -173,10 +173,22 @@ def test_what_is_overtaken_is_looked_at_again_at_once_but_only_once() -> None:
     change = Change(0, Action.CREATE, Key("network", "a_front"), "a", Cause.COMMIT, "new")
     moved = (Outcome(change, Status.OVERTAKEN, "gone"),)
     turns = FakeTurns(lambda turn: replace(synced(turn), synced=False, outcomes=moved))
-    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())):
+    audience = FakeAudience()
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience)):
         assert [turns.next().trigger, turns.next().trigger] == ["git", "retry"]
         assert turns.nothing_more(0.4)
         assert turns.next().trigger == "retry"
+        failures = [audience.reports.get(timeout=5).failure for _ in range(3)]
+    expected = Failure("Overtaken", "create network/a_front, again and again: gone")
+    assert failures == [None, None, expected], "by then the world does not move any more"
+
+
+def test_once_ends_though_a_stack_is_overtaken_again_and_again() -> None:
+    change = Change(0, Action.CREATE, Key("network", "a_front"), "a", Cause.COMMIT, "new")
+    moved = (Outcome(change, Status.OVERTAKEN, "gone"),)
+    turns = FakeTurns(lambda turn: replace(synced(turn), synced=False, outcomes=moved))
+    (report,) = make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience()).run(once=True)
+    assert report.failure is not None
 
 
 def test_a_broken_stack_is_told_once_and_keeps_its_last_good_state() -> None:
@@ -288,6 +300,7 @@ def test_a_stack_that_left_the_source_is_pruned_and_forgotten() -> None:
         pruned = next(turn for turn in (turns.next(), turns.next()) if turn.scope.stacks == {"a"})
         assert pruned.stacks == ()
         assert audience.gone.get(timeout=5) == "a"
+        assert desires.gone == ["a"], "should it come back, it is a new one"
 
 
 def test_a_stack_that_left_the_source_is_known_as_long_as_a_process_of_it_runs_on() -> None:
@@ -324,6 +337,7 @@ def test_a_stack_that_left_the_source_is_told_of_while_pruning_is_off() -> None:
         while audience.reports.get(timeout=5).revision:
             pass
     assert audience.gone.empty()
+    assert desires.gone == []
 
 
 def test_what_an_earlier_process_left_of_a_stack_is_pruned() -> None:
@@ -475,20 +489,17 @@ def test_what_was_there_in_a_stack_that_is_not_synced_is_known_to_have_been_ther
         assert turns.next().known == {WEB}
 
 
-def test_a_rollout_that_is_paused_waits_for_who_asks_and_holds_nothing_else_up() -> None:
+def test_a_rollout_that_pauses_is_not_left_alone_for_what_its_turn_interrupted_in_vain() -> None:
     wanted = Resource(WEB, "a", {}, service="web", handling=Handling(rollout=Rollout(on_failure=OnFailure.PAUSE)))
     no_good = refused(WEB, "CrashOnStart")
     no_good = replace(no_good, change=replace(no_good.change, stack="a", wanted=wanted))
-    turns, audience, clock = FakeTurns(), FakeAudience(), FakeClock()
-    turns.react = lambda turn: waits(turn) if turn.paused else failed(turn, "CrashOnStart", (no_good,))
-    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience, clock=clock)) as loop:
-        assert turns.next().paused == frozenset()
-        assert turns.next().paused == {WEB}
-        clock.ahead += 1000
+    turns, left = FakeTurns(), [no_good]
+    turns.react = lambda turn: failed(turn, "CrashOnStart", (left.pop(),)) if left else waits(turn)
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience())) as loop:
+        turns.next(), turns.next()
+        assert turns.nothing_more(), "what is held is tried no more"
         loop.wake(LookAt("event", stack="a"))
-        assert turns.next().paused == {WEB}
-        loop.wake(LookAt("manual"))
-        assert turns.next().paused == frozenset()
+        assert turns.next().trigger == "event"
 
 
 def test_a_bug_in_one_stack_is_its_own_failure() -> None:

@@ -7,10 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from agent.model import Health, Report, Revision, Stack
+from agent.model import Failure, Health, Report, Revision, Stack
 from agent.ports import AskSource, LookAt
-from agent.reconcile import Turn
-from tests.loop.fakes import FakeAudience, FakeDesires, FakeTurns, failed, make_loop, reading, running, stack, synced
+from agent.reconcile import HEALTH_PATIENCE, Turn
+from tests.loop.fakes import (
+    FakeAudience,
+    FakeClock,
+    FakeDesires,
+    FakeTurns,
+    ended_by,
+    failed,
+    make_loop,
+    reading,
+    running,
+    stack,
+    synced,
+)
 
 WEB = replace(stack("web"), after=("zdb",))
 
@@ -103,6 +115,71 @@ def test_what_comes_back_while_it_is_removed_is_not_forgotten(leaves_again: bool
             assert wanted(turns).revision.id == "c" * 40
         assert turns.nothing_more()
     assert audience.gone.empty()
+
+
+def test_what_is_broken_by_now_may_have_waited_for_what_is_to_wait_for_it() -> None:
+    desires, audience = FakeDesires(reading(stack("web"), stack("zdb"))), FakeAudience()
+    turns = FakeTurns(lambda turn: replace(synced(turn), health=Health.PROGRESSING))
+    with running(make_loop(desires, turns, audience)) as loop:
+        turns.next(), turns.next()
+        desires.answer = reading(replace(stack("web", "b" * 40, "2"), after=("zdb",)), stack("zdb"), revision="b" * 40)
+        loop.wake(AskSource("git"))
+        assert turns.next().scope.stacks == {"zdb"}
+        newest, broken = replace(stack("zdb", "c" * 40, "3"), after=("web",)), {"web": Failure("ConfigInvalid", "no")}
+        desires.answer = reading(newest, revision="c" * 40, broken=broken)
+        loop.wake(AskSource("git"))
+        while desires.asked < 3:
+            threading.Event().wait(0.01)
+        loop.wake(LookAt("manual", stack="web"))
+        assert turns.next().stacks == (stack("web"),), "it is kept as it was"
+        assert turns.nothing_more()
+    last = {report.stack: report.failure and report.failure.reason for report in audience.reported_so_far()}
+    assert last == {"web": "ConfigInvalid", "zdb": "WaitsForStack"}
+
+
+def test_it_waits_for_one_that_the_same_commit_breaks() -> None:
+    """Healthy as that still is at what was good before: what is new may need what is new there."""
+    desires, audience = FakeDesires(reading(stack("web"), stack("zdb"))), FakeAudience()
+    turns = FakeTurns(lambda turn: replace(synced(turn), health=Health.HEALTHY))
+    with running(make_loop(desires, turns, audience)) as loop:
+        assert {audience.reports.get(timeout=5).synced, audience.reports.get(timeout=5).synced} == {True}
+        newer = replace(stack("web", "b" * 40, "2"), after=("zdb",))
+        desires.answer = reading(newer, revision="b" * 40, broken={"zdb": Failure("ConfigInvalid", "no")})
+        loop.wake(AskSource("git"))
+        told = [audience.reports.get(timeout=5) for _ in range(2)]
+        assert [one.failure and one.failure.reason for one in told] == ["ConfigInvalid", "WaitsForStack"]
+        desires.answer = reading(replace(newer, revision=Revision("c" * 40)), stack("zdb", "c" * 40), revision="c" * 40)
+        loop.wake(AskSource("git"))
+        while wanted(turns).resources != newer.resources:
+            pass
+
+
+def test_stacks_of_different_readings_may_wait_for_one_another() -> None:
+    """The older of the two has left the source by now, and is kept, for it may be hidden behind what is broken."""
+    desires, audience = FakeDesires(reading(stack("web"), stack("zdb"))), FakeAudience()
+    turns = FakeTurns(lambda turn: replace(synced(turn), health=Health.PROGRESSING))
+    with running(make_loop(desires, turns, audience)) as loop:
+        turns.next(), turns.next()
+        desires.answer = reading(replace(stack("web", "b" * 40, "2"), after=("zdb",)), stack("zdb"), revision="b" * 40)
+        loop.wake(AskSource("git"))
+        assert turns.next().scope.stacks == {"zdb"}
+        newest = replace(stack("zdb", "c" * 40, "3"), after=("web",))
+        broken = {"unknown": Failure("ConfigInvalid", "no")}
+        desires.answer = reading(newest, stack("other"), revision="c" * 40, broken=broken)
+        loop.wake(AskSource("git"))
+        while turns.next().scope.stacks != {"other"}:
+            pass
+
+
+def test_once_does_not_wait_for_ever_for_a_health_that_does_not_come() -> None:
+    clock = FakeClock()
+    turns = FakeTurns(lambda turn: replace(synced(turn), health=Health.PROGRESSING))
+    loop = make_loop(FakeDesires(reading(WEB, stack("zdb"))), turns, FakeAudience(), clock=clock)
+    threading.Timer(0.3, lambda: setattr(clock, "ahead", HEALTH_PATIENCE)).start()
+    with ended_by(loop, 8.0):
+        reports = loop.run(once=True)
+    assert [report.stack for report in reports] == ["zdb"]
+    assert not loop.stopping
 
 
 def wanted(turns: FakeTurns) -> Stack:

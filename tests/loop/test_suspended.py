@@ -36,16 +36,18 @@ def test_a_suspended_stack_is_planned_and_the_others_are_changed(tmp_path: Path)
 
 def test_to_suspend_and_to_resume_are_heeded_at_once(tmp_path: Path) -> None:
     said, turns, audience = directives(tmp_path), FakeTurns(), FakeAudience()
-    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, audience, restraints=said)):
-        turns.next(), turns.next()
+    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, audience, restraints=said)) as loop:
+        assert [turns.next().resumed, turns.next().resumed] == [False, False]
         said.suspend("a", "why", None)
         turn = turns.next()
         assert (turn.stacks[0].name, turn.trigger, turn.act) == ("a", "suspend", False)
         said.resume(HOST)
         turn = turns.next()
-        assert (turn.stacks[0].name, turn.trigger, turn.act) == ("a", "resume", True)
+        assert (turn.stacks[0].name, turn.trigger, turn.act, turn.resumed) == ("a", "resume", True, True)
+        loop.wake(LookAt("event", stack="a"))
+        assert not turns.next().resumed
         assert turns.nothing_more()
-    assert audience.triggers[-2:] == ["suspend", "resume"]
+    assert audience.triggers[-3:] == ["suspend", "resume", "event"]
 
 
 def test_a_lease_ends_by_itself(tmp_path: Path) -> None:

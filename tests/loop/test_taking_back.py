@@ -334,6 +334,26 @@ def test_content_that_was_never_good_is_not_gone_back_to() -> None:
     assert (turn.fallback, turn.gone_back, turn.rejected) == (True, False, "")
 
 
+def test_content_that_has_not_proved_good_yet_is_not_given_the_images_of_what_did() -> None:
+    """Its images are others, although a newer commit cannot be read."""
+
+    def slow(turn: Turn) -> Report:
+        state = ServiceState("web", 1, 0, Health.HEALTHY if turn.stacks[0] == OLD else Health.PROGRESSING)
+        return replace(synced(turn), services=(state,), health=state.health)
+
+    desires, audience = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}), FakeAudience()
+    turns = FakeTurns(slow)
+    with running(make_loop(desires, turns, audience)) as loop:
+        assert turns.next().stacks[0] == NEW
+        assert audience.reports.get(timeout=5).on_trial
+        desires.answer = reading(broken={"web": Failure("ConfigInvalid", "no")}, revision="c" * 40)
+        loop.wake(AskSource("git"))
+        audience.reports.get(timeout=5)
+        loop.wake(LookAt("event", stack="web"))
+        turn = turns.next()
+    assert (turn.stacks[0], turn.fallback, turn.gone_back) == (NEW, False, False)
+
+
 def test_what_stays_at_what_was_good_is_told_on_and_nothing_is_tried_for_it() -> None:
     stays = Failure("ImageNoGood", "container/web-web-1 stays of the image that it ran")
     desires, audience = FakeDesires(reading(OLD)), FakeAudience()

@@ -88,7 +88,22 @@ def test_what_was_given_up_is_known_until_something_else_is_wanted() -> None:
     work.want(OLD)
     work.wait(LATE)
     turn = turn_of(work)
+    assert (turn.fallback, turn.gone_back, turn.rejected) == (False, False, ""), "nobody knows of it whether it is good"
+    work.standing = Standing(OLD.revision.id)
+    turn = turn_of(work)
     assert (turn.fallback, turn.gone_back, turn.rejected) == (True, False, "")
+
+
+@pytest.mark.parametrize(
+    "lag", [Lag(NEW, WINDOW), Lag(failure=BAD), Lag(NEW, failure=LATE)], ids=["frozen", "broken", "late"]
+)
+def test_what_is_kept_at_what_was_good_counts_so_for_whatever_the_newest_waits(lag: Lag) -> None:
+    work = Work("web", Goal(OLD, proved=True, given_up="bad"), lag)
+    turn = turn_of(work)
+    assert (turn.fallback, turn.gone_back, turn.rejected, turn.newest) == (True, True, "bad", False)
+    work.want(NEW)
+    turn = turn_of(work)
+    assert (turn.fallback, turn.gone_back, turn.rejected, turn.newest) == (False, False, "", True)
 
 
 def test_what_is_broken_waits_for_nothing_and_is_told_once() -> None:

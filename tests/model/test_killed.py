@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.engine import builds, engine, images
+from agent.engine import builds, commands, engine, images
 from agent.model import Report
 from agent.trial import State, judge
 from tests.model.fate import Fate
@@ -19,7 +19,7 @@ from tests.model.rig import FatedRig
 from tests.model.transitions import END, REMADE, TRANSITIONS, Transition, assert_as_wanted, kept, web
 from tests.model.trial import IMAGE, MakeAgent, Trial
 
-SOURCES = (Path(engine.__file__), Path(images.__file__), Path(builds.__file__))
+SOURCES = (Path(engine.__file__), Path(commands.__file__), Path(images.__file__), Path(builds.__file__))
 WRITES = re.compile(r'(?:\b_write|\.write|_gone_is_fine|\.lasting)\(\s*"(\w+)"')
 CHANGES = {endpoint for source in SOURCES for endpoint in WRITES.findall(source.read_text())}  # every one that there is
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent.model import Action, Change, Key, Owner, Plan, Stack, Status
 from agent.planning import PORT_IN_USE, make_plan
-from tests.planning.worlds import Case, RandomDice, cases, make_case
+from tests.planning.worlds import Case, RandomDice, cases, make_case, plan_of
 from tests.world import Cut, Thing, World, carry_out
 
 PASSES = 3  # one for the plan, one for what a stranger or a leftover kept from it, one to see that nothing is left
@@ -22,10 +22,6 @@ TAKING = {Action.REMOVE, Action.REPLACE}
 Property = Callable[
     [Case, random.Random], None
 ]  # `chance` decides what the property leaves open, such as what ends first
-
-
-def plan_of(case: Case, world: World) -> Plan:
-    return make_plan(case.stacks, world.observe(case.resources, case.scope), case.scope, case.policy, case.known)
 
 
 def settle(case: Case, world: World, chance: random.Random) -> Plan:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 SCRIPT = """
-from tests.planning.test_properties import plan_of
+from tests.planning.worlds import plan_of
 from tests.planning.worlds import RandomDice, make_case
 for seed in range(20):
     case = make_case(RandomDice(seed))

@@ -13,8 +13,18 @@ from typing import Protocol, TypeVar
 from hypothesis import strategies as st
 
 from agent.host_ports import HostPort
-from agent.model import Condition, Key, Owner, Requirement, Resource, Revision, Scope, Stack
-from agent.planning import Policy
+from agent.model import (
+    Condition,
+    Key,
+    Owner,
+    Plan,
+    Requirement,
+    Resource,
+    Revision,
+    Scope,
+    Stack,
+)
+from agent.planning import Policy, make_plan
 from tests.world import Thing, World
 
 Face = TypeVar("Face")
@@ -177,3 +187,7 @@ def _owner(dice: Dice, key: Key) -> Owner:
     if key in TWINS or key.kind in {"image", "file"}:
         return Owner.OURS
     return dice.pick([Owner.OURS] * 6 + [Owner.ADOPTABLE] * 2 + [Owner.FOREIGN])
+
+
+def plan_of(case: Case, world: World) -> Plan:
+    return make_plan(case.stacks, world.observe(case.resources, case.scope), case.scope, case.policy, case.known)

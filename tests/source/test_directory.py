@@ -85,6 +85,9 @@ def test_what_was_accepted_is_remembered(tmp_path: Path) -> None:
     assert source.last() is newest
     source.accept("web", newest.revision.id)
     assert source.good("web") is newest
+    source.forget("web")
+    source.forget("db")
+    assert source.good("web") is None
 
 
 def test_the_origin_is_stable_and_follows_a_link(tmp_path: Path) -> None:

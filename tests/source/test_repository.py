@@ -212,6 +212,9 @@ def test_what_was_synced_and_accepted_survives_a_restart_without_the_server(
     assert again.good("db") is None
     with pytest.raises(Refused):
         again.sync()
+    again.forget("web")
+    again.forget("db")
+    assert again.good("web") is None
 
 
 def test_another_ref_or_repository_has_no_last(repository: Repository, open_source: Open, tmp_path: Path) -> None:

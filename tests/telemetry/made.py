@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
 from agent.model import (
     Action,
     Cause,
@@ -22,6 +24,7 @@ from agent.model import (
     ServiceState,
     Status,
 )
+from agent.telemetry.metrics import Metrics
 
 REVISION = Revision("9f2c1ab" + "0" * 33, "bump api to 2.4.1", "anna", timestamp=1000.0)
 OLDER = Revision("31c09de" + "0" * 33, "first", "bert", timestamp=400.0)
@@ -80,3 +83,13 @@ def failed(failure: Failure, **facts: Any) -> Report:
     """A pass that did not get to see the host."""
     unseen = {"result": Result.ERROR, "failure": failure, "synced": False, "health": Health.UNKNOWN, "services": ()}
     return report(**(unseen | facts))
+
+
+def samples(metrics: Metrics) -> dict[str, float]:
+    """Every series as it stands in the text, labels sorted: `name{a="b"}` to its value."""
+    found = {}
+    for family in parse_text(metrics.render("")[1].decode()):
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+            found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return found

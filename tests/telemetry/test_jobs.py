@@ -17,8 +17,7 @@ from agent.model import Action, Cause, Change, Key, Plan, Report, Result, Status
 from agent.store import Store
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import Overview
-from tests.telemetry.made import REVISION, UNREACHABLE, change, did, done, failed, report
-from tests.telemetry.test_metrics import samples
+from tests.telemetry.made import REVISION, UNREACHABLE, change, did, done, failed, report, samples
 
 SCHEDULE = Schedule("0 3 * * *", "UTC", timeout=60.0)
 GOOD = JobSeen("c1", 10.0, 1000.0, 1030.0)

@@ -19,20 +19,10 @@ from agent.suspension import Suspended, Suspension
 from agent.telemetry import catalogue
 from agent.telemetry.labels import registry_label, repository_label
 from agent.telemetry.metrics import Metrics
-from tests.telemetry.made import BROKEN, OLDER, REVISION, UNREACHABLE, change, did, done, failed, report
+from tests.telemetry.made import BROKEN, OLDER, REVISION, UNREACHABLE, change, did, done, failed, report, samples
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "metrics.md"
 DRIFT = change(action=Action.REPLACE, cause=Cause.DRIFT)
-
-
-def samples(metrics: Metrics) -> dict[str, float]:
-    """Every series as it stands in the text, labels sorted: `name{a="b"}` to its value."""
-    found = {}
-    for family in parse_text(metrics.render("")[1].decode()):
-        for sample in family.samples:
-            labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
-            found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
-    return found
 
 
 def after(*reports: Report) -> dict[str, float]:

@@ -1,0 +1,57 @@
+"""A command that was made in a container: run, heard, and waited for until the engine says how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agent.engine.calls import Calls
+from agent.engine.transport import Client, demultiplexed
+from agent.errors import Overtaken, Refused, Unreachable
+from agent.stand_ins import never
+
+POLL = 0.05  # seconds between looks at one that has said its last word
+TELLING = 5.0  # seconds that the engine may take to know the status of one that has ended
+
+
+def hear(calls: Calls, command: str, subject: str, patience: float, stop: Callable[[], bool] | None) -> str:
+    """Run it and take down what it says, until it says no more. Once `stop` says so nobody waits (`Overtaken`)."""
+
+    def tell(client: Client) -> Any:
+        return client.hear("/exec/{0}/start", command, body={"Detach": False, "Tty": False})
+
+    said: bytes = calls.write("exec_start", subject, tell, extra=patience, stop=stop)
+    return demultiplexed(said).decode(errors="replace")
+
+
+def await_status(
+    look: Callable[[], Mapping[str, Any] | None],
+    subject: str,
+    *,
+    patience: float,
+    stop: Callable[[], bool] | None,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> int:
+    """The exit status, by what `look` gives as its report. It comes a moment after the last word; one that
+    says nothing that anybody hears is waited for as well.
+
+    Raises `Unreachable` (`EngineTimeout`) where it goes on beyond the `patience` in seconds, `Overtaken` where its
+    report is gone or `stop` says so, and `Refused` (`EngineError`) where it has ended and the engine does not tell how.
+    """
+    until, known_by = clock() + patience, float("inf")
+    while True:
+        report = look()
+        if report is None:
+            raise Overtaken(f"{subject}: the engine does not know how it ended, for its container went or began anew")
+        runs, code = bool(report.get("Running")), report.get("ExitCode")
+        if code is not None and not runs:
+            return int(code)
+        known_by = float("inf") if runs else min(known_by, clock() + TELLING)
+        if clock() >= known_by:
+            raise Refused(f"{subject}: it has ended, and the engine told no exit status", reason="EngineError")
+        if runs and clock() >= until:
+            raise Unreachable(f"{subject}: has not ended in time and goes on, unheard", reason="EngineTimeout")
+        if (stop or never)():
+            raise Overtaken(f"{subject}: was not waited for to its end")
+        sleep(POLL)

@@ -1,0 +1,115 @@
+"""What a rollout paused at is not tried again, by the next agent neither, until something has changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from agent.good_images import GoodImages
+from agent.handling import Handling, OnFailure, Rollout
+from agent.host_turns import HostTurns
+from agent.jsonfile import JsonFile
+from agent.model import Action, Cause, Change, Key, Outcome, Report, Resource, Result, Revision, Scope, Stack, Status
+from agent.paused import Paused
+from agent.reconcile import Turn
+
+WEB, DB = Key("container", "shop-web-1"), Key("container", "shop-db-1")
+PAUSE = Handling(rollout=Rollout(on_failure=OnFailure.PAUSE))
+SCOPE = Scope("one", "here", frozenset({"shop"}))
+
+
+def shop(content: str, revision: str = "a" * 40) -> Stack:
+    web = Resource(WEB, "shop", {"content": content}, service="web", handling=PAUSE)
+    db = Resource(DB, "shop", {}, service="db")
+    return Stack("shop", (web, db), Revision(revision), ("web", "db"))
+
+
+OLD, BAD = shop("1"), shop("2")
+
+
+def report_of(turn: Turn) -> Report:
+    """Every replacement fails that brings the bad content."""
+    outcomes = [
+        Outcome(Change(0, Action.REPLACE, WEB, "shop", Cause.COMMIT, "new", wanted=web), Status.FAILED, "no", "NoGood")
+        for stack in turn.stacks
+        if (web := stack.resources[0]) in BAD.resources and WEB not in turn.paused
+    ]
+    return Report("r", "shop", "git", None, Result.NOOP, 0.0, 0.0, outcomes=tuple(outcomes), synced=not outcomes)
+
+
+class Host:
+    def __init__(self) -> None:
+        self.seen: list[Turn] = []
+
+    def take(self, turn: Turn) -> tuple[Report, ...]:
+        self.seen.append(turn)
+        return (report_of(turn),)
+
+
+class Agents:
+    """One after the other, each with the same state directory; every turn is that of another one."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def paused_in(self, *stacks: Stack, trigger: str = "git", **said: Any) -> frozenset[Key]:
+        """What was paused in a turn of theirs."""
+        host = Host()
+        turns = HostTurns(cast("Any", host), SCOPE, GoodImages(), Paused(JsonFile(self.file)))
+        turns.take(Turn(stacks, SCOPE, trigger, **said))
+        (turn,) = host.seen
+        return turn.paused
+
+
+@pytest.fixture
+def agents(tmp_path: Path) -> Agents:
+    return Agents(tmp_path / "paused.json")
+
+
+def test_the_next_agent_does_not_try_it_once_more(agents: Agents) -> None:
+    assert agents.paused_in(BAD) == frozenset()
+    assert agents.paused_in(BAD) == {WEB}
+    assert agents.paused_in(shop("2", "b" * 40)) == {WEB}, "another commit with the same content"
+
+
+@pytest.mark.parametrize("said", [{"trigger": "manual"}, {"resumed": True}], ids=["asked for", "resumed"])
+def test_it_is_tried_again_when_somebody_says_so(agents: Agents, said: dict[str, Any]) -> None:
+    agents.paused_in(BAD)
+    assert agents.paused_in(BAD, **said) == frozenset()
+    assert agents.paused_in(BAD) == {WEB}, "it was no good once more"
+
+
+@pytest.mark.parametrize("between", [(OLD,), ()], ids=["other content", "nothing"])
+def test_it_is_tried_again_after_something_else_was_wanted(agents: Agents, between: tuple[Stack, ...]) -> None:
+    agents.paused_in(BAD)
+    agents.paused_in(*between)
+    assert agents.paused_in(BAD) == frozenset()
+
+
+def test_what_was_good_and_is_healed_while_the_newest_waits_is_nothing_else_that_is_wanted(agents: Agents) -> None:
+    agents.paused_in(BAD)
+    assert agents.paused_in(OLD, newest=False) == frozenset()
+    assert agents.paused_in(BAD) == {WEB}
+
+
+def test_what_cannot_be_written_holds_in_this_process(tmp_path: Path) -> None:
+    paused, file = Paused(JsonFile(tmp_path / "none" / "paused.json")), tmp_path / "none"
+    paused.heed(BAD, report_of(Turn((BAD,), SCOPE, "git")))
+    assert paused.of(BAD) == {WEB}
+    assert not paused.of(OLD)
+    assert not file.exists()
+    paused.forget("shop")
+    assert paused.of(BAD) == frozenset()
+
+
+def test_where_the_notes_cannot_be_read_anything_may_be_paused_that_takes_nothing_back(tmp_path: Path) -> None:
+    file = tmp_path / "paused.json"
+    file.write_text("{")
+    paused = Paused(JsonFile(file))
+    assert paused.of(OLD) == paused.of(BAD) == {WEB}
+    paused.forget("shop")
+    assert paused.of(BAD) == frozenset()
+    file.write_text('{"shop": 1}')
+    assert Paused(JsonFile(file)).of(BAD) == frozenset()
