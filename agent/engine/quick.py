@@ -25,17 +25,18 @@ class _Answer:
     """One answer as it comes in; the parser calls what is named `on_…`."""
 
     def __init__(self) -> None:
-        self._parser = HttpResponseParser(self)
+        self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._body: list[bytes] = []
-        self._is_framed = self._has_head = False
-        self.is_whole = self.keeps_connection = False
+        self._is_framed = self.is_whole = self.keeps_connection = False
+        self.status = 0
 
     def on_header(self, name: bytes, _value: bytes) -> None:
         self._is_framed = self._is_framed or name.lower() in FRAMED
 
     def on_headers_complete(self) -> None:
-        self._has_head = True
-        self.keeps_connection = self._is_framed and bool(self._parser.should_keep_alive())
+        if self._parser is not None:
+            self.status = int(self._parser.get_status_code())
+            self.keeps_connection = self._is_framed and bool(self._parser.should_keep_alive())
 
     def on_body(self, piece: bytes) -> None:
         self._body.append(piece)
@@ -46,16 +47,16 @@ class _Answer:
     def feed(self, piece: bytes) -> None:
         """What the other end has sent, nothing where it has closed the connection. Raises `ConnectionError` if that
         was too early, and `HttpParserError`."""
-        if piece:
+        if piece and self._parser is not None:
             self._parser.feed_data(piece)
-        elif self._has_head and not self._is_framed:
+        elif self.status and not self._is_framed:
             self.is_whole = True
         else:
             raise ConnectionResetError("the engine closed the connection without an answer, or within one")
 
-    @property
-    def status(self) -> int:
-        return int(self._parser.get_status_code())
+    def end(self) -> None:
+        """Nothing more comes. It and its parser hold each other, and would lie there until garbage is looked for."""
+        self._parser = None
 
     @property
     def body(self) -> bytes:
@@ -96,9 +97,12 @@ class Quick:
         if self._sock is None:
             self._sock = self._connect()
         answer = _Answer()
-        self._sock.sendall(f"GET {url} HTTP/1.1\r\nHost: {self._host}\r\n\r\n".encode())
-        while not answer.is_whole:
-            answer.feed(self._sock.recv(PIECE))
+        try:
+            self._sock.sendall(f"GET {url} HTTP/1.1\r\nHost: {self._host}\r\n\r\n".encode())
+            while not answer.is_whole:
+                answer.feed(self._sock.recv(PIECE))
+        finally:
+            answer.end()
         if not answer.keeps_connection:
             self.close()
         return answer
