@@ -23,7 +23,7 @@ from agent.jsonfile import JsonFile
 from agent.kinds.base import NAME, REVISION, Identity, our_labels, seen_of, wanted_of
 from agent.kinds.container_astray import is_misplaced
 from agent.kinds.container_compose import compose_labels
-from agent.kinds.container_cut import aside_name
+from agent.kinds.container_cut import aside_name, name_needed
 from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import LIVE, TABLE
 from agent.kinds.container_hooks import Hooks
@@ -136,11 +136,11 @@ class ContainerKind:
             return
         if change.wanted is not None:
             self._clear_twins(change.wanted.key.name, report)
+            if anonymous(report):
+                self._lay_aside(change.wanted, report)
+                return
         self.stop(report)
-        if change.wanted is not None and anonymous(report):
-            self._lay_aside(change.wanted.key.name, report)
-        else:
-            self.discard(report["Id"])
+        self.discard(report["Id"])
 
     def runs_once(self, change: Change) -> bool:
         """See `RunsOnce.runs_once`."""
@@ -164,11 +164,13 @@ class ContainerKind:
     def _made_from(self, resource: Resource) -> dict[str, str]:
         return fingerprint(TABLE, resource.spec, self._identity.key)
 
-    def _lay_aside(self, name: str, report: Report) -> None:
+    def _lay_aside(self, resource: Resource, report: Report) -> None:
         """Keep it, stopped, until it comes back: only it knows which anonymous volumes were its own."""
-        aside = aside_name(name, report)
+        aside = aside_name(resource.key.name, report)
         if name_of(report) != aside:
-            self.clear(aside)
+            self.make_room(resource, aside)
+        self.stop(report)
+        if name_of(report) != aside:
             self.engine.rename_container(report["Id"], aside)
 
     def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:
@@ -312,6 +314,18 @@ class ContainerKind:
         if report is not None and self.view.is_ours(report):
             self.stop(report)
             self.discard(report["Id"])
+
+    def make_room(self, resource: Resource, name: str) -> None:
+        """Remove what a cut replacement of the resource has left under the name. Raises `Refused` (`NameConflict`)
+        where a container of somebody else's has it."""
+        report = self.engine.inspect_container(name)
+        if report is None:
+            return
+        is_composes = name.endswith(FORMER) and self.view.owner(resource, report) is Owner.ADOPTABLE
+        if not is_composes and not self.view.is_ours(report):
+            raise Refused(name_needed(name), reason="NameConflict")
+        self.stop(report)
+        self.discard(report["Id"])
 
     def _clear_twins(self, name: str, report: Report) -> None:
         """Remove what a cut replacement has left beside this one, of which it is the one that was to give way."""

@@ -16,13 +16,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from agent.kinds.base import COMPOSE, INSTANCE, NAME, PROJECT, SERVICE, STACK
+from agent.kinds.container_mounts import anonymous
 from agent.kinds.container_names import labels_of, listed_name, name_of
 from agent.kinds.container_once import hook_of
 from agent.kinds.container_proof import is_proved
 from agent.kinds.container_state import health_of, uses_of
 from agent.kinds.container_unhooked import POST_START
 from agent.kinds.table import look
-from agent.model import Difference, Observed, Owner, Remedy, Resource
+from agent.model import Difference, Failure, Observed, Owner, Remedy, Resource
 from agent.twins import FORMER, NEXT, OLD, base_name
 
 _OWN_DOING = frozenset({"name", "state"})  # what a replacement itself changes of the two
@@ -78,6 +79,37 @@ def is_twin(name: str, base: str) -> bool:
 def aside_name(base: str, report: Report) -> str:
     """How the container is called that has to give up the name `base` to another one, until that is proved."""
     return base + (OLD if INSTANCE in labels_of(report) else FORMER)
+
+
+def hindered(seen: Observed, there: Standing, by_name: Mapping[str, Report], instance: str) -> Observed:
+    """What is seen, with why it cannot be replaced where somebody else's container has a name that this needs.
+
+    `by_name` are entries of a list. Of a replacement that was cut the old one may be down: that goes on, and takes back
+    what there was where the name is taken.
+    """
+    if seen.owner is Owner.FOREIGN or there.cut:
+        return seen
+    name, aside = there.resource.key.name, aside_name(there.resource.key.name, there.report)
+    needed = [name + NEXT, aside] if _gives_way(seen.differences) else [aside] if anonymous(there.report) else []
+    for one in needed:
+        if (entry := by_name.get(one)) and _is_strangers(entry, name, there.resource.stack, instance):
+            return replace(seen, obstacle=Failure("NameConflict", name_needed(one)))
+    return seen
+
+
+def _is_strangers(entry: Report, base: str, stack: str, instance: str) -> bool:
+    """Whether what is called like a twin of `base` is none."""
+    labels = entry.get("Labels") or {}
+    if labels.get(INSTANCE) == instance:
+        return labels.get(NAME) != base
+    return not (listed_name(entry).endswith(FORMER) and labels.get(PROJECT) == stack)
+
+
+def name_needed(name: str) -> str:
+    return (
+        f"a container that Windlass did not make is called {name}, and a replacement needs that name: remove that one,"
+        f" or rename it (docker rename {name} ANOTHER)"
+    )
 
 
 def _place_of(report: Report) -> str:

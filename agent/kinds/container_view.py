@@ -13,7 +13,6 @@ from agent.kinds.base import (
     NAME,
     ORIGIN,
     REVISION,
-    SERVICE,
     STACK,
     Identity,
     heeded,
@@ -25,7 +24,16 @@ from agent.kinds.base import (
     read_fingerprint,
 )
 from agent.kinds.container_astray import NUMBER, ONE_OFF, Places
-from agent.kinds.container_cut import Labels, Standing, as_cut, goes_on, is_twin, set_aside, standings, twins_of
+from agent.kinds.container_cut import (
+    Labels,
+    Standing,
+    as_cut,
+    goes_on,
+    hindered,
+    set_aside,
+    standings,
+    twins_of,
+)
 from agent.kinds.container_facts import Facts, abilities, is_done, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_images import image_for, image_of, reference_of, references, told
@@ -36,6 +44,7 @@ from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_ports import holders, lacking, ports_of
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
+from agent.kinds.container_strays import stray
 from agent.kinds.container_unhooked import NOT_RUN, Unhooked
 from agent.kinds.table import compare, fingerprint, look
 from agent.model import Difference, Key, Observed, Owner, Resource, Scope
@@ -122,12 +131,13 @@ class ContainerView:
 
         twins = twins_of(wanted, [report for report, _ in strays])
         there = standings(wanted, reports, twins, compare, self.owner)
+        by_name = {listed_name(one): one for one in listed}
         known = {report["Id"] for one in there for report in (one.report, *one.others)}
         found = [
-            *(self._present(one, around, local) for one in there),
+            *(hindered(self._present(one, around, local), one, by_name, self._identity.instance) for one in there),
             *filter(None, cleared),
             *(
-                self._orphans.told(self._stray(report, around, labels))
+                self._orphans.told(stray(report, around.names, labels))
                 for report, labels in strays
                 if report["Id"] not in known
             ),
@@ -326,28 +336,6 @@ class ContainerView:
         hook = hook_of(resource)
         return self._once.observed(resource, hook, observed) if hook else observed
 
-    def _stray(self, report: Report, around: Surroundings, labels: Labels) -> Observed:
-        """One that nobody wants, with the labels that tell whose it is: to be pruned, whatever it is called by now, or
-        left over from a replacement that was cut."""
-        health, detail = health_of(report, {})
-        leftover = is_twin(name_of(report), labels.get(NAME, ""))
-        return Observed(
-            Key("container", name_of(report) if leftover else labels.get(NAME, "")),
-            report["Id"],
-            Owner.OURS,
-            stack=labels.get(STACK, ""),
-            origin=labels.get(ORIGIN, ""),
-            revision=labels.get(REVISION, ""),
-            service=labels.get(SERVICE, ""),
-            uses=_holds(report, around.names, leftover=leftover),
-            health=health,
-            detail=detail,
-            leftover=leftover,
-            protected=is_protected(labels),
-            ports=ports_of(report),
-            raw=report,
-        )
-
     def _facts(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Facts:
         return Facts(
             resource.key.name,
@@ -374,18 +362,6 @@ def _used(resource: Resource, report: Report, names: Mapping[str, str]) -> froze
     """What is done keeps no network from being made anew, and does not run again for it."""
     used = uses_of(report, names)
     return frozenset(key for key in used if key.kind != "network") if is_done(resource.spec, report) else used
-
-
-def _holds(report: Report, names: Mapping[str, str], *, leftover: bool) -> frozenset[Key]:
-    """What one that nobody wants is attached to, and has to let go of before that can be made anew.
-
-    What a cut replacement left and does not run is in nobody's way: were it taken along with a network, nobody would
-    know any more which anonymous volumes belong to its successor.
-    """
-    used = uses_of(report, names)
-    if not leftover or look(report, "State.Running"):
-        return used
-    return frozenset(key for key in used if key.kind not in ("network", "container"))
 
 
 def _disk(resource: Resource, report: Mapping[str, Any]) -> Disk:

@@ -65,7 +65,6 @@ def test_what_is_as_it_was_is_the_very_same_whatever_the_engine_counts() -> None
 def test_a_comparison_is_kept_as_long_as_its_container_is_there_although_another_look_does_not_want_it() -> None:
     view, web, db = made(ContainerView), Key("container", "web"), Key("container", "db")
     view._compared = {web: cast("Compared", "of web"), db: cast("Compared", "of db")}
-    view._stray({"Id": "1", "Name": "/web", "Config": {"Labels": {}}, "State": {}}, OLDER, {})
     view._forget_all_but({"web", "other"})
     assert set(view._compared) == {web}
 
