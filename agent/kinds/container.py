@@ -78,7 +78,7 @@ class ContainerKind:
         self._unhooked = Unhooked(started)
         self.noted = Noted(identity.key, environments)
         orphans = Orphans(engine, identity.instance, processes)
-        self._mended = Mended(mended)
+        self._mended = Mended(mended, identity.origin)
         self.view = ContainerView(engine, identity, self.once, orphans, unhooked=self._unhooked, mended=self._mended)
         self.hooks = Hooks(
             engine, starting=orphans.explaining, unhooked=self._unhooked, ending=ending, noted=self.noted
@@ -135,6 +135,7 @@ class ContainerKind:
         if report is None:
             return
         if change.wanted is not None:
+            self.claim(change.wanted, report)
             self._clear_twins(change.wanted.key.name, report)
             if anonymous(report):
                 self._lay_aside(change.wanted, report)
@@ -152,14 +153,21 @@ class ContainerKind:
         run_once(self, change, wanted_of(change), revision, pace)
 
     def tidy(self, stack: str, keep: Collection[Key]) -> None:
-        """Forget what has been run, what has still to run and what was mended of what is not wanted any more, and note
-        what `docker compose` made and is as wanted: from now on it has drifted when it is otherwise."""
+        """Forget what has been run, what has still to run and what was mended of what is not wanted any more."""
         self.once.forget(stack, keep)
         self._unhooked.forget(stack, keep)
         self.noted.forget(stack, keep)
-        self._mended.forget(stack, keep)
-        for resource, report in self.view.taken_over(stack):
-            self._mended.note(resource, report, self._made_from(resource), "")
+        self._mended.forget(stack, keep, self.view.there)
+
+    def adopt(self, change: Change) -> None:
+        """See `Adopting.adopt`: from now on it has drifted when it is otherwise."""
+        resource = wanted_of(change)
+        self._mended.note(resource, seen_of(change).raw, self._made_from(resource), "")
+
+    def claim(self, resource: Resource, report: Report) -> None:
+        """Note that one which `docker compose` made is to give way to ours, before it is stopped for that: should the
+        agent die and the stack leave before it is seen again, somebody has to know whose it is."""
+        self._mended.claim(resource, report)
 
     def _made_from(self, resource: Resource) -> dict[str, str]:
         return fingerprint(TABLE, resource.spec, self._identity.key)

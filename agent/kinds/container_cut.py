@@ -118,18 +118,21 @@ def _place_of(report: Report) -> str:
     return labels_of(report).get(NAME, base_name(name) if name.endswith(FORMER) else "")
 
 
-def set_aside(listed: Iterable[Report], ours: Iterable[Report]) -> Iterator[tuple[Report, Labels]]:
+def set_aside(
+    listed: Iterable[Report], ours: Iterable[Report], noted: Mapping[str, Labels]
+) -> Iterator[tuple[Report, Labels]]:
     """What `docker compose` made and a replacement has set aside, as entries of a list, each with the labels that it is
-    dealt with by: those of one of ours in its place, else what its own come to."""
-    found = [one for one in listed if _is_composes(one.get("Labels") or {}) and listed_name(one).endswith(FORMER)]
+    dealt with by: those of one of ours in its place, those that are noted of its id, else what its own come to."""
+    found = [one for one in listed if is_by_compose(one.get("Labels") or {}) and listed_name(one).endswith(FORMER)]
     in_place = {one["Labels"].get(NAME): one["Labels"] for one in ours} if found else {}
     for one in found:
         name, own = base_name(listed_name(one)), one["Labels"]
         told = {NAME: name, STACK: own[PROJECT], SERVICE: own.get(f"{COMPOSE}service", "")}
-        yield one, in_place.get(name, told)
+        yield one, in_place.get(name) or noted.get(one["Id"]) or told
 
 
-def _is_composes(labels: Labels) -> bool:
+def is_by_compose(labels: Labels) -> bool:
+    """Whether the labels are of one that `docker compose` made."""
     return INSTANCE not in labels and bool(labels.get(PROJECT))
 
 

@@ -1,19 +1,27 @@
-"""Containers that nobody wants, as they are seen: to be pruned, or left over from a replacement that was cut."""
+"""Containers that nobody wants, as they are seen: to be pruned, left over from a replacement that was cut, or made by
+`docker compose` for a wanted stack beside what that wants.
+
+What `docker compose` made is ours where it is noted that it was taken over. Of its other containers only those of
+projects that are wanted here as stacks are seen, and whether one of these goes is for the planner.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from typing import Any
 
-from agent.kinds.base import NAME, ORIGIN, REVISION, SERVICE, STACK, is_protected
-from agent.kinds.container_cut import Labels, is_twin
-from agent.kinds.container_names import name_of
+from agent.kinds.base import COMPOSE, NAME, ORIGIN, PROJECT, REVISION, SERVICE, STACK, is_protected
+from agent.kinds.container_astray import NUMBER, ONE_OFF
+from agent.kinds.container_cut import Labels, is_by_compose, is_twin
+from agent.kinds.container_job import is_up
+from agent.kinds.container_names import labels_of, listed_name, name_of
 from agent.kinds.container_ports import ports_of
 from agent.kinds.container_state import health_of, uses_of
 from agent.kinds.table import look
 from agent.model import Key, Observed, Owner
+from agent.twins import FORMER
 
-Report = Mapping[str, Any]
+Report = dict[str, Any]
 
 
 def stray(report: Report, names: Mapping[str, str], labels: Labels) -> Observed:
@@ -37,6 +45,57 @@ def stray(report: Report, names: Mapping[str, str], labels: Labels) -> Observed:
         ports=ports_of(report),
         raw=report,
     )
+
+
+def taken_over(
+    listed: Iterable[Report], noted: Mapping[str, Labels], wanted: Collection[str]
+) -> Iterator[tuple[Report, Labels]]:
+    """What `docker compose` made and is noted as taken over, as entries of a list with the noted labels. One that
+    somebody renamed is, as long as nothing that is `wanted` or there has the name that it was taken over by."""
+    found = [one for one in listed if one["Id"] in noted and is_by_compose(one.get("Labels") or {})] if noted else []
+    taken = {*wanted, *map(listed_name, listed)} if found else set()
+    for one in found:
+        labels = noted[one["Id"]]
+        if not listed_name(one).endswith(FORMER) and (listed_name(one) == labels[NAME] or labels[NAME] not in taken):
+            yield one, labels
+
+
+def beside(listed: Iterable[Report], stacks: Set[str], known: Collection[str]) -> list[Report]:
+    """Of a list, what `docker compose` made for these stacks and is none of the `known` ids. What somebody renamed and
+    stopped was set aside by hand."""
+    found = [one for one in listed if (one.get("Labels") or {}).get(PROJECT) in stacks and one["Id"] not in known]
+    return [one for one in found if _is_beside(one)]
+
+
+def _is_beside(entry: Report) -> bool:
+    labels, name = entry["Labels"], listed_name(entry)
+    if not is_by_compose(labels) or labels.get(ONE_OFF) == "True" or not labels.get(NUMBER) or name.endswith(FORMER):
+        return False
+    return name in _names(labels) or entry.get("State") in ("running", "restarting", "paused")
+
+
+def composes(report: Report, names: Mapping[str, str]) -> Observed:
+    """One that `docker compose` made beside what is wanted. It is of a service only under a name that Compose gives."""
+    health, detail = health_of(report, {})
+    labels = labels_of(report)
+    return Observed(
+        Key("container", name_of(report)),
+        report["Id"],
+        Owner.ADOPTABLE,
+        stack=labels.get(PROJECT, ""),
+        service=labels.get(f"{COMPOSE}service", "") if name_of(report) in _names(labels) else "",
+        uses=uses_of(report, names) if is_up(report) else frozenset(),
+        health=health,
+        detail=detail,
+        ports=ports_of(report),
+        raw=report,
+    )
+
+
+def _names(labels: Labels) -> tuple[str, str]:
+    """How Compose calls such a container, by now and with its older separator."""
+    parts = (labels.get(PROJECT, ""), labels.get(f"{COMPOSE}service", ""), labels.get(NUMBER, ""))
+    return "-".join(parts), "_".join(parts)
 
 
 def _holds(report: Report, names: Mapping[str, str], *, leftover: bool) -> frozenset[Key]:

@@ -44,7 +44,7 @@ from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_ports import holders, lacking, ports_of
 from agent.kinds.container_state import health_of, rewritten, sharers, unmoved, uses_of
-from agent.kinds.container_strays import stray
+from agent.kinds.container_strays import beside, composes, stray, taken_over
 from agent.kinds.container_unhooked import NOT_RUN, Unhooked
 from agent.kinds.table import compare, fingerprint, look
 from agent.model import Difference, Key, Observed, Owner, Resource, Scope
@@ -107,6 +107,7 @@ class ContainerView:
         self._digests: dict[str, Digests] = {}  # by the id of the image, as last told
         self._around = Surroundings({}, {}, {})
         self._compared: dict[Key, Compared] = {}
+        self.there: frozenset[str] = frozenset()  # the ids of all containers, as last listed
         self._composes: set[Key] = set()  # what `docker compose` had made when it was last there
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
@@ -115,11 +116,12 @@ class ContainerView:
         ours = [one for one in listed if self._has_our_label(one)]
         self._orphans.look(ours, losses)
         self._forget_all_but({listed_name(one) for one in listed})
+        self.there = frozenset(str(one["Id"]) for one in listed)
         reports = self._places.reports(wanted, listed, ours)
         named = [report for report in reports if report]
         cleared = [self._once.without_container(one) for one, it in zip(wanted, reports, strict=True) if not it]
         others = self._unwanted([report["Id"] for report in named], ours, scope)
-        former = self._set_aside(listed, ours, scope)
+        former = self._theirs(listed, ours, wanted, scope)
         around, local = self._surroundings(named, listed, references(wanted))
         images = sorted({image_of(report) for report in (*named, *others, *(report for report, _ in former))})
         self._engine.gather(partial(self.image, image) for image in images)
@@ -142,15 +144,32 @@ class ContainerView:
                 if report["Id"] not in known
             ),
         ]
-        beside = self._orphans.of_nobody({one.key for one in wanted}.union(one.key for one in found), scope)
+        found += self._beside(wanted, listed, {*known, *(one.id for one in found)}, around)
+        outlived = self._orphans.of_nobody({one.key for one in wanted}.union(one.key for one in found), scope)
         programs = self._orphans.holding(lacking(wanted, found, listed))
-        return [*found, *beside, *programs, *self._holders(wanted, listed, {one.id for one in found})]
+        return [*found, *outlived, *programs, *self._holders(wanted, listed, {one.id for one in found})]
 
-    def _set_aside(self, listed: Sequence[Report], ours: Sequence[Report], scope: Scope) -> list[tuple[Report, Labels]]:
-        """What `docker compose` made and a replacement has set aside, with what tells whose it is."""
-        found = [(entry, labels) for entry, labels in set_aside(listed, ours) if in_scope(scope, labels)]
+    def _theirs(
+        self, listed: Sequence[Report], ours: Sequence[Report], wanted: Sequence[Resource], scope: Scope
+    ) -> list[tuple[Report, Labels]]:
+        """What `docker compose` made and was set aside or taken over, with what tells whose it is."""
+        noted = self._mended.whose()
+        theirs = [*set_aside(listed, ours, noted), *taken_over(listed, noted, {one.key.name for one in wanted})]
+        found = [(entry, labels) for entry, labels in theirs if in_scope(scope, labels)]
         reports = self._engine.inspect_listed([entry for entry, _ in found])
         return [(report, labels) for report, (_, labels) in zip(reports, found, strict=True) if report]
+
+    def _beside(
+        self, wanted: Sequence[Resource], listed: Sequence[Report], known: Set[str], around: Surroundings
+    ) -> list[Observed]:
+        """What `docker compose` made for the wanted stacks beside what they want."""
+        entries = beside(listed, {one.stack for one in wanted}, known)
+        reports = [report for report in self._engine.inspect_listed(entries) if report]
+        return [
+            self._orphans.told(composes(one, around.names))
+            for one in reports
+            if labels_of(one).get(NUMBER) != self._inherited(one).get(NUMBER)
+        ]
 
     def _strays(self, others: Sequence[Report], wanted: Sequence[Resource], ours: Iterable[Report]) -> Iterator[Report]:
         """Of what has our label and is not wanted, what is ours. One that somebody renamed is, as long as the name that
@@ -213,13 +232,6 @@ class ContainerView:
     def was_composes(self, key: Key) -> bool:
         """Whether `docker compose` had made the container when it was last looked at."""
         return key in self._composes
-
-    def taken_over(self, stack: str) -> Iterator[tuple[Resource, Report]]:
-        """What `docker compose` had made of a stack and was as wanted when it was last looked at."""
-        for last in self._compared.copy().values():
-            is_as_wanted = not last.observed.differences and not last.resource.external
-            if last.resource.stack == stack and last.observed.owner is Owner.ADOPTABLE and is_as_wanted:
-                yield last.resource, last.report
 
     def is_ours(self, report: Report) -> bool:
         """Whether this instance made it, under the name that it has or as a twin of that name."""
@@ -328,6 +340,7 @@ class ContainerView:
             health=health,
             detail=detail,
             protected=is_protected(labels),
+            untaken=owner is Owner.ADOPTABLE and not hook_of(resource) and not self._mended.is_taken(resource, report),
             image=Image(image_of(report), digest_of(reference_of(resource), self._digests.get(image_of(report), ()))),
             job=job_of(report, self._engine.logs) if is_scheduled(resource.spec) else None,
             ports=ports_of(report),

@@ -60,7 +60,8 @@ def test_compose_works_with_what_windlass_made(project: Project, stack: Stack, s
 def test_windlass_takes_over_what_compose_made(project: Project, stack: Stack, sdk: docker.APIClient) -> None:
     project.compose("up", "--detach")
     made = running(project, sdk)
-    assert [words(change) for change in pending(project) if change["kind"] != "file"] == []
+    changes = [change for change in pending(project) if change["kind"] != "file"]
+    assert {(one["action"], one["name"]) for one in changes} == {("adopt", name) for name in made}, changes
     project.windlass("apply", "--yes")
     assert running(project, sdk) == made, "nothing was stopped"
     assert [*map(words, pending(project))] == []
