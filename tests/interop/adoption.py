@@ -133,12 +133,22 @@ volumes: {kept: }
         """
 services:
   off: {image: RICH, healthcheck: {disable: true}, entrypoint: ["sleep"], command: ["1000"], stop_grace_period: 1s}
-  none: {image: RICH, healthcheck: {test: NONE}, stop_signal: SIGINT, environment: {FROM_IMAGE: other}, stop_grace_period: 1s}
-  mine: {image: RICH, healthcheck: {test: "true", interval: 1m30s}, entrypoint: [], command: sleep 1000, stop_grace_period: 1s}
+  none:
+    image: RICH
+    healthcheck: {test: NONE}
+    stop_signal: SIGINT
+    environment: {FROM_IMAGE: other}
+    stop_grace_period: 1s
+  mine:
+    image: RICH
+    healthcheck: {test: "true", interval: 2s}
+    entrypoint: []
+    command: sleep 1000
+    stop_grace_period: 1s
   expose: {image: RICH, expose: ["9000/udp"], labels: {from.image: mine}, stop_grace_period: 1s}
 """,
-        "interval: 1m30s",
-        "interval: 30s",
+        "interval: 2s",
+        "interval: 3s",
         {"mine": {"healthcheck.interval"}},
     ),
     "configs and secrets": Brought(
@@ -497,7 +507,13 @@ networks: {default: {name: NAME-net, driver: bridge, ipam: {config: [{subnet: SU
 version: "2.4"
 services:
   app: {<<: *base, mem_limit: 64m, cpu_percent: 0, network_mode: bridge, links: [], volume_driver: local}
-  web: {<<: *base, volumes: ["data:/data"], depends_on: [app], oom_kill_disable: false, cpu_period: 100000, cpu_quota: 50000}
+  web:
+    <<: *base
+    volumes: ["data:/data"]
+    depends_on: [app]
+    oom_kill_disable: false
+    cpu_period: 100000
+    cpu_quota: 50000
 volumes: {data: }
 """,
         "cpu_quota: 50000",

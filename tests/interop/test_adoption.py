@@ -26,7 +26,7 @@ EXPOSE 8080/tcp 9090/udp
 USER 1000
 WORKDIR /var
 STOPSIGNAL SIGINT
-HEALTHCHECK --interval=1h CMD ["true"]
+HEALTHCHECK --interval=1s CMD ["true"]
 ENTRYPOINT ["sh", "-c"]
 CMD ["trap 'exit 0' INT TERM; while true; do sleep 1 & wait; done"]
 """
