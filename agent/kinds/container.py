@@ -135,7 +135,7 @@ class ContainerKind:
         if report is None:
             return
         if change.wanted is not None:
-            self.claim(change.wanted, report)
+            self._claim(change.wanted, report)
             self._clear_twins(change.wanted.key.name, report)
             if anonymous(report):
                 self._lay_aside(change.wanted, report)
@@ -164,7 +164,7 @@ class ContainerKind:
         resource = wanted_of(change)
         self._mended.note(resource, seen_of(change).raw, self._made_from(resource), "")
 
-    def claim(self, resource: Resource, report: Report) -> None:
+    def _claim(self, resource: Resource, report: Report) -> None:
         """Note that one which `docker compose` made is to give way to ours, before it is stopped for that: should the
         agent die and the stack leave before it is seen again, somebody has to know whose it is."""
         self._mended.claim(resource, report)
@@ -303,6 +303,8 @@ class ContainerKind:
 
     def stop(self, report: Report, resource: Resource | None = None) -> None:
         """`resource` is what is wanted in its place, if anything is."""
+        if resource is not None:
+            self._claim(resource, report)
         if look(report, "State.Paused"):
             self.engine.unpause_container(report["Id"])
         if is_up(report):

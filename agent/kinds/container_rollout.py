@@ -55,7 +55,6 @@ class Replacement:
             self._kind.hooks.catch_up(self._resource, self._left)
 
     def retire(self) -> None:
-        self._kind.claim(self._resource, self._old)
         self._kind.stop(self._old, self._resource)
         if name_of(self._old) != self._aside:
             self._kind.engine.rename_container(self._old["Id"], self._aside)
