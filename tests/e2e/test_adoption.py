@@ -64,7 +64,7 @@ def test_the_agent_takes_over_what_compose_started(
         assert (held["name"], "docker rm -f" in held["reason"]) == (f"{name}-cron-1", True)
         assert "docker rm -f" in agent.windlass("status", "--verbose").stdout
         told = agent.windlass("history", name, "-o", "json").stdout
-        assert (told.count('"adopt"'), told.count('"create"')) == (2, 0)
+        assert (told.count('"adopt"'), told.count('"create"')) == (3, 0)
         counted = 'windlass_actions_total{action="adopt",kind="container",result="success"}'
         assert agent.metric(counted) == 2
 

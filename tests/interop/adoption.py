@@ -249,7 +249,7 @@ services:
     oom_kill_disable: false
     pids_limit: 100
     blkio_config: {weight: 300}
-    ulimits: {nofile: 1024, core: {soft: 0, hard: 0}, memlock: {soft: -1, hard: -1}}
+    ulimits: {nofile: 1024, core: {soft: 0, hard: 0}, memlock: {soft: 65536, hard: 65536}}
     shm_size: 16777216
 """,
         "pids_limit: 100",
@@ -261,7 +261,7 @@ services:
 services:
   app:
     <<: *base
-    privileged: true
+    privileged: false
     userns_mode: host
   other:
     <<: *base
@@ -456,7 +456,7 @@ services:
       - {type: bind, source: ./there/file.txt, target: /file.txt, read_only: true, consistency: cached}
       - {type: bind, source: /var/run/docker.sock.NAME, target: /run/docker.sock}
       - /etc/hostname:/etc/host-of:ro
-      - ../project/there:/above:rw,rshared
+      - ../project/there:/above:rw
     environment: {A: "1"}
 """,
         'A: "1"',
@@ -493,7 +493,7 @@ networks: {default: {name: NAME-net, driver: bridge, ipam: {config: [{subnet: SU
         """
 version: "2.4"
 services:
-  app: {<<: *base, mem_limit: 64m, cpu_percent: 0, network_mode: bridge, links: [], volume_driver: local}
+  app: {<<: *base, mem_limit: 64m, cpu_percent: 0, network_mode: bridge, links: []}
   web:
     <<: *base
     volumes: ["data:/data"]

@@ -79,7 +79,8 @@ def test_what_compose_started_goes_on_and_one_change_moves_what_has_it(
     volumes = mounted(project, sdk)
 
     adopted = [one for one in pending(project) if one["kind"] != "file"]
-    assert {(one["action"], one["name"]) for one in adopted} == {("adopt", name) for name in made}, told(adopted)
+    assert {one["action"] for one in adopted} == {"adopt"}, told(adopted)
+    assert {one["name"] for one in adopted if one["kind"] == "container"} == set(made)
     project.windlass("apply", "--yes")
     assert states(project, sdk) == made, "nothing was stopped"
     assert told(pending(project)) == []

@@ -122,3 +122,23 @@ def test_a_stack_that_leaves_after_its_adoption_was_cut_leaves_nothing_stopped(n
         assert set(there.values()) <= {"running"}, f"cut after call {number}: what is stopped is forgotten"
         for one in there:
             trial.agent.engine.remove_container(one, force=True)
+
+
+def test_a_network_of_composes_is_taken_over_and_goes_with_its_stack(on_model: MakeAgent) -> None:
+    rig = on_model()
+    labels = {f"{COMPOSE}project": "web", f"{COMPOSE}network": "default"}
+    made = rig.engine.create_network("web_default", {"Labels": labels})
+    report = rig.towards(rig.stack_of(DB))
+    assert done(report)["web_default"] is Action.ADOPT
+    assert str(on_model().towards(rig.stack_of(DB)).plan) == ""
+    assert done(on_model().towards(None))["web_default"] is Action.REMOVE
+    assert rig.engine.inspect_network(made) is None
+
+
+def test_a_network_of_composes_that_was_never_taken_over_stays(on_model: MakeAgent) -> None:
+    rig = on_model()
+    labels = {f"{COMPOSE}project": "web", f"{COMPOSE}network": "more"}
+    made = rig.engine.create_network("web_more", {"Labels": labels})
+    rig.settle(rig.stack_of(DB), TURNS)
+    rig.settle(None, TURNS)
+    assert rig.engine.inspect_network(made) is not None
