@@ -39,6 +39,7 @@ def project(docker_host: str, prefix: str, tmp_path: Path) -> Project:
     return Project(directory, f"{prefix}a", docker_host, program)
 
 
+@pytest.mark.slow
 def test_the_agent_takes_over_what_compose_started(
     project: Project, agent: Agent, fleet: Fleet, sdk: docker.APIClient, busybox: str
 ) -> None:
