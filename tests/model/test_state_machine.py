@@ -6,11 +6,13 @@ All is the agent's own code but the engine, which is a model of one, and the clo
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import APIError
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -22,8 +24,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from agent.kinds.base import INSTANCE, SERVICE
-from agent.model import Action, Report, Stack
+from agent.held import COMPOSE_ORPHAN
+from agent.kinds.base import COMPOSE, INSTANCE
+from agent.model import Action, Change, Report, Stack
 from tests.model.contents import BAD, IMAGES, NOTHING, Content, contents
 from tests.model.fate import Cut, Fate
 from tests.model.host import Container, ModelHost
@@ -49,7 +52,11 @@ def stack_of(rig: ModelRig, content: Content) -> Stack | None:
 def _place(one: Container) -> tuple[str, str]:
     """Which replica of which service it is, be it the one, the next or the former."""
     labels = one.body["Labels"]
-    return labels[SERVICE], labels["com.docker.compose.container-number"]
+    return labels[f"{COMPOSE}service"], labels[f"{COMPOSE}container-number"]
+
+
+def _is_orphan(change: Change) -> bool:
+    return change.code == COMPOSE_ORPHAN
 
 
 class Converging(RuleBasedStateMachine):
@@ -127,12 +134,20 @@ class Converging(RuleBasedStateMachine):
             if self.wanted.good:
                 raise
             return
-        held = {change.key for change in report.plan.changes if change.action is Action.HOLD}
+        self._remove_orphans(report)
+        held = {change.key for change in report.plan.changes if change.action is Action.HOLD and not _is_orphan(change)}
         assert not report.plan.pending or not self.wanted.good, report.plan
         if not self.strangers and not self.networks_of_strangers and self.wanted.good:
             assert report.synced, report.failure
             assert {key.kind for key in held} <= {"volume"}
             self._assert_as_wanted()
+
+    def _remove_orphans(self, report: Report) -> None:
+        """As the plan tells people to: what Compose made and left the files before any turn saw it is nobody's."""
+        for change in filter(_is_orphan, report.plan.changes):
+            if one := self.host.called(change.key.name):
+                self.host.remove(one.id, force=True)
+                self._let_go(one)
 
     def _assert_as_wanted(self) -> None:
         containers, networks = self.wanted.containers(), {name for one in self._ours() for name in one.endpoints}
@@ -153,7 +168,8 @@ class Converging(RuleBasedStateMachine):
     # --- what is done by hand ---
 
     def _ours(self) -> list[Container]:
-        return [one for one in self.host.containers.values() if INSTANCE in (one.body.get("Labels") or {})]
+        """What the agent or Compose has made of the stack."""
+        return [one for one in self.host.containers.values() if f"{COMPOSE}project" in (one.body.get("Labels") or {})]
 
     def _one(self, pick: int) -> Container | None:
         ours = sorted(self._ours(), key=lambda one: one.id)
@@ -182,6 +198,20 @@ class Converging(RuleBasedStateMachine):
 
     def _let_go(self, one: Container) -> None:
         self.scratch = {name: volume for name, volume in self.scratch.items() if volume not in one.volumes}
+
+    @rule(pick=PICK)
+    def somebody_has_compose_make_it_anew(self, pick: int) -> None:
+        """`docker compose up --force-recreate` of one, with what is wanted by now."""
+        stack, one = stack_of(self.rig, self.wanted), self._one(pick)
+        resources = stack.resources if stack else ()
+        specs = {each.key.name: each.spec["body"] for each in resources if each.key.kind == "container"}
+        if one is None or one.name not in specs:
+            return
+        self.host.remove(one.id, force=True)
+        self._let_go(one)
+        with suppress(APIError):  # what it needs is not there
+            self.host.post("/containers/create", (), specs[one.name], {"name": one.name})
+            self.host.start(one.name)
 
     @rule(pick=PICK)
     def somebody_renames(self, pick: int) -> None:
