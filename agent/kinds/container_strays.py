@@ -61,17 +61,15 @@ def taken_over(
 
 
 def beside(listed: Iterable[Report], stacks: Set[str], known: Collection[str]) -> list[Report]:
-    """Of a list, what `docker compose` made for these stacks and is none of the `known` ids. What somebody renamed and
-    stopped was set aside by hand."""
+    """Of a list, what `docker compose` made for these stacks and is none of the `known` ids."""
     found = [one for one in listed if (one.get("Labels") or {}).get(PROJECT) in stacks and one["Id"] not in known]
     return [one for one in found if _is_beside(one)]
 
 
 def _is_beside(entry: Report) -> bool:
-    labels, name = entry["Labels"], listed_name(entry)
-    if not is_by_compose(labels) or labels.get(ONE_OFF) == "True" or not labels.get(NUMBER) or name.endswith(FORMER):
-        return False
-    return name in _names(labels) or entry.get("State") in ("running", "restarting", "paused")
+    labels = entry["Labels"]
+    is_of_a_service = labels.get(NUMBER) and labels.get(ONE_OFF) != "True"
+    return bool(is_of_a_service) and is_by_compose(labels) and not listed_name(entry).endswith(FORMER)
 
 
 def composes(report: Report, names: Mapping[str, str]) -> Observed:

@@ -136,22 +136,25 @@ class Converging(RuleBasedStateMachine):
             return
         self._remove_orphans(report)
         held = {change.key for change in report.plan.changes if change.action is Action.HOLD and not _is_orphan(change)}
-        assert not report.plan.pending or not self.wanted.good, report.plan
+        pending = [change for change in report.plan.pending if change.action is not Action.ADOPT]
+        assert not pending or not self.wanted.good, report.plan
         if not self.strangers and not self.networks_of_strangers and self.wanted.good:
             assert report.synced, report.failure
             assert {key.kind for key in held} <= {"volume"}
             self._assert_as_wanted()
 
     def _remove_orphans(self, report: Report) -> None:
-        """As the plan tells people to: what Compose made and left the files before any turn saw it is nobody's."""
-        for change in filter(_is_orphan, report.plan.changes):
-            if one := self.host.called(change.key.name):
+        """As the plan tells people to: what Compose made and left the files before any turn saw it is nobody's. Of a
+        stack that has left nothing is told, and an agent of this machine that was killed has lost its notes."""
+        names = {change.key.name for change in report.plan.changes if _is_orphan(change)}
+        for one in self._ours():
+            if one.name in names or not (self.wanted.text or INSTANCE in one.body["Labels"]):
                 self.host.remove(one.id, force=True)
                 self._let_go(one)
 
     def _assert_as_wanted(self) -> None:
         containers, networks = self.wanted.containers(), {name for one in self._ours() for name in one.endpoints}
-        assert {one.name for one in self._ours()} == containers.keys()
+        assert {one.name for one in self._ours()} == containers.keys(), [(one.name, one.state) for one in self._ours()]
         for one in self._ours():
             service = self.wanted.services[containers[one.name]]
             done = service.get("command") == ["true"]
