@@ -87,9 +87,9 @@ def hindered(seen: Observed, there: Standing, by_name: Mapping[str, Report], ins
     `by_name` are entries of a list. Of a replacement that was cut the old one may be down: that goes on, and takes back
     what there was where the name is taken.
     """
-    if seen.owner is Owner.FOREIGN or there.cut:
-        return seen
     name, aside = there.resource.key.name, aside_name(there.resource.key.name, there.report)
+    if not {name + NEXT, aside} & by_name.keys() or seen.owner is Owner.FOREIGN or there.cut:
+        return seen
     needed = [name + NEXT, aside] if _gives_way(seen.differences) else [aside] if anonymous(there.report) else []
     for one in needed:
         if (entry := by_name.get(one)) and _is_strangers(entry, name, there.resource.stack, instance):

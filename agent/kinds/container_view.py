@@ -121,11 +121,11 @@ class ContainerView:
         named = [report for report in reports if report]
         cleared = [self._once.without_container(one) for one, it in zip(wanted, reports, strict=True) if not it]
         others = self._unwanted([report["Id"] for report in named], ours, scope)
-        former = self._theirs(listed, ours, wanted, scope)
+        theirs = self._theirs(wanted, listed, {report["Id"] for report in named}, scope)
         around, local = self._surroundings(named, listed, references(wanted))
-        images = sorted({image_of(report) for report in (*named, *others, *(report for report, _ in former))})
+        images = sorted({image_of(report) for report in (*named, *others, *(report for report, _ in theirs))})
         self._engine.gather(partial(self.image, image) for image in images)
-        strays = [*((one, labels_of(one)) for one in self._strays(others, wanted, ours)), *former]
+        strays = [*((one, labels_of(one)) for one in self._strays(others, wanted, ours)), *theirs]
 
         def compare(one: Resource, report: Report) -> tuple[Difference, ...]:
             facts = self._facts(one, report, around, image_for(one, local))
@@ -150,12 +150,13 @@ class ContainerView:
         return [*found, *outlived, *programs, *self._holders(wanted, listed, {one.id for one in found})]
 
     def _theirs(
-        self, listed: Sequence[Report], ours: Sequence[Report], wanted: Sequence[Resource], scope: Scope
+        self, wanted: Sequence[Resource], listed: Sequence[Report], known: Set[str], scope: Scope
     ) -> list[tuple[Report, Labels]]:
-        """What `docker compose` made and was set aside or taken over, with what tells whose it is."""
-        noted = self._mended.whose()
+        """What `docker compose` made and was set aside or taken over, with what tells whose it is; the ids that are
+        `known` are of what is wanted."""
+        ours, noted = filter(self._has_our_label, listed), self._mended.whose()
         theirs = [*set_aside(listed, ours, noted), *taken_over(listed, noted, {one.key.name for one in wanted})]
-        found = [(entry, labels) for entry, labels in theirs if in_scope(scope, labels)]
+        found = [(one, labels) for one, labels in theirs if one["Id"] not in known and in_scope(scope, labels)]
         reports = self._engine.inspect_listed([entry for entry, _ in found])
         return [(report, labels) for report, (_, labels) in zip(reports, found, strict=True) if report]
 

@@ -454,7 +454,7 @@ services:
       - {type: bind, source: ., target: /all, read_only: true}
       - {type: bind, source: ./made, target: /made, bind: {create_host_path: true, selinux: z}}
       - {type: bind, source: ./there/file.txt, target: /file.txt, read_only: true, consistency: cached}
-      - {type: bind, source: /var/run/docker.sock.NAME, target: /run/docker.sock}
+      - {type: bind, source: /etc/hosts, target: /etc/hosts-of, read_only: true}
       - /etc/hostname:/etc/host-of:ro
       - ../project/there:/above:rw
     environment: {A: "1"}
