@@ -43,6 +43,8 @@ def test_what_is_as_wanted_is_taken_over_and_that_is_told_once(on_model: MakeAge
     rig = on_model()
     stack = composed(rig)
     calls = rig.engine.lot.changes
+    (planned,) = rig.reconciler.take(Turn((stack,), rig.scope, "test", act=False))
+    assert ({one.action for one in planned.plan.changes}, planned.synced) == ({Action.ADOPT}, True)
     report = rig.towards(stack)
     assert done(report) == {"web-db-1": Action.ADOPT, "web-db-2": Action.ADOPT}
     assert (report.synced, rig.engine.lot.changes) == (True, calls), "nothing is touched for it"
