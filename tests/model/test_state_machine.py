@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 
 from agent.held import COMPOSE_ORPHAN
 from agent.kinds.base import COMPOSE, INSTANCE
-from agent.model import Action, Change, Report, Stack
+from agent.model import Action, Report, Stack
 from tests.model.contents import BAD, IMAGES, NOTHING, Content, contents
 from tests.model.fate import Cut, Fate
 from tests.model.host import Container, ModelHost
@@ -53,10 +53,6 @@ def _place(one: Container) -> tuple[str, str]:
     """Which replica of which service it is, be it the one, the next or the former."""
     labels = one.body["Labels"]
     return labels[f"{COMPOSE}service"], labels[f"{COMPOSE}container-number"]
-
-
-def _is_orphan(change: Change) -> bool:
-    return change.code == COMPOSE_ORPHAN
 
 
 class Converging(RuleBasedStateMachine):
@@ -134,8 +130,9 @@ class Converging(RuleBasedStateMachine):
             if self.wanted.good:
                 raise
             return
-        self._remove_orphans(report)
-        held = {change.key for change in report.plan.changes if change.action is Action.HOLD and not _is_orphan(change)}
+        if self._orphans_are_removed(report) and self.wanted.good:
+            report = self.rig.settle(stack_of(self.rig, self.wanted), TURNS)  # they may have held on to a network
+        held = {change.key for change in report.plan.changes if change.action is Action.HOLD}
         pending = [change for change in report.plan.pending if change.action is not Action.ADOPT]
         assert not pending or not self.wanted.good, report.plan
         if not self.strangers and not self.networks_of_strangers and self.wanted.good:
@@ -143,14 +140,17 @@ class Converging(RuleBasedStateMachine):
             assert {key.kind for key in held} <= {"volume"}
             self._assert_as_wanted()
 
-    def _remove_orphans(self, report: Report) -> None:
+    def _orphans_are_removed(self, report: Report) -> bool:
         """As the plan tells people to: what Compose made and left the files before any turn saw it is nobody's. Of a
         stack that has left nothing is told, and an agent of this machine that was killed has lost its notes."""
-        names = {change.key.name for change in report.plan.changes if _is_orphan(change)}
-        for one in self._ours():
-            if one.name in names or not (self.wanted.text or INSTANCE in one.body["Labels"]):
-                self.host.remove(one.id, force=True)
-                self._let_go(one)
+        names = {change.key.name for change in report.plan.changes if change.code == COMPOSE_ORPHAN}
+        orphans = [
+            one for one in self._ours() if one.name in names or not (self.wanted.text or INSTANCE in one.body["Labels"])
+        ]
+        for one in orphans:
+            self.host.remove(one.id, force=True)
+            self._let_go(one)
+        return bool(orphans)
 
     def _assert_as_wanted(self) -> None:
         containers, networks = self.wanted.containers(), {name for one in self._ours() for name in one.endpoints}
