@@ -9,7 +9,6 @@ any more. Where the note is lost the labels tell, as of an older time, and nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Set
-from contextlib import suppress
 from typing import Any
 
 from agent.errors import Trouble
@@ -104,8 +103,10 @@ class Mended:
             self._kept = change(kept)
             return self._kept
 
-        with suppress(Trouble):
+        try:
             self._file.change(changed)
+        except Trouble:
+            self._kept = change(self._known())  # for as long as this agent lives
 
 
 def _with(kept: Mapping[str, Any], stack: str, entries: dict[str, Any]) -> dict[str, Any]:

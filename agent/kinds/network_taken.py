@@ -6,7 +6,6 @@ No label of a network can be changed. Where the note is lost, a network of Compo
 from __future__ import annotations
 
 from collections.abc import Callable, Set
-from contextlib import suppress
 from typing import Any
 
 from agent.errors import Trouble
@@ -58,8 +57,10 @@ class Taken:
             self._kept = change(kept)
             return self._kept
 
-        with suppress(Trouble):
+        try:
             self._file.change(changed)
+        except Trouble:
+            self._kept = change(self._known())  # for as long as this agent lives
 
 
 def _only(kept: dict[str, Any], stack: str, there: Set[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from agent.jsonfile import JsonFile
 from agent.kinds.container import ContainerKind
 from agent.kinds.container_mended import Mended
+from agent.kinds.network_taken import Taken
 from agent.model import Action, Cause, Change, Key, Observed, Owner, Resource
 from tests.kinds.bench import Bench
 
@@ -168,3 +169,17 @@ def test_a_drift_that_was_mended_leaves_no_note(tmp_path: Any) -> None:
     report = {"Id": "a", "Config": {"Labels": labels}}
     Mended(JsonFile(tmp_path / "notes")).note(wanted, report, {"": "k"}, "new")
     assert not (tmp_path / "notes").exists()
+
+
+def test_what_cannot_be_noted_is_known_as_long_as_the_agent_lives(tmp_path: Any) -> None:
+    """Or it would be taken over anew at each turn."""
+    (tmp_path / "notes").mkdir()
+    wanted, report = Resource(Key("container", "web-1"), "web", {}, service="web"), {"Id": "a", "Config": {}}
+    mended = Mended(JsonFile(tmp_path / "notes"), "o")
+    mended.note(wanted, report, {"": "k"}, "")
+    assert (mended.is_taken(wanted, report), mended.whose()["a"]["windlass.origin"]) == (True, "o")
+    taken = Taken(JsonFile(tmp_path / "notes"), "o")
+    taken.note(wanted, "n")
+    assert taken.has(wanted, "n")
+    taken.forget("web", {"other"})
+    assert taken.whose() == {}
