@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from agent.held import PASSING, PRUNE_OFF, WAITS, WANTED_SO
+from agent.held import COMPOSE_ORPHAN, PASSING, PRUNE_OFF, WAITS, WANTED_SO
 from agent.images import Image
 from agent.jobs import JobState
 from agent.model import (
@@ -129,10 +129,11 @@ def _health(services: Sequence[ServiceState], suspended: Suspended) -> Health:
 
 def _matters(change: Change) -> bool:
     """Whether a step that is left keeps the stack from being synced. Data that outlives its use does not, nor does what
-    only takes room or is kept since pruning is off; and a job whose time has come is as wanted before it runs."""
+    only takes room, is not ours or is kept since pruning is off; and what is taken over and a job whose time has come
+    are as wanted before."""
     if change.seen is None or change.cause is not Cause.PRUNE:
-        return change.cause is not Cause.SCHEDULE
-    if change.action is Action.HOLD and (change.seen.keeps_data or change.code == PRUNE_OFF):
+        return change.cause is not Cause.SCHEDULE and change.action is not Action.ADOPT
+    if change.action is Action.HOLD and (change.seen.keeps_data or change.code in {PRUNE_OFF, COMPOSE_ORPHAN}):
         return False
     return not change.seen.spare
 
@@ -183,7 +184,7 @@ def _more(things: Sequence[object]) -> str:
 def _did_not_take(outcomes: Sequence[Outcome], left: Plan, stays: Failure | None) -> Failure | None:
     """What was done, all of it, and read back, and is not so: an outcome to back off from. What a replacement
     could not clear away is none of that; where something runs beside it that nobody minds, that comes first."""
-    again = [one for one in left.pending if one.action is not Action.ADOPT and _matters(one) and not _is_debris(one)]
+    again = [one for one in left.pending if _matters(one) and not _is_debris(one)]
     if not again or not _all_done(outcomes):
         return None
     if stays is not None and stays.reason == ORPHAN_PROCESS:

@@ -7,6 +7,7 @@ from agent.suspension import SUSPENDED
 
 STATE_READ_FAILED = "StateReadFailed"  # a note cannot be read, so nobody knows what it says
 PRUNE_OFF = "PruneOff"
+COMPOSE_ORPHAN = "ComposeOrphan"  # made by `docker compose` for the project, and for no service that is wanted
 PORT_IN_USE = "PortInUse"
 BACKS_OFF = "BacksOff"  # it is healed over and over, and left alone for a while
 PAUSED = "RolloutPaused"  # it was no good, and is not tried again before there is something new

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence, Set
 from contextlib import nullcontext, suppress
 
 from agent.errors import Trouble
-from agent.kinds.base import UNCHECKED, Forgiving, Kind, Limited, Remarking, Runs, RunsOnce, Speaking, Tidy
+from agent.kinds.base import UNCHECKED, Adopting, Forgiving, Kind, Limited, Remarking, Runs, RunsOnce, Speaking, Tidy
 from agent.kinds.remarks import Remarks
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Requirement, Resource, Scope, Stack
 from agent.rollout import Pace, let_pass
@@ -54,8 +54,10 @@ class Host:
                 kind.run(change)
             case Action.STOP if isinstance(kind, Runs):
                 kind.cut_short(change)
+            case Action.ADOPT if isinstance(kind, Adopting):
+                kind.adopt(change)
             case _:
-                return  # what is adopted is already as wanted; what is held is left alone
+                return  # what is held is left alone
 
     def probe(self, requirement: Requirement) -> tuple[Gate, str]:
         """Whether the required condition holds by now, and in words why not."""

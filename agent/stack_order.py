@@ -123,8 +123,9 @@ class _Order:
 
 
 def _touches(change: Change) -> bool:
-    """What is only fetched or written for a stack beforehand need not wait, and nobody waits for it."""
-    return change.action is not Action.HOLD and not (change.wanted and change.wanted.prepares)
+    """What is only fetched or written for a stack beforehand, or taken over as it is, need not wait, and nobody waits
+    for it."""
+    return change.action not in {Action.HOLD, Action.ADOPT} and not (change.wanted and change.wanted.prepares)
 
 
 def _is_of_a_service(change: Change) -> bool:

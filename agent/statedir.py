@@ -15,7 +15,9 @@ pulls.json  when images with a pull policy were pulled, safe to delete
 runs.json  which content each hook has been run for, safe to delete
 hooks.json    what hooks of containers are given as their environment; without it they are run without
 started.json  which containers have still to run their post_start hooks, safe to delete
-mended.json  what containers that were changed in place are of by now, safe to delete
+mended.json  what containers that were changed in place are of by now, and which ones of docker compose were taken
+          over, safe to delete: what was taken over then stays when its service leaves
+networks.json  which networks of docker compose were taken over, safe to delete: they then stay when their stack leaves
 mirror/   the repository, safe to delete
 looked-at/  repositories of which a revision was planned, safe to delete
 files/    files of the commits, by digest

@@ -130,7 +130,7 @@ def test_the_same_world_gives_the_same_plan_however_its_objects_fare() -> None:
             id="made anew by hand",
         ),
         pytest.param(
-            {"seen": (SEEN_API, SEEN_REDIS, there("container/web-cron-1", owner=Owner.ADOPTABLE))},
+            {"seen": (SEEN_API, SEEN_REDIS, there("container/web-cron-1", stack="other", origin="git:else"))},
             ["container web-cron-1 is new"],
             id="one more",
         ),

@@ -25,6 +25,7 @@ RUNS = "runs.json"  # in the state directory: which content what runs once has b
 STARTED = "started.json"  # and which containers were started and have not had what is to run after that
 HOOKS = "hooks.json"  # and what the commands around a container's life are given as their environment
 MENDED = "mended.json"  # and what containers that were changed in place are of by now
+NETWORKS = "networks.json"  # and which networks of docker compose were taken over
 PULLS = "pulls.json"  # in the state directory: when what has a pull policy was pulled
 PULLED = "pulled.json"  # and which images were pulled that may go once nobody needs them
 
@@ -61,7 +62,7 @@ def make_kinds(
     )
     return (
         ImageKind(engine, on_pull, stop, rules=rules, record=record, pruning=pruning, wall=wall, clock=clock),
-        NetworkKind(engine, identity),
+        NetworkKind(engine, identity, taken=JsonFile(state_dir / NETWORKS)),
         VolumeKind(engine, identity),
         containers,
         FileKind(state_dir, secrets=secrets_dir),

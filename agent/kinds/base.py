@@ -88,6 +88,14 @@ class Tidy(Protocol):
 
 
 @runtime_checkable
+class Adopting(Protocol):
+    """A kind with objects that are taken over as somebody else made them."""
+
+    def adopt(self, change: Change) -> None:
+        """Note that what was seen is ours from now on, and as wanted. Nothing about it is changed."""
+
+
+@runtime_checkable
 class Runs(Protocol):
     """A kind with objects that run, or run at times."""
 

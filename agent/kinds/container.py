@@ -23,7 +23,7 @@ from agent.jsonfile import JsonFile
 from agent.kinds.base import NAME, REVISION, Identity, our_labels, seen_of, wanted_of
 from agent.kinds.container_astray import is_misplaced
 from agent.kinds.container_compose import compose_labels
-from agent.kinds.container_cut import aside_name
+from agent.kinds.container_cut import aside_name, name_needed
 from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import LIVE, TABLE
 from agent.kinds.container_hooks import Hooks
@@ -78,7 +78,7 @@ class ContainerKind:
         self._unhooked = Unhooked(started)
         self.noted = Noted(identity.key, environments)
         orphans = Orphans(engine, identity.instance, processes)
-        self._mended = Mended(mended)
+        self._mended = Mended(mended, identity.origin)
         self.view = ContainerView(engine, identity, self.once, orphans, unhooked=self._unhooked, mended=self._mended)
         self.hooks = Hooks(
             engine, starting=orphans.explaining, unhooked=self._unhooked, ending=ending, noted=self.noted
@@ -135,12 +135,13 @@ class ContainerKind:
         if report is None:
             return
         if change.wanted is not None:
+            self._claim(change.wanted, report)
             self._clear_twins(change.wanted.key.name, report)
+            if anonymous(report):
+                self._lay_aside(change.wanted, report)
+                return
         self.stop(report)
-        if change.wanted is not None and anonymous(report):
-            self._lay_aside(change.wanted.key.name, report)
-        else:
-            self.discard(report["Id"])
+        self.discard(report["Id"])
 
     def runs_once(self, change: Change) -> bool:
         """See `RunsOnce.runs_once`."""
@@ -152,23 +153,32 @@ class ContainerKind:
         run_once(self, change, wanted_of(change), revision, pace)
 
     def tidy(self, stack: str, keep: Collection[Key]) -> None:
-        """Forget what has been run, what has still to run and what was mended of what is not wanted any more, and note
-        what `docker compose` made and is as wanted: from now on it has drifted when it is otherwise."""
+        """Forget what has been run, what has still to run and what was mended of what is not wanted any more."""
         self.once.forget(stack, keep)
         self._unhooked.forget(stack, keep)
         self.noted.forget(stack, keep)
-        self._mended.forget(stack, keep)
-        for resource, report in self.view.taken_over(stack):
-            self._mended.note(resource, report, self._made_from(resource), "")
+        self._mended.forget(stack, keep, self.view.there)
+
+    def adopt(self, change: Change) -> None:
+        """See `Adopting.adopt`: from now on it has drifted when it is otherwise."""
+        resource = wanted_of(change)
+        self._mended.note(resource, seen_of(change).raw, self._made_from(resource), "")
+
+    def _claim(self, resource: Resource, report: Report) -> None:
+        """Note that one which `docker compose` made is to give way to ours, before it is stopped for that: should the
+        agent die and the stack leave before it is seen again, somebody has to know whose it is."""
+        self._mended.claim(resource, report)
 
     def _made_from(self, resource: Resource) -> dict[str, str]:
         return fingerprint(TABLE, resource.spec, self._identity.key)
 
-    def _lay_aside(self, name: str, report: Report) -> None:
+    def _lay_aside(self, resource: Resource, report: Report) -> None:
         """Keep it, stopped, until it comes back: only it knows which anonymous volumes were its own."""
-        aside = aside_name(name, report)
+        aside = aside_name(resource.key.name, report)
         if name_of(report) != aside:
-            self.clear(aside)
+            self.make_room(resource, aside)
+        self.stop(report)
+        if name_of(report) != aside:
             self.engine.rename_container(report["Id"], aside)
 
     def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:
@@ -293,6 +303,8 @@ class ContainerKind:
 
     def stop(self, report: Report, resource: Resource | None = None) -> None:
         """`resource` is what is wanted in its place, if anything is."""
+        if resource is not None:
+            self._claim(resource, report)
         if look(report, "State.Paused"):
             self.engine.unpause_container(report["Id"])
         if is_up(report):
@@ -312,6 +324,18 @@ class ContainerKind:
         if report is not None and self.view.is_ours(report):
             self.stop(report)
             self.discard(report["Id"])
+
+    def make_room(self, resource: Resource, name: str) -> None:
+        """Remove what a cut replacement of the resource has left under the name. Raises `Refused` (`NameConflict`)
+        where a container of somebody else's has it."""
+        report = self.engine.inspect_container(name)
+        if report is None:
+            return
+        is_composes = name.endswith(FORMER) and self.view.owner(resource, report) is Owner.ADOPTABLE
+        if not is_composes and not self.view.is_ours(report):
+            raise Refused(name_needed(name), reason="NameConflict")
+        self.stop(report)
+        self.discard(report["Id"])
 
     def _clear_twins(self, name: str, report: Report) -> None:
         """Remove what a cut replacement has left beside this one, of which it is the one that was to give way."""

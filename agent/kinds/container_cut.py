@@ -16,13 +16,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from agent.kinds.base import COMPOSE, INSTANCE, NAME, PROJECT, SERVICE, STACK
+from agent.kinds.container_mounts import anonymous
 from agent.kinds.container_names import labels_of, listed_name, name_of
 from agent.kinds.container_once import hook_of
 from agent.kinds.container_proof import is_proved
 from agent.kinds.container_state import health_of, uses_of
 from agent.kinds.container_unhooked import POST_START
 from agent.kinds.table import look
-from agent.model import Difference, Observed, Owner, Remedy, Resource
+from agent.model import Difference, Failure, Observed, Owner, Remedy, Resource
 from agent.twins import FORMER, NEXT, OLD, base_name
 
 _OWN_DOING = frozenset({"name", "state"})  # what a replacement itself changes of the two
@@ -80,24 +81,58 @@ def aside_name(base: str, report: Report) -> str:
     return base + (OLD if INSTANCE in labels_of(report) else FORMER)
 
 
+def hindered(seen: Observed, there: Standing, by_name: Mapping[str, Report], instance: str) -> Observed:
+    """What is seen, with why it cannot be replaced where somebody else's container has a name that this needs.
+
+    `by_name` are entries of a list. Of a replacement that was cut the old one may be down: that goes on, and takes back
+    what there was where the name is taken.
+    """
+    name, aside = there.resource.key.name, aside_name(there.resource.key.name, there.report)
+    if not {name + NEXT, aside} & by_name.keys() or seen.owner is Owner.FOREIGN or there.cut:
+        return seen
+    needed = [name + NEXT, aside] if _gives_way(seen.differences) else [aside] if anonymous(there.report) else []
+    for one in needed:
+        if (entry := by_name.get(one)) and _is_strangers(entry, name, there.resource.stack, instance):
+            return replace(seen, obstacle=Failure("NameConflict", name_needed(one)))
+    return seen
+
+
+def _is_strangers(entry: Report, base: str, stack: str, instance: str) -> bool:
+    """Whether what is called like a twin of `base` is none."""
+    labels = entry.get("Labels") or {}
+    if labels.get(INSTANCE) == instance:
+        return labels.get(NAME) != base
+    return not (listed_name(entry).endswith(FORMER) and labels.get(PROJECT) == stack)
+
+
+def name_needed(name: str) -> str:
+    return (
+        f"a container that Windlass did not make is called {name}, and a replacement needs that name: remove that one,"
+        f" or rename it (docker rename {name} ANOTHER)"
+    )
+
+
 def _place_of(report: Report) -> str:
     """The name that it was made for, or had before it was set aside."""
     name = name_of(report)
     return labels_of(report).get(NAME, base_name(name) if name.endswith(FORMER) else "")
 
 
-def set_aside(listed: Iterable[Report], ours: Iterable[Report]) -> Iterator[tuple[Report, Labels]]:
+def set_aside(
+    listed: Iterable[Report], ours: Iterable[Report], noted: Mapping[str, Labels]
+) -> Iterator[tuple[Report, Labels]]:
     """What `docker compose` made and a replacement has set aside, as entries of a list, each with the labels that it is
-    dealt with by: those of one of ours in its place, else what its own come to."""
-    found = [one for one in listed if _is_composes(one.get("Labels") or {}) and listed_name(one).endswith(FORMER)]
+    dealt with by: those of one of ours in its place, those that are noted of its id, else what its own come to."""
+    found = [one for one in listed if is_by_compose(one.get("Labels") or {}) and listed_name(one).endswith(FORMER)]
     in_place = {one["Labels"].get(NAME): one["Labels"] for one in ours} if found else {}
     for one in found:
         name, own = base_name(listed_name(one)), one["Labels"]
         told = {NAME: name, STACK: own[PROJECT], SERVICE: own.get(f"{COMPOSE}service", "")}
-        yield one, in_place.get(name, told)
+        yield one, in_place.get(name) or noted.get(one["Id"]) or told
 
 
-def _is_composes(labels: Labels) -> bool:
+def is_by_compose(labels: Labels) -> bool:
+    """Whether the labels are of one that `docker compose` made."""
     return INSTANCE not in labels and bool(labels.get(PROJECT))
 
 

@@ -1,19 +1,19 @@
-"""What containers have been made equal to since they were made.
+"""What containers have been made equal to since they were made, and which ones were taken over.
 
 The labels of a container are those of its making, and one that `docker compose` made has none of ours. So it is noted
 what one that was changed in place is of by now, and what one of Compose's was of when it was found as wanted. By that
-it is told who moves next, a commit or somebody's hand. Where the note is lost the labels tell, as of an older time.
+it is told who moves next, a commit or somebody's hand; and by that one of Compose's is ours, also once nobody wants it
+any more. Where the note is lost the labels tell, as of an older time, and nothing of Compose's is pruned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Set
 from typing import Any
 
 from agent.errors import Trouble
 from agent.jsonfile import JsonFile, part_of
-from agent.kinds.base import FIELDS, REVISION, label_text
+from agent.kinds.base import FIELDS, INSTANCE, NAME, ORIGIN, REVISION, SERVICE, STACK, label_text
 from agent.kinds.container_names import labels_of
 from agent.model import Key, Resource
 
@@ -23,36 +23,73 @@ Report = Mapping[str, Any]
 
 class Mended:
     """`file` holds, by stack and name, the id of such a container and the labels that one made anew would have had. It
-    is read once: nobody else writes it while this one does. Any thread may call."""
+    is read once: nobody else writes it while this one does. `origin` is that of the agent. Any thread may call."""
 
-    def __init__(self, file: JsonFile | None = None) -> None:
+    def __init__(self, file: JsonFile | None = None, origin: str = "") -> None:
         self._file = file or JsonFile()
+        self._origin = origin
         self._kept: dict[str, Any] | None = None
 
     def of(self, resource: Resource, report: Report) -> dict[str, str]:
         """The labels that count for this container instead of its own; none where nothing is noted of it."""
-        found = part_of(self._known(), resource.stack).get(resource.key.name)
-        if not isinstance(found, dict) or not found.get(_ID) or found[_ID] != report.get("Id"):
-            return {}
-        return {name: str(found.get(name) or "") for name in (FIELDS, REVISION)}
+        found = self._entry(resource, report)
+        return {name: str(found.get(name) or "") for name in (FIELDS, REVISION)} if found else {}
 
     def labels(self, resource: Resource, report: Report) -> dict[str, str]:
         """All of its labels, with those that are noted in the place of its own."""
         return {**labels_of(report), **self.of(resource, report)}
 
+    def is_taken(self, resource: Resource, report: Report) -> bool:
+        """Whether one that `docker compose` made was found as wanted, and is ours since then."""
+        found = self._entry(resource, report)
+        return bool(found.get(FIELDS)) and found.get(ORIGIN) == self._origin
+
+    def whose(self) -> dict[str, dict[str, str]]:
+        """By id, the labels that tell whose each container is that is noted."""
+        return {
+            str(entry[_ID]): {
+                **{label: str(entry.get(label) or "") for label in (ORIGIN, SERVICE, REVISION)},
+                NAME: name,
+                STACK: stack,
+            }
+            for stack in self._known()
+            for name, entry in part_of(self._known(), stack).items()
+            if isinstance(entry, dict) and entry.get(_ID)
+        }
+
     def note(self, resource: Resource, report: Report, made_from: Mapping[str, str], revision: str) -> None:
         """It is by now as one that is made from this fingerprint, at this revision. What cannot be noted is forgotten
         with the agent."""
         fields = label_text(made_from)
-        if self.labels(resource, report).get(FIELDS) == fields:
+        known = INSTANCE in labels_of(report) or self.is_taken(resource, report)
+        if known and self.labels(resource, report).get(FIELDS) == fields:
             return  # whatever was mended, it was no commit that had moved it
-        entry = {resource.key.name: {_ID: report["Id"], FIELDS: fields, REVISION: revision}}
+        self._put(resource, report, fields, revision)
+
+    def claim(self, resource: Resource, report: Report) -> None:
+        """One that `docker compose` made is ours from now on, although it is not as wanted."""
+        if INSTANCE not in labels_of(report) and self._entry(resource, report).get(ORIGIN) != self._origin:
+            self._put(resource, report, self.of(resource, report).get(FIELDS, ""), "")
+
+    def _put(self, resource: Resource, report: Report, fields: str, revision: str) -> None:
+        told = {FIELDS: fields, REVISION: revision, SERVICE: resource.service, ORIGIN: self._origin}
+        entry = {resource.key.name: {_ID: report["Id"], **told}}
         self._change(lambda kept: {**kept, resource.stack: {**part_of(kept, resource.stack), **entry}})
 
-    def forget(self, stack: str, keep: Collection[Key]) -> None:
-        """Keep notes of these alone."""
+    def _entry(self, resource: Resource, report: Report) -> dict[str, Any]:
+        """What is noted of just this container, if anything."""
+        found = part_of(self._known(), resource.stack).get(resource.key.name)
+        is_it = isinstance(found, dict) and found.get(_ID) and found[_ID] == report.get("Id")
+        return dict(found) if isinstance(found, dict) and is_it else {}
+
+    def forget(self, stack: str, keep: Collection[Key], there: Set[str] = frozenset()) -> None:
+        """Keep notes of these alone, and of containers with ids that are `there`."""
         known = part_of(self._known(), stack)
-        left = {name: entry for name, entry in known.items() if Key("container", name) in keep}
+        left = {
+            name: entry
+            for name, entry in known.items()
+            if Key("container", name) in keep or (isinstance(entry, dict) and entry.get(_ID) in there)
+        }
         if left != known:
             self._change(lambda kept: _with(kept, stack, left))
 
@@ -66,8 +103,10 @@ class Mended:
             self._kept = change(kept)
             return self._kept
 
-        with suppress(Trouble):
+        try:
             self._file.change(changed)
+        except Trouble:
+            self._kept = change(self._known())  # for as long as this agent lives
 
 
 def _with(kept: Mapping[str, Any], stack: str, entries: dict[str, Any]) -> dict[str, Any]:

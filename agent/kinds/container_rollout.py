@@ -19,7 +19,7 @@ from agent.kinds.container_proof import proof_of
 from agent.kinds.container_words import said_by
 from agent.model import Gate, Resource
 from agent.rollout import Proof
-from agent.twins import NEXT, OLD
+from agent.twins import NEXT
 
 if TYPE_CHECKING:
     from agent.kinds.container import ContainerKind
@@ -88,14 +88,14 @@ class Replacement:
     def _take_up(self) -> None:
         """Go on with what an attempt that was cut had made, if it is as wanted; all else that it left is in the way."""
         is_aside = name_of(self._old) == self._aside
-        for name in (self._name, self._name + NEXT) if is_aside else (self._name + NEXT, self._name + OLD):
+        for name in (self._name, self._name + NEXT) if is_aside else (self._name + NEXT, self._aside):
             report = self._kind.engine.inspect_container(name)
             if report is not None and not self._goes_on(name, report):
-                self._kind.clear(name)
+                self._kind.make_room(self._resource, name)
 
     def _goes_on(self, name: str, report: Report) -> bool:
         """Whether the replacement goes on with this one: the first that may be."""
-        if self._new or name == self._name + OLD:
+        if self._new or name == self._aside:
             return False
         lacking = self._kind.view.lacking(self._resource, report)
         if lacking is None:

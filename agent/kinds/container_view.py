@@ -13,7 +13,6 @@ from agent.kinds.base import (
     NAME,
     ORIGIN,
     REVISION,
-    SERVICE,
     STACK,
     Identity,
     heeded,
@@ -26,7 +25,7 @@ from agent.kinds.base import (
 )
 from agent.kinds.container_around import Surroundings, look_around
 from agent.kinds.container_astray import NUMBER, ONE_OFF, Places
-from agent.kinds.container_cut import Labels, Standing, as_cut, goes_on, is_twin, set_aside, standings, twins_of
+from agent.kinds.container_cut import Labels, Standing, as_cut, goes_on, hindered, set_aside, standings, twins_of
 from agent.kinds.container_facts import Facts, is_done, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_images import image_for, image_of, reference_of, references, told
@@ -37,6 +36,7 @@ from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_ports import holders, lacking, ports_of
 from agent.kinds.container_state import health_of, rewritten, unmoved, uses_of
+from agent.kinds.container_strays import Strays, beside, composes, taken_over
 from agent.kinds.container_unhooked import NOT_RUN, Unhooked
 from agent.kinds.table import compare, fingerprint, look
 from agent.model import Difference, Health, Key, Observed, Owner, Resource, Scope
@@ -62,6 +62,7 @@ class Basis(NamedTuple):
     digests: Digests
     waits: bool  # for what is to run after its start
     noted: Labels  # of what it has been made equal to
+    taken: bool  # over from `docker compose`
     health: tuple[Health, str]  # which changes with the time alone
 
 
@@ -71,16 +72,6 @@ class Compared(NamedTuple):
     resource: Resource
     report: Report
     basis: Basis
-    observed: Observed
-
-
-class Unwanted(NamedTuple):
-    """What was seen of a container that nobody wants, and all that it was made from."""
-
-    report: Report
-    around: Surroundings
-    labels: Labels
-    health: tuple[Health, str]
     observed: Observed
 
 
@@ -108,7 +99,8 @@ class ContainerView:
         self._digests: dict[str, Digests] = {}  # by the id of the image, as last told
         self._look_around = partial(look_around, engine, identity.instance)
         self._compared: dict[Key, Compared] = {}
-        self._unwanted: dict[str, Unwanted] = {}  # by the id of the container
+        self._unwanted = Strays()
+        self.there: frozenset[str] = frozenset()  # the ids of all containers, as last listed
         self._composes: set[Key] = set()  # what `docker compose` had made when it was last there
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
@@ -116,17 +108,18 @@ class ContainerView:
         losses, listed = self._engine.losses, self._engine.list_containers()
         ours = [one for one in listed if self._has_our_label(one)]
         self._orphans.look(ours, losses)
-        self._forget_all_but({listed_name(one) for one in listed}, {one["Id"] for one in listed})
+        self.there = frozenset(str(one["Id"]) for one in listed)
+        self._forget_all_but({listed_name(one) for one in listed}, self.there)
         reports = self._places.reports(wanted, listed, ours)
         named = [report for report in reports if report]
         cleared = [self._once.without_container(one) for one, it in zip(wanted, reports, strict=True) if not it]
         others = self._others([report["Id"] for report in named], ours, scope)
-        former = self._set_aside(listed, ours, scope)
-        seen = [*named, *others, *(report for report, _ in former)]
+        theirs = self._theirs(wanted, listed, {report["Id"] for report in named}, scope)
+        seen = [*named, *others, *(report for report, _ in theirs)]
         around, local = self._look_around(seen, listed), self._local(references(wanted))
         images = sorted({image_of(report) for report in seen})
         self._engine.gather(partial(self.image, image) for image in images)
-        strays = [*((one, labels_of(one)) for one in self._strays(others, wanted, ours)), *former]
+        strays = [*((one, labels_of(one)) for one in self._strays(others, wanted, ours)), *theirs]
 
         def compare(one: Resource, report: Report) -> tuple[Difference, ...]:
             facts = self._facts(one, report, around, image_for(one, local))
@@ -134,25 +127,44 @@ class ContainerView:
 
         twins = twins_of(wanted, [report for report, _ in strays])
         there = standings(wanted, reports, twins, compare, self.owner)
+        by_name = {listed_name(one): one for one in listed}
         known = {report["Id"] for one in there for report in (one.report, *one.others)}
         found = [
-            *(self._present(one, around, local) for one in there),
+            *(hindered(self._present(one, around, local), one, by_name, self._identity.instance) for one in there),
             *filter(None, cleared),
             *(
-                self._orphans.told(self._stray(report, around, labels))
+                self._orphans.told(self._unwanted.seen(report, around.of(report, {}), labels))
                 for report, labels in strays
                 if report["Id"] not in known
             ),
         ]
-        beside = self._orphans.of_nobody({one.key for one in wanted}.union(one.key for one in found), scope)
+        found += self._beside(wanted, listed, {*known, *(one.id for one in found)}, around)
+        outlived = self._orphans.of_nobody({one.key for one in wanted}.union(one.key for one in found), scope)
         programs = self._orphans.holding(lacking(wanted, found, listed))
-        return [*found, *beside, *programs, *self._holders(wanted, listed, {one.id for one in found})]
+        return [*found, *outlived, *programs, *self._holders(wanted, listed, {one.id for one in found})]
 
-    def _set_aside(self, listed: Sequence[Report], ours: Sequence[Report], scope: Scope) -> list[tuple[Report, Labels]]:
-        """What `docker compose` made and a replacement has set aside, with what tells whose it is."""
-        found = [(entry, labels) for entry, labels in set_aside(listed, ours) if in_scope(scope, labels)]
+    def _theirs(
+        self, wanted: Sequence[Resource], listed: Sequence[Report], known: Set[str], scope: Scope
+    ) -> list[tuple[Report, Labels]]:
+        """What `docker compose` made and was set aside or taken over, with what tells whose it is; the ids that are
+        `known` are of what is wanted."""
+        ours, noted = filter(self._has_our_label, listed), self._mended.whose()
+        theirs = [*set_aside(listed, ours, noted), *taken_over(listed, noted, {one.key.name for one in wanted})]
+        found = [(one, labels) for one, labels in theirs if one["Id"] not in known and in_scope(scope, labels)]
         reports = self._engine.inspect_listed([entry for entry, _ in found])
         return [(report, labels) for report, (_, labels) in zip(reports, found, strict=True) if report]
+
+    def _beside(
+        self, wanted: Sequence[Resource], listed: Sequence[Report], known: Set[str], around: Surroundings
+    ) -> list[Observed]:
+        """What `docker compose` made for the wanted stacks beside what they want."""
+        entries = beside(listed, {one.stack for one in wanted}, known)
+        reports = [report for report in self._engine.inspect_listed(entries) if report]
+        return [
+            self._orphans.told(composes(one, around.names))
+            for one in reports
+            if labels_of(one).get(NUMBER) != self._inherited(one).get(NUMBER)
+        ]
 
     def _strays(self, others: Sequence[Report], wanted: Sequence[Resource], ours: Iterable[Report]) -> Iterator[Report]:
         """Of what has our label and is not wanted, what is ours. One that somebody renamed is, as long as the name that
@@ -217,13 +229,6 @@ class ContainerView:
         """Whether `docker compose` had made the container when it was last looked at."""
         return key in self._composes
 
-    def taken_over(self, stack: str) -> Iterator[tuple[Resource, Report]]:
-        """What `docker compose` had made of a stack and was as wanted when it was last looked at."""
-        for last in self._compared.copy().values():
-            is_as_wanted = not last.observed.differences and not last.resource.external
-            if last.resource.stack == stack and last.observed.owner is Owner.ADOPTABLE and is_as_wanted:
-                yield last.resource, last.report
-
     def is_ours(self, report: Report) -> bool:
         """Whether this instance made it, under the name that it has or as a twin of that name."""
         return self._is_ours(report)
@@ -268,6 +273,7 @@ class ContainerView:
             self._digests.get(image_of(report), ()),
             self._unhooked.is_waiting(resource, report),
             self._mended.of(resource, report),
+            self._mended.is_taken(resource, report),
             health_of(report, resource.spec),
         )
         is_known = last is not None and hook_of(resource) is None and last.report is report and last.basis == basis
@@ -280,8 +286,7 @@ class ContainerView:
     def _forget_all_but(self, names: Set[str], ids: Set[str]) -> None:
         for key in [key for key in self._compared.copy() if key.name not in names]:
             self._compared.pop(key, None)  # another turn may have been quicker
-        for identity in self._unwanted.copy().keys() - ids:
-            self._unwanted.pop(identity, None)
+        self._unwanted.forget_all_but(ids)
 
     def _compare(self, resource: Resource, report: Report, basis: Basis) -> Observed:
         labels = self._mended.labels(resource, report)
@@ -302,6 +307,7 @@ class ContainerView:
             health=health,
             detail=detail,
             protected=is_protected(labels),
+            untaken=owner is Owner.ADOPTABLE and not hook_of(resource) and not basis.taken,
             image=Image(image_of(report), digest_of(reference_of(resource), basis.digests)),
             job=job_of(report, self._engine.logs) if is_scheduled(resource.spec) else None,
             ports=ports_of(report),
@@ -309,33 +315,6 @@ class ContainerView:
         )
         hook = hook_of(resource)
         return self._once.observed(resource, hook, observed) if hook else observed
-
-    def _stray(self, report: Report, around: Surroundings, labels: Labels) -> Observed:
-        """One that nobody wants; as before, where nothing of it is another. The labels tell whose it is: it is to be
-        pruned, whatever it is called by now, or left over from a replacement that was cut."""
-        last, around, health = self._unwanted.get(report["Id"]), around.of(report, {}), health_of(report, {})
-        is_known = last is not None and last.report is report and last.labels == labels
-        if last is not None and is_known and (last.around, last.health) == (around, health):
-            return last.observed
-        leftover = is_twin(name_of(report), labels.get(NAME, ""))
-        observed = Observed(
-            Key("container", name_of(report) if leftover else labels.get(NAME, "")),
-            report["Id"],
-            Owner.OURS,
-            stack=labels.get(STACK, ""),
-            origin=labels.get(ORIGIN, ""),
-            revision=labels.get(REVISION, ""),
-            service=labels.get(SERVICE, ""),
-            uses=_holds(report, around.names, leftover=leftover),
-            health=health[0],
-            detail=health[1],
-            leftover=leftover,
-            protected=is_protected(labels),
-            ports=ports_of(report),
-            raw=report,
-        )
-        self._unwanted[report["Id"]] = Unwanted(report, around, labels, health, observed)
-        return observed
 
     def _facts(self, resource: Resource, report: Report, around: Surroundings, local: str) -> Facts:
         return Facts(
@@ -363,18 +342,6 @@ def _used(resource: Resource, report: Report, names: Mapping[str, str]) -> froze
     """What is done keeps no network from being made anew, and does not run again for it."""
     used = uses_of(report, names)
     return frozenset(key for key in used if key.kind != "network") if is_done(resource.spec, report) else used
-
-
-def _holds(report: Report, names: Mapping[str, str], *, leftover: bool) -> frozenset[Key]:
-    """What one that nobody wants is attached to, and has to let go of before that can be made anew.
-
-    What a cut replacement left and does not run is in nobody's way: were it taken along with a network, nobody would
-    know any more which anonymous volumes belong to its successor.
-    """
-    used = uses_of(report, names)
-    if not leftover or look(report, "State.Running"):
-        return used
-    return frozenset(key for key in used if key.kind not in ("network", "container"))
 
 
 def _disk(resource: Resource, report: Mapping[str, Any]) -> Disk:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from agent.engine import Engine
 from agent.errors import Refused
+from agent.jsonfile import JsonFile
 from agent.kinds.base import (
     COMPOSE,
     ORIGIN,
@@ -31,6 +32,7 @@ from agent.kinds.base import (
 )
 from agent.kinds.network_guests import Guests
 from agent.kinds.network_overlap import overlap
+from agent.kinds.network_taken import Taken
 from agent.kinds.table import Row, Spec, differences, holds_secret, labelled, look, set_or_none
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
 from agent.rollout import Pace
@@ -169,7 +171,17 @@ ATTEMPTS, PAUSE = 20, 0.25  # at removing a network that nobody is attached to a
 class NetworkKind:
     name = "network"
 
-    def __init__(self, engine: Engine, identity: Identity, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        identity: Identity,
+        sleep: Callable[[float], None] = time.sleep,
+        *,
+        taken: JsonFile | None = None,
+    ) -> None:
+        """`taken` is where it is noted which networks of `docker compose` were taken over."""
+        self._taken = Taken(taken, identity.origin)
+        self._there: frozenset[str] = frozenset()  # the ids of all networks, as last listed
         self._engine = engine
         self._identity = identity
         self._sleep = sleep
@@ -177,7 +189,8 @@ class NetworkKind:
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also what else of ours has a wanted name, as leftovers."""
-        listed = self._engine.list_networks()
+        listed, whose = self._engine.list_networks(), self._taken.whose()
+        self._there = frozenset(str(one["Id"]) for one in listed)
         found = [(resource, self._named(resource, listed)) for resource in wanted]
         chosen = [self._observed(resource, same[0], listed) for resource, same in found if same]
         known = {one.id for one in chosen}
@@ -189,6 +202,11 @@ class NetworkKind:
             if report["Name"] in names or in_scope(scope, report.get("Labels") or {})
         ]
         anew = [one for one in chosen if one.differences and one.owner is not Owner.FOREIGN]
+        strays += [
+            self._stray({**report, "Labels": whose[report["Id"]]}, leftover=False)
+            for report in listed
+            if report["Id"] in whose and report["Name"] not in names and in_scope(scope, whose[report["Id"]])
+        ]
         return [*chosen, *strays, *self._users(strays, anew, scope)]
 
     def _users(self, strays: Iterable[Observed], anew: Iterable[Observed], scope: Scope) -> Iterator[Observed]:
@@ -227,6 +245,7 @@ class NetworkKind:
             differences=differences,
             obstacle=overlap(resource.spec, report, listed) if differences else None,
             protected=is_protected(labels),
+            untaken=owner is Owner.ADOPTABLE and not resource.external and not self._taken.has(resource, report["Id"]),
             raw=report,
         )
 
@@ -256,6 +275,14 @@ class NetworkKind:
 
     def _is_ours(self, report: Report) -> bool:
         return is_ours(self._identity, report.get("Name") or "", report.get("Labels") or {}, {})
+
+    def adopt(self, change: Change) -> None:
+        """See `Adopting.adopt`."""
+        self._taken.note(wanted_of(change), seen_of(change).id)
+
+    def tidy(self, stack: str, keep: Collection[Key]) -> None:  # noqa: ARG002 - what is there is known by its id
+        """Forget what was taken over and is gone."""
+        self._taken.forget(stack, self._there)
 
     def create(self, change: Change, revision: str) -> None:
         """Make it; one of ours that is there as wanted already was made by an attempt that was cut."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.held import PORT_IN_USE
 from agent.model import Cause, Key, Observed, Plan, Scope, Stack
+from agent.planning.adoptions import take_over
 from agent.planning.cascade import take_along
 from agent.planning.claims import Demands
 from agent.planning.decide import judge_wanted
@@ -65,6 +66,7 @@ def make_plan(
     steps = start_anew(situation, steps)  # 5. what goes on with something new
     steps = renew(situation, drop_unneeded(situation, steps))  # 6. what would be prepared for nobody, or is each time
     steps = errands(situation, asked or {}, steps)  #    jobs whose time has come
+    steps = take_over(situation, steps)  #    what goes on as it is, and is ours from now on
     changes = arrange(situation, steps, taken)  # 7. what comes before what
     changed = {change.key for change in changes if change.cause is not Cause.SCHEDULE}
     return Plan(changes, len(situation.wanted.keys() - changed))

@@ -79,7 +79,7 @@ def _judge_present(situation: Situation, resource: Resource, seen: Observed) -> 
     if seen.owner is Owner.FOREIGN:
         return hold("NameConflict", Cause.COMMIT, words.name_taken(resource.key))
     if not seen.differences:
-        return None  # what can be adopted and is as wanted needs no step: its name and its stack make it ours
+        return None  # see `adoptions` for what is only to be taken over
     verdict = Verdict(
         _action(seen),
         causes.of_change(situation, resource, seen),

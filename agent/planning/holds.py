@@ -67,7 +67,8 @@ class _Holding:
         if self._is(key, Action.REMOVE):
             return False
         resource, seen = self._situation.wanted.get(key), self._situation.actual[key]
-        return resource is None or resource.external or seen.owner is Owner.FOREIGN or seen.keeps_data
+        stays = resource is None or resource.external or seen.owner is Owner.FOREIGN or seen.keeps_data
+        return stays or seen.obstacle is not None
 
     def blocks(self, key: Key) -> bool:
         """Whether what requires it has to wait: it is held, or it is not there and nobody makes it."""
@@ -92,6 +93,9 @@ class _Holding:
         return WAITS, words.waits_for(key, held=self._is(key, Action.HOLD))
 
     def _why_to_stay(self, user: Key) -> tuple[str, str]:
+        seen = self._situation.actual.get(user)
+        if seen is not None and seen.obstacle is not None:
+            return seen.obstacle.reason, f"{words.in_use(user)}: {seen.obstacle.message}"
         return self._code(user, "InUse"), words.in_use(user)
 
     def _code(self, stays: Key, otherwise: str) -> str:

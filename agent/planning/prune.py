@@ -1,11 +1,15 @@
-"""What has to be done about objects of ours that nobody wants. Data is never removed, and nothing outside the scope."""
+"""What has to be done about objects of ours that nobody wants. Data is never removed, and nothing outside the scope.
+
+What `docker compose` made and nobody has taken over is ours where it is one of a wanted service, beyond those that are
+wanted, as it is for Compose. Any other is told, and left.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 
-from agent.held import PRUNE_OFF, STATE_READ_FAILED
+from agent.held import COMPOSE_ORPHAN, PRUNE_OFF, STATE_READ_FAILED
 from agent.model import Action, Cause, Key, Observed, Owner, Scope
 from agent.planning import words
 from agent.planning.decide import Verdict, hold
@@ -55,11 +59,16 @@ def judge_unwanted(situation: Situation, scope: Scope, policy: Policy) -> dict[K
     """A stack that is given and wants nothing is a mistake until somebody says otherwise; one that is in the scope
     and not given has been removed from the repository."""
     suspicious = not policy.acknowledged and not situation.wanted and (scope.whole or bool(situation.stacks))
-    return {
-        key: _judge(seen, policy, suspicious)
-        for key, seen in situation.actual.items()
-        if key not in situation.wanted and seen.owner is Owner.OURS and _inside(scope, seen)
-    }
+    services = {(one.stack, one.service) for one in situation.wanted.values() if one.service and not one.prepares}
+    verdicts = {}
+    for key, seen in situation.actual.items():
+        if key in situation.wanted or not _inside(scope, seen):
+            continue
+        if seen.owner is Owner.OURS or (seen.owner is Owner.ADOPTABLE and (seen.stack, seen.service) in services):
+            verdicts[key] = _judge(seen, policy, suspicious)
+        elif seen.owner is Owner.ADOPTABLE:
+            verdicts[key] = hold(COMPOSE_ORPHAN, Cause.PRUNE, words.composes_orphan(key))
+    return verdicts
 
 
 def _inside(scope: Scope, seen: Observed) -> bool:
@@ -82,7 +91,7 @@ def _judge(seen: Observed, policy: Policy, suspicious: bool) -> Verdict:
     if policy.removal and _is_guarded(seen, policy.removal) and not policy.acknowledged:
         how = _how_to_approve(policy.removal)
         return hold(PRUNE_GUARD, Cause.PRUNE, words.too_much(len(policy.removal.services), policy.removal.managed, how))
-    return Verdict(Action.REMOVE, Cause.PRUNE, words.NOT_WANTED)
+    return Verdict(Action.REMOVE, Cause.PRUNE, words.NOT_WANTED if seen.owner is Owner.OURS else words.SURPLUS)
 
 
 def _is_guarded(seen: Observed, removal: Removal) -> bool:

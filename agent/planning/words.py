@@ -26,6 +26,8 @@ NOT_STARTED = "not all of its post_start hooks have run"
 RESTS = "is not run for what the stack goes back to"
 SUSPENDED = "its service is suspended"
 OVERLAPS = "its last run has not ended yet"
+ADOPTED = "docker compose made it, and it is as wanted"
+SURPLUS = "docker compose made it, and fewer of its service are wanted"
 PRUNE_OFF = "is not wanted any more, but pruning is off: remove it by hand, or turn pruning on"
 
 _MOST_NAMED = 6  # in one reason; the others are counted
@@ -157,6 +159,13 @@ def protected(key: Key) -> str:
 
 def unsure(why: str) -> str:
     return f"is not wanted any more, and nobody can tell whether it is under protection: {why}"
+
+
+def composes_orphan(key: Key) -> str:
+    return (
+        "docker compose made it for this project, and nothing here wants it: it is left as it is; put its service back,"
+        f" or remove it by hand with docker rm -f {key.name}"
+    )
 
 
 def waits_for(key: Key, *, held: bool) -> str:

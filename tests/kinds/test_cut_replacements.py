@@ -122,9 +122,11 @@ def test_what_compose_made_and_we_set_aside_is_known_by_its_name() -> None:
     labelled = made_by_compose(f"db{THEIRS}", **{"windlass.instance": "i"})
     entries = listed(made_by_compose(f"web{THEIRS}"), kept_by_hand, stranger, labelled)
     told = {"windlass.name": "web", "windlass.stack": "s", "windlass.service": "web"}
-    assert list(set_aside(entries, [])) == [(entries[0], told)]
+    assert list(set_aside(entries, [], {})) == [(entries[0], told)]
+    noted = {**told, "windlass.origin": "o"}
+    assert list(set_aside(entries, [], {entries[0]["Id"]: noted})) == [(entries[0], noted)]
     in_place = {"windlass.name": "web", "windlass.stack": "s", "windlass.origin": "o"}
-    assert list(set_aside(entries, [{"Labels": in_place}])) == [(entries[0], in_place)]
+    assert list(set_aside(entries, [{"Labels": in_place}], {})) == [(entries[0], in_place)]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from agent.engine import Engine
-from agent.kinds import container_view
+from agent.kinds import container_strays, container_view
 from agent.kinds.base import Identity
 from agent.kinds.container_around import Surroundings, look_around
 from agent.kinds.container_once import Once
@@ -95,31 +95,32 @@ def test_a_container_of_which_the_report_is_the_same_becomes_healthy_with_the_ti
     state = {"Status": "running", "Running": True, "StartedAt": began}
     view, report = made(), {**REPORT, "RestartCount": 2, "State": state}
     assert view._observed(WANTED, report, AROUND, "").health is Health.DEGRADED
-    assert view._stray(report, AROUND, {}).health is Health.DEGRADED
+    assert view._unwanted.seen(report, AROUND, {}).health is Health.DEGRADED
 
     def later(report: dict[str, Any], spec: dict[str, Any]) -> tuple[Health, str]:
         return health_of(report, spec, lambda: time.time() + 61)
 
     monkeypatch.setattr(container_view, "health_of", later)
+    monkeypatch.setattr(container_strays, "health_of", later)
     assert view._observed(WANTED, report, AROUND, "").health is Health.HEALTHY
-    assert view._stray(report, AROUND, {}).health is Health.HEALTHY
+    assert view._unwanted.seen(report, AROUND, {}).health is Health.HEALTHY
 
 
 def test_what_nobody_wants_is_seen_once_for_each_report_and_label() -> None:
     view = made()
-    seen = view._stray(REPORT, AROUND, {})
-    assert view._stray(REPORT, AROUND, {}) is seen
-    assert view._stray(REPORT, AROUND, {"windlass.stack": "s"}) is not seen
-    assert view._stray(dict(REPORT), AROUND, {}) is not seen
+    seen = view._unwanted.seen(REPORT, AROUND, {})
+    assert view._unwanted.seen(REPORT, AROUND, {}) is seen
+    assert view._unwanted.seen(REPORT, AROUND, {"windlass.stack": "s"}) is not seen
+    assert view._unwanted.seen(dict(REPORT), AROUND, {}) is not seen
 
 
 def test_a_comparison_is_kept_as_long_as_its_container_is_there_although_another_look_does_not_want_it() -> None:
     view, web, db = made(), Key("container", "web"), Key("container", "db")
     view._compared = {web: cast("Compared", "of web"), db: cast("Compared", "of db")}
-    view._stray(REPORT, AROUND, {})
+    view._unwanted.seen(REPORT, AROUND, {})
     view._forget_all_but({"web", "other"}, set())
     assert set(view._compared) == {web}
-    assert not view._unwanted
+    assert not view._unwanted._seen
 
 
 def test_a_container_of_which_the_report_is_the_same_is_seen_anew_once_its_hooks_have_run() -> None:

@@ -10,7 +10,8 @@ import pytest
 from agent.jsonfile import JsonFile
 from agent.kinds.container import ContainerKind
 from agent.kinds.container_mended import Mended
-from agent.model import Action, Key, Owner, Resource
+from agent.kinds.network_taken import Taken
+from agent.model import Action, Cause, Change, Key, Observed, Owner, Resource
 from tests.kinds.bench import Bench
 
 pytestmark = pytest.mark.engine
@@ -41,6 +42,12 @@ def tidy(bench: Bench, *wanted: Resource) -> None:
     kind.tidy(bench.stack, {one.key for one in wanted})
 
 
+def adopt(bench: Bench, wanted: Resource, seen: Observed) -> None:
+    kind = bench.kinds["container"]
+    assert isinstance(kind, ContainerKind)
+    kind.adopt(Change(1, Action.ADOPT, wanted.key, bench.stack, Cause.COMMIT, "test", wanted=wanted, seen=seen))
+
+
 def moved(bench: Bench, wanted: Resource) -> list[tuple[str, bool]]:
     return [(one.path, one.declared) for one in bench.seen(wanted).differences]
 
@@ -64,7 +71,10 @@ def test_what_a_commit_has_changed_in_place_drifts_from_that(bench: Bench, sdk: 
 def test_what_compose_made_and_was_as_wanted_drifts(bench: Bench, sdk: docker.APIClient) -> None:
     wanted = bench.container(Labels=composes(bench, "web"))
     made_by_compose(bench, sdk, "web")
-    assert bench.seen(wanted).differences == ()
+    seen = bench.seen(wanted)
+    assert (seen.differences, seen.untaken) == ((), True)
+    adopt(bench, wanted, seen)
+    assert not bench.seen(wanted).untaken
     tidy(bench, wanted)
     sdk.stop(bench.name("web"), timeout=0)
     seen = bench.seen(wanted)
@@ -155,6 +165,21 @@ def test_what_was_mended_is_known_to_the_next_agent_and_of_that_container_alone(
 
 def test_a_drift_that_was_mended_leaves_no_note(tmp_path: Any) -> None:
     wanted = Resource(Key("container", "web-1"), "web", {}, service="web")
-    report = {"Id": "a", "Config": {"Labels": {"windlass.fields": '{"":"k"}', "windlass.revision": "old"}}}
+    labels = {"windlass.instance": "i", "windlass.fields": '{"":"k"}', "windlass.revision": "old"}
+    report = {"Id": "a", "Config": {"Labels": labels}}
     Mended(JsonFile(tmp_path / "notes")).note(wanted, report, {"": "k"}, "new")
     assert not (tmp_path / "notes").exists()
+
+
+def test_what_cannot_be_noted_is_known_as_long_as_the_agent_lives(tmp_path: Any) -> None:
+    """Or it would be taken over anew at each turn."""
+    (tmp_path / "notes").mkdir()
+    wanted, report = Resource(Key("container", "web-1"), "web", {}, service="web"), {"Id": "a", "Config": {}}
+    mended = Mended(JsonFile(tmp_path / "notes"), "o")
+    mended.note(wanted, report, {"": "k"}, "")
+    assert (mended.is_taken(wanted, report), mended.whose()["a"]["windlass.origin"]) == (True, "o")
+    taken = Taken(JsonFile(tmp_path / "notes"), "o")
+    taken.note(wanted, "n")
+    assert taken.has(wanted, "n")
+    taken.forget("web", {"other"})
+    assert taken.whose() == {}

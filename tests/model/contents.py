@@ -61,7 +61,8 @@ def contents(draw: st.DrawFn, kinds: tuple[str, ...] = GOOD) -> Content:
     port = draw(st.sampled_from((*NAMES, "")))
     for name in draw(st.sampled_from([("a",), ("a", "b"), NAMES, ("b", "c"), ("a", "c")])):
         chosen[name] = draw(st.sampled_from((*GOOD, *kinds)))
-        services[name] = draw(_services(name, chosen, has_port=name == port))
+        has_port = name == port and chosen[name] != "job"  # what publishes a port is a server, and none that ends
+        services[name] = draw(_services(name, chosen, has_port=has_port))
     text = {
         "services": services,
         "networks": {name: draw(st.sampled_from(NETWORKS)) for name in ("front", "back")},

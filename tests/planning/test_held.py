@@ -182,10 +182,10 @@ def test_pruning_can_be_off() -> None:
     "seen",
     [
         there(WEB, owner=Owner.FOREIGN),
-        there(WEB, owner=Owner.ADOPTABLE),
+        there(WEB, owner=Owner.ADOPTABLE, stack="other", origin=""),
         there(WEB, stack="other", origin="git:else"),
     ],
-    ids=["foreign", "adopted without an inventory", "of another source"],
+    ids=["foreign", "of another project", "of another source"],
 )
 def test_what_is_not_ours_to_remove_is_left_alone(seen: object) -> None:
     check(plan([SOMETHING], [there("container/cron"), seen]), "")  # type: ignore[list-item]

@@ -1,0 +1,62 @@
+"""On a real engine: what `docker compose` made is taken over as it is, and what it left beside is dealt with; a name
+that a replacement needs and somebody else's container has."""
+
+from __future__ import annotations
+
+import docker
+import pytest
+
+from agent.model import Action
+from tests.kinds.rig import Rig, done
+
+pytestmark = pytest.mark.engine
+
+TEXT = """
+services:
+  web: {image: IMAGE, network_mode: none, stop_grace_period: 0s, environment: {A: "1"}, volumes: [/scratch]}
+"""
+
+
+def made_by_compose(rig: Rig, text: str, service: str, number: int) -> str:
+    """The id of a container as Compose makes it of the service `web`, for this one."""
+    (web,) = (one for one in rig.stack_of(text).resources if one.key.kind == "container")
+    body = web.spec["body"]
+    labels = {
+        **body["Labels"],
+        "com.docker.compose.service": service,
+        "com.docker.compose.container-number": str(number),
+    }
+    made = rig.engine.create_container(f"{rig.stack}-{service}-{number}", {**body, "Labels": labels})
+    rig.engine.start_container(made)
+    return made
+
+
+def test_it_is_taken_over_goes_or_is_told(rig: Rig, busybox: str) -> None:
+    text = TEXT.replace("IMAGE", busybox)
+    made = made_by_compose(rig, text, "web", 1)
+    made_by_compose(rig, text, "web", 2)
+    orphan = made_by_compose(rig, text, "old", 1)
+    started = rig.container("web")["State"]["StartedAt"]
+    report = rig.take(text)
+    assert done(report) == {f"{rig.stack}-web-1": Action.ADOPT, f"{rig.stack}-web-2": Action.REMOVE}
+    assert (rig.container("web")["Id"], rig.container("web")["State"]["StartedAt"]) == (made, started)
+    (left,) = rig.plan(text).changes
+    assert (left.key.name, left.code, report.synced) == (f"{rig.stack}-old-1", "ComposeOrphan", True)
+    assert rig.container("old")["Id"] == orphan
+    assert rig.engine.inspect_container(f"{rig.stack}-web-2") is None
+    rig.restart()
+    gone = rig.take(text.replace("web:", "api:"))
+    assert done(gone)[f"{rig.stack}-web-1"] == Action.REMOVE, "the next agent knows whose it is"
+
+
+def test_a_replacement_waits_for_the_name_that_it_needs(rig: Rig, sdk: docker.APIClient, busybox: str) -> None:
+    text = TEXT.replace("IMAGE", busybox)
+    made = made_by_compose(rig, text, "web", 1)
+    stranger = sdk.create_container(busybox, name=f"{rig.stack}-web-1.windlass-old")["Id"]
+    newer = text.replace('A: "1"', 'A: "2"')
+    report = rig.take(newer)
+    assert report.failure is not None
+    assert (report.failure.reason, "docker rename" in report.failure.message) == ("NameConflict", True)
+    assert (rig.container("web")["Id"], rig.calls) == (made, [])
+    sdk.remove_container(stranger)
+    assert rig.apply(newer)[f"{rig.stack}-web-1"] == Action.REPLACE
