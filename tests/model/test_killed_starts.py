@@ -49,7 +49,7 @@ def test_nothing_of_an_adoption_that_is_cut_is_forgotten_when_its_stack_leaves(o
         theirs = trial.agent.container("web")
         trial.cut(number)
         now = trial.agent.engine.inspect_container(theirs["Id"])
-        is_composes_still = now is not None and now["Name"] == theirs["Name"]
+        is_composes_still = now is not None and now["Name"] == theirs["Name"] and now["State"]["Running"]
         trial.agent.settle(None, TURNS)
         left = states(trial.agent.engine, f"{trial.agent.stack}-")
         assert [*left] == ([f"{trial.agent.stack}-web-1"] if is_composes_still else []), f"cut after call {number}"
