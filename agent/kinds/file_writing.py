@@ -107,7 +107,8 @@ def write(directory: int, name: str, form: Form) -> None:
 def _holds_anything(directory: int, name: str) -> bool:
     descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | _OPEN, dir_fd=directory)
     try:
-        return bool(os.listdir(descriptor))
+        with os.scandir(descriptor) as entries:
+            return any(entries)
     finally:
         os.close(descriptor)
 
