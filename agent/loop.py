@@ -348,8 +348,7 @@ class Loop:
             work.know(report)
         goes_back = verdict is not None and self._heed(work, report, verdict)
         if work.lag:
-            failure = report.failure or work.lag.failure
-            report = replace(report, synced=False, done=False, failure=failure, suspended=work.restraint)
+            report = work.behind(report)
         elif report.stays:
             report = replace(report, synced=False, failure=report.failure or report.stays)
         on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL

@@ -230,6 +230,14 @@ class Work:
             consent=consent,
         )
 
+    def behind(self, report: Report) -> Report:
+        """The report of a turn of what is wanted, while the source is ahead of that."""
+        failure = report.failure or self.lag.failure
+        if report.failure and self.goal.given_up and report.revision:
+            back = f"taken back to {report.revision.short}, and there: {report.failure.message}"
+            failure = replace(report.failure, message=back)
+        return replace(report, synced=False, done=False, failure=failure, suspended=self.restraint)
+
     def not_followed(self, revision: Revision, failure: Failure | None, now: float) -> Report:
         """Why the newest revision is not what is wanted, as a report. `now` is seconds since the epoch."""
         last = self.last

@@ -215,7 +215,7 @@ class StackStatus:
     def after(self, report: Report) -> StackStatus:
         """The stack's status once the report's pass is over."""
         target = RevisionStatus.of(report.revision) if report.revision else self.target
-        changed = _did_something(report)
+        changed = any(map(changed_something, report.outcomes))
         status = replace(
             self,
             sync=_sync(report),
@@ -256,8 +256,16 @@ class Overview:
     def with_report(self, report: Report) -> Overview:
         """After one more pass."""
         before = self.stack(report.stack) or StackStatus(report.stack)
-        others = self.without(report.stack).stacks
-        return replace(self, stacks=tuple(sorted((*others, before.after(report)), key=lambda stack: stack.name)))
+        return self._with(before.after(report))
+
+    def with_under_way(self, stack: str, said: str) -> Overview:
+        """While a turn of the stack makes it as it is wanted; its report says what came of that."""
+        before = self.stack(stack) or StackStatus(stack)
+        return self._with(replace(before, sync=Sync.OUT_OF_SYNC, message=first_line(capped(said))))
+
+    def _with(self, status: StackStatus) -> Overview:
+        others = self.without(status.name).stacks
+        return replace(self, stacks=tuple(sorted((*others, status), key=lambda stack: stack.name)))
 
     def with_source(
         self, revision: Revision | None, failure: Failure | None, *, at: float, next_at: float | None
@@ -334,10 +342,6 @@ def first_line(text: str) -> str:
 def was_looked_at(report: Report) -> bool:
     """Whether the pass got far enough to see the host."""
     return bool(report.services or report.outcomes) or report.health is not Health.UNKNOWN or report.synced
-
-
-def _did_something(report: Report) -> bool:
-    return any(map(changed_something, report.outcomes))
 
 
 def _sync(report: Report) -> Sync:
