@@ -260,12 +260,12 @@ class ContainerKind:
                 endpoint = mended(name, asked[name], there.get(name), paths)
                 self.engine.connect_network(min(facts.networks.get(name) or {name}), container, endpoint)
 
-    def bring_up(self, resource: Resource, report: Report) -> None:
-        """Let one that is there run."""
+    def bring_up(self, resource: Resource, report: Report) -> str:
+        """Let one that is there run; the id of the one that does, see `start`."""
         if look(report, "State.Paused"):
             self.go_on(resource, report)
-        else:
-            self.start(resource, report)
+            return str(report["Id"])
+        return self.start(resource, report)
 
     def go_on(self, resource: Resource, report: Report) -> None:
         """Let one that was started before go on, with what its start has left to run."""
@@ -273,23 +273,31 @@ class ContainerKind:
             self.engine.unpause_container(report["Id"])
         self.hooks.catch_up(resource, report)
 
-    def start(self, resource: Resource, report: Report) -> None:
-        """Start one that is there. One whose start was cut by the end of the engine is never started by it again: then
-        another one takes its place."""
+    def start(self, resource: Resource, report: Report) -> str:
+        """Start one that is there; its id. One whose start was cut by the end of the engine is never started by it
+        again: then another one takes its place, and it is that one's id."""
         try:
             self.hooks.start(resource, report["Id"])
         except Refused as error:
             if error.reason != START_CUT:
                 raise
-            self._make_again(resource, report)
+            return self._make_again(resource, report)
+        return str(report["Id"])
 
-    def _make_again(self, resource: Resource, report: Report) -> None:
-        name = resource.key.name
-        self.clear(name + NEXT)
-        made = self.make(resource, labels_of(report).get(REVISION, ""), name + NEXT, report)
-        self.engine.remove_container(report["Id"], force=True)
-        self.engine.rename_container(made, name)
+    def _make_again(self, resource: Resource, report: Report) -> str:
+        """Under the name that it has by now: of a replacement that was cut, it may be the one that is to come."""
+        called, draft = name_of(self.engine.inspect_container(report["Id"]) or report), resource.key.name + NEXT
+        revision = labels_of(report).get(REVISION, "")
+        if called == draft:
+            self.engine.remove_container(report["Id"], force=True)
+            made = self.make(resource, revision, draft, report)
+        else:
+            self.clear(draft)
+            made = self.make(resource, revision, draft, report)
+            self.engine.remove_container(report["Id"], force=True)
+            self.engine.rename_container(made, called)
         self.hooks.start(resource, made)
+        return made
 
     def stop(self, report: Report, resource: Resource | None = None) -> None:
         """`resource` is what is wanted in its place, if anything is."""
