@@ -233,9 +233,9 @@ class Work:
     def behind(self, report: Report) -> Report:
         """The report of a turn of what is wanted, while the source is ahead of that."""
         failure = report.failure or self.lag.failure
-        if report.failure and self.goal.given_up and report.revision:
-            back = f"taken back to {report.revision.short}, and there: {report.failure.message}"
-            failure = replace(report.failure, message=back)
+        at = report.revision if self.desired and report.revision == self.desired.revision else None
+        if report.failure and self.goal.given_up and at:
+            failure = replace(report.failure, message=f"taken back to {at.short}, and there: {report.failure.message}")
         return replace(report, synced=False, done=False, failure=failure, suspended=self.restraint)
 
     def not_followed(self, revision: Revision, failure: Failure | None, now: float) -> Report:

@@ -78,6 +78,8 @@ def test_what_goes_wrong_on_the_way_back_is_told_as_that() -> None:
     with running(make_loop(desires, FakeTurns(worse), audience)):
         audience.backs.get(timeout=5)
         failures = [audience.reports.get(timeout=5).failure for _ in range(2)]
+    assert failures[0] is not None
+    assert failures[0].message == "no", "of the turn that found it no good"
     assert failures[1] is not None
     assert failures[1].reason == "ImageMissing"
     assert failures[1].message.startswith("taken back to aaaaaaa, and there: ")
