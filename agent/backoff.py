@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from agent.account import changed_something, left_to_do
 from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
 from agent.fight import Fight
 from agent.handling import OnFailure
@@ -27,6 +28,7 @@ TRIES = 3
 UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
 BETWEEN_INTERRUPTIONS = 300.0
 LONGEST_UNTOUCHED = 30.0
+SOON = 1.0
 _GONE = ""  # stands for the object itself where a field's path could stand
 
 
@@ -158,7 +160,7 @@ class Patience:
             in_vain = min(backoff.failed(), LONGEST_UNTOUCHED)
             return Pause(again=min(again or in_vain, in_vain))
         backoff.succeeded()
-        return Pause(again=again)
+        return Pause(again=min(again or SOON, SOON) if _has_more_to_do(report) else again)
 
     def _alone(self, wait: float, backoff: Backoff, report: Report) -> float:
         if report.failure is None or paused_by(report):
@@ -196,6 +198,11 @@ class Patience:
         self._overtaken.discard(stack)
 
 
+def _has_more_to_do(report: Report) -> bool:
+    """Whether something came up while the turn was under way that no event may tell of any more."""
+    return any(map(changed_something, report.outcomes)) and bool(left_to_do(report.left))
+
+
 def _waits_for_a_port(report: Report) -> bool:
     return any(change.code == PORT_IN_USE for change in report.left.changes)
 
@@ -217,9 +224,10 @@ def interrupted_in_vain(report: Report) -> bool:
     """Whether something that ran was stopped for a replacement that did not come about, as it would be each time."""
     replaced = [outcome for outcome in report.outcomes if _interrupts(outcome)]
     did_not_take = report.failure is not None and report.failure.reason in {"DidNotTake", ORPHAN_PROCESS}
+    mended = {change.key for change in report.left.pending if change.action is Action.UPDATE and not change.restarts}
     return any(map(_goes_on, report.outcomes)) or any(
         (outcome.status is Status.FAILED and outcome.reason not in UNTOUCHED)
-        or (outcome.status is Status.DONE and did_not_take)
+        or (outcome.status is Status.DONE and did_not_take and outcome.change.key not in mended)
         for outcome in replaced
     )
 
