@@ -49,9 +49,9 @@ def verdict_on(
         return Verdict(judgement)
     if earlier is None:
         return None  # there is nothing else to go back to: it is tried on
-    judgement = replace(judgement, failure=_given_up(stack, judgement.failure))
-    desires.reject(stack, judgement.failure)
-    return Verdict(judgement, earlier)
+    failure = _given_up(stack, judgement.failure)
+    desires.reject(stack, failure)
+    return Verdict(replace(judgement, failure=failure), earlier)
 
 
 def _given_up(stack: Stack, failure: Failure) -> Failure:

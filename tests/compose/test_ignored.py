@@ -10,8 +10,9 @@ from tests.compose.tree import problems, project
 
 
 def test_the_fields_are_those_of_the_tables() -> None:
-    rows = [*container_fields.TABLE, *network.TABLE, *volume.TABLE]
-    assert {row.path.partition(".")[0] for row in rows} == FIELDS
+    of_containers, of_networks = [row.path for row in container_fields.TABLE], [row.path for row in network.TABLE]
+    paths = [*of_containers, *of_networks, *(row.path for row in volume.TABLE)]
+    assert {path.partition(".")[0] for path in paths} == FIELDS
 
 
 @pytest.mark.parametrize("path", ["memory", "labels.own.er", "networks.web_back.aliases", "ipam.config"])

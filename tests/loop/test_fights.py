@@ -64,8 +64,8 @@ def test_a_fight_names_the_field_that_comes_back_each_time() -> None:
 def test_who_tries_one_drift_after_the_other_fights_nobody() -> None:
     repeats = Repeats()
     one_each = [("restart",), ("memory",), ("networks.a",), ("state",), ()]
-    for second, fields in enumerate(one_each * 2):
-        repeats.note(report(healed(*fields, action=Action.UPDATE if fields else Action.CREATE)), float(second))
+    for number, fields in enumerate(one_each * 2):
+        repeats.note(report(healed(*fields, action=Action.UPDATE if fields else Action.CREATE)), float(number))
     assert (repeats.resting("a", 10.0), repeats.fights("a", 10.0)) == ({}, ())
     for second in (11.0, 12.0):
         repeats.note(report(healed("state")), second)
