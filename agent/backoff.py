@@ -224,12 +224,18 @@ def interrupted_in_vain(report: Report) -> bool:
     """Whether something that ran was stopped for a replacement that did not come about, as it would be each time."""
     replaced = [outcome for outcome in report.outcomes if _interrupts(outcome)]
     did_not_take = report.failure is not None and report.failure.reason in {"DidNotTake", ORPHAN_PROCESS}
-    mended = {change.key for change in report.left.pending if change.action is Action.UPDATE and not change.restarts}
+    did_not_take = did_not_take and not _is_mended_in_place(report)
     return any(map(_goes_on, report.outcomes)) or any(
         (outcome.status is Status.FAILED and outcome.reason not in UNTOUCHED)
-        or (outcome.status is Status.DONE and did_not_take and outcome.change.key not in mended)
+        or (outcome.status is Status.DONE and did_not_take)
         for outcome in replaced
     )
+
+
+def _is_mended_in_place(report: Report) -> bool:
+    """Whether what is left to do interrupts nothing."""
+    left = left_to_do(report.left)
+    return bool(left) and all(change.action is Action.UPDATE and not change.restarts for change in left)
 
 
 def paused_by(report: Report) -> frozenset[Key]:

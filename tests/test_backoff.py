@@ -160,7 +160,8 @@ def test_what_drifts_while_something_else_is_replaced_is_mended_at_once() -> Non
 @pytest.mark.parametrize("action", [Action.UPDATE, Action.REPLACE])
 def test_what_was_replaced_and_drifts_waits_for_long_only_where_it_is_to_be_replaced_again(action: Action) -> None:
     web = Change(0, Action.REPLACE, Key("container", "web"), "s", Cause.COMMIT, "image changed")
-    report = after_a_look(replace(web, action=action, cause=Cause.DRIFT), outcomes=(Outcome(web, Status.DONE),))
+    done = (Outcome(web, Status.DONE), Outcome(replace(web, key=Key("container", "api")), Status.DONE))
+    report = after_a_look(replace(web, action=action, cause=Cause.DRIFT), outcomes=done)
     assert report.failure is not None
     assert report.failure.reason == "DidNotTake"
     alone = Patience(random.Random(1)).after(report, 0.0).alone
