@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from agent.engine import Engine
@@ -52,6 +53,7 @@ from agent.twins import FORMER, NEXT, OLD
 Report = dict[str, Any]
 MENDED = frozenset({Remedy.IN_PLACE, Remedy.RESTART})
 START_CUT = "StartCut"
+STUMBLED = "EngineError"  # the engine went wrong and does not say in what
 
 
 class ContainerKind:
@@ -312,7 +314,13 @@ class ContainerKind:
         report = self.engine.inspect_container(container)
         if report is not None:
             never_ran = str(look(report, "State.StartedAt") or "").startswith("0001-")
-            self.engine.remove_container(container, force=True, volumes=never_ran)
+            remove = partial(self.engine.remove_container, container, force=True, volumes=never_ran)
+            try:
+                remove()
+            except Refused as error:
+                if error.reason != STUMBLED:
+                    raise
+                remove()  # the files of one that crashes over and over change while the engine removes them
 
     def clear(self, name: str) -> None:
         """Remove the leftover of a cut replacement that is in the way; anybody else's container is left alone."""

@@ -191,7 +191,7 @@ def rests(reason: str) -> str:
 def paused(reason: str) -> str:
     return (
         "its rollout is paused, for the new one was no good: it waits for new content, or for somebody who asks "
-        f"(SIGHUP); {reason}"
+        f"(windlass sync); {reason}"
     )
 
 

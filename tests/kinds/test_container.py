@@ -310,6 +310,26 @@ def test_a_replacement_goes_on_with_another_one_where_the_engine_died_in_the_sta
     assert set(bench.look(second)) == {second.key}, "neither the old one nor the one that was cut is left"
 
 
+def test_the_old_one_is_back_although_the_engine_stumbles_over_the_removal_of_the_new_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = bench.create(bench.container())
+    second = bench.container(Cmd=["sh", "-c", "exit 3"], RestartPolicy={"Name": "always"})
+    remove, stumbled = bench.engine.remove_container, list[str]()
+
+    def stumbles(container: str, **options: bool) -> None:
+        if container != first.id and not stumbled:
+            stumbled.append(container)
+            raise Refused("remove it: unlinkat: directory not empty", reason="EngineError")
+        remove(container, **options)
+
+    monkeypatch.setattr(bench.engine, "remove_container", stumbles)
+    with pytest.raises(Refused) as caught:
+        bench.do(Action.REPLACE, second, first)
+    assert (caught.value.reason, len(stumbled)) == ("CrashOnStart", 1)
+    assert (bench.report(second)["Id"], bench.report(second)["State"]["Running"]) == (first.id, True)
+
+
 def test_what_a_cut_replacement_left_is_a_leftover_and_in_nobodys_way(bench: Bench, sdk: docker.APIClient) -> None:
     first, second = bench.container(), bench.container(Env=["A=1"])
     bench.create(first)
