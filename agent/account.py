@@ -183,8 +183,10 @@ def _more(things: Sequence[object]) -> str:
 
 def _did_not_take(outcomes: Sequence[Outcome], left: Plan, stays: Failure | None) -> Failure | None:
     """What was done, all of it, and read back, and is not so: an outcome to back off from. What a replacement
-    could not clear away is none of that; where something runs beside it that nobody minds, that comes first."""
-    again = [one for one in left.pending if _matters(one) and not _is_debris(one)]
+    could not clear away is none of that, nor is what somebody did to other objects meanwhile; where something runs
+    beside it that nobody minds, that comes first."""
+    made = {outcome.change.key for outcome in outcomes if outcome.status is Status.DONE}
+    again = [one for one in left_to_do(left) if one.key in made or one.cause is not Cause.DRIFT]
     if not again or not _all_done(outcomes):
         return None
     if stays is not None and stays.reason == ORPHAN_PROCESS:
@@ -193,6 +195,11 @@ def _did_not_take(outcomes: Sequence[Outcome], left: Plan, stays: Failure | None
         DID_NOT_TAKE,
         f"after the changes were made, this is still to do: {again[0].action} {again[0].key}: {again[0].reason}",
     )
+
+
+def left_to_do(left: Plan) -> list[Change]:
+    """The steps that have still to be done for a stack to be as it is wanted."""
+    return [one for one in left.pending if one.action is not Action.ADOPT and _matters(one) and not _is_debris(one)]
 
 
 def _is_debris(change: Change) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from agent.account import changed_something, left_to_do
 from agent.blame import BLAMELESS, ENGINE_FAULTS, UNTOUCHED, interrupts
 from agent.fight import Fight
 from agent.held import PORT_IN_USE
@@ -20,6 +21,8 @@ TRIES = 3
 OVERTAKEN = "Overtaken"
 BETWEEN_INTERRUPTIONS = 300.0
 LONGEST_UNTOUCHED = 30.0
+SOON = 1.0
+_GONE = ""  # stands for the object itself where a field's path could stand
 
 
 @dataclass
@@ -42,26 +45,32 @@ class Backoff:
 
 @dataclass
 class _Healed:
-    """How often an object of a stack was healed, since when, and which fields that were."""
+    """How often an object of a stack was healed, since when, and how often of what: a field, or that it was gone."""
 
     stack: str
     since: float
     last: float = 0.0
-    times: int = 0
     wait: float = 0.0
-    fields: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
 
-    def again(self, fields: Iterable[str], now: float, wait: float) -> None:
-        self.last, self.times, self.wait = now, self.times + 1, wait
-        self.fields.update(fields)
+    @property
+    def times(self) -> int:
+        """Of the same: somebody who tries one thing after the other is nobody who fights."""
+        return max(self.counts.values(), default=0)
+
+    def again(self, paths: Iterable[str], now: float) -> int:
+        """Take it in. Returns how often the most frequent of these was healed by now."""
+        self.last = now
+        self.counts.update(paths)
+        return max((self.counts[path] for path in paths), default=0)
 
 
 @dataclass
 class Repeats:
-    """Notices that the same object is healed over and over: a container that dies, or someone who fights git.
+    """Notices that the same of an object is healed over and over: a container that dies, or someone who fights git.
 
-    The first healings are immediate; each further one waits twice as long, until there was none for `quiet` seconds
-    beyond the wait.
+    The first healings are immediate; each further one of the same field waits twice as long, until there was none for
+    `quiet` seconds beyond the wait.
     """
 
     free: int = 3
@@ -72,11 +81,10 @@ class Repeats:
     def note(self, report: Report, now: float) -> None:
         """Take in what was healed."""
         self._forget(now)
-        for key, fields in _healed(report).items():
+        for key, paths in _healed(report).items():
             healed = self._seen.setdefault(key, _Healed(report.stack, since=now))
-            beyond = healed.times + 1 - self.free
-            wait = min(self.longest, 2.0 ** min(beyond, 16)) if beyond > 0 else 0.0
-            healed.again(fields, now, wait)
+            beyond = healed.again(paths, now) - self.free
+            healed.wait = min(self.longest, 2.0 ** min(beyond, 16)) if beyond > 0 else 0.0
 
     def resting(self, stack: str, now: float) -> dict[Key, float]:
         """What of the stack is to be left alone for now, and for how many seconds yet."""
@@ -98,18 +106,18 @@ class Repeats:
         )
 
     def _coming_back(self, healed: _Healed) -> tuple[str, ...]:
-        return tuple(path for path, times in healed.fields.items() if times > self.free)
+        return tuple(path for path, times in healed.counts.items() if times > self.free and path != _GONE)
 
     def _forget(self, now: float) -> None:
         self._seen = {key: seen for key, seen in self._seen.items() if now - seen.last < self.quiet + seen.wait}
 
 
 def _healed(report: Report) -> dict[Key, set[str]]:
-    """What was healed, and in which fields: none where it was gone. What is only taken along with it is not meant."""
+    """What was healed, and in which fields, or that it was gone. What is only taken along with it is not meant."""
     done = [outcome.change for outcome in report.outcomes if outcome.status is Status.DONE]
     taken = {change.key for change in done if change.action is Action.REMOVE}
     return {
-        change.key: {field.path for field in change.fields}
+        change.key: {field.path for field in change.fields} or {_GONE}
         for change in done
         if change.cause in HEALED
         and not (change.wanted and change.wanted.prepares and change.cause is Cause.IMAGE)
@@ -145,7 +153,7 @@ class Patience:
             in_vain = min(backoff.failed(), LONGEST_UNTOUCHED)
             return Pause(again=min(again or in_vain, in_vain))
         backoff.succeeded()
-        return Pause(again=again)
+        return Pause(again=min(again or SOON, SOON) if _has_more_to_do(report) else again)
 
     def _alone(self, wait: float, backoff: Backoff, report: Report) -> float:
         if report.failure is None or paused_by(report):
@@ -190,6 +198,11 @@ class Patience:
         del self._overtaken[stack]
 
 
+def _has_more_to_do(report: Report) -> bool:
+    """Whether something came up while the turn was under way that no event may tell of any more."""
+    return any(map(changed_something, report.outcomes)) and bool(left_to_do(report.left))
+
+
 def _waits_for_a_port(report: Report) -> bool:
     return any(change.code == PORT_IN_USE for change in report.left.changes)
 
@@ -213,11 +226,18 @@ def interrupted_in_vain(report: Report) -> bool:
     """Whether something that ran was stopped for a replacement that did not come about, as it would be each time."""
     replaced = [outcome for outcome in report.outcomes if interrupts(outcome)]
     did_not_take = report.failure is not None and report.failure.reason in {"DidNotTake", ORPHAN_PROCESS}
+    did_not_take = did_not_take and not _is_mended_in_place(report)
     return any(map(_goes_on, report.outcomes)) or any(
         (outcome.status is Status.FAILED and outcome.reason not in UNTOUCHED)
         or (outcome.status is Status.DONE and did_not_take)
         for outcome in replaced
     )
+
+
+def _is_mended_in_place(report: Report) -> bool:
+    """Whether what is left to do interrupts nothing."""
+    left = left_to_do(report.left)
+    return bool(left) and all(change.action is Action.UPDATE and not change.restarts for change in left)
 
 
 def _only_stumbled(report: Report) -> bool:

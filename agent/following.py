@@ -16,6 +16,7 @@ from agent.suspension import Suspension
 from agent.work import Work, differ
 
 WAITS = "WaitsForStack"
+HIDDEN = "MayBeHidden"  # it seems to have left the source, and something there cannot be read
 
 
 class Dispatch(Protocol):
@@ -54,12 +55,13 @@ class Following:
             work = self._dispatch.work_of(name)
             if moved or work.desired is None or work.lag.failure:
                 work.offer(stack)
-        hidden = self._may_hide_another(reading, on_host)
-        self._leaving = frozenset() if hidden else (on_host | frozenset(self._stacks)) - reading.names
-        for (
-            name,
-            failure,
-        ) in reading.broken.items():  # first: what an earlier reading had of it is not taken up any more
+        left = (on_host | frozenset(self._stacks)) - reading.names
+        kept = self._that_may_be_hidden(left, reading, on_host)
+        self._leaving = left - kept
+        for name in sorted(kept):
+            self._keep(self._dispatch.work_of(name), reading)
+        # first: what an earlier reading had of it is not taken up any more
+        for name, failure in reading.broken.items():
             work = self._dispatch.work_of(name)
             if work.refuse(failure, reading.rejected.get(name, ""), reading.blamed.get(name)):
                 self._tell(work, failure)
@@ -165,10 +167,21 @@ class Following:
             return False
         return wanted.revision == last.revision and is_ready(last)
 
-    def _may_hide_another(self, reading: Reading, on_host: frozenset[str]) -> bool:
-        """Whether something broken and unknown may be, by its `name:`, a stack that seems to have left the source."""
+    def _that_may_be_hidden(self, left: frozenset[str], reading: Reading, on_host: frozenset[str]) -> frozenset[str]:
+        """Those of what seems to have left the source that something broken and unknown may be, by its `name:`."""
         known = (self._stacks.get(name) for name in reading.broken if name not in on_host)
-        return any(work is None or work.desired is None for work in known)
+        if all(work is not None and work.desired is not None for work in known):
+            return frozenset()
+        return frozenset(name for name in left if name in on_host or self._stacks[name].desired is not None)
+
+    def _keep(self, work: Work, reading: Reading) -> None:
+        """Leave what may be hidden as it is, and tell why once."""
+        broken = ", ".join(sorted(reading.broken))
+        why = (
+            f"is not in the source any more, and is kept until {broken} can be read, which may be it under another name"
+        )
+        if work.wait(Failure(HIDDEN, why)):
+            self._tell(work, Failure(HIDDEN, why))
 
     def _tell(self, work: Work, failure: Failure | None) -> None:
         """Report once, now, why the newest is not what is wanted."""

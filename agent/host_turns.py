@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from agent.gone_back import gone_back
 from agent.good_images import GoodImages
 from agent.guard import Consent
-from agent.model import Report, Scope, Stack
+from agent.model import Action, Outcome, Report, Scope, Stack, Status
 from agent.paused import Paused
 from agent.planning import Removal
 from agent.reconcile import ASKED, Reconciler, Turn
@@ -59,13 +59,14 @@ class HostTurns:
         return tuple(gone_back(stack, turn.rejected) for stack in pinned) if turn.gone_back else tuple(pinned)
 
     def _note(self, turn: Turn, reports: Mapping[str, Report]) -> None:
-        """What the images and rollouts of each stack came to. One that has left for good needs no notes any more."""
+        """What the images and rollouts of each stack came to. One that has left needs no notes any more, be it that
+        some of it is kept: what of it is wanted again later was not removed behind our back."""
         for stack in turn.stacks:
             if stack.name in reports:
                 self.images.heed(stack, reports[stack.name])
                 self.paused.heed(stack, reports[stack.name])
         for name, report in reports.items():
-            if not turn.stacks and report.synced:
+            if not turn.stacks and (report.synced or any(map(_was_removed, report.outcomes))):
                 self.images.forget(name)
                 self.paused.forget(name)
 
@@ -88,3 +89,7 @@ class HostTurns:
         known = self.reconciler.acknowledgements
         known.remember(removal, consent)
         return known.cover(removal, consent)
+
+
+def _was_removed(outcome: Outcome) -> bool:
+    return outcome.change.action is Action.REMOVE and outcome.status is Status.DONE

@@ -347,10 +347,7 @@ class Loop:
             work.know(report)
         goes_back = verdict is not None and self._heed(work, report, verdict)
         if work.lag:
-            failure = report.failure or work.lag.failure
-            report = replace(
-                report, synced=False, done=False, failure=failure, suspended=work.restraint, commit=work.brought
-            )
+            report = work.behind(report)
         elif report.stays:
             report = replace(report, synced=False, failure=report.failure or report.stays)
         on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from agent.model import Health, Report, Stack
+from agent.model import Failure, Health, Report, Stack
 from agent.ports import Desires
 from agent.reconcile import Turn
 from agent.trial import Judgement, State, counts_as_good, judge, other_than
@@ -49,5 +49,12 @@ def verdict_on(
         return Verdict(judgement)
     if earlier is None:
         return None  # there is nothing else to go back to: it is tried on
-    desires.reject(stack, judgement.failure)
-    return Verdict(judgement, earlier)
+    failure = _given_up(stack, judgement.failure)
+    desires.reject(stack, failure)
+    return Verdict(replace(judgement, failure=failure), earlier)
+
+
+def _given_up(stack: Stack, failure: Failure) -> Failure:
+    """The failure as it is told for as long as the stack stays at what was good before."""
+    said = f"{stack.revision.short} was taken back, and `windlass sync` tries it again"
+    return replace(failure, message=f"{said}: {failure.message}")

@@ -99,7 +99,7 @@ def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
 
 
 class _Unproved(Overtaken):
-    """The agent ends before anybody can say whether the new one is good."""
+    """The agent ends, or newer content is wanted, before anybody can say whether the new one is good."""
 
 
 def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> None:
@@ -117,7 +117,7 @@ def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> None:
         if pace.stop():
             if proof.gate is Gate.PASSED:
                 return  # up to now nothing speaks against it
-            raise _Unproved("the agent ends before the new one is proved; the next pass goes on with it")
+            raise _Unproved("not proved yet, for the agent ends or newer content is wanted; the next pass goes on")
         pace.rest(POLL, proof.detail or "runs without a restart so far")
 
 

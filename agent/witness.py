@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
@@ -24,6 +25,7 @@ from agent.telemetry import logs
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import Overview, SuspensionStatus
 from agent.telemetry.sdnotify import Notifier
+from agent.telemetry.under_way import UnderWay
 
 TELL_PULL = 5.0  # seconds between two lines about one pull
 VOLUME = "volume"  # the kind that outlives its use
@@ -61,14 +63,19 @@ class Witness:
     _pull_told: dict[str, dict[str, float]] = field(default_factory=dict, init=False)  # when, by run and reference
     _writer: ThreadPoolExecutor = field(default_factory=_one_thread, init=False)
     _room: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(MOST), init=False)
+    _under_way: UnderWay = field(init=False)
     _saving: bool = field(default=False, init=False)  # the overview will be written, as it is by then
     _last: Future[None] | None = field(default=None, init=False)  # of what is to be written
+
+    def __post_init__(self) -> None:
+        self._under_way = UnderWay(self.clock)
 
     # --- the loop's audience ---
 
     def progressed(self, turn: Turn, event: Event) -> None:
         """What a turn is at. Called by the turn's own thread."""
         logs.progress(self._logger_of(turn), event)
+        self._under_way.heard(turn.run_id, _revision_of(turn), event)
         if isinstance(event, Started) and turn.run_id not in self._begun:
             self._begun.add(turn.run_id)
             stack, revision = event.change.stack, _revision_of(turn)
@@ -87,6 +94,7 @@ class Witness:
 
     def reported(self, report: Report) -> None:
         self._begun.discard(report.run_id)
+        self._under_way.ended(report.run_id)
         self._pull_told.pop(report.run_id, None)
         self.metrics.record(report)
         logs.record(self.logger, report, self._failures.pop(report.stack, None))
@@ -177,9 +185,15 @@ class Witness:
             self._status = "asks the source for the first time"
             self.notifier.ready(self._status)
         self._rounds_at = now
+        self._tell_under_way()
         if self.watchdog_every is not None and now - self._fed_at >= self.watchdog_every:
             self._fed_at = now
             self.notifier.watchdog()
+
+    def _tell_under_way(self) -> None:
+        for stack, said in self._under_way.news().items():
+            self._see(partial(Overview.with_under_way, stack=stack, said=said))
+            self._save()
 
     def hanging(self, jobs: tuple[str, ...]) -> None:
         if jobs:

@@ -255,6 +255,14 @@ class Work:
             resumed=self.resumed,
         )
 
+    def behind(self, report: Report) -> Report:
+        """The report of a turn of what is wanted, while the source is ahead of that."""
+        failure = report.failure or self.lag.failure
+        at = report.revision if self.desired and report.revision == self.desired.revision else None
+        if report.failure and self.goal.given_up and at:
+            failure = replace(report.failure, message=f"taken back to {at.short}, and there: {report.failure.message}")
+        return replace(report, synced=False, done=False, failure=failure, suspended=self.restraint, commit=self.brought)
+
     def not_followed(self, revision: Revision, failure: Failure | None, now: float) -> Report:
         """Why the newest revision is not what is wanted, as a report. `now` is seconds since the epoch."""
         last = self.last

@@ -173,6 +173,26 @@ def test_a_failure_beside_what_is_held_is_backed_off_from() -> None:
     assert (in_vain.failure and in_vain.failure.reason, in_vain.waits) == ("DidNotTake", False)
 
 
+def test_what_drifts_while_something_else_is_replaced_is_mended_at_once() -> None:
+    """It was none of what was done."""
+    web = Change(0, Action.REPLACE, Key("container", "web"), "s", Cause.COMMIT, "image changed")
+    db = Change(0, Action.CREATE, Key("container", "db"), "s", Cause.DRIFT, "was removed outside git")
+    report = after_a_look(db, outcomes=(Outcome(web, Status.DONE),))
+    assert (report.failure, report.synced) == (None, False)
+    assert Patience(random.Random(1)).after(report, 0.0) == Pause(alone=0.0, again=1.0)
+
+
+@pytest.mark.parametrize("action", [Action.UPDATE, Action.REPLACE])
+def test_what_was_replaced_and_drifts_waits_for_long_only_where_it_is_to_be_replaced_again(action: Action) -> None:
+    web = Change(0, Action.REPLACE, Key("container", "web"), "s", Cause.COMMIT, "image changed")
+    done = (Outcome(web, Status.DONE), Outcome(replace(web, key=Key("container", "api")), Status.DONE))
+    report = after_a_look(replace(web, action=action, cause=Cause.DRIFT), outcomes=done)
+    assert report.failure is not None
+    assert report.failure.reason == "DidNotTake"
+    alone = Patience(random.Random(1)).after(report, 0.0).alone
+    assert (alone > 250.0) is (action is Action.REPLACE)
+
+
 def test_a_port_that_somebody_holds_is_looked_for_again_without_an_event() -> None:
     patience, report = Patience(random.Random(1)), after_a_look(held("PortInUse"))
     pauses = [patience.after(report, now) for now in range(12)]

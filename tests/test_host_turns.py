@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ from agent.good_images import GoodImages
 from agent.guard import Acknowledgements, Consent
 from agent.host_turns import HostTurns
 from agent.images import Image
-from agent.model import Health, Key, Report, Result, Revision, Scope, Stack
+from agent.model import Action, Cause, Health, Key, Outcome, Report, Result, Revision, Scope, Stack, Status
 from agent.planning import Removal
 from agent.pulls import Pulls
 from agent.reconcile import Turn
@@ -25,16 +26,17 @@ WEB = Scope("one", "here", frozenset({"web"}))
 class Taken:
     """Answers each turn with the same report."""
 
-    def __init__(self, *, synced: bool) -> None:
-        self.report = Report("r", "web", "git", None, Result.SUCCESS, 0.0, 0.0, synced=synced, health=Health.HEALTHY)
+    def __init__(self, *outcomes: Outcome, synced: bool) -> None:
+        report = Report("r", "web", "git", None, Result.SUCCESS, 0.0, 0.0, synced=synced, health=Health.HEALTHY)
+        self.report = replace(report, outcomes=outcomes)
 
     def take(self, _turn: Turn) -> tuple[Report, ...]:
         return (self.report,)
 
 
-def kept_after(*, synced: bool) -> frozenset[str]:
+def kept_after(*outcomes: Outcome, synced: bool) -> frozenset[str]:
     """The images that may have to come back once a stack that left has had its turn."""
-    images, reconciler = GoodImages(), cast("Any", Taken(synced=synced))
+    images, reconciler = GoodImages(), cast("Any", Taken(*outcomes, synced=synced))
     images.note("web", {"web-1": Image("sha256:1")})
     images.note("api", {"api-1": Image("sha256:2")})
     HostTurns(reconciler, WEB, images).take(Turn((), WEB, "git"))
@@ -76,6 +78,12 @@ def test_what_was_there_when_its_stack_was_good_is_known_to_the_next_agent() -> 
 def test_a_stack_that_has_left_for_good_needs_its_images_no_more() -> None:
     assert kept_after(synced=False) == {"sha256:1", "sha256:2"}
     assert kept_after(synced=True) == {"sha256:2"}
+
+
+def test_what_was_pruned_beside_what_is_kept_is_not_taken_for_removed_by_hand_when_it_is_wanted_again() -> None:
+    removed = change(action=Action.REMOVE, cause=Cause.PRUNE)
+    assert kept_after(Outcome(removed, Status.DONE), synced=False) == {"sha256:2"}
+    assert kept_after(Outcome(removed, Status.FAILED), synced=False) == {"sha256:1", "sha256:2"}
 
 
 def test_who_approved_of_everything_has_approved_of_what_is_left_of_it() -> None:

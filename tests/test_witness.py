@@ -14,10 +14,10 @@ from structlog.testing import LogCapture
 
 from agent import witness as module
 from agent.cli.status import status_lines
-from agent.converge import Ended, Started, Waiting
+from agent.converge import Ended, Resting, Started, Waiting
 from agent.engine import PullProgress
 from agent.jobs import JobEnd, JobResult
-from agent.model import Condition, Failure, Key, Requirement, Revision, Scope, Stack
+from agent.model import Cause, Condition, Failure, Key, Requirement, Revision, Scope, Stack
 from agent.pulls import Pulls
 from agent.reconcile import Turn
 from agent.store import Store
@@ -68,6 +68,42 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     )
     yield Stage(witness, lines, now)
     witness.close()
+
+
+def test_a_turn_that_takes_long_is_in_the_status_before_it_ends(stage: Stage) -> None:
+    """Else a rollout that hangs would look like a stack that is synced."""
+    stage.witness.reported(did(done(change())))
+    turn = Turn((Stack("web", (), Revision("b" * 40)),), Scope("one", "here", frozenset({"web"})), "git")
+    step, other = change(), replace(change(), number=7)
+    stage.witness.progressed(turn, Started(step))
+    stage.witness.progressed(turn, Started(other))
+    stage.witness.progressed(turn, Resting(step, "its health check has not passed yet", 1.0))
+    stage.witness.alive()
+    before = stage.witness.overview.stack("web")
+    assert before is not None
+    assert before.sync == "synced"
+    stage.now[0] += 3.0
+    stage.witness.alive()
+    stage.witness.progressed(turn, Ended(done(other)))
+    told = stage.witness.overview.stack("web")
+    assert told is not None
+    assert told.sync == "out of sync"
+    assert told.message == (
+        f"bbbbbbb under way: {step.action} {step.key}: its health check has not passed yet (and 1 more)"
+    )
+    stage.witness.reported(did(done(step), run_id=turn.run_id))
+    stage.witness.alive()
+    after = stage.witness.overview.stack("web")
+    assert after is not None
+    assert (after.sync, "under way" in after.message) == ("synced", False)
+
+
+def test_the_run_of_a_job_makes_no_stack_out_of_sync(stage: Stage) -> None:
+    turn = Turn((Stack("web", (), Revision("b" * 40)),), Scope("one", "here", frozenset({"web"})), "schedule")
+    stage.witness.progressed(turn, Started(change(cause=Cause.SCHEDULE)))
+    stage.now[0] += 60.0
+    stage.witness.alive()
+    assert stage.witness.overview.stacks == ()
 
 
 def test_a_commit_that_stays_broken_is_told_once_and_its_end_once(stage: Stage) -> None:

@@ -14,6 +14,8 @@ from agent.cli.text import clean, span
 from agent.directives import HOST
 from agent.suspension import Suspension
 
+LONGEST = 100 * 366 * 86400.0  # seconds; an end beyond all calendars could not be read again
+
 
 class Lasting(click.ParamType[float]):
     """A duration as in the settings, in seconds."""
@@ -31,6 +33,8 @@ class Lasting(click.ParamType[float]):
             self.fail(str(error), param, ctx)
         if not seconds:
             self.fail(f'"{value}" is over at once.', param, ctx)
+        if seconds > LONGEST:
+            self.fail(f'"{value}" is more than a hundred years.', param, ctx)
         return seconds
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from agent.cli.frame import Session
 from agent.target import OneStack, Target
@@ -80,13 +81,21 @@ class Revision(NamedTuple):
     repo: str = ""
 
 
+def _not_empty(context: click.Context, option: click.Parameter, value: str) -> str:
+    """An empty variable of a script is no word for what lies there."""
+    source = context.get_parameter_source(option.name or "")
+    if not value and source is not ParameterSource.DEFAULT:
+        raise click.BadParameter("it is empty.")
+    return value
+
+
 _REVISION_OPTIONS = (
     click.Option(
-        ["--rev"], metavar="REF", default="",
+        ["--rev"], metavar="REF", default="", callback=_not_empty,
         help="Read a branch, tag, commit or pull request (pull/123/head) of the repository, not what lies there.",
     ),
     click.Option(
-        ["--repo"], metavar="URL", default="",
+        ["--repo"], metavar="URL", default="", callback=_not_empty,
         help="With --rev: another repository than the one that PATH is in. It is fetched into the state directory.",
     ),
 )  # fmt: skip

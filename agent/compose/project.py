@@ -12,6 +12,7 @@ from agent.compose.documents import Document
 from agent.compose.environment import Environments
 from agent.compose.files import Files
 from agent.compose.findings import At, Findings
+from agent.compose.ignored import check_ignored
 from agent.compose.library import Library, Scope
 from agent.compose.nodes import Map, place_of
 from agent.compose.normalise import drop_unused, enabled, normalise
@@ -168,6 +169,7 @@ def _resolve(model: Map, name: str, profiles: Collection[str], environments: Env
     ]
     validate(model, on, everything, {service for service in on if unread[service]}, findings)
     check_hooks(model, on, everything, findings)
+    check_ignored(model, on, findings)
     for service in on:
         environments.resolve(service, model["services"][service])
     drop_unused(model, on)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from agent.engine import Engine
@@ -52,6 +53,7 @@ from agent.twins import FORMER, NEXT, OLD
 Report = dict[str, Any]
 MENDED = frozenset({Remedy.IN_PLACE, Remedy.RESTART})
 START_CUT = "StartCut"
+STUMBLED = "EngineError"  # the engine went wrong and does not say in what
 
 
 class ContainerKind:
@@ -270,12 +272,12 @@ class ContainerKind:
                 endpoint = mended(name, asked[name], there.get(name), paths)
                 self.engine.connect_network(min(facts.networks.get(name) or {name}), container, endpoint)
 
-    def bring_up(self, resource: Resource, report: Report) -> None:
-        """Let one that is there run."""
+    def bring_up(self, resource: Resource, report: Report) -> str:
+        """Let one that is there run; the id of the one that does, see `start`."""
         if look(report, "State.Paused"):
             self.go_on(resource, report)
-        else:
-            self.start(resource, report)
+            return str(report["Id"])
+        return self.start(resource, report)
 
     def go_on(self, resource: Resource, report: Report) -> None:
         """Let one that was started before go on, with what its start has left to run."""
@@ -283,23 +285,31 @@ class ContainerKind:
             self.engine.unpause_container(report["Id"])
         self.hooks.catch_up(resource, report)
 
-    def start(self, resource: Resource, report: Report) -> None:
-        """Start one that is there. One whose start was cut by the end of the engine is never started by it again: then
-        another one takes its place."""
+    def start(self, resource: Resource, report: Report) -> str:
+        """Start one that is there; its id. One whose start was cut by the end of the engine is never started by it
+        again: then another one takes its place, and it is that one's id."""
         try:
             self.hooks.start(resource, report["Id"])
         except Refused as error:
             if error.reason != START_CUT:
                 raise
-            self._make_again(resource, report)
+            return self._make_again(resource, report)
+        return str(report["Id"])
 
-    def _make_again(self, resource: Resource, report: Report) -> None:
-        name = resource.key.name
-        self.clear(name + NEXT)
-        made = self.make(resource, labels_of(report).get(REVISION, ""), name + NEXT, report)
-        self.engine.remove_container(report["Id"], force=True)
-        self.engine.rename_container(made, name)
+    def _make_again(self, resource: Resource, report: Report) -> str:
+        """Under the name that it has by now: of a replacement that was cut, it may be the one that is to come."""
+        called, draft = name_of(self.engine.inspect_container(report["Id"]) or report), resource.key.name + NEXT
+        revision = labels_of(report).get(REVISION, "")
+        if called == draft:
+            self.engine.remove_container(report["Id"], force=True)
+            made = self.make(resource, revision, draft, report)
+        else:
+            self.clear(draft)
+            made = self.make(resource, revision, draft, report)
+            self.engine.remove_container(report["Id"], force=True)
+            self.engine.rename_container(made, called)
         self.hooks.start(resource, made)
+        return made
 
     def stop(self, report: Report, resource: Resource | None = None) -> None:
         """`resource` is what is wanted in its place, if anything is."""
@@ -316,7 +326,13 @@ class ContainerKind:
         report = self.engine.inspect_container(container)
         if report is not None:
             never_ran = str(look(report, "State.StartedAt") or "").startswith("0001-")
-            self.engine.remove_container(container, force=True, volumes=never_ran)
+            remove = partial(self.engine.remove_container, container, force=True, volumes=never_ran)
+            try:
+                remove()
+            except Refused as error:
+                if error.reason != STUMBLED:
+                    raise
+                remove()  # the files of one that crashes over and over change while the engine removes them
 
     def clear(self, name: str) -> None:
         """Remove the leftover of a cut replacement that is in the way; anybody else's container is left alone."""

@@ -16,6 +16,7 @@ from agent.model import Gate, Resource
 from agent.rollout import HEALTH_TIMEOUT, Proof
 
 GONE = "ContainerGone"
+REMOVED = "it was removed while it was to prove itself"
 CRASHES = 3  # restarts after which one with a check, that may need another one first, counts as one that does not run
 SECOND = 1_000_000_000  # nanoseconds
 _USUAL = {"Interval": 30 * SECOND, "Timeout": 30 * SECOND, "Retries": 3, "StartPeriod": 0}  # the engine's own
@@ -26,9 +27,9 @@ Report = Mapping[str, Any]
 
 def proof_of(report: Report | None, spec: Spec, logs: Callable[[str], str]) -> Proof:
     """How a container that was just started fares. A failure holds the last lines that it wrote."""
-    if report is None:
-        return Proof(Gate.FAILED, "it is gone", reason=GONE)
     status = str(look(report, "State.Status") or "")
+    if report is None or status == "removing":
+        return Proof(Gate.FAILED, REMOVED, reason=GONE)
     if status in ("exited", "dead"):
         if is_job(spec) and not look(report, "State.ExitCode"):
             return Proof(Gate.PASSED, "completed", checked=True)

@@ -50,7 +50,7 @@ class Replacement:
         if self._left is None:
             self._kind.begin(self._resource, self._new)
         elif self._begins:
-            self._kind.bring_up(self._resource, self._left)
+            self._new = self._kind.bring_up(self._resource, self._left)
         else:
             self._kind.hooks.catch_up(self._resource, self._left)
 

@@ -25,7 +25,7 @@ class Found(Enum):
 
     EQUAL = "as wanted"
     OTHER = "edited"
-    NOTHING = "missing"
+    NOTHING = "missing"  # or the empty directory that an engine makes of what it is to mount and does not find
     BLOCKED = "a directory"  # or anything else that a file cannot be moved over
 
 
@@ -75,7 +75,7 @@ def look(directory: int, name: str, form: Form) -> Found:
     except FileNotFoundError:
         return Found.NOTHING
     if stat.S_ISDIR(status.st_mode):
-        return Found.BLOCKED
+        return Found.BLOCKED if _holds_anything(directory, name) else Found.NOTHING
     if not form.fits(status):
         return Found.OTHER
     # without O_NONBLOCK, a pipe that took the file's place in this moment would keep us waiting
@@ -85,7 +85,8 @@ def look(directory: int, name: str, form: Form) -> Found:
 
 
 def write(directory: int, name: str, form: Form) -> None:
-    """Put the file in its place, over whatever file or link is there. What a cut attempt left is written over."""
+    """Put the file in its place, over whatever file, link or empty directory is there. What a cut attempt left is
+    written over."""
     draft = f".windlass-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
     with suppress(FileNotFoundError):
         os.unlink(draft, dir_fd=directory)
@@ -97,8 +98,19 @@ def write(directory: int, name: str, form: Form) -> None:
             _give(file.fileno(), form.uid, form.gid)
         os.fchmod(file.fileno(), form.mode)
         os.fsync(file.fileno())
+    with suppress(FileNotFoundError, NotADirectoryError):
+        os.rmdir(name, dir_fd=directory)
     os.replace(draft, name, src_dir_fd=directory, dst_dir_fd=directory)
     os.fsync(directory)
+
+
+def _holds_anything(directory: int, name: str) -> bool:
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | _OPEN, dir_fd=directory)
+    try:
+        with os.scandir(descriptor) as entries:
+            return any(entries)
+    finally:
+        os.close(descriptor)
 
 
 def _give(descriptor: int, uid: int | None, gid: int | None) -> None:

@@ -100,7 +100,7 @@ def external_missing(key: Key) -> str:
 
 def name_taken(key: Key) -> str:
     return (
-        f"the name is taken by a {key.kind} that Windlass did not make: "
+        f"the name is taken by a {key.kind} that this instance of Windlass did not make: "
         "remove or rename that one, or choose another name here"
     )
 

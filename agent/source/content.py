@@ -75,7 +75,12 @@ def readable(path: str, entry: Entry | None) -> None:
         raise KeyError(path)
     if not fits(path, entry.size):
         limit = (MAX_TEXT if is_text(path) else MAX_FILE) >> 20
-        raise _problem(path, f"the file has {entry.size} bytes, more than {limit} MiB", "FileTooLarge")
+        raise _problem(
+            path,
+            f"the file has {entry.size} bytes, more than {limit} MiB",
+            "FileTooLarge",
+            "keep it in an image or a volume",
+        )
 
 
 def genuine(path: str, data: bytes) -> bytes:

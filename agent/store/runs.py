@@ -150,22 +150,21 @@ def job_result(end: JobEnd) -> str:
 def job_details(end: JobEnd) -> Details:
     """A job's run as the one step that it is."""
     said = clean("\n".join(filter(None, (_job_words(end), end.message))))
-    succeeded = end.result is JobResult.SUCCEEDED
-    status = Status.DONE if succeeded else Status.FAILED if job_result(end) == Result.ERROR else Status.SKIPPED
+    succeeded, ran = end.result is JobResult.SUCCEEDED, job_result(end) in {Result.SUCCESS, Result.ERROR}
+    status = Status.DONE if succeeded else Status.FAILED if ran else Status.SKIPPED
     name = clean(end.name)
     step = RunChange("run", CONTAINER, name, Cause.SCHEDULE, end.cron, status, said, end.seconds)
     if succeeded:
         return Details((step,))
-    return Details((step,), RunFailure(f"Job{end.result.title()}", clean(f"job {end.service}: {said}")))
+    why = said if ran else ", ".join(filter(None, (end.result, said)))
+    return Details((step,), RunFailure(f"Job{end.result.title()}", clean(f"job {end.service}: {why}")))
 
 
 def _job_words(end: JobEnd) -> str:
     """What is to be said before its own words: those of a failed run begin with its exit code."""
     if end.result is JobResult.TIMEOUT:
         return f"timeout: it was stopped after {end.seconds:.0f} s"
-    if end.result in {JobResult.SUCCEEDED, JobResult.FAILED}:
-        return "" if end.message or end.exit_code is None else f"exit code {end.exit_code}"
-    return end.result
+    return "" if end.message or end.exit_code is None else f"exit code {end.exit_code}"
 
 
 def _change(change: Change, outcome: Outcome | None, images: Mapping[str, Image]) -> RunChange:

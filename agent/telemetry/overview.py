@@ -18,9 +18,9 @@ from agent.account import changed_something
 from agent.fight import Fight
 from agent.images import Image
 from agent.jobs import JobResult, JobSeen, JobState
-from agent.model import Action, Cause, Failure, Health, Outcome, Problem, Report, Revision, Status
+from agent.model import Action, Cause, Failure, Health, Problem, Report, Revision
 from agent.suspension import Suspended, Suspension
-from agent.telemetry.catalogue import ROLLBACK
+from agent.telemetry.reports import brought_by, pending_of, was_looked_at
 
 _MOST_PROBLEMS = 100
 _LONGEST_TEXT = 4096
@@ -259,8 +259,16 @@ class Overview:
     def with_report(self, report: Report) -> Overview:
         """After one more pass."""
         before = self.stack(report.stack) or StackStatus(report.stack)
-        others = self.without(report.stack).stacks
-        return replace(self, stacks=tuple(sorted((*others, before.after(report)), key=lambda stack: stack.name)))
+        return self._with(before.after(report))
+
+    def with_under_way(self, stack: str, said: str) -> Overview:
+        """While a turn of the stack makes it as it is wanted; its report says what came of that."""
+        before = self.stack(stack) or StackStatus(stack)
+        return self._with(replace(before, sync=Sync.OUT_OF_SYNC, message=first_line(capped(said))))
+
+    def _with(self, status: StackStatus) -> Overview:
+        others = self.without(status.name).stacks
+        return replace(self, stacks=tuple(sorted((*others, status), key=lambda stack: stack.name)))
 
     def with_source(
         self, revision: Revision | None, failure: Failure | None, *, at: float, next_at: float | None
@@ -334,16 +342,6 @@ def first_line(text: str) -> str:
     return re.split(r"[\r\n]", text, maxsplit=1)[0]
 
 
-def was_looked_at(report: Report) -> bool:
-    """Whether the pass got far enough to see the host."""
-    return bool(report.services or report.outcomes) or report.health is not Health.UNKNOWN or report.synced
-
-
-def brought_by(report: Report) -> Revision | None:
-    """The commit that brought something new; what is gone back to is nothing new."""
-    return None if report.trigger == ROLLBACK else report.commit
-
-
 def _sync(report: Report) -> Sync:
     if report.synced:
         return Sync.SYNCED
@@ -385,14 +383,3 @@ def _message(status: StackStatus, report: Report) -> str:
         return f"{len(pending)} to do"
     applied = f"applied in {status.changed_in:.1f} s" if status.changed_in is not None else ""
     return f"{applied}, on trial" if report.on_trial else applied
-
-
-def pending_of(report: Report) -> list[Action]:
-    """What the pass planned and did not get done, in the plan's order, without what is held."""
-    ended: Mapping[int, Outcome] = {outcome.change.number: outcome for outcome in report.outcomes}
-    return [
-        change.action
-        for change in report.plan.pending
-        if change.cause is not Cause.SCHEDULE
-        if change.number not in ended or ended[change.number].status is not Status.DONE
-    ]

@@ -18,7 +18,7 @@ from agent.jobs import JobResult, JobState
 from agent.model import Action, Cause, Health, Key, Report, Result, Revision, Status
 from agent.telemetry import catalogue
 from agent.telemetry.catalogue import Spec
-from agent.telemetry.overview import brought_by, pending_of, was_looked_at
+from agent.telemetry.reports import brought_by, pending_of, was_looked_at
 
 _MOST_JOBS = 100  # of one stack
 

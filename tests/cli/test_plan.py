@@ -292,6 +292,8 @@ def test_a_plan_of_a_revision_is_applied_by_way_of_a_file(run: Run, tmp_path: Pa
     ("words", "said"),
     [
         (("--repo", "x.git", "-p", "web"), "--repo is read as the agent reads it, from its root: leave out -p web"),
+        (("--rev", ""), "Invalid value for '--rev': it is empty."),
+        (("--rev", "main", "--repo", ""), "Invalid value for '--repo': it is empty."),
         (("--rev", "main", "--repo", "x.git", "."), "--repo is read as the agent reads it, from its root"),
     ],
 )

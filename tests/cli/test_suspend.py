@@ -67,6 +67,8 @@ def test_who_resumes_a_stack_of_a_suspended_host_is_told(run: Run, said: Directi
         (["web", "--all"], "say either STACK or STACK/SERVICE, or --all"),
         (["web", "--for", "soon"], '"soon" is no duration such as'),
         (["web", "--for", "0s"], '"0s" is over at once'),
+        (["web", "--for", "99999999999h"], '"99999999999h" is more than a hundred years'),
+        (["web", "--for", f"{'9' * 400}h"], "is more than a hundred years"),
     ],
 )
 def test_what_is_not_there_is_refused_and_nothing_is_written(

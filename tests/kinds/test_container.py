@@ -6,12 +6,14 @@ import json
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import docker
 import pytest
 
-from agent.errors import Overtaken, Refused
+from agent.errors import Overtaken, Refused, Unreachable
+from agent.handling import Handling, Order, Rollout
 from agent.kinds.base import FIELDS, INSTANCE, NAME, REVISION
 from agent.kinds.container_mounts import anonymous
 from agent.model import Action, Condition, Gate, Health, Key, Owner, Remedy, Resource
@@ -279,6 +281,53 @@ def test_one_that_the_engine_can_never_start_again_is_made_anew_with_its_anonymo
     assert seen.id != first.id
     assert seen.differences == ()
     assert (bench.report(wanted)["State"]["Running"], anonymous(bench.report(wanted))) == (True, volumes)
+
+
+@pytest.mark.parametrize("order", [Order.STOP_FIRST, Order.START_FIRST])
+def test_a_replacement_goes_on_with_another_one_where_the_engine_died_in_the_start_of_the_new_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, order: Order
+) -> None:
+    first = bench.create(bench.container())
+    second = replace(bench.container(Env=["A=1"]), handling=Handling(rollout=Rollout(order)))
+    start, cut = bench.engine.start_container, list[str]()
+
+    def dies(container: str) -> None:
+        cut.append(container)
+        raise Unreachable("start it: the engine broke off the connection")
+
+    def never_starts(container: str) -> None:
+        if container in cut:
+            raise Refused("start it: task 0a1b: already exists", reason="StartCut")
+        start(container)
+
+    monkeypatch.setattr(bench.engine, "start_container", dies)
+    with pytest.raises(Unreachable):
+        bench.do(Action.REPLACE, second, first)
+    monkeypatch.setattr(bench.engine, "start_container", never_starts)
+    seen = bench.replace(second)
+    assert seen.id not in {first.id, *cut}
+    assert seen.differences == ()
+    assert set(bench.look(second)) == {second.key}, "neither the old one nor the one that was cut is left"
+
+
+def test_the_old_one_is_back_although_the_engine_stumbles_over_the_removal_of_the_new_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = bench.create(bench.container())
+    second = bench.container(Cmd=["sh", "-c", "exit 3"], RestartPolicy={"Name": "always"})
+    remove, stumbled = bench.engine.remove_container, list[str]()
+
+    def stumbles(container: str, **options: bool) -> None:
+        if container != first.id and not stumbled:
+            stumbled.append(container)
+            raise Refused("remove it: unlinkat: directory not empty", reason="EngineError")
+        remove(container, **options)
+
+    monkeypatch.setattr(bench.engine, "remove_container", stumbles)
+    with pytest.raises(Refused) as caught:
+        bench.do(Action.REPLACE, second, first)
+    assert (caught.value.reason, len(stumbled)) == ("CrashOnStart", 1)
+    assert (bench.report(second)["Id"], bench.report(second)["State"]["Running"]) == (first.id, True)
 
 
 def test_what_a_cut_replacement_left_is_a_leftover_and_in_nobodys_way(bench: Bench, sdk: docker.APIClient) -> None:

@@ -147,9 +147,19 @@ def test_a_repair_leaves_the_old_file_to_whoever_has_it_open(kind: FileKind, sta
         assert held.read() == b"old"
 
 
-def test_a_directory_in_a_files_place_is_held(kind: FileKind, state: Path) -> None:
+def test_the_empty_directory_that_an_engine_makes_of_a_missing_file_is_replaced_by_it(
+    kind: FileKind, state: Path
+) -> None:
     wanted = resource(state / "files/ab/x", one(b"x"))
     (state / "files/ab/x").mkdir(parents=True)
+    assert see(kind, wanted) is None
+    make(kind, wanted)
+    assert (state / "files/ab/x").read_bytes() == b"x"
+
+
+def test_a_directory_in_a_files_place_is_held(kind: FileKind, state: Path) -> None:
+    wanted = resource(state / "files/ab/x", one(b"x"))
+    (state / "files/ab/x/data").mkdir(parents=True)
     assert differing(kind, wanted) == {"content": (Remedy.NEVER, False)}
 
 

@@ -61,6 +61,26 @@ def test_a_fight_names_the_field_that_comes_back_each_time() -> None:
     assert repeats.fights("b", 181.0) == ()
 
 
+def test_who_tries_one_drift_after_the_other_fights_nobody() -> None:
+    repeats = Repeats()
+    one_each = [("restart",), ("memory",), ("networks.a",), ("state",), ()]
+    for number, fields in enumerate(one_each * 2):
+        repeats.note(report(healed(*fields, action=Action.UPDATE if fields else Action.CREATE)), float(number))
+    assert (repeats.resting("a", 10.0), repeats.fights("a", 10.0)) == ({}, ())
+    for second in (11.0, 12.0):
+        repeats.note(report(healed("state")), second)
+    assert [(fight.fields, fight.times) for fight in repeats.fights("a", 12.0)] == [(("state",), 4)]
+
+
+def test_what_is_healed_beside_a_fight_neither_waits_nor_ends_it() -> None:
+    repeats = Repeats()
+    last = fought(repeats, 5, healed("restart"))
+    repeats.note(report(healed("memory")), last + 5.0)
+    assert repeats.resting("a", last + 5.0) == {}
+    repeats.note(report(healed("restart")), last + 6.0)
+    assert repeats.resting("a", last + 6.0) == {WEB: 8.0}
+
+
 def test_it_is_over_when_it_has_been_quiet_for_long_enough() -> None:
     repeats = Repeats()
     last = fought(repeats, 5, healed("restart"))

@@ -209,6 +209,35 @@ def test_a_broken_stack_is_told_once_and_keeps_its_last_good_state() -> None:
         assert audience.reports.empty()
 
 
+def test_what_left_beside_something_unreadable_is_kept_and_says_why() -> None:
+    """The broken one may be it, under another name."""
+    desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        turns.next()
+        assert audience.reports.get(timeout=5).synced
+        desires.answer = reading(revision="b" * 40, broken={"new": BROKEN})
+        loop.wake(AskSource("manual"))
+        told = {one.stack: one.failure for one in (audience.reports.get(timeout=5) for _ in range(2))}
+        assert told["new"] == BROKEN
+        assert told["a"] is not None
+        assert told["a"].reason == "MayBeHidden"
+        assert "until new can be read" in told["a"].message
+        loop.wake(LookAt("event", stack="a"))
+        assert turns.next().stacks[0].name == "a"
+        desires.answer = reading(stack("new", "c" * 40), revision="c" * 40)
+        loop.wake(AskSource("manual"))
+        assert {turns.next().stacks == () for _ in range(2)} == {True, False}
+
+
+def test_what_was_broken_from_the_beginning_is_forgotten_when_it_leaves_beside_something_unreadable() -> None:
+    desires, turns, audience = FakeDesires(reading(broken={"a": BROKEN})), FakeTurns(), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        audience.reports.get(timeout=5)
+        desires.answer = reading(revision="b" * 40, broken={"new": BROKEN})
+        loop.wake(AskSource("manual"))
+        assert audience.gone.get(timeout=5) == "a"
+
+
 def test_a_mended_stack_follows_the_source_again() -> None:
     desires, turns, audience = FakeDesires(reading(broken={"a": BROKEN})), FakeTurns(), FakeAudience()
     with running(make_loop(desires, turns, audience)) as loop:

@@ -65,6 +65,26 @@ def test_it_goes_back_to_the_last_good_content_and_says_why() -> None:
     assert desires.accepted == turns.noted == [("web", "a" * 40)]
 
 
+def test_what_goes_wrong_on_the_way_back_is_told_as_that() -> None:
+    """The source shows the newest commit beside it."""
+
+    def worse(turn: Turn) -> Report:
+        crashed = crash(turn)
+        missing = failed(turn, "ImageMissing")
+        return replace(missing, revision=OLD.revision) if crashed.synced else crashed
+
+    audience = FakeAudience()
+    desires = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD})
+    with running(make_loop(desires, FakeTurns(worse), audience)):
+        audience.backs.get(timeout=5)
+        failures = [audience.reports.get(timeout=5).failure for _ in range(2)]
+    assert failures[0] is not None
+    assert failures[0].message == "no", "of the turn that found it no good"
+    assert failures[1] is not None
+    assert failures[1].reason == "ImageMissing"
+    assert failures[1].message.startswith("taken back to aaaaaaa, and there: ")
+
+
 def test_what_gets_ill_is_given_up_with_the_last_words_of_its_container() -> None:
     def ill(turn: Turn) -> Report:
         (wanted,) = turn.stacks
@@ -75,7 +95,8 @@ def test_what_gets_ill_is_given_up_with_the_last_words_of_its_container() -> Non
     desires, audience = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}), FakeAudience()
     with running(make_loop(desires, FakeTurns(ill), audience)):
         _, failure = audience.backs.get(timeout=5)
-    expected = Failure("Unhealthy", "service web is degraded: unhealthy\nweb of web wailed")
+    said = "bbbbbbb was taken back, and `windlass sync` tries it again: "
+    expected = Failure("Unhealthy", f"{said}service web is degraded: unhealthy\nweb of web wailed")
     assert failure == desires.rejected["web"][1] == expected
 
 

@@ -24,7 +24,9 @@ def test_a_name_that_is_taken_is_held_and_so_is_what_requires_it() -> None:
     create, waiting, taken = str(found).splitlines()
     assert create == "0 create container/db (commit: does not exist yet)"
     assert waiting == "1 hold container/web (commit: waits for network/front, which is held)"
-    assert taken.startswith("2 hold network/front (commit: the name is taken by a network that Windlass did not make:")
+    assert taken.startswith(
+        "2 hold network/front (commit: the name is taken by a network that this instance of Windlass did not make:"
+    )
     assert [change.key.name for change in found.pending] == ["db"]
 
 

@@ -110,11 +110,11 @@ def store(tmp_path: Path) -> Store:
         ),
         (
             replace(END, result=JobResult.SKIPPED, exit_code=None, message="its last run has not ended yet"),
-            *("skipped", "JobSkipped", "job backup: skipped\nits last run has not ended yet", "skipped"),
+            *("skipped", "JobSkipped", "job backup: skipped, its last run has not ended yet", "skipped"),
         ),
         (
             replace(END, result=JobResult.MISSED, exit_code=None, message="the agent was not there at its time"),
-            *("missed", "JobMissed", "job backup: missed\nthe agent was not there at its time", "skipped"),
+            *("missed", "JobMissed", "job backup: missed, the agent was not there at its time", "skipped"),
         ),
         (
             replace(END, result=JobResult.REPLACED, exit_code=None, message=""),

@@ -1,0 +1,41 @@
+"""`x-windlass.ignore`: a path that names no field is an error at its place."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.compose.ignored import FIELDS
+from agent.kinds import container_fields, network, volume
+from tests.compose.tree import problems, project
+
+
+def test_the_fields_are_those_of_the_tables() -> None:
+    of_containers, of_networks = [row.path for row in container_fields.TABLE], [row.path for row in network.TABLE]
+    paths = [*of_containers, *of_networks, *(row.path for row in volume.TABLE)]
+    assert {path.partition(".")[0] for path in paths} == FIELDS
+
+
+@pytest.mark.parametrize("path", ["memory", "labels.own.er", "networks.web_back.aliases", "ipam.config"])
+def test_a_field_is_named_with_whatever_is_below_it(path: str) -> None:
+    project(f"x-windlass: {{ignore: ['{path}']}}\nservices: {{a: {{image: x, x-windlass: {{ignore: '{path}'}}}}}}")
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("mem_limit", 'call it "memory"'),
+        ("Memory", 'did you mean "memory"?'),
+        ("environmnet.A", 'did you mean "environment"?'),
+        ("*", "name it as `windlass plan` does"),
+        ("", "name it as `windlass plan` does"),
+    ],
+)
+def test_what_names_none_is_refused_at_its_place(path: str, hint: str) -> None:
+    said = problems(f"services: {{a: {{image: x, x-windlass: {{ignore: [restart, '{path}']}}}}}}")
+    field = path.partition(".")[0]
+    assert said == [f'compose.yaml:1:57: services.a.x-windlass.ignore[1]: there is no field "{field}", {hint}']
+
+
+def test_at_the_top_as_well() -> None:
+    (said,) = problems("x-windlass: {ignore: intern}\nservices: {a: {image: x}}")
+    assert 'x-windlass.ignore[0]: there is no field "intern", did you mean "internal"?' in said
