@@ -24,7 +24,8 @@ from agent.fight import Fight
 from agent.jobs import JobEnd, JobResult
 from agent.model import Action, Change, Failure, Outcome, Report, Result, Revision, Status
 from agent.printable import printable, without_attempt
-from agent.telemetry.overview import first_line, pending_of
+from agent.telemetry.overview import first_line
+from agent.telemetry.reports import pending_of
 
 Format = Literal["console", "json", "journal"]
 
