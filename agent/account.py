@@ -86,7 +86,7 @@ def report_of(taken: Taken, name: str) -> Report:
         stack=name,
         trigger=taken.trigger,
         revision=stack.revision if stack else None,
-        result=_result(outcomes, failure),
+        result=_result(outcomes, wrong),
         started=taken.started,
         seconds=taken.seconds,
         plan=(plan := _of_stack(taken.plan, name)),
@@ -146,8 +146,9 @@ def _of_stack(plan: Plan, stack: str) -> Plan:
     return replace(plan, changes=tuple(change for change in plan.changes if change.stack == stack))
 
 
-def _result(outcomes: Sequence[Outcome], failure: Failure | None) -> Result:
-    if failure:
+def _result(outcomes: Sequence[Outcome], wrong: Failure | None) -> Result:
+    """What is only held went not wrong."""
+    if wrong:
         return Result.ERROR
     return Result.SUCCESS if any(map(changed_something, outcomes)) else Result.NOOP
 

@@ -344,8 +344,8 @@ class Problem:
 
 
 class Result(StrEnum):
-    SUCCESS = "success"  # something was changed, and all of it took
-    NOOP = "noop"
+    SUCCESS = "success"  # something was changed, and all of it took, but for what is held
+    NOOP = "noop"  # nothing was to be changed, or all of it is held
     ERROR = "error"
 
 

@@ -108,6 +108,14 @@ def test_the_same_failure_again_is_the_same_run(store: Store) -> None:
     assert [run.repeats for run in store.history("web")] == [0, 0, 2]
 
 
+def test_what_is_held_is_kept_once_and_is_no_error(store: Store) -> None:
+    held = report(failure=Failure("Protected", "container/web: is held"), waits=True, synced=False)
+    for _ in range(3):
+        store.record(held)
+    (run,) = store.history()
+    assert (run.result, run.repeats, run.failure and run.failure.reason) == ("noop", 2, "Protected")
+
+
 def test_another_failure_is_another_run(store: Store) -> None:
     one = failed(UNREACHABLE)
     others = (

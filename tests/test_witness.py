@@ -128,6 +128,21 @@ def test_what_fails_look_after_look_is_told_once_and_counted_each_time(stage: St
     assert stage.metric('windlass_reconciles_total{result="error",stack="web"}') == 5
 
 
+def test_what_is_held_is_told_once_shows_in_the_status_and_counts_as_no_failure(stage: Stage) -> None:
+    held = Failure("Protected", "container/web-api-1: is held")
+    for _ in range(5):
+        stage.witness.reported(report(failure=held, waits=True, synced=False))
+    assert [(line["event"], line["log_level"], line["reason"]) for line in stage.said()] == [
+        ("held", "warning", "Protected")
+    ]
+    status = stage.witness.overview.stack("web")
+    assert status is not None
+    assert (status.sync, status.message) == ("out of sync", held.message)
+    assert stage.metric('windlass_reconcile_failures_total{reason="Protected",stack="web"}') is None
+    assert stage.metric('windlass_stack_consecutive_failures{stack="web"}') == 0
+    assert stage.metric('windlass_stack_synced{stack="web"}') == 0
+
+
 def test_a_stack_that_comes_back_after_it_was_gone_fails_anew(stage: Stage) -> None:
     for _ in range(2):
         stage.witness.reported(failed(UNREACHABLE))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _RESULTS = {
     "success": ("✔", "green"),
+    "noop": ("!", "magenta"),  # all that was to do is held
     "error": ("✗", "red"),
     "running": ("…", "blue"),
     "interrupted": ("!", "yellow"),

@@ -58,7 +58,7 @@ class Store:
         self._database.write(lambda db: _insert(db, None, row))
 
     def record(self, report: Report) -> None:
-        """Keep what a run has come to. One that had nothing to do leaves no trace."""
+        """Keep what a run has come to. One that had nothing to do leaves no trace, unless it tells of what is held."""
         self._database.write(lambda db: self._record(db, report))
 
     def _record(self, db: sqlite3.Connection, report: Report) -> None:
@@ -69,7 +69,7 @@ class Store:
         sequence = begun[0] if begun else None
         ended = self._clock()
         same = sameness(report)
-        if report.result is Result.NOOP or (same and _again(db, clean(report.stack), same, ended)):
+        if (report.result is Result.NOOP and not report.waits) or (same and _again(db, clean(report.stack), same, ended)):
             db.execute("DELETE FROM runs WHERE sequence = ?", (sequence,))
             return
         row = (
@@ -155,7 +155,7 @@ def _insert(db: sqlite3.Connection, sequence: int | None, row: tuple[object, ...
 
 
 def _again(db: sqlite3.Connection, stack: str, same: str, ended: float) -> bool:
-    """Count the failure to the stack's newest run if that failed in just the same way."""
+    """Count it to the stack's newest run if that failed, or held, in just the same way."""
     newest = "SELECT max(sequence) FROM runs WHERE stack = ? AND result != ?"
     counted = db.execute(
         f"UPDATE runs SET repeats = repeats + 1, ended = ? WHERE sequence = ({newest}) AND sameness = ?",  # noqa: S608

@@ -82,10 +82,10 @@ class Details:
 class Run:
     """`sequence` is our own count and the only order; clocks and commits may lie.
 
-    `result` is success, error, running, or interrupted (begun, and the agent ended before it did); a job's run may also
-    be replaced, skipped or missed. A failure that came again just as it was is the same run with `repeats` more;
-    `ended` is then the last time. `commit` is None where nothing is known of a commit: if one was the cause, it is that
-    of the `revision`.
+    `result` is success, noop (all that was to do is held, as `failure` says), error, running, or interrupted (begun, and
+    the agent ended before it did); a job's run may also be replaced, skipped or missed. What failed or was held again
+    just as before is the same run with `repeats` more; `ended` is then the last time. `commit` is None where nothing is
+    known of a commit: if one was the cause, it is that of the `revision`.
     """
 
     sequence: int
@@ -207,9 +207,11 @@ def clean(text: str) -> str:
 
 
 def sameness(report: Report) -> str:
-    """A mark that a failed pass shares with one that failed in just the same way and did nothing; "" for others."""
+    """A mark that a pass that failed, or held, shares with one that did just the same and changed nothing; "" for
+    others."""
     did_something = any(outcome.status is Status.DONE for outcome in report.outcomes)
-    if report.result is not Result.ERROR or did_something or report.failure is None:
+    failed = report.result is Result.ERROR or report.waits
+    if not failed or did_something or report.failure is None:
         return ""
     revision = report.revision.id if report.revision else ""
     facts = [report.stack, revision, report.failure.reason, report.failure.message, *map(str, report.failure.problems)]

@@ -57,7 +57,12 @@ BUILD_INFO = Spec(
 DOCKER_INFO = Spec("windlass_docker_info", "gauge", ("engine", "api"), "Always 1; the engine's version and API.")
 
 RECONCILES = Spec("windlass_reconciles_total", "counter", ("stack", "result"), f"Passes: {', '.join(RESULTS)}.")
-FAILURES = Spec("windlass_reconcile_failures_total", "counter", ("stack", "reason"), "Failed passes by reason code.")
+FAILURES = Spec(
+    "windlass_reconcile_failures_total",
+    "counter",
+    ("stack", "reason"),
+    "Failed passes by reason code. One that did all but what is held has not failed.",
+)
 TRIGGERED = Spec(
     "windlass_reconcile_triggers_total", "counter", ("trigger",), f"Reasons to look: {', '.join(TRIGGERS)}, other."
 )

@@ -89,9 +89,10 @@ def to_journal(stream: TextIO, journal_stream: str) -> bool:
 
 
 def record(logger: FilteringBoundLogger, report: Report, before: Failure | None = None) -> None:
-    """Say what a pass has come to: a line a step, a line a failure, a line a mistake in the files, and the sum.
+    """Say what a pass has come to: a line a step, a line a failure or for what is held, a line a mistake in the files,
+    and the sum.
 
-    `before` is how the pass before this one over the stack failed. What is told is what is new: a pass that changed
+    `before` is how the pass before this one over the stack failed, or what it held. What is told is what is new: a pass that changed
     nothing, and a failure that goes on as it was, are told at debug level.
     """
     revision = report.revision.short if report.revision else ""
@@ -104,7 +105,7 @@ def record(logger: FilteringBoundLogger, report: Report, before: Failure | None 
         if any(outcome.change.key == (fight.kind, fight.name) for outcome in report.outcomes):
             logger.warning("drift returns", **_fight(fight))
     if report.failure:
-        _tell_failure(logger, report.failure, report.commit, logging.DEBUG if again else logging.ERROR)
+        _tell_failure(logger, report, report.failure, again=again)
     elif before is not None:
         logger.info("recovered", ended=before.reason)
     logger.log(logging.DEBUG if quiet else logging.INFO, _summary(report), **_sums(report))
@@ -179,8 +180,12 @@ def _brought_by(commit: Revision | None) -> dict[str, str]:
     return {"commit": commit.short, "subject": commit.subject, "author": commit.author} if commit else {}
 
 
-def _tell_failure(logger: FilteringBoundLogger, failure: Failure, commit: Revision | None, level: int) -> None:
-    logger.log(level, "failed", reason=failure.reason, message=first_line(failure.message), **_brought_by(commit))
+def _tell_failure(logger: FilteringBoundLogger, report: Report, failure: Failure, *, again: bool) -> None:
+    """What is only held asks for somebody's attention, and nothing failed."""
+    event, level = ("held", logging.WARNING) if report.waits else ("failed", logging.ERROR)
+    level = logging.DEBUG if again else level
+    brought_by = _brought_by(report.commit)
+    logger.log(level, event, reason=failure.reason, message=first_line(failure.message), **brought_by)
     for problem in failure.problems:
         place = str(problem.place)
         logger.log(level, "mistake", place=place, path=problem.path, message=problem.message, hint=problem.hint)

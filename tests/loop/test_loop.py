@@ -484,7 +484,7 @@ def test_who_asks_has_healed_at_once_what_was_healed_again_and_again() -> None:
 
 def waits(turn: Turn) -> Report:
     """Something is held, for good, and all else is as wanted."""
-    return replace(synced(turn), result=Result.ERROR, synced=False, failure=BROKEN, waits=True, done=True)
+    return replace(synced(turn), result=Result.NOOP, synced=False, failure=BROKEN, waits=True, done=True)
 
 
 def test_what_is_held_keeps_nothing_else_from_being_looked_at_and_is_told_each_time() -> None:
