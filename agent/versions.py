@@ -47,8 +47,14 @@ def container_body(body: Mapping[str, Any], api: Version) -> tuple[Json, dict[st
 def needs(body: Mapping[str, Any], api: Version) -> str:
     """What the container would silently be without on an engine of this version although it matters, such as
     "a mounted image (API 1.48)"; "" where there is nothing."""
-    found = [*_of_mounts(body), *_of_endpoints(body)]
+    found = [*_of_health(body), *_of_mounts(body), *_of_endpoints(body)]
     return next((f"{what} (API {since[0]}.{since[1]})" for what, since in found if api < since), "")
+
+
+def _of_health(body: Mapping[str, Any]) -> Iterator[tuple[str, Version]]:
+    """Without its own interval what starts is looked at so seldom that whoever waits for it may give up."""
+    if (body.get("Healthcheck") or {}).get("StartInterval"):
+        yield "the start_interval of a health check", (1, 44)
 
 
 def _of_mounts(body: Mapping[str, Any]) -> Iterator[tuple[str, Version]]:

@@ -56,6 +56,8 @@ def test_a_network_of_a_name_is_made_once() -> None:
     ("body", "api", "needed"),
     [
         (BODY, (1, 41), ""),
+        ({"Healthcheck": {"StartInterval": 1}}, (1, 43), "the start_interval of a health check (API 1.44)"),
+        ({"Healthcheck": {"StartInterval": 1}}, (1, 44), ""),
         ({"HostConfig": {"Mounts": [{"Type": "image"}]}}, (1, 47), "a mounted image (API 1.48)"),
         ({"HostConfig": {"Mounts": [{"Type": "image"}]}}, (1, 48), ""),
         ({"HostConfig": {"Mounts": [{"VolumeOptions": {"Subpath": "x"}}]}}, (1, 44), "a part of a volume (API 1.45)"),
