@@ -28,7 +28,7 @@ from agent.pulse import Pulse
 from agent.reconcile import ASKED, HEALTH_PATIENCE, ROLLBACK, Turn
 from agent.scheduling import Scheduling
 from agent.trial import State
-from agent.work import RETRY, TRIAL, Standing, Work, crashed, nothing_stays
+from agent.work import NEWS, RETRY, TRIAL, Standing, Work, crashed, nothing_stays
 from agent.workers import Workers
 
 SOURCE = "source"
@@ -267,7 +267,6 @@ class Loop:
             trigger = SUSPEND if suspended else RESUME if work.suspended else APPROVE
             if suspended != work.suspended or (approved and work.is_guarded):
                 work.suspended, work.resumed = suspended, True
-                self._audience.triggered(trigger)
                 self.fresh(work, trigger)
 
     def _due(self, work: Work, trigger: str) -> None:
@@ -293,9 +292,12 @@ class Loop:
             self._answering.source_read(self._stacks)
 
     def fresh(self, work: Work, trigger: str) -> None:
-        """New content is tried at once, whatever happened to the old."""
+        """New content is tried at once, whatever happened to the old. The turn is told as because of it, whatever had
+        made one due before, unless somebody asked for that."""
+        self._audience.triggered(trigger)
         work.not_before = 0.0
-        work.trigger = work.trigger or trigger
+        if work.trigger is None or (trigger in NEWS and work.trigger != ASKED):
+            work.trigger = trigger
         self._patience.forgive(work.name)
 
     def tell(self, report: Report) -> None:

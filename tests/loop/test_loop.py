@@ -531,6 +531,41 @@ def test_a_rollout_that_pauses_is_not_left_alone_for_what_its_turn_interrupted_i
         assert turns.next().trigger == "event"
 
 
+def test_new_content_is_told_as_why_a_turn_is_taken_that_something_else_had_made_due() -> None:
+    desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(), FakeAudience()
+    rhythm = replace(FAST, settle=3600)
+    with running(make_loop(desires, turns, audience, rhythm)) as loop:
+        turns.next()
+        audience.reports.get(timeout=5)
+        loop.wake(LookAt("event", stack="a"))
+        desires.answer = reading(stack("a", "b" * 40, "2"), revision="b" * 40)
+        loop.wake(AskSource("file"))
+        turn = turns.next()
+        assert (turn.trigger, turn.stacks[0].revision.id) == ("git", "b" * 40)
+    assert audience.triggers == ["git", "event", "file", "git"]
+
+
+def test_who_asked_by_hand_is_told_of_that_turn_although_it_takes_up_new_content() -> None:
+    began, may_end = threading.Event(), threading.Event()
+
+    def react(turn: Turn) -> Report:
+        began.set()
+        assert may_end.wait(5)
+        return synced(turn)
+
+    desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(react), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        assert began.wait(5)
+        loop.wake(LookAt("manual", stack="a"))
+        audience.sources.get(timeout=5)
+        desires.answer = reading(stack("a", "b" * 40, "2"), revision="b" * 40)
+        loop.wake(AskSource("file"))
+        audience.sources.get(timeout=5)
+        may_end.set()
+        turns.next()
+        assert turns.next().trigger == "manual"
+
+
 def test_a_bug_in_one_stack_is_its_own_failure() -> None:
     def buggy(turn: Turn) -> Report:
         if turn.scope.stacks == {"a"}:
