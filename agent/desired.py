@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from agent.compose import Admission, LoadOptions, Project, load
 from agent.errors import BadManifest, Trouble
-from agent.fleet import SETTINGS_FILE, Found, stacks
+from agent.fleet import SETTINGS_FILE, Found, hidden, stacks
 from agent.freeze import Freezes
 from agent.model import Failure, Place, Problem, Revision, Snapshot, Stack
 from agent.stack_order import in_a_round, unknown
@@ -77,7 +77,8 @@ class Reader:
         warnings: list[Problem] = []
         homes: dict[str, PurePosixPath] = {}
         read: dict[str, frozenset[str]] = {}
-        for found in self._found(snapshot.tree):
+        listed = self._found(snapshot.tree)
+        for found in listed:
             tree = Noted(snapshot.tree)
             try:
                 project = self._project(tree, found, partial(admit, allow_build=self.allow_build))
@@ -92,6 +93,9 @@ class Reader:
             broken[name], read[name] = BadManifest([problem]).failure(), good.pop(name).inputs
         names = frozenset((*good, *broken))
         warnings += [problem for stack in good.values() for problem in unknown(stack, names)]
+        if self.single is None:
+            used = frozenset[str]().union(*(stack.inputs for stack in good.values()), *read.values())
+            warnings += hidden(snapshot.tree, listed, used, below=self.below)
         freeze = self._freeze(snapshot.tree)
         warnings += [
             Problem(Place(self._settings_file), f'there is no stack "{name}" here to freeze', "freeze")

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from agent.errors import BadManifest
+from agent.errors import BadManifest, Refused
 from agent.model import Place, Problem
 from agent.tree import Tree
 
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")  # the first one counts
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+STACKS = "stacks"  # where they usually lie
 SETTINGS_FILE = "windlass.yaml"
 _SETTINGS_FILES = (SETTINGS_FILE, "windlass.yml")
 _UNSUPPORTED = re.compile(r"hosts/[^/]+\.ya?ml")
@@ -46,6 +48,29 @@ def stacks(tree: Tree, *, default_name: str = "", below: str = "") -> tuple[Foun
     if problems:
         raise BadManifest(sorted(problems, key=lambda problem: problem.place))
     return tuple(sorted(found))
+
+
+def hidden(tree: Tree, found: Iterable[Found], used: Set[str], *, below: str = "") -> Iterator[Problem]:
+    """A warning where a Compose file at the root keeps those in `stacks/` from being stacks.
+
+    `used` are the paths that the stack at the root reads, directories with all that is in them: what it includes or
+    mounts is none that somebody may have meant for a stack.
+    """
+    root = next((one for one in found if one.directory == below), None)
+    if root is None:
+        return
+    paths: Iterable[str] = ()
+    with suppress(Refused):  # more files than anybody means: that is data
+        paths = tree.beneath(posixpath.join(below, STACKS))
+    files = _compose_files((path for path in paths if not _is_used(path, used)), below)
+    if tops := sorted(files[at] for at in _tops(files)):
+        more = f" and {len(tops) - 1} more" if len(tops) > 1 else ""
+        hint = f"move it to a directory of its own ({STACKS}/NAME/), or have it include the others"
+        yield Problem(root.place, f"hides {tops[0]}{more}: below a stack there is no other", hint=hint)
+
+
+def _is_used(path: str, used: Set[str]) -> bool:
+    return path in used or any(str(above) in used for above in PurePosixPath(path).parents if str(above) != ".")
 
 
 def _candidates(tree: Tree, below: str) -> Iterable[str]:

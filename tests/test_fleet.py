@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.desired import Reader
 from agent.errors import BadManifest
-from agent.fleet import Found, stacks
-from agent.model import Problem
+from agent.fleet import Found, hidden, stacks
+from agent.model import Problem, Revision, Snapshot
 from agent.tree import Entry, EntryKind
+from tests.compose.tree import DictTree
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,36 @@ def test_everything_that_is_wrong_is_said_at_its_place(paths: list[str], said: l
     with pytest.raises(BadManifest) as caught:
         found(*paths)
     assert [str(problem).removesuffix(f", {problem.hint}") for problem in caught.value.problems] == said
+
+
+@pytest.mark.parametrize(
+    ("paths", "used", "told"),
+    [
+        (["compose.yaml", "stacks/web/compose.yaml", "stacks/db/compose.yml", "stacks/db/x/compose.yaml"], set(),
+         ["compose.yaml:1:1: hides stacks/db/compose.yml and 1 more: below a stack there is no other"]),
+        (["compose.yaml", "stacks/web/compose.yaml"], {"", "stacks/web/compose.yaml"}, []),
+        (["compose.yaml", "stacks/web/compose.yaml"], {"stacks"}, []),
+        (["compose.yaml", "examples/web/compose.yaml", "stacks/web/data", "stacks/.x/compose.yaml"], set(), []),
+        (["stacks/web/compose.yaml", "db/compose.yaml"], set(), []),
+    ],
+    ids=["hidden", "included", "mounted", "none there", "no root"],
+)  # fmt: skip
+def test_what_a_compose_file_at_the_root_hides_is_told(paths: list[str], used: set[str], told: list[str]) -> None:
+    tree = Paths(tuple(paths))
+    warnings = list(hidden(tree, stacks(tree, default_name="top"), used))
+    assert [str(problem).removesuffix(f", {problem.hint}") for problem in warnings] == told
+    assert all("directory of its own" in problem.hint for problem in warnings)
+
+
+def test_whoever_reads_a_repository_is_told_unless_the_root_includes_them() -> None:
+    web = {"stacks/web/compose.yaml": "services: {web: {image: x}}\n"}
+    told = []
+    for root in ("services: {top: {image: x}}\n", "include: [stacks/web/compose.yaml]\n"):
+        snapshot = Snapshot(Revision("a"), DictTree({**web, "compose.yaml": root}))
+        told.append(
+            [one.place.file for one in Reader(PurePosixPath("/state"), default_name="top").read(snapshot).warnings]
+        )
+    assert told == [["compose.yaml"], []]
 
 
 def test_a_stack_at_the_root_needs_a_name() -> None:

@@ -69,7 +69,9 @@ class Store:
         sequence = begun[0] if begun else None
         ended = self._clock()
         same = sameness(report)
-        if (report.result is Result.NOOP and not report.waits) or (same and _again(db, clean(report.stack), same, ended)):
+        if (report.result is Result.NOOP and not report.waits) or (
+            same and _again(db, clean(report.stack), same, ended)
+        ):
             db.execute("DELETE FROM runs WHERE sequence = ?", (sequence,))
             return
         row = (

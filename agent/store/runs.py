@@ -82,10 +82,10 @@ class Details:
 class Run:
     """`sequence` is our own count and the only order; clocks and commits may lie.
 
-    `result` is success, noop (all that was to do is held, as `failure` says), error, running, or interrupted (begun, and
-    the agent ended before it did); a job's run may also be replaced, skipped or missed. What failed or was held again
-    just as before is the same run with `repeats` more; `ended` is then the last time. `commit` is None where nothing is
-    known of a commit: if one was the cause, it is that of the `revision`.
+    `result` is success, noop (all that was to do is held, as `failure` says), error, running, or interrupted (begun,
+    and the agent ended before it did); a job's run may also be replaced, skipped or missed. What failed or was held
+    again just as before is the same run with `repeats` more; `ended` is then the last time. `commit` is None where
+    nothing is known of a commit: if one was the cause, it is that of the `revision`.
     """
 
     sequence: int

@@ -92,8 +92,8 @@ def record(logger: FilteringBoundLogger, report: Report, before: Failure | None 
     """Say what a pass has come to: a line a step, a line a failure or for what is held, a line a mistake in the files,
     and the sum.
 
-    `before` is how the pass before this one over the stack failed, or what it held. What is told is what is new: a pass that changed
-    nothing, and a failure that goes on as it was, are told at debug level.
+    `before` is how the pass before this one over the stack failed, or what it held. What is told is what is new: a pass
+    that changed nothing, and a failure that goes on as it was, are told at debug level.
     """
     revision = report.revision.short if report.revision else ""
     logger = logger.bind(run=report.run_id, revision=revision, stack=report.stack, trigger=report.trigger)
