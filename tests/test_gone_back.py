@@ -40,11 +40,21 @@ def test_nobody_waits_for_what_is_not_run_again() -> None:
     assert alarm == GOOD.resources[0]
 
 
-def test_the_one_for_a_failure_runs_for_what_was_given_up_once_all_else_is_good() -> None:
+def test_the_one_for_a_failure_runs_for_what_was_given_up_once_all_else_is_good_or_will_not_be() -> None:
     alarm = gone_back(GOOD, "bad content").resources[0]
-    assert alarm.requires == (IMAGE, requires("web", Condition.GOOD))
+    assert alarm.requires == (IMAGE, requires("web", Condition.GOOD)._replace(optional=True))
     assert alarm.spec["once"] == "bad content"
     assert alarm.handling.hook == Hook(Stage.ON_FAILURE)
+
+
+def test_what_it_needs_itself_has_to_be_good() -> None:
+    alarm = container("alarm", requires("db", Condition.STARTED), stage=Stage.ON_FAILURE, rests=True)
+    stack = Stack("web", (alarm, container("db"), container("web")), Revision("a" * 40))
+    assert gone_back(stack, "bad content").resources[0].requires == (
+        IMAGE,
+        requires("db", Condition.GOOD),
+        requires("web", Condition.GOOD)._replace(optional=True),
+    )
 
 
 def test_a_stack_without_hooks_is_the_same() -> None:

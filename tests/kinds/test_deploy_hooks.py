@@ -124,6 +124,14 @@ def test_what_goes_back_runs_none_but_the_one_for_a_failure_and_that_once(rig: R
     assert log(rig).endswith("web alarm")
 
 
+def test_the_one_for_a_failure_runs_where_going_back_fails_too(rig: Rig, busybox: str) -> None:
+    rig.apply(shop(busybox, "2"))
+    good_no_more = shop(busybox, "1").replace("exec sleep 600", "exit 1")
+    report = back(rig, good_no_more, "bad content")
+    assert (report.failure and report.failure.reason) == "CrashOnStart"
+    assert log(rig) == "pre web post web alarm"
+
+
 def test_one_that_does_not_end_is_stopped(rig: Rig, busybox: str) -> None:
     report = rig.take(shop(busybox, "1", pre="echo waits >&2; sleep 600"))
     assert report.failure is not None
