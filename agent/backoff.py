@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from agent.account import changed_something, left_to_do
-from agent.blame import BLAMELESS, ENGINE_FAULTS, UNTOUCHED, interrupts
+from agent.blame import BLAMELESS, MAY_PASS, UNTOUCHED, interrupts
 from agent.fight import Fight
 from agent.held import PORT_IN_USE
 from agent.model import Action, Cause, Failure, Key, Outcome, Report, Status
@@ -241,9 +241,9 @@ def _is_mended_in_place(report: Report) -> bool:
 
 
 def _only_stumbled(report: Report) -> bool:
-    """Whether nothing is to blame but an engine that went wrong and does not say in what."""
+    """Whether nothing is to blame but what may pass, such as an engine that went wrong and does not say in what."""
     failed = {one.reason for one in report.outcomes if one.status is Status.FAILED} - UNTOUCHED
-    return bool(failed) and failed <= ENGINE_FAULTS
+    return bool(failed) and failed <= MAY_PASS
 
 
 def _goes_on(outcome: Outcome) -> bool:

@@ -11,14 +11,15 @@ from agent.processes import ORPHAN_PROCESS
 ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout", "NoThread"})
 # what is wanted has no part in it, and it may pass at any time
 BLAMELESS = ENGINE_REASONS | {ORPHAN_PROCESS, PORT_IN_USE}
-# the engine went wrong and does not say in what: it may pass, unless the same comes time and again
-ENGINE_FAULTS = frozenset({"EngineError", "EngineObjectInvalid", "EngineClient"})
+# the engine went wrong and does not say in what, or somebody took the new container away: it may pass, unless the same
+# comes time and again
+MAY_PASS = frozenset({"EngineError", "EngineObjectInvalid", "EngineClient", "ContainerGone"})
 UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
 
 
 def is_refused(outcome: Outcome) -> bool:
     """Whether it was tried and was no good, and would be so again."""
-    may_pass = outcome.reason in UNTOUCHED | BLAMELESS | ENGINE_FAULTS
+    may_pass = outcome.reason in UNTOUCHED | BLAMELESS | MAY_PASS
     return outcome.status is Status.FAILED and not may_pass
 
 

@@ -20,7 +20,7 @@ from agent.images import Image
 from agent.jsonfile import JsonFile
 from agent.model import Cause, Key, Outcome, Report, Resource, Stack, Status
 
-NO_GOOD = frozenset({"CrashOnStart", "HealthTimeout", "ContainerGone", "StartFailed"})
+NO_GOOD = frozenset({"CrashOnStart", "HealthTimeout", "StartFailed"})
 _RAN, _DIGEST, _BAD, _WANTED = "ran", "digest", "bad", "wanted"
 
 # Of a container: the ids of what it ran and of what was no good, the digest of what it ran where that is known, and one

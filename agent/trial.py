@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from agent.backoff import TRIES
-from agent.blame import BLAMELESS, ENGINE_FAULTS
+from agent.blame import BLAMELESS, MAY_PASS
 from agent.handling import OnFailure
 from agent.held import BACKS_OFF
 from agent.model import Action, Cause, Failure, Health, Outcome, Report, Resource, ServiceState, Stack, Status
@@ -39,7 +39,7 @@ class State(StrEnum):
 @dataclass(frozen=True)
 class Trial:
     """`services` are those of which something was made for the content, `began` is monotonic seconds. `fault` are the
-    words of a fault of the engine that has come so many `times` in a row by now."""
+    words of a fault that may pass, which has come so many `times` in a row by now."""
 
     services: frozenset[str]
     began: float
@@ -84,7 +84,7 @@ def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier
     content has other than the `earlier` one is on trial too.
     """
     failed = list(_content_failed(report))
-    if explained := [failure for failure in failed if failure.reason not in ENGINE_FAULTS]:
+    if explained := [failure for failure in failed if failure.reason not in MAY_PASS]:
         return Judgement(State.FAILED, failure=explained[0])
     trial = _counted(_with(trial, _made(report), stack, now), failed, now)
     if trial is not None and trial.times >= TRIES:
@@ -157,7 +157,7 @@ def _with(trial: Trial | None, services: frozenset[str], stack: Stack, now: floa
 
 
 def _counted(trial: Trial | None, failed: list[Failure], now: float) -> Trial | None:
-    """The trial with one more fault of the engine, or with none in a row any more."""
+    """The trial with one more fault that may pass, or with none in a row any more."""
     fault = without_attempt(failed[0].message) if failed else ""
     before = trial or Trial(frozenset(), now, 0.0)
     times = 0 if not fault else before.times + 1 if fault == before.fault else 1

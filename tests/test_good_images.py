@@ -95,6 +95,7 @@ def test_an_image_that_was_no_good_is_told_until_it_is_forgiven_or_other_things_
     assert good.spared(STACK) == STACK, "where it is not known what ran there is nothing to stay at"
     good.note("s", {"a": ONE, "b": ONE})
     good.heed(STACK, failing("EngineTimeout"))
+    good.heed(STACK, failing("ContainerGone"))
     good.heed(STACK, failing("CrashOnStart", Cause.COMMIT))
     assert good.spared(STACK) == STACK
     good.heed(STACK, failing("CrashOnStart"))

@@ -177,6 +177,15 @@ def test_which_failures_are_those_of_the_content(failed: Outcome, state: State) 
     assert (found.failure is not None) is (state is State.FAILED)
 
 
+def test_a_new_container_that_somebody_removed_says_something_of_the_content_only_when_it_goes_on_so() -> None:
+    gone = outcome(Action.REPLACE, Status.FAILED, reason="ContainerGone")
+    trial, states = None, []
+    for now in (1.0, 2.0, 3.0):
+        found = judge(STACK, report(gone, failure=Failure("ContainerGone", "x")), trial, now)
+        trial, states = found.trial, [*states, found.state]
+    assert states == [State.UNDER_WAY, State.UNDER_WAY, State.FAILED]
+
+
 def stumbled(said: str) -> Report:
     once = outcome(Action.REPLACE, Status.FAILED, reason="EngineError")
     return report(replace(once, detail=f"start container {said}"), failure=Failure("EngineError", said))
