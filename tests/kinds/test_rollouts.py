@@ -105,6 +105,21 @@ def test_the_last_words_of_what_crashed_are_told_without_its_secrets(rig: Rig, b
     assert "hunter2" not in failure.message
 
 
+def test_a_new_one_that_somebody_removes_is_told_apart_from_one_that_ends(rig: Rig, busybox: str) -> None:
+    rig.apply(web(busybox, "", order="start-first"))
+    old, removed = rig.container("web")["Id"], list[str]()
+
+    def remove(_turn: Turn, event: Progress) -> None:
+        if isinstance(event, Resting) and not removed:
+            removed.append(str(rig.container("web", ".next")["Id"]))
+            rig.engine.remove_container(removed[0], force=True)
+
+    rig.reconciler = replace(rig.reconciler, listen=remove)
+    failure = rig.take(web(busybox, "", "2", order="start-first")).failure
+    assert (failure and failure.reason) == "ContainerGone"
+    assert ids(rig) == {old}
+
+
 def test_start_first_starts_the_new_one_before_the_old_one_stops(rig: Rig, busybox: str) -> None:
     rig.apply(web(busybox, HEALTHY, order="start-first"))
     old = rig.container("web")["Id"]
