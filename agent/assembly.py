@@ -373,7 +373,7 @@ def _turn(reading: Reading, scope: Scope, orders: Orders) -> Turn:
         scope,
         ASKED,
         suspended=orders.by_stack(scope.stacks),
-        consent=Consent(orders.approved, reading.snapshot.revision.allow_prune),
+        consent=Consent(orders.approved, reading.snapshot.revision.allow_prune, reading.snapshot.revision.id),
     )
 
 
