@@ -18,6 +18,7 @@ started.json  which containers have still to run their post_start hooks, safe to
 mended.json  what containers that were changed in place are of by now, and which ones of docker compose were taken
           over, safe to delete: what was taken over then stays when its service leaves
 networks.json  which networks of docker compose were taken over, safe to delete: they then stay when their stack leaves
+volumes.json  and which volumes, safe to delete: they are not listed as orphaned then
 mirror/   the repository, safe to delete
 looked-at/  repositories of which a revision was planned, safe to delete
 files/    files of the commits, by digest
