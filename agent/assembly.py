@@ -258,7 +258,7 @@ class Assembly:
 
     def orphans(self, target: Target) -> Orphans:
         from agent.engine.disposal import Disposal
-        from agent.orphans import Orphans
+        from agent.orphans import Orphans, taken_over
         from agent.telemetry.overview import Overview
 
         settings = self._settings(target)
@@ -268,7 +268,8 @@ class Assembly:
         except NoAgent:
             document = None
         wanted = Overview.from_document(document or {}).wanted
-        return Orphans(engine, settings.instance, frozenset(wanted.volumes), frozenset(wanted.unread))
+        taken = taken_over(settings.state_dir.absolute())
+        return Orphans(engine, settings.instance, frozenset(wanted.volumes), frozenset(wanted.unread), taken)
 
     def _directives(self, state: StateDir) -> Directives:
         from agent.directives import Directives
@@ -373,7 +374,7 @@ def _turn(reading: Reading, scope: Scope, orders: Orders) -> Turn:
         scope,
         ASKED,
         suspended=orders.by_stack(scope.stacks),
-        consent=Consent(orders.approved, reading.snapshot.revision.allow_prune),
+        consent=Consent(orders.approved, reading.snapshot.revision.allow_prune, reading.snapshot.revision.id),
     )
 
 

@@ -148,7 +148,7 @@ class Daemon:
             Policy(prune=settings.prune),
             Options(),
             Protections(self._notes(self._state.protections)),
-            Acknowledgements(self._notes(self._state.approvals)),
+            Acknowledgements(self._notes(self._state.approvals), self._source.past.allowances),
             sleep=self._sleep,
             stop=lambda: self._loop.stopping,
             tracer=Tracer(self._source.past),

@@ -47,6 +47,11 @@ class Following:
         """How many services may go at once, as the newest commit says."""
         return self.reading.snapshot.revision.allow_prune if self.reading else 0
 
+    @property
+    def newest(self) -> str:
+        """The id of that commit."""
+        return self.reading.snapshot.revision.id if self.reading else ""
+
     def follow(self, reading: Reading, on_host: frozenset[str]) -> None:
         """Make the reading what is wanted. A stack that is broken in it keeps its last good state."""
         moved = self.reading is None or reading.snapshot.revision.id != self.reading.snapshot.revision.id

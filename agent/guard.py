@@ -7,25 +7,32 @@ turn that would remove a service counts, at that moment and on the host itself, 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from agent.errors import Trouble
 from agent.jsonfile import JsonFile
 from agent.model import Action, Cause, Observed, Owner, Plan, Scope, Stack
 from agent.planning import EMPTY_DESIRED_STATE, Removal
+from agent.provenance import NoPast
 
 Wanted = Mapping[str, frozenset[str]]  # the services of each stack that it is known of what is wanted in it
+Said = Callable[[str, frozenset[str]], Mapping[str, int]]  # see `agent.provenance.Past.allowances`
+
+_KEPT = 200  # commits of which is noted what went with them
+_COMMIT = 40  # digits, of which the hash of a removal has fewer
 
 
 @dataclass(frozen=True)
 class Consent:
     """`approved` are the hashes of removals that may be done; `allowed` is how many services the newest commit says
-    may go."""
+    may go; `newest` is its id, by which those before it are found that count too."""
 
     approved: frozenset[str] = frozenset()
     allowed: int = 0
+    newest: str = ""
 
 
 NO_CONSENT = Consent()
@@ -69,27 +76,63 @@ def _service_of(seen: Observed | None) -> str:
 @dataclass
 class Acknowledgements:
     """Remembers what the approved hashes stood for: once some of it has gone, what is left has another hash and is
-    approved all the same, as long as the approval lasts. Any thread may ask. What is remembered outlives the process
-    where there is a file; without it, what is left has to be approved once more."""
+    approved all the same, as long as the approval lasts. Also what went with the word of each commit, which is for so
+    many services and no more, whenever they go. Any thread may ask. What is remembered outlives the process where there
+    is a file; without it, what is left has to be approved once more. `said` finds the commits."""
 
     file: JsonFile = field(default_factory=JsonFile)
+    said: Said = NoPast().allowances
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def cover(self, removal: Removal, consent: Consent) -> bool:
         """Whether somebody has said that this may go. Notes nothing, so that whoever only looks may ask."""
         if len(removal.services) <= consent.allowed or removal.hash in consent.approved:
             return True
-        known = self.file.read()
-        return any(removal.services <= frozenset(known.get(one) or ()) for one in consent.approved)
+        known = self.file.look().kept
+        if known is None:
+            return False  # a commit's word may have been used up
+        if any(removal.services <= frozenset(known.get(one) or ()) for one in consent.approved):
+            return True
+        return _is_said(removal.services, self._said(removal, consent), known)
 
     def remember(self, removal: Removal, consent: Consent) -> None:
-        """Note what an approved hash stands for, before some of it goes. For whoever changes this host alone: of two
-        processes that note at once, one's note would be lost."""
-        services = sorted(removal.services)
+        """Note what an approved hash stands for, and what goes with the word of a commit, before some of it goes. For
+        whoever changes this host alone: of two processes that note at once, one's note would be lost."""
         with self._lock:
-            if removal.hash not in consent.approved or self.file.read().get(removal.hash) == services:
+            known = self.file.read()
+            new = self._to_note(removal, consent, known)
+            if all(known.get(one) == services for one, services in new.items()):
                 return
             with suppress(Trouble):  # what cannot be noted costs an approval more, and nothing that runs
-                self.file.change(
-                    lambda kept: {one: kept[one] for one in kept if one in consent.approved} | {removal.hash: services}
-                )
+                self.file.change(lambda kept: _still_needed(kept, consent) | new)
+
+    def _to_note(self, removal: Removal, consent: Consent, known: Mapping[str, Any]) -> dict[str, list[str]]:
+        if removal.hash in consent.approved:
+            return {removal.hash: sorted(removal.services)}
+        said = self._said(removal, consent)
+        used = _used(said, known)
+        if removal.services <= used or not (
+            _is_said(removal.services, said, known) or len(removal.services) <= consent.allowed
+        ):
+            return {}
+        return {commit: sorted(removal.services.union(known.get(commit) or ())) for commit in said}
+
+    def _said(self, removal: Removal, consent: Consent) -> Mapping[str, int]:
+        """By commit, how many services may go with it; of those commits that are new to all the stacks concerned."""
+        stacks = frozenset(service.partition("/")[0] for service in removal.services)
+        return self.said(consent.newest, stacks) if consent.newest and stacks else {}
+
+
+def _is_said(services: frozenset[str], said: Mapping[str, int], known: Mapping[str, Any]) -> bool:
+    """Whether commits let so many services go, with those that went with their word before."""
+    used = _used(said, known)
+    return bool(said) and (services <= used or len(services | used) <= sum(said.values()))
+
+
+def _used(said: Mapping[str, int], known: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(service for commit in said for service in known.get(commit) or ())
+
+
+def _still_needed(kept: Mapping[str, Any], consent: Consent) -> dict[str, Any]:
+    commits = [one for one in kept if len(one) >= _COMMIT][-_KEPT:]
+    return {one: kept[one] for one in kept if one in consent.approved or one in commits}

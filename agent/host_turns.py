@@ -32,7 +32,9 @@ class HostTurns:
     def take(self, turn: Turn) -> tuple[Report, ...]:
         self._heed(turn)
         known = turn.known | self.images.containers(turn.stacks)
-        paused = turn.paused.union(*map(self.paused.of, turn.stacks))
+        paused = dict(turn.paused)
+        for stack in turn.stacks:
+            paused |= self.paused.of(stack)
         try:
             with self.under_way():
                 reports = self.reconciler.take(replace(turn, stacks=self._bound(turn), known=known, paused=paused))

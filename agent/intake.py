@@ -80,7 +80,7 @@ def _nothing_wanted(
         return Intake(failure=Failure(EMPTY_DESIRED_STATE, text))
     services = frozenset(f"{stack}/{service}" for stack, services in on_host.items() for service in services)
     removal = Removal(services, len(services))
-    if turns.may_go(removal, Consent(approved, revision.allow_prune)):
+    if turns.may_go(removal, Consent(approved, revision.allow_prune, revision.id)):
         return Intake(reading)
     kept = ", ".join(sorted(on_host))
     text = (

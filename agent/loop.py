@@ -315,7 +315,7 @@ class Loop:
             return  # never was good here: nothing is known to converge to, and nothing is removed
         name, before = work.name, work.standing
         elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
-        consent = Consent(self._orders.approved, max(work.goal.may_go, self._following.allowed))
+        consent = Consent(self._orders.approved, max(work.goal.may_go, self._following.allowed), self._following.newest)
         turn = work.turn(trigger, self._scope, elsewhere, consent, act=self._act)
         demands = {key: ports for one in self._stacks.values() if one is not work for key, ports in one.demands.items()}
         resting = self._patience.resting(name, self._clock())

@@ -1,12 +1,14 @@
 """Containers of which a rollout paused: what was to come in their place was no good, and they are not interrupted once
 more for it before there is other content, or somebody says so.
 
-What counts is the content and not the commit, as it does for what was rejected. Where the notes cannot be read, any
+What counts is the content and not the commit, as it does for what was rejected. The image that was no good is a part of
+it: once its tag stands for another one, that is new content. Where the notes cannot be read, any
 container may be among them whose rollout may pause.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -15,11 +17,12 @@ from agent.errors import Trouble
 from agent.handling import OnFailure
 from agent.jsonfile import JsonFile, part_of
 from agent.model import Key, Report, Resource, Stack, Status
+from agent.planning.suspend import image_wanted
 from agent.rejections import content_of
 from agent.rollout import Failures
 
 CONTAINER = "container"
-_CONTENT, _NAMES = "content", "containers"
+_CONTENT, _IMAGES = "content", "images"
 
 Entry = dict[str, Any]
 
@@ -32,19 +35,20 @@ class Paused:
         self._file = file or JsonFile()
         self._unwritten: dict[str, Entry] = {}  # by stack; an empty one says that nothing is paused
 
-    def of(self, stack: Stack) -> frozenset[Key]:
-        """What of the stack, as it is wanted here, is paused."""
+    def of(self, stack: Stack) -> Mapping[Key, str]:
+        """What of the stack, as it is wanted here, is paused, and the id of the image that was no good, "" where nobody
+        knows."""
         entry = self._entry(stack.name)
         if entry is None:
-            return frozenset(one.key for one in stack.resources if _may_pause(one))
-        names = entry.get(_NAMES) if entry.get(_CONTENT) == content_of(stack) else None
-        return frozenset(Key(CONTAINER, str(name)) for name in names) if isinstance(names, list) else frozenset()
+            return {one.key: "" for one in stack.resources if _may_pause(one)}
+        images = part_of(entry, _IMAGES) if entry.get(_CONTENT) == content_of(stack) else {}
+        return {Key(CONTAINER, name): str(image) for name, image in images.items()}
 
     def heed(self, stack: Stack, report: Report) -> None:
         """Note what paused in a turn, as its report tells."""
         if paused := paused_by(report):
-            names = sorted(key.name for key in self.of(stack) | paused)
-            self._keep(stack.name, {_CONTENT: content_of(stack), _NAMES: names})
+            images = {key.name: image for key, image in {**self.of(stack), **paused}.items()}
+            self._keep(stack.name, {_CONTENT: content_of(stack), _IMAGES: images})
 
     def follow(self, stack: Stack) -> None:
         """This is what the source wants by now: other content is worth a try when it is wanted again."""
@@ -75,15 +79,19 @@ class Paused:
             del self._unwritten[name]
 
 
-def paused_by(report: Report) -> frozenset[Key]:
+def paused_by(report: Report) -> Mapping[Key, str]:
     """What was not replaced and is not to be tried again by itself, each time with an interruption: its rollout pauses
-    when something is refused, or bears that."""
+    when something is refused, or bears that. With the image that it was to have, as `Paused.of` has it."""
     failures = Failures.of(report.outcomes)
     refused = [outcome.change for outcome in report.outcomes if interrupts(outcome) and is_refused(outcome)]
     paused = {(one.stack, one.wanted.service) for one in refused if one.wanted and _pauses(one.wanted)}
     left = [outcome.change for outcome in report.outcomes if interrupts(outcome) and outcome.status is not Status.DONE]
     stopped = {one.key for one in left if one.wanted and (one.stack, one.wanted.service) in paused}
-    return frozenset(stopped | {one.key for one in refused if failures.bears(one)})
+    keys = stopped | {one.key for one in refused if failures.bears(one)}
+    before = {outcome.change.key: outcome.change.seen for outcome in report.outcomes}
+    # by the last look, which knows what was fetched meanwhile
+    seen = before | {change.key: change.seen for change in report.left.changes if change.seen}
+    return {key: image_wanted(one) if (one := seen[key]) else "" for key in sorted(keys)}
 
 
 def _pauses(wanted: Resource) -> bool:

@@ -7,7 +7,7 @@ once. Where it cannot tell, nothing is claimed. Why just so: docs/decisions/0021
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -27,6 +27,10 @@ class Past(Protocol):
     def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:
         """Whether two revisions are known to have the same at each of the paths."""
 
+    def allowances(self, revision: str, stacks: frozenset[str]) -> Mapping[str, int]:
+        """How many services may go as commits up to the revision say, by their ids: those that came since each of the
+        stacks was good last. None where nobody can tell which these are."""
+
 
 class NoPast:
     """Of what is under no version control."""
@@ -36,6 +40,9 @@ class NoPast:
 
     def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:  # noqa: ARG002 - a `Past`
         return False
+
+    def allowances(self, revision: str, stacks: frozenset[str]) -> Mapping[str, int]:  # noqa: ARG002 - a `Past`
+        return {}
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,8 @@ class Turn:
     resting: frozenset[Key] = frozenset()  # what was healed too often of late: left as it is for now
     newest: bool = True  # what is wanted is what the source says by now
     resumed: bool = False  # somebody has said something since that has what is paused tried again
-    paused: frozenset[Key] = frozenset()  # what was replaced by something that was no good: not once more
+    # what was replaced by something that was no good, and the id of its image, if known: not once more
+    paused: Mapping[Key, str] = field(default_factory=dict)
 
     @property
     def leases(self) -> frozenset[tuple[str, str]]:

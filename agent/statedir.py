@@ -8,7 +8,7 @@ paused.json  containers whose rollout paused, safe to delete: then it is tried o
 images.json  which images each stack ran when it was last good, safe to delete
 applied.json  at which files of which commits `apply` left each stack good, safe to delete
 directives.json  what people at this host said: suspended, approved; who deletes it takes that back
-approvals.json  what the approved hashes stood for, safe to delete
+approvals.json  what the approved hashes stood for and what went with a commit's word, safe to delete
 protections.json  what is under protection without a label that says so
 pulled.json  images that were pulled and may go once nobody needs them; what is not in it stays
 pulls.json  when images with a pull policy were pulled, safe to delete
@@ -18,6 +18,7 @@ started.json  which containers have still to run their post_start hooks, safe to
 mended.json  what containers that were changed in place are of by now, and which ones of docker compose were taken
           over, safe to delete: what was taken over then stays when its service leaves
 networks.json  which networks of docker compose were taken over, safe to delete: they then stay when their stack leaves
+volumes.json  and which volumes, safe to delete: they are not listed as orphaned then
 mirror/   the repository, safe to delete
 looked-at/  repositories of which a revision was planned, safe to delete
 files/    files of the commits, by digest

@@ -94,7 +94,7 @@ def test_of_a_tree_that_was_gone_through_everything_counts() -> None:
 # --- asking -----------------------------------------------------------------------------------------------------
 
 
-class Past:
+class Past(NoPast):
     """Has `commit` as its answer, and revisions that want the same; notes what was asked."""
 
     def __init__(self, commit: Revision | None, *same: str) -> None:

@@ -19,13 +19,14 @@ from agent.kinds.network import NetworkKind
 from agent.kinds.volume import VolumeKind
 from agent.stand_ins import never
 
-__all__ = ["ImageRules", "Kept", "make_kinds"]
+__all__ = ["VOLUMES", "ImageRules", "Kept", "make_kinds"]
 
 RUNS = "runs.json"  # in the state directory: which content what runs once has been run for
 STARTED = "started.json"  # and which containers were started and have not had what is to run after that
 HOOKS = "hooks.json"  # and what the commands around a container's life are given as their environment
 MENDED = "mended.json"  # and what containers that were changed in place are of by now
 NETWORKS = "networks.json"  # and which networks of docker compose were taken over
+VOLUMES = "volumes.json"  # and which volumes of docker compose were
 PULLS = "pulls.json"  # in the state directory: when what has a pull policy was pulled
 PULLED = "pulled.json"  # and which images were pulled that may go once nobody needs them
 
@@ -63,7 +64,7 @@ def make_kinds(
     return (
         ImageKind(engine, on_pull, stop, rules=rules, record=record, pruning=pruning, wall=wall, clock=clock),
         NetworkKind(engine, identity, taken=JsonFile(state_dir / NETWORKS)),
-        VolumeKind(engine, identity),
+        VolumeKind(engine, identity, taken=JsonFile(state_dir / VOLUMES)),
         containers,
         FileKind(state_dir, secrets=secrets_dir),
     )

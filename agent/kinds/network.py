@@ -32,8 +32,8 @@ from agent.kinds.base import (
 )
 from agent.kinds.network_guests import Guests
 from agent.kinds.network_overlap import overlap
-from agent.kinds.network_taken import Taken
 from agent.kinds.table import Row, Spec, differences, holds_secret, labelled, look, set_or_none
+from agent.kinds.taken import Taken
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
 from agent.rollout import Pace
 

@@ -1,16 +1,18 @@
 """Volumes. `spec` is the body of `POST /volumes/create` without the name.
 
 A volume keeps data, so nothing here removes one or makes one anew, and the engine has no way to change one: a volume
-that differs is said and held. What it was made with by hand or by Compose is taken as it is.
+that differs is said and held. What it was made with by hand or by Compose is taken as it is. What Compose made and was
+taken over is noted, so that it is told of like ours once its stack is gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from agent.engine import Engine
 from agent.errors import Refused
+from agent.jsonfile import JsonFile
 from agent.kinds.base import (
     COMPOSE,
     INSTANCE,
@@ -24,9 +26,11 @@ from agent.kinds.base import (
     is_ours,
     is_protected,
     owner_of,
+    seen_of,
     wanted_of,
 )
 from agent.kinds.table import Row, Spec, differences, holds_secret, kept, labelled
+from agent.kinds.taken import Taken
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
 from agent.rollout import Pace
 
@@ -81,26 +85,38 @@ TABLE: tuple[Row[Facts], ...] = (
 class VolumeKind:
     name = "volume"
 
-    def __init__(self, engine: Engine, identity: Identity) -> None:
+    def __init__(self, engine: Engine, identity: Identity, *, taken: JsonFile | None = None) -> None:
+        """`taken` is where it is noted which volumes of `docker compose` were taken over."""
+        self._taken = Taken(taken, identity.origin)
+        self._there: frozenset[str] = frozenset()  # the names of all volumes, as last listed
         self._engine = engine
         self._identity = identity
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`. One that the list lacks is asked for by name before it counts as absent."""
-        listed = {str(report.get("Name")): report for report in self._engine.list_volumes()}
+        listed, whose = {str(report.get("Name")): report for report in self._engine.list_volumes()}, self._taken.whose()
+        self._there = frozenset(listed)
         found = [
             (resource, listed.get(resource.key.name) or self._engine.inspect_volume(resource.key.name))
             for resource in wanted
         ]
         known = {resource.key.name for resource in wanted}
+        unwanted = [report for name, report in sorted(listed.items()) if name not in known]
         return [
             *(self._observed(resource, report) for resource, report in found if report),
             *(
-                self._stray(report)
-                for name, report in sorted(listed.items())
-                if name not in known and self._is_ours(report) and in_scope(scope, report.get("Labels") or {})
+                self._stray(report, labels)
+                for report in unwanted
+                if (labels := self._labels_of(report, whose)) and in_scope(scope, labels)
             ),
         ]
+
+    def _labels_of(self, report: Report, whose: Mapping[str, dict[str, str]]) -> Mapping[str, str]:
+        """Of one of ours, or as one that was taken over would have them; none of another."""
+        labels = report.get("Labels") or {}
+        if self._is_ours(report):
+            return labels
+        return whose.get(str(report.get("Name")), {}) if is_of_compose(labels) else {}
 
     def _observed(self, resource: Resource, report: Report) -> Observed:
         labels, owner = report.get("Labels") or {}, self._owner(resource, report)
@@ -114,11 +130,16 @@ class VolumeKind:
             differences=() if resource.external else self._differences(resource, report, owner),
             keeps_data=True,
             protected=is_protected(labels),
+            untaken=self._is_untaken(resource, labels, owner),
             raw=report,
         )
 
-    def _stray(self, report: Report) -> Observed:
-        labels, name = report.get("Labels") or {}, str(report.get("Name"))
+    def _is_untaken(self, resource: Resource, labels: Mapping[str, str], owner: Owner) -> bool:
+        is_composes_own = owner is Owner.ADOPTABLE and not resource.external and is_of_compose(labels)
+        return is_composes_own and not self._taken.has(resource, resource.key.name)
+
+    def _stray(self, report: Report, labels: Mapping[str, str]) -> Observed:
+        name = str(report.get("Name"))
         return Observed(
             Key(self.name, name),
             name,
@@ -138,12 +159,21 @@ class VolumeKind:
     def _owner(self, resource: Resource, report: Report) -> Owner:
         """A volume of the wanted name that nobody has marked is used as it is, as Compose does."""
         labels = report.get("Labels") or {}
-        unmarked = INSTANCE not in labels and not any(label.startswith(COMPOSE) for label in labels)
+        unmarked = INSTANCE not in labels and not is_of_compose(labels)
         compose_key = (resource.spec.get("Labels") or {}).get(f"{COMPOSE}volume", "")
         return owner_of(self._is_ours(report), unmarked or is_composes(resource, labels, "volume", compose_key))
 
     def _is_ours(self, report: Report) -> bool:
         return is_ours(self._identity, str(report.get("Name")), report.get("Labels") or {}, {})
+
+    def adopt(self, change: Change) -> None:
+        """See `Adopting.adopt`."""
+        self._taken.note(wanted_of(change), seen_of(change).id)
+
+    def tidy(self, stack: str, keep: Collection[Key]) -> None:  # noqa: ARG002 - what is there is known by its name
+        """Forget what was taken over and is gone, also of stacks that have left before it went."""
+        for one in {stack} | self._taken.stacks:
+            self._taken.forget(one, self._there)
 
     def create(self, change: Change, revision: str) -> None:
         resource = wanted_of(change)
@@ -162,6 +192,11 @@ class VolumeKind:
     def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:  # noqa: ARG002 - it is there or it is not
         there = self._engine.inspect_volume(key.name) is not None
         return (Gate.PASSED, "") if there else (Gate.FAILED, "the volume is gone")
+
+
+def is_of_compose(labels: Mapping[str, str]) -> bool:
+    """Whether `docker compose` made it, for whatever project."""
+    return any(label.startswith(COMPOSE) for label in labels) and INSTANCE not in labels
 
 
 def _immutable(change: Change) -> Refused:

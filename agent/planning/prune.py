@@ -7,7 +7,8 @@ wanted, as it is for Compose. Any other is told, and left.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from agent.held import COMPOSE_ORPHAN, PRUNE_OFF, STATE_READ_FAILED
 from agent.model import Action, Cause, Key, Observed, Owner, Scope
@@ -50,7 +51,8 @@ class Policy:
     prune: bool = True
     suspended: frozenset[tuple[str, str]] = frozenset()  # stack and service: nothing of these is changed
     resting: frozenset[Key] = frozenset()  # what was healed too often of late, and is not for now
-    paused: frozenset[Key] = frozenset()  # what a rollout gave up, which is not replaced by itself once more
+    # what a rollout gave up, with the id of the image that was no good, if known: not replaced by it once more
+    paused: Mapping[Key, str] = field(default_factory=dict)
     removal: Removal | None = None
     acknowledged: bool = False
 

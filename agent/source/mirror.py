@@ -27,10 +27,12 @@ from agent.source.tree import Listed, Listing, split_batch
 from agent.source.url import Remote
 
 CANDIDATE = "refs/windlass/candidate"
+GOOD = "refs/windlass/good/"  # and the name of a stack: the commit that it was good at last
 _MARK = "windlass-mirror"  # holds whose mirror this is
 _LOCK_WAIT = 10.0  # seconds: a git of an agent that was killed may still be ending
 _MANY_PACKS = 50
 _MANY_LOOSE = 20
+_MOST_ALLOWANCES = 100  # commits
 _SHOWN = 200  # characters of a subject or a name
 _COMPARED = ("diff-tree", "-r", "--raw", "-z", "--no-ext-diff", "--no-renames")
 _PATIENCE = 5.0  # seconds to look back for: what is found is good to know and no more
@@ -210,6 +212,18 @@ class Mirror:
             return None
         found = Found(said[1], tuple(said[2:]))
         return found if found.parents or not self._has_parents(found.commit) else None
+
+    def allowances(self, commit: str, since: Sequence[str]) -> dict[str, int]:
+        """What the trailers `Windlass-Allow-Prune: N` say, by commit, up to this one and in none of `since` nor before
+        them; none where one of those does not lead to it."""
+        beside = ("rev-list", "--max-count=1", *since, "--not", commit, "--")
+        if self._patient.local(self.directory, *beside):
+            return {}
+        which = (f"--max-count={_MOST_ALLOWANCES}", "--regexp-ignore-case", "--grep=^windlass-allow-prune:")
+        asked = ("log", *which, "--no-show-signature", "--format=%H%n%B%x00", commit, "--not", *since, "--")
+        said = self._patient.local(self.directory, *asked).decode(errors="backslashreplace")
+        pairs = (one.strip().partition("\n") for one in said.split("\0"))
+        return {found: allowed for found, _, message in pairs if (allowed := allowed_removals(message))}
 
     def _has_parents(self, commit: str) -> bool:
         """Whether it names any, be they here or not: a shallow clone ends at such a commit."""

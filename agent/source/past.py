@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agent.errors import Trouble
 from agent.model import Revision
-from agent.source.mirror import Mirror
+from agent.source.mirror import GOOD, Mirror
 from agent.source.moves import Move, folder_moved
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -46,6 +46,19 @@ class CommitPast:
             return mirror.is_same(one, other, located) or _moved(mirror, one, other, located) is not None
         except Trouble:
             return False
+
+    def allowances(self, revision: str, stacks: frozenset[str]) -> Mapping[str, int]:
+        """A history that was rewritten since has commits that only seem to be new, so nothing of it is told. A stack
+        that was never good here goes by the others; where there are none, nobody knows what is new."""
+        if not _COMMIT.fullmatch(revision):
+            return {}
+        try:
+            mirror = self.mirror()
+            good = mirror.refs(GOOD)
+            since = {good[GOOD + stack] for stack in stacks if GOOD + stack in good}
+            return mirror.allowances(revision, sorted(since)) if since else {}
+        except Trouble:
+            return {}
 
     def _located(self, paths: frozenset[str]) -> list[str]:
         """The paths as they are in the repository, few enough for a command line; none for all of it."""

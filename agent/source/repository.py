@@ -20,7 +20,7 @@ from agent.model import Snapshot
 from agent.source.access import Access
 from agent.source.content import escaped
 from agent.source.git import Git, Observe, find_git
-from agent.source.mirror import CANDIDATE, Mirror, locked
+from agent.source.mirror import CANDIDATE, GOOD, Mirror, locked
 from agent.source.past import CommitPast
 from agent.source.process import Limits
 from agent.source.tree import CommitTree, worth_holding
@@ -28,7 +28,6 @@ from agent.source.trouble import MirrorCorrupt
 from agent.source.url import Ref, Remote, parse_path, parse_ref, parse_url
 from agent.stand_ins import ignore
 
-_GOOD = "refs/windlass/good/"
 _STACK = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NAMED = 10  # branches that an error lists
@@ -186,7 +185,7 @@ class GitSource:
         """Give a new mirror the records of what was good. What neither the server nor the old mirror has is lost."""
         if old is not None:
             with suppress(Trouble):  # it is damaged: what is known from memory has to do
-                self._good = old.refs(_GOOD) | self._good
+                self._good = old.refs(GOOD) | self._good
         for ref, commit in sorted(self._good.items()):
             with suppress(Trouble):  # as above; a record that is lost costs a fallback, never what runs
                 if fresh.commit_at(commit) is None and old is not None:
@@ -262,7 +261,7 @@ def _current_ref(name: str) -> str:
 def _good_ref(stack: str) -> str:
     if not _STACK.fullmatch(stack):
         raise Refused(f"'{escaped(stack)}' is no name of a stack", reason="StackNameInvalid")
-    return _GOOD + stack
+    return GOOD + stack
 
 
 def _digest(*parts: str) -> str:

@@ -59,7 +59,8 @@ def test_stacks_that_leave_together_stay_until_just_that_is_approved(
         fleet.push(files, "All again", "other")
         until(lambda: all(identity(sdk, f"{name}-web-1") for name in (a, b)), "all again")
         gone = {f"stacks/{name}/compose.yaml": None for name in (b, c)}
-        fleet.push(gone, "Retire two of three\n\nWindlass-Allow-Prune: 2", "other")
+        fleet.push(gone, "Retire two of three\n\nWindlass-Allow-Prune: 2", "topic")
+        fleet.push({}, "It comes with the same poll, and says nothing", "other")
         until(lambda: not any(identity(sdk, f"{name}-web-1") for name in (b, c)), "gone with the commit", patience=15)
 
 

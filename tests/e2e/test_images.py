@@ -96,14 +96,16 @@ def test_a_stack_goes_back_to_the_very_images_that_it_ran_with_the_registry_away
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("failure_action", ["rollback", "pause"])
 def test_an_image_that_a_followed_tag_moves_to_and_that_is_no_good_is_tried_once(
-    agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, tag: Tag
+    agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, tag: Tag, failure_action: str
 ) -> None:
     stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
     web = f"{stack}-web-1"
     text = (
         "x-windlass: {rollout: {monitor: 1s}, image_policy: digest, image_interval: 1s}\n"
-        f'services: {{web: {{image: "{tag.reference}", stop_grace_period: 0s}}}}\n'
+        f'services: {{web: {{image: "{tag.reference}", stop_grace_period: 0s,'
+        f" deploy: {{update_config: {{failure_action: {failure_action}}}}}}}}}\n"
     )
     with running(agent):
         first = fleet.push({path: text}, "First")

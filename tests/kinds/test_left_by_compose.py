@@ -6,7 +6,9 @@ from __future__ import annotations
 import docker
 import pytest
 
+from agent.engine.disposal import Disposal
 from agent.model import Action
+from agent.orphans import Orphans, taken_over
 from tests.kinds.rig import Rig, done
 
 pytestmark = pytest.mark.engine
@@ -47,6 +49,37 @@ def test_it_is_taken_over_goes_or_is_told(rig: Rig, busybox: str) -> None:
     rig.restart()
     gone = rig.take(text.replace("web:", "api:"))
     assert done(gone)[f"{rig.stack}-web-1"] == Action.REMOVE, "the next agent knows whose it is"
+
+
+def test_a_volume_that_was_taken_over_is_told_of_once_nobody_wants_it_and_stays(
+    rig: Rig, docker_host: str, busybox: str
+) -> None:
+    text = TEXT.replace("IMAGE", busybox)
+    with_data = text.replace("[/scratch]", "[data:/data]") + "volumes: {data: }\n"
+    (data,) = (one for one in rig.stack_of(with_data).resources if one.key.kind == "volume")
+    name = data.key.name
+    rig.engine.create_volume(name, dict(data.spec))
+    rig.engine.create_volume(f"{rig.stack}_other", {"Labels": data.spec["Labels"]})
+    disposal = Disposal(docker_host, timeout=60)
+    made_by_compose(rig, with_data, "web", 1)
+    assert rig.apply(with_data)[name] == Action.ADOPT
+    assert listed(disposal, rig) == {}, "a container has it"
+    rig.restart()
+    rig.take(text)
+    (kept,) = rig.plan(text).changes
+    assert (kept.key.name, kept.action, kept.code) == (name, Action.HOLD, "KeepsData")
+    assert listed(disposal, rig) == {name: rig.stack}
+    orphans = Orphans(disposal, "another-instance", taken=taken_over(rig.home))
+    assert orphans.remove(name).stack == rig.stack
+    rig.take(text)
+    assert listed(disposal, rig) == taken_over(rig.home) == {}, "the note goes with it"
+    disposal.close()
+
+
+def listed(disposal: Disposal, rig: Rig) -> dict[str, str]:
+    """The stack of each volume of the rig's that is orphaned."""
+    orphans = Orphans(disposal, rig.identity.instance, taken=taken_over(rig.home)).all()
+    return {one.name: one.stack for one in orphans}
 
 
 def test_a_replacement_waits_for_the_name_that_it_needs(rig: Rig, sdk: docker.APIClient, busybox: str) -> None:

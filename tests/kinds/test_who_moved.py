@@ -10,7 +10,7 @@ import pytest
 from agent.jsonfile import JsonFile
 from agent.kinds.container import ContainerKind
 from agent.kinds.container_mended import Mended
-from agent.kinds.network_taken import Taken
+from agent.kinds.taken import Taken
 from agent.model import Action, Cause, Change, Key, Observed, Owner, Resource
 from tests.kinds.bench import Bench
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.directives import Directives
 from agent.errors import Trouble
+from agent.guard import Consent
 from agent.model import Action, Cause, Change, Failure, Key, Plan, Report
 from agent.planning import Removal
 from agent.ports import AskSource
@@ -34,7 +35,7 @@ def test_the_newest_commit_says_how_much_may_go() -> None:
             FakeDesires(replace(found, snapshot=replace(found.snapshot, revision=revision))), turns, FakeAudience()
         )
     ):
-        assert turns.next().consent.allowed == 3
+        assert turns.next().consent == Consent(allowed=3, newest=revision.id)
 
 
 def test_an_approval_is_heeded_at_once_by_the_stacks_that_wait_for_it(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.model import Action, Condition, Remedy
+from agent.model import Action, Condition, Difference, Remedy
 from agent.planning import Policy
 from tests.planning.scene import check, differs, key, plan, there, waits, want
 
@@ -110,8 +110,25 @@ def test_a_commit_does_not_wait_for_what_rests() -> None:
 
 @pytest.mark.parametrize(("path", "action"), [("image", Action.HOLD), ("state", Action.REPLACE)])
 def test_a_paused_rollout_interrupts_nothing_that_runs(path: str, action: Action) -> None:
-    policy = Policy(paused=frozenset({key("container/db")}))
+    policy = Policy(paused={key("container/db"): ""})
     found = plan([want("container/db")], [there("container/db", differs("image"), differs(path))], policy=policy)
     assert [(change.action, change.code) for change in found.changes] == [
         (action, "RolloutPaused" if action is Action.HOLD else "")
     ]
+
+
+@pytest.mark.parametrize(
+    ("no_good", "now", "code"),
+    [
+        ("sha256:1", "sha256:1", "RolloutPaused"),
+        ("sha256:1", "sha256:2", ""),
+        ("", "sha256:2", "RolloutPaused"),
+        ("sha256:1", "app:2", "RolloutPaused"),
+    ],
+    ids=["the same", "another one", "nobody knows which", "nobody knows what it is now"],
+)
+def test_a_paused_rollout_goes_on_with_another_image(no_good: str, now: str, code: str) -> None:
+    policy = Policy(paused={key("container/db"): no_good})
+    moved = Difference("image", "sha256:0", now, declared=False)
+    (change,) = plan([want("container/db")], [there("container/db", moved)], policy=policy).changes
+    assert (change.code, change.action) == (code, Action.HOLD if code else Action.REPLACE)

@@ -1,6 +1,8 @@
-"""Which networks of `docker compose` were taken over: by that they are ours also once nobody wants them any more.
+"""Which networks and volumes of `docker compose` were taken over: by that they are ours also once nobody wants them.
 
-No label of a network can be changed. Where the note is lost, a network of Compose's stays when its stack leaves.
+No label of either can be changed. Where the note is lost, a network of Compose's stays when its stack leaves, and
+nobody is told of a volume. A volume goes by its name, for it has no id, and the engine takes the times of its directory
+for that of its making.
 """
 
 from __future__ import annotations
@@ -23,23 +25,28 @@ class Taken:
         self._origin = origin
         self._kept: dict[str, Any] | None = None
 
-    def has(self, resource: Resource, network: str) -> bool:
-        """Whether the network of this id was taken over for what is wanted, from this source."""
-        found = part_of(self._known(), resource.stack).get(network)
+    @property
+    def stacks(self) -> frozenset[str]:
+        """Those that something was taken over for."""
+        return frozenset(self._known())
+
+    def has(self, resource: Resource, id: str) -> bool:
+        """Whether what has this id was taken over for what is wanted, from this source."""
+        found = part_of(self._known(), resource.stack).get(id)
         return found == {NAME: resource.key.name, ORIGIN: self._origin}
 
     def whose(self) -> dict[str, dict[str, str]]:
         """By id, the labels that each would have if it were made by us."""
         return {
-            network: {STACK: stack, NAME: str(told.get(NAME) or ""), ORIGIN: str(told.get(ORIGIN) or "")}
+            id: {STACK: stack, NAME: str(told.get(NAME) or ""), ORIGIN: str(told.get(ORIGIN) or "")}
             for stack in self._known()
-            for network, told in part_of(self._known(), stack).items()
+            for id, told in part_of(self._known(), stack).items()
             if isinstance(told, dict)
         }
 
-    def note(self, resource: Resource, network: str) -> None:
+    def note(self, resource: Resource, id: str) -> None:
         """What cannot be noted is forgotten with the agent."""
-        entry = {network: {NAME: resource.key.name, ORIGIN: self._origin}}
+        entry = {id: {NAME: resource.key.name, ORIGIN: self._origin}}
         self._change(lambda kept: {**kept, resource.stack: {**part_of(kept, resource.stack), **entry}})
 
     def forget(self, stack: str, there: Set[str]) -> None:
@@ -65,5 +72,5 @@ class Taken:
 
 def _only(kept: dict[str, Any], stack: str, there: Set[str]) -> dict[str, Any]:
     others = {name: told for name, told in kept.items() if name != stack}
-    left = {network: told for network, told in part_of(kept, stack).items() if network in there}
+    left = {id: told for id, told in part_of(kept, stack).items() if id in there}
     return {**others, stack: left} if left else others
