@@ -63,6 +63,14 @@ def test_a_service_of_that_name_in_another_stack_is_another_service() -> None:
     }
 
 
+def test_a_network_is_of_no_service_and_none_of_too_many() -> None:
+    found = plan([FIRST, want("network/front")], [there("container/web-1"), there("network/old", **THEIRS)])
+    assert {one.key.name: (one.action, one.code) for one in found.changes} == {
+        "front": (Action.CREATE, ""),
+        "old": (Action.HOLD, "ComposeOrphan"),
+    }
+
+
 def test_what_is_somebody_elses_is_not_spoken_of() -> None:
     stranger = there("container/web-old-1", service="old", owner=Owner.FOREIGN, origin="")
     check(plan([FIRST], [there("container/web-1"), stranger]), "")
