@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 import docker
 import pytest
-import requests
 
 from agent.engine import Engine
+from agent.errors import Trouble
 from tests.engine import images
 from tests.engine.front import Front, front_of
 from tests.engine.registry import PROGRAM, Registry, running_registry
@@ -25,11 +25,13 @@ from tests.engine.registry import PROGRAM, Registry, running_registry
 def docker_host() -> str:
     """The URL of the engine for tests; the test is skipped where none answers."""
     host = os.environ.get("WINDLASS_TEST_DOCKER_HOST") or "unix:///var/run/docker.sock"
+    asked = Engine(host)  # the SDK's own client would leave its socket open where nobody answers
     try:
-        client = docker.APIClient(base_url=host)
-        client.close()
-    except (docker.errors.DockerException, requests.RequestException) as error:
+        asked.ping()
+    except Trouble as error:
         pytest.skip(f"no Docker Engine at {host}: {error}")
+    finally:
+        asked.close()
     return host
 
 
