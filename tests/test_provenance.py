@@ -123,9 +123,9 @@ def test_git_is_asked_each_thing_once(commit: Revision | None) -> None:
             commit, frozenset({FIRST, HEAD.id})
         )
     assert past.asked == ["9 a,b", "1=9 a,b", "2=9 a,b"]
-    tracer.trace(stack("a"), ())
+    tracer.trace(stack("a"), {FIRST})
     tracer.trace(stack("a", "b", revision=Revision(SECOND)), {FIRST})
-    assert past.asked[3:] == ["9 a", "2 a,b", "1=2 a,b"]
+    assert past.asked[3:] == ["9 a", "1=9 a", "2 a,b", "1=2 a,b"]
 
 
 def test_of_what_was_read_from_nothing_that_is_known_nobody_is_asked() -> None:

@@ -21,5 +21,5 @@ def take_over(situation: Situation, steps: Sequence[Step]) -> list[Step]:
 def _adoptions(situation: Situation, touched: frozenset[object]) -> Iterator[Step]:
     for key, resource in situation.wanted.items():
         seen = situation.actual.get(key)
-        if seen and seen.untaken and not seen.differences and key not in touched and key not in situation.still:
+        if seen and seen.untaken and key not in touched and key not in situation.still:
             yield Step(Action.ADOPT, key, resource.stack, _ADOPTED)

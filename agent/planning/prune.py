@@ -61,7 +61,7 @@ def judge_unwanted(situation: Situation, scope: Scope, policy: Policy) -> dict[K
     """A stack that is given and wants nothing is a mistake until somebody says otherwise; one that is in the scope
     and not given has been removed from the repository."""
     suspicious = not policy.acknowledged and not situation.wanted and (scope.whole or bool(situation.stacks))
-    services = {(one.stack, one.service) for one in situation.wanted.values() if one.service and not one.prepares}
+    services = {(one.stack, one.service) for one in situation.wanted.values() if one.service}
     verdicts = {}
     for key, seen in situation.actual.items():
         if key in situation.wanted or not _inside(scope, seen):

@@ -84,8 +84,8 @@ def survey(
 def _still(
     wanted: Mapping[Key, Resource], actual: Mapping[Key, Observed], suspended: frozenset[tuple[str, str]]
 ) -> frozenset[Key]:
-    """What is only prepared for a suspended service may be there as well as not."""
-    owned = [(key, (one.stack, one.service)) for key, one in wanted.items() if not one.prepares]
+    """What is only prepared for a suspended service is of no service, and may be there as well as not."""
+    owned = [(key, (one.stack, one.service)) for key, one in wanted.items()]
     owned += [(key, (seen.stack, seen.service)) for key, seen in actual.items()]
     return frozenset(key for key, owner in owned if owner in suspended)
 

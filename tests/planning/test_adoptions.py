@@ -54,6 +54,28 @@ def test_one_of_no_wanted_service_is_told_and_stays() -> None:
     assert found.changes[0].code == "ComposeOrphan"
 
 
+def test_a_service_of_that_name_in_another_stack_is_another_service() -> None:
+    seen = [there("container/web-1"), there("container/web-old-1", service="old", **THEIRS)]
+    found = plan([FIRST, want("container/old", stack="other")], seen)
+    assert {one.key.name: (one.action, one.code) for one in found.changes} == {
+        "old": (Action.CREATE, ""),
+        "web-old-1": (Action.HOLD, "ComposeOrphan"),
+    }
+
+
+def test_a_network_is_of_no_service_and_none_of_too_many() -> None:
+    found = plan([FIRST, want("network/front")], [there("container/web-1"), there("network/old", **THEIRS)])
+    assert {one.key.name: (one.action, one.code) for one in found.changes} == {
+        "front": (Action.CREATE, ""),
+        "old": (Action.HOLD, "ComposeOrphan"),
+    }
+
+
+def test_what_is_somebody_elses_is_not_spoken_of() -> None:
+    stranger = there("container/web-old-1", service="old", owner=Owner.FOREIGN, origin="")
+    check(plan([FIRST], [there("container/web-1"), stranger]), "")
+
+
 def test_one_that_stays_keeps_its_network() -> None:
     orphan = there("container/web-old-1", service="old", uses=["network/front"], **THEIRS)
     found = plan(

@@ -178,6 +178,22 @@ def test_what_the_settings_make_is_told_as_theirs_where_they_change_something_el
     assert {change.key.name: change.cause for change in found.changes}["front"] == "commit"
 
 
+def test_what_drifts_or_does_not_say_when_it_was_made_is_no_word_against_the_settings() -> None:
+    made = {"revision": "0" * 40}
+    drifts, front = (
+        there("container/db", differs("user", drift=True), **made),
+        there("network/front", differs("driver")),
+    )
+    found = plan(
+        [want(WEB), want("container/db"), NET[1]], [there(WEB, differs("networks.front"), **made), drifts, front]
+    )
+    assert {change.key.name: change.cause for change in found.changes} == {
+        "web": "settings",
+        "db": "drift",
+        "front": "settings",
+    }
+
+
 def test_a_file_that_the_commit_changed_is_the_cause() -> None:
     found = plan([want("file/f")], [there("file/f", differs("content"))])
     check(found, "0 replace file/f (file: content changed)")
@@ -196,6 +212,9 @@ def test_what_was_adopted_and_drifts_says_no_more_than_that() -> None:
 def test_what_is_adopted_and_differs_says_so() -> None:
     found = plan([want(WEB)], [there(WEB, differs("image"), owner=Owner.ADOPTABLE)])
     check(found, "0 replace container/web (commit: adopted: image changed)")
+    drifts = differs("user", drift=True)
+    found = plan([want(WEB)], [there(WEB, differs("image"), drifts, owner=Owner.ADOPTABLE)])
+    assert "commit: adopted: image changed" in str(found)
 
 
 # --- what is prepared -------------------------------------------------------------------------------------------
