@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from agent.held import COMPOSE_ORPHAN, PASSING, PRUNE_OFF, WAITS, WANTED_SO
+from agent.held import COMPOSE_ORPHAN, OBSTACLES, PASSING, PRUNE_OFF, WAITS, WANTED_SO
 from agent.images import Image
 from agent.jobs import JobState
 from agent.model import (
@@ -86,7 +86,7 @@ def report_of(taken: Taken, name: str) -> Report:
         stack=name,
         trigger=taken.trigger,
         revision=stack.revision if stack else None,
-        result=_result(outcomes, wrong),
+        result=_result(outcomes, failure, held=wrong is None),
         started=taken.started,
         seconds=taken.seconds,
         plan=(plan := _of_stack(taken.plan, name)),
@@ -146,9 +146,9 @@ def _of_stack(plan: Plan, stack: str) -> Plan:
     return replace(plan, changes=tuple(change for change in plan.changes if change.stack == stack))
 
 
-def _result(outcomes: Sequence[Outcome], wrong: Failure | None) -> Result:
-    """What is only held went not wrong."""
-    if wrong:
+def _result(outcomes: Sequence[Outcome], failure: Failure | None, *, held: bool) -> Result:
+    """What is only held went not wrong, unless something of somebody else's is in the way of what is wanted."""
+    if failure and (not held or failure.reason in OBSTACLES):
         return Result.ERROR
     return Result.SUCCESS if any(map(changed_something, outcomes)) else Result.NOOP
 

@@ -9,6 +9,8 @@ STATE_READ_FAILED = "StateReadFailed"  # a note cannot be read, so nobody knows 
 PRUNE_OFF = "PruneOff"
 COMPOSE_ORPHAN = "ComposeOrphan"  # made by `docker compose` for the project, and for no service that is wanted
 PORT_IN_USE = "PortInUse"
+NAME_CONFLICT = "NameConflict"
+SUBNET_OVERLAP = "SubnetOverlap"
 BACKS_OFF = "BacksOff"  # it is healed over and over, and left alone for a while
 PAUSED = "RolloutPaused"  # it was no good, and is not tried again before there is something new
 WAITS = "Waits"  # for another thing that is held
@@ -17,3 +19,5 @@ WAITS = "Waits"  # for another thing that is held
 WANTED_SO = frozenset({SUSPENDED, JOB_RUNS, PRUNE_OFF, BACKS_OFF})
 # it goes on by itself before long, or when somebody says so: what it is about is not known to be good
 PASSING = frozenset({SUSPENDED, JOB_RUNS, PORT_IN_USE, BACKS_OFF, PAUSED})
+# something of somebody else's is in the way: what is wanted cannot be, and that is a failure
+OBSTACLES = frozenset({PORT_IN_USE, NAME_CONFLICT, SUBNET_OVERLAP})

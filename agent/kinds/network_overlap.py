@@ -9,10 +9,10 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from agent.held import SUBNET_OVERLAP
 from agent.kinds.table import Spec, look
 from agent.model import Failure
 
-OVERLAPS = "SubnetOverlap"
 _OWN_SPACE = "default"  # the address management of the engine, which has one space for all networks of a host
 
 Report = Mapping[str, Any]
@@ -27,7 +27,7 @@ def overlap(spec: Spec, own: Report, listed: Iterable[Report]) -> Failure | None
         for other in others if wanted else ():
             taken = next((one for one in _pools(other) if _overlap(pool, one)), None)
             if taken is not None:
-                return Failure(OVERLAPS, _told(pool, taken, str(other.get("Name"))))
+                return Failure(SUBNET_OVERLAP, _told(pool, taken, str(other.get("Name"))))
     return None
 
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from agent.held import NAME_CONFLICT
 from agent.model import Action, Cause, Key
 from agent.planning import words
 from agent.planning.decide import Verdict, hold
@@ -91,5 +92,5 @@ def _held_rivals(situation: Situation) -> list[Step]:
     held = []
     for rival in situation.rivals:
         reason = words.claimed_twice(rival.key, situation.wanted[rival.key].stack)
-        held.append(Step(Action.HOLD, rival.key, rival.stack, hold("NameConflict", Cause.COMMIT, reason)))
+        held.append(Step(Action.HOLD, rival.key, rival.stack, hold(NAME_CONFLICT, Cause.COMMIT, reason)))
     return held

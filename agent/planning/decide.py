@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from agent.held import NAME_CONFLICT
 from agent.model import Action, Cause, FieldChange, Key, Observed, Owner, Remedy, Resource
 from agent.planning import causes, words
 from agent.planning.masking import field_change
@@ -77,7 +78,7 @@ def _judge_present(situation: Situation, resource: Resource, seen: Observed) -> 
     if resource.external:
         return None
     if seen.owner is Owner.FOREIGN:
-        return hold("NameConflict", Cause.COMMIT, words.name_taken(resource.key))
+        return hold(NAME_CONFLICT, Cause.COMMIT, words.name_taken(resource.key))
     if not seen.differences:
         return None  # see `adoptions` for what is only to be taken over
     verdict = Verdict(

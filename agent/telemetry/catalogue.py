@@ -61,7 +61,7 @@ FAILURES = Spec(
     "windlass_reconcile_failures_total",
     "counter",
     ("stack", "reason"),
-    "Failed passes by reason code. One that did all but what is held has not failed.",
+    "Failed passes by reason code. One that holds something has not failed, unless somebody else is in the way.",
 )
 TRIGGERED = Spec(
     "windlass_reconcile_triggers_total", "counter", ("trigger",), f"Reasons to look: {', '.join(TRIGGERS)}, other."

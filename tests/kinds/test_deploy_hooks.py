@@ -129,7 +129,7 @@ def test_the_one_for_a_failure_runs_where_going_back_fails_too(rig: Rig, busybox
     good_no_more = shop(busybox, "1").replace("exec sleep 600", "exit 1")
     report = back(rig, good_no_more, "bad content")
     assert (report.failure and report.failure.reason) == "CrashOnStart"
-    assert log(rig) == "pre web post web alarm"
+    assert log(rig) == "pre web post web web alarm", "the one that ran comes back"
 
 
 def test_one_that_does_not_end_is_stopped(rig: Rig, busybox: str) -> None:
