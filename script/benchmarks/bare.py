@@ -42,13 +42,22 @@ class Wire(http.client.HTTPConnection):
         """Status and body of the answer. A call that is broken off leaves the connection to be opened anew."""
         whole = False
         try:
-            self.request(method, path, body, {"Content-Type": "application/json"})
+            self._ask(method, path, body)
             answer = self.getresponse()
             said, whole = (answer.status, answer.read()), True
         finally:
             if not whole:
                 self.close()
         return said
+
+    def _ask(self, method: str, path: str, body: bytes) -> None:
+        """The engine closes a connection that was idle for long, which is found out by asking."""
+        headers = {"Content-Type": "application/json"}
+        try:
+            self.request(method, path, body, headers)
+        except BrokenPipeError:
+            self.close()
+            self.request(method, path, body, headers)
 
 
 class Engine:
