@@ -15,6 +15,8 @@ from typing import Any
 
 from agent.engine.events import Event
 
+LOOKS = 8  # that may pass by what nobody asks about any more before it is let go
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -36,7 +38,8 @@ class Memory:
         self._followed = False
         self._doubts = 0  # how often something was forgotten: an answer from before that may be old
         self._kept: dict[tuple[str, str], Kept] = {}
-        self._before: dict[tuple[str, str], Kept] = {}  # all that was called into question at once, the last time
+        # what was called into question, and how often all was since: one look may begin while another is under way
+        self._before: dict[tuple[str, str], tuple[Kept, int]] = {}
 
     # --- the events ---
 
@@ -68,7 +71,7 @@ class Memory:
 
     def learn(self, kind: str, name: str, ask: Callable[[], Any], witness: Any = None) -> Any:
         """The answer now, kept unless something was called into question while it was on its way."""
-        doubts, before = self._doubts, self._before.get((kind, name))
+        doubts, (before, _) = self._doubts, self._before.get((kind, name), (None, 0))
         answer = ask()
         if before is not None and before.answer == answer:
             answer = before.answer
@@ -94,4 +97,6 @@ class Memory:
         with self._lock:
             self._doubts += 1
             if self._kept:
-                self._before, self._kept = self._kept, {}
+                left = {key: (kept, age + 1) for key, (kept, age) in self._before.items() if age < LOOKS}
+                self._before = left | {key: (kept, 0) for key, kept in self._kept.items()}
+                self._kept = {}

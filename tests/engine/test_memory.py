@@ -12,7 +12,7 @@ import docker
 import pytest
 
 from agent.engine import Engine, Event
-from agent.engine.memory import Memory
+from agent.engine.memory import LOOKS, Memory
 
 
 def event(kind: str, identity: str, **attributes: str) -> Event:
@@ -38,6 +38,27 @@ def test_nothing_is_kept_while_nobody_listens() -> None:
     memory = Memory()
     assert memory.learn("container", "a", lambda: "answer") == "answer"
     assert memory.known("container", "a") is None
+
+
+def test_an_answer_is_the_very_same_object_although_all_was_doubted_again_in_the_middle_of_a_look() -> None:
+    memory = Memory()
+    memory.follow()
+    first = memory.learn("container", "a", lambda: ["said"])
+    memory.clear()
+    memory.learn("container", "b", lambda: ["other"])
+    memory.clear()
+    assert memory.learn("container", "a", lambda: ["said"]) is first
+
+
+def test_what_nobody_asks_about_any_more_is_let_go() -> None:
+    memory = Memory()
+    memory.follow()
+    gone = memory.learn("container", "gone", lambda: ["said"])
+    for _ in range(LOOKS + 2):
+        memory.learn("container", "there", lambda: ["other"])
+        memory.clear()
+    assert memory.learn("container", "gone", lambda: ["said"]) is not gone
+    assert len(memory._before) == 1
 
 
 def test_how_often_the_events_broke_off_is_counted(memory: Memory) -> None:
