@@ -27,6 +27,12 @@ def part_of(kept: Mapping[str, Any], name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def with_part(kept: Mapping[str, Any], name: str, part: Mapping[str, Any]) -> dict[str, Any]:
+    """A note with that as its object of the name, without the name where that is empty."""
+    others = {other: said for other, said in kept.items() if other != name}
+    return {**others, name: dict(part)} if part else others
+
+
 class Found(NamedTuple):
     """What is kept, None where nobody knows. With a `failure` the file cannot be read, and what is kept is what was
     read of it last; it is `spoilt` where its content is the reason."""
@@ -132,6 +138,35 @@ class JsonFile:
         if why := self._wrong(found):
             raise _SpoiltError(why)
         return found
+
+
+class Note:
+    """What is kept in a file that nobody else writes while this process does: read once, and known for as long as the
+    process lives where it cannot be written. Any thread may call."""
+
+    def __init__(self, file: JsonFile | None = None) -> None:
+        self._file = file or JsonFile()
+        self._kept: dict[str, Any] | None = None
+
+    def known(self) -> dict[str, Any]:
+        """What is kept, which nobody may change."""
+        if self._kept is None:
+            self._kept = self._file.read()
+        return self._kept
+
+    def part(self, name: str) -> dict[str, Any]:
+        """See `part_of`."""
+        return part_of(self.known(), name)
+
+    def change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        def changed(kept: dict[str, Any]) -> dict[str, Any]:
+            self._kept = change(kept)
+            return self._kept
+
+        try:
+            self._file.change(changed)
+        except Refused:
+            self._kept = change(self.known())
 
 
 def _mark(path: Path) -> object:

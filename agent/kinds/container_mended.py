@@ -8,11 +8,10 @@ any more. Where the note is lost the labels tell, as of an older time, and nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from typing import Any
 
-from agent.errors import Trouble
-from agent.jsonfile import JsonFile, part_of
+from agent.jsonfile import JsonFile, Note, part_of, with_part
 from agent.kinds.base import FIELDS, INSTANCE, NAME, ORIGIN, REVISION, SERVICE, STACK, label_text
 from agent.kinds.container_names import labels_of
 from agent.model import Key, Resource
@@ -22,13 +21,11 @@ Report = Mapping[str, Any]
 
 
 class Mended:
-    """`file` holds, by stack and name, the id of such a container and the labels that one made anew would have had. It
-    is read once: nobody else writes it while this one does. `origin` is that of the agent. Any thread may call."""
+    """`file` holds, by stack and name, the id of such a container and the labels that one made anew would have had.
+    `origin` is that of the agent. Any thread may call."""
 
     def __init__(self, file: JsonFile | None = None, origin: str = "") -> None:
-        self._file = file or JsonFile()
-        self._origin = origin
-        self._kept: dict[str, Any] | None = None
+        self._note, self._origin = Note(file), origin
 
     def of(self, resource: Resource, report: Report) -> dict[str, str]:
         """The labels that count for this container instead of its own; none where nothing is noted of it."""
@@ -52,8 +49,8 @@ class Mended:
                 NAME: name,
                 STACK: stack,
             }
-            for stack in self._known()
-            for name, entry in part_of(self._known(), stack).items()
+            for stack in self._note.known()
+            for name, entry in self._note.part(stack).items()
             if isinstance(entry, dict) and entry.get(_ID)
         }
 
@@ -74,41 +71,21 @@ class Mended:
     def _put(self, resource: Resource, report: Report, fields: str, revision: str) -> None:
         told = {FIELDS: fields, REVISION: revision, SERVICE: resource.service, ORIGIN: self._origin}
         entry = {resource.key.name: {_ID: report["Id"], **told}}
-        self._change(lambda kept: {**kept, resource.stack: {**part_of(kept, resource.stack), **entry}})
+        self._note.change(lambda kept: {**kept, resource.stack: {**part_of(kept, resource.stack), **entry}})
 
     def _entry(self, resource: Resource, report: Report) -> dict[str, Any]:
         """What is noted of just this container, if anything."""
-        found = part_of(self._known(), resource.stack).get(resource.key.name)
+        found = self._note.part(resource.stack).get(resource.key.name)
         is_it = isinstance(found, dict) and found.get(_ID) and found[_ID] == report.get("Id")
         return dict(found) if isinstance(found, dict) and is_it else {}
 
     def forget(self, stack: str, keep: Collection[Key], there: Set[str] = frozenset()) -> None:
         """Keep notes of these alone, and of containers with ids that are `there`."""
-        known = part_of(self._known(), stack)
+        known = self._note.part(stack)
         left = {
             name: entry
             for name, entry in known.items()
             if Key("container", name) in keep or (isinstance(entry, dict) and entry.get(_ID) in there)
         }
         if left != known:
-            self._change(lambda kept: _with(kept, stack, left))
-
-    def _known(self) -> dict[str, Any]:
-        if self._kept is None:
-            self._kept = self._file.read()
-        return self._kept
-
-    def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        def changed(kept: dict[str, Any]) -> dict[str, Any]:
-            self._kept = change(kept)
-            return self._kept
-
-        try:
-            self._file.change(changed)
-        except Trouble:
-            self._kept = change(self._known())  # for as long as this agent lives
-
-
-def _with(kept: Mapping[str, Any], stack: str, entries: dict[str, Any]) -> dict[str, Any]:
-    others = {name: entry for name, entry in kept.items() if name != stack}
-    return {**others, stack: entries} if entries else others
+            self._note.change(lambda kept: with_part(kept, stack, left))

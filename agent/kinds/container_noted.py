@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from agent.errors import Trouble
-from agent.jsonfile import JsonFile, part_of
+from agent.jsonfile import JsonFile, part_of, with_part
 from agent.kinds.base import NAME, PREFIX, STACK, digest, label_text
 from agent.kinds.table import look
 from agent.model import Key, Resource
@@ -59,7 +59,7 @@ class Noted:
         left = {name: pairs for name, pairs in known.items() if Key("container", name) in keep}
         if left != known:
             with suppress(Trouble):
-                self._file.change(lambda kept: {**{one: kept[one] for one in kept if one != stack}, stack: left})
+                self._file.change(lambda kept: with_part(kept, stack, left))
 
     def _note(self, resource: Resource, pair: list[Any]) -> None:
         name, stack = resource.key.name, resource.stack

@@ -15,7 +15,7 @@ from typing import Any
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused, Trouble
 from agent.handling import Hook, Stage
-from agent.jsonfile import JsonFile, part_of
+from agent.jsonfile import JsonFile, part_of, with_part
 from agent.kinds.base import PREFIX, Identity, digest
 from agent.kinds.container_words import exit_code, exit_text, last_words, redacted
 from agent.kinds.table import look
@@ -132,14 +132,9 @@ class Once:
         """Keep notes of these alone."""
         known = part_of(self._file.read(), stack)
         left = {name: content for name, content in known.items() if Key("container", name) in keep}
-
-        def kept_then(kept: dict[str, Any]) -> dict[str, Any]:
-            others = {name: entry for name, entry in kept.items() if name != stack}
-            return {**others, stack: left} if left else others
-
         if left != known:
             with suppress(Trouble):
-                self._file.change(kept_then)
+                self._file.change(lambda kept: with_part(kept, stack, left))
 
     # --- the run ---
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from agent.errors import Trouble
-from agent.jsonfile import JsonFile, part_of
+from agent.jsonfile import JsonFile, part_of, with_part
 from agent.kinds.table import look
 from agent.model import Difference, Key, Remedy, Resource
 
@@ -68,5 +68,4 @@ def after_start(resource: Resource) -> Sequence[Mapping[str, Any]]:
 def _without(kept: Mapping[str, Any], stack: str, goes: Callable[[str, str], bool]) -> dict[str, Any]:
     """What is kept, less what goes of a stack."""
     left = {name: noted for name, noted in part_of(kept, stack).items() if not goes(name, noted)}
-    others = {name: entry for name, entry in kept.items() if name != stack}
-    return {**others, stack: left} if left else others
+    return with_part(kept, stack, left)

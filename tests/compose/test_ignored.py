@@ -6,7 +6,7 @@ import pytest
 
 from agent.compose.ignored import FIELDS
 from agent.kinds import container_fields, network, volume
-from tests.compose.tree import problems, project
+from tests.compose.tree import problems, wanted
 
 
 def test_the_fields_are_those_of_the_tables() -> None:
@@ -17,7 +17,10 @@ def test_the_fields_are_those_of_the_tables() -> None:
 
 @pytest.mark.parametrize("path", ["memory", "labels.own.er", "networks.web_back.aliases", "ipam.config"])
 def test_a_field_is_named_with_whatever_is_below_it(path: str) -> None:
-    project(f"x-windlass: {{ignore: ['{path}']}}\nservices: {{a: {{image: x, x-windlass: {{ignore: '{path}'}}}}}}")
+    text = f"x-windlass: {{ignore: ['{path}']}}\nservices: {{a: {{image: x, x-windlass: {{ignore: '{path}'}}}}}}"
+    said = {key: set(one.handling.ignore) for key, one in wanted(text).items()}
+    assert said["container/web-a-1"] == {path}
+    assert said["network/web_default"] == {path}
 
 
 @pytest.mark.parametrize(

@@ -412,14 +412,16 @@ def test_a_command_in_a_container_is_waited_for(fake: FakeEngine, door: Engine, 
     assert json.loads(fake.requests[2][2]) == {"Detach": False, "Tty": False}
 
 
-def test_a_command_that_the_engine_has_forgotten_has_not_ended_well(fake: FakeEngine, door: Engine) -> None:
-    def end(request: Request) -> None:
-        request.head(200, {"Connection": "close"})
-        request.close_connection = True
+def say_nothing(request: Request) -> None:
+    """The end of a command that wrote nothing."""
+    request.head(200, {"Connection": "close"})
+    request.close_connection = True
 
+
+def test_a_command_that_the_engine_has_forgotten_has_not_ended_well(fake: FakeEngine, door: Engine) -> None:
     fake.answers = {
         "/containers/c/exec": lambda request: request.say({"Id": "e1"}, 201),
-        "/exec/e1/start": end,
+        "/exec/e1/start": say_nothing,
         "/exec/e1/json": lambda request: request.say({"message": "No such exec instance: e1"}, 404),
     }
     with pytest.raises(Overtaken, match="run it in container c: the engine does not know how it ended"):
@@ -429,14 +431,9 @@ def test_a_command_that_the_engine_has_forgotten_has_not_ended_well(fake: FakeEn
 def answered(fake: FakeEngine, *reports: dict[str, Any]) -> None:
     """A command that says nothing, and by the reports what the engine knows of it, the last one from then on."""
     left = list(reports)
-
-    def end(request: Request) -> None:
-        request.head(200, {"Connection": "close"})
-        request.close_connection = True
-
     fake.answers = {
         "/containers/c/exec": lambda request: request.say({"Id": "e1"}, 201),
-        "/exec/e1/start": end,
+        "/exec/e1/start": say_nothing,
         "/exec/e1/json": lambda request: request.say(left.pop(0) if len(left) > 1 else left[0]),
     }
 
