@@ -11,6 +11,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -147,6 +148,7 @@ class Note:
     def __init__(self, file: JsonFile | None = None) -> None:
         self._file = file or JsonFile()
         self._kept: dict[str, Any] | None = None
+        self._changing = threading.Lock()
 
     def known(self) -> dict[str, Any]:
         """What is kept, which nobody may change."""
@@ -159,14 +161,11 @@ class Note:
         return part_of(self.known(), name)
 
     def change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        def changed(kept: dict[str, Any]) -> dict[str, Any]:
-            self._kept = change(kept)
-            return self._kept
-
-        try:
-            self._file.change(changed)
-        except Refused:
-            self._kept = change(self.known())
+        """Keep what `change` makes of what is known. What cannot be written now is with the next change."""
+        with self._changing:
+            self._kept = kept = change(self.known())
+            with suppress(Refused):
+                self._file.change(lambda _read: kept)
 
 
 def _mark(path: Path) -> object:

@@ -10,7 +10,6 @@ import pytest
 from agent.account import Look, Taken, report_of
 from agent.backoff import Patience, Pause, overtaken_in_vain
 from agent.handling import Handling, OnFailure, Rollout
-from agent.held import OBSTACLES
 from agent.model import (
     Action,
     Cause,
@@ -144,13 +143,19 @@ HELD = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("code", ["NameConflict", "PortInUse", "SubnetOverlap"])
+def test_what_somebody_else_is_in_the_way_of_has_failed(code: str) -> None:
+    report = after_a_look(held(code))
+    assert (report.result, report.failure and report.failure.reason) == (Result.ERROR, code)
+
+
 @pytest.mark.parametrize("hold", HELD, ids=[hold.code for hold in HELD])
 def test_what_is_held_is_told_and_lets_the_stack_be_looked_at_all_the_time(hold: Change) -> None:
     healed = Outcome(Change(1, Action.UPDATE, Key("container", "db"), "s", Cause.DRIFT, ""), Status.DONE)
     for report in (after_a_look(hold), after_a_look(hold, outcomes=(healed, Outcome(hold, Status.HELD)))):
         assert report.failure == Failure(hold.code, "container/web: is held")
         quiet = Result.SUCCESS if report.outcomes else Result.NOOP
-        result = Result.ERROR if hold.code in OBSTACLES else quiet
+        result = Result.ERROR if hold.code == "NameConflict" else quiet
         assert (report.result, report.synced, report.waits) == (result, False, True)
         patience = Patience(random.Random(1))
         assert [patience.after(report, now) for now in range(12)] == [Pause()] * 12

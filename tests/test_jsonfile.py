@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent.errors import Refused
-from agent.jsonfile import JsonFile, part_of
+from agent.jsonfile import JsonFile, Note, part_of, with_part
 from agent.model import Failure
 
 
@@ -128,3 +128,29 @@ def test_a_private_note_is_for_its_owners_eyes_from_the_first_byte(tmp_path: Pat
 def test_a_part_of_a_note_is_an_object_whatever_is_there() -> None:
     kept = {"web": {"one": 1}, "db": "nonsense", "none": None}
     assert [part_of(kept, name) for name in ("web", "db", "none", "gone")] == [{"one": 1}, {}, {}, {}]
+
+
+def test_a_note_that_cannot_be_written_is_known_for_as_long_as_the_process_lives(tmp_path: Path) -> None:
+    (tmp_path / "in the way").write_text("a file")
+    note = Note(JsonFile(tmp_path / "in the way" / "note.json"))
+    note.change(lambda kept: with_part(kept, "web", {"id": "1"}))
+    note.change(lambda kept: with_part(kept, "db", {"id": "2"}))
+    assert note.known() == {"web": {"id": "1"}, "db": {"id": "2"}}
+    assert note.part("nobody") == {}
+    (tmp_path / "in the way").unlink()
+    (tmp_path / "in the way").mkdir()
+    note.change(lambda kept: with_part(kept, "db", {}))
+    assert JsonFile(tmp_path / "in the way" / "note.json").read() == {"web": {"id": "1"}}
+
+
+def test_a_note_outlives_the_process_and_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "note.json"
+    note = Note(JsonFile(path))
+    note.change(lambda kept: with_part(kept, "web", {"id": "1"}))
+    assert Note(JsonFile(path)).part("web") == {"id": "1"}
+    path.unlink()
+    assert note.part("web") == {"id": "1"}
+
+
+def test_a_part_that_has_become_empty_goes() -> None:
+    assert with_part({"web": {"a": 1}, "db": {"b": 2}}, "web", {}) == {"db": {"b": 2}}
