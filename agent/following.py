@@ -180,13 +180,15 @@ class Following:
         return frozenset(name for name in left if name in on_host or self._stacks[name].desired is not None)
 
     def _keep(self, work: Work, reading: Reading) -> None:
-        """Leave what may be hidden as it is, and tell why once."""
+        """Leave what may be hidden as it is, and tell why once. What it waited to take up is in no commit any more."""
         broken = ", ".join(sorted(reading.broken))
         why = (
             f"is not in the source any more, and is kept until {broken} can be read, which may be it under another name"
         )
-        if work.wait(Failure(HIDDEN, why)):
-            self._tell(work, Failure(HIDDEN, why))
+        failure = Failure(HIDDEN, why)
+        work.offer(None)
+        if work.wait(failure):
+            self._tell(work, failure)
 
     def _tell(self, work: Work, failure: Failure | None) -> None:
         """Report once, now, why the newest is not what is wanted."""

@@ -7,7 +7,7 @@ turn that would remove a service counts, at that moment and on the host itself, 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,7 +104,7 @@ class Acknowledgements:
             if all(known.get(one) == services for one, services in new.items()):
                 return
             with suppress(Trouble):  # what cannot be noted costs an approval more, and nothing that runs
-                self.file.change(lambda kept: _still_needed(kept, consent) | new)
+                self.file.change(lambda kept: _still_needed(kept, consent, but=new) | new)
 
     def _to_note(self, removal: Removal, consent: Consent, known: Mapping[str, Any]) -> dict[str, list[str]]:
         if removal.hash in consent.approved:
@@ -133,6 +133,7 @@ def _used(said: Mapping[str, int], known: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(service for commit in said for service in known.get(commit) or ())
 
 
-def _still_needed(kept: Mapping[str, Any], consent: Consent) -> dict[str, Any]:
+def _still_needed(kept: Mapping[str, Any], consent: Consent, but: Collection[str]) -> dict[str, Any]:
+    """What is noted, as it was noted one after the other, but for what is noted anew."""
     commits = [one for one in kept if len(one) >= _COMMIT][-_KEPT:]
-    return {one: kept[one] for one in kept if one in consent.approved or one in commits}
+    return {one: kept[one] for one in kept if (one in consent.approved or one in commits) and one not in but}

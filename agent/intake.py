@@ -60,12 +60,13 @@ def _on_host(turns: Turns) -> Mapping[str, frozenset[str]]:
 
 
 def _recover(desires: Desires, reading: Reading | None, on_host: frozenset[str], now: float) -> tuple[Stack, ...]:
-    """The last good state of what runs here or is wanted, and cannot be read now, or may have to wait: for a freeze to
-    end, or for another stack."""
+    """The last good state of what runs here or is wanted, and cannot be read now, or may not be found, or may have to
+    wait: for a freeze to end, or for another stack."""
     lost = frozenset(reading.broken) if reading else on_host
     if reading is not None:
         lost |= {name for name in reading.names | on_host if reading.freeze.of(name, now)}
         lost |= {name for name, stack in reading.stacks.items() if stack.after}
+        lost |= on_host - reading.names if reading.broken else frozenset()  # one of these may be it under another name
     return tuple(stack for name in sorted(lost) if (stack := desires.last_good(name)))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from agent.held import STATE_READ_FAILED
 from agent.model import Failure
 
 Told = Callable[[Path, Failure | None], None]
+Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def part_of(kept: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -32,6 +33,16 @@ def with_part(kept: Mapping[str, Any], name: str, part: Mapping[str, Any]) -> di
     """A note with that as its object of the name, without the name where that is empty."""
     others = {other: said for other, said in kept.items() if other != name}
     return {**others, name: dict(part)} if part else others
+
+
+def with_entry(kept: Mapping[str, Any], name: str, key: str, entry: Any) -> dict[str, Any]:
+    """A note with that entry in its object of the name."""
+    return with_part(kept, name, {**part_of(kept, name), key: entry})
+
+
+def only(kept: Mapping[str, Any], name: str, keeps: Callable[[str, Any], bool]) -> dict[str, Any]:
+    """A note with those entries alone in its object of the name that `keeps` says, each given by its key."""
+    return with_part(kept, name, {key: entry for key, entry in part_of(kept, name).items() if keeps(key, entry)})
 
 
 class Found(NamedTuple):
@@ -95,7 +106,7 @@ class JsonFile:
                 self._told(self._path, found.failure)
             return found
 
-    def change(self, change: Callable[[dict[str, Any]], dict[str, Any]], *, anew: bool = True) -> None:
+    def change(self, change: Change, *, anew: bool = True) -> None:
         """Keep what `change` makes of what is kept. Raises `Refused`: `StateReadFailed` where what is kept cannot be
         read, since it would be lost, and `StateWriteFailed`.
 
@@ -107,7 +118,7 @@ class JsonFile:
                 raise Refused(failure.message, reason=failure.reason)
             changed = change(kept or {})
             if self._path is not None:
-                _write(self._path, json.dumps(changed, sort_keys=True), private=self._private)
+                _write(self._path, json.dumps(changed), private=self._private)
             self._known, self._mark = changed, None
 
     def _found(self, path: Path) -> Found:
@@ -142,30 +153,40 @@ class JsonFile:
 
 
 class Note:
-    """What is kept in a file that nobody else writes while this process does: read once, and known for as long as the
-    process lives where it cannot be written. Any thread may call."""
+    """What is kept in a file that nobody else writes while this process does. What cannot be written is known for as
+    long as the process lives, and written with what comes after it. Any thread may call."""
 
     def __init__(self, file: JsonFile | None = None) -> None:
         self._file = file or JsonFile()
-        self._kept: dict[str, Any] | None = None
+        self._unwritten: tuple[Change, ...] = ()
         self._changing = threading.Lock()
 
     def known(self) -> dict[str, Any]:
         """What is kept, which nobody may change."""
-        if self._kept is None:
-            self._kept = self._file.read()
-        return self._kept
+        return _after(self._unwritten, self._file.read())
 
     def part(self, name: str) -> dict[str, Any]:
         """See `part_of`."""
         return part_of(self.known(), name)
 
-    def change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        """Keep what `change` makes of what is known. What cannot be written now is with the next change."""
+    def change(self, change: Change) -> None:
+        """Keep what `change` makes of what is kept, again and again if it cannot be written at first."""
         with self._changing:
-            self._kept = kept = change(self.known())
+            self._unwritten = changes = (*self._unwritten, change)
             with suppress(Refused):
-                self._file.change(lambda _read: kept)
+                self._file.change(lambda kept: _after(changes, kept))
+                self._unwritten = ()
+
+    def only(self, name: str, keeps: Callable[[str, Any], bool]) -> None:
+        """Keep of a part what `keeps` says of its entries, each given by its name."""
+        if not all(keeps(one, entry) for one, entry in self.part(name).items()):
+            self.change(lambda kept: only(kept, name, keeps))
+
+
+def _after(changes: Iterable[Change], kept: dict[str, Any]) -> dict[str, Any]:
+    for change in changes:
+        kept = change(kept)
+    return kept
 
 
 def _mark(path: Path) -> object:

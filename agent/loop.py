@@ -21,7 +21,7 @@ from agent.errors import Trouble
 from agent.following import Following
 from agent.guard import Consent, services_of
 from agent.intake import Intake, take_in
-from agent.model import Failure, Report, Scope, Stack, Status
+from agent.model import Failure, Report, Result, Scope, Stack, Status
 from agent.ports import AskSource, Audience, Desires, LookAt, Orders, Restraints, Rhythm, Turns, Unrestrained
 from agent.probation import Verdict, stands_good, verdict_on
 from agent.pulse import Pulse
@@ -355,7 +355,8 @@ class Loop:
         on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL
         if not superseded and not goes_back:
             self._schedule_next(work, done.report, now, verdict.judgement.again_in if verdict else 0.0)
-            report = replace(report, failure=report.failure or self._patience.stuck(done.report))
+            stuck = self._patience.stuck(done.report) if report.failure is None else None
+            report = replace(report, failure=stuck, result=Result.ERROR, synced=False) if stuck else report
         report = self._scheduling.heed(work, report)
         work.last = report = replace(report, on_trial=on_trial, fights=self._patience.fights(work.name, now))
         self._audience.reported(report)

@@ -15,7 +15,7 @@ from typing import Any
 from agent.blame import interrupts, is_refused
 from agent.errors import Trouble
 from agent.handling import OnFailure
-from agent.jsonfile import JsonFile, part_of
+from agent.jsonfile import JsonFile, part_of, with_part
 from agent.model import Key, Report, Resource, Stack, Status
 from agent.planning.suspend import image_wanted
 from agent.rejections import content_of
@@ -45,10 +45,12 @@ class Paused:
         return {Key(CONTAINER, name): str(image) for name, image in images.items()}
 
     def heed(self, stack: Stack, report: Report) -> None:
-        """Note what paused in a turn, as its report tells."""
-        if paused := paused_by(report):
-            images = {key.name: image for key, image in {**self.of(stack), **paused}.items()}
-            self._keep(stack.name, {_CONTENT: content_of(stack), _IMAGES: images})
+        """Note what paused in a turn, as its report tells. What is as wanted after all was good then."""
+        known = self.of(stack)
+        paused = {key: image for key, image in {**known, **paused_by(report)}.items() if key not in report.settled}
+        if paused != known:
+            images = {key.name: image for key, image in paused.items()}
+            self._keep(stack.name, {_CONTENT: content_of(stack), _IMAGES: images} if paused else {})
 
     def follow(self, stack: Stack) -> None:
         """This is what the source wants by now: other content is worth a try when it is wanted again."""
@@ -69,13 +71,9 @@ class Paused:
         return None if kept is None else part_of(kept, name)
 
     def _keep(self, name: str, entry: Entry) -> None:
-        def changed(kept: Entry) -> Entry:
-            others = {other: said for other, said in kept.items() if other != name}
-            return {**others, name: entry} if entry else others
-
         self._unwritten[name] = entry
         with suppress(Trouble):
-            self._file.change(changed, anew=False)
+            self._file.change(lambda kept: with_part(kept, name, entry), anew=False)
             del self._unwritten[name]
 
 

@@ -58,7 +58,13 @@ def side_by_side(pool: Executor, jobs: Iterable[Callable[[], T]], what: str, lan
 
     begun: list[Future[None]] = []
     try:
-        begun.extend(begin(pool, lane, what) for _ in range(min(lanes, len(waiting))))
+        for _ in range(min(lanes, len(waiting))):
+            try:
+                begun.append(begin(pool, lane, what))
+            except Refused:
+                if not begun:
+                    raise
+                break  # it takes longer then
         for one in begun:
             one.result()
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.guard import Acknowledgements, Consent, removal_of
+from agent.guard import _KEPT, Acknowledgements, Consent, removal_of
 from agent.handling import Handling
 from agent.jsonfile import JsonFile
 from agent.model import Action, Key, Observed, Owner, Report, Resource, Revision, Scope, Stack
@@ -158,6 +158,16 @@ def test_a_look_writes_nothing_and_a_turn_notes_what_was_approved(tmp_path: Path
     assert (len(look.plan.pending), look.removal, file.exists()) == (1, removal, False)
     assert reconciler.take(leaving, look)[0].synced
     assert JsonFile(file).read() == {removal.hash: ["a/x", "b/x"]}
+
+
+def test_of_many_commits_the_newest_notes_are_kept(tmp_path: Path) -> None:
+    file = JsonFile(tmp_path / "approvals.json")
+    commits = [f"{_KEPT + 1 - number:040x}" for number in range(_KEPT + 2)]  # which sort the other way
+    for commit in commits:
+        known = Acknowledgements(file, said=lambda newest, _stacks: {newest: 2})
+        known.remember(Removal(frozenset({"a/x", "a/y"}), 3), Consent(allowed=2, newest=commit))
+    assert commits[0] not in file.read()
+    assert commits[-1] in file.read()
 
 
 def test_one_stack_that_leaves_many_goes_at_once() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent.errors import Refused
-from agent.jsonfile import JsonFile, Note, part_of, with_part
+from agent.jsonfile import JsonFile, Note, part_of, with_entry, with_part
 from agent.model import Failure
 
 
@@ -143,13 +143,23 @@ def test_a_note_that_cannot_be_written_is_known_for_as_long_as_the_process_lives
     assert JsonFile(tmp_path / "in the way" / "note.json").read() == {"web": {"id": "1"}}
 
 
-def test_a_note_outlives_the_process_and_is_read_once(tmp_path: Path) -> None:
+def test_a_note_outlives_the_process(tmp_path: Path) -> None:
     path = tmp_path / "note.json"
-    note = Note(JsonFile(path))
-    note.change(lambda kept: with_part(kept, "web", {"id": "1"}))
+    Note(JsonFile(path)).change(lambda kept: with_part(kept, "web", {"id": "1"}))
     assert Note(JsonFile(path)).part("web") == {"id": "1"}
-    path.unlink()
-    assert note.part("web") == {"id": "1"}
+
+
+def test_a_note_that_cannot_be_read_at_first_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "note.json"
+    path.mkdir()
+    note = Note(JsonFile(path))
+    note.change(lambda kept: with_entry(kept, "db", "id", "2"))
+    assert note.known() == {"db": {"id": "2"}}
+    path.rmdir()
+    path.write_text('{"web": {"id": "1"}}')
+    assert note.known() == {"web": {"id": "1"}, "db": {"id": "2"}}
+    note.only("web", lambda _key, entry: entry != "1")
+    assert JsonFile(path).read() == {"db": {"id": "2"}}
 
 
 def test_a_part_that_has_become_empty_goes() -> None:

@@ -114,6 +114,16 @@ def test_what_was_good_and_is_healed_while_the_newest_waits_is_nothing_else_that
     assert agents.paused_in(BAD) == {WEB: ""}
 
 
+def test_what_is_as_wanted_after_all_is_paused_no_more(agents: Agents) -> None:
+    """Or nothing that ails it later would be put right."""
+    agents.paused_in(BAD)
+    paused, good = Paused(JsonFile(agents.file)), report_of(Turn((OLD,), SCOPE, "git"))
+    paused.heed(BAD, replace(good, settled=frozenset({DB})))
+    assert agents.paused_in(BAD) == {WEB: ""}, "it is not there yet"
+    paused.heed(BAD, replace(good, settled=frozenset({WEB, DB})))
+    assert agents.paused_in(BAD) == {}
+
+
 def test_what_cannot_be_written_holds_in_this_process(tmp_path: Path) -> None:
     paused, file = Paused(JsonFile(tmp_path / "none" / "paused.json")), tmp_path / "none"
     paused.heed(BAD, report_of(Turn((BAD,), SCOPE, "git")))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Set
 from typing import Any
 
-from agent.jsonfile import JsonFile, Note, part_of, with_part
+from agent.jsonfile import JsonFile, Note, with_entry
 from agent.kinds.base import FIELDS, INSTANCE, NAME, ORIGIN, REVISION, SERVICE, STACK, label_text
 from agent.kinds.container_names import labels_of
 from agent.model import Key, Resource
@@ -70,8 +70,8 @@ class Mended:
 
     def _put(self, resource: Resource, report: Report, fields: str, revision: str) -> None:
         told = {FIELDS: fields, REVISION: revision, SERVICE: resource.service, ORIGIN: self._origin}
-        entry = {resource.key.name: {_ID: report["Id"], **told}}
-        self._note.change(lambda kept: {**kept, resource.stack: {**part_of(kept, resource.stack), **entry}})
+        entry = {_ID: report["Id"], **told}
+        self._note.change(lambda kept: with_entry(kept, resource.stack, resource.key.name, entry))
 
     def _entry(self, resource: Resource, report: Report) -> dict[str, Any]:
         """What is noted of just this container, if anything."""
@@ -81,11 +81,8 @@ class Mended:
 
     def forget(self, stack: str, keep: Collection[Key], there: Set[str] = frozenset()) -> None:
         """Keep notes of these alone, and of containers with ids that are `there`."""
-        known = self._note.part(stack)
-        left = {
-            name: entry
-            for name, entry in known.items()
-            if Key("container", name) in keep or (isinstance(entry, dict) and entry.get(_ID) in there)
-        }
-        if left != known:
-            self._note.change(lambda kept: with_part(kept, stack, left))
+
+        def keeps(name: str, entry: Any) -> bool:
+            return Key("container", name) in keep or (isinstance(entry, dict) and entry.get(_ID) in there)
+
+        self._note.only(stack, keeps)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from agent.errors import Trouble
-from agent.jsonfile import JsonFile, part_of, with_part
+from agent.jsonfile import JsonFile, only, part_of, with_entry
 from agent.kinds.base import NAME, PREFIX, STACK, digest, label_text
 from agent.kinds.table import look
 from agent.model import Key, Resource
@@ -55,18 +55,17 @@ class Noted:
 
     def forget(self, stack: str, keep: Collection[Key]) -> None:
         """Keep the environments of these alone."""
-        known = part_of(self._file.read(), stack)
-        left = {name: pairs for name, pairs in known.items() if Key("container", name) in keep}
-        if left != known:
-            with suppress(Trouble):
-                self._file.change(lambda kept: with_part(kept, stack, left))
+        if all(Key("container", name) in keep for name in part_of(self._file.read(), stack)):
+            return
+        with suppress(Trouble):
+            self._file.change(lambda kept: only(kept, stack, lambda name, _: Key("container", name) in keep))
 
     def _note(self, resource: Resource, pair: list[Any]) -> None:
         name, stack = resource.key.name, resource.stack
 
         def change(kept: dict[str, Any]) -> dict[str, Any]:
             before = [one for one in _pairs(kept, stack, name) if one[0] != pair[0]]
-            return {**kept, stack: {**part_of(kept, stack), name: [pair, *before][:KEPT]}}
+            return with_entry(kept, stack, name, [pair, *before][:KEPT])
 
         with suppress(Trouble):  # the command is run without it then
             self._file.change(change)

@@ -15,7 +15,7 @@ from typing import Any
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused, Trouble
 from agent.handling import Hook, Stage
-from agent.jsonfile import JsonFile, part_of, with_part
+from agent.jsonfile import JsonFile, only, part_of, with_entry
 from agent.kinds.base import PREFIX, Identity, digest
 from agent.kinds.container_words import exit_code, exit_text, last_words, redacted
 from agent.kinds.table import look
@@ -124,17 +124,16 @@ class Once:
 
     def note(self, resource: Resource) -> None:
         """It has run, or counts as if it had. What cannot be noted costs another run at most."""
-        entry = {resource.key.name: self._content(resource)}
+        content = self._content(resource)
         with suppress(Trouble):
-            self._file.change(lambda kept: {**kept, resource.stack: {**part_of(kept, resource.stack), **entry}})
+            self._file.change(lambda kept: with_entry(kept, resource.stack, resource.key.name, content))
 
     def forget(self, stack: str, keep: Collection[Key]) -> None:
         """Keep notes of these alone."""
-        known = part_of(self._file.read(), stack)
-        left = {name: content for name, content in known.items() if Key("container", name) in keep}
-        if left != known:
-            with suppress(Trouble):
-                self._file.change(lambda kept: with_part(kept, stack, left))
+        if all(Key("container", name) in keep for name in part_of(self._file.read(), stack)):
+            return
+        with suppress(Trouble):
+            self._file.change(lambda kept: only(kept, stack, lambda name, _: Key("container", name) in keep))
 
     # --- the run ---
 

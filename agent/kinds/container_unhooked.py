@@ -7,12 +7,12 @@ container counts as having had it, for to run it again in one that has run for l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from agent.errors import Trouble
-from agent.jsonfile import JsonFile, part_of, with_part
+from agent.jsonfile import JsonFile, only, part_of, with_entry
 from agent.kinds.table import look
 from agent.model import Difference, Key, Remedy, Resource
 
@@ -33,14 +33,13 @@ class Unhooked:
     def expect(self, resource: Resource, container: str) -> None:
         """It is about to be started. What cannot be noted is forgotten with the agent."""
         self._settled.discard(container)
-        entry = {resource.key.name: container}
         with suppress(Trouble):
-            self._file.change(lambda kept: {**kept, resource.stack: {**part_of(kept, resource.stack), **entry}})
+            self._file.change(lambda kept: with_entry(kept, resource.stack, resource.key.name, container))
 
     def settle(self, resource: Resource, container: str) -> None:
         """It has had all of it. What cannot be noted costs another run after a restart of the agent at most."""
         try:
-            self._file.change(lambda kept: _without(kept, resource.stack, lambda _name, noted: noted == container))
+            self._file.change(lambda kept: only(kept, resource.stack, lambda _name, noted: noted != container))
         except Trouble:
             self._settled.add(container)
 
@@ -56,16 +55,10 @@ class Unhooked:
         if all(Key("container", name) in keep for name in part_of(self._file.read(), stack)):
             return
         with suppress(Trouble):
-            self._file.change(lambda kept: _without(kept, stack, lambda name, _: Key("container", name) not in keep))
+            self._file.change(lambda kept: only(kept, stack, lambda name, _: Key("container", name) in keep))
 
 
 def after_start(resource: Resource) -> Sequence[Mapping[str, Any]]:
     """What is to run in the container after each start of it by the agent, as bodies of an exec."""
     found: Sequence[Mapping[str, Any]] = (resource.spec.get("hooks") or {}).get(POST_START) or ()
     return found
-
-
-def _without(kept: Mapping[str, Any], stack: str, goes: Callable[[str, str], bool]) -> dict[str, Any]:
-    """What is kept, less what goes of a stack."""
-    left = {name: noted for name, noted in part_of(kept, stack).items() if not goes(name, noted)}
-    return with_part(kept, stack, left)

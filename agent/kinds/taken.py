@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from agent.jsonfile import JsonFile, Note, part_of, with_part
+from agent.jsonfile import JsonFile, Note, with_entry
 from agent.kinds.base import NAME, ORIGIN, STACK
 from agent.model import Resource
 
@@ -42,12 +42,9 @@ class Taken:
 
     def note(self, resource: Resource, id: str) -> None:
         """What cannot be noted is forgotten with the agent."""
-        entry = {id: {NAME: resource.key.name, ORIGIN: self._origin}}
-        self._note.change(lambda kept: {**kept, resource.stack: {**part_of(kept, resource.stack), **entry}})
+        entry = {NAME: resource.key.name, ORIGIN: self._origin}
+        self._note.change(lambda kept: with_entry(kept, resource.stack, id, entry))
 
     def forget(self, stack: str, there: Set[str]) -> None:
         """Keep notes of those of the stack alone whose ids are `there`."""
-        known = self._note.part(stack)
-        left = {id: told for id, told in known.items() if id in there}
-        if left != known:
-            self._note.change(lambda kept: with_part(kept, stack, left))
+        self._note.only(stack, lambda id, _: id in there)

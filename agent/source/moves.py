@@ -49,16 +49,23 @@ def _thing(mode: str, blob: str) -> str:
 
 def folder_moved(found: Iterable[Difference], paths: Collection[str]) -> Move | None:
     """The one move of a folder that is all that differs in the paths; None where there is more, or something else."""
-    counting, gone, come = frozenset(paths), dict[str, list[str]](), list[Difference]()
+    counting, gone, come = frozenset(paths), dict[str, set[str]](), list[Difference]()
     for one in found:
         if one.before and not one.after:
-            gone.setdefault(one.before, []).append(one.path)
+            gone.setdefault(one.before, set()).add(one.path)
         if _counts(one.path, counting):
             come.append(one)
     if any(one.before for one in come):
         return None
-    possible = [{move for old in gone.get(one.after, ()) if (move := _move(old, one.path))} for one in come]
-    return min(set.intersection(*possible), default=None) if possible else None
+    if not come:
+        return None
+    # a file of many like it, such as an empty one, says little: the one that says most is asked first
+    rarest = min(come, key=lambda one: len(gone.get(one.after, ())))
+    possible = {move for old in gone.get(rarest.after, ()) if (move := _move(old, rarest.path))}
+    for one in come if possible else ():
+        alike = gone.get(one.after, ())
+        possible = {move for move in possible if move.has(one.path) and move.before(one.path) in alike}
+    return min(possible, default=None)
 
 
 def _move(old: str, new: str) -> Move | None:

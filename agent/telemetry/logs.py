@@ -182,8 +182,8 @@ def _brought_by(commit: Revision | None) -> dict[str, str]:
 
 def _tell_failure(logger: FilteringBoundLogger, report: Report, failure: Failure, *, again: bool) -> None:
     """What is only held asks for somebody's attention, and nothing failed."""
-    failed = report.result is Result.ERROR
-    event, level = ("failed", logging.ERROR) if failed else ("held", logging.WARNING)
+    held = report.waits and report.result is not Result.ERROR
+    event, level = ("held", logging.WARNING) if held else ("failed", logging.ERROR)
     level = logging.DEBUG if again else level
     brought_by = _brought_by(report.commit)
     logger.log(level, event, reason=failure.reason, message=first_line(failure.message), **brought_by)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from agent.account import changed_something
 from agent.model import Action, Cause, Health, Outcome, Report, Revision, Status
 from agent.telemetry.catalogue import ROLLBACK
 
@@ -14,8 +15,10 @@ def was_looked_at(report: Report) -> bool:
 
 
 def brought_by(report: Report) -> Revision | None:
-    """The commit that brought something new; what is gone back to is nothing new."""
-    return None if report.trigger == ROLLBACK else report.commit
+    """The commit that brought something new, and is not only to blame for what did not come about. What is gone back to
+    is nothing new."""
+    done = (outcome.change.commit for outcome in report.outcomes if changed_something(outcome))
+    return None if report.trigger == ROLLBACK else next(filter(None, done), None)
 
 
 def pending_of(report: Report) -> list[Action]:

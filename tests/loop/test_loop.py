@@ -16,7 +16,7 @@ from agent.errors import Refused, Unreachable
 from agent.handling import Handling, OnFailure, Rollout
 from agent.host_ports import HostPort
 from agent.loop import Loop
-from agent.model import Action, Cause, Change, Failure, Key, Outcome, Plan, Report, Resource, Result, Status
+from agent.model import Action, Cause, Change, Failure, Health, Key, Outcome, Plan, Report, Resource, Result, Status
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.reconcile import Turn
 from tests.loop.fakes import (
@@ -178,9 +178,10 @@ def test_what_is_overtaken_is_looked_at_again_at_once_but_only_once() -> None:
         assert [turns.next().trigger, turns.next().trigger] == ["git", "retry"]
         assert turns.nothing_more(0.4)
         assert turns.next().trigger == "retry"
-        failures = [audience.reports.get(timeout=5).failure for _ in range(3)]
+        told = [audience.reports.get(timeout=5) for _ in range(3)]
     expected = Failure("Overtaken", "create network/a_front, again and again: gone")
-    assert failures == [None, None, expected], "by then the world does not move any more"
+    assert [one.failure for one in told] == [None, None, expected], "by then the world does not move any more"
+    assert (told[-1].result, told[-1].synced) == (Result.ERROR, False)
 
 
 def test_once_ends_though_a_stack_is_overtaken_again_and_again() -> None:
@@ -227,6 +228,44 @@ def test_what_left_beside_something_unreadable_is_kept_and_says_why() -> None:
         desires.answer = reading(stack("new", "c" * 40), revision="c" * 40)
         loop.wake(AskSource("manual"))
         assert {turns.next().stacks == () for _ in range(2)} == {True, False}
+
+
+def test_what_is_kept_takes_up_nothing_that_it_waited_for_and_is_told_once() -> None:
+    """No commit wants that any more."""
+    desires, audience = FakeDesires(reading(stack("a"), stack("b"))), FakeAudience()
+    turns = FakeTurns(lambda turn: replace(synced(turn), health=Health.PROGRESSING))
+    with running(make_loop(desires, turns, audience)) as loop:
+        assert {audience.reports.get(timeout=5).stack for _ in range(2)} == {"a", "b"}
+        waiting = replace(stack("a", "b" * 40, "2"), after=("b",))
+        desires.answer = reading(waiting, stack("b"), revision="b" * 40)
+        loop.wake(AskSource("git"))
+        until_told(audience, "WaitsForStack")
+        desires.answer = reading(stack("b"), revision="c" * 40, broken={"new": BROKEN})
+        loop.wake(AskSource("git"))
+        until_told(audience, "MayBeHidden")
+        loop.wake(AskSource("git"))  # the same once more
+        while not turns.nothing_more():
+            pass
+        told = [one.failure and one.failure.reason for one in audience.reported_so_far() if one.stack == "a"]
+        assert not told
+        turns.react = lambda turn: replace(synced(turn), health=Health.HEALTHY)
+        loop.wake(LookAt("event", stack="b"))
+        assert turns.next().scope.stacks == {"b"}
+        assert turns.nothing_more()
+        loop.wake(LookAt("event", stack="a"))
+        assert turns.next().stacks == (stack("a"),)
+
+
+def until_told(audience: FakeAudience, reason: str) -> None:
+    while (failure := audience.reports.get(timeout=5).failure) is None or failure.reason != reason:
+        pass
+
+
+def test_what_may_be_hidden_is_healed_by_the_next_agent_too() -> None:
+    desires = FakeDesires(reading(broken={"new": BROKEN}), good={"a": stack("a")})
+    turns = FakeTurns(host_stacks=frozenset({"a"}))
+    with running(make_loop(desires, turns, FakeAudience())):
+        assert turns.next().stacks == (stack("a"),)
 
 
 def test_what_was_broken_from_the_beginning_is_forgotten_when_it_leaves_beside_something_unreadable() -> None:

@@ -48,8 +48,10 @@ def change(
     cause: Cause = Cause.COMMIT,
     reason: str = "is not there",
     stack: str = "web",
+    commit: Revision | None = None,
 ) -> Change:
-    return Change(number, action, key, stack, cause, reason, (FieldChange("image", "api:1", "api:2"),))
+    fields = (FieldChange("image", "api:1", "api:2"),)
+    return Change(number, action, key, stack, cause, reason, fields, commit=commit)
 
 
 def report(**facts: Any) -> Report:

@@ -55,7 +55,10 @@ SERIES = [
         id="revision is the one synced to",
     ),
     pytest.param(
-        [report(commit=OLDER), report()], 'windlass_stack_commit_info{commit="31c09de",stack="web"}', 1, id="commit"
+        [did(done(change(commit=OLDER))), report()],
+        'windlass_stack_commit_info{commit="31c09de",stack="web"}',
+        1,
+        id="commit",
     ),
     pytest.param([did(done(change()))], 'windlass_stack_last_change_timestamp_seconds{stack="web"}', 5002, id="change"),
     pytest.param(

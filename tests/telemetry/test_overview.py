@@ -87,10 +87,11 @@ def test_a_failing_revision_does_not_hide_the_one_that_runs() -> None:
 
 
 def test_the_commit_stays_that_last_brought_something_new() -> None:
-    brought = report(commit=OLDER)
-    for later in (report(), failed(BROKEN), report(trigger="rollback", commit=REVISION)):
+    brought, newer = did(done(change(commit=OLDER))), done(change(commit=REVISION))
+    to_blame = (failed(BROKEN, commit=REVISION), report(commit=REVISION, waits=True))
+    for later in (report(), *to_blame, did(newer, trigger="rollback")):
         assert web(brought, later).commit == RevisionStatus.of(OLDER)
-    assert web(brought, report(commit=REVISION)).commit == RevisionStatus.of(REVISION)
+    assert web(brought, did(newer)).commit == RevisionStatus.of(REVISION)
 
 
 def test_when_the_host_is_not_seen_the_last_count_stays_and_health_is_unknown() -> None:
