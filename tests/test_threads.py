@@ -87,6 +87,23 @@ def test_results_are_in_the_order_of_the_jobs_whoever_is_done_first(pool: Thread
     assert side_by_side(pool, list[Callable[[], int]](), "reads", 2) == []
 
 
+def test_with_fewer_threads_than_it_may_take_it_is_done_all_the_same(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_thread, begun = threading.Thread.start, list[threading.Thread]()
+
+    def one_only(thread: threading.Thread) -> None:
+        if begun:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        begin_thread(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", one_only)
+    may_end = threading.Event()
+    jobs = [lambda: may_end.wait(0.2), lambda: True, lambda: True]
+    assert len(side_by_side(pool, jobs, "reads", 2)) == 3
+
+
 def test_many_jobs_take_no_more_threads_than_they_may(pool: ThreadPoolExecutor) -> None:
     assert len(set(side_by_side(pool, [threading.get_ident] * 50, "reads", 1))) == 1
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.engine.calls import Calls
-from agent.engine.transport import Client, demultiplexed
+from agent.engine.transport import Client
 from agent.errors import Overtaken, Refused, Unreachable
 from agent.stand_ins import never
 
@@ -15,13 +15,13 @@ TELLING = 5.0  # seconds that the engine may take to know the status of one that
 
 
 def hear(calls: Calls, command: str, subject: str, patience: float, stop: Callable[[], bool] | None) -> str:
-    """Run it and take down what it says, until it says no more. Once `stop` says so nobody waits (`Overtaken`)."""
+    """Run it and take down the last of what it says. Once `stop` says so nobody waits any more (`Overtaken`)."""
 
     def tell(client: Client) -> Any:
         return client.hear("/exec/{0}/start", command, body={"Detach": False, "Tty": False})
 
     said: bytes = calls.write("exec_start", subject, tell, extra=patience, stop=stop)
-    return demultiplexed(said).decode(errors="replace")
+    return said.decode(errors="replace")
 
 
 def await_status(

@@ -14,7 +14,7 @@ from agent.engine.calls import Calls, Observe
 from agent.engine.credentials import Credentials
 from agent.engine.errors import REMOVAL_UNDER_WAY
 from agent.engine.memory import Memory, lasting
-from agent.engine.transport import Client, demultiplexed
+from agent.engine.transport import TAIL, Client, demultiplexed
 from agent.errors import Overtaken, Refused, Unreachable
 from agent.stand_ins import ignore, never
 from agent.threads import side_by_side
@@ -26,7 +26,6 @@ GRACE = 10  # seconds; what the engine gives a container that does not say how l
 AMPLE = 3600.0  # seconds; the end of patience with a container that wants to be waited for without end
 READERS = 4  # reads at once; more only wait for each other, and for the engine
 POLL = 0.1  # seconds between looks at a removal that is under way
-TAIL = 64 * 1024  # bytes of a log that are kept
 
 
 class Engine:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 from docker.errors import create_api_error_from_http_exception
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from agent.engine.deadline import CONNECT_SECONDS, Deadline, DeadlineSocket, connected
 
@@ -27,7 +27,7 @@ class _Answer:
     def __init__(self) -> None:
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._body: list[bytes] = []
-        self._is_framed = self.is_whole = self.keeps_connection = False
+        self._is_framed = self.has_begun = self.is_whole = self.keeps_connection = False
         self.status = 0
 
     def on_header(self, name: bytes, _value: bytes) -> None:
@@ -47,6 +47,7 @@ class _Answer:
     def feed(self, piece: bytes) -> None:
         """What the other end has sent, nothing where it has closed the connection. Raises `ConnectionError` if that
         was too early, and `HttpParserError`."""
+        self.has_begun = self.has_begun or bool(piece)
         if piece and self._parser is not None:
             self._parser.feed_data(piece)
         elif self.status and not self._is_framed:
@@ -86,7 +87,7 @@ class Quick:
         except TimeoutError as error:
             self.close()
             raise requests.exceptions.ReadTimeout(error) from error
-        except (OSError, HttpParserError) as error:
+        except (OSError, HttpParserError, HttpParserUpgrade) as error:
             self.close()
             raise requests.exceptions.ConnectionError(error) from error
         if answer.status != HTTPStatus.OK:
@@ -94,9 +95,19 @@ class Quick:
         return answer.body
 
     def _ask(self, url: str) -> _Answer:
+        """What the other end closed while nobody asked is found out by asking, which harms nothing."""
+        kept, answer = self._sock is not None, _Answer()
+        try:
+            return self._talk(url, answer)
+        except (BrokenPipeError, ConnectionResetError):
+            if not kept or answer.has_begun:
+                raise
+        self.close()
+        return self._talk(url, _Answer())
+
+    def _talk(self, url: str, answer: _Answer) -> _Answer:
         if self._sock is None:
             self._sock = self._connect()
-        answer = _Answer()
         try:
             self._sock.sendall(f"GET {url} HTTP/1.1\r\nHost: {self._host}\r\n\r\n".encode())
             while not answer.is_whole:

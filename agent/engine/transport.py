@@ -9,7 +9,7 @@ import json
 import math
 import socket
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -25,6 +25,8 @@ from agent.engine.deadline import CONNECT_SECONDS, Deadline, DeadlineSocket, con
 from agent.engine.quick import Quick, must_be_fine
 
 IDLE_POOL = "engine"
+PIECE = 64 * 1024  # bytes that are read at once of what has no end
+TAIL = 64 * 1024  # bytes of a log, or of what a command says, that are kept
 
 
 class _UnixConnection(UnixHTTPConnection):
@@ -152,8 +154,9 @@ class Client(docker.APIClient):
         return answer.json() if answer.content else None
 
     def hear(self, path: str, *names: str, body: Mapping[str, Any]) -> bytes:
-        """POST, and all that is said until the other end is done."""
-        return self._send("POST", self.base_url + self._path(path, names), {}, json=body).content
+        """POST, and the last of what is said until the other end is done, without frames."""
+        with self._send("POST", self.base_url + self._path(path, names), {}, json=body, stream=True) as answer:
+            return last_said(answer.iter_content(PIECE))
 
     def drop(self, path: str, *names: str, **params: Any) -> None:
         """DELETE."""
@@ -217,8 +220,37 @@ def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
 def demultiplexed(raw: bytes) -> bytes:
     """A log without the 8-byte frames that the engine puts around what was written without a terminal."""
     written, at = [], 0
-    while at + 8 <= len(raw) and raw[at] in (0, 1, 2) and raw[at + 1 : at + 4] == b"\0\0\0":
-        size = int.from_bytes(raw[at + 4 : at + 8])
-        written.append(raw[at + 8 : at + 8 + size])
-        at += 8 + size
+    while _is_frame(raw, at):
+        end = _end_of_frame(raw, at)
+        written.append(raw[at + 8 : end])
+        at = end
     return b"".join(written) if at else raw
+
+
+def last_said(pieces: Iterable[bytes], most: int = TAIL) -> bytes:
+    """The last bytes of a log that comes in pieces, without frames. No more than that is held of one without end."""
+    said = left = b""
+    for piece in pieces:
+        left += piece
+        whole = _whole(left)
+        said = (said + demultiplexed(left[:whole]))[-most:]
+        left = left[whole:]
+    return (said + demultiplexed(left))[-most:]
+
+
+def _whole(raw: bytes) -> int:
+    """How many bytes whole frames take, or all where there are none."""
+    at = 0
+    while _is_frame(raw, at):
+        if (end := _end_of_frame(raw, at)) > len(raw):
+            return at
+        at = end
+    return at if len(raw) - at < 8 else len(raw)
+
+
+def _is_frame(raw: bytes, at: int) -> bool:
+    return at + 8 <= len(raw) and raw[at] in (0, 1, 2) and raw[at + 1 : at + 4] == b"\0\0\0"
+
+
+def _end_of_frame(raw: bytes, at: int) -> int:
+    return at + 8 + int.from_bytes(raw[at + 4 : at + 8])

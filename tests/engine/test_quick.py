@@ -15,8 +15,10 @@ from docker.errors import APIError
 
 from agent.engine.deadline import Deadline
 from agent.engine.quick import Quick, _Answer
+from agent.engine.transport import demultiplexed, last_said
 
 OK = b"HTTP/1.1 200 OK\r\n"
+UPGRADE = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: close\r\n\r\n"
 
 
 class Peer:
@@ -101,10 +103,31 @@ def test_one_connection_is_kept_where_the_other_end_keeps_it(serve: Callable[...
     assert peer.asked[-1] == b"GET /4?filters=x HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
+def test_a_connection_that_was_closed_while_nobody_asked_is_made_anew(serve: Callable[..., tuple[Quick, Peer]]) -> None:
+    kept = OK + b"Content-Length: 1\r\n\r\nx"
+    quick, peer = serve(kept, None, kept)
+    assert [quick.get("/1"), quick.get("/2")] == [b"x", b"x"]
+    assert peer.connections == 2
+
+
+def test_a_connection_that_is_cut_within_an_answer_is_not_asked_again(serve: Callable[..., tuple[Quick, Peer]]) -> None:
+    quick, peer = serve(OK + b"Content-Length: 1\r\n\r\nx", OK + b"Content-Length: 5\r\nConnection: close\r\n\r\nhe")
+    quick.get("/1")
+    with pytest.raises(requests.exceptions.ConnectionError):
+        quick.get("/2")
+    assert peer.connections == 1
+
+
 @pytest.mark.parametrize(
     "answer",
-    [None, OK + b"Content-Length: 5\r\nConnection: close\r\n\r\nhe", OK + b"Conn|close", b"nonsense, close\r\n\r\n"],
-    ids=["nothing", "cut in the body", "cut in the head", "nonsense"],
+    [
+        None,
+        OK + b"Content-Length: 5\r\nConnection: close\r\n\r\nhe",
+        OK + b"Conn|close",
+        b"nonsense, close\r\n\r\n",
+        UPGRADE,
+    ],
+    ids=["nothing", "cut in the body", "cut in the head", "nonsense", "another protocol"],
 )
 def test_what_is_no_whole_answer_is_a_broken_connection_and_the_next_one_is_another(
     serve: Callable[..., tuple[Quick, Peer]], answer: bytes | None
@@ -139,3 +162,32 @@ def test_what_was_read_is_gone_at_once_and_not_left_for_the_collector(
         assert not [one for one in gc.get_objects() if isinstance(one, _Answer)]
     finally:
         gc.enable()
+
+
+# --- what has no end ------------------------------------------------------------------------------------------------
+
+
+def frame(text: bytes) -> bytes:
+    return b"\x01\0\0\0" + len(text).to_bytes(4) + text
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 11, 1000])
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (frame(b"one ") + frame(b"two ") + frame(b"three"), b"one two three"),
+        (b"written on a terminal", b"written on a terminal"),
+        (b"short", b"short"),
+        (frame(b"one ") + frame(b"cut")[:-1], b"one cu"),
+        (b"", b""),
+    ],
+    ids=["frames", "no frames", "short", "cut", "nothing"],
+)
+def test_a_log_is_the_same_in_whatever_pieces_it_comes(raw: bytes, said: bytes, size: int) -> None:
+    pieces = [raw[at : at + size] for at in range(0, len(raw), size)]
+    assert last_said(pieces) == demultiplexed(raw) == said
+
+
+def test_of_a_log_without_end_the_last_of_it_is_kept() -> None:
+    pieces = (frame(b"%06d" % number) for number in range(1000))
+    assert last_said(pieces, most=18) == b"000997000998000999"
