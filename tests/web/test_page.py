@@ -84,7 +84,7 @@ def test_it_says_how_things_are() -> None:
 
 
 def test_it_says_which_commit_brought_a_stack_what_it_has() -> None:
-    overview = Overview().with_report(report(commit=OLDER)).with_report(report(stack="db"))
+    overview = Overview().with_report(did(done(change(commit=OLDER)))).with_report(report(stack="db"))
     text = re.sub(r"\s+", " ", page_of(overview).text)
     assert text.count("changed by") == 1
     assert "changed by 31c09de first (bert)" in text
