@@ -11,7 +11,7 @@ from dataclasses import replace
 from agent.desired import Reader, Reading
 from agent.errors import Trouble
 from agent.model import Failure, Revision, Snapshot, Stack
-from agent.provenance import Tracer
+from agent.provenance import PATIENCE, Tracer
 from agent.rejections import Rejections, content_of, is_doubt
 from agent.source import Source
 
@@ -62,11 +62,13 @@ class Follower:
         return replace(reading, stacks=kept, broken={**reading.broken, **rejected}, rejected=digests, read=read)
 
     def _with_blame(self, reading: Reading) -> Reading:
-        """With the commits that broke what is broken, looked for once."""
-        revision, before = reading.snapshot.revision.id, self._blamed
+        """With the commits that broke what is broken, each looked for once; what there is no time for is left to the
+        next reading."""
+        revision, before, until = reading.snapshot.revision.id, self._blamed, self._clock() + PATIENCE
         self._blamed = {
             (revision, name): before[revision, name] if (revision, name) in before else self._blame(reading, name)
             for name in reading.read
+            if (revision, name) in before or self._clock() < until
         }
         blamed = {name: commit for (_, name), commit in self._blamed.items() if commit}
         return replace(reading, blamed=blamed) if blamed else reading

@@ -13,7 +13,7 @@ from agent.desired import Reading
 from agent.model import Failure, Report
 from agent.stack_order import earlier_first, gets_on, is_ready
 from agent.suspension import Suspension
-from agent.work import Work, differ
+from agent.work import INTERVAL, Work, differ
 
 WAITS = "WaitsForStack"
 HIDDEN = "MayBeHidden"  # it seems to have left the source, and something there cannot be read
@@ -134,13 +134,13 @@ class Following:
         if changed and (late := [name for name in stack.after if not self._is_ready(name)]):
             failure = Failure(WAITS, f"new content waits for {', '.join(late)} to be healthy")
             if work.wait(failure):
-                self._tell(work, failure)
+                self._tell(work, failure, waits=True)
             return
         work.want(stack)
         if changed:
             self._dispatch.fresh(work, "git")
         else:
-            self._dispatch.mark(work, "interval")
+            self._dispatch.mark(work, INTERVAL)
 
     def _let_go(self, work: Work) -> None:
         if work.has_left and work.last is not None:
@@ -188,9 +188,10 @@ class Following:
         failure = Failure(HIDDEN, why)
         work.offer(None)
         if work.wait(failure):
-            self._tell(work, failure)
+            self._tell(work, failure, waits=True)
 
-    def _tell(self, work: Work, failure: Failure | None) -> None:
+    def _tell(self, work: Work, failure: Failure | None, *, waits: bool = False) -> None:
         """Report once, now, why the newest is not what is wanted."""
         if self.reading is not None:
-            self._dispatch.tell(work.not_followed(self.reading.snapshot.revision, failure, self._wall()))
+            revision = self.reading.snapshot.revision
+            self._dispatch.tell(work.not_followed(revision, failure, self._wall(), waits=waits))

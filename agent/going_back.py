@@ -14,7 +14,7 @@ from agent.account import DID_NOT_TAKE, new_run_id
 from agent.errors import Trouble
 from agent.gone_back import gone_back
 from agent.good_images import GoodImages
-from agent.guard import services_of
+from agent.guard import new_services, services_of
 from agent.model import Failure, Health, Report, Revision, Stack
 from agent.reconcile import HEALTH_POLL, ROLLBACK, Reconciler, Turn
 from agent.rejections import content_of
@@ -106,7 +106,6 @@ class Trials:
         (stack,) = turn.stacks
         if good is None:
             return TakenBack(stack.name, failure, why_not=why_not)
-        brought = len(services_of(stack) - services_of(good))  # what bad content brought may go without a word
         back = replace(
             turn,
             stacks=(gone_back(self.images.pinned(good), content_of(stack)),),
@@ -114,7 +113,7 @@ class Trials:
             run_id=new_run_id(),
             exact=False,
             fallback=True,
-            consent=replace(turn.consent, allowed=max(turn.consent.allowed, brought)),
+            consent=replace(turn.consent, free=new_services(stack, good)),
         )
         (report,) = self.reconciler.settle(back, self.reconciler.take(back))
         return TakenBack(stack.name, failure, good.revision, report)

@@ -28,11 +28,13 @@ _COMMIT = 40  # digits, of which the hash of a removal has fewer
 @dataclass(frozen=True)
 class Consent:
     """`approved` are the hashes of removals that may be done; `allowed` is how many services the newest commit says
-    may go; `newest` is its id, by which those before it are found that count too."""
+    may go; `newest` is its id, by which those before it are found that count too. What is `free` needs nobody's word:
+    services, each as STACK/SERVICE, that were brought by content that is no good."""
 
     approved: frozenset[str] = frozenset()
     allowed: int = 0
     newest: str = ""
+    free: frozenset[str] = frozenset()
 
 
 NO_CONSENT = Consent()
@@ -41,6 +43,11 @@ NO_CONSENT = Consent()
 def services_of(stack: Stack | None) -> frozenset[str]:
     """The services that are wanted in a stack; none in one that has left the source."""
     return frozenset(one.service for one in stack.resources if one.service) if stack else frozenset()
+
+
+def new_services(stack: Stack | None, before: Stack) -> frozenset[str]:
+    """The services, each as STACK/SERVICE, that a stack has and as it was before has not."""
+    return frozenset(f"{before.name}/{service}" for service in services_of(stack) - services_of(before))
 
 
 def must_count(plan: Plan) -> bool:
@@ -86,41 +93,42 @@ class Acknowledgements:
 
     def cover(self, removal: Removal, consent: Consent) -> bool:
         """Whether somebody has said that this may go. Notes nothing, so that whoever only looks may ask."""
-        if len(removal.services) <= consent.allowed or removal.hash in consent.approved:
+        services = removal.services - consent.free
+        if not services or removal.hash in consent.approved:
             return True
         known = self.file.look().kept
         if known is None:
             return False  # a commit's word may have been used up
-        if any(removal.services <= frozenset(known.get(one) or ()) for one in consent.approved):
+        if any(services <= frozenset(known.get(one) or ()) for one in consent.approved):
             return True
-        return _is_said(removal.services, self._said(removal, consent), known)
+        return _is_said(services, self._said(services, consent), known)
 
     def remember(self, removal: Removal, consent: Consent) -> None:
         """Note what an approved hash stands for, and what goes with the word of a commit, before some of it goes. For
         whoever changes this host alone: of two processes that note at once, one's note would be lost."""
         with self._lock:
-            known = self.file.read()
+            known = self.file.look().kept
             new = self._to_note(removal, consent, known)
-            if all(known.get(one) == services for one, services in new.items()):
+            if all((known or {}).get(one) == services for one, services in new.items()):
                 return
             with suppress(Trouble):  # what cannot be noted costs an approval more, and nothing that runs
                 self.file.change(lambda kept: _still_needed(kept, consent, but=new) | new)
 
-    def _to_note(self, removal: Removal, consent: Consent, known: Mapping[str, Any]) -> dict[str, list[str]]:
+    def _to_note(self, removal: Removal, consent: Consent, known: Mapping[str, Any] | None) -> dict[str, list[str]]:
         if removal.hash in consent.approved:
             return {removal.hash: sorted(removal.services)}
-        said = self._said(removal, consent)
-        used = _used(said, known)
-        if removal.services <= used or not (
-            _is_said(removal.services, said, known) or len(removal.services) <= consent.allowed
-        ):
+        services = removal.services - consent.free
+        said = self._said(services, consent)
+        if known is None or services <= _used(said, known) or not _is_said(services, said, known):
             return {}
-        return {commit: sorted(removal.services.union(known.get(commit) or ())) for commit in said}
+        return {commit: sorted(services.union(known.get(commit) or ())) for commit in said}
 
-    def _said(self, removal: Removal, consent: Consent) -> Mapping[str, int]:
-        """By commit, how many services may go with it; of those commits that are new to all the stacks concerned."""
-        stacks = frozenset(service.partition("/")[0] for service in removal.services)
-        return self.said(consent.newest, stacks) if consent.newest and stacks else {}
+    def _said(self, services: frozenset[str], consent: Consent) -> Mapping[str, int]:
+        """By commit, how many services may go with it: of the newest one, and of those before it that are new to all
+        the stacks concerned."""
+        newest = {consent.newest: consent.allowed} if consent.allowed else {}
+        stacks = frozenset(service.partition("/")[0] for service in services)
+        return newest | dict(self.said(consent.newest, stacks) if consent.newest and stacks else {})
 
 
 def _is_said(services: frozenset[str], said: Mapping[str, int], known: Mapping[str, Any]) -> bool:

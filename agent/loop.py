@@ -28,7 +28,7 @@ from agent.pulse import Pulse
 from agent.reconcile import ASKED, HEALTH_PATIENCE, ROLLBACK, Turn
 from agent.scheduling import Scheduling
 from agent.trial import State
-from agent.work import NEWS, RETRY, TRIAL, Standing, Work, crashed, nothing_stays
+from agent.work import BY_ITSELF, INTERVAL, NEWS, RETRY, START, TRIAL, Standing, Work, crashed, nothing_stays
 from agent.workers import Workers
 
 SOURCE = "source"
@@ -198,7 +198,7 @@ class Loop:
             self._resync_due = now + self._rhythm.resync
             self._turns.look_afresh()
             for work in self._stacks.values():
-                self.mark(work, "interval")
+                self.mark(work, INTERVAL)
         if self._asking.is_due:
             self._asking.busy = True
             first = self._following.reading is None
@@ -284,7 +284,7 @@ class Loop:
             work = self.work_of(stack.name)
             if work.desired is None:
                 work.want(stack, proved=True)
-                self.mark(work, "start")
+                self.mark(work, START)
         if done.reading is not None and not outdated:
             self._following.follow(done.reading, done.on_host)
         if not self._asking.is_due:  # else it was read before somebody asked
@@ -310,12 +310,15 @@ class Loop:
 
     def _begin_turn(self, work: Work) -> None:
         trigger = work.take_trigger()
+        if trigger in BY_ITSELF:  # all others were counted when they came
+            self._audience.triggered(trigger)
         if not work.is_understood:
             self._answering.tell_if_done()
             return  # never was good here: nothing is known to converge to, and nothing is removed
         name, before = work.name, work.standing
         elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
-        consent = Consent(self._orders.approved, max(work.goal.may_go, self._following.allowed), self._following.newest)
+        source = self._following
+        consent = Consent(self._orders.approved, source.allowed, source.newest, work.goal.free)
         turn = work.turn(trigger, self._scope, elsewhere, consent, act=self._act)
         demands = {key: ports for one in self._stacks.values() if one is not work for key, ports in one.demands.items()}
         resting = self._patience.resting(name, self._clock())

@@ -7,12 +7,14 @@ once. Where it cannot tell, nothing is claimed. Why just so: docs/decisions/0021
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from agent.model import Revision, Stack
 
+PATIENCE = 10.0  # seconds after which nothing more is asked for the sake of one thing: it is good to know and no more
 _KEPT = 500  # answers of each sort: one for each stack is asked for most of the time
 _Answer = TypeVar("_Answer")
 
@@ -60,16 +62,17 @@ UNKNOWN = Provenance()
 class Tracer:
     """Asks the past of a source. To be used from any thread."""
 
-    def __init__(self, past: Past | None = None) -> None:
-        self._past = past or NoPast()
+    def __init__(self, past: Past | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._past, self._clock = past or NoPast(), clock
         self._commits: _Answers[Revision | None] = _Answers()
         self._same: _Answers[bool] = _Answers()
 
     def trace(self, stack: Stack, made_at: Collection[str]) -> Provenance:
         """`made_at` are the revisions that objects of the stack were made at."""
-        revision, paths = stack.revision.id, stack.inputs
-        same = (one for one in sorted(made_at) if self.is_same(one, revision, paths))
-        return Provenance(self.last_change(revision, paths), frozenset(same))
+        revision, paths, until = stack.revision.id, stack.inputs, self._clock() + PATIENCE
+        commit = self.last_change(revision, paths)
+        same = (one for one in sorted(made_at) if self._clock() < until and self.is_same(one, revision, paths))
+        return Provenance(commit, frozenset(same))
 
     def last_change(self, revision: str, paths: frozenset[str]) -> Revision | None:
         """As `Past.last_change`."""

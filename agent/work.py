@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from agent.account import new_run_id
-from agent.guard import Consent, Wanted, services_of
+from agent.guard import Consent, Wanted, new_services
 from agent.held import PRUNE_OFF
 from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
 from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD, Demands
@@ -22,7 +22,8 @@ from agent.suspension import NOTHING, Suspended, Suspension
 from agent.trial import Trial
 
 TRIAL = "trial"  # the trigger of seeing whether what is new is good by now
-RETRY = "retry"
+RETRY, INTERVAL, START = "retry", "interval", "start"
+BY_ITSELF = frozenset({TRIAL, RETRY, INTERVAL, START})  # the triggers of turns for which nothing came from outside
 NEWS = frozenset({ASKED, "git", ROLLBACK})  # the triggers of turns that whoever asked waits for
 GUARDS = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
 
@@ -41,7 +42,7 @@ class Goal:
     stack: Stack | None = None  # None: nothing of it, or nothing that is known
     proved: bool = False  # it was good before, and is wanted again
     given_up: str = ""  # a digest of the content that is not wanted any more because it was no good
-    may_go: int = 0  # services that bad content brought, which may go without anybody's word
+    free: frozenset[str] = frozenset()  # services that bad content brought, which may go without anybody's word
 
     @cached_property
     def keys(self) -> frozenset[Key]:
@@ -168,9 +169,8 @@ class Work:
 
     def go_back(self, good: Stack, failure: Failure) -> None:
         """Want what was good before, because what is wanted now is not. What waits goes on waiting."""
-        brought = services_of(self.desired) - services_of(good)
         given_up = content_of(self.desired) if self.desired else ""
-        self._aim_at(Goal(good, proved=True, given_up=given_up, may_go=len(brought)))
+        self._aim_at(Goal(good, proved=True, given_up=given_up, free=new_services(self.desired, good)))
         self.lag = replace(self.lag, failure=failure)
 
     def offer(self, stack: Stack | None) -> None:
@@ -206,7 +206,7 @@ class Work:
 
     def take_trigger(self) -> str:
         """Of the turn that begins now."""
-        trigger = self.trigger or (self.again[1] if self.again else "interval")
+        trigger = self.trigger or (self.again[1] if self.again else INTERVAL)
         self.trigger = self.again = None
         return trigger
 
@@ -263,21 +263,23 @@ class Work:
             failure = replace(report.failure, message=f"taken back to {at.short}, and there: {report.failure.message}")
         return replace(report, synced=False, done=False, failure=failure, suspended=self.restraint, commit=self.brought)
 
-    def not_followed(self, revision: Revision, failure: Failure | None, now: float) -> Report:
-        """Why the newest revision is not what is wanted, as a report. `now` is seconds since the epoch."""
+    def not_followed(self, revision: Revision, failure: Failure | None, now: float, *, waits: bool = False) -> Report:
+        """Why the newest revision is not what is wanted, as a report: what is wrong, or what it `waits` for. `now` is
+        seconds since the epoch."""
         last = self.last
         return Report(
             run_id=new_run_id(),
             stack=self.name,
             trigger="git",
             revision=revision,
-            result=Result.ERROR if failure else Result.NOOP,
+            result=Result.ERROR if failure and not waits else Result.NOOP,
             started=now,
             seconds=0.0,
             health=last.health if last else Health.UNKNOWN,
             services=last.services if last else (),
             failure=failure,
             suspended=self.restraint,
+            waits=waits,
             commit=self.brought,
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 from agent.follower import KEPT, Follower
 from agent.jsonfile import JsonFile
 from agent.model import Failure, Revision, Stack
-from agent.provenance import NoPast
+from agent.provenance import PATIENCE, NoPast
 from agent.rejections import Rejections, content_of
 from tests.loop.fakes import reading, stack
 
@@ -80,6 +80,21 @@ def test_the_commit_is_named_that_brought_what_was_rejected() -> None:
     for _ in range(3):
         assert {name: commit.subject for name, commit in desires.newest().blamed.items()} == {"web": "Break it"}
     assert repository.past.asked == [(BAD.revision.id, frozenset({"web/compose.yaml"}))]
+
+
+def test_who_broke_what_is_looked_for_as_long_as_there_is_time_and_later_for_the_rest() -> None:
+    broken = replace(
+        reading(revision=BAD.revision.id),
+        broken=dict.fromkeys("abc", CRASHED),
+        read={name: frozenset({f"{name}/compose.yaml"}) for name in "abc"},
+    )
+    repository: Any = Repository(BAD)
+    repository.read = lambda _snapshot: broken
+    times = iter([*[0.0] * 4, PATIENCE - 1, PATIENCE, *[100.0] * 4])
+    desires = Follower(repository, repository, lambda _result, _seconds: None, clock=lambda: next(times))
+    assert set(desires.newest().blamed) == {"a", "b"}
+    assert set(desires.newest().blamed) == {"a", "b", "c"}
+    assert len(repository.past.asked) == 3
 
 
 def test_no_commit_is_blamed_for_what_was_good_with_the_same_files() -> None:

@@ -118,7 +118,7 @@ def test_what_failed_goes_back_in_a_turn_of_the_whole_stack() -> None:
     assert (back.failure.reason, back.revision, back.report) == ("CrashOnStart", OLD.revision, report())
     assert taken.stacks == (scene.images.pinned(OLD),) != (OLD,)
     assert (taken.trigger, taken.fallback, taken.exact, taken.scope.whole) == ("rollback", True, False, False)
-    assert taken.consent.allowed == 1, "what the bad content brought may go"
+    assert taken.consent.free == {"web/more"}, "what the bad content brought may go"
     assert scene.accepted == []
 
 

@@ -80,6 +80,34 @@ def test_a_commit_allows_so_many_services(allowed: int, covered: bool) -> None:
     assert Acknowledgements().cover(Removal(frozenset({"a", "b"}), 2), Consent(allowed=allowed)) is covered
 
 
+def test_what_the_newest_commit_says_is_used_up_by_so_many_services(tmp_path: Path) -> None:
+    two, other = Removal(frozenset({"a/x", "a/y"}), 3), Removal(frozenset({"b/x", "b/y"}), 3)
+    consent, file = Consent(allowed=2, newest="a" * 40), tmp_path / "approvals.json"
+    known = Acknowledgements(JsonFile(file))
+    assert known.cover(other, consent)
+    known.remember(two, consent)
+    assert known.cover(two, consent)
+    assert known.cover(Removal(frozenset({"a/y"}), 2), consent), "what is left of it"
+    assert not known.cover(other, consent)
+    assert known.cover(other, replace(consent, newest="b" * 40)), "another commit's word"
+    file.write_text("{")
+    unread = Acknowledgements(JsonFile(file))
+    unread.remember(two, consent)
+    assert not unread.cover(two, consent), "nobody knows what went with it"
+    assert file.read_text() == "{"
+
+
+def test_what_is_free_needs_nobodys_word_and_uses_none_up() -> None:
+    known, free = Acknowledgements(), frozenset({"a/x", "a/y"})
+    assert known.cover(Removal(free, 3), Consent(free=free))
+    three = Removal(free | {"b/z"}, 4)
+    assert not known.cover(three, Consent(free=free))
+    consent = Consent(allowed=1, newest="a" * 40, free=free)
+    assert known.cover(three, consent)
+    known.remember(three, consent)
+    assert known.file.read() == {"a" * 40: ["b/z"]}
+
+
 @pytest.mark.parametrize(
     ("message", "allowed"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
@@ -9,7 +10,7 @@ import pytest
 
 from agent.desired import Reader, Reading
 from agent.model import Revision, Snapshot, Stack
-from agent.provenance import UNKNOWN, NoPast, Provenance, Tracer
+from agent.provenance import PATIENCE, UNKNOWN, NoPast, Provenance, Tracer
 from agent.tree import Noted
 from tests.compose.tree import DictTree
 
@@ -133,6 +134,15 @@ def test_of_what_was_read_from_nothing_that_is_known_nobody_is_asked() -> None:
     assert Tracer(past).trace(stack(), {FIRST}) == UNKNOWN
     assert past.asked == []
     assert Tracer(NoPast()).trace(stack("a"), {FIRST}) == UNKNOWN
+
+
+def test_after_a_while_no_more_is_asked_until_the_next_time() -> None:
+    past, times = Past(BROUGHT, FIRST, SECOND), itertools.count(step=PATIENCE * 0.7)
+    tracer = Tracer(past, clock=lambda: next(times))
+    assert tracer.trace(stack("a"), {FIRST, SECOND}) == Provenance(BROUGHT, frozenset({FIRST}))
+    assert past.asked == ["9 a", "1=9 a"]
+    times = itertools.count(step=0)
+    assert tracer.trace(stack("a"), {FIRST, SECOND}) == Provenance(BROUGHT, frozenset({FIRST, SECOND}))
 
 
 def test_what_was_asked_long_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

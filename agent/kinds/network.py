@@ -282,7 +282,11 @@ class NetworkKind:
 
     def tidy(self, stack: str, keep: Collection[Key]) -> None:  # noqa: ARG002 - what is there is known by its id
         """Forget what was taken over and is gone."""
-        self._taken.forget(stack, self._there)
+        self._taken.forget(stack, self._is_gone)
+
+    def _is_gone(self, id: str) -> bool:
+        """What the list lacks is asked for before it counts as gone."""
+        return id not in self._there and self._engine.inspect_network(id) is None
 
     def create(self, change: Change, revision: str) -> None:
         """Make it; one of ours that is there as wanted already was made by an attempt that was cut."""

@@ -7,8 +7,10 @@ for that of its making.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable
+from contextlib import suppress
 
+from agent.errors import Trouble
 from agent.jsonfile import JsonFile, Note, with_entry
 from agent.kinds.base import NAME, ORIGIN, STACK
 from agent.model import Resource
@@ -45,6 +47,13 @@ class Taken:
         entry = {NAME: resource.key.name, ORIGIN: self._origin}
         self._note.change(lambda kept: with_entry(kept, resource.stack, id, entry))
 
-    def forget(self, stack: str, there: Set[str]) -> None:
-        """Keep notes of those of the stack alone whose ids are `there`."""
-        self._note.only(stack, lambda id, _: id in there)
+    def forget(self, stack: str, is_gone: Callable[[str], bool]) -> None:
+        """Forget those of the stack that are gone for sure. `is_gone` is asked by id, and may raise `Trouble`."""
+        gone = {id for id in self._note.part(stack) if _is_sure(is_gone, id)}
+        self._note.only(stack, lambda id, _: id not in gone)
+
+
+def _is_sure(is_gone: Callable[[str], bool], id: str) -> bool:
+    with suppress(Trouble):
+        return is_gone(id)
+    return False

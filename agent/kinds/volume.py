@@ -173,7 +173,11 @@ class VolumeKind:
     def tidy(self, stack: str, keep: Collection[Key]) -> None:  # noqa: ARG002 - what is there is known by its name
         """Forget what was taken over and is gone, also of stacks that have left before it went."""
         for one in {stack} | self._taken.stacks:
-            self._taken.forget(one, self._there)
+            self._taken.forget(one, self._is_gone)
+
+    def _is_gone(self, name: str) -> bool:
+        """What the list lacks is asked for before it counts as gone."""
+        return name not in self._there and self._engine.inspect_volume(name) is None
 
     def create(self, change: Change, revision: str) -> None:
         resource = wanted_of(change)

@@ -42,6 +42,7 @@ def windlass(tmp_path: Path) -> Windlass:
         }
         return subprocess.run(
             [sys.executable, "-m", "agent", *words],
+            cwd=tmp_path,  # which paths are told from
             env=environment(**given | variables),
             capture_output=True,
             text=True,
@@ -83,10 +84,10 @@ def test_the_plan_of_a_clone_names_the_commit_as_the_cause(windlass: Windlass, s
     cause = f'git {head} "Bring the web" (Ada)'
     planned = windlass("plan", str(stack), DOCKER_HOST=engine.url)
     assert planned.returncode == 0, planned.stderr
-    assert planned.stdout.splitlines()[0] == f"Source  {stack}  {cause}"
+    assert planned.stdout.splitlines()[0] == f"Source  {stack.name}  {cause}"
     assert [line for line in planned.stdout.splitlines() if "container web-web-1" in line and line.endswith(cause)]
     (stack / "compose.yaml").write_text(FILE.replace("web:1", "web:2"))
-    assert f"Source  {stack}  directory dir-" in windlass("plan", str(stack), DOCKER_HOST=engine.url).stdout
+    assert f"Source  {stack.name}  directory dir-" in windlass("plan", str(stack), DOCKER_HOST=engine.url).stdout
 
 
 @pytest.mark.parametrize("words", [("plan",), ("apply", "--yes")], ids=" ".join)
@@ -98,8 +99,8 @@ def test_a_build_is_refused_with_its_place_and_what_to_do(
     ended = windlass(*words, str(stack))
     assert ended.returncode == 4
     assert (
-        f"{stack}/compose.yaml:3:12: services.web.build: images are not built on this host unless its operator allows "
-        "it, build it elsewhere, push it to a registry and say only image\n"
+        f"{stack.name}/compose.yaml:3:12: services.web.build: images are not built on this host unless its operator "
+        "allows it, build it elsewhere, push it to a registry and say only image\n"
     ) in ended.stderr
 
 

@@ -110,7 +110,15 @@ class Agent:
 
     def windlass(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "agent", *arguments, *self.common()]
-        return subprocess.run(command, capture_output=True, text=True, env=self.environment(), check=False, timeout=120)
+        return subprocess.run(
+            command,
+            cwd=self.home,  # which paths are told from
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of an answer; (0, "") while nobody answers."""

@@ -7,6 +7,7 @@ from typing import Any
 import docker
 import pytest
 
+from agent.errors import Unreachable
 from agent.jsonfile import JsonFile
 from agent.kinds.container import ContainerKind
 from agent.kinds.container_mended import Mended
@@ -181,5 +182,17 @@ def test_what_cannot_be_noted_is_known_as_long_as_the_agent_lives(tmp_path: Any)
     taken = Taken(JsonFile(tmp_path / "notes"), "o")
     taken.note(wanted, "n")
     assert taken.has(wanted, "n")
-    taken.forget("web", {"other"})
+    taken.forget("web", lambda id: id != "n")
+    assert taken.has(wanted, "n")
+    taken.forget("web", lambda id: id == "n")
     assert taken.whose() == {}
+
+
+def test_nothing_is_forgotten_as_long_as_nobody_can_tell_whether_it_is_gone() -> None:
+    def unanswered(_id: str) -> bool:
+        raise Unreachable("nobody answers")
+
+    taken, wanted = Taken(origin="o"), Resource(Key("network", "web_default"), "web", {})
+    taken.note(wanted, "n")
+    taken.forget("web", unanswered)
+    assert taken.has(wanted, "n")

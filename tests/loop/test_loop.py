@@ -180,6 +180,7 @@ def test_what_is_overtaken_is_looked_at_again_at_once_but_only_once() -> None:
         assert turns.next().trigger == "retry"
         told = [audience.reports.get(timeout=5) for _ in range(3)]
     expected = Failure("Overtaken", "create network/a_front, again and again: gone")
+    assert audience.triggers == ["git", "retry", "retry"]
     assert [one.failure for one in told] == [None, None, expected], "by then the world does not move any more"
     assert (told[-1].result, told[-1].synced) == (Result.ERROR, False)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.model import Failure, Health, Report, Revision, Stack
+from agent.model import Failure, Health, Report, Result, Revision, Stack
 from agent.ports import AskSource, LookAt
 from agent.reconcile import HEALTH_PATIENCE, Turn
 from tests.loop.fakes import (
@@ -43,6 +43,7 @@ def test_it_waits_until_the_other_one_is_healthy() -> None:
         assert turns.next().scope.stacks == {"web"}
     waiting = audience.reports.get(timeout=5)
     assert (waiting.stack, waiting.failure and waiting.failure.reason) == ("web", "WaitsForStack")
+    assert (waiting.waits, waiting.result) == (True, Result.NOOP), "nothing went wrong"
 
 
 def test_what_runs_is_healed_meanwhile() -> None:

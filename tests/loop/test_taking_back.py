@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agent.desired import Reading
+from agent.guard import Consent
 from agent.model import Action, Cause, Change, Failure, Health, Key, Outcome, Report, Revision, ServiceState, Status
 from agent.ports import AskSource, LookAt
 from agent.reconcile import Turn
@@ -324,8 +325,8 @@ def test_what_bad_content_brought_may_go_without_anybodys_word() -> None:
     bad = replace(NEW, resources=(*NEW.resources, *services))
     desires, turns = FakeDesires(reading(bad, revision="b" * 40), good={"web": OLD}), FakeTurns(crash)
     with running(make_loop(desires, turns, FakeAudience())):
-        assert turns.next().consent.allowed == 0
-        assert turns.next().consent.allowed == 3
+        assert turns.next().consent.free == frozenset()
+        assert turns.next().consent == Consent(newest="b" * 40, free=frozenset({"web/a", "web/b", "web/c"}))
 
 
 def test_it_is_told_what_was_given_up_also_by_the_next_process() -> None:
