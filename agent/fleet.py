@@ -43,7 +43,9 @@ def stacks(tree: Tree, *, default_name: str = "", below: str = "") -> tuple[Foun
     """
     paths = tuple(_candidates(tree, below))
     files = _compose_files(paths, below)
-    found = [Found(project_name_of(PurePosixPath(at).name or default_name), at, Place(files[at])) for at in _tops(files)]
+    found = [
+        Found(project_name_of(PurePosixPath(at).name or default_name), at, Place(files[at])) for at in _tops(files)
+    ]
     problems = [*_unsupported(paths, files, below), *_bad_names(found), *_doubles(found)]
     if problems:
         raise BadManifest(sorted(problems, key=lambda problem: problem.place))

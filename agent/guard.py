@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.errors import Trouble
+from agent.held import EMPTY_DESIRED_STATE
 from agent.jsonfile import JsonFile
 from agent.model import Action, Cause, Observed, Owner, Plan, Scope, Stack
-from agent.planning import EMPTY_DESIRED_STATE, Removal
+from agent.planning import Removal
 from agent.provenance import NoPast
 
 Wanted = Mapping[str, frozenset[str]]  # the services of each stack that it is known of what is wanted in it

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from agent.account import new_run_id
 from agent.guard import Consent, Wanted, new_services
-from agent.held import PRUNE_OFF
+from agent.held import NEEDS_APPROVAL, PRUNE_OFF
 from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
-from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD, Demands
+from agent.planning import Demands
 from agent.reconcile import ASKED, ROLLBACK, Turn
 from agent.rejections import content_of
 from agent.suspension import NOTHING, Suspended, Suspension
@@ -25,7 +25,6 @@ TRIAL = "trial"  # the trigger of seeing whether what is new is good by now
 RETRY, INTERVAL, START = "retry", "interval", "start"
 BY_ITSELF = frozenset({TRIAL, RETRY, INTERVAL, START})  # the triggers of turns for which nothing came from outside
 NEWS = frozenset({ASKED, "git", ROLLBACK})  # the triggers of turns that whoever asked waits for
-GUARDS = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
 
 
 class Standing(NamedTuple):
@@ -152,7 +151,7 @@ class Work:
     @property
     def is_guarded(self) -> bool:
         """Whether something of it would be removed once somebody said that it may."""
-        return self.last is not None and any(change.code in GUARDS for change in self.last.plan.changes)
+        return self.last is not None and any(change.code in NEEDS_APPROVAL for change in self.last.plan.changes)
 
     def is_about(self, keys: frozenset[Key], id: str) -> bool:
         """Whether it wants an object of one of the keys, or has the one of the engine's id."""

@@ -10,6 +10,7 @@ import click
 
 from agent.cli.needs import Planned
 from agent.cli.text import clean, columns, count, pad, width
+from agent.held import NEEDS_APPROVAL
 from agent.model import Action, Cause, Change, Plan, Revision, Stack
 
 _SYMBOLS = {
@@ -32,7 +33,6 @@ _COLORS = {
     Action.RUN: "blue",
     Action.STOP: "blue",
 }
-_TO_BE_APPROVED = frozenset({"PruneGuard", "EmptyDesiredState"})
 _MAKES = frozenset({Action.CREATE, Action.REPLACE})
 _APPROVE = re.compile(r"windlass approve [0-9a-f]{12}")
 _MOST_NAMED = 5  # containers
@@ -89,14 +89,14 @@ def differs(plan: Plan) -> bool:
     """Whether the host is not as the source says. What outlives its use, and is held for that, is no difference; what
     would go if somebody approved it is one."""
     return any(
-        change.action is not Action.HOLD or change.cause is not Cause.PRUNE or change.code in _TO_BE_APPROVED
+        change.action is not Action.HOLD or change.cause is not Cause.PRUNE or change.code in NEEDS_APPROVAL
         for change in plan.changes
     )
 
 
 def approvals(plan: Plan) -> list[str]:
     """What to type to have what is held go, a command for each removal."""
-    held = [change.reason for change in plan.changes if change.code in _TO_BE_APPROVED]
+    held = [change.reason for change in plan.changes if change.code in NEEDS_APPROVAL]
     return list(dict.fromkeys(command for reason in held for command in _APPROVE.findall(reason)))
 
 

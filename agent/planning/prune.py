@@ -10,15 +10,19 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agent.held import COMPOSE_ORPHAN, PRUNE_OFF, STATE_READ_FAILED
+from agent.held import (
+    COMPOSE_ORPHAN,
+    EMPTY_DESIRED_STATE,
+    PROTECTED,
+    PRUNE_GUARD,
+    PRUNE_OFF,
+    STATE_READ_FAILED,
+)
 from agent.model import Action, Cause, Key, Observed, Owner, Scope
 from agent.planning import words
 from agent.planning.decide import Verdict, hold
 from agent.planning.situation import Situation
 
-EMPTY_DESIRED_STATE = "EmptyDesiredState"
-PRUNE_GUARD = "PruneGuard"
-PROTECTED = "Protected"
 _HASH_DIGITS = 12
 
 

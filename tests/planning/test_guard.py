@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agent.held import EMPTY_DESIRED_STATE, PROTECTED, PRUNE_GUARD
 from agent.model import Action, Observed, Plan, Scope
-from agent.planning import EMPTY_DESIRED_STATE, PROTECTED, PRUNE_GUARD, Policy, Removal
+from agent.planning import Policy, Removal
 from tests.planning.scene import ORIGIN, check, plan, there, want
 
 
