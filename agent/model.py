@@ -262,6 +262,7 @@ class Change:
     after: frozenset[int] = frozenset()
     follows: frozenset[int] = frozenset()
     code: str = ""  # of what is held: why, as a word for metrics and alerts (`NameConflict`)
+    approval: str = ""  # of what is held until somebody lets it be done: the hash by which they do
     restarts: bool = False
     delay: float = 0.0  # seconds to let pass before it begins
     interruption: str = ""  # when what runs will be away

@@ -55,10 +55,10 @@ def _held_in(session: Session, plan: str) -> str:
             " approve what it says where it is the plan of other files",
             reason="PlanStale",
         )
-    commands = approvals(planned.plan)
-    if not commands:
+    removals = approvals(planned.plan)
+    if not removals:
         raise click.UsageError(f"plan {plan} holds no removals that wait to be approved.")
-    return commands[0].rpartition(" ")[2]
+    return min(removals)
 
 
 def _is_held(session: Session, removals: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -34,7 +33,6 @@ _COLORS = {
     Action.STOP: "blue",
 }
 _MAKES = frozenset({Action.CREATE, Action.REPLACE})
-_APPROVE = re.compile(r"windlass approve [0-9a-f]{12}")
 _MOST_NAMED = 5  # containers
 NO_CHANGES = "No changes. The host is as the source says."
 
@@ -94,10 +92,9 @@ def differs(plan: Plan) -> bool:
     )
 
 
-def approvals(plan: Plan) -> list[str]:
-    """What to type to have what is held go, a command for each removal."""
-    held = [change.reason for change in plan.changes if change.code in NEEDS_APPROVAL]
-    return list(dict.fromkeys(command for reason in held for command in _APPROVE.findall(reason)))
+def approvals(plan: Plan) -> set[str]:
+    """The hashes by which somebody lets go what is held, one for each removal."""
+    return {change.approval for change in plan.changes if change.approval}
 
 
 def interruption_text(plan: Plan) -> str:

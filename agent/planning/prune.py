@@ -89,19 +89,24 @@ def _judge(seen: Observed, policy: Policy, suspicious: bool) -> Verdict:
     if seen.unsure and not seen.leftover:
         return hold(STATE_READ_FAILED, Cause.PRUNE, words.unsure(seen.unsure))
     if suspicious:
-        return hold(EMPTY_DESIRED_STATE, Cause.PRUNE, words.nothing_wanted(_how_to_approve(policy.removal)))
+        return _needs_approval(EMPTY_DESIRED_STATE, words.nothing_wanted(_how_to_approve(policy.removal)), policy)
     if seen.leftover:  # debris of our own, in the way of the next replacement: removed however pruning is set
         return Verdict(Action.REMOVE, Cause.DRIFT, words.LEFTOVER)
     if not policy.prune:
         return hold(PRUNE_OFF, Cause.PRUNE, words.PRUNE_OFF)
     if policy.removal and _is_guarded(seen, policy.removal) and not policy.acknowledged:
         how = _how_to_approve(policy.removal)
-        return hold(PRUNE_GUARD, Cause.PRUNE, words.too_much(len(policy.removal.services), policy.removal.managed, how))
+        said = words.too_much(len(policy.removal.services), policy.removal.managed, how)
+        return _needs_approval(PRUNE_GUARD, said, policy)
     return Verdict(Action.REMOVE, Cause.PRUNE, words.NOT_WANTED if seen.owner is Owner.OURS else words.SURPLUS)
 
 
 def _is_guarded(seen: Observed, removal: Removal) -> bool:
     return removal.is_large and f"{seen.stack}/{seen.service}" in removal.services
+
+
+def _needs_approval(code: str, reason: str, policy: Policy) -> Verdict:
+    return hold(code, Cause.PRUNE, reason, policy.removal.hash if policy.removal else "")
 
 
 def _how_to_approve(removal: Removal | None) -> str:
