@@ -212,6 +212,9 @@ class Scope:
     stacks: frozenset[str]
     whole: bool = False
 
+    def has(self, stack: str, origin: str) -> bool:
+        return stack in self.stacks or (self.whole and origin == self.origin)
+
 
 # --- what will change -------------------------------------------------------------------------------------------
 

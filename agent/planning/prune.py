@@ -68,17 +68,13 @@ def judge_unwanted(situation: Situation, scope: Scope, policy: Policy) -> dict[K
     services = {(one.stack, one.service) for one in situation.wanted.values() if one.service}
     verdicts = {}
     for key, seen in situation.actual.items():
-        if key in situation.wanted or not _inside(scope, seen):
+        if key in situation.wanted or not scope.has(seen.stack, seen.origin):
             continue
         if seen.owner is Owner.OURS or (seen.owner is Owner.ADOPTABLE and (seen.stack, seen.service) in services):
             verdicts[key] = _judge(seen, policy, suspicious)
         elif seen.owner is Owner.ADOPTABLE:
             verdicts[key] = hold(COMPOSE_ORPHAN, Cause.PRUNE, words.composes_orphan(key))
     return verdicts
-
-
-def _inside(scope: Scope, seen: Observed) -> bool:
-    return seen.stack in scope.stacks or (scope.whole and seen.origin == scope.origin)
 
 
 def _judge(seen: Observed, policy: Policy, suspicious: bool) -> Verdict:
