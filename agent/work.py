@@ -213,7 +213,7 @@ class Work:
         """Take in what was there and as wanted after a turn: if it is gone later, nobody committed that."""
         if report.synced and report.revision:
             self.known = self.goal.keys
-        self.known |= report.settled & self.goal.keys
+        self.known |= report.as_wanted & self.goal.keys
         if not self.lag:
             self.brought = report.commit or self.brought
 
