@@ -367,12 +367,13 @@ def _hostname() -> str:
 def _turn(reading: Reading, scope: Scope, orders: Orders) -> Turn:
     """One by hand, for every stack, as far as the standing orders let it."""
     from agent.guard import Consent
-    from agent.reconcile import ASKED, Turn
+    from agent.occasions import Trigger
+    from agent.reconcile import Turn
 
     return Turn(
         tuple(stack for _, stack in sorted(reading.stacks.items())),
         scope,
-        ASKED,
+        Trigger.MANUAL,
         suspended=orders.by_stack(scope.stacks),
         consent=Consent(orders.approved, reading.snapshot.revision.allow_prune, reading.snapshot.revision.id),
     )
