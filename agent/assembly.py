@@ -257,17 +257,17 @@ class Assembly:
         return self._directives(self._state_dir(target))
 
     def orphans(self, target: Target) -> Orphans:
+        from agent.cli.agents import read_overview
         from agent.engine.disposal import Disposal
         from agent.orphans import Orphans, taken_over
-        from agent.telemetry.overview import Overview
+        from agent.telemetry.overview import WantedStatus
 
         settings = self._settings(target)
         engine = Disposal(docker_url(settings.docker_host, self.environment))
         try:
-            document = self.records(target).overview()
+            wanted = read_overview(self, target).wanted
         except NoAgent:
-            document = None
-        wanted = Overview.from_document(document or {}).wanted
+            wanted = WantedStatus()
         taken = taken_over(settings.state_dir.absolute())
         return Orphans(engine, settings.instance, frozenset(wanted.volumes), frozenset(wanted.unread), taken)
 
