@@ -15,7 +15,7 @@ from typing import Any
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused, Trouble
 from agent.handling import Hook, Stage
-from agent.jsonfile import JsonFile, only, part_of, with_entry
+from agent.jsonfile import JsonFile, with_entry
 from agent.kinds.base import PREFIX, Identity, digest
 from agent.kinds.container_words import HOOK_FAILED, exit_code, exit_text, last_words, redacted
 from agent.kinds.table import look
@@ -130,10 +130,7 @@ class Once:
 
     def forget(self, stack: str, keep: Collection[Key]) -> None:
         """Keep notes of these alone."""
-        if all(Key("container", name) in keep for name in part_of(self._file.read(), stack)):
-            return
-        with suppress(Trouble):
-            self._file.change(lambda kept: only(kept, stack, lambda name, _: Key("container", name) in keep))
+        self._file.tidy(stack, lambda name, _: Key("container", name) in keep)
 
     # --- the run ---
 
