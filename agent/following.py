@@ -11,6 +11,7 @@ from typing import Protocol
 
 from agent.desired import Reading
 from agent.model import Failure, Report
+from agent.reconcile import CONTENT
 from agent.stack_order import earlier_first, gets_on, is_ready
 from agent.suspension import Suspension
 from agent.work import INTERVAL, Work, differ
@@ -138,7 +139,7 @@ class Following:
             return
         work.want(stack)
         if changed:
-            self._dispatch.fresh(work, "git")
+            self._dispatch.fresh(work, CONTENT)
         else:
             self._dispatch.mark(work, INTERVAL)
 
@@ -150,7 +151,7 @@ class Following:
         if not self._is_frozen(work):
             self._leaving -= {work.name}
             work.want(None)
-            self._dispatch.fresh(work, "git")
+            self._dispatch.fresh(work, CONTENT)
 
     def _is_frozen(self, work: Work) -> bool:
         """Whether what is new of the stack waits for the end of a freeze window; told when it begins to."""

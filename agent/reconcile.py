@@ -42,6 +42,7 @@ from agent.stand_ins import ignore, never
 from agent.suspension import Suspended
 
 ASKED = "manual"  # the trigger of a turn that somebody asked for
+CONTENT = "git"  # that of new content of its stack
 ROLLBACK = "rollback"  # that of going back to what was good
 HEALTH_PATIENCE = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
@@ -148,6 +149,8 @@ class Reconciler:
             turn = replace(turn, stacks=tuple(map(_going_back, turn.stacks)))
         if turn.trigger == ASKED:
             self.host.forgive()
+        elif turn.trigger == CONTENT:  # what it wants may have been pushed by now; other stacks have nothing new to try
+            self.host.forgive(resource for stack in turn.stacks for resource in stack.resources)
         taken = self._take(
             turn, look, Taken(turn.run_id, turn.stacks, turn.trigger, self.wall(), suspended=turn.suspended)
         )

@@ -16,7 +16,7 @@ from agent.guard import Consent, Wanted, new_services
 from agent.held import PRUNE_OFF
 from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
 from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD, Demands
-from agent.reconcile import ASKED, ROLLBACK, Turn
+from agent.reconcile import ASKED, CONTENT, ROLLBACK, Turn
 from agent.rejections import content_of
 from agent.suspension import NOTHING, Suspended, Suspension
 from agent.trial import Trial
@@ -24,7 +24,7 @@ from agent.trial import Trial
 TRIAL = "trial"  # the trigger of seeing whether what is new is good by now
 RETRY, INTERVAL, START = "retry", "interval", "start"
 BY_ITSELF = frozenset({TRIAL, RETRY, INTERVAL, START})  # the triggers of turns for which nothing came from outside
-NEWS = frozenset({ASKED, "git", ROLLBACK})  # the triggers of turns that whoever asked waits for
+NEWS = frozenset({ASKED, CONTENT, ROLLBACK})  # the triggers of turns that whoever asked waits for
 GUARDS = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
 
 
@@ -270,7 +270,7 @@ class Work:
         return Report(
             run_id=new_run_id(),
             stack=self.name,
-            trigger="git",
+            trigger=CONTENT,
             revision=revision,
             result=Result.ERROR if failure and not waits else Result.NOOP,
             started=now,
