@@ -119,6 +119,7 @@ class ImageKind:
         spec = resource.spec
         reference, platform = str(spec["reference"]), str(spec.get("platform") or "")
         if "build" in spec:
+            refuse_without_room(self._engine, f"build {reference}", self._rules.min_free)
             with self._refusals.heeded(reference, f"{spec['build']['digest']} {platform}", BUILDS):
                 wanted = _build(reference, platform, spec["build"])
                 self._engine.build_image(wanted, progress=self._progress, stop=partial(self._stop, reference))
@@ -142,8 +143,8 @@ class ImageKind:
         def progress(one: PullProgress) -> None:
             self._progress(one._replace(reference=resource.key.name))
 
+        refuse_without_room(self._engine, f"pull {reference}", self._rules.min_free)
         with self._refusals.heeded(resource.key.name, f"{reference} {platform}"):
-            refuse_without_room(self._engine, reference, self._rules.min_free)
             before = self._pruning.here() if self._pruning else {}
             stop = partial(self._stop, resource.key.name)
             self._engine.pull_image(reference, platform, progress=progress, stop=stop)

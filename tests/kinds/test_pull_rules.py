@@ -99,3 +99,14 @@ def test_what_is_here_already_needs_no_room(rig: Rig, busybox: str) -> None:
     rig.restart()
     assert rig.apply(compose(busybox))
     assert rig.container("web")["State"]["Running"]
+
+
+def test_nothing_is_built_where_there_is_no_room(rig: Rig, busybox: str) -> None:
+    rig.rules = ImageRules(min_free=1 << 60)
+    rig.restart()
+    text = f'services: {{web: {{build: {{context: app, dockerfile_inline: "FROM {busybox}"}}}}}}'
+    report = rig.take(text, {"app/x": ""})
+    assert report.failure is not None
+    assert report.failure.reason == "DiskFull"
+    assert f"build {rig.stack}-web: " in report.failure.message
+    assert "image_build" not in rig.calls
