@@ -130,8 +130,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     min_free_space: Annotated[
         Size,
         _says(
-            "Pull and build no image while the engine has less room than that for its data, or next to no inodes; 0B for"
-            " no such limit."
+            "Pull and build no image while the engine has less room than that for its data, or next to no inodes; 0B"
+            " for no such limit."
         ),
     ] = Size(512 << 20)
     registries: Annotated[
