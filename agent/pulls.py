@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from agent.converge import Ended, Event, Started
 from agent.engine import PullProgress
+from agent.kind_names import IMAGE
 from agent.model import Change, Key
 from agent.reconcile import Turn
 from agent.stand_ins import ignore, never
 
-IMAGE = "image"  # the kind that is pulled
 Tell = Callable[[Turn, str, int, int], None]  # reference, bytes so far, bytes in all as far as they are known
 
 

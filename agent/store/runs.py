@@ -11,11 +11,11 @@ import msgspec
 
 from agent.images import NO_IMAGE, Image
 from agent.jobs import JobEnd, JobResult
+from agent.kind_names import CONTAINER
 from agent.model import Action, Cause, Change, Failure, FieldChange, Outcome, Report, Result, Revision, Status
 from agent.printable import capped
 
 RUNNING = "running"
-CONTAINER = "container"  # the kind that is made from an image
 INTERRUPTED = "interrupted"
 
 _MOST_CHANGES = 1000

@@ -25,6 +25,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 
 from agent.jobs import JobEnd, JobResult
+from agent.kind_names import IMAGE, KINDS
 from agent.model import Cause, Failure, Outcome, Report, Result, Revision, Status
 from agent.occasions import Trigger
 from agent.telemetry import catalogue
@@ -135,7 +136,7 @@ class Metrics:
         for result in catalogue.RESULTS:
             self._reconciles.labels(stack, result)
             self._rollbacks.labels(stack, result)
-        for kind in catalogue.KINDS:
+        for kind in KINDS:
             self._drift_detected.labels(stack, kind)
             self._drift_corrected.labels(stack, kind)
 
@@ -157,7 +158,7 @@ class Metrics:
         if outcome.status not in {Status.DONE, Status.FAILED}:
             return
         self._action_duration.labels(change.key.kind, change.action).observe(outcome.seconds)
-        if change.key.kind == "image":
+        if change.key.kind == IMAGE:
             self._pulls.labels(self._registries.of(registry_label(change.key.name)), result).inc()
         if change.cause is Cause.DRIFT and outcome.status is Status.DONE:
             self._drift_corrected.labels(label, change.key.kind).inc()
