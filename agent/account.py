@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from agent.held import COMPOSE_ORPHAN, OBSTACLES, PASSING, PRUNE_OFF, WAITS, WANTED_SO
 from agent.images import Image
 from agent.jobs import JobState
+from agent.kind_names import IMAGE
 from agent.model import (
     Action,
     Cause,
@@ -30,7 +31,6 @@ from agent.model import (
 from agent.processes import ORPHAN_PROCESS
 from agent.suspension import NOTHING, Suspended
 
-IMAGE = "image"  # the kind that is pulled
 _FETCHES = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
 
 if TYPE_CHECKING:

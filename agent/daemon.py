@@ -185,7 +185,7 @@ class Daemon:
             wall=time.time,
             rhythm=rhythm,
             act=settings.mode == "apply",
-            restraints=Directives(self._state.directives, told=self._witness.state_read),
+            directives=Directives(self._state.directives, told=self._witness.state_read),
         )
 
     def _notes(self, path: Path) -> JsonFile:

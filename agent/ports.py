@@ -107,20 +107,20 @@ class Orders(Protocol):
     def of(self, stack: str) -> Suspended: ...
 
 
-class Restraints(Protocol):
+class Directives(Protocol):
     """What people at this host said."""
 
     def now(self) -> Orders:
         """What holds now: the very same object as before, as long as nothing has changed. Asked at each round."""
 
 
-class Unrestrained:
+class NoDirectives:
     """Nobody said anything."""
 
     approved: frozenset[str] = frozenset()
     asked: Mapping[str, Asked] = {}
 
-    def now(self) -> Unrestrained:
+    def now(self) -> NoDirectives:
         return self
 
     def of(self, stack: str) -> Suspended:  # noqa: ARG002 - it is so for each

@@ -80,8 +80,8 @@ def counts_as_good(judgement: Judgement, good: Stack | None) -> bool:
 def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier: Stack | None = None) -> Judgement:
     """How the stack's content stands after a turn, given the trial so far and what it would go back to.
 
-    A trial may have been forgotten: its process has ended, or its turn was cut short. So what is not well of what the
-    content has other than the `earlier` one is on trial too.
+    A trial may have been forgotten: its process has ended, or its turn was cut short. So a service
+    that is not well and differs from the `earlier` content is on trial too.
     """
     failed = list(_content_failed(report))
     if explained := [failure for failure in failed if failure.reason not in MAY_PASS]:

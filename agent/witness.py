@@ -18,6 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from agent.converge import Event, Started
 from agent.desired import Reading
 from agent.jobs import JobEnd
+from agent.kind_names import VOLUME
 from agent.model import Failure, Report, Revision, Stack
 from agent.reconcile import Turn
 from agent.store import Store, StoreUnavailable
@@ -28,7 +29,6 @@ from agent.telemetry.sdnotify import Notifier
 from agent.telemetry.under_way import UnderWay
 
 TELL_PULL = 5.0  # seconds between two lines about one pull
-VOLUME = "volume"  # the kind that outlives its use
 LATE = 60.0  # seconds without a round of the loop after which the agent is not ready
 MOST = 200  # entries of the history that wait to be written
 ENDS = 10.0  # seconds for the last of them at the end, which a service manager waits for

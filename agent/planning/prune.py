@@ -1,7 +1,7 @@
 """What has to be done about objects of ours that nobody wants. Data is never removed, and nothing outside the scope.
 
-What `docker compose` made and nobody has taken over is ours where it is one of a wanted service, beyond those that are
-wanted, as it is for Compose. Any other is told, and left.
+A container that Compose made and nobody adopted is pruned only as a surplus replica of a wanted service, as
+`docker compose up` would; any other is told and left.
 """
 
 from __future__ import annotations

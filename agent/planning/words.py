@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from agent.held import EMPTY_DESIRED_STATE
 from agent.host_ports import PROCESS, HostPort
 from agent.model import Difference, Key
-from agent.printable import printable
+from agent.printable import listed, printable
 
 NOT_THERE = "does not exist yet"
 NEW_CONTENT = "its content is new"
@@ -82,14 +82,7 @@ def _state(seen: str) -> str:
 
 
 def _paths(differences: Sequence[Difference]) -> str:
-    return _listed(printable(difference.path) for difference in differences)
-
-
-def _listed(names: Iterable[object]) -> str:
-    """The names, each once; of many the first ones and how many more there are."""
-    once = list(dict.fromkeys(map(str, names)))
-    more = len(once) - _MOST_NAMED
-    return ", ".join(once[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return listed((printable(difference.path) for difference in differences), _MOST_NAMED)
 
 
 # --- what is held, each with what to do about it ----------------------------------------------------------------
@@ -237,4 +230,4 @@ def needed_by(key: Key) -> str:
 
 
 def gives_up(ports: Iterable[HostPort], takers: Iterable[Key]) -> str:
-    return f"gives up port {_listed(ports)} to {_listed(takers)}"
+    return f"gives up port {listed(ports, _MOST_NAMED)} to {listed(takers, _MOST_NAMED)}"

@@ -16,7 +16,6 @@ JOB_RESULTS = tuple(result.value for result in JobResult)
 HEALTHS = tuple(health.value for health in Health)
 _OF_JOBS = (Action.RUN, Action.STOP)  # which make nothing as it is wanted
 PENDING_ACTIONS = tuple(action.value for action in Action if action not in {Action.HOLD, *_OF_JOBS})
-KINDS = ("container", "file", "image", "network", "volume")  # of which drift can be found
 TRIGGERS = tuple(trigger.value for trigger in Trigger)
 
 _QUICK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

@@ -26,6 +26,7 @@ from prometheus_client.exposition import choose_encoder
 
 from agent.account import is_pull
 from agent.jobs import JobEnd, JobResult
+from agent.kind_names import KINDS
 from agent.model import Cause, Failure, Outcome, Report, Result, Revision, Status
 from agent.occasions import Trigger
 from agent.telemetry import catalogue
@@ -137,7 +138,7 @@ class Metrics:
         for result in catalogue.RESULTS:
             self._reconciles.labels(stack, result)
             self._rollbacks.labels(stack, result)
-        for kind in catalogue.KINDS:
+        for kind in KINDS:
             self._drift_detected.labels(stack, kind)
             self._drift_corrected.labels(stack, kind)
 

@@ -19,11 +19,11 @@ from agent.fight import Fight
 from agent.images import Image
 from agent.jobs import JobResult, JobSeen, JobState
 from agent.model import Action, Cause, Failure, Health, Problem, Report, Revision
+from agent.printable import capped
 from agent.suspension import Suspended, Suspension
 from agent.telemetry.reports import brought_by, pending_of, was_looked_at
 
 _MOST_PROBLEMS = 100
-_LONGEST_TEXT = 4096
 
 
 class Sync(StrEnum):
@@ -330,12 +330,6 @@ class Overview:
             return msgspec.convert(document, cls)
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from error
-
-
-def capped(text: str) -> str:
-    """The text as a page can carry it: valid Unicode, and of a bounded length."""
-    text = text.encode("utf-8", "replace").decode()
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
 
 
 def first_line(text: str) -> str:

@@ -33,7 +33,7 @@ from agent.model import (
     Status,
 )
 from agent.planning import Removal
-from agent.ports import Restraints, Rhythm
+from agent.ports import Directives, Rhythm
 from agent.reconcile import Turn
 
 FAST = Rhythm(poll=3600, resync=3600, settle=0.0)
@@ -212,7 +212,7 @@ def make_loop(
     *,
     act: bool = True,
     clock: Callable[[], float] = time.monotonic,
-    restraints: Restraints | None = None,
+    directives: Directives | None = None,
     wall: Callable[[], float] = time.time,
 ) -> Loop:
     return Loop(
@@ -225,7 +225,7 @@ def make_loop(
         rhythm=rhythm,
         act=act,
         chance=random.Random(1),
-        restraints=restraints,
+        directives=directives,
     )
 
 

@@ -12,6 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from agent.engine import Engine
+from agent.kind_names import KINDS
 from agent.kinds import make_kinds
 from agent.kinds.base import Identity
 from agent.model import Action, Cause, Failure, Health, Key, Plan, Report, Revision, ServiceState, Status
@@ -230,7 +231,7 @@ def test_the_counters_of_a_stack_are_there_before_their_first_event_and_go_with_
 def test_drift_is_expected_of_every_kind_that_there_is(tmp_path: Path) -> None:
     engine, identity = Engine("unix:///nowhere"), Identity("i", "o", b"")
     kinds = make_kinds(engine, identity, tmp_path, tmp_path, on_pull=lambda _: None, stop=lambda _: False)
-    assert sorted(kind.name for kind in kinds) == sorted(catalogue.KINDS)
+    assert sorted(kind.name for kind in kinds) == sorted(KINDS)
 
 
 def test_when_a_pass_last_got_on() -> None:
