@@ -104,7 +104,7 @@ def report_of(taken: Taken, name: str) -> Report:
         suspended=suspended,
         jobs=_jobs(wanted, actual) if taken.last else (),
         left=left,
-        settled=_settled(wanted, actual, left),
+        as_wanted=_as_wanted(wanted, actual, left),
         waits=wrong is None and failure is not None,
         done=wrong is None and taken.last is not None and _only_held(left),
         commit=next((change.commit for change in plan.changes if change.commit), None),
@@ -117,7 +117,7 @@ def _only_held(left: Plan) -> bool:
     return all(change.action is Action.HOLD and change.code not in PASSING for change in matter)
 
 
-def _settled(wanted: Sequence[Resource], actual: Mapping[Key, Observed], left: Plan) -> frozenset[Key]:
+def _as_wanted(wanted: Sequence[Resource], actual: Mapping[Key, Observed], left: Plan) -> frozenset[Key]:
     return frozenset(one.key for one in wanted if one.key in actual) - {change.key for change in left.changes}
 
 

@@ -246,7 +246,7 @@ def is_ours(identity: Identity, name: str, labels: Mapping[str, str], inherited:
 
 def in_scope(scope: Scope, labels: Mapping[str, str]) -> bool:
     """Whether an object of this instance may be pruned when nobody wants it."""
-    return labels.get(STACK) in scope.stacks or (scope.whole and labels.get(ORIGIN) == scope.origin)
+    return scope.has(labels.get(STACK, ""), labels.get(ORIGIN, ""))
 
 
 def is_composes(resource: Resource, labels: Mapping[str, str], noun: str, value: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from agent.jobs import JobResult
 from agent.model import Action, Health, Result
+from agent.occasions import Trigger
 
 RESULTS = tuple(result.value for result in Result)
 JOB_RESULTS = tuple(result.value for result in JobResult)
@@ -16,23 +17,7 @@ HEALTHS = tuple(health.value for health in Health)
 _OF_JOBS = (Action.RUN, Action.STOP)  # which make nothing as it is wanted
 PENDING_ACTIONS = tuple(action.value for action in Action if action not in {Action.HOLD, *_OF_JOBS})
 KINDS = ("container", "file", "image", "network", "volume")  # of which drift can be found
-ROLLBACK = "rollback"  # the trigger of a pass that goes back to the last good content
-TRIGGERS = (
-    "interval",
-    "git",
-    "webhook",
-    "event",
-    "file",
-    "manual",
-    "start",
-    "retry",
-    ROLLBACK,
-    "trial",
-    "suspend",
-    "resume",
-    "approve",
-    "schedule",
-)
+TRIGGERS = tuple(trigger.value for trigger in Trigger)
 
 _QUICK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SLOW = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)

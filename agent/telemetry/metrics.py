@@ -27,6 +27,7 @@ from prometheus_client.exposition import choose_encoder
 from agent.account import is_pull
 from agent.jobs import JobEnd, JobResult
 from agent.model import Cause, Failure, Outcome, Report, Result, Revision, Status
+from agent.occasions import Trigger
 from agent.telemetry import catalogue
 from agent.telemetry.catalogue import Spec
 from agent.telemetry.labels import OTHER, Labels, registry_label, repository_label
@@ -143,7 +144,7 @@ class Metrics:
     def _count_pass(self, report: Report, label: str) -> None:
         exemplar = {"revision": report.revision.short} if report.revision else None
         self._reconciles.labels(label, report.result).inc()
-        if report.trigger == catalogue.ROLLBACK:
+        if report.trigger == Trigger.ROLLBACK:
             self._rollbacks.labels(label, report.result).inc()
         self._duration.labels(label).observe(report.seconds, exemplar)
         self._last.labels(report.result).set(self._clock())
