@@ -6,7 +6,19 @@ from collections.abc import Collection, Iterable, Sequence, Set
 from contextlib import nullcontext, suppress
 
 from agent.errors import Trouble
-from agent.kinds.base import UNCHECKED, Adopting, Forgiving, Kind, Limited, Remarking, Runs, RunsOnce, Speaking, Tidy
+from agent.kinds.base import (
+    UNCHECKED,
+    Adopting,
+    Attentive,
+    Forgiving,
+    Kind,
+    Limited,
+    Remarking,
+    Runs,
+    RunsOnce,
+    Speaking,
+    Tidy,
+)
 from agent.kinds.remarks import Remarks
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Requirement, Resource, Scope, Stack
 from agent.rollout import Pace, let_pass
@@ -35,6 +47,9 @@ class Host:
         remarks.take()  # of a change that failed in this thread
         with kind.place(change, pace) if isinstance(kind, Limited) else nullcontext():
             self._perform(kind, change, revision, pace)
+        for other in self._kinds.values():
+            if other is not kind and isinstance(other, Attentive):
+                other.renewed(change)
         return remarks.take()
 
     def _perform(self, kind: Kind, change: Change, revision: str, pace: Pace) -> None:

@@ -135,6 +135,14 @@ class Forgiving(Protocol):
 
 
 @runtime_checkable
+class Attentive(Protocol):
+    """A kind whose objects are made of those of others, as these were when it last looked."""
+
+    def renewed(self, change: Change) -> None:
+        """A change of another kind was carried out: what it made may be another thing than what was seen."""
+
+
+@runtime_checkable
 class Speaking(Protocol):
     """A kind with objects that write something of how they fare."""
 

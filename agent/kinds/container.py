@@ -29,7 +29,6 @@ from agent.kinds.container_cut import aside_name, name_needed
 from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import LIVE, TABLE
 from agent.kinds.container_hooks import Hooks
-from agent.kinds.container_images import recorded_of, reference_of
 from agent.kinds.container_job import cut_short, is_up, run
 from agent.kinds.container_mended import Mended
 from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
@@ -128,6 +127,10 @@ class ContainerKind:
         """See `Runs.cut_short`."""
         cut_short(self, change)
 
+    def renewed(self, change: Change) -> None:
+        """See `Attentive.renewed`."""
+        self.view.resolved.renewed(change)
+
     def begin(self, resource: Resource, container: str) -> None:
         """Start what was just made, unless it is to wait for its time."""
         if not is_scheduled(resource.spec):
@@ -198,7 +201,7 @@ class ContainerKind:
         body = resource.spec["body"]
         ours = our_labels(self._identity, resource, revision, self._made_from(resource))
         labels = {**(body.get("Labels") or {}), **ours}
-        reference, image = self._image(resource)
+        reference, image = self.view.resolved.of(resource)
         labels |= self.noted.labels(resource) | self.once.labels(resource)
         labels |= compose_labels(resource, str(image.get("Id") or ""), self._id_of)
         host = body.get("HostConfig") or {}
@@ -215,16 +218,6 @@ class ContainerKind:
                     f"there is no container {name} on this host, with which {resource.key.name} is to share something"
                 )
                 raise Refused(f"{what}: start that one, or name another one", reason="ContainerMissing")
-
-    def _image(self, resource: Resource) -> tuple[str, Report]:
-        """How the image is called that it is made of, and its report. An image that is noted of the container goes
-        before what its reference stands for by now, as long as it is here."""
-        reference = reference_of(resource)
-        image = self.engine.inspect_image(reference) or {}
-        recorded = recorded_of(resource, str(image.get("Id") or ""))
-        if recorded and image.get("Id") != recorded and (noted := self.engine.inspect_image(recorded)):
-            return recorded, noted
-        return reference, image
 
     def _id_of(self, name: str) -> str:
         """The id of a container, its name where there is none of that name."""

@@ -28,7 +28,7 @@ from agent.kinds.container_astray import NUMBER, ONE_OFF, Places
 from agent.kinds.container_cut import Labels, Standing, as_cut, goes_on, hindered, set_aside, standings, twins_of
 from agent.kinds.container_facts import Facts, is_done, is_scheduled
 from agent.kinds.container_fields import TABLE
-from agent.kinds.container_images import image_for, image_of, reference_of, references, told
+from agent.kinds.container_images import Resolved, image_for, image_of, reference_of, references, told
 from agent.kinds.container_job import job_of
 from agent.kinds.container_mended import Mended
 from agent.kinds.container_names import labels_of, listed_name, name_of
@@ -95,6 +95,7 @@ class ContainerView:
         self._unhooked = unhooked or Unhooked()
         self._mended = mended or Mended()
         self._places = Places(engine, identity.instance, self.owner)
+        self.resolved = Resolved(engine)
         self._known_image = lru_cache(maxsize=512)(self._ask_image)
         self._digests: dict[str, Digests] = {}  # by the id of the image, as last told
         self._look_around = partial(look_around, engine, identity.instance)
@@ -117,6 +118,7 @@ class ContainerView:
         theirs = self._theirs(wanted, listed, {report["Id"] for report in named}, scope)
         seen = [*named, *others, *(report for report, _ in theirs)]
         around, local = self._look_around(seen, listed), self._local(references(wanted))
+        self.resolved.looked(wanted, local)
         images = sorted({image_of(report) for report in seen})
         self._engine.gather(partial(self.image, image) for image in images)
         strays = [*((one, labels_of(one)) for one in self._strays(others, wanted, ours)), *theirs]
