@@ -276,9 +276,7 @@ def _stopped_in_vain(taken: Taken) -> Plan | None:
         number: frozenset(numbers[other] for other, its in in_vain.items() if number in its.after) for number in in_vain
     }
     goes_on = tuple(
-        Change(
-            numbers[number], Action.RUN, one.key, one.stack, one.cause, _GOES_ON, after=later[number], seen=one.seen
-        )
+        Change(numbers[number], Action.RUN, one.key, one.stack, one.cause, _GOES_ON, after=later[number], seen=one.seen)
         for number, one in in_vain.items()
     )
     return Plan(goes_on) if goes_on else None

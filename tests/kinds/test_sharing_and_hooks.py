@@ -56,9 +56,7 @@ def test_whoever_is_attached_to_what_is_taken_back_goes_on_with_it(rig: Rig, bus
     keys = {"web": "network_mode: 'service:vpn'", "last": "pid: 'service:web'"}
     rig.apply(services(busybox, vpn="environment: {A: '1'}", **keys))
     before = {name: rig.container(name)["Id"] for name in ("vpn", *keys)}
-    bad = services(
-        busybox, vpn="command: ['false'], deploy: {update_config: {order: start-first}}", **keys
-    )
+    bad = services(busybox, vpn="command: ['false'], deploy: {update_config: {order: start-first}}", **keys)
     [replaced] = [one for one in rig.plan(bad).changes if one.action is Action.REPLACE]
     assert f"start-first is not possible: container/{rig.stack}-web-1 is attached to it" in replaced.interruption
     report = rig.take(bad)
@@ -67,7 +65,7 @@ def test_whoever_is_attached_to_what_is_taken_back_goes_on_with_it(rig: Rig, bus
     assert done(report) == {f"{rig.stack}-{name}-1": "stop, run" for name in keys}
     after = {name: rig.container(name) for name in ("vpn", *keys)}
     assert {name: one["Id"] for name, one in after.items() if one["State"]["Running"]} == before
-    ask = {"Cmd": ["ip", "link"], "AttachStdout": True}
+    ask = {"Cmd": ["cat", "/proc/net/dev"], "AttachStdout": True}
     assert "eth0" in rig.engine.execute(before["web"], ask, 10)[1], "it has the network of what came back"
 
 

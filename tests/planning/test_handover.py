@@ -142,7 +142,7 @@ def test_who_is_stopped_already_is_not_stopped_once_more_for_its_port() -> None:
         """
         0 stop container/app (commit: uses container/vpn)
         1 replace container/vpn (commit: ports changed) after 0
-        2 remove container/app (commit: ports changed; uses container/vpn) after 1
+        2 remove container/app (commit: ports changed; uses container/vpn) after 0,1
         3 create container/app (commit: ports changed; uses container/vpn) after 1,2
         """,
     )

@@ -401,8 +401,7 @@ def test_whoever_is_attached_is_why_it_is_not_started_first() -> None:
     found = {f"{one.action} {one.key.name}": one for one in plan(wanted, actual).changes}
     change = found["replace web"]
     assert change.interruption == (
-        "away while it is replaced"
-        " (start-first is not possible: container/last, container/side are attached to it)"
+        "away while it is replaced (start-first is not possible: container/last, container/side are attached to it)"
     )
     assert change.wanted is not None
     assert change.wanted.handling.rollout.order is Order.STOP_FIRST
@@ -418,8 +417,8 @@ def test_what_needs_whoever_was_attached_to_it_is_removed_for_else_it_would_be_a
         plan(wanted, actual),
         """
         0 remove container/side (commit: network_mode changed; uses container/web)
-        1 remove container/web (commit: network_mode changed) after 0
-        2 create container/side (commit: network_mode changed; uses container/web) after 0
+        1 create container/side (commit: network_mode changed; uses container/web) after 0
+        2 remove container/web (commit: network_mode changed) after 0
         3 create container/web (commit: network_mode changed) after 1,2
         """,
     )
