@@ -44,7 +44,7 @@ from agent.suspension import Suspended
 
 HEALTH_PATIENCE = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
-_GOES_ON = "goes on, for what it gave up its port to did not come about"
+_GOES_ON = "goes on, for what it was stopped for did not come about"
 
 
 @dataclass(frozen=True)
@@ -264,16 +264,21 @@ def _following(left: Plan, taken: Taken) -> Plan | None:
 
 
 def _stopped_in_vain(taken: Taken) -> Plan | None:
-    """What was stopped so that others could have its ports, where nothing came of any of that: it goes on as it did,
-    whether its stack goes back or not."""
-    done = {outcome.change.number for outcome in taken.outcomes if outcome.status is Status.DONE}
-    needed = {earlier for change in taken.plan.changes if change.number in done for earlier in change.after}
-    stopped = [one for one in taken.plan.changes if one.action is Action.STOP and one.cause is not Cause.SCHEDULE]
-    in_vain = [one for one in stopped if one.number in done and one.number not in needed]
+    """What was stopped for others, for their ports or while what it is attached to is replaced, where nothing came of
+    any of that: it goes on as it did, whether its stack goes back or not, what was stopped last before the others."""
+    done = [outcome.change for outcome in taken.outcomes if outcome.status is Status.DONE]
+    stopped = [one for one in done if one.action is Action.STOP and one.cause is not Cause.SCHEDULE]
+    ends = {one.number for one in stopped}
+    needed = {earlier for one in done if one.number not in ends for earlier in one.after}
+    in_vain = {one.number: one for one in reversed(stopped) if one.number not in needed}
     first = len(taken.plan.changes)
+    numbers = {number: first + place for place, number in enumerate(in_vain)}
+    later = {
+        number: frozenset(numbers[other] for other, its in in_vain.items() if number in its.after) for number in in_vain
+    }
     goes_on = tuple(
-        Change(first + number, Action.RUN, one.key, one.stack, one.cause, _GOES_ON, seen=one.seen)
-        for number, one in enumerate(in_vain)
+        Change(numbers[number], Action.RUN, one.key, one.stack, one.cause, _GOES_ON, after=later[number], seen=one.seen)
+        for number, one in in_vain.items()
     )
     return Plan(goes_on) if goes_on else None
 

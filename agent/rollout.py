@@ -11,12 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from agent.errors import Overtaken, Refused, Trouble
+from agent.errors import Overtaken, Refused, Trouble, Unreachable
 from agent.handling import OnFailure, Order, Rollout
 from agent.model import Action, Change, Gate, Outcome, Status
 
 HEALTH_TIMEOUT = "HealthTimeout"
 CRASHED = "CrashOnStart"  # it does not stay up
+START_TIMEOUT = "StartTimeout"
+_ENGINE_TIMEOUT = "EngineTimeout"  # the code of a call that the engine did not answer in time
 POLL = 0.1  # seconds between two looks at what is to become good
 
 
@@ -53,6 +55,11 @@ class Steps(Protocol):
     def words(self) -> str:
         """The last lines that the new one wrote, to be put behind what is told of it; "" where there are none."""
 
+    def stand_in(self) -> bool:
+        """Have the old one run, under whichever name it has, since the start of the new one takes too long; that one is
+        not touched. Returns whether it is so: not where the new one has started after all, or the old one is gone.
+        Raises `Unreachable` where the engine answers nothing else either."""
+
     def finish(self) -> None:
         """Remove the old one. Where that is refused, what is left of it goes at the next look."""
 
@@ -77,20 +84,21 @@ def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
     """Replace by the steps. Where the new one does not become good, the old one is back when this raises `Refused`.
 
     Raises `Overtaken` when it is told to stop while a health check has not passed yet: then both are left for whoever
-    looks next. `Unreachable` leaves them as well.
+    looks next. `Unreachable` leaves them as well, and so does `Refused` (`StartTimeout`) where the start of the new one
+    hangs: then the old one runs meanwhile.
     """
     try:
         steps.prepare()
         if rollout.order is Order.START_FIRST:
-            steps.start()
+            _start(steps)
             _await_proof(steps, rollout, pace)
             let_pass(rollout.drain, "the old one goes on for a while", pace)
             steps.retire()
         else:
             steps.retire()
-            steps.start()
+            _start(steps)
             _await_proof(steps, rollout, pace)
-    except _Unproved:
+    except (_Unproved, _Hangs):
         raise
     except (Refused, Overtaken) as trouble:
         _take_back(steps, trouble)
@@ -101,6 +109,29 @@ def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
 
 class _Unproved(Overtaken):
     """The agent ends, or newer content is wanted, before anybody can say whether the new one is good."""
+
+
+class _Hangs(Refused):
+    """The engine does not get done with the start of the new one, and what it is at it lets nobody take away."""
+
+
+def _start(steps: Steps) -> None:
+    """Start the new one. One of which the engine says nothing in time, though it answers otherwise, keeps nothing from
+    being there meanwhile."""
+    try:
+        steps.start()
+    except Unreachable as silence:
+        if silence.reason != _ENGINE_TIMEOUT:
+            raise
+        try:
+            stands_in = steps.stand_in()
+        except (Refused, Overtaken) as worse:
+            text = f"{silence.message}; and the old one could not be started meanwhile: {worse.message}"
+            raise _Hangs(text, reason=START_TIMEOUT) from silence
+        if not stands_in:
+            raise
+        text = f"{silence.message}, while it answers otherwise; the old one goes on meanwhile"
+        raise _Hangs(text, reason=START_TIMEOUT) from silence
 
 
 def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> None:

@@ -27,6 +27,7 @@ class Stage:
     steps: list[str] = field(default_factory=list)
     now: float = 0.0
     stopping: bool = False
+    old_is_there: bool = True
 
     def _do(self, step: str) -> None:
         self.steps.append(step)
@@ -50,6 +51,10 @@ class Stage:
 
     def take_back(self) -> None:
         self._do("take back")
+
+    def stand_in(self) -> bool:
+        self._do("stand in")
+        return self.old_is_there
 
     def prove(self) -> Proof:
         return self.proofs.pop(0) if len(self.proofs) > 1 else self.proofs[0]
@@ -140,6 +145,45 @@ def test_an_engine_that_is_gone_is_not_asked_to_take_back(step: str) -> None:
     with pytest.raises(Unreachable):
         stage.roll(STOP_FIRST)
     assert stage.steps[-1] == step
+
+
+LATE = Unreachable("start: no answer in time", reason="EngineTimeout")
+
+
+@pytest.mark.parametrize(
+    ("rollout", "steps"),
+    [
+        (STOP_FIRST, ["prepare", "retire", "start", "stand in"]),
+        (START_FIRST, ["prepare", "start", "stand in"]),
+    ],
+    ids=["stop-first", "start-first"],
+)
+def test_a_start_that_hangs_has_the_old_one_run_meanwhile_and_touches_nothing_else(
+    rollout: Rollout, steps: Sequence[str]
+) -> None:
+    stage = Stage(trouble={"start": LATE})
+    with pytest.raises(Refused, match="the old one goes on meanwhile") as caught:
+        stage.roll(rollout)
+    assert (caught.value.reason, stage.steps) == ("StartTimeout", steps)
+
+
+def test_an_engine_that_answers_nothing_at_all_is_at_fault_and_not_what_is_started() -> None:
+    stage = Stage(trouble={"start": LATE, "stand in": Unreachable("gone")})
+    with pytest.raises(Unreachable, match="gone"):
+        stage.roll(STOP_FIRST)
+
+
+def test_what_has_started_after_all_is_left_to_whoever_looks_next() -> None:
+    stage = Stage(trouble={"start": LATE}, old_is_there=False)
+    with pytest.raises(Unreachable, match="no answer in time"):
+        stage.roll(STOP_FIRST)
+
+
+def test_both_reasons_are_told_where_the_old_one_cannot_be_started_either() -> None:
+    stage = Stage(trouble={"start": LATE, "stand in": Refused("80 is in use", reason="PortInUse")})
+    with pytest.raises(Refused, match=r"no answer in time; and the old one could not be started .* in use") as caught:
+        stage.roll(STOP_FIRST)
+    assert (caught.value.reason, stage.steps[-1]) == ("StartTimeout", "stand in")
 
 
 @pytest.mark.parametrize("trouble", [Refused("device or resource busy"), Overtaken("it goes already")])

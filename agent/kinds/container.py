@@ -27,12 +27,14 @@ from agent.kinds.container_astray import is_misplaced
 from agent.kinds.container_compose import compose_labels
 from agent.kinds.container_cut import aside_name, name_needed
 from agent.kinds.container_facts import Facts, is_scheduled
-from agent.kinds.container_fields import LIVE, TABLE
+from agent.kinds.container_fields import TABLE
 from agent.kinds.container_hooks import Hooks
 from agent.kinds.container_job import cut_short, is_up, run
+from agent.kinds.container_limits import limits
 from agent.kinds.container_mended import Mended
-from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
+from agent.kinds.container_mounts import anonymous, carry_over, kept_volumes
 from agent.kinds.container_names import labels_of, name_of
+from agent.kinds.container_namesakes import Namesakes
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
 from agent.kinds.container_noted import Noted
 from agent.kinds.container_once import Once, hook_of
@@ -82,8 +84,14 @@ class ContainerKind:
         orphans = Orphans(engine, identity.instance, processes)
         self._mended = Mended(mended, identity.origin)
         self.view = ContainerView(engine, identity, self.once, orphans, unhooked=self._unhooked, mended=self._mended)
+        self._namesakes = Namesakes(engine, identity.instance, lambda: self.view.shared_names)
         self.hooks = Hooks(
-            engine, starting=orphans.explaining, unhooked=self._unhooked, ending=ending, noted=self.noted
+            engine,
+            starting=orphans.explaining,
+            unhooked=self._unhooked,
+            ending=ending,
+            noted=self.noted,
+            told_apart=self._namesakes.told_apart,
         )
         self.remarks = self.hooks.remarks
 
@@ -206,8 +214,13 @@ class ContainerKind:
         labels |= compose_labels(resource, str(image.get("Id") or ""), self._id_of)
         host = body.get("HostConfig") or {}
         if old is not None:
-            host = carry_over(host, _kept_volumes(resource, old, image))
-        body = {**body, "Image": reference, "Labels": labels, "HostConfig": host}
+            host = carry_over(host, kept_volumes(body, old, image))
+        body = {
+            **self._namesakes.told_apart(resource.stack, body),
+            "Image": reference,
+            "Labels": labels,
+            "HostConfig": host,
+        }
         return self.engine.create_container(name, body, resource.spec.get("platform") or "")
 
     def _must_have_what_it_shares(self, resource: Resource) -> None:
@@ -235,9 +248,9 @@ class ContainerKind:
         paths = [each.path for each in differences]
         if "name" in paths:
             self._rename(resource, report)
-        if limits := _limits(resource, report, paths):
-            self.engine.update_container(report["Id"], limits)
-        self._reattach(facts, paths)
+        if mended := limits(resource, report, paths):
+            self.engine.update_container(report["Id"], mended)
+        self._reattach(resource, facts, paths)
         self._mended.note(resource, report, self._made_from(resource), revision)
         if "state" in paths:
             self.bring_up(resource, report)
@@ -254,17 +267,18 @@ class ContainerKind:
             self.engine.rename_container(other["Id"], f"{labels_of(other)[NAME]}.{other['Id'][:12]}")
         self.engine.rename_container(report["Id"], name)
 
-    def _reattach(self, facts: Facts, paths: Sequence[str]) -> None:
+    def _reattach(self, resource: Resource, facts: Facts, paths: Sequence[str]) -> None:
         """Make the networks at these paths as they are wanted, each with its whole endpoint configuration."""
         container, asked, there = facts.report["Id"], wanted_endpoints(facts.body), endpoints(facts.report)
         for name in sorted({*asked, *there}):
             if not concerns(name, paths):
                 continue
             if name in there:
-                self.engine.disconnect_network(name, container)
+                self.engine.disconnect_network(str(there[name].get("NetworkID") or name), container)
             if name in asked:
                 endpoint = mended(name, asked[name], there.get(name), paths)
-                self.engine.connect_network(min(facts.networks.get(name) or {name}), container, endpoint)
+                network = self._namesakes.meant_by(resource.stack, name, facts.networks.get(name, ()))
+                self.engine.connect_network(network, container, endpoint)
 
     def bring_up(self, resource: Resource, report: Report) -> str:
         """Let one that is there run; the id of the one that does, see `start`."""
@@ -364,30 +378,3 @@ class ContainerKind:
         if report is None:
             raise Overtaken(f"container {change.key.name} is gone since it was looked at")
         return report
-
-
-def _kept_volumes(resource: Resource, old: Report, image: Report) -> dict[str, str]:
-    """The anonymous volumes of the old container, by target, where the new one wants an anonymous one too."""
-    body = resource.spec["body"]
-    volumes = {**(look(image, "Config.Volumes") or {}), **(body.get("Volumes") or {})}
-    wanted = mounts(body.get("HostConfig") or {}, volumes)
-    return {target: name for target, name in anonymous(old).items() if wanted.get(target) == ANONYMOUS}
-
-
-def _limits(resource: Resource, report: Report, paths: Sequence[str]) -> dict[str, Any]:
-    """The body of an update: what is to be mended; memory and swap go together, since each is checked against the
-    other, and one that may be as it is stays so if it can."""
-    host, there = resource.spec["body"].get("HostConfig") or {}, report.get("HostConfig") or {}
-    members = {LIVE[path] for path in paths if path in LIVE}
-    limits = {member: host.get(member) for member in sorted(members)}
-    if members & {"Memory", "MemorySwap"}:
-        memory = (host if "memory" in paths else there).get("Memory") or 0
-        swap = host.get("MemorySwap") or 2 * (host.get("Memory") or 0)
-        if "memswap_limit" not in paths and (kept := there.get("MemorySwap") or 0):
-            swap = kept if kept < 0 else max(kept, memory)
-        limits |= {"Memory": memory, "MemorySwap": swap}
-    if "RestartPolicy" in members and not (limits["RestartPolicy"] or {}).get("Name"):
-        limits["RestartPolicy"] = {"Name": "no"}
-    if "PidsLimit" in members:
-        limits["PidsLimit"] = host.get("PidsLimit") or -1
-    return limits

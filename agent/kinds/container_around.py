@@ -3,6 +3,7 @@ networks and of other containers stand for on this host now."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,11 +19,13 @@ Report = Mapping[str, Any]
 
 
 class Surroundings(NamedTuple):
-    """`networks` are the ids of the networks by name, `names` the names of containers by id."""
+    """`networks` are the ids of the networks by name, `names` the names of containers by id, and `shared` are the names
+    that more than one network has."""
 
     daemon: Mapping[str, Any]
     networks: Mapping[str, frozenset[str]]
     names: Mapping[str, str]
+    shared: frozenset[str] = frozenset()
 
     def of(self, report: Report, body: Report) -> Surroundings:
         """The part that a container has to do with, as it is and as it is to be: whatever else comes and goes on the
@@ -49,7 +52,9 @@ def look_around(engine: Engine, instance: str, reports: Sequence[Report], listed
     asks = (partial(engine.inspect_container, stranger) for stranger in strangers)
     daemon, networks, *found = engine.gather([engine.info, engine.list_networks, *asks])
     names.update((report["Id"], name_of(report)) for report in found if report)
-    return Surroundings(abilities(daemon), _ids(networks, instance), names)
+    called = Counter(network["Name"] for network in networks)
+    shared = frozenset(name for name, times in called.items() if times > 1)
+    return Surroundings(abilities(daemon), _ids(networks, instance), names, shared)
 
 
 def _ids(networks: Iterable[Report], instance: str) -> dict[str, frozenset[str]]:

@@ -45,9 +45,11 @@ class Hooks:
         unhooked: Unhooked | None = None,
         ending: Callable[[], bool] = never,
         noted: Noted | None = None,
+        told_apart: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = lambda _stack, body: body,
     ) -> None:
         """`starting` is entered for the start itself, with the container's id; it may say more of why that failed.
-        `unhooked` has what was started and is not done with, `noted` what containers were made with.
+        `unhooked` has what was started and is not done with, `noted` what containers were made with. `told_apart` gives
+        the body of a container of a stack with the ids of networks whose names others have too.
 
         `ending` says that nobody can wait for a hook any more. Then every method raises `Overtaken` where one would
         have to be waited for, and it is run again with whatever it belongs to.
@@ -58,13 +60,15 @@ class Hooks:
         self._starting = starting
         self._unhooked = unhooked or Unhooked()
         self.noted = noted or Noted(b"")
+        self._told_apart = told_apart
         self.remarks = Remarks()
 
     def start(self, resource: Resource, container: str) -> None:
         """Start the container, with what has to run before and after. Raises `Refused` (`HookFailed`, or `CrashOnStart`
         where it ends before that can run)."""
         for index, body in enumerate(_of(resource, "pre_start")):
-            self._run(f"{resource.key.name}{HOOK}", body, container, f"pre_start[{index}] of {resource.service}")
+            apart = self._told_apart(resource.stack, body)
+            self._run(f"{resource.key.name}{HOOK}", apart, container, f"pre_start[{index}] of {resource.service}")
         if after_start(resource):
             self._unhooked.expect(resource, container)
         with self._starting(container):

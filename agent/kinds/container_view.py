@@ -102,6 +102,7 @@ class ContainerView:
         self._compared: dict[Key, Compared] = {}
         self._unwanted = Strays()
         self.there: frozenset[str] = frozenset()  # the ids of all containers, as last listed
+        self.shared_names: frozenset[str] = frozenset()  # those that more than one network had, as last listed
         self._composes: set[Key] = set()  # what `docker compose` had made when it was last there
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
@@ -119,6 +120,7 @@ class ContainerView:
         seen = [*named, *others, *(report for report, _ in theirs)]
         around, local = self._look_around(seen, listed), self._local(references(wanted))
         self.resolved.looked(wanted, local)
+        self.shared_names = around.shared
         images = sorted({image_of(report) for report in seen})
         self._engine.gather(partial(self.image, image) for image in images)
         strays = [*((one, labels_of(one)) for one in self._strays(others, wanted, ours)), *theirs]

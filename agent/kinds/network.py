@@ -355,5 +355,5 @@ class NetworkKind:
 
     def _make(self, resource: Resource, revision: str) -> None:
         body = labelled(TABLE, self._identity, resource, revision)
-        self._engine.create_network(resource.key.name, body)
-        self._guests.attach(resource.key.name, self._guests.taken_from(resource.key))
+        made = self._engine.create_network(resource.key.name, body)
+        self._guests.attach(made, self._guests.taken_from(resource.key))

@@ -217,6 +217,10 @@ def away(obstacle: str) -> str:
     return "away while it is replaced" + (f" (start-first is not possible: {obstacle})" if obstacle else "")
 
 
+def attached(users: Sequence[Key]) -> str:
+    return f"{_listed(users)} {'is' if len(users) == 1 else 'are'} attached to it"
+
+
 def uses(key: Key) -> str:
     return f"uses {key}"
 
