@@ -13,8 +13,7 @@ from agent.model import Action, Health, Result
 RESULTS = tuple(result.value for result in Result)
 JOB_RESULTS = tuple(result.value for result in JobResult)
 HEALTHS = tuple(health.value for health in Health)
-_OF_JOBS = (Action.RUN, Action.STOP)  # which make nothing as it is wanted
-PENDING_ACTIONS = tuple(action.value for action in Action if action not in {Action.HOLD, *_OF_JOBS})
+PENDING_ACTIONS = tuple(action.value for action in Action if action is not Action.HOLD)
 KINDS = ("container", "file", "image", "network", "volume")  # of which drift can be found
 ROLLBACK = "rollback"  # the trigger of a pass that goes back to the last good content
 TRIGGERS = (
@@ -144,7 +143,7 @@ PLAN_CHANGES = Spec(
     "windlass_plan_changes",
     "gauge",
     ("stack", "action"),
-    f"Steps planned and not done by the last pass: {', '.join(PENDING_ACTIONS)}.",
+    f"Steps planned and not done by the last pass: {', '.join(PENDING_ACTIONS)}. Jobs by the clock are not counted.",
 )
 PRUNE_HELD = Spec("windlass_prune_held", "gauge", ("stack",), "Objects that are wanted no more and are kept.")
 VALIDATION_ERRORS = Spec(

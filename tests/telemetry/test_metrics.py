@@ -92,6 +92,18 @@ SERIES = [
     ),
     pytest.param([did(done(change()))], 'windlass_plan_changes{action="create",stack="web"}', 0, id="planned and done"),
     pytest.param(
+        [report(plan=Plan((change(action=Action.STOP),)))],
+        'windlass_plan_changes{action="stop",stack="web"}',
+        1,
+        id="who is to let go of a port before it is replaced is counted",
+    ),
+    pytest.param(
+        [report(plan=Plan((change(action=Action.STOP, cause=Cause.SCHEDULE),)))],
+        'windlass_plan_changes{action="stop",stack="web"}',
+        0,
+        id="a job that is cut short is not",
+    ),
+    pytest.param(
         [report(plan=Plan((change(action=Action.HOLD, cause=Cause.PRUNE),)))],
         'windlass_prune_held{stack="web"}',
         1,
