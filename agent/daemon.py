@@ -153,6 +153,7 @@ class Daemon:
             stop=lambda: self._loop.stopping,
             tracer=Tracer(self._source.past),
             listen=self._progressed,
+            timed=self._metrics.timed,
         )
 
     def _make_loop(self) -> Loop:
@@ -163,7 +164,7 @@ class Daemon:
         self._metrics.interval(float(settings.interval))
         rejections = Rejections(self._notes(self._state.rejections))
         return Loop(
-            Follower(self._source, reader, self._fetched, rejections=rejections),
+            Follower(self._source, reader, self._fetched, rejections=rejections, timed=self._metrics.timed),
             HostTurns(
                 self._reconciler,
                 self._scope,

@@ -40,6 +40,7 @@ from agent.rollout import Pace
 from agent.stack_order import STACK, in_order
 from agent.stand_ins import ignore, never
 from agent.suspension import Suspended
+from agent.timing import Measured, Timed, measured
 
 ASKED = "manual"  # the trigger of a turn that somebody asked for
 ROLLBACK = "rollback"  # that of going back to what was good
@@ -97,11 +98,13 @@ class Reconciler:
     stop: Callable[[], bool] = never
     tracer: Tracer = field(default_factory=Tracer)
     listen: Callable[[Turn, Event], None] = ignore
+    timed: Timed = ignore
 
     def look(self, turn: Turn) -> Look:
         """See and decide. Raises `Unreachable` or `Refused` when the engine cannot be looked at."""
         wanted = [resource for stack in turn.stacks for resource in stack.resources]
-        labelled = self.host.observe(wanted, turn.scope)
+        with measured(Measured.OBSERVE, self.timed, self.clock):
+            labelled = self.host.observe(wanted, turn.scope)
         actual = self.protections.applied(wanted, labelled)
         policy = replace(self.policy, suspended=turn.leases, resting=turn.resting, paused=turn.paused)
         removal: Removal | None = None
@@ -119,9 +122,10 @@ class Reconciler:
         decide = partial(
             make_plan, turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked, demands=turn.demands
         )
-        plan = decide()
-        traced = self._traced(turn, plan)
-        return decide(traced=traced) if traced else plan
+        with measured(Measured.PLAN, self.timed, self.clock):
+            plan = decide()
+            traced = self._traced(turn, plan)
+            return decide(traced=traced) if traced else plan
 
     def _traced(self, turn: Turn, plan: Plan) -> Mapping[str, Provenance]:
         """By stack, of those that a commit seems to have changed."""
@@ -223,16 +227,18 @@ class Reconciler:
         def perform(change: Change, pace: Pace) -> str:
             return self.host.perform(change, revisions.get(change.stack, ""), pace)
 
-        return converge(
-            plan,
-            perform,
-            partial(self._probe, turn),
-            options=self.options,
-            stop=lambda: self.stop() or turn.superseded(),
-            clock=self.clock,
-            sleep=self.rest,
-            report=partial(self.listen, turn),
-        )
+        with measured(Measured.APPLY, self.timed, self.clock):
+            return converge(
+                plan,
+                perform,
+                partial(self._probe, turn),
+                options=self.options,
+                stop=lambda: self.stop() or turn.superseded(),
+                clock=self.clock,
+                sleep=self.rest,
+                report=partial(self.listen, turn),
+                timed=self.timed,
+            )
 
 
 def _going_back(stack: Stack) -> Stack:

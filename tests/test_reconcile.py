@@ -34,6 +34,7 @@ from agent.provenance import Tracer
 from agent.reconcile import HEALTH_PATIENCE, HEALTH_POLL, Reconciler, Turn
 from agent.rollout import Pace
 from agent.suspension import Suspended, Suspension
+from agent.timing import Measured
 from tests.planning.scene import ORIGIN, differs, there, want
 from tests.world import Host, Thing
 
@@ -55,6 +56,15 @@ def test_a_whole_turn_tells_of_the_stacks_that_left_the_source() -> None:
     host = Host(dict(GONE))
     assert take(host, whole=True) == {"web": (True, Health.HEALTHY), "old": (True, Health.HEALTHY)}
     assert sorted(host.performed) == ["create container/web-1", "remove container/old-1"]
+
+
+def test_the_parts_of_a_turn_are_measured() -> None:
+    heard: list[Measured] = []
+    turn = Turn((WEB,), Scope("host-1", "here", frozenset({"web"})), "manual")
+    host: Any = Host()
+    Reconciler(host, timed=lambda what, _: heard.append(what)).take(turn)
+    look = [Measured.OBSERVE, Measured.PLAN]
+    assert heard == [*look, Measured.APPLY, *look]
 
 
 class Cluttered(Host):

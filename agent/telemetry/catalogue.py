@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from agent.jobs import JobResult
 from agent.model import Action, Health, Result
+from agent.timing import Measured
 
 RESULTS = tuple(result.value for result in Result)
 JOB_RESULTS = tuple(result.value for result in JobResult)
@@ -16,6 +17,7 @@ HEALTHS = tuple(health.value for health in Health)
 PENDING_ACTIONS = tuple(action.value for action in Action if action is not Action.HOLD)
 KINDS = ("container", "file", "image", "network", "volume")  # of which drift can be found
 ROLLBACK = "rollback"  # the trigger of a pass that goes back to the last good content
+PHASES = (Measured.FETCH, Measured.RENDER, Measured.OBSERVE, Measured.PLAN, Measured.APPLY)  # one after the other
 TRIGGERS = (
     "interval",
     "git",
@@ -70,6 +72,13 @@ DURATION = Spec(
     "histogram",
     ("stack",),
     "Time that a pass took; in OpenMetrics with the short revision as exemplar.",
+    _SLOW,
+)
+PHASE_DURATION = Spec(
+    "windlass_reconcile_phase_duration_seconds",
+    "histogram",
+    ("phase",),
+    f"Time that each part of the work took: {', '.join(PHASES)}. Steps go side by side, with their pulls and waits.",
     _SLOW,
 )
 INTERVAL = Spec("windlass_reconcile_interval_seconds", "gauge", (), "Time between two polls, as set.")
@@ -160,6 +169,21 @@ ACTIONS = Spec(
     "Steps carried out: success, error, overtaken, skipped.",
 )
 ACTION_DURATION = Spec("windlass_action_duration_seconds", "histogram", ("kind", "action"), "Time they took.", _SLOW)
+HEALTH_WAIT = Spec(
+    "windlass_health_wait_duration_seconds",
+    "histogram",
+    (),
+    "Time until the new container of a replacement had proved good, or was given up.",
+    _SLOW,
+)
+DOWNTIME = Spec(
+    "windlass_downtime_seconds",
+    "histogram",
+    (),
+    "From the stop of the old container until the new one was ready (healthy, or started where it has no check), of"
+    " each replacement that stops first and came about. What is started anew, or replaced start-first, is not in it.",
+    _SLOW,
+)
 ROLLBACKS = Spec(
     "windlass_rollbacks_total",
     "counter",
@@ -226,7 +250,7 @@ LOG_MESSAGES = Spec("windlass_log_messages_total", "counter", ("level",), "Lines
 
 ALL: tuple[Spec, ...] = (
     *(BUILD_INFO, DOCKER_INFO),
-    *(RECONCILES, FAILURES, TRIGGERED, DURATION, INTERVAL, IN_PROGRESS, LAST_RECONCILE, LAST_PROGRESS),
+    *(RECONCILES, FAILURES, TRIGGERED, DURATION, PHASE_DURATION, INTERVAL, IN_PROGRESS, LAST_RECONCILE, LAST_PROGRESS),
     *(
         SOURCE_FAILURE,
         GIT_FETCHES,
@@ -249,7 +273,17 @@ ALL: tuple[Spec, ...] = (
     ),
     STACK_SUSPENDED,
     *(PLAN_CHANGES, PRUNE_HELD, VALIDATION_ERRORS),
-    *(ACTIONS, ACTION_DURATION, ROLLBACKS, DRIFT_DETECTED, DRIFT_CORRECTED, DRIFT_REPEATING, IMAGE_PULLS),
+    *(
+        ACTIONS,
+        ACTION_DURATION,
+        HEALTH_WAIT,
+        DOWNTIME,
+        ROLLBACKS,
+        DRIFT_DETECTED,
+        DRIFT_CORRECTED,
+        DRIFT_REPEATING,
+        IMAGE_PULLS,
+    ),
     *(JOB_RUNS, JOB_SUCCEEDED, JOB_GOOD),
     *(DOCKER_REQUESTS, DOCKER_DURATION, DOCKER_UP, DOCKER_STREAM_UP, DOCKER_EVENTS),
     *(HTTP_REQUESTS, HTTP_DURATION, STATE_DB_SIZE, STATE_UNREADABLE, LOG_MESSAGES),

@@ -30,6 +30,7 @@ from agent.telemetry import catalogue
 from agent.telemetry.catalogue import Spec
 from agent.telemetry.labels import OTHER, Labels, registry_label, repository_label
 from agent.telemetry.states import SourceState, StackState, StateCollector
+from agent.timing import Measured
 
 _MOST_STACKS = 200
 _MOST_VALUES = 100
@@ -74,6 +75,8 @@ class Metrics:
         self._failures = self._counter(catalogue.FAILURES)
         self._triggered = self._counter(catalogue.TRIGGERED)
         self._duration = self._histogram(catalogue.DURATION)
+        self._phase_duration = self._histogram(catalogue.PHASE_DURATION)
+        self._health_wait, self._downtime = self._histogram(catalogue.HEALTH_WAIT), self._histogram(catalogue.DOWNTIME)
         self._interval, self._in_progress = self._gauge(catalogue.INTERVAL), self._gauge(catalogue.IN_PROGRESS)
         self._last, self._progress = self._gauge(catalogue.LAST_RECONCILE), self._gauge(catalogue.LAST_PROGRESS)
         self._source_failure = self._gauge(catalogue.SOURCE_FAILURE)
@@ -99,6 +102,8 @@ class Metrics:
             self._triggered.labels(trigger)
         for result in catalogue.RESULTS:
             self._last.labels(result)
+        for phase in catalogue.PHASES:
+            self._phase_duration.labels(phase)
         for level in _LEVELS:
             self._log_messages.labels(level)
 
@@ -205,6 +210,14 @@ class Metrics:
     def progressed(self) -> None:
         """A pass that is under way got on."""
         self._progress.set(self._clock())
+
+    def timed(self, what: Measured, seconds: float) -> None:
+        if what is Measured.WAIT:
+            self._health_wait.observe(seconds)
+        elif what is Measured.AWAY:
+            self._downtime.observe(seconds)
+        else:
+            self._phase_duration.labels(what).observe(seconds)
 
     def trigger(self, name: str) -> None:
         self._triggered.labels(self._triggers.of(name)).inc()

@@ -19,6 +19,7 @@ from agent.suspension import Suspended, Suspension
 from agent.telemetry import catalogue
 from agent.telemetry.labels import registry_label, repository_label
 from agent.telemetry.metrics import Metrics
+from agent.timing import Measured
 from tests.telemetry.made import BROKEN, OLDER, REVISION, UNREACHABLE, change, did, done, failed, report, samples
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -188,6 +189,9 @@ def test_facts_told_one_by_one() -> None:
     metrics.log_message("error")
     metrics.http_request("/metrics", "BREW", 405, 0.1)
     metrics.watch_state_db(lambda: 4096)
+    metrics.timed(Measured.PLAN, 0.2)
+    metrics.timed(Measured.WAIT, 3.0)
+    metrics.timed(Measured.AWAY, 4.0)
     with metrics.reconciling():
         assert samples(metrics)["windlass_reconcile_in_progress"] == 1
     expected = {
@@ -204,6 +208,10 @@ def test_facts_told_one_by_one() -> None:
         'windlass_log_messages_total{level="error"}': 1,
         'windlass_http_requests_total{code="405",method="other",route="/metrics"}': 1,
         "windlass_state_db_size_bytes": 4096,
+        'windlass_reconcile_phase_duration_seconds_sum{phase="plan"}': 0.2,
+        'windlass_reconcile_phase_duration_seconds_count{phase="observe"}': 0,
+        "windlass_health_wait_duration_seconds_sum": 3,
+        "windlass_downtime_seconds_sum": 4,
         "windlass_reconcile_in_progress": 0,
     }
     found = samples(metrics)
