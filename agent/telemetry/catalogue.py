@@ -154,7 +154,13 @@ PLAN_CHANGES = Spec(
     ("stack", "action"),
     f"Steps planned and not done by the last pass: {', '.join(PENDING_ACTIONS)}. Jobs by the clock are not counted.",
 )
-PRUNE_HELD = Spec("windlass_prune_held", "gauge", ("stack",), "Objects that are wanted no more and are kept.")
+PRUNE_HELD = Spec(
+    "windlass_prune_held",
+    "gauge",
+    ("stack",),
+    "Objects that are wanted no more and whose removal is held until somebody says more. Data, which is never removed,"
+    " and what is kept since pruning is off are not counted.",
+)
 VALIDATION_ERRORS = Spec(
     "windlass_validation_errors",
     "gauge",

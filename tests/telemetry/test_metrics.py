@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,9 +13,25 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from agent.engine import Engine
+from agent.held import PRUNE_OFF
 from agent.kinds import make_kinds
 from agent.kinds.base import Identity
-from agent.model import Action, Cause, Failure, Health, Key, Plan, Report, Revision, ServiceState, Status
+from agent.model import (
+    Action,
+    Cause,
+    Change,
+    Failure,
+    Health,
+    Key,
+    Observed,
+    Owner,
+    Plan,
+    Report,
+    Revision,
+    ServiceState,
+    Status,
+)
+from agent.planning import PRUNE_GUARD
 from agent.suspension import Suspended, Suspension
 from agent.telemetry import catalogue
 from agent.telemetry.labels import registry_label, repository_label
@@ -24,6 +41,12 @@ from tests.telemetry.made import BROKEN, OLDER, REVISION, UNREACHABLE, change, d
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "metrics.md"
 DRIFT = change(action=Action.REPLACE, cause=Cause.DRIFT)
+
+
+def kept(code: str, **facts: Any) -> Change:
+    """Something that nobody wants any more and that is held."""
+    seen = Observed(Key("container", "old-1"), "id", Owner.OURS, **facts)
+    return Change(1, Action.HOLD, seen.key, "web", Cause.PRUNE, "is held", code=code, seen=seen)
 
 
 def after(*reports: Report) -> dict[str, float]:
@@ -109,6 +132,12 @@ SERIES = [
         'windlass_prune_held{stack="web"}',
         1,
         id="prune held",
+    ),
+    pytest.param(
+        [report(plan=Plan((kept("KeepsData", keeps_data=True), kept(PRUNE_OFF), kept(PRUNE_GUARD))))],
+        'windlass_prune_held{stack="web"}',
+        1,
+        id="what is never removed, or not here, is not held for somebody's word",
     ),
     pytest.param(
         [did(done(change(), Status.FAILED))],
