@@ -159,9 +159,10 @@ class Reconciler:
         left = {change.stack for change in taken.plan.changes} if turn.scope.whole else frozenset()
         return tuple(report_of(taken, name) for name in sorted(turn.scope.stacks | left))
 
-    def settle(self, turn: Turn, reports: tuple[Report, ...]) -> tuple[Report, ...]:
-        """The reports of a turn, with the health that the stacks have come to once nothing is on its way any more."""
-        deadline = self.clock() + HEALTH_PATIENCE
+    def settle(self, turn: Turn, reports: tuple[Report, ...], until: float | None = None) -> tuple[Report, ...]:
+        """The reports of a turn, with the health that the stacks have come to once nothing is on its way any more, or
+        when it is `until` by the clock."""
+        deadline = self.clock() + HEALTH_PATIENCE if until is None else until
         looking = replace(turn, act=False)
         while any(report.health is Health.PROGRESSING for report in reports) and self.clock() < deadline:
             if self.stop() or any(report.failure and not report.waits for report in reports):

@@ -321,6 +321,15 @@ def test_health_is_waited_for_until_nothing_is_on_its_way(looks: list[tuple[Heal
     assert host.now / HEALTH_POLL == slept
 
 
+def test_health_is_waited_for_no_longer_than_is_said() -> None:
+    host = Recovering([(P, H)])
+    reports = host.reconciler().take(LOOKING)
+    assert host.reconciler().settle(LOOKING, reports, host.now) == reports
+    assert host.now == 0
+    host.reconciler().settle(LOOKING, reports, host.now + 7.0)
+    assert host.now == 7.0
+
+
 def test_nobody_waits_once_something_failed_or_the_end_is_wanted() -> None:
     host = Recovering([(P, P)])
     reports = host.reconciler().take(LOOKING)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from agent.cli.errors import Exit, NoAgent
 from agent.cli.frame import Command, Session, write_json
+from agent.cli.suspend import must_be
 from agent.cli.text import ago, clean, columns, pad, span, width
 from agent.model import Revision
 
@@ -49,14 +51,15 @@ _TITLES = ("STACK", "SYNC", "HEALTH", "REVISION", "SERVICES", "CHANGED", "MESSAG
 @click.command(
     cls=Command, formats=("text", "json"), exits=(Exit.PENDING, Exit.UNHEALTHY, Exit.NO_AGENT, Exit.SETTINGS)
 )
+@click.argument("stacks", nargs=-1, metavar="[STACK]...")
 @click.option(
     "--exit-code",
     is_flag=True,
     help="End with 2 when a stack is not synced, with 3 when one is not healthy, with 6 when the agent is overdue.",
 )
 @click.pass_obj
-def status(session: Session, exit_code: bool) -> int:
-    """Show how the agent of this host and its stacks fare.
+def status(session: Session, stacks: tuple[str, ...], exit_code: bool) -> int:
+    """Show how the agent of this host and its stacks fare, or those that are named.
 
     Reads what the agent last wrote down, so it answers while the agent, the engine or the network is away.
     """
@@ -66,14 +69,22 @@ def status(session: Session, exit_code: bool) -> int:
     if document is None:
         raise NoAgent("its status yet")
     overview, now = Overview.from_document(document), time.time()
+    for name in stacks:
+        must_be(name, [stack.name for stack in overview.stacks], "stack")
+    overview = only(overview, stacks)
     if session.output == "json":
-        write_json(document)
+        write_json(overview.document() if stacks else document)
     else:
         for line in status_lines(overview, now, verbose=session.verbose):
             click.echo(line)
     if late := overdue(overview, now):
         session.note([f"warning: the agent should have looked again {span(late)} ago: is it running?"])
     return verdict(overview, late=bool(late)) if exit_code else Exit.DONE
+
+
+def only(overview: Overview, stacks: tuple[str, ...]) -> Overview:
+    """As far as it is about these, or all of it."""
+    return replace(overview, stacks=tuple(one for one in overview.stacks if one.name in stacks)) if stacks else overview
 
 
 def overdue(overview: Overview, now: float) -> float:
