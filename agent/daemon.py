@@ -173,6 +173,7 @@ class Daemon:
                 look_afresh=self._engine.forget,
                 under_way=self._metrics.reconciling,
                 ended=self._pulls.forget,
+                elsewhere=self._witness.elsewhere,
             ),
             self._witness,
             self._scope,

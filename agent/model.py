@@ -211,6 +211,7 @@ class Scope:
     origin: str
     stacks: frozenset[str]
     whole: bool = False
+    everywhere: bool = False  # whatever the instance made is looked at, so that it can be told, and nothing more
 
 
 # --- what will change -------------------------------------------------------------------------------------------
@@ -360,12 +361,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Report:
-    """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet.
-    `stays` is why it does not count as synced with nothing left to do: it is left at what was good, although something
-    newer is known that was tried, or processes of its containers outlived these. The last look
-    found `left` still to do or held, and of what is wanted `settled` there and as wanted. Where it `waits`, the failure
-    says what is held, and nothing went wrong; `done` is all that can be, but for what is held for good. `commit` is the
-    one that brought what was to be done, or what cannot be."""
+    """One pass over one stack: all that is told is made from it. `on_trial`: not proved yet. `stays` is why it does not
+    count as synced with nothing left to do: it is left at what was good, although something newer was tried, or
+    processes of its containers outlived these. The last look found `left` still to do or held, and of what is wanted
+    `settled` there and as wanted. Where it `waits`, the failure says what is held, and nothing went wrong; `done` is
+    all that can be, but for what is held for good. `commit` is the one that brought what was to be done, or what cannot
+    be."""
 
     run_id: str
     stack: str

@@ -23,7 +23,7 @@ from agent.reconcile import Turn
 from agent.store import Store, StoreUnavailable
 from agent.telemetry import logs
 from agent.telemetry.metrics import Metrics
-from agent.telemetry.overview import Overview, SuspensionStatus
+from agent.telemetry.overview import OTHER_SOURCE, Overview, SuspensionStatus
 from agent.telemetry.sdnotify import Notifier
 from agent.telemetry.under_way import UnderWay
 
@@ -58,6 +58,7 @@ class Witness:
     _store_failure: str = field(default="", init=False)
     _source_failure: Failure | None = field(default=None, init=False)
     _failures: dict[str, Failure] = field(default_factory=dict, init=False)  # by stack, what fails for now
+    _elsewhere: frozenset[str] = field(default=frozenset(), init=False)
     _asked: bool = field(default=False, init=False)
     _begun: set[str] = field(default_factory=set, init=False)  # runs of which the history has the beginning
     _pull_told: dict[str, dict[str, float]] = field(default_factory=dict, init=False)  # when, by run and reference
@@ -135,8 +136,23 @@ class Witness:
         if reading is not None:
             volumes = _volumes_of(reading)
             self._see(lambda overview: overview.with_wanted(volumes, reading.broken))
+            self._tell_elsewhere(self._elsewhere - reading.names)
         self._asked = True
         self._save()
+
+    def elsewhere(self, stacks: frozenset[str]) -> None:
+        """Stacks that this instance made from another source. Called before the reading is told that may want them, by
+        the thread that reads."""
+        self._elsewhere = stacks
+
+    def _tell_elsewhere(self, stacks: frozenset[str]) -> None:
+        """A line when that changes."""
+        self.metrics.elsewhere(len(stacks))
+        before = frozenset(self._see(lambda overview: overview.with_elsewhere(stacks)).elsewhere)
+        if stacks and stacks != before:
+            self.logger.warning("others", reason="OtherSource", stacks=sorted(stacks), message=OTHER_SOURCE)
+        elif before and not stacks:
+            self.logger.info("others are gone", stacks=sorted(before))
 
     def _tell_source(self, revision: Revision | None, failure: Failure | None) -> None:
         """A line when something is new: a revision, a failure, or its end."""

@@ -25,6 +25,7 @@ from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import Overview
 from agent.telemetry.sdnotify import Notifier
 from agent.witness import Witness
+from tests.loop.fakes import reading, stack
 from tests.telemetry.made import API, BROKEN, OLDER, REVISION, UNREACHABLE, change, did, done, failed, report
 
 
@@ -175,6 +176,19 @@ def test_a_note_that_cannot_be_read_is_in_the_log_the_status_and_a_metric(stage:
     assert stage.said()[-1]["event"] == "state is back"
     assert stage.metric('windlass_state_unreadable{file="directives.json"}') == 0
     assert not stage.witness.overview.state
+
+
+def test_stacks_of_another_source_are_told_once_as_long_as_nobody_wants_them(stage: Stage) -> None:
+    stage.witness.elsewhere(frozenset({"db", "web"}))
+    for _ in range(2):
+        stage.witness.source_read(reading(stack("web", "a" * 40, "1")), None, 60.0)
+    assert [line["stacks"] for line in stage.said("others")] == [["db"]]
+    assert stage.metric("windlass_stacks_of_another_source") == 1
+    assert any("db: made by this instance" in line for line in status_lines(stage.witness.overview, 1000.0))
+    stage.witness.elsewhere(frozenset())
+    stage.witness.source_read(reading(stack("web", "a" * 40, "1")), None, 60.0)
+    assert [line["stacks"] for line in stage.said("others are gone")] == [["db"]]
+    assert stage.metric("windlass_stacks_of_another_source") == 0
 
 
 def turn(revision: Revision | None = REVISION, stack: str = "web") -> Turn:

@@ -117,6 +117,8 @@ def status_lines(overview: Overview, now: float, *, verbose: bool = False) -> li
 
 
 def _head_lines(overview: Overview, now: float) -> list[str]:
+    from agent.telemetry.overview import OTHER_SOURCE
+
     source = overview.source
     first = max(width(clean(overview.host)), width(clean(overview.version)))
     next_look = f"   Next  {_until(source.next_at, now)}" if source.next_at is not None else ""
@@ -129,6 +131,8 @@ def _head_lines(overview: Overview, now: float) -> list[str]:
     lines += _failure_line("HTTP", overview.http.failure)
     for failure in overview.state.values():
         lines += _failure_line("State", failure)
+    if overview.elsewhere:
+        lines.append(f"Others {click.style('!', fg='magenta')} {clean(', '.join(overview.elsewhere))}: {OTHER_SOURCE}")
     lines += [_engine_line(overview.engine)] if overview.engine.version or overview.engine.failure else []
     return lines
 

@@ -237,8 +237,8 @@ def is_ours(identity: Identity, name: str, labels: Mapping[str, str], inherited:
 
 
 def in_scope(scope: Scope, labels: Mapping[str, str]) -> bool:
-    """Whether an object of this instance may be pruned when nobody wants it."""
-    return labels.get(STACK) in scope.stacks or (scope.whole and labels.get(ORIGIN) == scope.origin)
+    """Whether an object of this instance is looked at when nobody wants it."""
+    return scope.everywhere or labels.get(STACK) in scope.stacks or (scope.whole and labels.get(ORIGIN) == scope.origin)
 
 
 def is_composes(resource: Resource, labels: Mapping[str, str], noun: str, value: str) -> bool:

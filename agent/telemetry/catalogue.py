@@ -245,6 +245,13 @@ HTTP_DURATION = Spec(
     "windlass_http_request_duration_seconds", "histogram", ("route", "method"), "Time that they took.", _QUICK
 )
 STATE_DB_SIZE = Spec("windlass_state_db_size_bytes", "gauge", (), "Size of the history on disk.")
+STACKS_ELSEWHERE = Spec(
+    "windlass_stacks_of_another_source",
+    "gauge",
+    (),
+    "Stacks on the host that this instance made from another source and that this one does not want: they are neither"
+    " healed nor removed.",
+)
 STATE_UNREADABLE = Spec(
     "windlass_state_unreadable",
     "gauge",
@@ -278,7 +285,7 @@ ALL: tuple[Spec, ...] = (
         STACK_FAILURES,
     ),
     STACK_SUSPENDED,
-    *(PLAN_CHANGES, PRUNE_HELD, VALIDATION_ERRORS),
+    *(PLAN_CHANGES, PRUNE_HELD, STACKS_ELSEWHERE, VALIDATION_ERRORS),
     *(
         ACTIONS,
         ACTION_DURATION,

@@ -79,6 +79,7 @@ class Metrics:
         self._health_wait, self._downtime = self._histogram(catalogue.HEALTH_WAIT), self._histogram(catalogue.DOWNTIME)
         self._interval, self._in_progress = self._gauge(catalogue.INTERVAL), self._gauge(catalogue.IN_PROGRESS)
         self._last, self._progress = self._gauge(catalogue.LAST_RECONCILE), self._gauge(catalogue.LAST_PROGRESS)
+        self._stacks_elsewhere = self._gauge(catalogue.STACKS_ELSEWHERE)
         self._source_failure = self._gauge(catalogue.SOURCE_FAILURE)
         self._fetches, self._fetch_duration = self._pair(catalogue.GIT_FETCHES, catalogue.GIT_FETCH_DURATION)
         self._git_calls, self._git_duration = self._pair(catalogue.GIT_CALLS, catalogue.GIT_CALL_DURATION)
@@ -218,6 +219,10 @@ class Metrics:
             self._downtime.observe(seconds)
         else:
             self._phase_duration.labels(what).observe(seconds)
+
+    def elsewhere(self, stacks: int) -> None:
+        """So many stacks were made from another source, and nobody wants them in this one."""
+        self._stacks_elsewhere.set(stacks)
 
     def trigger(self, name: str) -> None:
         self._triggered.labels(self._triggers.of(name)).inc()

@@ -22,6 +22,10 @@ from agent.model import Action, Cause, Failure, Health, Problem, Report, Revisio
 from agent.suspension import Suspended, Suspension
 from agent.telemetry.reports import brought_by, pending_of, was_looked_at
 
+OTHER_SOURCE = (
+    "made by this instance from another source (repository, path or directory): neither healed nor removed. Bring them"
+    " into this source, or remove each: docker compose -p STACK down. If another agent follows one, give it an instance."
+)
 _MOST_PROBLEMS = 100
 _LONGEST_TEXT = 4096
 
@@ -253,6 +257,7 @@ class Overview:
     http: HttpStatus = HttpStatus()
     wanted: WantedStatus = WantedStatus()
     state: Mapping[str, FailureStatus] = field(default_factory=dict)  # why files of the state cannot be read, by name
+    elsewhere: tuple[str, ...] = ()  # stacks that this instance made from another source, and that nobody wants here
     answered: float = 0.0  # up to when all that was asked by hand (`windlass sync`) has been done
     format: str = "1"
 
@@ -299,6 +304,9 @@ class Overview:
         others = {name: why for name, why in self.state.items() if name != file}
         told = FailureStatus.of(failure)
         return replace(self, state=dict(sorted({**others, **({file: told} if told else {})}.items())))
+
+    def with_elsewhere(self, stacks: Iterable[str]) -> Overview:
+        return replace(self, elsewhere=tuple(sorted(stacks)))
 
     def without(self, stack: str) -> Overview:
         return replace(self, stacks=tuple(status for status in self.stacks if status.name != stack))
