@@ -18,7 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from agent.converge import Event, Started
 from agent.desired import Reading
 from agent.jobs import JobEnd
-from agent.model import Failure, Report, Revision, Stack
+from agent.model import Failure, Key, Report, Revision, Stack
 from agent.reconcile import Turn
 from agent.store import Store, StoreUnavailable
 from agent.telemetry import logs
@@ -26,8 +26,12 @@ from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import OTHER_SOURCE, Overview, SuspensionStatus
 from agent.telemetry.sdnotify import Notifier
 from agent.telemetry.under_way import UnderWay
+from agent.work import INTERVAL
 
 TELL_PULL = 5.0  # seconds between two lines about one pull
+FILE = "file"  # the kind of whose changes the engine tells nothing
+DEAF = 2  # full looks that find what no event has told of
+NOT_HEARD = "the engine's events are followed and none is heard: drift is found at each full look, and not at once"
 VOLUME = "volume"  # the kind that outlives its use
 LATE = 60.0  # seconds without a round of the loop after which the agent is not ready
 MOST = 200  # entries of the history that wait to be written
@@ -59,6 +63,7 @@ class Witness:
     _source_failure: Failure | None = field(default=None, init=False)
     _failures: dict[str, Failure] = field(default_factory=dict, init=False)  # by stack, what fails for now
     _elsewhere: frozenset[str] = field(default=frozenset(), init=False)
+    _unannounced: int = field(default=0, init=False)  # full looks that found drift, since the last event
     _asked: bool = field(default=False, init=False)
     _begun: set[str] = field(default_factory=set, init=False)  # runs of which the history has the beginning
     _pull_told: dict[str, dict[str, float]] = field(default_factory=dict, init=False)  # when, by run and reference
@@ -97,7 +102,7 @@ class Witness:
         self._begun.discard(report.run_id)
         self._under_way.ended(report.run_id)
         self._pull_told.pop(report.run_id, None)
-        self.metrics.record(report)
+        self._mind_events(report, self.metrics.record(report))
         logs.record(self.logger, report, self._failures.pop(report.stack, None))
         if report.failure:
             self._failures[report.stack] = report.failure
@@ -237,6 +242,7 @@ class Witness:
         version, api = self.engine_facts()
         self.metrics.engine_up(version, api)
         self.metrics.event_stream(up=True)
+        self._unannounced = 0
         before = self._see(lambda overview: overview.with_engine(version, api))
         if not before.engine.up:
             self.logger.info("engine", version=version, api=api)
@@ -250,6 +256,20 @@ class Witness:
 
     def heard(self, kind: str) -> None:
         self.metrics.engine_event(kind)
+        if self._unannounced >= DEAF:
+            self.metrics.event_stream(up=True)
+            self.logger.info("events are heard again")
+        self._unannounced = 0
+
+    def _mind_events(self, report: Report, found: frozenset[Key]) -> None:
+        """A stream may be open and tell nothing. What is put right makes events too, so on one that tells something, one
+        lies between two such looks."""
+        if report.trigger != INTERVAL or all(key.kind == FILE for key in found):
+            return
+        self._unannounced += 1
+        if self._unannounced == DEAF:
+            self.metrics.event_stream(up=False)
+            self.logger.warning("events", reason="EventsNotHeard", message=NOT_HEARD)
 
     # --- the state directory's ---
 

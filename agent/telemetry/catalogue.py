@@ -237,7 +237,13 @@ DOCKER_DURATION = Spec(
     "windlass_docker_request_duration_seconds", "histogram", ("endpoint",), "Time that they took.", _QUICK
 )
 DOCKER_UP = Spec("windlass_docker_up", "gauge", (), "1 when the engine answered the last time it was asked.")
-DOCKER_STREAM_UP = Spec("windlass_docker_event_stream_up", "gauge", (), "1 while the engine's events are heard.")
+DOCKER_STREAM_UP = Spec(
+    "windlass_docker_event_stream_up",
+    "gauge",
+    (),
+    "1 while the engine's events are heard. It is 0 as well once two full looks found drift that no event had told of,"
+    " with none heard in between: until one is.",
+)
 DOCKER_EVENTS = Spec("windlass_docker_events_total", "counter", ("type",), "Events heard.")
 
 HTTP_REQUESTS = Spec("windlass_http_requests_total", "counter", ("route", "method", "code"), "Requests answered.")

@@ -25,7 +25,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 
 from agent.jobs import JobEnd, JobResult
-from agent.model import Cause, Failure, Outcome, Report, Result, Revision, Status
+from agent.model import Cause, Failure, Key, Outcome, Report, Result, Revision, Status
 from agent.telemetry import catalogue
 from agent.telemetry.catalogue import Spec
 from agent.telemetry.labels import OTHER, Labels, registry_label, repository_label
@@ -117,8 +117,9 @@ class Metrics:
                 label = self._stacks.of(stack)
             self._start_stack_at_zero(label)
 
-    def record(self, report: Report) -> None:
-        """Count one pass over one stack, and take over how the stack stands now."""
+    def record(self, report: Report) -> frozenset[Key]:
+        """Count one pass over one stack, and take over how the stack stands now. Returns the objects whose drift it met
+        first."""
         with self._lock:
             before = self._states.get(report.stack)
             state = (before or StackState(remembered=self._remembered.get(report.stack, {}))).after(report)
@@ -131,10 +132,12 @@ class Metrics:
             for result in catalogue.JOB_RESULTS:
                 self._job_runs.labels(label, self._services.of(service), result)
         self._count_pass(report, label)
-        for key in sorted(state.found(before, report)):
+        found = state.found(before, report)
+        for key in sorted(found):
             self._drift_detected.labels(label, key.kind).inc()
         for outcome in report.outcomes:
             self._count_outcome(outcome, label)
+        return found
 
     def _start_stack_at_zero(self, stack: str) -> None:
         for result in catalogue.RESULTS:

@@ -24,7 +24,8 @@ from agent.telemetry.reports import brought_by, pending_of, was_looked_at
 
 OTHER_SOURCE = (
     "made by this instance from another source (repository, path or directory): neither healed nor removed. Bring them"
-    " into this source, or remove each: docker compose -p STACK down. If another agent follows one, give it an instance."
+    " into this source, or remove each: docker compose -p STACK down. If another agent follows one, name it otherwise"
+    " (instance)."
 )
 _MOST_PROBLEMS = 100
 _LONGEST_TEXT = 4096

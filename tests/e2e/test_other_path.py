@@ -16,7 +16,8 @@ pytestmark = pytest.mark.engine
 def test_what_was_made_from_another_directory_goes_on_and_is_told(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:
-    text = f"services: {{web: {{image: '{busybox}', stop_grace_period: 0s}}}}"
+    text = f"services: {{web: {{image: '{busybox}', stop_grace_period: 0s}}}}\n"
+    text += "x-windlass: {rollout: {monitor: 300ms}}\n"
     old, both, new = f"{prefix}old", f"{prefix}both", f"{prefix}new"
     files = {f"hosts/a/{name}/compose.yaml": text for name in (old, both)}
     files |= {f"hosts/b/{name}/compose.yaml": text for name in (both, new)}
