@@ -262,8 +262,8 @@ class Witness:
         self._unannounced = 0
 
     def _mind_events(self, report: Report, found: frozenset[Key]) -> None:
-        """A stream may be open and tell nothing. What is put right makes events too, so on one that tells something, one
-        lies between two such looks."""
+        """A stream may be open and tell nothing. What is put right makes events too: one that tells something does so
+        between two such looks."""
         if report.trigger != INTERVAL or all(key.kind == FILE for key in found):
             return
         self._unannounced += 1
