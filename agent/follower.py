@@ -14,6 +14,8 @@ from agent.model import Failure, Revision, Snapshot, Stack
 from agent.provenance import PATIENCE, Tracer
 from agent.rejections import Rejections, content_of, is_doubt
 from agent.source import Source
+from agent.stand_ins import ignore
+from agent.timing import Measured, Timed, measured
 
 KEPT = 4  # readings of older revisions that are at hand: stacks mostly were good at one of few
 
@@ -29,8 +31,11 @@ class Follower:
         asked: Callable[[str, float], None],
         clock: Callable[[], float] = time.monotonic,
         rejections: Rejections | None = None,
+        *,
+        timed: Timed = ignore,
     ) -> None:
         """`asked(result, seconds)` hears of each time that the source was asked: "success" or "error"."""
+        self._timed = timed
         self._source, self._reader, self._asked, self._clock = source, reader, asked, clock
         self._rejections = rejections or Rejections()
         self._tracer = Tracer(source.past)
@@ -44,7 +49,8 @@ class Follower:
         """The newest revision, read once however often it is asked for. Raises `Trouble`."""
         snapshot = self._sync()
         if self._newest is None or self._newest.snapshot.revision.id != snapshot.revision.id:
-            self._newest = self._reader.read(snapshot)
+            with measured(Measured.RENDER, self._timed, self._clock):
+                self._newest = self._reader.read(snapshot)
         return self._with_blame(self._without_rejected(self._newest))
 
     def _without_rejected(self, reading: Reading) -> Reading:
@@ -92,7 +98,8 @@ class Follower:
             snapshot = self._source.sync()
             result = "success"
         finally:
-            self._asked(result, self._clock() - began)
+            self._asked(result, seconds := self._clock() - began)
+            self._timed(Measured.FETCH, seconds)
         return snapshot
 
     def fallback(self) -> Reading | None:

@@ -23,6 +23,7 @@ from agent.suspension import NOTHING
 from agent.trial import Judgement, State, Trial, counts_as_good, judge
 
 NONE_KNOWN = "it is left as it is: nothing that was good before is known of it"
+UNWANTED = "it is left as it is: nobody wants it taken back (--on-failure keep)"
 SAME = "it is left as it is: what was good before is just the same"
 
 
@@ -41,12 +42,15 @@ class TakenBack:
 @dataclass(frozen=True)
 class Trials:
     """`good` gives a stack as it was when it was last good, None where that is not known; it raises `Trouble`. `accept`
-    has the stack known as good from now on."""
+    has the stack known as good from now on. Nothing is waited for once it is `until` by the reconciler's clock: what
+    has proved nothing by then is left as it is. With `takes_back` off, so is what is no good."""
 
     reconciler: Reconciler
     images: GoodImages
     good: Callable[[Stack], Stack | None]
     accept: Callable[[Stack], None]
+    until: float | None = None
+    takes_back: bool = True
 
     def conclude(self, turn: Turn, reports: tuple[Report, ...]) -> tuple[TakenBack, ...]:
         """Judge each stack of a turn by its report, and take back what is no good. Empty where all is well, or where
@@ -86,11 +90,14 @@ class Trials:
         """The judgement once the trial is over, or nobody waits any more."""
         (stack,) = turn.stacks
         looking = replace(turn, act=False)
-        while judgement.state is State.ON_TRIAL and not self.reconciler.stop():
+        while judgement.state is State.ON_TRIAL and not (self.reconciler.stop() or self._is_late()):
             self.reconciler.sleep(min(HEALTH_POLL, judgement.again_in))
             (report,) = self.reconciler.take(looking)
             judgement = self._judge(stack, report, judgement.trial, earlier)
         return judgement
+
+    def _is_late(self) -> bool:
+        return self.until is not None and self.reconciler.clock() >= self.until
 
     def _judge(
         self, stack: Stack, report: Report, trial: Trial | None = None, earlier: Stack | None = None
@@ -105,6 +112,8 @@ class Trials:
 
     def _go_back(self, turn: Turn, failure: Failure, good: Stack | None, why_not: str) -> TakenBack:
         (stack,) = turn.stacks
+        if not self.takes_back:
+            return TakenBack(stack.name, failure, why_not=UNWANTED)
         if good is None:
             return TakenBack(stack.name, failure, why_not=why_not)
         back = replace(
@@ -116,7 +125,7 @@ class Trials:
             fallback=True,
             consent=replace(turn.consent, free=new_services(stack, good)),
         )
-        (report,) = self.reconciler.settle(back, self.reconciler.take(back))
+        (report,) = self.reconciler.settle(back, self.reconciler.take(back), self.until)
         return TakenBack(stack.name, failure, good.revision, report)
 
 

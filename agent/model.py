@@ -211,6 +211,7 @@ class Scope:
     origin: str
     stacks: frozenset[str]
     whole: bool = False
+    everywhere: bool = False  # whatever the instance made is looked at, so that it can be told, and nothing more
 
     def has(self, stack: str, origin: str) -> bool:
         return stack in self.stacks or (self.whole and origin == self.origin)

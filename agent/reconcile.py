@@ -41,6 +41,7 @@ from agent.rollout import Pace
 from agent.stack_order import STACK, in_order
 from agent.stand_ins import ignore, never
 from agent.suspension import Suspended
+from agent.timing import Measured, Timed, measured
 
 HEALTH_PATIENCE = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
@@ -96,11 +97,13 @@ class Reconciler:
     stop: Callable[[], bool] = never
     tracer: Tracer = field(default_factory=Tracer)
     listen: Callable[[Turn, Event], None] = ignore
+    timed: Timed = ignore
 
     def look(self, turn: Turn) -> Look:
         """See and decide. Raises `Unreachable` or `Refused` when the engine cannot be looked at."""
         wanted = [resource for stack in turn.stacks for resource in stack.resources]
-        labelled = self.host.observe(wanted, turn.scope)
+        with measured(Measured.OBSERVE, self.timed, self.clock):
+            labelled = self.host.observe(wanted, turn.scope)
         actual = self.protections.applied(wanted, labelled)
         policy = replace(self.policy, suspended=turn.leases, resting=turn.resting, paused=turn.paused)
         removal: Removal | None = None
@@ -118,9 +121,10 @@ class Reconciler:
         decide = partial(
             make_plan, turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked, demands=turn.demands
         )
-        plan = decide()
-        traced = self._traced(turn, plan)
-        return decide(traced=traced) if traced else plan
+        with measured(Measured.PLAN, self.timed, self.clock):
+            plan = decide()
+            traced = self._traced(turn, plan)
+            return decide(traced=traced) if traced else plan
 
     def _traced(self, turn: Turn, plan: Plan) -> Mapping[str, Provenance]:
         """By stack, of those that a commit seems to have changed."""
@@ -156,9 +160,10 @@ class Reconciler:
         left = {change.stack for change in taken.plan.changes} if turn.scope.whole else frozenset()
         return tuple(report_of(taken, name) for name in sorted(turn.scope.stacks | left))
 
-    def settle(self, turn: Turn, reports: tuple[Report, ...]) -> tuple[Report, ...]:
-        """The reports of a turn, with the health that the stacks have come to once nothing is on its way any more."""
-        deadline = self.clock() + HEALTH_PATIENCE
+    def settle(self, turn: Turn, reports: tuple[Report, ...], until: float | None = None) -> tuple[Report, ...]:
+        """The reports of a turn, with the health that the stacks have come to once nothing is on its way any more, or
+        when it is `until` by the clock."""
+        deadline = self.clock() + HEALTH_PATIENCE if until is None else until
         looking = replace(turn, act=False)
         while any(report.health is Health.PROGRESSING for report in reports) and self.clock() < deadline:
             if self.stop() or any(report.failure and not report.waits for report in reports):
@@ -224,16 +229,18 @@ class Reconciler:
         def perform(change: Change, pace: Pace) -> str:
             return self.host.perform(change, revisions.get(change.stack, ""), pace)
 
-        return converge(
-            plan,
-            perform,
-            partial(self._probe, turn),
-            options=self.options,
-            stop=lambda: self.stop() or turn.superseded(),
-            clock=self.clock,
-            sleep=self.rest,
-            report=partial(self.listen, turn),
-        )
+        with measured(Measured.APPLY, self.timed, self.clock):
+            return converge(
+                plan,
+                perform,
+                partial(self._probe, turn),
+                options=self.options,
+                stop=lambda: self.stop() or turn.superseded(),
+                clock=self.clock,
+                sleep=self.rest,
+                report=partial(self.listen, turn),
+                timed=self.timed,
+            )
 
 
 def _going_back(stack: Stack) -> Stack:

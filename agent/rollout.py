@@ -14,6 +14,8 @@ from typing import NamedTuple, Protocol
 from agent.errors import Overtaken, Refused, Trouble, Unreachable
 from agent.handling import OnFailure, Order, Rollout
 from agent.model import Action, Change, Gate, Outcome, Status
+from agent.stand_ins import ignore
+from agent.timing import Measured, Timed
 
 HEALTH_TIMEOUT = "HealthTimeout"
 CRASHED = "CrashOnStart"  # it does not stay up
@@ -39,6 +41,10 @@ class Proof(NamedTuple):
 
 class Steps(Protocol):
     """One replacement, step by step. Each may raise `Refused`, `Overtaken` or `Unreachable`."""
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether the old one is up, and so is missed from its stop until the new one is ready."""
 
     def prepare(self) -> None:
         """Make the new one beside the old one, which goes on."""
@@ -72,12 +78,13 @@ class Steps(Protocol):
 class Pace:
     """What waiting is done with: seconds from `clock`, `rest` for some of them, in words why, until `stop` says so.
 
-    While it rests, a step takes no place from others.
+    While it rests, a step takes no place from others. `timed` hears how long it took to be good, and was away.
     """
 
     clock: Callable[[], float]
     rest: Callable[[float, str], None]
     stop: Callable[[], bool]
+    timed: Timed = ignore
 
 
 def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
@@ -95,9 +102,7 @@ def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
             let_pass(rollout.drain, "the old one goes on for a while", pace)
             steps.retire()
         else:
-            steps.retire()
-            _start(steps)
-            _await_proof(steps, rollout, pace)
+            _stop_first(steps, rollout, pace)
     except (_Unproved, _Hangs):
         raise
     except (Refused, Overtaken) as trouble:
@@ -105,6 +110,17 @@ def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
         raise
     with suppress(Refused, Overtaken):  # says nothing against the new one, which is good
         steps.finish()
+
+
+def _stop_first(steps: Steps, rollout: Rollout, pace: Pace) -> None:
+    """Without a check of its own the new one serves from its start, as far as anybody can tell."""
+    stopped, is_missed = pace.clock(), steps.is_missed
+    steps.retire()
+    _start(steps)
+    started = pace.clock()
+    is_checked = _await_proof(steps, rollout, pace)
+    if is_missed:
+        pace.timed(Measured.AWAY, (pace.clock() if is_checked else started) - stopped)
 
 
 class _Unproved(Overtaken):
@@ -134,21 +150,31 @@ def _start(steps: Steps) -> None:
         raise _Hangs(text, reason=START_TIMEOUT) from silence
 
 
-def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> None:
-    """Rest until the new one is good. Raises `Refused` when it is not, or not in time."""
+def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> bool:
+    """Rest until the new one is good, and say whether a check of its own decided. Raises `Refused` when it is not good,
+    or not in time."""
     began = pace.clock()
+    try:
+        return _rest_until_proved(steps, rollout, pace, began)
+    finally:
+        waited = pace.clock() - began
+        if waited >= POLL / 2:  # what has nothing to prove, as a job that is not due, is no wait
+            pace.timed(Measured.WAIT, waited)
+
+
+def _rest_until_proved(steps: Steps, rollout: Rollout, pace: Pace, began: float) -> bool:
     while True:
         proof, waited = steps.prove(), pace.clock() - began
         if proof.gate is Gate.FAILED:
             raise Refused(proof.detail, reason=proof.reason or HEALTH_TIMEOUT)
         if proof.gate is Gate.PASSED and (proof.checked or waited >= rollout.monitor):
-            return
+            return proof.checked
         limit = rollout.timeout or max(proof.patience, rollout.monitor)
         if proof.gate is Gate.PENDING and waited >= limit:
             raise Refused(f"{proof.detail} (gave up after {limit:g} s){steps.words()}", reason=HEALTH_TIMEOUT)
         if pace.stop():
             if proof.gate is Gate.PASSED:
-                return  # up to now nothing speaks against it
+                return proof.checked  # up to now nothing speaks against it
             raise _Unproved("not proved yet, for the agent ends or newer content is wanted; the next pass goes on")
         pace.rest(POLL, proof.detail or "runs without a restart so far")
 

@@ -11,6 +11,7 @@ from agent.jsonfile import JsonFile
 from agent.model import Failure, Revision, Stack
 from agent.provenance import PATIENCE, NoPast
 from agent.rejections import Rejections, content_of
+from agent.timing import Measured
 from tests.loop.fakes import reading, stack
 
 GOOD, BAD, BETTER = stack("web", "a" * 40, "1"), stack("web", "b" * 40, "2"), stack("web", "c" * 40, "3")
@@ -90,11 +91,20 @@ def test_who_broke_what_is_looked_for_as_long_as_there_is_time_and_later_for_the
     )
     repository: Any = Repository(BAD)
     repository.read = lambda _snapshot: broken
-    times = iter([*[0.0] * 4, PATIENCE - 1, PATIENCE, *[100.0] * 4])
+    times = iter([*[0.0] * 6, PATIENCE - 1, PATIENCE, *[100.0] * 4])
     desires = Follower(repository, repository, lambda _result, _seconds: None, clock=lambda: next(times))
     assert set(desires.newest().blamed) == {"a", "b"}
     assert set(desires.newest().blamed) == {"a", "b", "c"}
     assert len(repository.past.asked) == 3
+
+
+def test_asking_and_reading_are_measured_and_what_was_read_is_read_once() -> None:
+    heard: list[Measured] = []
+    repository: Any = Repository(GOOD)
+    desires = Follower(repository, repository, lambda *_: None, timed=lambda what, _: heard.append(what))
+    for _ in range(2):
+        desires.newest()
+    assert heard == [Measured.FETCH, Measured.RENDER, Measured.FETCH]
 
 
 def test_no_commit_is_blamed_for_what_was_good_with_the_same_files() -> None:

@@ -34,6 +34,7 @@ from agent.provenance import Tracer
 from agent.reconcile import HEALTH_PATIENCE, HEALTH_POLL, Reconciler, Turn
 from agent.rollout import Pace
 from agent.suspension import Suspended, Suspension
+from agent.timing import Measured
 from tests.planning.scene import ORIGIN, differs, there, want
 from tests.world import Host, Thing
 
@@ -55,6 +56,15 @@ def test_a_whole_turn_tells_of_the_stacks_that_left_the_source() -> None:
     host = Host(dict(GONE))
     assert take(host, whole=True) == {"web": (True, Health.HEALTHY), "old": (True, Health.HEALTHY)}
     assert sorted(host.performed) == ["create container/web-1", "remove container/old-1"]
+
+
+def test_the_parts_of_a_turn_are_measured() -> None:
+    heard: list[Measured] = []
+    turn = Turn((WEB,), Scope("host-1", "here", frozenset({"web"})), "manual")
+    host: Any = Host()
+    Reconciler(host, timed=lambda what, _: heard.append(what)).take(turn)
+    look = [Measured.OBSERVE, Measured.PLAN]
+    assert heard == [*look, Measured.APPLY, *look]
 
 
 class Cluttered(Host):
@@ -309,6 +319,15 @@ def test_health_is_waited_for_until_nothing_is_on_its_way(looks: list[tuple[Heal
     assert tuple(report.health for report in settled) == ended
     assert {report.result for report in settled} == {Result.SUCCESS}, "what was done stays told"
     assert host.now / HEALTH_POLL == slept
+
+
+def test_health_is_waited_for_no_longer_than_is_said() -> None:
+    host = Recovering([(P, H)])
+    reports = host.reconciler().take(LOOKING)
+    assert host.reconciler().settle(LOOKING, reports, host.now) == reports
+    assert host.now == 0
+    host.reconciler().settle(LOOKING, reports, host.now + 7.0)
+    assert host.now == 7.0
 
 
 def test_nobody_waits_once_something_failed_or_the_end_is_wanted() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -11,6 +12,7 @@ from agent.errors import Overtaken, Refused, Trouble, Unreachable
 from agent.handling import Order, Rollout
 from agent.model import Gate
 from agent.rollout import Pace, Proof, roll
+from agent.timing import Measured
 
 PASSED, STARTING = Proof(Gate.PASSED, checked=True), Proof(Gate.PENDING, "starting", checked=True, patience=30.0)
 RUNS = Proof(Gate.PASSED)
@@ -28,9 +30,13 @@ class Stage:
     now: float = 0.0
     stopping: bool = False
     old_is_there: bool = True
+    is_missed: bool = True
+    takes: dict[str, float] = field(default_factory=dict)  # seconds, by step
+    measured: dict[str, float] = field(default_factory=dict)
 
     def _do(self, step: str) -> None:
         self.steps.append(step)
+        self.now += self.takes.get(step, 0.0)
         if step in self.trouble:
             raise self.trouble[step]
 
@@ -64,7 +70,10 @@ class Stage:
         self.now += seconds
 
     def roll(self, rollout: Rollout) -> None:
-        roll(self, rollout, Pace(lambda: self.now, self.rest, lambda: self.stopping))
+        roll(self, rollout, Pace(lambda: self.now, self.rest, lambda: self.stopping, self.note))
+
+    def note(self, what: Measured, seconds: float) -> None:
+        self.measured[what.value] = round(seconds, 6)
 
 
 @pytest.mark.parametrize(
@@ -212,3 +221,30 @@ def test_both_reasons_are_told_where_taking_back_fails_too() -> None:
     with pytest.raises(Refused, match="exit code 1; and the old one could not be put back: the disk is full") as caught:
         stage.roll(STOP_FIRST)
     assert caught.value.reason == "DiskFull"
+
+
+SLOW = {"prepare": 9.0, "retire": 3.0, "start": 1.0, "finish": 9.0}
+
+
+@pytest.mark.parametrize(
+    ("rollout", "proofs", "measured"),
+    [
+        (STOP_FIRST, [STARTING, STARTING, PASSED], {"wait": 0.2, "away": 4.2}),
+        (replace(STOP_FIRST, monitor=0.15), [RUNS], {"wait": 0.2, "away": 4.0}),
+        (STOP_FIRST, [STARTING, CRASHED], {"wait": 0.1}),
+        (replace(START_FIRST, drain=0.0), [STARTING, PASSED], {"wait": 0.1}),
+        (STOP_FIRST, [PASSED], {"away": 4.0}),
+    ],
+    ids=["until it is healthy", "until it is started", "what failed", "start-first", "nothing to wait for"],
+)
+def test_what_is_measured_of_a_replacement(rollout: Rollout, proofs: list[Proof], measured: dict[str, float]) -> None:
+    stage = Stage(list(proofs), takes=SLOW)
+    with suppress(Refused):
+        stage.roll(rollout)
+    assert stage.measured == measured
+
+
+def test_what_was_down_before_is_not_missed() -> None:
+    stage = Stage(takes=SLOW, is_missed=False)
+    stage.roll(STOP_FIRST)
+    assert stage.measured == {}

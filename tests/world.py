@@ -276,7 +276,8 @@ def _wanted(change: Change) -> Resource:
 
 def _inside(scope: Scope, thing: Thing) -> bool:
     ours = thing.owner is Owner.OURS
-    return ours and (thing.stack in scope.stacks or (scope.whole and thing.origin == scope.origin))
+    its = thing.stack in scope.stacks or (scope.whole and thing.origin == scope.origin)
+    return ours and (its or scope.everywhere)
 
 
 def _names(keys: Iterable[object]) -> Any:

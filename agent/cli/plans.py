@@ -79,8 +79,9 @@ def summary_text(plan: Plan) -> str:
 
 
 def summary(plan: Plan) -> dict[str, int]:
-    """How many steps of each action, every action named that a plan may hold: jobs are run by the agent alone."""
-    actions = [action for action in Action if action not in {Action.RUN, Action.STOP}]
+    """How many steps of each action, every action named that the plan of a command may hold: it runs no job. What it
+    stops has to give up a port before it is replaced."""
+    actions = [action for action in Action if action is not Action.RUN]
     return {action.value: sum(change.action is action for change in plan.changes) for action in actions}
 
 

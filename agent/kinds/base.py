@@ -245,8 +245,8 @@ def is_ours(identity: Identity, name: str, labels: Mapping[str, str], inherited:
 
 
 def in_scope(scope: Scope, labels: Mapping[str, str]) -> bool:
-    """Whether an object of this instance may be pruned when nobody wants it."""
-    return scope.has(labels.get(STACK, ""), labels.get(ORIGIN, ""))
+    """Whether an object of this instance is looked at when nobody wants it."""
+    return scope.everywhere or scope.has(labels.get(STACK, ""), labels.get(ORIGIN, ""))
 
 
 def is_composes(resource: Resource, labels: Mapping[str, str], noun: str, value: str) -> bool:

@@ -39,6 +39,10 @@ class Replacement:
         self._left: Report | None = None  # its report, where an attempt that was cut had made it
         self._begins = True  # whether it is still to be started
 
+    @property
+    def is_missed(self) -> bool:
+        return is_up(self._old)
+
     def prepare(self) -> None:
         if is_scheduled(self._resource.spec) and is_up(self._old):
             raise Overtaken(f"container {self._name} has begun a run since it was looked at")

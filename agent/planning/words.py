@@ -218,7 +218,7 @@ def away(obstacle: str) -> str:
 
 
 def attached(users: Sequence[Key]) -> str:
-    return f"{_listed(users)} {'is' if len(users) == 1 else 'are'} attached to it"
+    return f"{listed(users, _MOST_NAMED)} {'is' if len(users) == 1 else 'are'} attached to it"
 
 
 def uses(key: Key) -> str:

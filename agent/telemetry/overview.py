@@ -23,6 +23,11 @@ from agent.printable import capped
 from agent.suspension import Suspended, Suspension
 from agent.telemetry.reports import brought_by, pending_of, was_looked_at
 
+OTHER_SOURCE = (
+    "made by this instance from another source (repository, path or directory): neither healed nor removed. Bring them"
+    " into this source, or remove each: docker compose -p STACK down. If another agent follows one, name it otherwise"
+    " (instance)."
+)
 _MOST_PROBLEMS = 100
 
 
@@ -253,6 +258,7 @@ class Overview:
     http: HttpStatus = HttpStatus()
     wanted: WantedStatus = WantedStatus()
     state: Mapping[str, FailureStatus] = field(default_factory=dict)  # why files of the state cannot be read, by name
+    elsewhere: tuple[str, ...] = ()  # stacks that this instance made from another source, and that nobody wants here
     answered: float = 0.0  # up to when all that was asked by hand (`windlass sync`) has been done
     format: str = "1"
 
@@ -299,6 +305,9 @@ class Overview:
         others = {name: why for name, why in self.state.items() if name != file}
         told = FailureStatus.of(failure)
         return replace(self, state=dict(sorted({**others, **({file: told} if told else {})}.items())))
+
+    def with_elsewhere(self, stacks: Iterable[str]) -> Overview:
+        return replace(self, elsewhere=tuple(sorted(stacks)))
 
     def without(self, stack: str) -> Overview:
         return replace(self, stacks=tuple(status for status in self.stacks if status.name != stack))

@@ -40,7 +40,8 @@ def tag(docker_host: str, prefix: str, sdk: docker.APIClient) -> Iterator[Tag]:
     yield made
     images.clear(sdk, prefix, made.reference)
     for image in sdk.images(filters={"dangling": True}):
-        if any(f"ONLY={prefix}" in one for one in sdk.inspect_image(image["Id"])["Config"]["Env"] or ()):
+        about: dict[str, Any] = sdk.inspect_image(image["Id"])  # type: ignore[no-untyped-call]
+        if any(f"ONLY={prefix}" in one for one in about["Config"]["Env"] or ()):
             sdk.remove_image(image["Id"], force=True)
 
 
