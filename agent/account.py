@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from agent.held import COMPOSE_ORPHAN, OBSTACLES, PASSING, PRUNE_OFF, WAITS, WANTED_SO
 from agent.images import Image
 from agent.jobs import JobState
+from agent.kind_names import IMAGE
 from agent.model import (
     Action,
     Cause,
@@ -29,6 +30,8 @@ from agent.model import (
 )
 from agent.processes import ORPHAN_PROCESS
 from agent.suspension import NOTHING, Suspended
+
+_FETCHES = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
 
 if TYPE_CHECKING:
     from agent.planning import Removal
@@ -156,6 +159,12 @@ def _result(outcomes: Sequence[Outcome], failure: Failure | None, *, held: bool)
 def changed_something(outcome: Outcome) -> bool:
     """Whether a step made something more as it is wanted. The runs of jobs change nothing in that."""
     return outcome.status is Status.DONE and outcome.change.cause is not Cause.SCHEDULE
+
+
+def is_pull(change: Change) -> bool:
+    """Whether it fetches an image from a registry: one that is built is not, and to remove one is another thing."""
+    builds = change.wanted is not None and "build" in change.wanted.spec
+    return change.key.kind == IMAGE and change.action in _FETCHES and not builds
 
 
 def failure_of(outcomes: Sequence[Outcome]) -> Failure | None:

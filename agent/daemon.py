@@ -63,7 +63,12 @@ class Daemon:
         self._source = make_source(settings, self._state, self._git_called)
         self._scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
         self._witness = self._make_witness()
-        self._pulls = Pulls(self._witness.pulling, stop=lambda: self._loop.stopping, heard=self._pull_got_on)
+        self._pulls = Pulls(
+            self._witness.pulling,
+            stop=lambda: self._loop.stopping,
+            heard=self._pull_got_on,
+            fetched=self._metrics.pulled,
+        )
         self._reconciler = self._make_reconciler()
         self._loop = self._make_loop()
 

@@ -147,6 +147,8 @@ class Reconciler:
             turn = replace(turn, stacks=tuple(map(_going_back, turn.stacks)))
         if turn.trigger == Trigger.MANUAL:
             self.host.forgive()
+        elif turn.trigger == Trigger.GIT:  # what it wants may have been pushed; others have nothing new
+            self.host.forgive(resource for stack in turn.stacks for resource in stack.resources)
         taken = self._take(
             turn, look, Taken(turn.run_id, turn.stacks, turn.trigger, self.wall(), suspended=turn.suspended)
         )

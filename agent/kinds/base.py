@@ -130,8 +130,8 @@ class RunsOnce(Protocol):
 class Forgiving(Protocol):
     """A kind that does not try for a while what was refused."""
 
-    def forgive(self) -> None:
-        """Try it again when it is next asked for: somebody says that it may go well by now."""
+    def forgive(self, names: Collection[str] | None = None) -> None:
+        """Try it again when it is next asked for, of these objects or (None) of all: it may go well by now."""
 
 
 @runtime_checkable

@@ -162,6 +162,19 @@ DRIFT_REPEATING = Spec(
     "Objects that are healed over and over, since something else changes them back.",
 )
 IMAGE_PULLS = Spec("windlass_image_pulls_total", "counter", ("registry", "result"), "Images pulled: success, error.")
+IMAGE_PULL_BYTES = Spec(
+    "windlass_image_pull_bytes_total",
+    "counter",
+    ("registry",),
+    "Bytes of layers that came, as compressed as they are sent; those of a pull are counted when it is over.",
+)
+IMAGE_PULL_DURATION = Spec(
+    "windlass_image_pull_duration_seconds",
+    "histogram",
+    ("registry",),
+    "Time from the engine's first word on a pull to its end, whatever came of it.",
+    _SLOW,
+)
 
 JOB_RUNS = Spec(
     "windlass_job_runs_total",
@@ -234,7 +247,8 @@ ALL: tuple[Spec, ...] = (
     ),
     STACK_SUSPENDED,
     *(PLAN_CHANGES, PRUNE_HELD, VALIDATION_ERRORS),
-    *(ACTIONS, ACTION_DURATION, ROLLBACKS, DRIFT_DETECTED, DRIFT_CORRECTED, DRIFT_REPEATING, IMAGE_PULLS),
+    *(ACTIONS, ACTION_DURATION, ROLLBACKS, DRIFT_DETECTED, DRIFT_CORRECTED, DRIFT_REPEATING),
+    *(IMAGE_PULLS, IMAGE_PULL_BYTES, IMAGE_PULL_DURATION),
     *(JOB_RUNS, JOB_SUCCEEDED, JOB_GOOD),
     *(DOCKER_REQUESTS, DOCKER_DURATION, DOCKER_UP, DOCKER_STREAM_UP, DOCKER_EVENTS),
     *(HTTP_REQUESTS, HTTP_DURATION, STATE_DB_SIZE, STATE_UNREADABLE, LOG_MESSAGES),
