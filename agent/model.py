@@ -306,6 +306,7 @@ class Outcome:
     detail: str = ""
     reason: str = ""  # the code of the trouble, as in Trouble.reason
     seconds: float = 0.0
+    needed: Key | None = None  # what it waited for in vain
 
 
 class Gate(StrEnum):
@@ -362,10 +363,10 @@ class Failure:
 class Report:
     """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet.
     `stays` is why it does not count as synced with nothing left to do: it is left at what was good, although something
-    newer is known that was tried, or processes of its containers outlived these. The last look
-    found `left` still to do or held, and of what is wanted `settled` there and as wanted. Where it `waits`, the failure
-    says what is held, and nothing went wrong; `done` is all that can be, but for what is held for good. `commit` is the
-    one that brought what was to be done, or what cannot be."""
+    newer is known that was tried, or processes of its containers outlived these. The last look found `left` still to do
+    or held, and of what is wanted `settled` there and as wanted. Where it `waits`, the failure says what is held, and
+    nothing went wrong; `done` is all that can be, but for what is held for good. `commit` brought what was to be done,
+    or what cannot be."""
 
     run_id: str
     stack: str
