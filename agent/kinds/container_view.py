@@ -211,8 +211,8 @@ class ContainerView:
         made_from = read_fingerprint(self._mended.labels(resource, facts.report), key)
         wanted_from = fingerprint(TABLE, facts.spec, key)
         found = compare(TABLE, facts, made_from, wanted_from, adopted=owner is Owner.ADOPTABLE)
-        if self._unhooked.is_waiting(resource, facts.report):
-            found = (*found, NOT_RUN)
+        if lacks := self._unhooked.lacks(resource, facts.report):
+            found = (*found, lacks)
         return heeded(resource, found)
 
     def owner(self, resource: Resource, report: Report) -> Owner:
