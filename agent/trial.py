@@ -101,10 +101,10 @@ def other_than(stack: Stack, good: Stack | None) -> Stack | None:
     return good if good is not None and content_of(good) != content_of(stack) else None
 
 
-def counts_as_good(judgement: Judgement, good: Stack | None) -> bool:
-    """Whether the content is what one goes back to from now on. What has not proved good yet is, where nothing is known
-    that was `good`: the first one that there is is better than nothing."""
-    return judgement.state is State.GOOD or (judgement.state is State.ON_TRIAL and good is None)
+def counts_as_good(judgement: Judgement, *, first: bool) -> bool:
+    """Whether the content is what one goes back to from now on. What has not proved good yet is, where it is known that
+    nothing was good before: the `first` one that there is is better than nothing."""
+    return judgement.state is State.GOOD or (judgement.state is State.ON_TRIAL and first)
 
 
 def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier: Stack | None = None) -> Judgement:

@@ -126,7 +126,7 @@ def test_what_is_ill_and_wants_no_rollback_gets_none_and_is_not_good() -> None:
     for health, at in ((Health.DEGRADED, 0.0), (Health.PROGRESSING, LONGEST + 1)):
         found = judge(newer, report(health=health), Trial(frozenset({"web"}), 0.0, 5.0), at)
         assert (found.state, found.trial) == (State.UNDER_WAY, Trial(frozenset({"web"}), 0.0, 5.0))
-        assert not counts_as_good(found, None)
+        assert not counts_as_good(found, first=True)
 
 
 def test_one_goes_back_only_to_what_wants_something_else() -> None:
