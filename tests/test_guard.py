@@ -165,6 +165,7 @@ def test_stacks_that_leave_one_by_one_are_counted_together() -> None:
     report = taken(on, leaving)
     assert report.failure is not None
     assert (report.failure.reason, on.performed) == ("PruneGuard", [])
+    assert (on.staying, Key("container", "a-x") in on.tidied["a"]) == ({"a"}, True), "it may be wanted again"
     removal = Removal(frozenset({"a/x", "b/x"}), 3)
     assert removal.hash in report.failure.message
 
@@ -174,6 +175,7 @@ def test_stacks_that_leave_one_by_one_are_counted_together() -> None:
     second = replace(leaving, scope=replace(HERE, stacks=frozenset({"b"})), consent=consent)
     assert taken(on, second, reconciler).synced
     assert on.performed == ["remove container/a-x", "remove container/b-x"]
+    assert on.staying == set()
 
 
 def test_a_look_writes_nothing_and_a_turn_notes_what_was_approved(tmp_path: Path) -> None:

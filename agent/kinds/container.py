@@ -154,9 +154,10 @@ class ContainerKind:
         """See `RunsOnce.run_once`."""
         run_once(self, change, wanted_of(change), revision, pace)
 
-    def tidy(self, stack: str, keep: Collection[Key]) -> None:
-        """Forget what has been run, what has still to run and what was mended of what is not wanted any more."""
-        self.once.forget(stack, keep)
+    def tidy(self, stack: str, keep: Collection[Key], *, stays: bool = False) -> None:
+        """Forget what has been run, what has still to run and what was mended of what is neither wanted nor there."""
+        if not stays:
+            self.once.forget(stack, keep)
         self._unhooked.forget(stack, keep)
         self.noted.forget(stack, keep)
         self._mended.forget(stack, keep, self.view.there)
