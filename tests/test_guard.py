@@ -35,7 +35,7 @@ def test_all_stacks_count_by_what_is_wanted_in_them() -> None:
         seen("a", "", key=Key("network", "a_default")),
     ]
     removal = removal_of(everything, HERE, {"a": frozenset({"x"}), "b": frozenset(), "c": frozenset({"x"})})
-    assert removal == Removal(frozenset({"a/y", "b/x"}), 6)
+    assert removal == Removal(frozenset({"a/w", "a/y", "b/x"}), 7), "what is left over may be all of its service"
 
 
 def test_in_a_whole_scope_the_stacks_that_are_not_given_go_but_for_those_of_others() -> None:
@@ -266,6 +266,16 @@ def test_nothing_goes_while_nobody_can_tell_what_is_under_protection(tmp_path: P
     file.unlink()
     assert taken(on, gone, reconciler).synced
     assert on.performed == ["remove container/a-y"]
+
+
+def test_what_was_said_of_an_object_is_said_of_its_twin(tmp_path: Path) -> None:
+    protections = Protections(JsonFile(tmp_path / "protections.json"))
+    (wanted,) = (one for one in protecting(True).resources if one.service == "y")
+    protections.note([wanted], {wanted.key: replace(seen("a", "y"), key=wanted.key)})
+    twin = Key("container", f"{wanted.key.name}.old")
+    for leftover in (True, False):
+        found = protections.applied([], {twin: replace(seen("a", "y", leftover=leftover), key=twin)})
+        assert found[twin].protected is leftover
 
 
 def test_what_the_label_says_already_is_not_noted(tmp_path: Path) -> None:
