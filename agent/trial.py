@@ -252,28 +252,28 @@ def _faults(stack: Stack, report: Report, brought: _Brought) -> Iterator[_Fault]
         no_fault = change.cause in {Cause.DRIFT, Cause.SCHEDULE} or outcome.reason in BLAMELESS
         if outcome.status is not Status.FAILED or no_fault or failures.bears(change):
             continue
-        needed = _health_needed(stack, report, outcome)
-        if outcome.reason == DEPENDENCY_FAILED and not _says_something(outcome, needed, brought):
+        awaited = _health_awaited(stack, report, outcome)
+        if outcome.reason == DEPENDENCY_FAILED and not _says_something(outcome, awaited, brought):
             continue
         wanted = change.wanted
         if wanted is not None and _may_go_back(wanted):
-            may_pass = outcome.reason in MAY_PASS or (needed is not None and needed.health is Health.HEALTHY)
+            may_pass = outcome.reason in MAY_PASS or (awaited is not None and awaited.health is Health.HEALTHY)
             yield _Fault(
                 Failure(outcome.reason or "Failed", f"{change.action} {change.key}: {outcome.detail}"), may_pass
             )
 
 
-def _health_needed(stack: Stack, report: Report, outcome: Outcome) -> ServiceState | None:
+def _health_awaited(stack: Stack, report: Report, outcome: Outcome) -> ServiceState | None:
     """How that of the stack fares by now which the step waited for in vain."""
-    found = next((one.service for one in stack.resources if one.key == outcome.needed and not one.external), "")
+    found = next((one.service for one in stack.resources if one.key == outcome.awaited and not one.external), "")
     return next((state for state in report.services if state.name == found), None)
 
 
-def _says_something(outcome: Outcome, needed: ServiceState | None, brought: _Brought) -> bool:
+def _says_something(outcome: Outcome, awaited: ServiceState | None, brought: _Brought) -> bool:
     """Whether it can be the content's fault that a step waited for this in vain. What is ill as it was before may be so
     for reasons of its own. What is well may never become what is waited for (it has no health check), or was ill for a
     moment."""
-    if needed is None or needed.health not in _ILL | {Health.HEALTHY}:
+    if awaited is None or awaited.health not in _ILL | {Health.HEALTHY}:
         return False
-    new = any(key == outcome.change.key and required.key == outcome.needed for key, required in brought.waits)
-    return needed.name in brought.services or (new and needed.health is Health.HEALTHY)
+    new = any(key == outcome.change.key and required.key == outcome.awaited for key, required in brought.waits)
+    return awaited.name in brought.services or (new and awaited.health is Health.HEALTHY)

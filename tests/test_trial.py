@@ -266,9 +266,9 @@ NEEDS_DB = replace(WEB, requires=(Requirement(DB.key, Condition.HEALTHY),))
 CHANGED = replace(NEEDS_DB, spec={"body": "newer"})
 
 
-def waited_in_vain(db: Health, needed: Key | None = DB.key) -> Report:
+def waited_in_vain(db: Health, awaited: Key | None = DB.key) -> Report:
     waits = outcome(Action.REPLACE, Status.FAILED, reason="DependencyFailed", wanted=CHANGED)
-    told = report(replace(waits, needed=needed), failure=Failure("DependencyFailed", "x"))
+    told = report(replace(waits, awaited=awaited), failure=Failure("DependencyFailed", "x"))
     return replace(told, services=(ServiceState("db", 1, 0, db), *told.services[1:]))
 
 
