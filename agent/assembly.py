@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli.errors import IsSuspended, NoAgent
 from agent.cli.needs import USUALLY, Applied, Checked, Engine, Patience, Planned, Pulling, Records, Rendered
-from agent.errors import BadManifest, BadSettings, Trouble
+from agent.errors import BadManifest, BadSettings, Refused, Trouble
 from agent.model import Health, Key, Report, Scope, Stack
 from agent.stand_ins import ignore
 from agent.target import Target
@@ -232,11 +232,14 @@ class Assembly:
 
         return Trials(reconciler, GoodImages(JsonFile(state.good_images)), good, accept)
 
-    def _applied(self, target: Target, files: Mapping[str, Any], stack: Stack) -> Stack | None:
+    def _applied(self, target: Target, files: Mapping[str, Any], stack: Stack) -> Stack:
         """The stack as it was applied from the files of a note. Raises `Trouble`."""
         from agent.artefact import target_of
 
-        return self._ground(target_of({"target": files}, target)).read().stacks.get(stack.name)
+        found = self._ground(target_of({"target": files}, target)).read().stacks.get(stack.name)
+        if found is None:
+            raise Refused(f"stack {stack.name} as it was applied can be read no more", reason="LastGoodUnreadable")
+        return found
 
     def _last_good(self, target: Target, stack: Stack) -> Stack | None:
         """The stack as the agent of this state directory left it good. Raises `Trouble`."""

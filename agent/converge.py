@@ -330,7 +330,7 @@ class _Run:
         if late:
             said += f" (gave up after {self.options.gate_timeout:g} s)"
         reason = DEPENDENCY_TIMEOUT if late else DEPENDENCY_FAILED
-        self._end(Outcome(wait.change, Status.FAILED, said, reason))
+        self._end(Outcome(wait.change, Status.FAILED, said, reason, awaited=requirement.key))
 
 
 _FATE = {

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from agent.desired import Reader, Reading
-from agent.errors import Trouble
+from agent.errors import Refused, Trouble
 from agent.model import Failure, Revision, Snapshot, Stack
 from agent.provenance import PATIENCE, Tracer
 from agent.rejections import Rejections, content_of, is_doubt
@@ -83,14 +83,19 @@ class Follower:
         """The commit that broke a stack; None where it is read from just what it was when it was good, and so something
         else broke it."""
         revision, paths = reading.snapshot.revision.id, reading.read[name]
-        good = self.last_good(name)
-        is_innocent = good is not None and self._tracer.is_same(good.revision.id, revision, paths)
-        return None if is_innocent else self._tracer.last_change(revision, paths)
+        with suppress(Trouble):  # what it was when it was good cannot be told for now
+            good = self.last_good(name)
+            if good is not None and self._tracer.is_same(good.revision.id, revision, paths):
+                return None
+        return self._tracer.last_change(revision, paths)
 
     def _counts(self, stack: Stack) -> bool:
         """Whether a rejection counts: there is something else to go back to. That may be there and not be readable."""
-        good = self.last_good(stack.name)
-        return content_of(good) != content_of(stack) if good else self._source.good(stack.name) is not None
+        try:
+            good = self.last_good(stack.name)
+        except Trouble:
+            return True
+        return good is not None and content_of(good) != content_of(stack)
 
     def _sync(self) -> Snapshot:
         began, result = self._clock(), "error"
@@ -111,15 +116,18 @@ class Follower:
             return None  # `newest` has failed as well, and its reason is the one that is told
 
     def last_good(self, stack: str) -> Stack | None:
-        """The stack as it last converged, read once. None where that is not known or can be read no more."""
+        """The stack as it last converged, read once; None where it never did. Raises `Trouble` where it did and cannot
+        be read now, or nobody can tell."""
         if known := self._good.get(stack):
             return known
-        try:
-            snapshot = self._source.good(stack)
-            found = self._read(snapshot).stacks.get(stack) if snapshot else None
-        except Trouble:
-            return None  # nothing is known to converge to then, and nothing is touched
-        return self._good.setdefault(stack, found) if found else None
+        snapshot = self._source.good(stack)
+        if snapshot is None:
+            return None
+        found = self._read(snapshot).stacks.get(stack)
+        if found is None:
+            said = f"stack {stack} as it was good at {snapshot.revision.short} can be read no more"
+            raise Refused(said, reason="LastGoodUnreadable")
+        return self._good.setdefault(stack, found)
 
     def _read(self, snapshot: Snapshot) -> Reading:
         """The whole revision: its other stacks will be asked for as well."""

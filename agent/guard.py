@@ -62,8 +62,9 @@ def must_count(plan: Plan) -> bool:
 
 
 def removal_of(everything: Iterable[Observed], scope: Scope, wanted: Wanted) -> Removal:
-    """What goes of `everything` that is ours: in the stacks of `wanted` and of the scope, what these do not want."""
-    there = [seen for seen in everything if seen.owner is Owner.OURS and not seen.leftover and _service_of(seen)]
+    """What goes of `everything` that is ours: in the stacks of `wanted` and of the scope, what these do not want. What
+    is left over from a replacement that was cut may be all that there is of its service."""
+    there = [seen for seen in everything if seen.owner is Owner.OURS and _service_of(seen)]
     going = frozenset(
         _service_of(seen)
         for seen in there

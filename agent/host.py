@@ -100,11 +100,11 @@ class Host:
                     return said
         return ""
 
-    def tidy(self, stack: str, keep: Collection[Key]) -> None:
-        """Clear away what was made for the stack and is none of `keep`."""
+    def tidy(self, stack: str, keep: Collection[Key], *, stays: bool = False) -> None:
+        """Clear away what was made for the stack and is none of `keep`; `stays`: see `Tidy`."""
         for kind in self._kinds.values():
             if isinstance(kind, Tidy):
-                kind.tidy(stack, keep)
+                kind.tidy(stack, keep, stays=stays)
 
     def forgive(self, wanted: Iterable[Resource] | None = None) -> None:
         """Try at once what was refused a short while ago: somebody asks for it, or for new content that has these."""

@@ -311,6 +311,7 @@ class Outcome:
     detail: str = ""
     reason: str = ""  # the code of the trouble, as in Trouble.reason
     seconds: float = 0.0
+    awaited: Key | None = None  # what it waited for in vain
 
 
 class Gate(StrEnum):

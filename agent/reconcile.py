@@ -26,6 +26,7 @@ from agent.model import (
     Key,
     Observed,
     Outcome,
+    Owner,
     Plan,
     Report,
     Requirement,
@@ -42,6 +43,7 @@ from agent.stack_order import STACK, in_order
 from agent.stand_ins import ignore, never
 from agent.suspension import Suspended
 from agent.timing import Measured, Timed, measured
+from agent.twins import base_name
 
 HEALTH_PATIENCE = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
@@ -202,11 +204,13 @@ class Reconciler:
             self.protections.note(wanted, look.labelled)
 
     def _tidy(self, turn: Turn, plan: Plan, last: Look) -> None:
-        """Clear away what was written for containers that are gone by now."""
-        used = {key for seen in last.actual.values() for key in seen.uses}
+        """Clear away what was written for containers that are gone by now. What is there and not wanted is held or was
+        left, and may be wanted again."""
         wanted = {resource.key for stack in turn.stacks for resource in stack.resources}
+        keep = wanted.union(*(_kept_for(seen) for seen in last.actual.values()))
+        staying = {seen.stack for key, seen in last.actual.items() if key not in wanted and _stays(seen)}
         for stack in turn.scope.stacks | {change.stack for change in plan.changes}:
-            self.host.tidy(stack, used | wanted)
+            self.host.tidy(stack, keep, stays=stack in staying)
 
     def _probe(self, turn: Turn, requirement: Requirement) -> tuple[Gate, str]:
         """Of a stack, whether all of its containers are good by now."""
@@ -241,6 +245,16 @@ class Reconciler:
                 report=partial(self.listen, turn),
                 timed=self.timed,
             )
+
+
+def _kept_for(seen: Observed) -> frozenset[Key]:
+    """What notes are kept of, and files, for one that is there: a twin has those of its object."""
+    return seen.uses | {seen.key, Key(seen.key.kind, base_name(seen.key.name))}
+
+
+def _stays(seen: Observed) -> bool:
+    """Whether it is of a stack as long as it is there. Data outlives its stack, and so does what only takes room."""
+    return seen.owner is Owner.OURS and not (seen.keeps_data or seen.spare)
 
 
 def _going_back(stack: Stack) -> Stack:

@@ -6,6 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from agent.errors import Refused, Unreachable
 from agent.follower import KEPT, Follower
 from agent.jsonfile import JsonFile
 from agent.model import Failure, Revision, Stack
@@ -140,6 +143,21 @@ def test_what_was_rejected_is_not_tried_again_because_its_source_has_lost_what_w
     desires.reject(BAD, CRASHED)
     repository.good_at = ""
     assert desires.newest().broken == {"web": CRASHED}
+
+
+def test_what_was_good_and_cannot_be_read_for_now_is_not_taken_for_none() -> None:
+    class Hung(Repository):
+        def good(self, _name: str) -> Any:
+            raise Unreachable("git did not answer")
+
+    bad = replace(BAD, inputs=frozenset({"web/compose.yaml"}))
+    desires = follower(Hung(bad))
+    with pytest.raises(Unreachable):
+        desires.last_good("web")
+    assert desires.newest().stacks == {"web": bad}
+    desires.reject(bad, CRASHED)
+    found = desires.newest()
+    assert (found.broken, found.blamed["web"].subject) == ({"web": CRASHED}, "Break it")
 
 
 def test_what_was_good_before_and_proves_good_again_forgives_nothing() -> None:
@@ -277,8 +295,10 @@ def test_only_the_readings_that_were_asked_for_last_are_kept() -> None:
     fleet.known = {f"unreadable-{number}": str(number) * 40 for number in range(2 * KEPT)}
     desires = follower(fleet)
     for name in fleet.known:
-        assert desires.last_good(name) is None
+        with pytest.raises(Refused, match="can be read no more"):
+            desires.last_good(name)
     assert len(fleet.reads) == 2 * KEPT
     for name in list(fleet.known)[KEPT:]:
-        assert desires.last_good(name) is None
+        with pytest.raises(Refused):
+            desires.last_good(name)
     assert len(fleet.reads) == 2 * KEPT

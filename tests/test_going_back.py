@@ -157,6 +157,16 @@ def test_what_is_good_is_known_as_good_with_its_images() -> None:
     assert scene.images.ids() == {"sha256:1"}
 
 
+def test_what_has_not_proved_good_takes_no_place_of_what_cannot_be_read() -> None:
+    def unreadable(_: Stack) -> Stack:
+        raise Refused("git hangs")
+
+    for good, accepted in ((unreadable, []), (lambda _: None, [NEW])):
+        scene = Scene(Host([MADE]))
+        scene.trials(good).conclude(turn(), (MADE,))
+        assert scene.accepted == accepted
+
+
 def test_what_is_made_is_waited_for_where_there_is_something_to_go_back_to() -> None:
     first = Scene(good=None)
     assert first.trials().conclude(turn(), (MADE,)) == ()

@@ -80,6 +80,7 @@ def test_what_could_not_be_cleared_away_is_left_to_the_next_look_and_no_failure_
     host = Cluttered()
     (report,) = Reconciler(host).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
     assert (report.result, report.failure, report.synced) == (Result.SUCCESS, None, False)
+    assert (host.staying, Key("container", "web-1.old") in host.tidied["web"]) == ({"web"}, True)
     (after,) = Reconciler(Host(host.things)).take(turn)  # type: ignore[arg-type]
     assert (after.synced, [str(outcome.change.key) for outcome in after.outcomes]) == (True, ["container/web-1.old"])
 
@@ -95,6 +96,7 @@ def test_a_turn_that_acts_clears_away_what_nobody_needs_any_more() -> None:
     take(host, whole=True)
     assert host.tidied.keys() == {"web", "old"}
     assert Key("container", "web-1") in host.tidied["web"]
+    assert host.staying == set()
     looking = Host(dict(GONE))
     turn = Turn((WEB,), Scope("host-1", "here", frozenset({"web"})), "manual", act=False)
     Reconciler(looking).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
@@ -233,7 +235,7 @@ class Fetching:
     def probe(self, requirement: Requirement) -> tuple[Gate, str]:
         return Gate.PASSED, ""
 
-    def tidy(self, stack: str, keep: set[Key]) -> None:
+    def tidy(self, stack: str, keep: set[Key], *, stays: bool) -> None:
         pass
 
     def forgive(self, wanted: Iterable[Resource] | None = None) -> None:
@@ -288,7 +290,7 @@ class Recovering:
             for one, health in zip(wanted, healths, strict=True)
         }
 
-    def tidy(self, stack: str, keep: set[Key]) -> None:
+    def tidy(self, stack: str, keep: set[Key], *, stays: bool) -> None:
         """There are no files."""
 
     def forgive(self, wanted: Iterable[Resource] | None = None) -> None:

@@ -290,6 +290,7 @@ class Host(World):
 
     performed: list[str] = field(default_factory=list)
     tidied: dict[str, set[Key]] = field(default_factory=dict)
+    staying: set[str] = field(default_factory=set)  # stacks of which something was there that is not wanted
     refused: tuple[str, ...] = ()
 
     def perform(self, change: Change, revision: str = "", pace: Pace | None = None) -> None:  # type: ignore[override]
@@ -301,8 +302,9 @@ class Host(World):
     def probe(self, requirement: Requirement) -> tuple[Gate, str]:
         return Gate.PASSED, ""
 
-    def tidy(self, stack: str, keep: set[Key]) -> None:
+    def tidy(self, stack: str, keep: set[Key], *, stays: bool) -> None:
         self.tidied[stack] = keep
+        self.staying = self.staying | {stack} if stays else self.staying - {stack}
 
     def forgive(self, wanted: Iterable[Resource] | None = None) -> None:
         """Nothing is refused."""

@@ -80,8 +80,9 @@ class Kind(Protocol):
 class Tidy(Protocol):
     """A kind that makes more than is wanted at any one time, and clears away what is out of use."""
 
-    def tidy(self, stack: str, keep: Collection[Key]) -> None:
-        """Remove what was made for the stack and is none of `keep`: all that is wanted in it or used by what is there.
+    def tidy(self, stack: str, keep: Collection[Key], *, stays: bool = False) -> None:
+        """Remove what was made for the stack and is none of `keep`: all that is wanted in it, or is there, or used by
+        that. Something `stays` that is not wanted: it may be wanted again before it goes.
 
         Raises nothing: what is in the way of it costs room and no more.
         """

@@ -166,9 +166,10 @@ class ContainerKind:
         """See `RunsOnce.run_once`."""
         run_once(self, change, wanted_of(change), revision, pace)
 
-    def tidy(self, stack: str, keep: Collection[Key]) -> None:
-        """Forget what has been run, what has still to run and what was mended of what is not wanted any more."""
-        self.once.forget(stack, keep)
+    def tidy(self, stack: str, keep: Collection[Key], *, stays: bool = False) -> None:
+        """Forget what has been run, what has still to run and what was mended of what is neither wanted nor there."""
+        if not stays:
+            self.once.forget(stack, keep)
         self._unhooked.forget(stack, keep)
         self.noted.forget(stack, keep)
         self._mended.forget(stack, keep, self.view.there)
@@ -262,7 +263,7 @@ class ContainerKind:
         change it gets its own."""
         name = resource.key.name
         if name_of(report) == aside_name(name, report):
-            self.clear(name)  # its successor is not wanted any more
+            self.clear(name, name)  # its successor is not wanted any more
         elif (other := self.engine.inspect_container(name)) and is_misplaced(resource, other, self._identity.instance):
             self.engine.rename_container(other["Id"], f"{labels_of(other)[NAME]}.{other['Id'][:12]}")
         self.engine.rename_container(report["Id"], name)
@@ -312,7 +313,7 @@ class ContainerKind:
             self.engine.remove_container(report["Id"], force=True)
             made = self.make(resource, revision, draft, report)
         else:
-            self.clear(draft)
+            self.clear(draft, resource.key.name)
             made = self.make(resource, revision, draft, report)
             self.engine.remove_container(report["Id"], force=True)
             self.engine.rename_container(made, called)
@@ -342,10 +343,10 @@ class ContainerKind:
                     raise
                 remove()  # the files of one that crashes over and over change while the engine removes them
 
-    def clear(self, name: str) -> None:
-        """Remove the leftover of a cut replacement that is in the way; anybody else's container is left alone."""
+    def clear(self, name: str, base: str) -> None:
+        """Remove the leftover of a cut replacement of `base` that is in the way; any other container is left alone."""
         report = self.engine.inspect_container(name)
-        if report is not None and self.view.is_ours(report):
+        if report is not None and self.view.is_ours(report, base):
             self.stop(report)
             self.discard(report["Id"])
 
@@ -356,7 +357,7 @@ class ContainerKind:
         if report is None:
             return
         is_composes = name.endswith(FORMER) and self.view.owner(resource, report) is Owner.ADOPTABLE
-        if not is_composes and not self.view.is_ours(report):
+        if not is_composes and not self.view.is_ours(report, resource.key.name):
             raise Refused(name_needed(name), reason=NAME_CONFLICT)
         self.stop(report)
         self.discard(report["Id"])
@@ -365,7 +366,7 @@ class ContainerKind:
         """Remove what a cut replacement has left beside this one, of which it is the one that was to give way."""
         for twin in (name, name + NEXT):
             if twin != name_of(report):
-                self.clear(twin)
+                self.clear(twin, name)
 
     def _set_aside(self, resource: Resource) -> Report | None:
         """The one that was laid aside until it comes back: what it keeps anonymously goes on."""

@@ -32,6 +32,7 @@ HOOK_LABEL = f"{COMPOSE}hook"  # which no container but such a one carries
 PATIENCE = 600.0  # seconds that a hook may take
 GRACE = 10  # seconds that one which runs has to stop, where the agent ends before it does
 POLL = 0.2
+NEVER = "0001-"  # begins the time at which the engine says that a container started which never did
 WORDS = 500  # characters of what a failing hook said last
 
 
@@ -70,10 +71,15 @@ class Hooks:
             apart = self._told_apart(resource.stack, body)
             self._run(f"{resource.key.name}{HOOK}", apart, container, f"pre_start[{index}] of {resource.service}")
         if after_start(resource):
-            self._unhooked.expect(resource, container)
+            self._unhooked.expect(resource, container, again=self._is_again(resource, container))
         with self._starting(container):
             self._engine.start_container(container)
         self._finish_start(resource, container)
+
+    def _is_again(self, resource: Resource, container: str) -> bool:
+        """Whether it is not started for new content: it ran before, or its time has come."""
+        began = str(look(self._engine.inspect_container(container), "State.StartedAt") or NEVER)
+        return resource.handling.schedule is not None or not began.startswith(NEVER)
 
     def catch_up(self, resource: Resource, report: Mapping[str, Any]) -> None:
         """Run what a start that was cut, or in which a hook failed, left to run. Raises `Refused` (`HookFailed`)."""

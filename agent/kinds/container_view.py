@@ -198,7 +198,7 @@ class ContainerView:
     def lacking(self, resource: Resource, report: Report) -> frozenset[str] | None:
         """In which fields one that a replacement had made before it was cut is still to be finished, asked for now;
         None where it is none to go on with."""
-        if not self._is_ours(report):
+        if not self.is_ours(report, resource.key.name):
             return None
         differences = self.differences(resource, self.facts(resource, report), Owner.OURS)
         return frozenset(one.path for one in differences) if goes_on(differences) else None
@@ -215,8 +215,8 @@ class ContainerView:
         made_from = read_fingerprint(self._mended.labels(resource, facts.report), key)
         wanted_from = fingerprint(TABLE, facts.spec, key)
         found = compare(TABLE, facts, made_from, wanted_from, adopted=owner is Owner.ADOPTABLE)
-        if self._unhooked.is_waiting(resource, facts.report):
-            found = (*found, NOT_RUN)
+        if lacks := self._unhooked.lacks(resource, facts.report):
+            found = (*found, lacks)
         return heeded(resource, found)
 
     def owner(self, resource: Resource, report: Report) -> Owner:
@@ -233,9 +233,9 @@ class ContainerView:
         """Whether `docker compose` had made the container when it was last looked at."""
         return key in self._composes
 
-    def is_ours(self, report: Report) -> bool:
-        """Whether this instance made it, under the name that it has or as a twin of that name."""
-        return self._is_ours(report)
+    def is_ours(self, report: Report, base: str) -> bool:
+        """Whether this instance made it, for the name `base`, which it has or is called a twin of."""
+        return labels_of(report).get(NAME) == base and self._is_ours(report)
 
     def image(self, identity: str) -> Mapping[str, Any] | None:
         """The configuration of an image by its id, None where it is gone. Ids never change what they stand for."""

@@ -31,6 +31,7 @@ ADOPTED = "docker compose made it, and it is as wanted"
 SURPLUS = "docker compose made it, and fewer of its service are wanted"
 PRUNE_OFF = "is not wanted any more, but pruning is off: remove it by hand, or turn pruning on"
 
+_POST_START = "post_start"  # a field that says the same, whoever moved it
 _MOST_NAMED = 6  # in one reason; the others are counted
 _IMAGE = {"image": MOVED_IMAGE, "build": NOT_BUILT, "pulled": STALE, "digest": FOLLOWED}
 _TOLD = {
@@ -39,7 +40,7 @@ _TOLD = {
     "runs for": RUNS_ONCE,
     "run": RUN_ON,
     "rest": RESTS,
-    "post_start": NOT_STARTED,
+    _POST_START: NOT_STARTED,
 }  # fields whose change has words of its own
 _STATES = {"exited": "stopped", "dead": "stopped", "created": "left unstarted", "paused": "paused"}
 
@@ -47,10 +48,10 @@ _STATES = {"exited": "stopped", "dead": "stopped", "created": "left unstarted", 
 def changed(differences: Sequence[Difference], *, adopted: bool) -> str:
     """Such as `image, environment.LOG_LEVEL changed; restart changed outside git`."""
     declared = [difference for difference in differences if difference.declared]
-    drifted = [difference for difference in differences if not difference.declared]
+    drifted = [one for one in differences if not one.declared and one.path != _POST_START]
     plain = [difference for difference in declared if difference.path not in _TOLD]
     parts = [f"{_paths(plain)} changed"] if plain else []
-    parts += [_TOLD[difference.path] for difference in declared if difference.path in _TOLD]
+    parts += [_TOLD[one.path] for one in differences if one.path in _TOLD and one not in drifted]
     if drifted:
         parts.append(_drift(drifted))
     return ("adopted: " if adopted else "") + "; ".join(parts)

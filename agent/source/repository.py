@@ -91,12 +91,19 @@ class GitSource:
     def last(self) -> Snapshot | None:
         """As `Source.last`. Raises `Refused` where `sync` would for the same revision."""
         if self._last is None:
-            self._last = self._stored(self._current)
+            with suppress(MirrorCorrupt):  # it is made anew by the next `sync`
+                self._last = self._stored(self._current)
         return self._last
 
     def good(self, stack: str) -> Snapshot | None:
-        """As `Source.good`. Raises `Refused` where `sync` would for the same revision."""
-        return self._stored(_good_ref(stack))
+        """As `Source.good`. Raises `Refused` where `sync` would for the same revision, `Unreachable` where the mirror
+        is damaged or gone: the next `sync` makes it anew, with the records that are known."""
+        ref = _good_ref(stack)
+        found = self._stored(ref)
+        if found is None and self._is_recorded(ref):
+            self._damaged = True
+            raise MirrorCorrupt(f"{self._mirror.directory} lacks {ref}; the next look at the source makes it anew")
+        return found
 
     def accept(self, stack: str, revision: str) -> None:
         """As `Source.accept`. A mirror that is gone or damaged gets the record when it is made again."""
@@ -225,6 +232,7 @@ class GitSource:
         return Refused(message, reason="RefNotFound")
 
     def _stored(self, ref: str) -> Snapshot | None:
+        """Raises `MirrorCorrupt`."""
         self._open()
         if not self._is_ours():
             return None
@@ -233,7 +241,11 @@ class GitSource:
             return self._snapshot(self._mirror, commit) if commit else None
         except MirrorCorrupt:
             self._damaged = True
-            return None
+            raise
+
+    def _is_recorded(self, ref: str) -> bool:
+        """Whether the ref is to lead to a commit, be it that this is not there."""
+        return bool(self._mirror.refs(ref)) if self._is_ours() else ref in self._good
 
     def _snapshot(self, mirror: Mirror, commit: str) -> Snapshot:
         snapshot = self._snapshots.get(commit)

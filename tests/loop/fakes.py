@@ -62,6 +62,7 @@ class FakeDesires:
     answer: Reading | Trouble
     known: Reading | None = None
     good: dict[str, Stack] = field(default_factory=dict)
+    untold: Trouble | None = None  # why nobody can tell what was good
     accepted: list[tuple[str, str]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)  # what is to be forgotten
     asked: int = 0
@@ -77,6 +78,8 @@ class FakeDesires:
         return self.known
 
     def last_good(self, stack: str) -> Stack | None:
+        if self.untold:
+            raise self.untold
         return self.good.get(stack)
 
     def accept(self, stack: Stack) -> None:

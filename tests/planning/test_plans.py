@@ -65,10 +65,11 @@ def test_one_field_that_cannot_change_in_place_replaces_the_object() -> None:
         ([differs("build"), differs("user")], "commit: user changed; the content that it is built from changed"),
         ([differs("pulled for")], "commit: its pull policy has it pulled for each new content"),
         ([differs("build", drift=True)], "image: its image was not built from the commit"),
+        ([differs("post_start", drift=True)], "drift: not all of its post_start hooks have run"),
     ],
     ids=[
         *("image moved", "image committed", "drift", "drift and image", "commit and drift", "many fields"),
-        *("built anew", "built anew and changed", "pulled anew", "built by somebody else"),
+        *("built anew", "built anew and changed", "pulled anew", "built by somebody else", "hooks"),
     ],
 )
 def test_a_cause_and_a_reason(differences: list[object], line: str) -> None:
