@@ -4,6 +4,7 @@ real engine."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
@@ -23,26 +24,27 @@ from tests.kinds.rig import Rig, done
 class Tag:
     """A tag on the engine alone."""
 
-    def __init__(self, docker_host: str, name: str, sdk: docker.APIClient) -> None:
-        self._host, self._name, self._sdk, self._moves = docker_host, name, sdk, 0
+    def __init__(self, docker_host: str, name: str) -> None:
+        self._host, self._name, self._moves = docker_host, name, 0
         self.reference = f"{name}-app:latest"
         self.first = images.load(docker_host, self.reference, Env=["PATH=/bin", f"ONLY={name}"])
+        self.made = [self.first]
 
     def move(self) -> str:
         """By hand, or by another stack; the id of the image that it stands for from now on."""
         self._moves += 1
-        return images.load(self._host, self.reference, Env=["PATH=/bin", f"ONLY={self._name}-{self._moves}"])
+        self.made.append(images.load(self._host, self.reference, Env=["PATH=/bin", f"ONLY={self._name}-{self._moves}"]))
+        return self.made[-1]
 
 
 @pytest.fixture
 def tag(docker_host: str, prefix: str, sdk: docker.APIClient) -> Iterator[Tag]:
-    made = Tag(docker_host, prefix, sdk)
+    made = Tag(docker_host, prefix)
     yield made
     images.clear(sdk, prefix, made.reference)
-    for image in sdk.images(filters={"dangling": True}):
-        about: dict[str, Any] = sdk.inspect_image(image["Id"])  # type: ignore[no-untyped-call]
-        if any(f"ONLY={prefix}" in one for one in about["Config"]["Env"] or ()):
-            sdk.remove_image(image["Id"], force=True)
+    for image in made.made:  # those that the tag does not stand for any more
+        with suppress(docker.errors.NotFound):
+            sdk.remove_image(image, force=True)
 
 
 def compose(tag: Tag, version: str = "1", replicas: int = 2) -> str:
