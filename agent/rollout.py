@@ -18,6 +18,7 @@ from agent.model import Action, Change, Gate, Outcome, Status
 HEALTH_TIMEOUT = "HealthTimeout"
 START_TIMEOUT = "StartTimeout"
 _ENGINE_TIMEOUT = "EngineTimeout"  # the code of a call that the engine did not answer in time
+CRASHED = "CrashOnStart"  # it does not stay up
 POLL = 0.1  # seconds between two looks at what is to become good
 
 

@@ -258,6 +258,7 @@ def _change(
         after=slot.after,
         follows=slot.follows,
         code=step.verdict.code,
+        approval=step.verdict.approval,
         restarts=step.restarts,
         delay=slot.delay,
         interruption=interruption(step, resource, again=again),
