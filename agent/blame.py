@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
-from agent.held import PORT_IN_USE
+from agent.held import NAME_AMBIGUOUS, PORT_IN_USE
 from agent.model import Action, Outcome, Status
 from agent.processes import ORPHAN_PROCESS
 from agent.rollout import START_TIMEOUT
 
 # what says nothing of what is wanted: nobody answers, or there was no thread to ask
 ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout", "NoThread"})
-NAME_AMBIGUOUS = "NameAmbiguous"  # somebody gave a network the name of another one
 DISK_FULL = "DiskFull"
 # what is wanted has no part in it, and it may pass at any time
 BLAMELESS = ENGINE_REASONS | {ORPHAN_PROCESS, PORT_IN_USE, NAME_AMBIGUOUS, DISK_FULL}

@@ -275,7 +275,8 @@ class ContainerKind:
             if not concerns(name, paths):
                 continue
             if name in there:
-                self.engine.disconnect_network(str(there[name].get("NetworkID") or name), container)
+                left = there[name].get("NetworkID") if name in self.view.shared_names else ""  # it may be long gone
+                self.engine.disconnect_network(str(left or name), container)
             if name in asked:
                 endpoint = mended(name, asked[name], there.get(name), paths)
                 network = self._namesakes.meant_by(resource.stack, name, facts.networks.get(name, ()))

@@ -11,10 +11,9 @@ from typing import Any
 
 from agent.engine import Engine
 from agent.errors import Refused
+from agent.held import NAME_AMBIGUOUS
 from agent.kinds.base import INSTANCE, PROJECT
 from agent.kinds.container_networks import wanted_endpoints
-
-AMBIGUOUS = "NameAmbiguous"
 
 Report = Mapping[str, Any]
 
@@ -57,4 +56,4 @@ def chosen(name: str, stack: str, listed: Sequence[Report], instance: str) -> st
         return name
     ids = " and ".join(str(one["Id"])[:12] for one in same)
     what = f"{len(same)} networks are called {name} ({ids}), and nobody can tell which of them is meant"
-    raise Refused(f"{what}: remove all but one by their ids (docker network rm ID)", reason=AMBIGUOUS)
+    raise Refused(f"{what}: remove all but one by their ids (docker network rm ID)", reason=NAME_AMBIGUOUS)
