@@ -18,6 +18,7 @@ from agent.stand_ins import ignore
 from agent.timing import Measured, Timed
 
 HEALTH_TIMEOUT = "HealthTimeout"
+CRASHED = "CrashOnStart"  # it does not stay up
 POLL = 0.1  # seconds between two looks at what is to become good
 
 

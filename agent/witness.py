@@ -19,6 +19,7 @@ from agent.converge import Event, Started
 from agent.desired import Reading
 from agent.jobs import JobEnd
 from agent.model import Failure, Key, Report, Revision, Stack
+from agent.occasions import Trigger
 from agent.reconcile import Turn
 from agent.store import Store, StoreUnavailable
 from agent.telemetry import logs
@@ -26,7 +27,6 @@ from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import OTHER_SOURCE, Overview, SuspensionStatus
 from agent.telemetry.sdnotify import Notifier
 from agent.telemetry.under_way import UnderWay
-from agent.work import INTERVAL
 
 TELL_PULL = 5.0  # seconds between two lines about one pull
 FILE = "file"  # the kind of whose changes the engine tells nothing
@@ -264,7 +264,7 @@ class Witness:
     def _mind_events(self, report: Report, found: frozenset[Key]) -> None:
         """A stream may be open and tell nothing. What is put right makes events too: one that tells something does so
         between two such looks."""
-        if report.trigger != INTERVAL or all(key.kind == FILE for key in found):
+        if report.trigger != Trigger.INTERVAL or all(key.kind == FILE for key in found):
             return
         self._unannounced += 1
         if self._unannounced == DEAF:

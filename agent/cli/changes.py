@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from agent.cli.agents import Lasting
 from agent.cli.documents import applied_document, plan_document
 from agent.cli.errors import Exit, IsSuspended
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.needs import Applied, Patience, Planned
 from agent.cli.planfiles import found, read, write
 from agent.cli.plans import approvals, differs, plan_lines
-from agent.cli.suspend import Lasting
 from agent.cli.targets import ALL, PATH, Part, Revision, names_a_stack, reads_a_revision, takes_a_part, target, words
 from agent.cli.text import clean, count, failure_lines, problem_lines, span
 from agent.model import Action, Health, Report, Status
@@ -73,8 +73,8 @@ def plan(
         write_json(plan_document(planned))
     else:
         _print_plan(session, planned)
-        for command in approvals(planned.plan):
-            click.echo(f"Let go what is held, if it is meant, with: {command}")
+        for removals in sorted(approvals(planned.plan)):
+            click.echo(f"Let go what is held, if it is meant, with: windlass approve {removals}")
         if planned.plan.pending:
             named = str(out) if out else words(one) if one else str(path or "")
             click.echo(_advice(clean(named), by_file=(any(revision) or part != ALL) and not out))
@@ -137,10 +137,7 @@ def apply(
         return Exit.FAILED
     with Interruption() as interruption:
         applied = _apply(session, planned, Patience(timeout if wait else 0.0, on_failure == "rollback"), interruption)
-    if session.output == "json":
-        write_json(applied_document(planned, applied))
-    else:
-        _print_result(session, planned, applied)
+    _tell(session, planned, applied)
     return interruption.code or _exit_of(applied, wait=wait)
 
 
@@ -194,6 +191,13 @@ def _exit_of(applied: Applied, *, wait: bool) -> Exit:
         return Exit.FAILED
     on_its_way = all(report.health in _WELL_SO_FAR for report in applied.reports)
     return Exit.DONE if applied.healthy or (on_its_way and not wait) else Exit.UNHEALTHY
+
+
+def _tell(session: Session, planned: Planned, applied: Applied) -> None:
+    if session.output == "json":
+        write_json(applied_document(planned, applied))
+    else:
+        _print_result(session, planned, applied)
 
 
 def _print_result(session: Session, planned: Planned, applied: Applied) -> None:

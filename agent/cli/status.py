@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.errors import Exit, NoAgent
+from agent.cli.agents import must_be, read_document
+from agent.cli.errors import Exit
 from agent.cli.frame import Command, Session, write_json
-from agent.cli.suspend import must_be
 from agent.cli.text import ago, clean, columns, pad, span, width
 from agent.model import Revision
 
@@ -65,9 +65,7 @@ def status(session: Session, stacks: tuple[str, ...], exit_code: bool) -> int:
     """
     from agent.telemetry.overview import Overview
 
-    document = session.parts.records(session.target()).overview()
-    if document is None:
-        raise NoAgent("its status yet")
+    document = read_document(session.parts, session.target())
     overview, now = Overview.from_document(document), time.time()
     for name in stacks:
         must_be(name, [stack.name for stack in overview.stacks], "stack")

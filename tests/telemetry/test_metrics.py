@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from agent.engine import Engine
-from agent.held import PRUNE_OFF
+from agent.held import PRUNE_GUARD, PRUNE_OFF
 from agent.kinds import make_kinds
 from agent.kinds.base import Identity
 from agent.model import (
@@ -31,7 +31,6 @@ from agent.model import (
     ServiceState,
     Status,
 )
-from agent.planning import PRUNE_GUARD
 from agent.suspension import Suspended, Suspension
 from agent.telemetry import catalogue
 from agent.telemetry.labels import registry_label, repository_label

@@ -13,15 +13,16 @@ from agent.directives import Orders
 from agent.freeze import Freezes
 from agent.guard import Consent
 from agent.model import Plan, Scope
+from agent.occasions import Trigger
 from agent.pulls import Pulls
-from agent.reconcile import ASKED, Reconciler, Turn
+from agent.reconcile import Reconciler, Turn
 from agent.statedir import StateDir
 from agent.suspension import Suspension
 from agent.target import Target
 
 
 @dataclass(frozen=True)
-class Works:
+class Toolkit:
     """What carries a plan out."""
 
     reconciler: Reconciler
@@ -34,7 +35,7 @@ class Prepared(Planned):
     """A plan with what is needed to carry out just that plan. `files` is how its files are found again, as
     `artefact.target_document` has it."""
 
-    works: Works | None = None
+    toolkit: Toolkit | None = None
     turn: Turn | None = None
     look: Look | None = None
     target: Target = field(default_factory=Target)
@@ -46,7 +47,7 @@ def by_hand(reading: Reading, scope: Scope, orders: Orders) -> Turn:
     return Turn(
         tuple(stack for _, stack in sorted(reading.stacks.items())),
         scope,
-        ASKED,
+        Trigger.MANUAL,
         suspended=orders.by_stack(scope.stacks),
         consent=Consent(orders.approved, reading.snapshot.revision.allow_prune, reading.snapshot.revision.id),
     )
