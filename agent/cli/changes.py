@@ -137,10 +137,7 @@ def apply(
         return Exit.FAILED
     with Interruption() as interruption:
         applied = _apply(session, planned, Patience(timeout if wait else 0.0, on_failure == "rollback"), interruption)
-    if session.output == "json":
-        write_json(applied_document(planned, applied))
-    else:
-        _print_result(session, planned, applied)
+    _tell(session, planned, applied)
     return interruption.code or _exit_of(applied, wait=wait)
 
 
@@ -194,6 +191,13 @@ def _exit_of(applied: Applied, *, wait: bool) -> Exit:
         return Exit.FAILED
     on_its_way = all(report.health in _WELL_SO_FAR for report in applied.reports)
     return Exit.DONE if applied.healthy or (on_its_way and not wait) else Exit.UNHEALTHY
+
+
+def _tell(session: Session, planned: Planned, applied: Applied) -> None:
+    if session.output == "json":
+        write_json(applied_document(planned, applied))
+    else:
+        _print_result(session, planned, applied)
 
 
 def _print_result(session: Session, planned: Planned, applied: Applied) -> None:
