@@ -305,5 +305,5 @@ class Host(World):
         self.tidied[stack] = keep
         self.staying = self.staying | {stack} if stays else self.staying - {stack}
 
-    def forgive(self) -> None:
+    def forgive(self, wanted: Iterable[Resource] | None = None) -> None:
         """Nothing is refused."""

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from agent.held import EMPTY_DESIRED_STATE
 from agent.model import Action, Cause, Failure, Observed, Owner, Remedy, Scope
-from agent.planning import EMPTY_DESIRED_STATE, Policy, Removal
+from agent.planning import Policy, Removal
 from tests.planning.scene import ORIGIN, check, differs, key, plan, there, waits, want
 
 WEB = "container/web"
