@@ -365,9 +365,8 @@ class ContainerKind:
 
     def _clear_twins(self, name: str, report: Report) -> None:
         """Remove what a cut replacement has left beside this one, of which it is the one that was to give way."""
-        for twin in (name, name + NEXT):
-            if twin != name_of(report):
-                self.clear(twin, name)
+        for twin in sorted({name, name + NEXT} - {name_of(report)}):
+            self.clear(twin, name)
 
     def _set_aside(self, resource: Resource) -> Report | None:
         """The one that was laid aside until it comes back: what it keeps anonymously goes on."""
