@@ -19,12 +19,14 @@ def stopped_for(situation: Situation, replaced: Sequence[Key], gone: Sequence[Ke
     that others are attached to, and `gone` is what has to go before anything is made in its place.
 
     Nothing is kept that is itself attached to something that goes, nor what cannot be made before one that is stopped
-    for such a replacement is there again: that would be a round.
+    for such a replacement is there again: that would be a round. Leftovers of replacements are in the way of others, and
+    go first in any case.
     """
     may_stay = [key for key in replaced if _is_rolled_out(situation.wanted[key])]
     stopped = attached_to(situation, may_stay)
     needed = {key: _needed(situation, key) for key in may_stay}
     stay = [key for key in may_stay if key not in stopped and not needed[key] & stopped.keys()]
+    gone = [*gone, *(key for key in stopped if situation.actual[key].leftover)]
     away = {*gone, *attached_to(situation, [*gone, *(key for key in replaced if key not in stay)])}
     found: dict[Key, frozenset[Key]] = {}
     for key in stay:

@@ -123,6 +123,7 @@ MUTANTS = (
     Mutant("holds.py", "usable and verdict.cause is Cause.DRIFT", "usable"),
     Mutant("holds.py", "if verdict is None or self._mends(verdict, key):", "if verdict is None:"),
     Mutant("kept.py", "                queue.append(user)\n", ""),
+    Mutant("kept.py", "if situation.actual[key].leftover)]", "if False)]"),
     Mutant("kept.py", "bool(resource.service) and ", ""),
     Mutant("kept.py", " and resource.handling.hook is None", ""),
     Mutant("kept.py", " and not needed[key] & stopped.keys()]", "]"),
