@@ -402,7 +402,7 @@ def test_a_leftover_that_is_attached_to_it_is_not_kept_for_it() -> None:
     check(
         plan(wanted, [there(WEB, differs("image")), left]),
         """
-        0 remove container/db.old (prune: left over from a replacement that was cut)
+        0 remove container/db.old (drift: left over from a replacement that was cut)
         1 create container/db (commit: does not exist yet) after 0
         2 replace container/web (commit: image changed) after 0,1
         """,
