@@ -15,7 +15,7 @@ from agent.held import NAME_CONFLICT
 from agent.model import Action, Cause, Key
 from agent.planning import words
 from agent.planning.decide import Verdict, hold
-from agent.planning.kept import attached_to, stopped_for
+from agent.planning.kept import attached_to, kept
 from agent.planning.situation import Situation
 
 
@@ -42,8 +42,8 @@ def take_along(situation: Situation, verdicts: Mapping[Key, Verdict]) -> tuple[l
     replaced, in_the_way = list(_replaced_in_use(situation, verdicts)), list(_in_the_way(situation, verdicts))
     taken = _users_of(situation, verdicts, replaced + in_the_way)
     verdicts = {**verdicts, **taken}
-    stopped = stopped_for(situation, replaced, in_the_way)
-    split = (taken.keys() | replaced) - {root for roots in stopped.values() for root in roots}
+    stay, stopped = kept(situation, replaced, in_the_way)
+    split = (taken.keys() | replaced) - stay
     steps = [step for key in sorted(verdicts) for step in _steps(situation, key, verdicts[key], key in split)]
     steps = [step for one in steps for step in _stopped_first(situation, one, stopped)]
     return steps + _held_rivals(situation), frozenset(taken.keys() | in_the_way)

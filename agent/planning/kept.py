@@ -9,29 +9,39 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import NamedTuple
 
 from agent.model import Key, Resource
 from agent.planning.situation import Situation
 
 
-def stopped_for(situation: Situation, replaced: Sequence[Key], gone: Sequence[Key]) -> Mapping[Key, frozenset[Key]]:
-    """By what is attached to something that is kept, for which of these replacements it is stopped. `replaced` are all
-    that others are attached to, and `gone` is what has to go before anything is made in its place.
+class Kept(NamedTuple):
+    """What is kept until its successor is proved, and by what is `stopped` meanwhile, for which of these that is."""
+
+    keys: Set[Key]
+    stopped: Mapping[Key, frozenset[Key]]
+
+
+def kept(situation: Situation, replaced: Sequence[Key], gone: Sequence[Key]) -> Kept:
+    """`replaced` are all that others are attached to, and `gone` is what has to go before anything is made there.
 
     Nothing is kept that is itself attached to something that goes, nor what cannot be made before one that is stopped
-    for such a replacement is there again: that would be a round.
+    for such a replacement is there again: that would be a round. Leftovers may be in the way of others, and
+    go first in any case.
     """
     may_stay = [key for key in replaced if _is_rolled_out(situation.wanted[key])]
     stopped = attached_to(situation, may_stay)
     needed = {key: _needed(situation, key) for key in may_stay}
     stay = [key for key in may_stay if key not in stopped and not needed[key] & stopped.keys()]
+    gone = [*gone, *(key for key in stopped if situation.actual[key].leftover)]
     away = {*gone, *attached_to(situation, [*gone, *(key for key in replaced if key not in stay)])}
     found: dict[Key, frozenset[Key]] = {}
-    for key in stay:
-        for user in () if key in away else attached_to(situation, [key]):
+    keys = frozenset(stay) - away
+    for key in sorted(keys):
+        for user in attached_to(situation, [key]):
             if user not in away:
                 found[user] = found.get(user, frozenset()) | {key}
-    return found
+    return Kept(keys, found)
 
 
 def attached_to(situation: Situation, roots: Iterable[Key]) -> dict[Key, Key]:

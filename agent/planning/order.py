@@ -35,7 +35,7 @@ def arrange(situation: Situation, steps: Sequence[Step], early: frozenset[Key]) 
             steps[index],
             _Slot(number, *numbers.of(steps[index], links[index]), board.delay(index), board.before(index)),
             again=board.makes(steps[index].key),
-            attached=board.attached(steps[index].key),
+            attached=board.attached(steps[index]),
         )
         for number, index in enumerate(order)
     )
@@ -52,7 +52,6 @@ class _Board:
         self._makes = {step.key: index for index, step in enumerate(steps) if step.action in _MAKING}
         self._takes = {step.key: index for index, step in enumerate(steps) if step.action is Action.REMOVE}
         self._ends = {step.key: index for index, step in enumerate(steps) if stops_for_others(step)}
-        self._kept = frozenset(key for step in steps for key in step.behind)
         self._cleared = self._what_clears_the_way()
         self._turns = take_turns(situation, steps)
         self.prepared = {
@@ -82,7 +81,7 @@ class _Board:
             yield from self._required(step.key, optional=False)
             yield from self._in_its_place(step.key)
             yield from self._in_turn(step, regardless=False)
-            if step.key in self._kept:
+            if step.action is Action.REPLACE and not self._is_prepared(step.key):
                 yield from self._users_are_down(step.key)
 
     def delay(self, index: int) -> float:
@@ -139,9 +138,10 @@ class _Board:
             if step is not None:
                 yield step
 
-    def attached(self, key: Key) -> Sequence[Key]:
+    def attached(self, step: Step) -> Sequence[Key]:
         """Who is attached to what is there while it is replaced and kept."""
-        return self._situation.users.get(key, ()) if key in self._kept else ()
+        users = self._situation.users.get(step.key, ()) if step.action is Action.REPLACE else ()
+        return [user for user in users if user in self._ends]
 
     def _required(self, key: Key, *, optional: bool) -> Iterator[int]:
         for requirement in self._situation.wanted[key].requires:

@@ -396,6 +396,20 @@ def test_whoever_is_attached_and_not_wanted_any_more_goes_once_the_new_one_is_pr
     )
 
 
+def test_a_leftover_that_is_attached_to_it_is_not_kept_for_it() -> None:
+    """Its place may be needed before."""
+    wanted = [want("container/db"), want(WEB, "container/db")]
+    left = there("container/db.old", uses=[WEB], leftover=True)
+    check(
+        plan(wanted, [there(WEB, differs("image")), left]),
+        """
+        0 remove container/db.old (drift: left over from a replacement that was cut)
+        1 create container/db (commit: does not exist yet) after 0
+        2 replace container/web (commit: image changed) after 0,1
+        """,
+    )
+
+
 def test_whoever_is_attached_is_why_it_is_not_started_first() -> None:
     wanted = [want(WEB, handling=rolled(order=Order.START_FIRST)), want(SIDE, WEB), want(LAST, WEB)]
     actual = [there(WEB, differs("image")), there(SIDE, uses=[WEB]), there(LAST, uses=[WEB])]
