@@ -329,6 +329,18 @@ def test_a_twin_that_is_all_there_is_of_what_is_not_wanted_is_judged_like_that(
     held = line.startswith("hold")
     beside = plan([other], [there("container/other"), replace(twin, key=key(WEB), leftover=False), twin], policy=policy)
     assert [change.action for change in beside.changes] == ([Action.HOLD] * 2 if held else [Action.REMOVE] * 2)
+    goes = there(WEB, service="web")
+    with_it = plan([other], [there("container/other"), goes, replace(LAID_ASIDE, protected=True)])
+    assert [change.action for change in with_it.changes] == [Action.REMOVE] * 2
+
+
+def test_what_is_left_over_is_cleared_away_however_pruning_is_set_and_is_never_data() -> None:
+    more = [there("network/front@0123", leftover=True), there("volume/data@0123", leftover=True)]
+    found = plan([want("network/front")], [there("network/front"), *more], policy=Policy(prune=False))
+    assert [(change.action, change.code) for change in found.changes] == [
+        (Action.REMOVE, ""),
+        (Action.HOLD, "KeepsData"),
+    ]
 
 
 def test_a_twin_of_something_foreign_is_judged_by_itself() -> None:
