@@ -9,8 +9,8 @@ from agent.processes import ORPHAN_PROCESS
 
 # what says nothing of what is wanted: nobody answers, or there was no thread to ask
 ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout", "NoThread"})
-# what is wanted has no part in it, and it may pass at any time
-BLAMELESS = ENGINE_REASONS | {ORPHAN_PROCESS, PORT_IN_USE}
+# what is wanted has no part in it, and it may pass at any time; what is waited for in vain is judged itself
+BLAMELESS = ENGINE_REASONS | {ORPHAN_PROCESS, PORT_IN_USE, DEPENDENCY_TIMEOUT}
 # the engine went wrong and does not say in what, or somebody took the new container away: it may pass, unless the same
 # comes time and again
 MAY_PASS = frozenset({"EngineError", "EngineObjectInvalid", "EngineClient", "ContainerGone"})

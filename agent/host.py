@@ -9,6 +9,7 @@ from agent.errors import Trouble
 from agent.kinds.base import UNCHECKED, Adopting, Forgiving, Kind, Limited, Remarking, Runs, RunsOnce, Speaking, Tidy
 from agent.kinds.remarks import Remarks
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Requirement, Resource, Scope, Stack
+from agent.probe import Probe
 from agent.rollout import Pace, let_pass
 
 
@@ -59,20 +60,20 @@ class Host:
             case _:
                 return  # what is held is left alone
 
-    def probe(self, requirement: Requirement) -> tuple[Gate, str]:
+    def probe(self, requirement: Requirement) -> Probe:
         """Whether the required condition holds by now, and in words why not."""
         if requirement.condition is Condition.GOOD:
             return self.health(requirement.key)
         return self._kinds[requirement.key.kind].probe(requirement.key, requirement.condition)
 
-    def health(self, key: Key) -> tuple[Gate, str]:
+    def health(self, key: Key) -> Probe:
         """Whether the object is good: healthy by its check, completed, or up where it has no check."""
         kind = self._kinds[key.kind]
-        gate, detail = kind.probe(key, Condition.HEALTHY)
-        if detail == UNCHECKED:
+        found = kind.probe(key, Condition.HEALTHY)
+        if found.detail == UNCHECKED:
             return kind.probe(key, Condition.STARTED)
-        ended = kind.probe(key, Condition.COMPLETED) if gate is Gate.FAILED else (gate, detail)
-        return ended if ended[0] is Gate.PASSED else (gate, detail)
+        ended = kind.probe(key, Condition.COMPLETED) if found.gate is Gate.FAILED else found
+        return ended if ended.gate is Gate.PASSED else found
 
     def words(self, stack: Stack, service: str) -> str:
         """The last lines of what is not good of a service, each on a new line; "" where nothing can be read."""
@@ -81,7 +82,7 @@ class Host:
             if one.service != service or not isinstance(kind, Speaking):
                 continue
             with suppress(Trouble):  # it is ill all the same
-                if self.health(one.key)[0] is not Gate.PASSED and (said := kind.words(one.key)):
+                if self.health(one.key).gate is not Gate.PASSED and (said := kind.words(one.key)):
                     return said
         return ""
 

@@ -249,8 +249,7 @@ class FieldChange(NamedTuple):
 @dataclass(frozen=True)
 class Change:
     """One step of a plan. `after` are the numbers of the steps that must have been done before (a failed one skips it),
-    `follows` those that must only have ended, however. An update that `restarts` also starts anew what runs.
-    """
+    `follows` those that must only have ended, however. An update that `restarts` also starts anew what runs."""
 
     number: int
     action: Action
@@ -306,6 +305,7 @@ class Outcome:
     detail: str = ""
     reason: str = ""  # the code of the trouble, as in Trouble.reason
     seconds: float = 0.0
+    awaited: Key | None = None  # what it waited for in vain
 
 
 class Gate(StrEnum):

@@ -7,7 +7,7 @@ stops before acting. There is no other way to a change.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,6 +21,7 @@ from agent.model import (
     Action,
     Cause,
     Change,
+    Condition,
     Gate,
     Health,
     Key,
@@ -29,11 +30,13 @@ from agent.model import (
     Plan,
     Report,
     Requirement,
+    Resource,
     Scope,
     Stack,
     Status,
 )
 from agent.planning import Demands, Errand, Policy, Removal, make_plan
+from agent.probe import Probe
 from agent.protections import Protections
 from agent.provenance import Provenance, Tracer
 from agent.rollout import Pace
@@ -202,23 +205,31 @@ class Reconciler:
         for stack in turn.scope.stacks | {change.stack for change in plan.changes}:
             self.host.tidy(stack, used | wanted)
 
-    def _probe(self, turn: Turn, requirement: Requirement) -> tuple[Gate, str]:
-        """Of a stack, whether all of its containers are good by now."""
-        if requirement.key.kind != STACK:
-            return self.host.probe(requirement)
-        for stack in turn.stacks:
-            for resource in stack.resources if stack.name == requirement.key.name else ():
-                is_up = resource.service and not (resource.handling.schedule or resource.handling.hook)
-                gate, detail = self.host.health(resource.key) if is_up else (Gate.PASSED, "")
-                if gate is not Gate.PASSED:
-                    return gate, f"{resource.key}: {detail}"
-        return Gate.PASSED, ""
+    def _probe(self, wanted: Mapping[Key, Resource], requirement: Requirement) -> Probe:
+        """Of a stack, whether all of its containers are good by now. What is wanted has the time of its rollout, unless
+        it is to complete, which takes as long as it takes."""
+        if requirement.key.kind == STACK:
+            return self._probe_stack(wanted.values(), requirement.key.name)
+        found = self.host.probe(requirement)
+        resource = wanted.get(requirement.key) if requirement.condition is not Condition.COMPLETED else None
+        return _in_its_time(found, resource)
+
+    def _probe_stack(self, wanted: Iterable[Resource], name: str) -> Probe:
+        for resource in wanted:
+            runs = resource.service and not (resource.handling.schedule or resource.handling.hook)
+            if resource.stack != name or not runs:
+                continue
+            found = self.host.health(resource.key)
+            if found.gate is not Gate.PASSED:
+                return _in_its_time(found._replace(detail=f"{resource.key}: {found.detail}"), resource)
+        return Probe(Gate.PASSED)
 
     def _act_besides(self, turn: Turn, taken: Taken, more: Plan) -> Taken:
         return replace(taken, plan=_joined(taken.plan, more), outcomes=taken.outcomes + self._act(turn, more))
 
     def _act(self, turn: Turn, plan: Plan) -> tuple[Outcome, ...]:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}
+        wanted = {one.key: one for stack in turn.stacks for one in stack.resources}
 
         def perform(change: Change, pace: Pace) -> str:
             return self.host.perform(change, revisions.get(change.stack, ""), pace)
@@ -226,13 +237,17 @@ class Reconciler:
         return converge(
             plan,
             perform,
-            partial(self._probe, turn),
+            partial(self._probe, wanted),
             options=self.options,
             stop=lambda: self.stop() or turn.superseded(),
             clock=self.clock,
             sleep=self.rest,
             report=partial(self.listen, turn),
         )
+
+
+def _in_its_time(found: Probe, resource: Resource | None) -> Probe:
+    return found._replace(patience=resource.handling.rollout.patience(found.patience)) if resource else found
 
 
 def _going_back(stack: Stack) -> Stack:

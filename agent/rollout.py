@@ -111,7 +111,7 @@ def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> None:
             raise Refused(proof.detail, reason=proof.reason or HEALTH_TIMEOUT)
         if proof.gate is Gate.PASSED and (proof.checked or waited >= rollout.monitor):
             return
-        limit = rollout.timeout or max(proof.patience, rollout.monitor)
+        limit = rollout.patience(proof.patience)
         if proof.gate is Gate.PENDING and waited >= limit:
             raise Refused(f"{proof.detail} (gave up after {limit:g} s){steps.words()}", reason=HEALTH_TIMEOUT)
         if pace.stop():

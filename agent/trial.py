@@ -7,12 +7,14 @@ content is on trial; only what has passed is what one goes back to.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from agent.backoff import TRIES
 from agent.blame import BLAMELESS, MAY_PASS
+from agent.converge import DEPENDENCY_TIMEOUT
 from agent.handling import OnFailure
 from agent.held import BACKS_OFF
 from agent.model import Action, Cause, Failure, Health, Outcome, Report, Resource, ServiceState, Stack, Status
@@ -91,8 +93,10 @@ def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier
         return Judgement(State.FAILED, failure=failed[0])
     if trial is not None and (ill := _started_anew_for_its_health(trial, report)):
         return Judgement(State.FAILED, failure=Failure("Unhealthy", f"service {ill} does not stay healthy"), ill=ill)
-    if trial is not None and _is_left_alone(report):
-        found = _judge_health(stack, trial, report, now)
+    late = _awaited_in_vain(stack, report)
+    trial = _with(trial, late & _not_well(stack, report, earlier), stack, now)
+    if trial is not None and (late or _is_left_alone(report)):
+        found = _judge_health(stack, trial, report, now, late)
         return found if found.state is State.FAILED else Judgement(State.UNDER_WAY, trial)
     if not report.is_settled or _is_disturbed(report):
         return Judgement(State.UNDER_WAY, trial)
@@ -123,9 +127,19 @@ def _started_anew_for_its_health(trial: Trial, report: Report) -> str:
     return ""
 
 
-def _judge_health(stack: Stack, trial: Trial, report: Report, now: float) -> Judgement:
+def _awaited_in_vain(stack: Stack, report: Report) -> frozenset[str]:
+    """The services that had their time to become good, and for which another one waited no longer."""
+    keys = {outcome.awaited for outcome in report.outcomes if outcome.reason == DEPENDENCY_TIMEOUT}
+    return frozenset(one.service for one in stack.resources if one.key in keys and _is_judged(one))
+
+
+def _judge_health(
+    stack: Stack, trial: Trial, report: Report, now: float, late: frozenset[str] = frozenset()
+) -> Judgement:
+    """`late` are the services of which it is known that their time is over."""
     states = [state for state in report.services if state.name in trial.services]
-    failing = {state.name: failure for state in states if (failure := _failing(state, now - trial.began))}
+    taken = {state.name: math.inf if state.name in late else now - trial.began for state in states}
+    failing = {state.name: failure for state in states if (failure := _failing(state, taken[state.name]))}
     for one in stack.resources:
         if one.service in failing and _may_go_back(one):
             return Judgement(State.FAILED, failure=failing[one.service], ill=one.service)
@@ -204,8 +218,8 @@ def _is_made(outcome: Outcome) -> bool:
 
 def _content_failed(report: Report) -> Iterator[Failure]:
     """What went wrong because of what is wanted, or may have. An engine that does not answer, a process that it left
-    behind, a port that somebody else holds and a job that cannot run say nothing of the content; nor does what its
-    rollout bears."""
+    behind, a port that somebody else holds, a job that cannot run and what was waited for too long say nothing of the
+    content; nor does what its rollout bears."""
     failures = Failures.of(report.outcomes)
     for outcome in report.outcomes:
         change = outcome.change

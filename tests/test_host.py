@@ -13,6 +13,7 @@ from agent.host import Host
 from agent.kinds.base import Kind
 from agent.kinds.remarks import Remarks
 from agent.model import Action, Cause, Change, Condition, Gate, Key, Observed, Owner, Resource, Revision, Scope, Stack
+from agent.probe import Probe
 from agent.rollout import Pace
 
 SCOPE = Scope("i", "o", frozenset({"s"}))
@@ -64,8 +65,8 @@ class Stopping:
         if change.key.name == "bad":
             raise Unreachable("gone")
 
-    def probe(self, key: Key, _condition: Condition) -> tuple[Gate, str]:
-        return (Gate.FAILED, "unhealthy") if key.name == "web-2" else (Gate.PASSED, "")
+    def probe(self, key: Key, _condition: Condition) -> Probe:
+        return Probe(Gate.FAILED, "unhealthy") if key.name == "web-2" else Probe(Gate.PASSED)
 
     def words(self, key: Key) -> str:
         return f"\n{key.name} wailed"

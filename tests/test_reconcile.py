@@ -30,6 +30,7 @@ from agent.model import (
     Scope,
     Stack,
 )
+from agent.probe import Probe
 from agent.provenance import Tracer
 from agent.reconcile import HEALTH_PATIENCE, HEALTH_POLL, Reconciler, Turn
 from agent.rollout import Pace
@@ -220,8 +221,8 @@ class Fetching:
     def perform(self, change: Change, revision: str, pace: Pace) -> None:
         self.performed.append(f"{change.action} {change.key}")
 
-    def probe(self, requirement: Requirement) -> tuple[Gate, str]:
-        return Gate.PASSED, ""
+    def probe(self, requirement: Requirement) -> Probe:
+        return Probe(Gate.PASSED)
 
     def tidy(self, stack: str, keep: set[Key]) -> None:
         pass

@@ -156,6 +156,8 @@ def test_the_illness_of_another_service_says_nothing() -> None:
         (outcome(Action.REPLACE, Status.FAILED, reason="EngineTimeout"), State.UNDER_WAY),
         (outcome(Action.REPLACE, Status.FAILED, reason="NoThread"), State.UNDER_WAY),
         (outcome(Action.CREATE, Status.FAILED, reason="OrphanProcess"), State.UNDER_WAY),
+        (outcome(Action.REPLACE, Status.FAILED, reason="DependencyTimeout"), State.UNDER_WAY),
+        (outcome(Action.REPLACE, Status.FAILED, reason="DependencyFailed"), State.FAILED),
         (outcome(Action.CREATE, Status.FAILED, reason="x", cause=Cause.DRIFT), State.UNDER_WAY),
         (outcome(Action.CREATE, Status.FAILED, reason="x", wanted=replace(WEB, prepares=True)), State.UNDER_WAY),
         (
@@ -168,6 +170,7 @@ def test_the_illness_of_another_service_says_nothing() -> None:
     ],
     ids=[
         "replaced", "made", "a port", "an engine that stumbles", "the engine", "no thread", "what it left behind",
+        "a wait that was too long", "what it depends on",
         "drift", "a pull", "pause",
     ],
 )  # fmt: skip
@@ -175,6 +178,32 @@ def test_which_failures_are_those_of_the_content(failed: Outcome, state: State) 
     found = judge(STACK, report(failed, failure=Failure("x", "x")), None, 0.0)
     assert found.state is state
     assert (found.failure is not None) is (state is State.FAILED)
+
+
+API = replace(WEB, key=Key("container", "api-1"), service="api")
+WAITED = replace(outcome(Action.CREATE, Status.FAILED, reason="DependencyTimeout", wanted=API), awaited=WEB.key)
+
+
+@pytest.mark.parametrize(
+    ("made", "before", "health", "state"),
+    [
+        (True, None, Health.PROGRESSING, State.FAILED),
+        (True, None, Health.DEGRADED, State.FAILED),
+        (True, None, Health.HEALTHY, State.UNDER_WAY),
+        (False, "older", Health.PROGRESSING, State.FAILED),
+        (False, "as it is", Health.PROGRESSING, State.UNDER_WAY),
+    ],
+    ids=["made", "made and ill", "good by now", "a trial that nobody remembers", "as it was"],
+)
+def test_what_was_waited_for_in_vain_is_judged_and_not_what_waited(
+    made: bool, before: str | None, health: Health, state: State
+) -> None:
+    web = replace(WEB, spec={"body": "as it is"})
+    earlier = replace(STACK, resources=(replace(web, spec={"body": before}),)) if before else None
+    outcomes = (outcome(wanted=web), WAITED) if made else (WAITED,)
+    told = report(*outcomes, health=health, failure=Failure("DependencyTimeout", "x"))
+    found = judge(replace(STACK, resources=(web, API)), told, None, 1.0, earlier)
+    assert (found.state, found.ill) == (state, "web" if state is State.FAILED else "")
 
 
 def test_a_new_container_that_somebody_removed_says_something_of_the_content_only_when_it_goes_on_so() -> None:
