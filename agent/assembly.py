@@ -190,10 +190,10 @@ class Assembly:
         with works.state.locked():
             if suspended := suspended_in(planned.plan, self._directives(works.state).now()):
                 raise IsSuspended(suspended)
-            reports = reconciler.take(planned.turn, planned.look)
+            reports, made = reconciler.take(planned.turn, planned.look), reconciler.clock()
             _note(works.state, reports)
             reports = reconciler.settle(planned.turn, reports)
-            taken_back = self._trials(planned, reconciler).conclude(planned.turn, reports)
+            taken_back = self._trials(planned, reconciler).conclude(planned.turn, reports, made)
             _note(works.state, tuple(one.report for one in taken_back if one.report))
         healthy = all(report.health in {Health.HEALTHY, Health.SUSPENDED} for report in reports)
         return Applied(reports, healthy, time.monotonic() - began, taken_back)

@@ -100,8 +100,7 @@ class Resource:
 
     `spec` is what its kind makes and compares it by; each kind's module states the shape. `prepares` marks what is
     fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it is made
-    only when something that requires it is, and with `renewed` made anew then although it is there.
-    """
+    only when something that requires it is, and with `renewed` made anew then although it is there."""
 
     key: Key
     stack: str
@@ -187,6 +186,7 @@ class Observed:
     uses: frozenset[Key] = frozenset()
     health: Health = Health.HEALTHY
     detail: str = ""
+    patience: float = 0.0  # seconds within which its health check has passed or failed, by its own settings
     keeps_data: bool = False
     leftover: bool = False
     protected: bool = False
@@ -326,6 +326,7 @@ class ServiceState:
     health: Health
     detail: str = ""
     images: tuple[Image, ...] = ()  # that its containers were made from
+    patience: float = 0.0  # seconds within which what is on its way is good, or not going to be
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from agent.account import Look, Taken, new_run_id, report_of
+from agent.account import Look, Taken, longest_wait, new_run_id, report_of
 from agent.converge import Event, Options, converge
 from agent.errors import Trouble
 from agent.guard import NO_CONSENT, Acknowledgements, Consent, Wanted, must_count, removal_of, services_of
@@ -23,7 +23,6 @@ from agent.model import (
     Change,
     Condition,
     Gate,
-    Health,
     Key,
     Observed,
     Outcome,
@@ -46,7 +45,6 @@ from agent.suspension import Suspended
 
 ASKED = "manual"  # the trigger of a turn that somebody asked for
 ROLLBACK = "rollback"  # that of going back to what was good
-HEALTH_PATIENCE = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
 _GOES_ON = "goes on, for what it gave up its port to did not come about"
 
@@ -159,10 +157,11 @@ class Reconciler:
         return tuple(report_of(taken, name) for name in sorted(turn.scope.stacks | left))
 
     def settle(self, turn: Turn, reports: tuple[Report, ...]) -> tuple[Report, ...]:
-        """The reports of a turn, with the health that the stacks have come to once nothing is on its way any more."""
-        deadline = self.clock() + HEALTH_PATIENCE
+        """The reports of a turn, with the health that the stacks have come to once nothing is on its way any more, or
+        its time is over."""
+        began = self.clock()
         looking = replace(turn, act=False)
-        while any(report.health is Health.PROGRESSING for report in reports) and self.clock() < deadline:
+        while self.clock() < began + longest_wait(reports):
             if self.stop() or any(report.failure and not report.waits for report in reports):
                 break
             self.sleep(HEALTH_POLL)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.account import Look, Taken, report_of
+from agent.account import Look, Taken, report_of, service_states
 from agent.backoff import interrupted_in_vain
 from agent.handling import Handling, Rollout
 from agent.host_ports import HostPort
@@ -32,7 +32,7 @@ from agent.model import (
 )
 from agent.probe import Probe
 from agent.provenance import Tracer
-from agent.reconcile import HEALTH_PATIENCE, HEALTH_POLL, Reconciler, Turn
+from agent.reconcile import HEALTH_POLL, Reconciler, Turn
 from agent.rollout import Pace
 from agent.suspension import Suspended, Suspension
 from tests.planning.scene import ORIGIN, differs, there, want
@@ -259,6 +259,7 @@ def test_one_goes_back_at_the_pace_of_going_back(fallback: bool, delays: list[fl
 # --- waiting for health -----------------------------------------------------------------------------------------------
 
 P, H, D = Health.PROGRESSING, Health.HEALTHY, Health.DEGRADED
+PATIENCE = 900.0  # seconds that their health checks may take
 TWO = tuple(
     Stack(name, (Resource(Key("container", name), name, {}, service="web"),), Revision("dir-1")) for name in ("a", "b")
 )
@@ -275,7 +276,7 @@ class Recovering:
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> dict[Key, Observed]:
         healths = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         return {
-            one.key: Observed(one.key, "1", Owner.OURS, one.stack, health=health)
+            one.key: Observed(one.key, "1", Owner.OURS, one.stack, health=health, patience=PATIENCE)
             for one, health in zip(wanted, healths, strict=True)
         }
 
@@ -299,7 +300,7 @@ class Recovering:
         pytest.param([(P, H), (P, H), (H, H)], 2, id="it comes to be healthy"),
         pytest.param([(P, H), (D, H)], 1, id="it turns out to be ill"),
         pytest.param([(P, H), (H, P), (H, H)], 2, id="another one after it"),
-        pytest.param([(P, H)], HEALTH_PATIENCE / HEALTH_POLL, id="never"),
+        pytest.param([(P, H)], PATIENCE / HEALTH_POLL, id="never"),
     ],
 )
 def test_health_is_waited_for_until_nothing_is_on_its_way(looks: list[tuple[Health, Health]], slept: float) -> None:
@@ -310,6 +311,19 @@ def test_health_is_waited_for_until_nothing_is_on_its_way(looks: list[tuple[Heal
     assert tuple(report.health for report in settled) == ended
     assert {report.result for report in settled} == {Result.SUCCESS}, "what was done stays told"
     assert host.now / HEALTH_POLL == slept
+
+
+@pytest.mark.parametrize(("timeout", "patience"), [(0.0, 900.0), (60.0, 60.0)])
+def test_a_service_has_the_time_of_its_health_checks_unless_its_rollout_says_another(
+    timeout: float, patience: float
+) -> None:
+    handling = Handling(rollout=Rollout(timeout=timeout))
+    wanted = tuple(Resource(Key("container", n), "a", {}, service="web", handling=handling) for n in ("1", "2", "3"))
+    seen = [Observed(wanted[n].key, "1", Owner.OURS, patience=checks) for n, checks in ((0, 900.0), (1, 30.0))]
+    (state,) = service_states(wanted, {one.key: one for one in seen})
+    assert state.patience == patience
+    (none,) = service_states(wanted, {})
+    assert none.patience == 0.0
 
 
 def test_nobody_waits_once_something_failed_or_the_end_is_wanted() -> None:

@@ -131,7 +131,7 @@ def test_who_brought_what_was_tried_is_known_until_other_content_is_wanted() -> 
 
 
 def test_the_trial_is_of_the_content_and_not_of_the_commit() -> None:
-    trial = Trial(frozenset({"web"}), 0.0, 5.0)
+    trial = Trial({"web": 0.0}, 5.0)
     work = Work("web", Goal(NEW), standing=Standing("a" * 40, trial))
     work.want(replace(NEW, revision=OLD.revision))
     assert work.standing.trial == trial
