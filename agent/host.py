@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from contextlib import nullcontext, suppress
 
-from agent.errors import Trouble
+from agent.errors import Refused, Trouble, Unreachable
 from agent.kinds.base import UNCHECKED, Adopting, Forgiving, Kind, Limited, Remarking, Runs, RunsOnce, Speaking, Tidy
 from agent.kinds.remarks import Remarks
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Requirement, Resource, Scope, Stack
 from agent.probe import Probe
 from agent.rollout import Pace, let_pass
+from agent.stand_ins import ignore
 
 
 class Host:
-    """Sends each object to the kind that knows it. Raises what that raises: `Refused`, `Overtaken`, `Unreachable`."""
+    """Sends each object to the kind that knows it. Raises what that raises: `Refused`, `Overtaken`, `Unreachable`.
 
-    def __init__(self, kinds: Iterable[Kind]) -> None:
+    `reach` raises `Unreachable` where the engine ends. What is refused meanwhile, or stops, does so for that alone.
+    """
+
+    def __init__(self, kinds: Iterable[Kind], reach: Callable[[], None] = ignore) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
+        self._reach = reach
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> dict[Key, Observed]:
         """Everything wanted that is there, and everything else of ours inside the scope, by key."""
@@ -34,8 +39,12 @@ class Host:
         let_pass(change.delay, "time between one container and the next", pace)
         remarks = kind.remarks if isinstance(kind, Remarking) else Remarks()
         remarks.take()  # of a change that failed in this thread
-        with kind.place(change, pace) if isinstance(kind, Limited) else nullcontext():
-            self._perform(kind, change, revision, pace)
+        try:
+            with kind.place(change, pace) if isinstance(kind, Limited) else nullcontext():
+                self._perform(kind, change, revision, pace)
+        except Refused as refused:
+            self._hold_to(refused.message)
+            raise
         return remarks.take()
 
     def _perform(self, kind: Kind, change: Change, revision: str, pace: Pace) -> None:
@@ -64,7 +73,7 @@ class Host:
         """Whether the required condition holds by now, and in words why not."""
         if requirement.condition is Condition.GOOD:
             return self.health(requirement.key)
-        return self._kinds[requirement.key.kind].probe(requirement.key, requirement.condition)
+        return self._held_to(self._kinds[requirement.key.kind].probe(requirement.key, requirement.condition))
 
     def health(self, key: Key) -> Probe:
         """Whether the object is good: healthy by its check, completed, or up where it has no check."""
@@ -73,7 +82,19 @@ class Host:
         if found.detail == UNCHECKED:
             return kind.probe(key, Condition.STARTED)
         ended = kind.probe(key, Condition.COMPLETED) if found.gate is Gate.FAILED else found
-        return ended if ended.gate is Gate.PASSED else found
+        return self._held_to(ended if ended.gate is Gate.PASSED else found)
+
+    def _held_to(self, found: Probe) -> Probe:
+        if found.gate is Gate.FAILED:
+            self._hold_to(found.detail)
+        return found
+
+    def _hold_to(self, said: str) -> None:
+        """Raises `Unreachable` where the engine ends: it is that which speaks."""
+        try:
+            self._reach()
+        except Trouble as gone:
+            raise Unreachable(f"{said}; and the engine ends: {gone.message}", reason="EngineUnavailable") from gone
 
     def words(self, stack: Stack, service: str) -> str:
         """The last lines of what is not good of a service, each on a new line; "" where nothing can be read."""

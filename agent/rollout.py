@@ -57,7 +57,8 @@ class Steps(Protocol):
 
     def take_back(self) -> None:
         """Remove the new one as far as there is one, and let the old one go on as it did: under its name, and started
-        where it was stopped for this, be it by an attempt that was cut."""
+        where it was stopped for this, be it by an attempt that was cut. `Unreachable` where the engine ends, which may
+        be all that is wrong with the new one: then both are left for whoever looks next."""
 
 
 @dataclass(frozen=True)

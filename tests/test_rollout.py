@@ -168,3 +168,10 @@ def test_both_reasons_are_told_where_taking_back_fails_too() -> None:
     with pytest.raises(Refused, match="exit code 1; and the old one could not be put back: the disk is full") as caught:
         stage.roll(STOP_FIRST)
     assert caught.value.reason == "DiskFull"
+
+
+def test_where_the_engine_ends_it_is_no_refusal_that_the_new_one_has_stopped() -> None:
+    stage = Stage([CRASHED], {"take back": Unreachable("it refuses connections", reason="EngineUnavailable")})
+    with pytest.raises(Unreachable, match="exit code 1; and the old one could not be put back: it refuses") as caught:
+        stage.roll(STOP_FIRST)
+    assert caught.value.reason == "EngineUnavailable"
