@@ -97,7 +97,7 @@ def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier
     if trial is not None and (late or _is_left_alone(report)):
         found = _judge_health(stack, trial, report, now, late)
         return found if found.state is State.FAILED else Judgement(State.UNDER_WAY, trial)
-    if not report.is_settled or _is_disturbed(report):
+    if not report.can_be_judged or _is_disturbed(report):
         return Judgement(State.UNDER_WAY, trial)
     trial = _with(trial, _not_well(stack, report, earlier), stack, now)
     if trial is None:
