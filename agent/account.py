@@ -68,6 +68,7 @@ class Taken:
     plan: Plan = field(default_factory=Plan)
     outcomes: tuple[Outcome, ...] = ()
     last: Look | None = None
+    coming: Plan | None = None
     failure: Failure | None = None
     suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack
 
@@ -108,6 +109,7 @@ def report_of(taken: Taken, name: str) -> Report:
         waits=wrong is None and failure is not None,
         done=wrong is None and taken.last is not None and _only_held(left),
         commit=next((change.commit for change in plan.changes if change.commit), None),
+        coming=_of_stack(taken.coming, name) if taken.coming else None,
     )
 
 

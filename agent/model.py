@@ -392,6 +392,7 @@ class Report:
     waits: bool = False  # the failure only tells what is held, nothing went wrong
     done: bool = False  # nothing is left but what is held for good
     commit: Revision | None = None  # that brought what was to be done, or what cannot be
+    coming: Plan | None = None  # what new content would change that waits for the end of a freeze window
 
     @property
     def can_be_judged(self) -> bool:

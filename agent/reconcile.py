@@ -68,6 +68,7 @@ class Turn:
     elsewhere: Wanted = field(default_factory=dict)  # in further stacks, which this turn does not touch
     demands: Demands = field(default_factory=dict)  # the ports that further stacks are to have
     consent: Consent = NO_CONSENT  # to removing much at once
+    coming: tuple[Stack, ...] | None = None  # what waits for a freeze window to end: only what it would do is told
     asked: Mapping[Key, Errand] = field(default_factory=dict)  # what jobs are to do now
     resting: frozenset[Key] = frozenset()  # what was healed too often of late: left as it is for now
     newest: bool = True  # what is wanted is what the source says by now
@@ -153,7 +154,7 @@ class Reconciler:
         taken = self._take(
             turn, look, Taken(turn.run_id, turn.stacks, turn.trigger, self.wall(), suspended=turn.suspended)
         )
-        taken = replace(taken, seconds=self.clock() - began)
+        taken = replace(taken, seconds=self.clock() - began, coming=self._coming(turn) if taken.last else None)
         left = {change.stack for change in taken.plan.changes} if turn.scope.whole else frozenset()
         return tuple(report_of(taken, name) for name in sorted(turn.scope.stacks | left))
 
@@ -192,6 +193,13 @@ class Reconciler:
         if turn.act:
             self._tidy(turn, taken.plan, last)
         return replace(taken, last=last)
+
+    def _coming(self, turn: Turn) -> Plan | None:
+        """What would be done if what waits were taken up now; None where nothing does, or nobody can tell."""
+        if turn.coming is not None and not turn.superseded():
+            with suppress(Trouble):
+                return self.look(replace(turn, stacks=turn.coming, fallback=False, asked={})).plan
+        return None
 
     def _note_protection(self, turn: Turn, look: Look) -> None:
         wanted = [resource for stack in turn.stacks for resource in stack.resources]

@@ -75,6 +75,23 @@ def test_what_could_not_be_cleared_away_is_left_to_the_next_look_and_no_failure_
     assert (after.synced, [str(outcome.change.key) for outcome in after.outcomes]) == (True, ["container/web-1.old"])
 
 
+def test_what_would_be_done_for_what_waits_is_told_and_not_done() -> None:
+    host = Host()
+    api = Resource(Key("container", "api-1"), "web", {"fixed": "A", "live": "x"}, service="api")
+    newer = replace(WEB, resources=(*WEB.resources, api))
+    turn = Turn((WEB,), Scope("host-1", "here", frozenset({"web"})), "manual", coming=(newer,))
+    (report,) = Reconciler(host).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
+    assert report.coming is not None
+    assert [str(change) for change in report.coming.changes] == [
+        "0 create container/api-1 (commit: does not exist yet)"
+    ]
+    assert host.performed == ["create container/web-1"]
+    (leaving,) = Reconciler(host).take(replace(turn, coming=()))  # type: ignore[arg-type]
+    assert [change.action for change in (leaving.coming or Plan()).pending] == ["remove"]
+    (nothing,) = Reconciler(host).take(replace(turn, coming=None))  # type: ignore[arg-type]
+    assert nothing.coming is None
+
+
 def test_a_turn_that_is_not_whole_leaves_them_alone() -> None:
     host = Host(dict(GONE))
     assert take(host, whole=False) == {"web": (True, Health.HEALTHY)}

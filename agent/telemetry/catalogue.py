@@ -129,7 +129,8 @@ PLAN_CHANGES = Spec(
     "windlass_plan_changes",
     "gauge",
     ("stack", "action"),
-    f"Steps planned and not done by the last pass: {', '.join(PENDING_ACTIONS)}.",
+    "Steps planned and not done by the last pass, or those of new content in a freeze window: "
+    f"{', '.join(PENDING_ACTIONS)}.",
 )
 PRUNE_HELD = Spec("windlass_prune_held", "gauge", ("stack",), "Objects that are wanted no more and are kept.")
 VALIDATION_ERRORS = Spec(

@@ -63,9 +63,14 @@ def test_a_window_is_told_once_and_hides_what_was_wrong_before() -> None:
     assert not work.freeze(WINDOW)
     assert work.lag == Lag(NEW, WINDOW)
     assert work.restraint.frozen == WINDOW
+    assert turn_of(work).coming == (NEW,)
+    work.offer(None)
+    assert turn_of(work).coming == (), "it has left"
+    work.offer(NEW)
     assert work.freeze(NEXT_WINDOW)
     assert work.wait(LATE)
     assert work.lag == Lag(NEW, failure=LATE), "the window is over"
+    assert turn_of(work).coming is None
 
 
 def test_what_waits_goes_on_waiting_when_the_goal_is_given_up() -> None:
