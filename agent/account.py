@@ -68,6 +68,7 @@ class Taken:
     plan: Plan = field(default_factory=Plan)
     outcomes: tuple[Outcome, ...] = ()
     last: Look | None = None
+    coming: Plan | None = None
     failure: Failure | None = None
     suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack
 
@@ -108,6 +109,7 @@ def report_of(taken: Taken, name: str) -> Report:
         waits=wrong is None and failure is not None,
         done=wrong is None and taken.last is not None and _only_held(left),
         commit=next((change.commit for change in plan.changes if change.commit), None),
+        coming=_of_stack(taken.coming, name) if taken.coming else None,
     )
 
 
@@ -225,21 +227,31 @@ def service_states(
     wanted: Sequence[Resource], actual: Mapping[Key, Observed], suspended: Suspended = NOTHING
 ) -> tuple[ServiceState, ...]:
     """How each service fares, from what was seen of its containers. What is suspended is so, however it fares."""
-    by_service: dict[str, list[Observed | None]] = {}
+    by_service: dict[str, list[Resource]] = {}
     for resource in wanted:
         if resource.service:
-            by_service.setdefault(resource.service, []).append(actual.get(resource.key))
-    states = tuple(_service_state(name, seen) for name, seen in sorted(by_service.items()))
+            by_service.setdefault(resource.service, []).append(resource)
+    states = tuple(_service_state(name, of_it, actual) for name, of_it in sorted(by_service.items()))
     return tuple(
         replace(one, health=Health.SUSPENDED, detail="") if one.name in suspended.services else one for one in states
     )
 
 
-def _service_state(name: str, seen: Sequence[Observed | None]) -> ServiceState:
+def longest_wait(reports: Iterable[Report]) -> float:
+    """The seconds that what is on its way to being healthy in them may take in all; 0 where nothing is."""
+    states = (state for report in reports if report.health is Health.PROGRESSING for state in report.services)
+    return max((state.patience for state in states if state.health is Health.PROGRESSING), default=0.0)
+
+
+def _service_state(name: str, wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> ServiceState:
+    seen = [actual.get(resource.key) for resource in wanted]
     healths = [observed.health if observed else Health.MISSING for observed in seen]
     detail = next((observed.detail for observed in seen if observed and observed.detail), "")
     images = tuple(dict.fromkeys(observed.image for observed in seen if observed and observed.image.id))
-    return ServiceState(name, len(seen), healths.count(Health.HEALTHY), worst(healths), detail, images)
+    limits = [one.handling.rollout.patience(it.patience) for one, it in zip(wanted, seen, strict=True) if it]
+    return ServiceState(
+        name, len(seen), healths.count(Health.HEALTHY), worst(healths), detail, images, max(limits, default=0.0)
+    )
 
 
 def worst(healths: Iterable[Health]) -> Health:

@@ -8,6 +8,7 @@ place to another one.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import NamedTuple
 
 from agent.errors import Overtaken, Refused, Trouble
 from agent.model import Action, Change, Condition, Gate, Outcome, Plan, Requirement, Resource, Status
+from agent.probe import Probe
 from agent.rollout import Failures, Pace
 from agent.stand_ins import ignore
 from agent.threads import begin
@@ -37,10 +39,11 @@ _TELL_EVERY = 1.0  # seconds between two reports that nothing has changed about 
 
 @dataclass(frozen=True)
 class Options:
-    """`workers` changes at once; a required condition is asked for every `poll` seconds, for `gate_timeout` at most."""
+    """`workers` changes at once; a required condition is asked for every `poll` seconds, for as long as that may take,
+    and for `gate_timeout` at most."""
 
     workers: int = 8
-    gate_timeout: float = 300.0
+    gate_timeout: float = math.inf
     poll: float = 0.1
 
 
@@ -79,7 +82,7 @@ Event = Started | Waiting | Resting | Ended
 def converge(
     plan: Plan,
     perform: Perform,
-    probe: Callable[[Requirement], tuple[Gate, str]],
+    probe: Callable[[Requirement], Probe],
     *,
     options: Options,
     stop: Callable[[], bool],
@@ -122,8 +125,7 @@ class _Rest:
 class _Answer(NamedTuple):
     """What was said of a requirement, and when."""
 
-    gate: Gate
-    detail: str
+    probe: Probe
     at: float
 
 
@@ -133,7 +135,7 @@ class _Run:
 
     plan: Plan
     perform: Perform
-    probe: Callable[[Requirement], tuple[Gate, str]]
+    probe: Callable[[Requirement], Probe]
     options: Options
     stop: Callable[[], bool]
     clock: Callable[[], float]
@@ -293,30 +295,31 @@ class _Run:
         """Send the change on when all that it requires holds, or end it when something never will."""
         waited = self.clock() - wait.since
         for requirement in list(wait.requirements):
-            gate, detail = self._gate(requirement)
-            late = gate is Gate.PENDING and waited >= self.options.gate_timeout
-            if gate is Gate.PASSED or (requirement.optional and (late or gate is Gate.FAILED)):
+            found = self._gate(requirement)
+            limit = min(found.patience, self.options.gate_timeout)
+            late = found.gate is Gate.PENDING and max(waited, found.taken) >= limit
+            if found.gate is Gate.PASSED or (requirement.optional and (late or found.gate is Gate.FAILED)):
                 wait.requirements.remove(requirement)
-            elif late or gate is Gate.FAILED:
-                self._give_up(wait, requirement, detail, late=late)
+            elif late or found.gate is Gate.FAILED:
+                self._give_up(wait, requirement, found.detail, limit if late else None)
                 return
             else:
-                self._tell(wait, Waiting(wait.change, requirement, detail, waited))
+                self._tell(wait, Waiting(wait.change, requirement, found.detail, waited))
         if not wait.requirements:
             del self._waits[wait.change.number]
             heapq.heappush(self._ready, wait.change.number)
 
-    def _gate(self, requirement: Requirement) -> tuple[Gate, str]:
+    def _gate(self, requirement: Requirement) -> Probe:
         """What was answered last, when it was yes or is young: many changes may wait for one thing."""
         now = self.clock()
         answer = self._answers.get(requirement)
-        if answer is None or (answer.gate is not Gate.PASSED and now - answer.at >= self.options.poll / 2):
+        if answer is None or (answer.probe.gate is not Gate.PASSED and now - answer.at >= self.options.poll / 2):
             try:
-                gate, detail = self.probe(requirement)
-            except Trouble as error:  # no answer is no reason to give up before the time is over
-                gate, detail = Gate.PENDING, error.message
-            answer = self._answers[requirement] = _Answer(gate, detail, now)
-        return answer.gate, answer.detail
+                found = self.probe(requirement)
+            except Trouble as error:  # no answer says nothing of what is waited for: whoever asks goes on
+                found = Probe(Gate.PENDING, error.message)
+            answer = self._answers[requirement] = _Answer(found, now)
+        return answer.probe
 
     def _tell(self, wait: _Wait, event: Waiting) -> None:
         told = wait.told.get(event.requirement)
@@ -324,12 +327,13 @@ class _Run:
             wait.told[event.requirement] = event
             self.report(event)
 
-    def _give_up(self, wait: _Wait, requirement: Requirement, detail: str, *, late: bool) -> None:
+    def _give_up(self, wait: _Wait, requirement: Requirement, detail: str, limit: float | None) -> None:
+        """Without a `limit`, since it will never be so."""
         del self._waits[wait.change.number]
         said = f"waits for {requirement.key} to be {_WISH[requirement.condition]}: {detail or 'no answer'}"
-        if late:
-            said += f" (gave up after {self.options.gate_timeout:g} s)"
-        reason = DEPENDENCY_TIMEOUT if late else DEPENDENCY_FAILED
+        if limit is not None:
+            said += f" (gave up after {limit:g} s)"
+        reason = DEPENDENCY_FAILED if limit is None else DEPENDENCY_TIMEOUT
         self._end(Outcome(wait.change, Status.FAILED, said, reason, awaited=requirement.key))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from agent.account import longest_wait
 from agent.desired import Reading
 from agent.model import Failure, Report
 from agent.occasions import Trigger
@@ -87,10 +88,12 @@ class Following:
         if any(one.until is not None and one.until <= now for one in frozen):
             self.take_up()
 
-    def someone_gets_on(self) -> bool:
-        """Whether a stack that another one waits for may be ready before long."""
+    def someone_gets_on(self, seconds: float) -> bool:
+        """Whether a stack that another one waits for may be ready before long, although nothing has been changed for so
+        many seconds."""
         awaited = {name for work in self._works() if work.lag.coming for name in work.lag.coming.after}
-        return any(gets_on(work.last) for name, work in self._stacks.items() if name in awaited)
+        found = [work.last for name, work in self._stacks.items() if name in awaited and work.last]
+        return any(one.on_trial or (gets_on(one) and seconds < longest_wait([one])) for one in found)
 
     def has_news(self, name: str) -> bool:
         """Whether a turn of the stack is under way or due in which whoever asked may be interested."""

@@ -6,6 +6,7 @@ waited for, where there is something to go back to. Going back is one more turn,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -62,23 +63,25 @@ class Trials:
     images: GoodImages
     good: Callable[[Stack], Stack | None]
     accept: Callable[[Stack], None]
-    until: float | None = None
+    until: float = math.inf
     takes_back: bool = True
 
-    def conclude(self, turn: Turn, reports: tuple[Report, ...]) -> tuple[TakenBack, ...]:
+    def conclude(self, turn: Turn, reports: tuple[Report, ...], made: float | None = None) -> tuple[TakenBack, ...]:
         """Judge each stack of a turn by its report, and take back what is no good. Empty where all is well, or where
-        somebody wants an end of it."""
+        somebody wants an end of it. `made` is when all was made, in monotonic seconds, if not just now."""
+        made = self.reconciler.clock() if made is None else made
         by_stack = {report.stack: report for report in reports}
-        found = [self._conclude(_of_one(turn, stack), by_stack[stack.name]) for stack in turn.stacks]
+        found = [self._conclude(_of_one(turn, stack), by_stack[stack.name], made) for stack in turn.stacks]
         return tuple(one for one in found if one)
 
-    def _conclude(self, turn: Turn, report: Report) -> TakenBack | None:
+    def _conclude(self, turn: Turn, report: Report, made: float) -> TakenBack | None:
         (stack,) = turn.stacks
         if self.reconciler.stop() or turn.suspended.get(stack.name, NOTHING).whole:
             return None
-        known = self._judge(stack, report).state in {State.GOOD, State.UNDER_WAY} and report.health is Health.HEALTHY
+        now = self._judge(stack, report, made)
+        known = now.state in {State.GOOD, State.UNDER_WAY} and report.health is Health.HEALTHY
         earlier, why_not, first = _UNASKED if known else self._earlier(stack)
-        judgement = self._judge(stack, report, None, earlier)
+        judgement = self._judge(stack, report, made, None, earlier)
         if judgement.state is State.ON_TRIAL and earlier is not None:
             judgement = self._waited(turn, judgement, earlier)
         judgement = judgement.with_words(partial(self.reconciler.host.words, stack))
@@ -105,17 +108,16 @@ class Trials:
         while judgement.state is State.ON_TRIAL and not (self.reconciler.stop() or self._is_late()):
             self.reconciler.sleep(min(HEALTH_POLL, judgement.again_in))
             (report,) = self.reconciler.take(looking)
-            judgement = self._judge(stack, report, judgement.trial, earlier)
+            judgement = self._judge(stack, report, self.reconciler.clock(), judgement.trial, earlier)
         return judgement
 
     def _is_late(self) -> bool:
-        return self.until is not None and self.reconciler.clock() >= self.until
+        return self.reconciler.clock() >= self.until
 
     def _judge(
-        self, stack: Stack, report: Report, trial: Trial | None = None, earlier: Stack | None = None
+        self, stack: Stack, report: Report, now: float, trial: Trial | None = None, earlier: Stack | None = None
     ) -> Judgement:
         """As in the loop, but for what has stopped by itself: nobody starts it again, so its health tells."""
-        now = self.reconciler.clock()
         judgement = judge(stack, report, trial, now, earlier)
         if judgement.state is State.UNDER_WAY and (report.failure is None or report.failure.reason == DID_NOT_TAKE):
             by_health = judge(stack, replace(report, failure=None, synced=True), trial, now, earlier)

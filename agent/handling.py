@@ -44,6 +44,10 @@ class Rollout:
     max_failure_ratio: float = 0.0
     obstacle: str = ""
 
+    def patience(self, checks: float) -> float:
+        """The seconds within which a container has to become good whose health check takes so many at most."""
+        return self.timeout or max(checks, self.monitor)
+
 
 class Stage(StrEnum):
     """When a service runs that is a hook of its stack; the names are the keys of `x-windlass.hooks`."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from contextlib import nullcontext, suppress
 
-from agent.errors import Trouble
+from agent.errors import Refused, Trouble, Unreachable
 from agent.kinds.base import (
     UNCHECKED,
     Adopting,
@@ -21,14 +21,20 @@ from agent.kinds.base import (
 )
 from agent.kinds.remarks import Remarks
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Requirement, Resource, Scope, Stack
+from agent.probe import Probe
 from agent.rollout import Pace, let_pass
+from agent.stand_ins import ignore
 
 
 class Host:
-    """Sends each object to the kind that knows it. Raises what that raises: `Refused`, `Overtaken`, `Unreachable`."""
+    """Sends each object to the kind that knows it. Raises what that raises: `Refused`, `Overtaken`, `Unreachable`.
 
-    def __init__(self, kinds: Iterable[Kind]) -> None:
+    `reach` raises `Unreachable` where the engine ends. What is refused meanwhile, or stops, does so for that alone.
+    """
+
+    def __init__(self, kinds: Iterable[Kind], reach: Callable[[], None] = ignore) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
+        self._reach = reach
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> dict[Key, Observed]:
         """Everything wanted that is there, and everything else of ours inside the scope, by key."""
@@ -45,8 +51,12 @@ class Host:
         let_pass(change.delay, "time between one container and the next", pace)
         remarks = kind.remarks if isinstance(kind, Remarking) else Remarks()
         remarks.take()  # of a change that failed in this thread
-        with kind.place(change, pace) if isinstance(kind, Limited) else nullcontext():
-            self._perform(kind, change, revision, pace)
+        try:
+            with kind.place(change, pace) if isinstance(kind, Limited) else nullcontext():
+                self._perform(kind, change, revision, pace)
+        except Refused as refused:
+            self._hold_to(refused.message)
+            raise
         for other in self._kinds.values():
             if other is not kind and isinstance(other, Attentive):
                 other.renewed(change)
@@ -74,20 +84,32 @@ class Host:
             case _:
                 return  # what is held is left alone
 
-    def probe(self, requirement: Requirement) -> tuple[Gate, str]:
+    def probe(self, requirement: Requirement) -> Probe:
         """Whether the required condition holds by now, and in words why not."""
         if requirement.condition is Condition.GOOD:
             return self.health(requirement.key)
-        return self._kinds[requirement.key.kind].probe(requirement.key, requirement.condition)
+        return self._held_to(self._kinds[requirement.key.kind].probe(requirement.key, requirement.condition))
 
-    def health(self, key: Key) -> tuple[Gate, str]:
+    def health(self, key: Key) -> Probe:
         """Whether the object is good: healthy by its check, completed, or up where it has no check."""
         kind = self._kinds[key.kind]
-        gate, detail = kind.probe(key, Condition.HEALTHY)
-        if detail == UNCHECKED:
+        found = kind.probe(key, Condition.HEALTHY)
+        if found.detail == UNCHECKED:
             return kind.probe(key, Condition.STARTED)
-        ended = kind.probe(key, Condition.COMPLETED) if gate is Gate.FAILED else (gate, detail)
-        return ended if ended[0] is Gate.PASSED else (gate, detail)
+        ended = kind.probe(key, Condition.COMPLETED) if found.gate is Gate.FAILED else found
+        return self._held_to(ended if ended.gate is Gate.PASSED else found)
+
+    def _held_to(self, found: Probe) -> Probe:
+        if found.gate is Gate.FAILED:
+            self._hold_to(found.detail)
+        return found
+
+    def _hold_to(self, said: str) -> None:
+        """Raises `Unreachable` where the engine ends: it is that which speaks."""
+        try:
+            self._reach()
+        except Trouble as gone:
+            raise Unreachable(f"{said}; and the engine ends: {gone.message}", reason="EngineUnavailable") from gone
 
     def words(self, stack: Stack, service: str) -> str:
         """The last lines of what is not good of a service, each on a new line; "" where nothing can be read."""
@@ -96,7 +118,7 @@ class Host:
             if one.service != service or not isinstance(kind, Speaking):
                 continue
             with suppress(Trouble):  # it is ill all the same
-                if self.health(one.key)[0] is not Gate.PASSED and (said := kind.words(one.key)):
+                if self.health(one.key).gate is not Gate.PASSED and (said := kind.words(one.key)):
                     return said
         return ""
 

@@ -26,7 +26,7 @@ from agent.occasions import Trigger
 from agent.ports import AskSource, Audience, Desires, Directives, LookAt, NoDirectives, Orders, Rhythm, Turns
 from agent.probation import Verdict, stands_good, verdict_on
 from agent.pulse import Pulse
-from agent.reconcile import HEALTH_PATIENCE, Turn
+from agent.reconcile import Turn
 from agent.scheduling import Scheduling
 from agent.trial import State
 from agent.work import BY_ITSELF, NEWS, Standing, Work, crashed, nothing_stays
@@ -141,7 +141,7 @@ class Loop:
             for work in self._stacks.values()
             if not work.only_waits and (work.lag.coming is None or work.lag.frozen)
         )
-        if self._following.someone_gets_on() and self._clock() < self._changed_at + HEALTH_PATIENCE:
+        if self._following.someone_gets_on(self._clock() - self._changed_at):
             return False
         return idle and not self._asking.busy and not self._asking.is_due
 

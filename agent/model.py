@@ -100,8 +100,7 @@ class Resource:
 
     `spec` is what its kind makes and compares it by; each kind's module states the shape. `prepares` marks what is
     fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it is made
-    only when something that requires it is, and with `renewed` made anew then although it is there.
-    """
+    only when something that requires it is, and with `renewed` made anew then although it is there."""
 
     key: Key
     stack: str
@@ -187,6 +186,7 @@ class Observed:
     uses: frozenset[Key] = frozenset()
     health: Health = Health.HEALTHY
     detail: str = ""
+    patience: float = 0.0  # seconds within which its health check has passed or failed, by its own settings
     keeps_data: bool = False
     leftover: bool = False
     protected: bool = False
@@ -204,8 +204,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Scope:
-    """Which objects may be pruned: those of `stacks`, and with `whole` also those of other stacks of this origin, which
-    names the source. What another source of this instance made, of a stack not wanted here, is left alone."""
+    """Which objects may be pruned: those of `stacks`, with `whole` also all others of this origin, which is the source."""
 
     instance: str
     origin: str
@@ -253,8 +252,7 @@ class FieldChange(NamedTuple):
 @dataclass(frozen=True)
 class Change:
     """One step of a plan. `after` are the numbers of the steps that must have been done before (a failed one skips it),
-    `follows` those that must only have ended, however. An update that `restarts` also starts anew what runs.
-    """
+    `follows` those that must only have ended, however. An update that `restarts` also starts anew what runs."""
 
     number: int
     action: Action
@@ -332,6 +330,7 @@ class ServiceState:
     health: Health
     detail: str = ""
     images: tuple[Image, ...] = ()  # that its containers were made from
+    patience: float = 0.0  # seconds within which what is on its way is good, or not going to be
 
 
 @dataclass(frozen=True)
@@ -393,6 +392,7 @@ class Report:
     waits: bool = False  # the failure only tells what is held, nothing went wrong
     done: bool = False  # nothing is left but what is held for good
     commit: Revision | None = None  # that brought what was to be done, or what cannot be
+    coming: Plan | None = None  # what new content would change that waits for the end of a freeze window
 
     @property
     def can_be_judged(self) -> bool:

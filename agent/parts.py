@@ -58,7 +58,7 @@ def make_host(
         rules=rules,
         kept=kept,
     )
-    return Host(kinds)
+    return Host(kinds, engine.ping)
 
 
 def make_reader(settings: Settings, state: StateDir, directory: PurePosixPath | None = None) -> Reader:

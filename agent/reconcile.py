@@ -6,13 +6,14 @@ stops before acting. There is no other way to a change.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from agent.account import Look, Taken, new_run_id, report_of
+from agent.account import Look, Taken, longest_wait, new_run_id, report_of
 from agent.converge import Event, Options, converge
 from agent.errors import Trouble
 from agent.guard import NO_CONSENT, Acknowledgements, Consent, Wanted, must_count, removal_of, services_of
@@ -21,8 +22,8 @@ from agent.model import (
     Action,
     Cause,
     Change,
+    Condition,
     Gate,
-    Health,
     Key,
     Observed,
     Outcome,
@@ -30,12 +31,14 @@ from agent.model import (
     Plan,
     Report,
     Requirement,
+    Resource,
     Scope,
     Stack,
     Status,
 )
 from agent.occasions import Trigger
 from agent.planning import Demands, Errand, Policy, Removal, make_plan
+from agent.probe import Probe
 from agent.protections import Protections
 from agent.provenance import Provenance, Tracer
 from agent.rollout import Pace
@@ -45,7 +48,6 @@ from agent.suspension import Suspended
 from agent.timing import Measured, Timed, measured
 from agent.twins import base_name
 
-HEALTH_PATIENCE = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
 _GOES_ON = "goes on, for what it was stopped for did not come about"
 
@@ -70,6 +72,7 @@ class Turn:
     elsewhere: Wanted = field(default_factory=dict)  # in further stacks, which this turn does not touch
     demands: Demands = field(default_factory=dict)  # the ports that further stacks are to have
     consent: Consent = NO_CONSENT  # to removing much at once
+    coming: tuple[Stack, ...] | None = None  # what waits for a freeze window to end: only what it would do is told
     asked: Mapping[Key, Errand] = field(default_factory=dict)  # what jobs are to do now
     resting: frozenset[Key] = frozenset()  # what was healed too often of late: left as it is for now
     newest: bool = True  # what is wanted is what the source says by now
@@ -158,16 +161,16 @@ class Reconciler:
         taken = self._take(
             turn, look, Taken(turn.run_id, turn.stacks, turn.trigger, self.wall(), suspended=turn.suspended)
         )
-        taken = replace(taken, seconds=self.clock() - began)
+        taken = replace(taken, seconds=self.clock() - began, coming=self._coming(turn) if taken.last else None)
         left = {change.stack for change in taken.plan.changes} if turn.scope.whole else frozenset()
         return tuple(report_of(taken, name) for name in sorted(turn.scope.stacks | left))
 
-    def settle(self, turn: Turn, reports: tuple[Report, ...], until: float | None = None) -> tuple[Report, ...]:
+    def settle(self, turn: Turn, reports: tuple[Report, ...], until: float = math.inf) -> tuple[Report, ...]:
         """The reports of a turn, with the health that the stacks have come to once nothing is on its way any more, or
-        when it is `until` by the clock."""
-        deadline = self.clock() + HEALTH_PATIENCE if until is None else until
+        its time is over, or it is `until` by the clock."""
+        began = self.clock()
         looking = replace(turn, act=False)
-        while any(report.health is Health.PROGRESSING for report in reports) and self.clock() < deadline:
+        while self.clock() < min(began + longest_wait(reports), until):
             if self.stop() or any(report.failure and not report.waits for report in reports):
                 break
             self.sleep(HEALTH_POLL)
@@ -198,6 +201,13 @@ class Reconciler:
             self._tidy(turn, taken.plan, last)
         return replace(taken, last=last)
 
+    def _coming(self, turn: Turn) -> Plan | None:
+        """What would be done if what waits were taken up now; None where nothing does, or nobody can tell."""
+        if turn.coming is not None and not turn.superseded():
+            with suppress(Trouble):
+                return self.look(replace(turn, stacks=turn.coming, fallback=False, asked={})).plan
+        return None
+
     def _note_protection(self, turn: Turn, look: Look) -> None:
         wanted = [resource for stack in turn.stacks for resource in stack.resources]
         with suppress(Trouble):  # a disk that is full is no reason to heal nothing; it is tried again at each turn
@@ -212,23 +222,31 @@ class Reconciler:
         for stack in turn.scope.stacks | {change.stack for change in plan.changes}:
             self.host.tidy(stack, keep, stays=stack in staying)
 
-    def _probe(self, turn: Turn, requirement: Requirement) -> tuple[Gate, str]:
-        """Of a stack, whether all of its containers are good by now."""
-        if requirement.key.kind != STACK:
-            return self.host.probe(requirement)
-        for stack in turn.stacks:
-            for resource in stack.resources if stack.name == requirement.key.name else ():
-                is_up = resource.service and not (resource.handling.schedule or resource.handling.hook)
-                gate, detail = self.host.health(resource.key) if is_up else (Gate.PASSED, "")
-                if gate is not Gate.PASSED:
-                    return gate, f"{resource.key}: {detail}"
-        return Gate.PASSED, ""
+    def _probe(self, wanted: Mapping[Key, Resource], requirement: Requirement) -> Probe:
+        """Of a stack, whether all of its containers are good by now. What is wanted has the time of its rollout, unless
+        it is to complete, which takes as long as it takes."""
+        if requirement.key.kind == STACK:
+            return self._probe_stack(wanted.values(), requirement.key.name)
+        found = self.host.probe(requirement)
+        resource = wanted.get(requirement.key) if requirement.condition is not Condition.COMPLETED else None
+        return _in_its_time(found, resource)
+
+    def _probe_stack(self, wanted: Iterable[Resource], name: str) -> Probe:
+        for resource in wanted:
+            runs = resource.service and not (resource.handling.schedule or resource.handling.hook)
+            if resource.stack != name or not runs:
+                continue
+            found = self.host.health(resource.key)
+            if found.gate is not Gate.PASSED:
+                return _in_its_time(found._replace(detail=f"{resource.key}: {found.detail}"), resource)
+        return Probe(Gate.PASSED)
 
     def _act_besides(self, turn: Turn, taken: Taken, more: Plan) -> Taken:
         return replace(taken, plan=_joined(taken.plan, more), outcomes=taken.outcomes + self._act(turn, more))
 
     def _act(self, turn: Turn, plan: Plan) -> tuple[Outcome, ...]:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}
+        wanted = {one.key: one for stack in turn.stacks for one in stack.resources}
 
         def perform(change: Change, pace: Pace) -> str:
             return self.host.perform(change, revisions.get(change.stack, ""), pace)
@@ -237,7 +255,7 @@ class Reconciler:
             return converge(
                 plan,
                 perform,
-                partial(self._probe, turn),
+                partial(self._probe, wanted),
                 options=self.options,
                 stop=lambda: self.stop() or turn.superseded(),
                 clock=self.clock,
@@ -255,6 +273,10 @@ def _kept_for(seen: Observed) -> frozenset[Key]:
 def _stays(seen: Observed) -> bool:
     """Whether it is of a stack as long as it is there. Data outlives its stack, and so does what only takes room."""
     return seen.owner is Owner.OURS and not (seen.keeps_data or seen.spare)
+
+
+def _in_its_time(found: Probe, resource: Resource | None) -> Probe:
+    return found._replace(patience=resource.handling.rollout.patience(found.patience)) if resource else found
 
 
 def _going_back(stack: Stack) -> Stack:

@@ -71,7 +71,8 @@ class Steps(Protocol):
 
     def take_back(self) -> None:
         """Remove the new one as far as there is one, and let the old one go on as it did: under its name, and started
-        where it was stopped for this, be it by an attempt that was cut."""
+        where it was stopped for this, be it by an attempt that was cut. `Unreachable` where the engine ends, which may
+        be all that is wrong with the new one: then both are left for whoever looks next."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def _rest_until_proved(steps: Steps, rollout: Rollout, pace: Pace, began: float)
             raise Refused(proof.detail, reason=proof.reason or HEALTH_TIMEOUT)
         if proof.gate is Gate.PASSED and (proof.checked or waited >= rollout.monitor):
             return proof.checked
-        limit = rollout.timeout or max(proof.patience, rollout.monitor)
+        limit = rollout.patience(proof.patience)
         if proof.gate is Gate.PENDING and waited >= limit:
             raise Refused(f"{proof.detail} (gave up after {limit:g} s){steps.words()}", reason=HEALTH_TIMEOUT)
         if pace.stop():

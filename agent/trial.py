@@ -7,14 +7,15 @@ content is on trial; only what has passed is what one goes back to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 from agent.backoff import TRIES
 from agent.blame import BLAMELESS, MAY_PASS
-from agent.converge import DEPENDENCY_FAILED
+from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
 from agent.handling import OnFailure
 from agent.held import BACKS_OFF
 from agent.model import (
@@ -37,7 +38,6 @@ from agent.rejections import content_of
 from agent.rollout import HEALTH_TIMEOUT, Failures
 
 HEALTH = "health"  # the field of a container whose health check fails
-LONGEST = 900.0  # seconds; a health check that has not said anything by then never will
 _MADE = frozenset({Action.CREATE, Action.UPDATE})
 _WELL = frozenset({Health.HEALTHY, Health.SUSPENDED})
 _ILL = frozenset({Health.DEGRADED, Health.MISSING})
@@ -54,12 +54,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Trial:
-    """`services` are those of which something was made for the content, `began` is monotonic seconds. `fault` are the
-    words of a fault that may pass, which has come so many `times` in a row by now."""
+    """`began` are the services of which something was made for the content, each with when, in monotonic seconds; they
+    have to run for `monitor`. `fault` are the words of a fault that may pass, which has come so many `times` in a row
+    by now."""
 
-    services: frozenset[str]
-    began: float
-    monitor: float
+    began: Mapping[str, float] = field(default_factory=dict)
+    monitor: float = 0.0
     fault: str = ""
     times: int = 0
 
@@ -115,18 +115,20 @@ def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier
     """
     trial = _with(trial, _made(report), stack, now)
     brought = _brought(stack, earlier)
-    on_trial = trial.services if trial else frozenset()
+    on_trial = frozenset(trial.began) if trial else frozenset()
     faults = list(_faults(stack, report, brought._replace(services=brought.services | on_trial)))
     if explained := [fault.failure for fault in faults if not fault.may_pass]:
         return Judgement(State.FAILED, failure=explained[0])
     failed = [fault.failure for fault in faults]
-    trial = _counted(trial, failed, now)
+    trial = _counted(trial, failed)
     if trial is not None and trial.times >= TRIES:
         return Judgement(State.FAILED, failure=failed[0])
     if trial is not None and (ill := _started_anew_for_its_health(trial, report)):
         return Judgement(State.FAILED, failure=Failure("Unhealthy", f"service {ill} does not stay healthy"), ill=ill)
-    if trial is not None and _is_left_alone(report):
-        found = _judge_health(stack, trial, report, now)
+    late = _awaited_in_vain(stack, report)
+    trial = _with(trial, late & _not_well(report, brought.services), stack, now)
+    if trial is not None and (late or _is_left_alone(report)):
+        found = _judge_health(stack, trial, report, now, late)
         return found if found.state is State.FAILED else Judgement(State.UNDER_WAY, trial)
     if not report.can_be_judged or _is_disturbed(report):
         return Judgement(State.UNDER_WAY, trial)
@@ -152,22 +154,32 @@ def _started_anew_for_its_health(trial: Trial, report: Report) -> str:
     for outcome in report.outcomes:
         wanted = outcome.change.wanted
         ill = any(field.path == HEALTH for field in outcome.change.fields)
-        if ill and wanted is not None and wanted.service in trial.services and _may_go_back(wanted):
+        if ill and wanted is not None and wanted.service in trial.began and _may_go_back(wanted):
             return wanted.service
     return ""
 
 
-def _judge_health(stack: Stack, trial: Trial, report: Report, now: float) -> Judgement:
-    states = [state for state in report.services if state.name in trial.services]
-    failing = {state.name: failure for state in states if (failure := _failing(state, now - trial.began))}
+def _awaited_in_vain(stack: Stack, report: Report) -> frozenset[str]:
+    """The services that had their time to become good, and for which another one waited no longer."""
+    keys = {outcome.awaited for outcome in report.outcomes if outcome.reason == DEPENDENCY_TIMEOUT}
+    return frozenset(one.service for one in stack.resources if one.key in keys and _is_judged(one))
+
+
+def _judge_health(
+    stack: Stack, trial: Trial, report: Report, now: float, late: frozenset[str] = frozenset()
+) -> Judgement:
+    """`late` are the services of which it is known that their time is over."""
+    states = [state for state in report.services if state.name in trial.began]
+    taken = {state.name: math.inf if state.name in late else now - trial.began[state.name] for state in states}
+    failing = {state.name: failure for state in states if (failure := _failing(state, taken[state.name]))}
     for one in stack.resources:
         if one.service in failing and _may_go_back(one):
             return Judgement(State.FAILED, failure=failing[one.service], ill=one.service)
     if failing:
         return Judgement(State.UNDER_WAY, trial)  # to be left as it is, and nothing to go back to
-    left = trial.began + trial.monitor - now
-    if any(state.health is Health.PROGRESSING for state in states):
-        return Judgement(State.ON_TRIAL, trial, again_in=max(left, 1.0))
+    left = max(trial.began.values(), default=now) + trial.monitor - now
+    if ends := [state.patience - taken[state.name] for state in states if state.health is Health.PROGRESSING]:
+        return Judgement(State.ON_TRIAL, trial, again_in=max(1.0, min(left, *ends)))
     return Judgement(State.ON_TRIAL, trial, again_in=left) if left > 0 else Judgement(State.GOOD)
 
 
@@ -176,26 +188,28 @@ def _failing(state: ServiceState, seconds: float) -> Failure | None:
     if state.health in _ILL:
         said = f": {state.detail}" if state.detail else ""
         return Failure("Unhealthy", f"service {state.name} is {state.health}{said}")
-    if state.health is Health.PROGRESSING and seconds > LONGEST:
-        return Failure(HEALTH_TIMEOUT, f"service {state.name} does not get healthy")
+    if state.health is Health.PROGRESSING and seconds > state.patience:
+        said = f"service {state.name} does not get healthy (gave up after {state.patience:g} s)"
+        return Failure(HEALTH_TIMEOUT, said)
     return None
 
 
 def _with(trial: Trial | None, services: frozenset[str], stack: Stack, now: float) -> Trial | None:
-    """The trial with these services on trial too."""
-    if not services or (trial is not None and trial.services):
-        return replace(trial, services=trial.services | services) if trial else None
-    monitors = [one.handling.rollout.monitor for one in stack.resources if one.service in services]
-    fault, times = (trial.fault, trial.times) if trial else ("", 0)
-    return Trial(services, now, max(monitors, default=0.0), fault, times)
+    """The trial with these services on trial too, those that are new to it from now on."""
+    if not services:
+        return trial
+    trial = trial or Trial()
+    began = {**dict.fromkeys(sorted(services), now), **trial.began}
+    monitors = [one.handling.rollout.monitor for one in stack.resources if one.service in began]
+    return replace(trial, began=began, monitor=max(monitors, default=0.0))
 
 
-def _counted(trial: Trial | None, failed: list[Failure], now: float) -> Trial | None:
+def _counted(trial: Trial | None, failed: list[Failure]) -> Trial | None:
     """The trial with one more fault that may pass, or with none in a row any more."""
     fault = without_attempt(failed[0].message) if failed else ""
-    before = trial or Trial(frozenset(), now, 0.0)
+    before = trial or Trial()
     times = 0 if not fault else before.times + 1 if fault == before.fault else 1
-    return replace(before, fault=fault, times=times) if fault or before.services else None
+    return replace(before, fault=fault, times=times) if fault or before.began else None
 
 
 def _made(report: Report) -> frozenset[str]:
@@ -244,8 +258,8 @@ def _is_made(outcome: Outcome) -> bool:
 
 def _faults(stack: Stack, report: Report, brought: _Brought) -> Iterator[_Fault]:
     """What went wrong because of what is wanted, or may have. An engine that does not answer, a process that it left
-    behind, a port that somebody else holds, a full disk and a job that cannot run say nothing of the content; nor does
-    what its rollout bears."""
+    behind, a port that somebody else holds, a full disk, a job that cannot run and what was waited for too long say
+    nothing of the content; nor does what its rollout bears."""
     failures = Failures.of(report.outcomes)
     for outcome in report.outcomes:
         change = outcome.change

@@ -249,6 +249,7 @@ class Work:
             suspended={self.name: self.restraint},
             elsewhere=elsewhere,
             consent=consent,
+            coming=((self.lag.coming,) if self.lag.coming else ()) if self.lag.frozen else None,
             newest=not self.lag,
             resumed=self.resumed,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -39,12 +40,15 @@ from agent.model import (
     Resource,
     Status,
 )
+from agent.probe import Probe
 from agent.rollout import Pace
 from tests.planning.scene import key, waits
 from tests.planning.worlds import RandomDice, make_case, plan_of
 
 DB = "container/db"
 HEALTHY = waits(DB)
+DONE = Probe(Gate.PASSED)
+LATE = Probe(Gate.PENDING, "starting", patience=10.0)  # once those seconds are over
 
 
 def change(
@@ -76,7 +80,7 @@ class Host:
     """`trouble` is what a change, by its number, raises; `answers` are given to the probes, the last one for ever."""
 
     trouble: dict[int, BaseException] = field(default_factory=dict)
-    answers: list[tuple[Gate, str]] = field(default_factory=lambda: [(Gate.PASSED, "")])
+    answers: list[Probe] = field(default_factory=lambda: [Probe(Gate.PASSED)])
     performed: list[int] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     now: float = 0.0
@@ -88,7 +92,7 @@ class Host:
         if change.number in self.trouble:
             raise self.trouble[change.number]
 
-    def probe(self, requirement: Requirement) -> tuple[Gate, str]:
+    def probe(self, requirement: Requirement) -> Probe:
         assert requirement.key == key(DB)
         self.probes += 1
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -104,14 +108,14 @@ class Host:
         self,
         *changes: Change,
         perform: Perform | None = None,
-        probe: Callable[[Requirement], tuple[Gate, str]] | None = None,
+        probe: Callable[[Requirement], Probe] | None = None,
         workers: int = 4,
     ) -> tuple[Outcome, ...]:
         return converge(
             Plan(changes),
             perform or self.perform,
             probe or self.probe,
-            options=Options(workers, gate_timeout=10.0, poll=0.002),
+            options=Options(workers, poll=0.002),
             stop=self.stopping,
             clock=self.clock,
             sleep=time.sleep,
@@ -306,7 +310,8 @@ def test_when_told_to_stop_nothing_more_begins(after: int) -> None:
 
 
 def test_stopping_ends_a_wait() -> None:
-    host = Host(answers=[(Gate.PENDING, "starting")], stop_after=1)
+    """Of what may take for ever too."""
+    host = Host(answers=[Probe(Gate.PENDING, "starting")], stop_after=1)
     outcomes = host.converge(change(0, requires=[HEALTHY]), change(1))
     assert statuses(outcomes) == [Status.SKIPPED, Status.DONE]
 
@@ -315,7 +320,9 @@ def test_stopping_ends_a_wait() -> None:
 
 
 def test_a_change_waits_until_what_it_requires_is_healthy() -> None:
-    host = Host(answers=[(Gate.PENDING, "starting"), (Gate.PENDING, "starting, 1 check failed"), (Gate.PASSED, "")])
+    host = Host(
+        answers=[Probe(Gate.PENDING, "starting"), Probe(Gate.PENDING, "starting, 1 check failed"), Probe(Gate.PASSED)]
+    )
     (outcome,) = host.converge(change(0, requires=[HEALTHY]))
     assert outcome.status is Status.DONE
     told = [(event.requirement, event.detail) for event in host.events if isinstance(event, Waiting)]
@@ -323,7 +330,7 @@ def test_a_change_waits_until_what_it_requires_is_healthy() -> None:
 
 
 def test_a_wait_tells_that_it_still_waits_once_a_second() -> None:
-    host = Host(answers=[(Gate.PENDING, "starting")])
+    host = Host(answers=[LATE])
     (outcome,) = host.converge(change(0, requires=[HEALTHY]))
     waited = [event.seconds for event in host.events if isinstance(event, Waiting)]
     assert outcome.status is Status.FAILED
@@ -331,21 +338,21 @@ def test_a_wait_tells_that_it_still_waits_once_a_second() -> None:
     assert 5 <= len(waited) <= 11
 
 
-@pytest.mark.parametrize("answer", [(Gate.PASSED, ""), (Gate.FAILED, "unhealthy")])
-def test_what_is_started_anew_waits_for_its_turn_alone(answer: tuple[Gate, str]) -> None:
+@pytest.mark.parametrize("answer", [Probe(Gate.PASSED), Probe(Gate.FAILED, "unhealthy")])
+def test_what_is_started_anew_waits_for_its_turn_alone(answer: Probe) -> None:
     """And goes on when the one before it is good, or is not going to be."""
     turn = waits(DB, Condition.GOOD, optional=True)
-    host = Host(answers=[(Gate.PENDING, "starting"), answer])
+    host = Host(answers=[Probe(Gate.PENDING, "starting"), answer])
     again = replace(change(0, Action.UPDATE, requires=[turn, waits("container/other")]), restarts=True)
     assert statuses(host.converge(again)) == [Status.DONE]
     assert host.probes == 2
 
 
 def test_a_wait_holds_no_worker() -> None:
-    host = Host(answers=[(Gate.PENDING, "starting")])
+    host = Host()
 
-    def probe(_: Requirement) -> tuple[Gate, str]:
-        return (Gate.PASSED, "") if 1 in host.performed else (Gate.PENDING, "starting")
+    def probe(_: Requirement) -> Probe:
+        return Probe(Gate.PASSED if 1 in host.performed else Gate.PENDING)
 
     outcomes = host.converge(change(0, requires=[HEALTHY]), change(1), workers=1, probe=probe)
     assert statuses(outcomes) == [Status.DONE, Status.DONE]
@@ -356,42 +363,58 @@ def test_a_wait_holds_no_worker() -> None:
     ("answer", "reason", "detail"),
     [
         (
-            (Gate.FAILED, "unhealthy: 3 checks failed"),
+            Probe(Gate.FAILED, "unhealthy: 3 checks failed"),
             DEPENDENCY_FAILED,
             "waits for container/db to be healthy: unhealthy: 3 checks failed",
         ),
         (
-            (Gate.PENDING, "starting"),
+            LATE,
             DEPENDENCY_TIMEOUT,
             "waits for container/db to be healthy: starting (gave up after 10 s)",
         ),
     ],
     ids=["failed", "too late"],
 )
-def test_what_never_becomes_healthy_fails_the_change(answer: tuple[Gate, str], reason: str, detail: str) -> None:
+def test_what_never_becomes_healthy_fails_the_change(answer: Probe, reason: str, detail: str) -> None:
     host = Host(answers=[answer])
     failed, skipped = host.converge(change(0, requires=[HEALTHY]), change(1, after=[0]))
     assert (failed.status, failed.reason, failed.detail) == (Status.FAILED, reason, detail)
-    assert failed.awaited == HEALTHY.key
+    assert failed.awaited == key(DB)
     assert skipped.status is Status.SKIPPED
     assert host.performed == []
 
 
-@pytest.mark.parametrize("answer", [(Gate.FAILED, "unhealthy"), (Gate.PENDING, "starting")], ids=["failed", "too late"])
-def test_an_optional_requirement_is_waited_for_and_then_given_up(answer: tuple[Gate, str]) -> None:
+@pytest.mark.parametrize("answer", [Probe(Gate.FAILED, "unhealthy"), LATE], ids=["failed", "too late"])
+def test_an_optional_requirement_is_waited_for_and_then_given_up(answer: Probe) -> None:
     host = Host(answers=[answer])
     (outcome,) = host.converge(change(0, requires=[waits(DB, optional=True)]))
     assert outcome.status is Status.DONE
+
+
+def test_it_is_waited_for_as_long_as_it_may_take() -> None:
+    """Be that longer than anybody would have patience with, or without end."""
+    for patience in (900.0, math.inf):
+        host = Host(answers=[*(Probe(Gate.PENDING, "starting", patience=patience) for _ in range(1200)), DONE])
+        (outcome,) = host.converge(change(0, requires=[HEALTHY]))
+        assert outcome.status is Status.DONE
+        assert host.now > 600.0
+
+
+def test_what_it_has_taken_before_somebody_waited_counts() -> None:
+    host = Host(answers=[LATE._replace(taken=9.0), LATE._replace(taken=10.0)])
+    (outcome,) = host.converge(change(0, requires=[HEALTHY]))
+    assert (outcome.reason, host.probes) == (DEPENDENCY_TIMEOUT, 2)
+    assert host.now < 9.0
 
 
 def test_an_engine_that_does_not_answer_is_asked_again() -> None:
     host = Host()
     replies: list[Exception | None] = [Unreachable("no answer"), None]
 
-    def probe(_: Requirement) -> tuple[Gate, str]:
+    def probe(_: Requirement) -> Probe:
         if error := replies.pop(0):
             raise error
-        return Gate.PASSED, ""
+        return Probe(Gate.PASSED)
 
     (outcome,) = host.converge(change(0, requires=[HEALTHY]), probe=probe)
     assert outcome.status is Status.DONE
@@ -399,7 +422,7 @@ def test_an_engine_that_does_not_answer_is_asked_again() -> None:
 
 
 def test_one_answer_serves_all_that_wait_for_it() -> None:
-    host = Host(answers=[(Gate.PASSED, "")])
+    host = Host()
     outcomes = host.converge(*(change(number, requires=[HEALTHY]) for number in range(50)))
     assert set(statuses(outcomes)) == {Status.DONE}
     assert host.probes == 1
@@ -431,7 +454,7 @@ def test_a_random_plan_is_carried_out_to_its_end(seed: int) -> None:
     world = case.world()
     for _ in range(4):
         plan = plan_of(case, world)
-        outcomes = Host().converge(*plan.changes, perform=world.perform, probe=lambda _: (Gate.PASSED, ""), workers=1)
+        outcomes = Host().converge(*plan.changes, perform=world.perform, probe=lambda _: DONE, workers=1)
         assert [outcome.change for outcome in outcomes] == list(plan.changes)
         assert set(statuses(outcomes)) <= {Status.DONE, Status.HELD}
     assert not plan_of(case, world).pending

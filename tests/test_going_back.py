@@ -190,6 +190,16 @@ def test_what_is_no_good_stays_where_nobody_wants_it_taken_back() -> None:
     assert (scene.host.turns, scene.accepted) == ([], [])
 
 
+def test_what_does_not_get_healthy_in_its_time_goes_back_then() -> None:
+    """Of which a part is over when it is judged."""
+    (starting,) = report(health=Health.PROGRESSING).services
+    waits = replace(report(health=Health.PROGRESSING), services=(replace(starting, patience=60.0),))
+    scene = Scene(Host([waits], now=100.0))
+    (back,) = scene.trials().conclude(turn(), (replace(MADE, services=waits.services, health=waits.health),), 50.0)
+    assert back.failure.reason == "HealthTimeout"
+    assert 110.0 < scene.host.now < 112.0
+
+
 def test_what_does_not_stay_up_while_it_is_waited_for_goes_back() -> None:
     away = replace(report(health=Health.DEGRADED), synced=False)
     scene = Scene(Host([report(), away, report()]))

@@ -8,11 +8,26 @@ from typing import Any, cast
 
 import pytest
 
-from agent.errors import Unreachable
+from agent.errors import Refused, Unreachable
 from agent.host import Host
 from agent.kinds.base import Kind
 from agent.kinds.remarks import Remarks
-from agent.model import Action, Cause, Change, Condition, Gate, Key, Observed, Owner, Resource, Revision, Scope, Stack
+from agent.model import (
+    Action,
+    Cause,
+    Change,
+    Condition,
+    Gate,
+    Key,
+    Observed,
+    Owner,
+    Requirement,
+    Resource,
+    Revision,
+    Scope,
+    Stack,
+)
+from agent.probe import Probe
 from agent.rollout import Pace
 
 SCOPE = Scope("i", "o", frozenset({"s"}))
@@ -64,8 +79,8 @@ class Stopping:
         if change.key.name == "bad":
             raise Unreachable("gone")
 
-    def probe(self, key: Key, _condition: Condition) -> tuple[Gate, str]:
-        return (Gate.FAILED, "unhealthy") if key.name == "web-2" else (Gate.PASSED, "")
+    def probe(self, key: Key, _condition: Condition) -> Probe:
+        return Probe(Gate.FAILED, "unhealthy") if key.name == "web-2" else Probe(Gate.PASSED)
 
     def words(self, key: Key) -> str:
         return f"\n{key.name} wailed"
@@ -82,6 +97,34 @@ def test_what_is_to_be_said_of_a_change_is_said_of_that_one_alone() -> None:
     with pytest.raises(Unreachable):
         remove("bad")
     assert remove("db") == "db was stopped all the same"
+
+
+class Refusing(Stopping):
+    """A kind that changes nothing."""
+
+    def remove(self, change: Change, _revision: str) -> None:
+        raise Refused("it did not stay up", reason="CrashOnStart")
+
+
+def test_what_is_refused_by_an_engine_that_ends_is_no_refusal() -> None:
+    def gone() -> None:
+        raise Unreachable("reach the engine: the engine refuses connections", reason="EngineUnavailable")
+
+    change = Change(0, Action.REMOVE, Key("container", "web"), "s", Cause.PRUNE, "")
+    pace = Pace(lambda: 0.0, lambda *_: None, lambda: False)
+    ill = Key("container", "web-2")
+    kinds = [cast("Kind", Refusing())]
+    there, away = Host(kinds), Host(kinds, gone)
+    with pytest.raises(Refused):
+        there.perform(change, "", pace)
+    with pytest.raises(Unreachable, match="it did not stay up; and the engine ends: reach the engine") as caught:
+        away.perform(change, "", pace)
+    assert caught.value.reason == "EngineUnavailable"
+    for condition in (Condition.HEALTHY, Condition.GOOD):
+        assert there.probe(Requirement(ill, condition)).gate is Gate.FAILED
+        with pytest.raises(Unreachable, match="unhealthy; and the engine ends"):
+            away.probe(Requirement(ill, condition))
+    assert away.probe(Requirement(Key("container", "web-1"), Condition.HEALTHY)).gate is Gate.PASSED
 
 
 def test_of_a_service_the_words_of_the_container_are_given_that_is_ill() -> None:

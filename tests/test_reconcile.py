@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.account import Look, Taken, report_of
+from agent.account import Look, Taken, report_of, service_states
 from agent.backoff import interrupted_in_vain
 from agent.handling import Handling, Rollout
 from agent.host_ports import HostPort
@@ -30,8 +30,9 @@ from agent.model import (
     Scope,
     Stack,
 )
+from agent.probe import Probe
 from agent.provenance import Tracer
-from agent.reconcile import HEALTH_PATIENCE, HEALTH_POLL, Reconciler, Turn
+from agent.reconcile import HEALTH_POLL, Reconciler, Turn
 from agent.rollout import Pace
 from agent.suspension import Suspended, Suspension
 from agent.timing import Measured
@@ -83,6 +84,23 @@ def test_what_could_not_be_cleared_away_is_left_to_the_next_look_and_no_failure_
     assert (host.staying, Key("container", "web-1.old") in host.tidied["web"]) == ({"web"}, True)
     (after,) = Reconciler(Host(host.things)).take(turn)  # type: ignore[arg-type]
     assert (after.synced, [str(outcome.change.key) for outcome in after.outcomes]) == (True, ["container/web-1.old"])
+
+
+def test_what_would_be_done_for_what_waits_is_told_and_not_done() -> None:
+    host = Host()
+    api = Resource(Key("container", "api-1"), "web", {"fixed": "A", "live": "x"}, service="api")
+    newer = replace(WEB, resources=(*WEB.resources, api))
+    turn = Turn((WEB,), Scope("host-1", "here", frozenset({"web"})), "manual", coming=(newer,))
+    (report,) = Reconciler(host).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
+    assert report.coming is not None
+    assert [str(change) for change in report.coming.changes] == [
+        "0 create container/api-1 (commit: does not exist yet)"
+    ]
+    assert host.performed == ["create container/web-1"]
+    (leaving,) = Reconciler(host).take(replace(turn, coming=()))  # type: ignore[arg-type]
+    assert [change.action for change in (leaving.coming or Plan()).pending] == ["remove"]
+    (nothing,) = Reconciler(host).take(replace(turn, coming=None))  # type: ignore[arg-type]
+    assert nothing.coming is None
 
 
 def test_a_turn_that_is_not_whole_leaves_them_alone() -> None:
@@ -232,8 +250,8 @@ class Fetching:
     def perform(self, change: Change, revision: str, pace: Pace) -> None:
         self.performed.append(f"{change.action} {change.key}")
 
-    def probe(self, requirement: Requirement) -> tuple[Gate, str]:
-        return Gate.PASSED, ""
+    def probe(self, requirement: Requirement) -> Probe:
+        return Probe(Gate.PASSED)
 
     def tidy(self, stack: str, keep: set[Key], *, stays: bool) -> None:
         pass
@@ -270,6 +288,7 @@ def test_one_goes_back_at_the_pace_of_going_back(fallback: bool, delays: list[fl
 # --- waiting for health -----------------------------------------------------------------------------------------------
 
 P, H, D = Health.PROGRESSING, Health.HEALTHY, Health.DEGRADED
+PATIENCE = 900.0  # seconds that their health checks may take
 TWO = tuple(
     Stack(name, (Resource(Key("container", name), name, {}, service="web"),), Revision("dir-1")) for name in ("a", "b")
 )
@@ -286,7 +305,7 @@ class Recovering:
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> dict[Key, Observed]:
         healths = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         return {
-            one.key: Observed(one.key, "1", Owner.OURS, one.stack, health=health)
+            one.key: Observed(one.key, "1", Owner.OURS, one.stack, health=health, patience=PATIENCE)
             for one, health in zip(wanted, healths, strict=True)
         }
 
@@ -310,7 +329,7 @@ class Recovering:
         pytest.param([(P, H), (P, H), (H, H)], 2, id="it comes to be healthy"),
         pytest.param([(P, H), (D, H)], 1, id="it turns out to be ill"),
         pytest.param([(P, H), (H, P), (H, H)], 2, id="another one after it"),
-        pytest.param([(P, H)], HEALTH_PATIENCE / HEALTH_POLL, id="never"),
+        pytest.param([(P, H)], PATIENCE / HEALTH_POLL, id="never"),
     ],
 )
 def test_health_is_waited_for_until_nothing_is_on_its_way(looks: list[tuple[Health, Health]], slept: float) -> None:
@@ -330,6 +349,19 @@ def test_health_is_waited_for_no_longer_than_is_said() -> None:
     assert host.now == 0
     host.reconciler().settle(LOOKING, reports, host.now + 7.0)
     assert host.now == 7.0
+
+
+@pytest.mark.parametrize(("timeout", "patience"), [(0.0, 900.0), (60.0, 60.0)])
+def test_a_service_has_the_time_of_its_health_checks_unless_its_rollout_says_another(
+    timeout: float, patience: float
+) -> None:
+    handling = Handling(rollout=Rollout(timeout=timeout))
+    wanted = tuple(Resource(Key("container", n), "a", {}, service="web", handling=handling) for n in ("1", "2", "3"))
+    seen = [Observed(wanted[n].key, "1", Owner.OURS, patience=checks) for n, checks in ((0, 900.0), (1, 30.0))]
+    (state,) = service_states(wanted, {one.key: one for one in seen})
+    assert state.patience == patience
+    (none,) = service_states(wanted, {})
+    assert none.patience == 0.0
 
 
 def test_nobody_waits_once_something_failed_or_the_end_is_wanted() -> None:

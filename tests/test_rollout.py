@@ -248,3 +248,10 @@ def test_what_was_down_before_is_not_missed() -> None:
     stage = Stage(takes=SLOW, is_missed=False)
     stage.roll(STOP_FIRST)
     assert stage.measured == {}
+
+
+def test_where_the_engine_ends_it_is_no_refusal_that_the_new_one_has_stopped() -> None:
+    stage = Stage([CRASHED], {"take back": Unreachable("it refuses connections", reason="EngineUnavailable")})
+    with pytest.raises(Unreachable, match="exit code 1; and the old one could not be put back: it refuses") as caught:
+        stage.roll(STOP_FIRST)
+    assert caught.value.reason == "EngineUnavailable"

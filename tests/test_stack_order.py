@@ -26,6 +26,7 @@ from agent.model import (
     Stack,
     Status,
 )
+from agent.probe import Probe
 from agent.stack_order import STACK, earlier_first, in_a_round, in_order, unknown
 from tests.planning.scene import differs, plan, there, waits, want
 
@@ -128,7 +129,7 @@ def test_what_the_plan_has_the_other_way_round_stays_so_and_all_of_it_is_done(
     outcomes = converge(
         ordered,
         lambda change, _pace: done.append(change),
-        lambda required: (Gate.FAILED if is_under_way(required, ordered, done) else Gate.PASSED, "not healthy"),
+        lambda required: Probe(Gate.FAILED if is_under_way(required, ordered, done) else Gate.PASSED, "not healthy"),
         options=Options(workers=1),
         stop=lambda: False,
         clock=time.monotonic,

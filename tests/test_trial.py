@@ -28,10 +28,11 @@ from agent.model import (
     Stack,
     Status,
 )
-from agent.trial import LONGEST, State, Trial, counts_as_good, judge, other_than
+from agent.trial import State, Trial, counts_as_good, judge, other_than
 
 WEB = Resource(Key("container", "web-1"), "web", {}, service="web", handling=Handling(rollout=Rollout(monitor=5.0)))
 STACK = Stack("web", (WEB,), Revision("a" * 40), ("web",))
+PATIENCE = 90.0  # seconds that its health check may take
 
 
 def outcome(
@@ -47,7 +48,7 @@ def outcome(
 
 
 def report(*outcomes: Outcome, health: Health = Health.HEALTHY, failure: Failure | None = None) -> Report:
-    services = (ServiceState("db", 1, 0, Health.DEGRADED), ServiceState("web", 1, 1, health, "said"))
+    services = (ServiceState("db", 1, 0, Health.DEGRADED), ServiceState("web", 1, 1, health, "said", patience=PATIENCE))
     return Report(
         "run", "web", "git", STACK.revision, Result.SUCCESS, 0.0, 0.0, outcomes=outcomes, synced=failure is None,
         health=health, services=services, failure=failure,
@@ -64,18 +65,19 @@ def test_what_was_replaced_has_proved_itself() -> None:
 
 def test_what_was_made_is_watched_until_it_has_run_for_a_while() -> None:
     first = judge(STACK, report(outcome()), None, 100.0)
-    assert (first.state, first.trial, first.again_in) == (State.ON_TRIAL, Trial(frozenset({"web"}), 100.0, 5.0), 5.0)
+    assert (first.state, first.trial, first.again_in) == (State.ON_TRIAL, Trial({"web": 100.0}, 5.0), 5.0)
     assert judge(STACK, report(), first.trial, 104.0).again_in == pytest.approx(1.0)
     assert judge(STACK, report(), first.trial, 105.0).state is State.GOOD
 
 
 def test_a_health_check_is_waited_for() -> None:
-    trial = Trial(frozenset({"web"}), 0.0, 5.0)
-    assert judge(STACK, report(health=Health.PROGRESSING), trial, 60.0).state is State.ON_TRIAL
-    late = judge(STACK, report(health=Health.PROGRESSING), trial, LONGEST + 1)
+    trial = Trial({"web": 0.0}, 5.0)
+    for now, again_in in ((1.0, 4.0), (60.0, 1.0)):
+        waits = judge(STACK, report(health=Health.PROGRESSING), trial, now)
+        assert (waits.state, waits.again_in) == (State.ON_TRIAL, again_in)
+    late = judge(STACK, report(health=Health.PROGRESSING), trial, PATIENCE + 1)
     assert late.state is State.FAILED
-    assert late.failure is not None
-    assert late.failure.reason == "HealthTimeout"
+    assert late.failure == Failure("HealthTimeout", "service web does not get healthy (gave up after 90 s)")
 
 
 @pytest.mark.parametrize("health", [Health.DEGRADED, Health.MISSING])
@@ -88,9 +90,9 @@ def test_what_gets_ill_on_trial_is_no_good(health: Health) -> None:
 def test_what_had_to_be_started_anew_on_trial_is_no_good_although_it_looks_well() -> None:
     ill = outcome(Action.UPDATE, cause=Cause.DRIFT)
     ill = replace(ill, change=replace(ill.change, fields=(FieldChange("health", "unhealthy", "healthy"),)))
-    found = judge(STACK, report(ill, health=Health.PROGRESSING), Trial(frozenset({"web"}), 0.0, 5.0), 1.0)
+    found = judge(STACK, report(ill, health=Health.PROGRESSING), Trial({"web": 0.0}, 5.0), 1.0)
     assert found.failure == Failure("Unhealthy", "service web does not stay healthy")
-    assert judge(STACK, report(ill), Trial(frozenset({"cache"}), 0.0, 5.0), 1.0).failure is None
+    assert judge(STACK, report(ill), Trial({"cache": 0.0}, 5.0), 1.0).failure is None
     assert judge(STACK, report(ill), None, 1.0).state is State.GOOD
 
 
@@ -108,7 +110,7 @@ def test_a_trial_that_nobody_remembers_goes_on_for_what_is_not_well(health: Heal
     found = judge(STACK, report(health=health), None, 7.0, earlier)
     assert found.state is state
     if state is State.ON_TRIAL:
-        assert found.trial == Trial(frozenset({"web"}), 7.0, 5.0)
+        assert found.trial == Trial({"web": 7.0}, 5.0)
     assert judge(STACK, report(health=health), None, 7.0, replace(STACK, resources=())).state is state, "it is new"
 
 
@@ -123,9 +125,9 @@ def test_what_is_wanted_as_it_was_may_be_ill_for_reasons_of_its_own() -> None:
 def test_what_is_ill_and_wants_no_rollback_gets_none_and_is_not_good() -> None:
     pause = replace(WEB, handling=Handling(rollout=Rollout(on_failure=OnFailure.PAUSE)))
     newer = replace(STACK, resources=(pause,))
-    for health, at in ((Health.DEGRADED, 0.0), (Health.PROGRESSING, LONGEST + 1)):
-        found = judge(newer, report(health=health), Trial(frozenset({"web"}), 0.0, 5.0), at)
-        assert (found.state, found.trial) == (State.UNDER_WAY, Trial(frozenset({"web"}), 0.0, 5.0))
+    for health, at in ((Health.DEGRADED, 0.0), (Health.PROGRESSING, PATIENCE + 1)):
+        found = judge(newer, report(health=health), Trial({"web": 0.0}, 5.0), at)
+        assert (found.state, found.trial) == (State.UNDER_WAY, Trial({"web": 0.0}, 5.0))
         assert not counts_as_good(found, first=True)
 
 
@@ -136,7 +138,7 @@ def test_one_goes_back_only_to_what_wants_something_else() -> None:
 
 
 def test_what_is_ill_beside_a_process_that_was_left_behind_is_not_judged_yet() -> None:
-    trial = Trial(frozenset({"web"}), 0.0, 5.0)
+    trial = Trial({"web": 0.0}, 5.0)
     disturbed = replace(report(health=Health.DEGRADED), stays=Failure("OrphanProcess", "process 4711 still runs"))
     assert judge(STACK, disturbed, trial, 9.0).state is State.UNDER_WAY
     assert judge(STACK, report(health=Health.DEGRADED), trial, 9.0).state is State.FAILED
@@ -145,7 +147,7 @@ def test_what_is_ill_beside_a_process_that_was_left_behind_is_not_judged_yet() -
 
 
 def test_the_illness_of_another_service_says_nothing() -> None:
-    assert judge(STACK, report(outcome()), Trial(frozenset({"web"}), 0.0, 5.0), 9.0).state is State.GOOD
+    assert judge(STACK, report(outcome()), Trial({"web": 0.0}, 5.0), 9.0).state is State.GOOD
 
 
 @pytest.mark.parametrize(
@@ -159,6 +161,7 @@ def test_the_illness_of_another_service_says_nothing() -> None:
         (outcome(Action.REPLACE, Status.FAILED, reason="NoThread"), State.UNDER_WAY),
         (outcome(Action.CREATE, Status.FAILED, reason="OrphanProcess"), State.UNDER_WAY),
         (outcome(Action.REPLACE, Status.FAILED, reason="DiskFull"), State.UNDER_WAY),
+        (outcome(Action.REPLACE, Status.FAILED, reason="DependencyTimeout"), State.UNDER_WAY),
         (outcome(Action.CREATE, Status.FAILED, reason="x", cause=Cause.DRIFT), State.UNDER_WAY),
         (outcome(Action.CREATE, Status.FAILED, reason="x", wanted=replace(WEB, prepares=True)), State.UNDER_WAY),
         (
@@ -171,13 +174,39 @@ def test_the_illness_of_another_service_says_nothing() -> None:
     ],
     ids=[
         "replaced", "made", "a port", "an engine that stumbles", "the engine", "no thread", "what it left behind",
-        "a full disk", "drift", "a pull", "pause",
+        "a full disk", "a wait that was too long", "drift", "a pull", "pause",
     ],
 )  # fmt: skip
 def test_which_failures_are_those_of_the_content(failed: Outcome, state: State) -> None:
     found = judge(STACK, report(failed, failure=Failure("x", "x")), None, 0.0)
     assert found.state is state
     assert (found.failure is not None) is (state is State.FAILED)
+
+
+API = replace(WEB, key=Key("container", "api-1"), service="api")
+WAITED = replace(outcome(Action.CREATE, Status.FAILED, reason="DependencyTimeout", wanted=API), awaited=WEB.key)
+
+
+@pytest.mark.parametrize(
+    ("made", "before", "health", "state"),
+    [
+        (True, None, Health.PROGRESSING, State.FAILED),
+        (True, None, Health.DEGRADED, State.FAILED),
+        (True, None, Health.HEALTHY, State.UNDER_WAY),
+        (False, "older", Health.PROGRESSING, State.FAILED),
+        (False, "as it is", Health.PROGRESSING, State.UNDER_WAY),
+    ],
+    ids=["made", "made and ill", "good by now", "a trial that nobody remembers", "as it was"],
+)
+def test_what_was_waited_for_in_vain_is_judged_and_not_what_waited(
+    made: bool, before: str | None, health: Health, state: State
+) -> None:
+    web = replace(WEB, spec={"body": "as it is"})
+    earlier = replace(STACK, resources=(replace(web, spec={"body": before}),)) if before else None
+    outcomes = (outcome(wanted=web), WAITED) if made else (WAITED,)
+    told = report(*outcomes, health=health, failure=Failure("DependencyTimeout", "x"))
+    found = judge(replace(STACK, resources=(web, API)), told, None, 1.0, earlier)
+    assert (found.state, found.ill) == (state, "web" if state is State.FAILED else "")
 
 
 def test_a_new_container_that_somebody_removed_says_something_of_the_content_only_when_it_goes_on_so() -> None:
@@ -216,12 +245,29 @@ def test_content_that_gets_through_after_the_engine_stumbled_is_watched_like_any
     trial = judge(STACK, stumbled("a fault"), None, 1.0).trial
     assert judge(STACK, report(outcome(Action.REPLACE)), trial, 2.0).state is State.GOOD
     made = judge(STACK, report(outcome()), trial, 2.0)
-    assert (made.state, made.trial) == (State.ON_TRIAL, Trial(frozenset({"web"}), 2.0, 5.0))
+    assert (made.state, made.trial) == (State.ON_TRIAL, Trial({"web": 2.0}, 5.0))
 
 
 def test_what_is_made_by_and_by_joins_the_trial() -> None:
     held = judge(STACK, report(outcome(), failure=Failure("Held", "x")), None, 1.0)
-    assert (held.state, held.trial) == (State.UNDER_WAY, Trial(frozenset({"web"}), 1.0, 5.0))
+    assert (held.state, held.trial) == (State.UNDER_WAY, Trial({"web": 1.0}, 5.0))
+
+
+def test_each_service_has_its_time_from_when_it_was_made() -> None:
+    """One that was made later, since its image could not be pulled at once, has as much of it as the first."""
+    both = replace(STACK, resources=(WEB, API))
+    first = judge(both, report(outcome(), failure=Failure("Unreachable", "x")), None, 1.0)
+    states = (ServiceState("api", 1, 0, Health.PROGRESSING, patience=20.0), ServiceState("web", 1, 1, Health.HEALTHY))
+    told = replace(report(outcome(wanted=API), health=Health.PROGRESSING), services=states)
+    second = judge(both, told, first.trial, 80.0)
+    assert (second.state, second.trial) == (State.ON_TRIAL, Trial({"web": 1.0, "api": 80.0}, 5.0))
+    assert judge(both, replace(told, outcomes=()), second.trial, 100.0).state is State.ON_TRIAL
+    assert judge(both, replace(told, outcomes=()), second.trial, 101.0).ill == "api"
+
+
+def test_it_is_looked_at_again_when_the_time_of_its_health_is_over_though_it_is_watched_for_longer() -> None:
+    found = judge(STACK, report(health=Health.PROGRESSING), Trial({"web": 0.0}, 3600.0), 60.0)
+    assert found.again_in == PATIENCE - 60.0
 
 
 def with_left(report: Report, code: str) -> Report:
@@ -239,7 +285,7 @@ def test_what_is_held_for_good_keeps_no_content_from_being_good() -> None:
 
 
 def test_what_is_left_alone_since_it_does_not_stay_up_is_no_good() -> None:
-    trial = Trial(frozenset({"web"}), 0.0, 5.0)
+    trial = Trial({"web": 0.0}, 5.0)
     assert judge(STACK, with_left(report(health=Health.DEGRADED), "BacksOff"), trial, 1.0).state is State.FAILED
     assert judge(STACK, with_left(report(), "BacksOff"), trial, 9.0).state is State.UNDER_WAY
     assert judge(STACK, with_left(report(health=Health.DEGRADED), "BacksOff"), None, 1.0).state is State.UNDER_WAY
@@ -290,7 +336,7 @@ def test_what_waited_for_something_that_is_ill_as_it_was_is_not_judged_by_that()
 def test_what_waited_for_something_that_the_content_brought_ill_is_no_good() -> None:
     newer, earlier = replace(STACK, resources=(DB, CHANGED)), replace(STACK, resources=(replace(DB, spec={"a": 1}),))
     assert judge(newer, waited_in_vain(Health.DEGRADED), None, 1.0, earlier).state is State.FAILED
-    on_trial = Trial(frozenset({"db"}), 0.0, 5.0)
+    on_trial = Trial({"db": 0.0}, 5.0)
     assert judge(newer, waited_in_vain(Health.MISSING), on_trial, 1.0, newer).state is State.FAILED, "made anew for it"
     assert judge(newer, waited_in_vain(Health.PROGRESSING), on_trial, 1.0, earlier).state is State.UNDER_WAY
 

@@ -31,6 +31,7 @@ from agent.model import (
     Scope,
     Status,
 )
+from agent.probe import Probe
 from agent.rollout import Pace
 from agent.twins import NEXT, OLD
 
@@ -299,8 +300,8 @@ class Host(World):
             raise Refused("exit code 3", reason="CrashOnStart")
         super().perform(change, pace)
 
-    def probe(self, requirement: Requirement) -> tuple[Gate, str]:
-        return Gate.PASSED, ""
+    def probe(self, requirement: Requirement) -> Probe:
+        return Probe(Gate.PASSED)
 
     def tidy(self, stack: str, keep: set[Key], *, stays: bool) -> None:
         self.tidied[stack] = keep

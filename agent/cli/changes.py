@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -88,9 +89,7 @@ def plan(
 @click.option("--plan", "plan_file", type=_FILE, metavar="FILE", help="Carry out the plan in this file.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait/--no-wait", default=True, help="Whether to wait for what was started to be healthy.")
-@click.option(
-    "--timeout", type=Lasting(), default="10m", show_default=True, metavar="TIME", help="For how long to wait at most."
-)
+@click.option("--timeout", type=Lasting(), metavar="TIME", help="For how long to wait at most, if not for all checks.")
 @click.option(
     "--on-failure",
     type=click.Choice(["rollback", "keep"]),
@@ -108,7 +107,7 @@ def apply(
     plan_file: Path | None,
     yes: bool,
     wait: bool,
-    timeout: float,
+    timeout: float | None,
     on_failure: str,
 ) -> int:
     """Make this host what the files say, once.
@@ -136,7 +135,8 @@ def apply(
         click.echo("Nothing was changed.", err=True)
         return Exit.FAILED
     with Interruption() as interruption:
-        applied = _apply(session, planned, Patience(timeout if wait else 0.0, on_failure == "rollback"), interruption)
+        limit = (math.inf if timeout is None else timeout) if wait else 0.0
+        applied = _apply(session, planned, Patience(limit, on_failure == "rollback"), interruption)
     _tell(session, planned, applied)
     return interruption.code or _exit_of(applied, wait=wait)
 

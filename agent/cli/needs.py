@@ -7,6 +7,7 @@ commands are tested against a made-up object.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,10 +98,10 @@ class Applied:
 
 
 class Patience(NamedTuple):
-    """How `apply` goes on once its steps are done: it waits for health for so many seconds at most, and takes back what
-    does not become good, or leaves it as it is."""
+    """How `apply` goes on once its steps are done: it waits for health for so many seconds at most, if not for as long
+    as that may take, and takes back what does not become good, or leaves it as it is."""
 
-    seconds: float = 600.0
+    seconds: float = math.inf
     takes_back: bool = True
 
 

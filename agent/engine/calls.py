@@ -23,6 +23,7 @@ OLDEST = (1, 41)  # what Debian 12 and everything since speaks
 # The engine does much of a start one after the other. With more than this asked of it at once, by many stacks that come
 # up together, the last of them would wait in there for longer than their deadline.
 WRITES_AT_ONCE = 12
+GREETING = 1.0  # seconds within which an engine that is there answers a ping, and none has been started anew
 
 Observe = Callable[[str, float, str], None]
 
@@ -106,6 +107,17 @@ class Calls:
         """A client of its own for a stream, without a deadline and closed at the end. Errors come out as they are."""
         with self._timed(endpoint), Client(self.url, self._spoken(), self.timeout, self._clock) as client:
             yield client
+
+    def greet(self) -> None:
+        """Make a call on a connection of its own. What listens for an engine that ends may keep who comes until the
+        next engine is there, so who is answered late was not answered."""
+        with (
+            self._timed("ping"),
+            Client(self.url, _text(OLDEST), GREETING, self._clock) as client,
+            plain_errors("reach the engine", late=lambda: client.deadline.passed),
+        ):
+            client.deadline.start(min(GREETING, self.timeout))
+            client.fetch("/_ping")
 
     def _borrow(self) -> Client:
         spoken = self._spoken()

@@ -83,8 +83,8 @@ class Engine:
     # --- the engine itself --------------------------------------------------------------------------------------
 
     def ping(self) -> None:
-        """Raise `Unreachable` unless the engine answers."""
-        self._calls.read("ping", "reach the engine", lambda client: client.fetch("/_ping"))
+        """Raise `Unreachable` unless the engine answers somebody new: while it ends, it does those whom it knows."""
+        self._calls.greet()
 
     def version(self) -> Json:
         return dict(self._read("version", "/version") or {})

@@ -17,7 +17,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from agent.errors import Overtaken
 from agent.kinds.remarks import Remarks
-from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
+from agent.model import Change, Condition, Difference, Key, Observed, Owner, Resource, Scope
+from agent.probe import Probe
 from agent.rollout import Pace
 from agent.twins import base_name
 
@@ -72,7 +73,7 @@ class Kind(Protocol):
     def remove(self, change: Change, revision: str) -> None:
         """Remove the one that was seen; one that is gone already is a success."""
 
-    def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:
+    def probe(self, key: Key, condition: Condition) -> Probe:
         """Whether the condition holds by now, and in words why not."""
 
 

@@ -46,7 +46,8 @@ from agent.kinds.container_unhooked import POST_START, Unhooked
 from agent.kinds.container_view import ContainerView
 from agent.kinds.container_words import said_by
 from agent.kinds.table import fingerprint, look
-from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.model import Action, Change, Condition, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.probe import Probe
 from agent.processes import Processes
 from agent.rollout import Pace, roll
 from agent.stand_ins import never
@@ -196,7 +197,7 @@ class ContainerKind:
         if name_of(report) != aside:
             self.engine.rename_container(report["Id"], aside)
 
-    def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:
+    def probe(self, key: Key, condition: Condition) -> Probe:
         return gate(self.engine.inspect_container(key.name), condition, self.engine.logs)
 
     def words(self, key: Key) -> str:
@@ -228,9 +229,8 @@ class ContainerKind:
         """Raises `Refused` where that is not there. The engine says so as it does of what has just gone."""
         for name in sharers(resource.spec["body"]):
             if self.engine.inspect_container(name) is None:
-                what = (
-                    f"there is no container {name} on this host, with which {resource.key.name} is to share something"
-                )
+                shared = f"with which {resource.key.name} is to share something"
+                what = f"there is no container {name} on this host, {shared}"
                 raise Refused(f"{what}: start that one, or name another one", reason="ContainerMissing")
 
     def _id_of(self, name: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from agent.kinds.container_facts import is_job, is_scheduled
-from agent.kinds.container_state import health_of
+from agent.kinds.container_state import health_of, patience_of, runs_for
 from agent.kinds.container_words import last_words, redacted, said_by
 from agent.kinds.table import Spec, look
 from agent.model import Gate, Resource
@@ -18,9 +16,6 @@ from agent.rollout import CRASHED, HEALTH_TIMEOUT, Proof
 GONE = "ContainerGone"
 REMOVED = "it was removed while it was to prove itself"
 CRASHES = 3  # restarts after which one with a check, that may need another one first, counts as one that does not run
-SECOND = 1_000_000_000  # nanoseconds
-_USUAL = {"Interval": 30 * SECOND, "Timeout": 30 * SECOND, "Retries": 3, "StartPeriod": 0}  # the engine's own
-SLACK = 10.0  # seconds that the engine may take beside the checks themselves
 
 Report = Mapping[str, Any]
 
@@ -50,14 +45,6 @@ def proof_of(report: Report | None, spec: Spec, logs: Callable[[str], str]) -> P
             return Proof(Gate.PASSED if status == "running" else Gate.PENDING, "" if status == "running" else status)
 
 
-def patience_of(report: Report) -> float:
-    """Seconds within which the health check of the container, by its own settings, has passed or failed."""
-    asked = look(report, "Config.Healthcheck") or {}
-    said = {key: asked.get(key) or usual for key, usual in _USUAL.items()}
-    seconds = (said["StartPeriod"] + (said["Interval"] + said["Timeout"]) * (said["Retries"] + 1)) / SECOND
-    return math.ceil(seconds + SLACK)
-
-
 def is_proved(resource: Resource, report: Report, wall: Callable[[], float] = time.time) -> bool:
     """Whether it counts as good without anybody waiting for it: its check has passed, it has done its work, or it has
     run without a restart for as long as it has to."""
@@ -65,16 +52,8 @@ def is_proved(resource: Resource, report: Report, wall: Callable[[], float] = ti
         return True  # it is there, and nothing of it runs before its time
     proof = proof_of(report, resource.spec, lambda _container: "")
     return proof.gate is Gate.PASSED and (
-        proof.checked or _runs_for(report, wall()) >= resource.handling.rollout.monitor
+        proof.checked or runs_for(report, wall()) >= resource.handling.rollout.monitor
     )
-
-
-def _runs_for(report: Report, now: float) -> float:
-    """Seconds; less than nothing where the clocks do not agree or nobody knows."""
-    try:
-        return now - datetime.fromisoformat(str(look(report, "State.StartedAt"))).timestamp()
-    except ValueError:
-        return -1.0
 
 
 def _last_check(report: Report) -> str:

@@ -78,6 +78,7 @@ class Replacement:
         self._kind.engine.remove_container(self._old["Id"], force=True)
 
     def take_back(self) -> None:
+        self._kind.engine.ping()  # one that ends has stopped the new one too, and nothing is good in it
         if self._new:
             self._kind.discard(self._new)
         now = self._kind.engine.inspect_container(self._old["Id"])

@@ -16,7 +16,11 @@ from agent.kinds.container_networks import endpoints
 from agent.kinds.container_words import exit_code, exit_text, last_words
 from agent.kinds.table import Spec, look
 from agent.model import Condition, Gate, Health, Key
+from agent.probe import Probe
 
+SECOND = 1_000_000_000  # nanoseconds
+_USUAL = {"Interval": 30 * SECOND, "Timeout": 30 * SECOND, "Retries": 3, "StartPeriod": 0}  # the engine's own
+SLACK = 10.0  # seconds that the engine may take beside the checks themselves
 STEADY = 60.0  # seconds that a container has to run after restarts before it is trusted again
 BUILT_IN = ("bridge", "host", "none")  # networks that every engine has
 
@@ -71,20 +75,38 @@ def _is_young(report: Report, now: float) -> bool:
     return abs(now - began) < STEADY
 
 
-def gate(report: Report | None, condition: Condition, logs: Callable[[str], str]) -> tuple[Gate, str]:
+def patience_of(report: Report) -> float:
+    """Seconds within which the health check of the container, by its own settings, has passed or failed."""
+    asked = look(report, "Config.Healthcheck") or {}
+    said = {key: asked.get(key) or usual for key, usual in _USUAL.items()}
+    seconds = (said["StartPeriod"] + (said["Interval"] + said["Timeout"]) * (said["Retries"] + 1)) / SECOND
+    return math.ceil(seconds + SLACK)
+
+
+def runs_for(report: Report, now: float) -> float:
+    """Seconds; less than nothing where the clocks do not agree or nobody knows."""
+    try:
+        return now - datetime.fromisoformat(str(look(report, "State.StartedAt"))).timestamp()
+    except ValueError:
+        return -1.0
+
+
+def gate(
+    report: Report | None, condition: Condition, logs: Callable[[str], str], wall: Callable[[], float] = time.time
+) -> Probe:
     """Whether the condition holds of the container, which is None where there is none."""
     if report is None:
-        return Gate.FAILED, "the container is gone"
+        return Probe(Gate.FAILED, "the container is gone")
     if condition is Condition.EXISTS:
-        return Gate.PASSED, ""
+        return Probe(Gate.PASSED)
     status = look(report, "State.Status")
     if status in ("exited", "dead"):
         if condition is not Condition.HEALTHY and not exit_code(report):
-            return Gate.PASSED, ""
-        return Gate.FAILED, last_words(report, logs)
+            return Probe(Gate.PASSED)
+        return Probe(Gate.FAILED, last_words(report, logs))
     if status != "running":
-        return Gate.PENDING, str(status)
-    return _while_running(report, condition)
+        return Probe(Gate.PENDING, str(status), patience=patience_of(report))
+    return _while_running(report, condition, wall)
 
 
 def uses_of(report: Report, names: Mapping[str, str]) -> frozenset[Key]:
@@ -162,17 +184,18 @@ def _changed_at(path: str) -> float:
         return math.inf
 
 
-def _while_running(report: Report, condition: Condition) -> tuple[Gate, str]:
+def _while_running(report: Report, condition: Condition, wall: Callable[[], float]) -> Probe:
     if condition is Condition.COMPLETED:
-        return Gate.PENDING, "still running"
+        return Probe(Gate.PENDING, "still running")  # work takes as long as it takes
     if condition is Condition.STARTED:
-        return Gate.PASSED, ""
+        return Probe(Gate.PASSED)
     match look(report, "State.Health.Status"):
         case "healthy":
-            return Gate.PASSED, ""
+            return Probe(Gate.PASSED)
         case "unhealthy":
-            return Gate.FAILED, health_of(report, {})[1]
+            return Probe(Gate.FAILED, health_of(report, {})[1])
         case "starting":
-            return Gate.PENDING, "health check has not passed yet"
+            taken = max(0.0, runs_for(report, wall()))
+            return Probe(Gate.PENDING, "health check has not passed yet", taken, patience_of(report))
         case _:
-            return Gate.FAILED, UNCHECKED
+            return Probe(Gate.FAILED, UNCHECKED)

@@ -35,7 +35,7 @@ from agent.kinds.container_names import labels_of, listed_name, name_of
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_ports import holders, lacking, ports_of
-from agent.kinds.container_state import health_of, rewritten, unmoved, uses_of
+from agent.kinds.container_state import health_of, patience_of, rewritten, unmoved, uses_of
 from agent.kinds.container_strays import Strays, beside, composes, taken_over
 from agent.kinds.container_unhooked import NOT_RUN, Unhooked
 from agent.kinds.table import compare, fingerprint, look
@@ -310,6 +310,7 @@ class ContainerView:
             uses=_used(resource, report, basis.around.names),
             health=health,
             detail=detail,
+            patience=patience_of(report),
             protected=is_protected(labels),
             untaken=owner is Owner.ADOPTABLE and not hook_of(resource) and not basis.taken,
             image=Image(image_of(report), digest_of(reference_of(resource), basis.digests)),

@@ -31,6 +31,7 @@ from agent.kinds.base import wanted_of
 from agent.kinds.file_writing import Form, Found, look, opened, write
 from agent.kinds.memory import make_private
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.probe import Probe
 from agent.rollout import Pace
 
 SECRETS = Path("/run/windlass/secrets")
@@ -94,8 +95,8 @@ class FileKind:
         except FileNotFoundError:
             return Found.NOTHING
 
-    def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:  # noqa: ARG002 - a file has one condition
-        return (Gate.PASSED, "") if os.path.lexists(key.name) else (Gate.FAILED, "the file is gone")
+    def probe(self, key: Key, condition: Condition) -> Probe:  # noqa: ARG002 - a file has one condition
+        return Probe(Gate.PASSED) if os.path.lexists(key.name) else Probe(Gate.FAILED, "the file is gone")
 
     # --- changing ---
 

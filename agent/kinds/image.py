@@ -29,6 +29,7 @@ from agent.kinds.image_refusals import BUILDS, Refusals
 from agent.kinds.image_rules import ImageRules, Slots, refuse_without_room
 from agent.kinds.table import look
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.probe import Probe
 from agent.rollout import Pace
 from agent.stand_ins import ignore, never
 from agent.tree import EntryKind, Tree
@@ -208,8 +209,8 @@ class ImageKind:
             raise Refused(f"image {change.key.name} is left where it is", reason="ImageKept")
         self._pruning.remove(seen_of(change))
 
-    def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:  # noqa: ARG002 - it is there or it is not
-        return (Gate.PASSED, "") if self._is_here(key.name) else (Gate.FAILED, "the image is gone")
+    def probe(self, key: Key, condition: Condition) -> Probe:  # noqa: ARG002 - it is there or it is not
+        return Probe(Gate.PASSED) if self._is_here(key.name) else Probe(Gate.FAILED, "the image is gone")
 
 
 def _refuse_pull(reference: str, spec: Mapping[str, Any]) -> None:

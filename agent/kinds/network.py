@@ -36,6 +36,7 @@ from agent.kinds.network_overlap import overlap
 from agent.kinds.table import Row, Spec, differences, holds_secret, labelled, look, set_or_none
 from agent.kinds.taken import Taken
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
+from agent.probe import Probe
 from agent.rollout import Pace
 
 Report = Mapping[str, Any]
@@ -349,9 +350,9 @@ class NetworkKind:
         attached = (self._engine.inspect_network(network) or {}).get("Containers") or {}
         return any(self._engine.inspect_container(container) for container in attached)
 
-    def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:  # noqa: ARG002 - it is there or it is not
+    def probe(self, key: Key, condition: Condition) -> Probe:  # noqa: ARG002 - it is there or it is not
         there = any(report.get("Name") == key.name for report in self._engine.list_networks())
-        return (Gate.PASSED, "") if there else (Gate.FAILED, "the network is gone")
+        return Probe(Gate.PASSED) if there else Probe(Gate.FAILED, "the network is gone")
 
     def _make(self, resource: Resource, revision: str) -> None:
         body = labelled(TABLE, self._identity, resource, revision)

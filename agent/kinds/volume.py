@@ -32,6 +32,7 @@ from agent.kinds.base import (
 from agent.kinds.table import Row, Spec, differences, holds_secret, kept, labelled
 from agent.kinds.taken import Taken
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
+from agent.probe import Probe
 from agent.rollout import Pace
 
 Report = Mapping[str, Any]
@@ -193,9 +194,9 @@ class VolumeKind:
     def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - it never happens
         raise _immutable(change)
 
-    def probe(self, key: Key, condition: Condition) -> tuple[Gate, str]:  # noqa: ARG002 - it is there or it is not
+    def probe(self, key: Key, condition: Condition) -> Probe:  # noqa: ARG002 - it is there or it is not
         there = self._engine.inspect_volume(key.name) is not None
-        return (Gate.PASSED, "") if there else (Gate.FAILED, "the volume is gone")
+        return Probe(Gate.PASSED) if there else Probe(Gate.FAILED, "the volume is gone")
 
 
 def is_of_compose(labels: Mapping[str, str]) -> bool:

@@ -136,7 +136,8 @@ PLAN_CHANGES = Spec(
     "windlass_plan_changes",
     "gauge",
     ("stack", "action"),
-    f"Steps planned and not done by the last pass: {', '.join(PENDING_ACTIONS)}. Jobs by the clock are not counted.",
+    "Steps planned and not done by the last pass, or those of new content in a freeze window: "
+    f"{', '.join(PENDING_ACTIONS)}. Jobs by the clock are not counted.",
 )
 PRUNE_HELD = Spec(
     "windlass_prune_held",

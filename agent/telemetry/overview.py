@@ -377,7 +377,8 @@ def _message(status: StackStatus, report: Report) -> str:
     if report.failure:
         return first_line(capped(report.failure.message))
     if status.suspended:
-        return first_line(status.suspended[0].in_words())
+        coming = f" ({len(pending_of(report))} to do)" if report.coming else ""
+        return f"{first_line(status.suspended[0].in_words())}{coming}"
     if ailing := [state for state in report.services if state.health is not Health.HEALTHY]:
         return f"{ailing[0].name}: {ailing[0].detail or ailing[0].health}"
     if status.held:

@@ -22,7 +22,10 @@ def brought_by(report: Report) -> Revision | None:
 
 
 def pending_of(report: Report) -> list[Action]:
-    """What the pass planned and did not get done, in the plan's order, without what is held."""
+    """What the pass planned and did not get done, in the plan's order, without what is held; where new content waits
+    for a window to end, what that would do."""
+    if report.coming is not None:
+        return [change.action for change in report.coming.pending if change.cause is not Cause.SCHEDULE]
     ended: Mapping[int, Outcome] = {outcome.change.number: outcome for outcome in report.outcomes}
     return [
         change.action

@@ -29,6 +29,8 @@ def test_new_content_waits_while_what_runs_is_healed_also_by_the_next_process(
         found = agent.stack(a)
         assert (found["sync"], found["health"], found["failure"]) == ("out of sync", "healthy", None)
         assert "the audit" in found["message"]
+        until(lambda: agent.stack(a)["message"].endswith("(2 to do)"), "what it would do told")
+        assert agent.metric(f'windlass_plan_changes{{action="replace",stack="{a}"}}') == 2
         before = identity(sdk, web)
         sdk.remove_container(web, force=True)
         healed = until(lambda: identity(sdk, web), "healed", patience=10)

@@ -103,6 +103,23 @@ def test_who_comes_after_an_agent_that_was_killed_takes_back_what_it_had_begun(
         assert agent.stack(stack)["sync"] == "out of sync", "the content is rejected and not tried again"
 
 
+def test_a_new_service_has_the_time_to_become_healthy_that_its_rollout_gives_it(
+    agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    """Which is less than its check would, and it is taken back once that is over."""
+    stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
+    check = "healthcheck: {test: [CMD, 'false'], interval: 1s, start_period: 20m}"
+    late = f"  late: {{image: {busybox}, stop_grace_period: 0s, {check}, x-windlass: {{rollout: {{timeout: 1s}}}}}}\n"
+    with running(agent):
+        first = first_good(agent, fleet, stack, quick(compose(busybox, "one")))
+        fleet.push({path: quick(compose(busybox, "one", more=late))}, "Late")
+        failure = until(lambda: agent.stack(stack)["failure"], "the failure told")
+        assert failure["reason"] == "HealthTimeout"
+        assert "service late does not get healthy (gave up after 1 s)" in failure["message"]
+        until(lambda: not identity(sdk, f"{stack}-late-1"), "taken back")
+        assert accepted(agent, stack) == first
+
+
 @pytest.mark.slow
 def test_a_new_service_that_does_not_get_healthy_is_taken_back_and_tried_again_when_asked(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str

@@ -99,6 +99,28 @@ def test_a_read_that_fails_once_succeeds(fake: FakeEngine, door: Engine) -> None
     assert door.info() == {"Driver": "x"}
 
 
+def test_an_engine_that_ends_answers_whom_it_knows_and_nobody_new(fake: FakeEngine, door: Engine) -> None:
+    fake.answers = {INFO: lambda request: request.say({"a": 1}), "/_ping": lambda request: request.say("OK")}
+    assert door.info() == {"a": 1}
+    door.ping()
+    fake.shutdown()
+    fake.server_close()
+    assert door.info() == {"a": 1}
+    with pytest.raises(Unreachable, match="reach the engine: the engine refuses connections"):
+        door.ping()
+
+
+def test_who_is_kept_until_another_engine_is_there_is_not_answered(fake: FakeEngine) -> None:
+    """As by systemd, where that listens for it."""
+    fake.answers = {"/_ping": Request.hang}
+    engine = Engine(fake.url, timeout=30)
+    began = time.monotonic()
+    with pytest.raises(Unreachable):
+        engine.ping()
+    assert time.monotonic() - began < 10, "the usual time of a call is long enough for another one to start"
+    engine.close()
+
+
 def test_a_client_that_met_a_fault_is_not_used_again(fake: FakeEngine, door: Engine) -> None:
     fake.answers = {START: Request.cut, INFO: lambda request: request.say({"a": 1})}
     for _ in range(3):

@@ -27,6 +27,8 @@ class Scene:
     fleet: Fleet
     sdk: docker.APIClient
     alone: bool = False  # `web` and nothing else
+    policy: str = "unless-stopped"  # of `web`
+    check: str = ""  # the health check of `web`, if it has any
     more: tuple[str, ...] = ()
     head: str = ""
     kept: str = ""  # what was put into the volume
@@ -59,7 +61,8 @@ class Scene:
 services:
   web:
     image: {self.image}
-    restart: unless-stopped
+    restart: "{self.policy}"
+    healthcheck: {self.check or "{disable: true}"}
     environment: {{MESSAGE: {message}}}
     networks: [back, front]
     volumes: ["data:/data", "/scratch"]

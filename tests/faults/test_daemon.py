@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.agents import Agent, running, until
+from tests.e2e.seen import accepted
 from tests.faults.daemon import Daemon
 from tests.faults.life import alive, make_good
 from tests.faults.proxy import Call, Choice, Fault, Proxy
@@ -36,6 +37,28 @@ def test_an_engine_that_went_and_came_back(agent: Agent, scene: Scene, daemon: D
         scene.await_settled(agent, "first")
         scene.push("second")
         scene.await_settled(agent, "second")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["unless-stopped", "no"])
+def test_an_engine_that_is_restarted_while_a_new_container_proves_itself(
+    agent: Agent, scene: Scene, daemon: Daemon, policy: str
+) -> None:
+    """It stops the new one with all others, which says nothing of that one, whether it starts it again or not."""
+    scene.policy, scene.check = policy, "{test: [CMD, 'true'], interval: 4s}"
+    web = scene.name("web")
+    with running(agent):
+        first = scene.push("first")
+        scene.await_settled(agent, "first")
+        until(lambda: accepted(agent, scene.stack) == first, "the first commit known to be good")
+        scene.put_data("precious")
+        scene.push("second")
+        until(lambda: f"{web}.old" in scene.containers(), "the old one set aside")
+        with daemon.away(signal.SIGTERM):
+            pass
+        scene.await_settled(agent, "second")
+        results = [f'windlass_rollbacks_total{{result="{one}",stack="{scene.stack}"}}' for one in ("success", "error")]
+        assert not any(map(agent.metric, results)), "nothing was given up meanwhile"
 
 
 def hang(daemon: Daemon) -> Choice:

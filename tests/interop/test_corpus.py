@@ -74,5 +74,5 @@ def carry(
             fcntl.flock(lock, fcntl.LOCK_EX)
             Trial(docker_host, sdk, f"{prefix}x{made}", home, secrets).run(case)
 
-    monkeypatch.setattr("agent.reconcile.HEALTH_PATIENCE", 0.0)  # nobody waits for programs that do nothing
+    monkeypatch.setattr("agent.reconcile.longest_wait", lambda _: 0.0)  # nobody waits for programs that do nothing
     return one

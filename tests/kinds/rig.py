@@ -60,7 +60,7 @@ class Rig:
             wall=lambda: self.now,
             clock=lambda: self.now,
         )
-        return Reconciler(Host(kinds), options=self.options)
+        return Reconciler(Host(kinds, self.engine.ping), options=self.options)
 
     def restart(self) -> None:
         """As another agent with the same state directory."""

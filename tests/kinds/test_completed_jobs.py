@@ -56,7 +56,7 @@ def test_one_that_is_done_runs_again_for_new_content_of_its_own_alone(rig: Rig, 
     changed = rig.apply(stack(busybox, more=", environment: {A: '1'}"))
     assert changed[f"{rig.stack}-job-1"] == Action.REPLACE
     assert started(rig) != first
-    assert rig.reconciler.host.health(Key("container", f"{rig.stack}-job-1")) == (Gate.PASSED, "")
+    assert rig.reconciler.host.health(Key("container", f"{rig.stack}-job-1")).gate is Gate.PASSED
 
 
 def test_one_that_is_removed_by_hand_is_made_and_runs_again(rig: Rig, busybox: str) -> None:
@@ -78,7 +78,7 @@ def test_one_that_others_wait_for_is_tried_until_it_succeeds(rig: Rig, busybox: 
     report = rig.take(text)
     assert "job-1 (drift: its run failed, exit code 7)" in str(report.plan)
     assert started(rig) != first
-    assert rig.reconciler.host.health(Key("container", f"{rig.stack}-job-1"))[0] is Gate.FAILED
+    assert rig.reconciler.host.health(Key("container", f"{rig.stack}-job-1")).gate is Gate.FAILED
     rig.apply(stack(busybox))
 
 

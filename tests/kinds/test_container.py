@@ -503,9 +503,9 @@ def test_a_gate_says_whether_it_holds_and_why_not(
     wanted = bench.container(**body)
     bench.do(Action.CREATE, wanted)
     probe = bench.kinds["container"].probe
-    found, said = until(lambda: answer if (answer := probe(wanted.key, condition))[0] is gate else None)
-    assert found is gate
-    assert words in said
+    found = until(lambda: answer if (answer := probe(wanted.key, condition)).gate is gate else None)
+    assert found.gate is gate
+    assert words in found.detail
 
 
 def test_a_job_that_is_done_is_as_wanted(bench: Bench) -> None:

@@ -89,7 +89,7 @@ def test_the_old_one_runs_while_the_start_of_the_new_one_hangs(late: Rig, proxy:
         assert runs is not None
         assert runs["State"]["Running"], f"after the try number {times}"
         judgement = judge(late.stack_of(after), report, trial, 0.0)
-        trial = judgement.trial or Trial(frozenset(), 0.0, 0.0)
+        trial = judgement.trial or Trial()
         assert (judgement.state is State.FAILED) is (times == 3), "the same, time and again, is the content's"
     released.set()
     mend(late, proxy)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from agent.kinds.container_proof import patience_of, proof_of
+from agent.kinds.container_proof import proof_of
+from agent.kinds.container_state import patience_of
 from agent.model import Gate
 
 SECOND = 1_000_000_000

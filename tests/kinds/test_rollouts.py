@@ -83,6 +83,22 @@ def test_what_does_not_become_good_is_taken_back(
     assert rig.apply(good) == {}
 
 
+def test_what_is_not_healthy_within_its_timeout_is_taken_back(rig: Rig, busybox: str) -> None:
+    """Which is shorter than what its check would take."""
+    good = web(busybox, "")
+    rig.apply(good)
+    before = rig.container("web")["Id"]
+    check = "healthcheck: {test: [CMD, 'false'], interval: 500ms, start_period: 10m}"
+    report = rig.take(web(busybox, f"{check}, x-windlass: {{rollout: {{timeout: 2s}}}}", "2"))
+    assert report.failure is not None
+    assert report.failure.reason == "HealthTimeout"
+    assert "its health check has not passed yet (gave up after 2 s)" in report.failure.message
+    assert rig.container("web")["Id"] == before
+    assert rig.container("web")["State"]["Running"]
+    assert ids(rig) == {before}, "no leftovers"
+    assert rig.apply(good) == {}
+
+
 def test_what_crashes_again_and_again_while_it_is_watched_is_taken_back(rig: Rig, busybox: str) -> None:
     good = web(busybox, "")
     rig.apply(good)

@@ -16,6 +16,7 @@ from agent.errors import Refused
 from agent.kinds import memory
 from agent.kinds.file import FileKind
 from agent.model import Action, Cause, Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.probe import Probe
 
 SCOPE = Scope("host-1", "git:0123456789ab", frozenset({"web"}))
 Content = dict[str, tuple[int, bytes]]
@@ -313,7 +314,7 @@ def test_a_file_is_not_removed(kind: FileKind, state: Path) -> None:
     make(kind, wanted)
     with pytest.raises(Refused):
         kind.remove(Change(0, Action.REMOVE, wanted.key, "web", Cause.PRUNE, ""), "")
-    assert kind.probe(wanted.key, Condition.EXISTS) == (Gate.PASSED, "")
+    assert kind.probe(wanted.key, Condition.EXISTS) == Probe(Gate.PASSED)
     assert kind.probe(Key("file", str(state / "no")), Condition.EXISTS)[0] is Gate.FAILED
 
 

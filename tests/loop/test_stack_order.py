@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.model import Failure, Health, Report, Result, Revision, Stack
+from agent.model import Failure, Health, Report, Result, Revision, ServiceState, Stack
 from agent.ports import AskSource, LookAt
-from agent.reconcile import HEALTH_PATIENCE, Turn
+from agent.reconcile import Turn
 from tests.loop.fakes import (
     FakeAudience,
     FakeClock,
@@ -173,12 +173,17 @@ def test_stacks_of_different_readings_may_wait_for_one_another() -> None:
 
 
 def test_once_does_not_wait_for_ever_for_a_health_that_does_not_come() -> None:
-    clock = FakeClock()
-    turns = FakeTurns(lambda turn: replace(synced(turn), health=Health.PROGRESSING))
+    """Nor does it give up before the time of that is over."""
+    clock, services = FakeClock(), (ServiceState("db", 1, 0, Health.PROGRESSING, patience=900.0),)
+    turns = FakeTurns(lambda turn: replace(synced(turn), health=Health.PROGRESSING, services=services))
     loop = make_loop(FakeDesires(reading(WEB, stack("zdb"))), turns, FakeAudience(), clock=clock)
-    threading.Timer(0.3, lambda: setattr(clock, "ahead", HEALTH_PATIENCE)).start()
+    early = threading.Timer(0.3, lambda: setattr(clock, "ahead", 800.0))
+    late = threading.Timer(0.9, lambda: setattr(clock, "ahead", 900.0))
     with ended_by(loop, 8.0):
+        early.start()
+        late.start()
         reports = loop.run(once=True)
+        assert clock.ahead == 900.0
     assert [report.stack for report in reports] == ["zdb"]
     assert not loop.stopping
 

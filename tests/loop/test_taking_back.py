@@ -116,7 +116,7 @@ def test_the_commit_is_told_on_that_brought_what_was_given_up() -> None:
         if not desires.accepted and turn.known:
             state = ServiceState("web", 1, 0, Health.DEGRADED, "unhealthy")
             return replace(synced(turn), services=(state,), health=state.health)
-        state = ServiceState("web", 1, 1, Health.PROGRESSING)
+        state = ServiceState("web", 1, 1, Health.PROGRESSING, patience=60.0)
         (one,) = wanted.resources
         made = Change(0, Action.CREATE, one.key, "web", Cause.COMMIT, "", wanted=one)
         done = (Outcome(made, Status.DONE),)
@@ -323,7 +323,7 @@ def test_content_that_was_on_trial_when_an_agent_ended_is_on_trial_with_the_next
 
     def check(turn: Turn) -> Report:
         health = Health.HEALTHY if turn.stacks[0] == OLD else healths[0]
-        return replace(synced(turn), health=health, services=(ServiceState("web", 1, 0, health),))
+        return replace(synced(turn), health=health, services=(ServiceState("web", 1, 0, health, patience=60.0),))
 
     desires, audience = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}), FakeAudience()
     turns = FakeTurns(check)
@@ -390,7 +390,9 @@ def test_content_that_has_not_proved_good_yet_is_not_given_the_images_of_what_di
     """Its images are others, although a newer commit cannot be read."""
 
     def slow(turn: Turn) -> Report:
-        state = ServiceState("web", 1, 0, Health.HEALTHY if turn.stacks[0] == OLD else Health.PROGRESSING)
+        state = ServiceState(
+            "web", 1, 0, Health.HEALTHY if turn.stacks[0] == OLD else Health.PROGRESSING, patience=60.0
+        )
         return replace(synced(turn), services=(state,), health=state.health)
 
     desires, audience = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}), FakeAudience()

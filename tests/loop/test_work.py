@@ -63,9 +63,14 @@ def test_a_window_is_told_once_and_hides_what_was_wrong_before() -> None:
     assert not work.freeze(WINDOW)
     assert work.lag == Lag(NEW, WINDOW)
     assert work.restraint.frozen == WINDOW
+    assert turn_of(work).coming == (NEW,)
+    work.offer(None)
+    assert turn_of(work).coming == (), "it has left"
+    work.offer(NEW)
     assert work.freeze(NEXT_WINDOW)
     assert work.wait(LATE)
     assert work.lag == Lag(NEW, failure=LATE), "the window is over"
+    assert turn_of(work).coming is None
 
 
 def test_what_waits_goes_on_waiting_when_the_goal_is_given_up() -> None:
@@ -131,7 +136,7 @@ def test_who_brought_what_was_tried_is_known_until_other_content_is_wanted() -> 
 
 
 def test_the_trial_is_of_the_content_and_not_of_the_commit() -> None:
-    trial = Trial(frozenset({"web"}), 0.0, 5.0)
+    trial = Trial({"web": 0.0}, 5.0)
     work = Work("web", Goal(NEW), standing=Standing("a" * 40, trial))
     work.want(replace(NEW, revision=OLD.revision))
     assert work.standing.trial == trial

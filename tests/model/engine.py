@@ -40,6 +40,9 @@ class _Calls:
     def close(self) -> None:
         """Nothing is open."""
 
+    def greet(self) -> None:
+        """It is there."""
+
     def read(self, endpoint: str, subject: str, ask: Callable[[Any], Any]) -> Any:
         with plain_errors(subject):
             self._lot.listen()

@@ -61,6 +61,12 @@ SERIES = [
     pytest.param([report()], 'windlass_reconciles_total{result="error",stack="web"}', 0, id="known results start at 0"),
     pytest.param([report()], 'windlass_last_reconcile_timestamp_seconds{result="noop"}', 7000, id="last, our clock"),
     pytest.param([report()], 'windlass_stack_synced{stack="web"}', 1, id="synced"),
+    pytest.param(
+        [report(synced=False, coming=Plan((change(),)))],
+        'windlass_plan_changes{action="create",stack="web"}',
+        1,
+        id="to do once it need not wait",
+    ),
     pytest.param([report(), report(synced=False)], 'windlass_stack_synced{stack="web"}', 0, id="no longer synced"),
     pytest.param([report()], 'windlass_stack_health{health="healthy",stack="web"}', 1, id="health"),
     pytest.param([report()], 'windlass_stack_health{health="degraded",stack="web"}', 0, id="other health"),

@@ -243,5 +243,7 @@ def test_what_is_suspended_is_told_with_whose_word_and_end_it_is() -> None:
     assert status.message == "suspended by anna until 2027-01-15 08:00 UTC: migrates the database"
     leased = web(report(suspended=Suspended(services={"api": Suspension("a debugger")})))
     assert leased.message == "service api is suspended: a debugger"
+    frozen = Suspended(frozen=Suspension("weekend"))
+    assert web(report(suspended=frozen, coming=Plan((change(),)))).message == "new content waits: weekend (1 to do)"
     assert [one.service for one in leased.suspended] == ["api"]
     assert not web(report(suspended=whole), report()).suspended
