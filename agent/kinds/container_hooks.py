@@ -127,6 +127,8 @@ class Hooks:
             hook = f"{what}, hook {index}"
             self._must_not_end(hook)
             code, said = self._engine.execute(container, body, PATIENCE, hook, self._ending)
+            if code is None:  # it goes on in there until the container stops: an exec cannot be ended
+                raise _too_long(hook)
             if code:
                 raise self._failed(hook, code, said, container, body)
 
@@ -161,7 +163,7 @@ class Hooks:
                 self._engine.stop_container(container, GRACE)
                 raise Overtaken(f"{what} is stopped, for the agent ends; the next one runs it again")
             self._sleep(POLL)
-        raise Refused(f"{what} has not ended after {PATIENCE:g} seconds", reason="HookFailed")
+        raise _too_long(what)
 
     def _failed(self, what: str, code: int, said: str, container: str, body: Mapping[str, Any]) -> Refused:
         """With the last words, less the secrets that the container has and those that the hook has for itself."""
@@ -170,6 +172,10 @@ class Hooks:
             words = redacted(words, given)
         words = words[-WORDS:]
         return Refused(f"{what} ended with status {code}{f': {words}' if words else ''}", reason="HookFailed")
+
+
+def _too_long(what: str) -> Refused:
+    return Refused(f"{what} has not ended after {PATIENCE:g} seconds", reason="HookFailed")
 
 
 def _has_processes(report: Mapping[str, Any]) -> bool:

@@ -82,7 +82,7 @@ def test_what_was_to_run_after_a_start_that_was_cut_is_run_by_the_next_agent(tmp
             super().start_container(container)
             self.die(f"start {container}")
 
-        def execute(self, container: str, body: Mapping[str, Any], *how: Any) -> tuple[int, str]:
+        def execute(self, container: str, body: Mapping[str, Any], *how: Any) -> tuple[int | None, str]:
             self.die(f"{body['Cmd'][0]} in {container}")
             return super().execute(container, body, *how)
 
@@ -217,6 +217,18 @@ def test_what_fails_before_a_stop_is_a_remark_and_no_reason_not_to_stop() -> Non
     around.before_stop(ALL, {"Id": "id", "Name": "/web", "Config": {"Labels": Noted(b"").labels(ALL)}})
     said = "pre_stop of web, hook 0 ended with status 127: said; it was stopped all the same"
     assert (around.remarks.take(), around.remarks.take()) == (said, "")
+
+
+def test_what_does_not_end_fails_after_its_time_and_is_waited_for_no_more() -> None:
+    log = Log(codes={"a": None, "c": None})
+    around = hooks(log)
+    with pytest.raises(Refused, match="post_start of web, hook 0 has not ended after 600 seconds") as caught:
+        around.start(ALL, "id")
+    assert caught.value.reason == "HookFailed"
+    around.before_stop(ALL, {"Id": "id", "Name": "/web", "Config": {"Labels": {}}})
+    assert (
+        around.remarks.take() == "pre_stop of web, hook 0 has not ended after 600 seconds; it was stopped all the same"
+    )
 
 
 def test_where_nothing_runs_nothing_is_run_before_a_stop() -> None:

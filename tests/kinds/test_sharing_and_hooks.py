@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.kinds.rig import Rig
+from agent.kinds import container_hooks
+from tests.kinds.rig import Rig, done
 
 pytestmark = pytest.mark.engine
 
@@ -154,3 +155,27 @@ def test_a_hook_runs_once_for_a_service(rig: Rig, busybox: str) -> None:
     text = hooked(busybox, "1").replace("stop_grace_period", "scale: 2, stop_grace_period", 1)
     rig.apply(text)
     assert sorted(log(rig)) == ["after 1", "after 1", "before 1"]
+
+
+def test_a_hook_without_an_end_keeps_nothing_from_being_replaced_and_stops_its_own_change(
+    rig: Rig, busybox: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container_hooks, "PATIENCE", 1.0)
+    endless = "[{command: [sh, -c, 'tail -f /dev/null']}]"
+    web = f"{rig.stack}-web-1"
+    good = services(busybox, web=f"pre_stop: {endless}")
+    rig.apply(good)
+    before = rig.container("web")["Id"]
+
+    report = rig.take(services(busybox, web=f"post_start: {endless}, environment: {{A: '1'}}"))
+    assert report.failure is not None
+    assert report.failure.reason == "HookFailed", "what is wanted is to blame, and not the engine"
+    assert "post_start of web, hook 0 has not ended after 1 seconds" in report.failure.message
+    now = rig.container("web")
+    assert (now["Id"], now["State"]["Running"]) == (before, True), "it is taken back"
+
+    report = rig.take(services(busybox, web="environment: {A: '2'}"))
+    assert report.failure is None
+    assert done(report) == {web: "replace"}
+    said = f"pre_stop of {web}, hook 0 has not ended after 1 seconds; it was stopped all the same"
+    assert said in [outcome.detail for outcome in report.outcomes]
