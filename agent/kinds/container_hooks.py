@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
-from agent.kinds.base import COMPOSE, INSTANCE
+from agent.kinds.base import COMPOSE, INSTANCE, NAME, STACK
 from agent.kinds.container_facts import is_job
 from agent.kinds.container_noted import POST_START as NOTED_START
 from agent.kinds.container_noted import PRE_STOP, Noted, bodies_in
@@ -85,7 +85,7 @@ class Hooks:
             has_completed = not self._ending() and self._has_completed(resource, container, fresh=fresh)
             if isinstance(trouble, Refused) or not has_completed:
                 raise
-        self._unhooked.settle(resource, container)
+        self._unhooked.settle(resource.stack, container)
 
     def _has_completed(self, resource: Resource, container: str, *, fresh: bool) -> bool:
         """Whether it is a job that has done its work before anything could run in it. Raises `Refused` where it is
@@ -98,13 +98,22 @@ class Hooks:
         raise Refused(f"did not stay up: {last_words(report, self._engine.logs)}", reason=CRASHED)
 
     def start_again(self, report: Mapping[str, Any]) -> None:
-        """Start one that was stopped for another one, and run what it was made to run after a start. Raises `Refused`
-        (`HookFailed`): then it runs all the same."""
-        container = str(report["Id"])
+        """Start one that was stopped for another one, and run what it was made to run after a start; what an agent that
+        ends leaves of that is caught up on. Raises `Refused` (`HookFailed`): then it runs all the same."""
+        container, labels = str(report["Id"]), look(report, "Config.Labels") or {}
+        bodies, stack = self.noted.bodies(report, NOTED_START), labels.get(STACK, "")
+        if bodies:
+            self._unhooked.expect_for(stack, labels.get(NAME, ""), container)
         self._engine.start_container(container)
-        with suppress(Overtaken):  # it ends again, which the next look tells
-            bodies = self.noted.bodies(report, NOTED_START)
+        try:
             self._execute(bodies, container, f"{POST_START} of {str(report.get('Name', '')).removeprefix('/')}")
+        except Overtaken:  # it ends again, or the agent does, which the next look tells
+            return
+        except Refused:
+            self._unhooked.settle(stack, container)
+            raise
+        if bodies:
+            self._unhooked.settle(stack, container)
 
     def before_stop(self, resource: Resource | None, report: Mapping[str, Any]) -> None:
         """Run what has to run before the container stops: what was noted when it was made, and what the file says now

@@ -38,7 +38,7 @@ def run(kind: ContainerKind, change: Change) -> None:
     """Start the container. One that runs is stopped first where its schedule says so. Where nothing is wanted, the one
     that was seen goes on."""
     if change.wanted is None:
-        kind.engine.start_container(seen_of(change).id)
+        _go_on(kind, change)
         return
     resource = change.wanted
     report = kind.engine.inspect_container(resource.key.name)
@@ -50,6 +50,15 @@ def run(kind: ContainerKind, change: Change) -> None:
             raise Overtaken(f"container {resource.key.name} runs already")
         kind.stop(report, resource)
     kind.start(resource, report)
+
+
+def _go_on(kind: ContainerKind, change: Change) -> None:
+    """Let the one that was seen go on, which was stopped for another one."""
+    report = kind.engine.inspect_container(seen_of(change).id)
+    if report is None:
+        raise Overtaken(f"container {change.key.name} is gone since it was stopped")
+    if not is_up(report):
+        kind.hooks.start_again(report)
 
 
 def cut_short(kind: ContainerKind, change: Change) -> None:

@@ -32,14 +32,18 @@ class Unhooked:
 
     def expect(self, resource: Resource, container: str) -> None:
         """It is about to be started. What cannot be noted is forgotten with the agent."""
+        self.expect_for(resource.stack, resource.key.name, container)
+
+    def expect_for(self, stack: str, name: str, container: str) -> None:
+        """As `expect`, of one whose resource nobody has at hand."""
         self._settled.discard(container)
         with suppress(Trouble):
-            self._file.change(lambda kept: with_entry(kept, resource.stack, resource.key.name, container))
+            self._file.change(lambda kept: with_entry(kept, stack, name, container))
 
-    def settle(self, resource: Resource, container: str) -> None:
+    def settle(self, stack: str, container: str) -> None:
         """It has had all of it. What cannot be noted costs another run after a restart of the agent at most."""
         try:
-            self._file.change(lambda kept: only(kept, resource.stack, lambda _name, noted: noted != container))
+            self._file.change(lambda kept: only(kept, stack, lambda _name, noted: noted != container))
         except Trouble:
             self._settled.add(container)
 

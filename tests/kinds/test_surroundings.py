@@ -129,5 +129,5 @@ def test_a_container_of_which_the_report_is_the_same_is_seen_anew_once_its_hooks
     wanted = Resource(Key("container", "web"), "s", {"body": {}, "hooks": {"post_start": [{"Cmd": ["x"]}]}})
     unhooked.expect(wanted, "id")
     assert NOT_RUN in view._observed(wanted, REPORT, AROUND, "").differences
-    unhooked.settle(wanted, "id")
+    unhooked.settle(wanted.stack, "id")
     assert NOT_RUN not in view._observed(wanted, REPORT, AROUND, "").differences
