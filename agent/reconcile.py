@@ -177,8 +177,8 @@ class Reconciler:
                 self.acknowledgements.remember(last.removal, turn.consent)
             if turn.act and last.plan.pending:
                 taken = replace(taken, outcomes=self._act(turn, last.plan))
-                if goes_on := _stopped_in_vain(taken):
-                    taken = self._act_besides(turn, taken, goes_on)
+                if goes_on := _stopped_in_vain(taken):  # also where the agent ends, or newer content is wanted
+                    taken = self._act_besides(turn, taken, goes_on, stop=never)
                 turn = replace(turn, asked={})  # it is done, or will be asked for again
                 last = self.look(turn)
                 if not turn.exact and (follow := _following(last.plan, taken)):
@@ -214,13 +214,15 @@ class Reconciler:
                     return gate, f"{resource.key}: {detail}"
         return Gate.PASSED, ""
 
-    def _act_besides(self, turn: Turn, taken: Taken, more: Plan) -> Taken:
-        return replace(taken, plan=_joined(taken.plan, more), outcomes=taken.outcomes + self._act(turn, more))
+    def _act_besides(self, turn: Turn, taken: Taken, more: Plan, *, stop: Callable[[], bool] | None = None) -> Taken:
+        return replace(taken, plan=_joined(taken.plan, more), outcomes=taken.outcomes + self._act(turn, more, stop))
 
-    def _act(self, turn: Turn, plan: Plan) -> tuple[Outcome, ...]:
+    def _act(self, turn: Turn, plan: Plan, stop: Callable[[], bool] | None = None) -> tuple[Outcome, ...]:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}
+        awaited = _waited_for_by_what_stands_still(plan)
 
         def perform(change: Change, pace: Pace) -> str:
+            pace = replace(pace, leaves=change.number not in awaited)
             return self.host.perform(change, revisions.get(change.stack, ""), pace)
 
         return converge(
@@ -228,7 +230,7 @@ class Reconciler:
             perform,
             partial(self._probe, turn),
             options=self.options,
-            stop=lambda: self.stop() or turn.superseded(),
+            stop=stop or (lambda: self.stop() or turn.superseded()),
             clock=self.clock,
             sleep=self.rest,
             report=partial(self.listen, turn),
@@ -267,14 +269,25 @@ def _stopped_in_vain(taken: Taken) -> Plan | None:
     whether its stack goes back or not."""
     done = {outcome.change.number for outcome in taken.outcomes if outcome.status is Status.DONE}
     needed = {earlier for change in taken.plan.changes if change.number in done for earlier in change.after}
-    stopped = [one for one in taken.plan.changes if one.action is Action.STOP and one.cause is not Cause.SCHEDULE]
-    in_vain = [one for one in stopped if one.number in done and one.number not in needed]
+    in_vain = [one for one in _stopped(taken.plan) if one.number in done and one.number not in needed]
     first = len(taken.plan.changes)
     goes_on = tuple(
         Change(first + number, Action.RUN, one.key, one.stack, one.cause, _GOES_ON, seen=one.seen)
         for number, one in enumerate(in_vain)
     )
     return Plan(goes_on) if goes_on else None
+
+
+def _waited_for_by_what_stands_still(plan: Plan) -> frozenset[int]:
+    """The numbers of what others were stopped for: each of those stands still until it is there, or goes on where
+    nothing comes of it."""
+    stopped = {one.number for one in _stopped(plan)}
+    return frozenset(change.number for change in plan.changes if change.after & stopped)
+
+
+def _stopped(plan: Plan) -> list[Change]:
+    """What stops so that others can have its ports."""
+    return [one for one in plan.changes if one.action is Action.STOP and one.cause is not Cause.SCHEDULE]
 
 
 def _only_frees(left: Plan) -> bool:

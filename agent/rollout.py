@@ -64,19 +64,21 @@ class Steps(Protocol):
 class Pace:
     """What waiting is done with: seconds from `clock`, `rest` for some of them, in words why, until `stop` says so.
 
-    While it rests, a step takes no place from others.
+    While it rests, a step takes no place from others. One that `leaves` what it had no time to prove leaves it to
+    whoever looks next; else the old one is back at once, for others cannot go on without it.
     """
 
     clock: Callable[[], float]
     rest: Callable[[float, str], None]
     stop: Callable[[], bool]
+    leaves: bool = True
 
 
 def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
     """Replace by the steps. Where the new one does not become good, the old one is back when this raises `Refused`.
 
     Raises `Overtaken` when it is told to stop while a health check has not passed yet: then both are left for whoever
-    looks next. `Unreachable` leaves them as well.
+    looks next, or the old one is back, as the pace says. `Unreachable` leaves them as well.
     """
     try:
         steps.prepare()
@@ -89,10 +91,9 @@ def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
             steps.retire()
             steps.start()
             _await_proof(steps, rollout, pace)
-    except _Unproved:
-        raise
     except (Refused, Overtaken) as trouble:
-        _take_back(steps, trouble)
+        if not (isinstance(trouble, _Unproved) and pace.leaves):
+            _take_back(steps, trouble)
         raise
     with suppress(Refused, Overtaken):  # says nothing against the new one, which is good
         steps.finish()
@@ -115,9 +116,10 @@ def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> None:
         if proof.gate is Gate.PENDING and waited >= limit:
             raise Refused(f"{proof.detail} (gave up after {limit:g} s){steps.words()}", reason=HEALTH_TIMEOUT)
         if pace.stop():
-            if proof.gate is Gate.PASSED:
+            if proof.gate is Gate.PASSED and pace.leaves:
                 return  # up to now nothing speaks against it
-            raise _Unproved("not proved yet, for the agent ends or newer content is wanted; the next pass goes on")
+            then = "goes on" if pace.leaves else "begins anew, for others go on with the old one"
+            raise _Unproved(f"not proved yet, for the agent ends or newer content is wanted; the next pass {then}")
         pace.rest(POLL, proof.detail or "runs without a restart so far")
 
 

@@ -27,6 +27,7 @@ class Stage:
     steps: list[str] = field(default_factory=list)
     now: float = 0.0
     stopping: bool = False
+    leaves: bool = True
 
     def _do(self, step: str) -> None:
         self.steps.append(step)
@@ -59,7 +60,7 @@ class Stage:
         self.now += seconds
 
     def roll(self, rollout: Rollout) -> None:
-        roll(self, rollout, Pace(lambda: self.now, self.rest, lambda: self.stopping))
+        roll(self, rollout, Pace(lambda: self.now, self.rest, lambda: self.stopping, self.leaves))
 
 
 @pytest.mark.parametrize(
@@ -168,3 +169,18 @@ def test_both_reasons_are_told_where_taking_back_fails_too() -> None:
     with pytest.raises(Refused, match="exit code 1; and the old one could not be put back: the disk is full") as caught:
         stage.roll(STOP_FIRST)
     assert caught.value.reason == "DiskFull"
+
+
+@pytest.mark.parametrize("proof", [RUNS, STARTING], ids=["runs so far", "not yet healthy"])
+@pytest.mark.parametrize("rollout", [STOP_FIRST, START_FIRST], ids=["stop-first", "start-first"])
+def test_what_others_wait_for_is_taken_back_where_there_is_no_time_to_prove_it(rollout: Rollout, proof: Proof) -> None:
+    stage = Stage([proof], stopping=True, leaves=False)
+    with pytest.raises(Overtaken, match="not proved yet"):
+        stage.roll(replace(rollout, monitor=5.0))
+    assert stage.steps[-1] == "take back"
+
+
+def test_what_others_wait_for_and_is_proved_stays() -> None:
+    stage = Stage(stopping=True, leaves=False)
+    stage.roll(STOP_FIRST)
+    assert stage.steps[-1] == "finish"
