@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import docker
 import pytest
 
 from agent.kinds import container_hooks
+from tests.e2e.agents import until
 from tests.kinds.rig import Rig, done
 
 pytestmark = pytest.mark.engine
@@ -62,6 +64,48 @@ def test_whoever_takes_the_volumes_of_another_goes_along(rig: Rig, busybox: str)
     done = rig.apply(text("2"))
     assert done == {f"{rig.stack}-web-1": "remove, create", f"{rig.stack}-db-1": "remove, create"}
     assert [mount["Name"] for mount in rig.container("web")["Mounts"]] == [f"{rig.stack}_data"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "depends"),
+    [("service:db", "{db: {condition: service_healthy}}"), ("container:{stack}-db-1", "[db]")],
+    ids=["service", "container"],
+)
+def test_whoever_shares_a_network_is_started_anew_with_its_owner_whatever_it_depends_on(
+    rig: Rig, sdk: docker.APIClient, busybox: str, mode: str, depends: str
+) -> None:
+    db, web = f"{rig.stack}-db-1", f"{rig.stack}-web-1"
+    check = "healthcheck: {test: [CMD, 'true'], interval: 100ms}"
+    sharing = f"network_mode: '{mode.format(stack=rig.stack)}', depends_on: {depends}"
+    text = services(busybox, web=sharing, db=check)
+    assert rig.apply(text) == {f"{rig.stack}_default": "create", db: "create", web: "create"}
+    made = rig.container("web")["Id"]
+
+    sdk.stop(db, timeout=0)
+    assert rig.apply(text) == {db: "update", web: "update"}
+    assert network(rig, "web") == network(rig, "db")
+
+    sdk.restart(db, timeout=0)  # by whomever
+    assert network(rig, "web") != network(rig, "db")
+    (change,) = rig.plan(text).changes
+    assert (change.key.name, change.action, change.cause) == (web, "update", "drift")
+    assert change.reason == f"is cut off: it shares namespaces with {db}, started after it"
+    assert rig.apply(text) == {web: "update"}
+    assert network(rig, "web") == network(rig, "db")
+    assert rig.container("web")["Id"] == made
+
+
+def network(rig: Rig, service: str) -> str:
+    """The network namespace that it is in. Into one that has just begun, not every engine lets anybody at once."""
+    command = {"Cmd": ["busybox", "readlink", "/proc/self/ns/net"], "AttachStdout": True}
+    said = list[str]()
+
+    def tells() -> bool:
+        said.append(rig.engine.execute(rig.container(service)["Id"], command, 10)[1].strip())
+        return said[-1].startswith("net:[")
+
+    until(tells, "the network namespace")
+    return said[-1]
 
 
 @pytest.mark.parametrize(
