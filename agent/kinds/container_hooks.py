@@ -67,8 +67,16 @@ class Hooks:
         if after_start(resource):
             self._unhooked.expect(resource, container)
         with self._starting(container):
-            self._engine.start_container(container)
+            self._start(container)
         self._finish_start(resource, container)
+
+    def _start(self, container: str) -> None:
+        """Where the engine cannot run the command it repeats it, which may hold what the container has as secrets."""
+        try:
+            self._engine.start_container(container)
+        except Refused as refused:
+            report = self._engine.inspect_container(container) or {}
+            raise Refused(redacted(refused.message, report), reason=refused.reason) from refused
 
     def catch_up(self, resource: Resource, report: Mapping[str, Any]) -> None:
         """Run what a start that was cut, or in which a hook failed, left to run. Raises `Refused` (`HookFailed`)."""
@@ -104,7 +112,7 @@ class Hooks:
         bodies, stack = self.noted.bodies(report, NOTED_START), labels.get(STACK, "")
         if bodies:
             self._unhooked.expect_for(stack, labels.get(NAME, ""), container)
-        self._engine.start_container(container)
+        self._start(container)
         try:
             self._execute(bodies, container, f"{POST_START} of {str(report.get('Name', '')).removeprefix('/')}")
         except Overtaken:  # it ends again, or the agent does, which the next look tells

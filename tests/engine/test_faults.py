@@ -195,6 +195,27 @@ def test_a_refusal_says_what_it_means(
     assert len(caught.value.message) < 500
 
 
+@pytest.mark.parametrize(
+    ("status", "text", "reason"),
+    [
+        (400, RUNC.replace("nope", "server --password=hunter2"), "StartFailed"),
+        (409, "something else with TOKEN=hunter2", "Conflict"),
+        (404, "no such thing as TOKEN=hunter2", "Overtaken"),
+        (404, "No such image: https://me:hunter2@registry/x", "ImageNotFound"),
+        (400, f"invalid {'x' * 380} https://me:hunter2{'2' * 300}@registry", "InvalidRequest"),
+        (500, "token: hunter2: no space left on device", "DiskFull"),
+    ],
+)
+def test_the_engines_words_are_told_without_secrets_and_mean_the_same(
+    fake: FakeEngine, door: Engine, status: int, text: str, reason: str
+) -> None:
+    fake.answers = {START: lambda request: request.say({"message": text}, status)}
+    with pytest.raises(Overtaken if reason == "Overtaken" else Refused) as caught:
+        door.start_container("web")
+    assert caught.value.reason == reason
+    assert "hunter2" not in caught.value.message
+
+
 def test_removal_waits_for_one_that_is_under_way(fake: FakeEngine, door: Engine) -> None:
     def going(request: Request) -> None:
         if request.command == "DELETE":

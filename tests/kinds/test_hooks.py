@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -167,6 +168,19 @@ def test_what_a_failing_hook_says_is_told_without_secrets(said: str) -> None:
     with pytest.raises(Refused, match=r"post_start of web, hook 0 ended with status 3: .*\*\*\*") as caught:
         hooks(log).start(wanting(post_start=[{"Cmd": ["a"], "Env": ["API_KEY=hunter2-of-the-hook"]}]), "id")
     assert "hunter2" not in caught.value.message
+
+
+def test_a_command_that_cannot_be_run_is_told_without_the_secrets_of_its_container() -> None:
+    class Lacking(Log):
+        def start_container(self, container: str) -> None:
+            raise Refused('start container id: exec: "serve hunter2-of-the-container": not found', reason="StartFailed")
+
+    log = Lacking(left={**UP, "Config": {"Env": ["DB_PWD=hunter2-of-the-container"]}})
+    for start in (partial(hooks(log).start, wanting(), "id"), partial(hooks(log).start_again, log.left or {})):
+        with pytest.raises(Refused) as caught:
+            start()
+        told = 'start container id: exec: "serve ***": not found'
+        assert (caught.value.message, caught.value.reason) == (told, "StartFailed")
 
 
 def test_one_that_runs_when_the_agent_ends_is_stopped_and_what_it_is_for_is_not_started() -> None:
