@@ -30,6 +30,9 @@ from agent.model import (
 from agent.processes import ORPHAN_PROCESS
 from agent.suspension import NOTHING, Suspended
 
+IMAGE = "image"  # the kind that is pulled
+_FETCHES = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
+
 if TYPE_CHECKING:
     from agent.planning import Removal
 
@@ -101,7 +104,7 @@ def report_of(taken: Taken, name: str) -> Report:
         suspended=suspended,
         jobs=_jobs(wanted, actual) if taken.last else (),
         left=left,
-        settled=_settled(wanted, actual, left),
+        as_wanted=_as_wanted(wanted, actual, left),
         waits=wrong is None and failure is not None,
         done=wrong is None and taken.last is not None and _only_held(left),
         commit=next((change.commit for change in plan.changes if change.commit), None),
@@ -114,7 +117,7 @@ def _only_held(left: Plan) -> bool:
     return all(change.action is Action.HOLD and change.code not in PASSING for change in matter)
 
 
-def _settled(wanted: Sequence[Resource], actual: Mapping[Key, Observed], left: Plan) -> frozenset[Key]:
+def _as_wanted(wanted: Sequence[Resource], actual: Mapping[Key, Observed], left: Plan) -> frozenset[Key]:
     return frozenset(one.key for one in wanted if one.key in actual) - {change.key for change in left.changes}
 
 
@@ -156,6 +159,12 @@ def _result(outcomes: Sequence[Outcome], failure: Failure | None, *, held: bool)
 def changed_something(outcome: Outcome) -> bool:
     """Whether a step made something more as it is wanted. The runs of jobs change nothing in that."""
     return outcome.status is Status.DONE and outcome.change.cause is not Cause.SCHEDULE
+
+
+def is_pull(change: Change) -> bool:
+    """Whether it fetches an image from a registry: one that is built is not, and to remove one is another thing."""
+    builds = change.wanted is not None and "build" in change.wanted.spec
+    return change.key.kind == IMAGE and change.action in _FETCHES and not builds
 
 
 def failure_of(outcomes: Sequence[Outcome]) -> Failure | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
+from agent.occasions import Trigger
 from agent.ports import AskSource, LookAt
-from agent.reconcile import ASKED
 from agent.wishes import EVERYTHING, Asked
 
 
@@ -44,9 +44,9 @@ class Answering:
         self._at, self._reads = max(self._at, *(one.at for one in new.values())), True
         self._left.update(names)
         self._asked.update(new)
-        yield AskSource(ASKED)
+        yield AskSource(Trigger.MANUAL)
         hard = any(one.hard for one in new.values())
-        yield from (LookAt(ASKED, stack=name, afresh=hard) for name in names)
+        yield from (LookAt(Trigger.MANUAL, stack=name, afresh=hard) for name in names)
 
     def source_read(self, stacks: Iterable[str]) -> None:
         """Since somebody asked; these are all that there are by now."""

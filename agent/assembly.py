@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from agent.going_back import Trials
     from agent.orphans import Orphans
     from agent.places import Allowed, Ground
+    from agent.prepared import Prepared, Toolkit
     from agent.reconcile import Reconciler, Turn
     from agent.settings import Settings
     from agent.statedir import StateDir
-    from agent.works import Prepared, Works
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ class Assembly:
 
         from agent.artefact import Where, make, target_document
         from agent.parts import make_engine
+        from agent.prepared import Prepared, frozen_in, suspended_in
         from agent.statedir import StateDir
-        from agent.works import Prepared, frozen_in, suspended_in
 
         set_on_retry_hooks([])  # stamina would log to stdout, where the plan goes
         settings, key = self._settings(target), self._key(target)
@@ -110,8 +110,8 @@ class Assembly:
         scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
         heeded = orders if approved else replace(orders, approved=frozenset())
         turn = replace(_turn(reading, scope, heeded), exact=exact, known=self._known(settings, reading))
-        works = self._works(engine, settings, where.origin, ground)
-        look, revision = works.reconciler.look(turn), reading.snapshot.revision
+        toolkit = self._toolkit(engine, settings, where.origin, ground)
+        look, revision = toolkit.reconciler.look(turn), reading.snapshot.revision
         files = target_document(target, ground.here, rev=revision.id if ground.is_committed else "", repo=ground.url)
         return Prepared(
             plan=look.plan,
@@ -125,7 +125,7 @@ class Assembly:
             suspended=suspended_in(look.plan, orders),
             frozen=frozen_in(look.plan, reading.freeze, time.time()),
             artefact=make(where, files, revision, turn.stacks, look, key=key),
-            works=works,
+            toolkit=toolkit,
             turn=turn,
             look=look,
             target=target,
@@ -152,17 +152,17 @@ class Assembly:
         sudo = self.environment.get("SUDO_UID", "") if self.uid == 0 else ""
         return {self.uid, int(sudo)} if sudo.isdecimal() else {self.uid}
 
-    def _works(self, engine: Door, settings: Settings, origin: str, ground: Ground) -> Works:
+    def _toolkit(self, engine: Door, settings: Settings, origin: str, ground: Ground) -> Toolkit:
         from agent.guard import Acknowledgements
         from agent.jsonfile import JsonFile
         from agent.parts import make_host
         from agent.planning import Policy
+        from agent.prepared import Toolkit
         from agent.protections import Protections
         from agent.pulls import Pulls
         from agent.reconcile import Reconciler
         from agent.revisions import tracer_of
         from agent.statedir import StateDir
-        from agent.works import Works
 
         state, pulls = StateDir(settings.state_dir.absolute()), Pulls()
         host = make_host(engine, state, settings, origin, pulls, stop=pulls.is_over, ending=lambda: pulls.stop())  # noqa: PLW0108 - it is set later
@@ -171,30 +171,30 @@ class Assembly:
         policy = Policy(prune=settings.prune)
         tracer = tracer_of(ground, self._owners())
         reconciler = Reconciler(host, policy, protections=protections, acknowledgements=known, tracer=tracer)
-        return Works(reconciler, state, pulls)
+        return Toolkit(reconciler, state, pulls)
 
     def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
-        from agent.works import Prepared, suspended_in
+        from agent.prepared import Prepared, suspended_in
 
-        if not isinstance(planned, Prepared) or not (planned.works and planned.turn):
+        if not isinstance(planned, Prepared) or not (planned.toolkit and planned.turn):
             raise TypeError("apply carries out what plan of the same parts returned")
-        works, began = planned.works, time.monotonic()
-        works.pulls.stop = stop
-        works.pulls.tell = lambda _, reference, done, total: on_event(Pulling(reference, done, total))
+        toolkit, began = planned.toolkit, time.monotonic()
+        toolkit.pulls.stop = stop
+        toolkit.pulls.tell = lambda _, reference, done, total: on_event(Pulling(reference, done, total))
 
         def listen(turn: Turn, event: Event) -> None:
-            works.pulls.listen(turn, event)
+            toolkit.pulls.listen(turn, event)
             on_event(event)
 
-        reconciler = replace(works.reconciler, listen=listen, stop=stop)
-        with works.state.locked():
-            if suspended := suspended_in(planned.plan, self._directives(works.state).now()):
+        reconciler = replace(toolkit.reconciler, listen=listen, stop=stop)
+        with toolkit.state.locked():
+            if suspended := suspended_in(planned.plan, self._directives(toolkit.state).now()):
                 raise IsSuspended(suspended)
             reports = reconciler.take(planned.turn, planned.look)
-            _note(works.state, reports)
+            _note(toolkit.state, reports)
             reports = reconciler.settle(planned.turn, reports)
             taken_back = self._trials(planned, reconciler).conclude(planned.turn, reports)
-            _note(works.state, tuple(one.report for one in taken_back if one.report))
+            _note(toolkit.state, tuple(one.report for one in taken_back if one.report))
         healthy = all(report.health in {Health.HEALTHY, Health.SUSPENDED} for report in reports)
         return Applied(reports, healthy, time.monotonic() - began, taken_back)
 
@@ -257,17 +257,17 @@ class Assembly:
         return self._directives(self._state_dir(target))
 
     def orphans(self, target: Target) -> Orphans:
+        from agent.cli.agents import read_overview
         from agent.engine.disposal import Disposal
         from agent.orphans import Orphans, taken_over
-        from agent.telemetry.overview import Overview
+        from agent.telemetry.overview import WantedStatus
 
         settings = self._settings(target)
         engine = Disposal(docker_url(settings.docker_host, self.environment))
         try:
-            document = self.records(target).overview()
+            wanted = read_overview(self, target).wanted
         except NoAgent:
-            document = None
-        wanted = Overview.from_document(document or {}).wanted
+            wanted = WantedStatus()
         taken = taken_over(settings.state_dir.absolute())
         return Orphans(engine, settings.instance, frozenset(wanted.volumes), frozenset(wanted.unread), taken)
 
@@ -367,12 +367,13 @@ def _hostname() -> str:
 def _turn(reading: Reading, scope: Scope, orders: Orders) -> Turn:
     """One by hand, for every stack, as far as the standing orders let it."""
     from agent.guard import Consent
-    from agent.reconcile import ASKED, Turn
+    from agent.occasions import Trigger
+    from agent.reconcile import Turn
 
     return Turn(
         tuple(stack for _, stack in sorted(reading.stacks.items())),
         scope,
-        ASKED,
+        Trigger.MANUAL,
         suspended=orders.by_stack(scope.stacks),
         consent=Consent(orders.approved, reading.snapshot.revision.allow_prune, reading.snapshot.revision.id),
     )

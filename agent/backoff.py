@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from agent.account import changed_something, left_to_do
+from agent.account import DID_NOT_TAKE, changed_something, left_to_do
 from agent.blame import BLAMELESS, MAY_PASS, UNTOUCHED, interrupts
 from agent.fight import Fight
 from agent.held import PORT_IN_USE
@@ -225,7 +225,7 @@ def only_unprepared(report: Report) -> bool:
 def interrupted_in_vain(report: Report) -> bool:
     """Whether something that ran was stopped for a replacement that did not come about, as it would be each time."""
     replaced = [outcome for outcome in report.outcomes if interrupts(outcome)]
-    did_not_take = report.failure is not None and report.failure.reason in {"DidNotTake", ORPHAN_PROCESS}
+    did_not_take = report.failure is not None and report.failure.reason in {DID_NOT_TAKE, ORPHAN_PROCESS}
     did_not_take = did_not_take and not _is_mended_in_place(report)
     return any(map(_goes_on, report.outcomes)) or any(
         (outcome.status is Status.FAILED and outcome.reason not in UNTOUCHED)

@@ -27,6 +27,7 @@ from agent.host_turns import HostTurns
 from agent.jsonfile import JsonFile
 from agent.loop import Loop
 from agent.model import Change, Health, Report, Scope
+from agent.occasions import Trigger
 from agent.parts import make_engine, make_host, make_reader, make_source
 from agent.paused import Paused
 from agent.planning import Policy
@@ -34,7 +35,7 @@ from agent.ports import AskSource, LookAt, Rhythm
 from agent.protections import Protections
 from agent.provenance import Tracer
 from agent.pulls import Pulls
-from agent.reconcile import ASKED, Reconciler, Turn
+from agent.reconcile import Reconciler, Turn
 from agent.rejections import Rejections
 from agent.settings import Settings, is_in_the_clear
 from agent.silence import silence_after, silence_of
@@ -62,7 +63,12 @@ class Daemon:
         self._source = make_source(settings, self._state, self._git_called)
         self._scope = Scope(settings.instance, self._source.origin, frozenset(), whole=True)
         self._witness = self._make_witness()
-        self._pulls = Pulls(self._witness.pulling, stop=lambda: self._loop.stopping, heard=self._pull_got_on)
+        self._pulls = Pulls(
+            self._witness.pulling,
+            stop=lambda: self._loop.stopping,
+            heard=self._pull_got_on,
+            fetched=self._metrics.pulled,
+        )
         self._reconciler = self._make_reconciler()
         self._loop = self._make_loop()
 
@@ -109,7 +115,7 @@ class Daemon:
         """With the health that the stacks have come to; how they stand then is told as well."""
         wanted = self._loop.wanted
         scope = replace(self._scope, stacks=frozenset(stack.name for stack in wanted), whole=False)
-        turn = Turn(wanted, scope, ASKED, act=False)
+        turn = Turn(wanted, scope, Trigger.MANUAL, act=False)
         settled = self._reconciler.settle(turn, reports)
         for report in self._reconciler.take(turn) if settled != reports else ():
             self._witness.reported(report)
@@ -277,8 +283,8 @@ class Daemon:
             self._loop.stop()
 
         def look(_number: int, _frame: object) -> None:
-            self._loop.wake(AskSource(ASKED))
-            self._loop.wake(LookAt(ASKED))
+            self._loop.wake(AskSource(Trigger.MANUAL))
+            self._loop.wake(LookAt(Trigger.MANUAL))
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)

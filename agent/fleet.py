@@ -13,11 +13,11 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from agent.compose.discovery import COMPOSE_FILES, project_name_of
 from agent.errors import BadManifest, Refused
 from agent.model import Place, Problem
 from agent.tree import Tree
 
-COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")  # the first one counts
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 STACKS = "stacks"  # where they usually lie
 SETTINGS_FILE = "windlass.yaml"
@@ -43,7 +43,9 @@ def stacks(tree: Tree, *, default_name: str = "", below: str = "") -> tuple[Foun
     """
     paths = tuple(_candidates(tree, below))
     files = _compose_files(paths, below)
-    found = [Found(_normalised(PurePosixPath(at).name or default_name), at, Place(files[at])) for at in _tops(files)]
+    found = [
+        Found(project_name_of(PurePosixPath(at).name or default_name), at, Place(files[at])) for at in _tops(files)
+    ]
     problems = [*_unsupported(paths, files, below), *_bad_names(found), *_doubles(found)]
     if problems:
         raise BadManifest(sorted(problems, key=lambda problem: problem.place))
@@ -112,11 +114,6 @@ def _tops(files: Iterable[str]) -> Iterator[str]:
         parts = directory.split("/") if directory else []
         if known.isdisjoint("/".join(parts[:depth]) for depth in range(len(parts))):
             yield directory
-
-
-def _normalised(name: str) -> str:
-    """As Compose makes a project's name from a directory's."""
-    return re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-")
 
 
 def _unsupported(paths: Iterable[str], files: Iterable[str], top: str) -> Iterator[Problem]:

@@ -11,9 +11,10 @@ from typing import Protocol
 
 from agent.desired import Reading
 from agent.model import Failure, Report
+from agent.occasions import Trigger
 from agent.stack_order import earlier_first, gets_on, is_ready
 from agent.suspension import Suspension
-from agent.work import INTERVAL, Work, differ
+from agent.work import Work, differ
 
 WAITS = "WaitsForStack"
 HIDDEN = "MayBeHidden"  # it seems to have left the source, and something there cannot be read
@@ -138,9 +139,9 @@ class Following:
             return
         work.want(stack)
         if changed:
-            self._dispatch.fresh(work, "git")
+            self._dispatch.fresh(work, Trigger.GIT)
         else:
-            self._dispatch.mark(work, INTERVAL)
+            self._dispatch.mark(work, Trigger.INTERVAL)
 
     def _let_go(self, work: Work) -> None:
         if work.has_left and work.last is not None:
@@ -150,7 +151,7 @@ class Following:
         if not self._is_frozen(work):
             self._leaving -= {work.name}
             work.want(None)
-            self._dispatch.fresh(work, "git")
+            self._dispatch.fresh(work, Trigger.GIT)
 
     def _is_frozen(self, work: Work) -> bool:
         """Whether what is new of the stack waits for the end of a freeze window; told when it begins to."""

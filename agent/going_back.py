@@ -16,7 +16,8 @@ from agent.gone_back import gone_back
 from agent.good_images import GoodImages
 from agent.guard import new_services, services_of
 from agent.model import Failure, Health, Report, Revision, Stack
-from agent.reconcile import HEALTH_POLL, ROLLBACK, Reconciler, Turn
+from agent.occasions import Trigger
+from agent.reconcile import HEALTH_POLL, Reconciler, Turn
 from agent.rejections import content_of
 from agent.suspension import NOTHING
 from agent.trial import Judgement, State, Trial, counts_as_good, judge
@@ -109,7 +110,7 @@ class Trials:
         back = replace(
             turn,
             stacks=(gone_back(self.images.pinned(good), content_of(stack)),),
-            trigger=ROLLBACK,
+            trigger=Trigger.ROLLBACK,
             run_id=new_run_id(),
             exact=False,
             fallback=True,

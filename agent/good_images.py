@@ -19,8 +19,9 @@ from agent.errors import Refused, Trouble
 from agent.images import Image
 from agent.jsonfile import JsonFile
 from agent.model import Cause, Key, Outcome, Report, Resource, Stack, Status
+from agent.rollout import CRASHED, HEALTH_TIMEOUT
 
-NO_GOOD = frozenset({"CrashOnStart", "HealthTimeout", "StartFailed"})
+NO_GOOD = frozenset({CRASHED, HEALTH_TIMEOUT, "StartFailed"})
 _RAN, _DIGEST, _BAD, _WANTED = "ran", "digest", "bad", "wanted"
 
 # Of a container: the ids of what it ran and of what was no good, the digest of what it ran where that is known, and one

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.errors import Trouble
+from agent.held import EMPTY_DESIRED_STATE
 from agent.jsonfile import JsonFile
 from agent.model import Action, Cause, Observed, Owner, Plan, Scope, Stack
-from agent.planning import EMPTY_DESIRED_STATE, Removal
+from agent.planning import Removal
 from agent.provenance import NoPast
 
 Wanted = Mapping[str, frozenset[str]]  # the services of each stack that it is known of what is wanted in it
@@ -65,15 +66,11 @@ def removal_of(everything: Iterable[Observed], scope: Scope, wanted: Wanted) -> 
     going = frozenset(
         _service_of(seen)
         for seen in there
-        if (seen.stack in wanted or _inside(scope, seen))
+        if (seen.stack in wanted or scope.has(seen.stack, seen.origin))
         and seen.service not in wanted.get(seen.stack, ())
         and not (seen.protected or seen.unsure)
     )
     return Removal(going, len({_service_of(seen) for seen in there}))
-
-
-def _inside(scope: Scope, seen: Observed) -> bool:
-    return seen.stack in scope.stacks or (scope.whole and seen.origin == scope.origin)
 
 
 def _service_of(seen: Observed | None) -> str:

@@ -7,6 +7,9 @@ from agent.suspension import SUSPENDED
 
 STATE_READ_FAILED = "StateReadFailed"  # a note cannot be read, so nobody knows what it says
 PRUNE_OFF = "PruneOff"
+EMPTY_DESIRED_STATE = "EmptyDesiredState"  # nothing at all is wanted, which is taken for a mistake
+PRUNE_GUARD = "PruneGuard"  # too much would go at once
+PROTECTED = "Protected"
 COMPOSE_ORPHAN = "ComposeOrphan"  # made by `docker compose` for the project, and for no service that is wanted
 PORT_IN_USE = "PortInUse"
 NAME_CONFLICT = "NameConflict"
@@ -17,6 +20,8 @@ WAITS = "Waits"  # for another thing that is held
 
 # somebody wants it so, or it is left alone by a patience of its own: that fails nothing
 WANTED_SO = frozenset({SUSPENDED, JOB_RUNS, PRUNE_OFF, BACKS_OFF})
+# it would be removed once somebody said that it may
+NEEDS_APPROVAL = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
 # it goes on by itself before long, or when somebody says so: what it is about is not known to be good
 PASSING = frozenset({SUSPENDED, JOB_RUNS, PORT_IN_USE, BACKS_OFF, PAUSED})
 # something of somebody else's is in the way: what is wanted cannot be, and that is a failure

@@ -91,11 +91,12 @@ class Host:
             if isinstance(kind, Tidy):
                 kind.tidy(stack, keep)
 
-    def forgive(self) -> None:
-        """Try at once what was refused a short while ago: somebody asks for it."""
-        for kind in self._kinds.values():
+    def forgive(self, wanted: Iterable[Resource] | None = None) -> None:
+        """Try at once what was refused a short while ago: somebody asks for it, or for new content that has these."""
+        keys = None if wanted is None else {resource.key for resource in wanted}
+        for name, kind in self._kinds.items():
             if isinstance(kind, Forgiving):
-                kind.forgive()
+                kind.forgive(None if keys is None else {key.name for key in keys if key.kind == name})
 
 
 def _known_once(found: dict[Key, Observed], wanted: Set[Key]) -> dict[Key, Observed]:

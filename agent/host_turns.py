@@ -11,9 +11,10 @@ from agent.gone_back import gone_back
 from agent.good_images import GoodImages
 from agent.guard import Consent
 from agent.model import Action, Outcome, Report, Scope, Stack, Status
+from agent.occasions import Trigger
 from agent.paused import Paused
 from agent.planning import Removal
-from agent.reconcile import ASKED, Reconciler, Turn
+from agent.reconcile import Reconciler, Turn
 from agent.stand_ins import ignore
 
 
@@ -46,9 +47,9 @@ class HostTurns:
     def _heed(self, turn: Turn) -> None:
         """Forget what was noted that is not to hold any more."""
         for stack in turn.stacks:
-            if turn.trigger == ASKED:
+            if turn.trigger == Trigger.MANUAL:
                 self.images.forgive(stack.name)
-            if turn.trigger == ASKED or turn.resumed:
+            if turn.trigger == Trigger.MANUAL or turn.resumed:
                 self.paused.forget(stack.name)
             elif turn.newest:
                 self.paused.follow(stack)

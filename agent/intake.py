@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from agent.desired import Reading
 from agent.errors import Trouble
 from agent.guard import Consent
+from agent.held import EMPTY_DESIRED_STATE
 from agent.model import Failure, Stack
-from agent.planning import EMPTY_DESIRED_STATE, Removal
+from agent.planning import Removal
 from agent.planning.words import approve
 from agent.ports import Desires, Turns
 

@@ -121,6 +121,13 @@ class JsonFile:
                 _write(self._path, json.dumps(changed), private=self._private)
             self._known, self._mark = changed, None
 
+    def tidy(self, name: str, keeps: Callable[[str, Any], bool]) -> None:
+        """Keep of a part what `keeps` says of its entries, each given by its name; all of it for now where that cannot
+        be written."""
+        if not all(keeps(one, entry) for one, entry in part_of(self.read(), name).items()):
+            with suppress(Refused):
+                self.change(lambda kept: only(kept, name, keeps))
+
     def _found(self, path: Path) -> Found:
         mark = _mark(path)
         if mark == self._mark:

@@ -22,17 +22,17 @@ from agent.following import Following
 from agent.guard import Consent, services_of
 from agent.intake import Intake, take_in
 from agent.model import Failure, Report, Result, Scope, Stack, Status
+from agent.occasions import Trigger
 from agent.ports import AskSource, Audience, Desires, LookAt, Orders, Restraints, Rhythm, Turns, Unrestrained
 from agent.probation import Verdict, stands_good, verdict_on
 from agent.pulse import Pulse
-from agent.reconcile import ASKED, HEALTH_PATIENCE, ROLLBACK, Turn
+from agent.reconcile import HEALTH_PATIENCE, Turn
 from agent.scheduling import Scheduling
 from agent.trial import State
-from agent.work import BY_ITSELF, INTERVAL, NEWS, RETRY, START, TRIAL, Standing, Work, crashed, nothing_stays
+from agent.work import BY_ITSELF, NEWS, Standing, Work, crashed, nothing_stays
 from agent.workers import Workers
 
 SOURCE = "source"
-SUSPEND, RESUME, APPROVE = "suspend", "resume", "approve"
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class Loop:
             self._resync_due = now + self._rhythm.resync
             self._turns.look_afresh()
             for work in self._stacks.values():
-                self.mark(work, INTERVAL)
+                self.mark(work, Trigger.INTERVAL)
         if self._asking.is_due:
             self._asking.busy = True
             first = self._following.reading is None
@@ -245,13 +245,13 @@ class Loop:
 
     def mark(self, work: Work, trigger: str) -> None:
         """Make a turn due. Backing off is cut short only for who asks by hand: events of a failing stack feed it."""
-        if trigger == ASKED:
+        if trigger == Trigger.MANUAL:
             work.trigger, work.not_before = trigger, 0.0
             self._patience.relent(work.name)
             if self._desires.forgive(work.name):
                 self._asking.at_once()
         elif work.trigger is None:
-            settled = self._clock() + (self._rhythm.settle if trigger == "event" else 0.0)
+            settled = self._clock() + (self._rhythm.settle if trigger == Trigger.EVENT else 0.0)
             work.trigger, work.not_before = trigger, max(work.not_before, settled)
 
     def _heed_orders(self) -> None:
@@ -259,12 +259,11 @@ class Loop:
         before, self._orders = self._orders, self._restraints.now()
         for reason in self._answering.heed(self._orders.asked, self._stacks) if self._orders is not before else ():
             self._understand(reason)
-        approved = self._orders.approved - before.approved
-        if approved:
+        if approved := self._orders.approved - before.approved:
             self._asking.at_once()
         for work in self._stacks.values() if self._orders is not before else ():
             suspended = self._orders.of(work.name)
-            trigger = SUSPEND if suspended else RESUME if work.suspended else APPROVE
+            trigger = Trigger.SUSPEND if suspended else Trigger.RESUME if work.suspended else Trigger.APPROVE
             if suspended != work.suspended or (approved and work.is_guarded):
                 work.suspended, work.resumed = suspended, True
                 self.fresh(work, trigger)
@@ -284,7 +283,7 @@ class Loop:
             work = self.work_of(stack.name)
             if work.desired is None:
                 work.want(stack, proved=True)
-                self.mark(work, START)
+                self.mark(work, Trigger.START)
         if done.reading is not None and not outdated:
             self._following.follow(done.reading, done.on_host)
         if not self._asking.is_due:  # else it was read before somebody asked
@@ -296,7 +295,7 @@ class Loop:
         made one due before, unless somebody asked for that."""
         self._audience.triggered(trigger)
         work.not_before = 0.0
-        if work.trigger is None or (trigger in NEWS and work.trigger != ASKED):
+        if work.trigger is None or (trigger in NEWS and work.trigger != Trigger.MANUAL):
             work.trigger = trigger
         self._patience.forgive(work.name)
 
@@ -379,18 +378,19 @@ class Loop:
         work.go_back(verdict.good, judgement.failure)
         self._asking.outdate()  # a reading that began before would bring the same content again
         self._audience.taken_back(verdict.good, judgement.failure)
-        self.fresh(work, ROLLBACK)
-        work.trigger = ROLLBACK
+        self.fresh(work, Trigger.ROLLBACK)
+        work.trigger = Trigger.ROLLBACK
         return True
 
     def _schedule_next(self, work: Work, report: Report, now: float, again_in: float) -> None:
         overtaken = any(outcome.status is Status.OVERTAKEN for outcome in report.outcomes)
         if overtaken or (report.failure and not report.waits):
-            work.trigger = work.trigger or RETRY
+            work.trigger = work.trigger or Trigger.RETRY
         pause = self._patience.after(report, now)
         # what was heard meanwhile has a time to settle of its own
-        work.not_before = now if work.trigger == ASKED else max(work.not_before, now + pause.alone)
-        later = [(now + seconds, why) for seconds, why in ((again_in, TRIAL), (pause.again, RETRY)) if seconds]
+        work.not_before = now if work.trigger == Trigger.MANUAL else max(work.not_before, now + pause.alone)
+        turns = ((again_in, Trigger.TRIAL), (pause.again, Trigger.RETRY))
+        later = [(now + seconds, why) for seconds, why in turns if seconds]
         work.again = min(later, default=None)
 
     def _forget(self, work: Work) -> None:

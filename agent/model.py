@@ -212,6 +212,9 @@ class Scope:
     stacks: frozenset[str]
     whole: bool = False
 
+    def has(self, stack: str, origin: str) -> bool:
+        return stack in self.stacks or (self.whole and origin == self.origin)
+
 
 # --- what will change -------------------------------------------------------------------------------------------
 
@@ -262,6 +265,7 @@ class Change:
     after: frozenset[int] = frozenset()
     follows: frozenset[int] = frozenset()
     code: str = ""  # of what is held: why, as a word for metrics and alerts (`NameConflict`)
+    approval: str = ""  # of what is held until somebody lets it be done: the hash by which they do
     restarts: bool = False
     delay: float = 0.0  # seconds to let pass before it begins
     interruption: str = ""  # when what runs will be away
@@ -360,12 +364,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Report:
-    """One pass over one stack: all that metrics, logs, history and status are made from. `on_trial`: not proved yet.
-    `stays` is why it does not count as synced with nothing left to do: it is left at what was good, although something
-    newer is known that was tried, or processes of its containers outlived these. The last look
-    found `left` still to do or held, and of what is wanted `settled` there and as wanted. Where it `waits`, the failure
-    says what is held, and nothing went wrong; `done` is all that can be, but for what is held for good. `commit` is the
-    one that brought what was to be done, or what cannot be."""
+    """One pass over one stack: all that metrics, logs, history and status are made from."""
 
     run_id: str
     stack: str
@@ -381,19 +380,19 @@ class Report:
     services: tuple[ServiceState, ...] = ()
     failure: Failure | None = None
     suspended: Suspended = NOTHING
-    on_trial: bool = False
+    on_trial: bool = False  # its content is new, and not proved good yet
     fights: tuple[Fight, ...] = ()
     ids: frozenset[str] = frozenset()  # the engine's, of what the stack has on the host
-    stays: Failure | None = None
+    stays: Failure | None = None  # why it is not synced although nothing is left to do
     images: Mapping[str, Image] = field(default_factory=dict)  # by container: the one that it was made from
     jobs: tuple[JobState, ...] = ()
-    left: Plan = Plan()
-    settled: frozenset[Key] = frozenset()
-    waits: bool = False
-    done: bool = False
-    commit: Revision | None = None
+    left: Plan = Plan()  # what the last look found still to do or held
+    as_wanted: frozenset[Key] = frozenset()  # wanted objects that are there and need nothing
+    waits: bool = False  # the failure only tells what is held, nothing went wrong
+    done: bool = False  # nothing is left but what is held for good
+    commit: Revision | None = None  # that brought what was to be done, or what cannot be
 
     @property
-    def is_settled(self) -> bool:
+    def can_be_judged(self) -> bool:
         """Whether what runs can be told good or bad: nothing is left to do for it."""
         return self.synced or self.done

@@ -47,7 +47,7 @@ class Paused:
     def heed(self, stack: Stack, report: Report) -> None:
         """Note what paused in a turn, as its report tells. What is as wanted after all was good then."""
         known = self.of(stack)
-        paused = {key: image for key, image in {**known, **paused_by(report)}.items() if key not in report.settled}
+        paused = {key: image for key, image in {**known, **paused_by(report)}.items() if key not in report.as_wanted}
         if paused != known:
             images = {key.name: image for key, image in paused.items()}
             self._keep(stack.name, {_CONTENT: content_of(stack), _IMAGES: images} if paused else {})

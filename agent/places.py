@@ -17,9 +17,9 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from agent.compose import LoadOptions, Project
+from agent.compose.discovery import COMPOSE_FILES
 from agent.desired import Reader, Reading
 from agent.errors import BadManifest, Refused
-from agent.fleet import COMPOSE_FILES
 from agent.model import Failure, Place, Problem, Revision, Snapshot
 from agent.provenance import NoPast, Past
 from agent.source.disk import DiskTree, bounded, origin_of, whole_disk, work_tree_of

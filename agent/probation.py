@@ -28,7 +28,7 @@ def stands_good(turn: Turn, report: Report, before: Standing, verdict: Verdict |
     if verdict is not None:
         return verdict.judgement.state is State.GOOD
     known = bool(turn.stacks) and turn.stacks[0].revision.id == before.accepted
-    return known and report.is_settled and report.health is Health.HEALTHY
+    return known and report.can_be_judged and report.health is Health.HEALTHY
 
 
 def verdict_on(

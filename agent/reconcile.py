@@ -33,6 +33,7 @@ from agent.model import (
     Stack,
     Status,
 )
+from agent.occasions import Trigger
 from agent.planning import Demands, Errand, Policy, Removal, make_plan
 from agent.protections import Protections
 from agent.provenance import Provenance, Tracer
@@ -41,8 +42,6 @@ from agent.stack_order import STACK, in_order
 from agent.stand_ins import ignore, never
 from agent.suspension import Suspended
 
-ASKED = "manual"  # the trigger of a turn that somebody asked for
-ROLLBACK = "rollback"  # that of going back to what was good
 HEALTH_PATIENCE = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
 _GOES_ON = "goes on, for what it gave up its port to did not come about"
@@ -146,8 +145,10 @@ class Reconciler:
         began = self.clock()
         if turn.fallback:
             turn = replace(turn, stacks=tuple(map(_going_back, turn.stacks)))
-        if turn.trigger == ASKED:
+        if turn.trigger == Trigger.MANUAL:
             self.host.forgive()
+        elif turn.trigger == Trigger.GIT:  # what it wants may have been pushed; others have nothing new
+            self.host.forgive(resource for stack in turn.stacks for resource in stack.resources)
         taken = self._take(
             turn, look, Taken(turn.run_id, turn.stacks, turn.trigger, self.wall(), suspended=turn.suspended)
         )

@@ -16,6 +16,7 @@ from agent.handling import OnFailure, Order, Rollout
 from agent.model import Action, Change, Gate, Outcome, Status
 
 HEALTH_TIMEOUT = "HealthTimeout"
+CRASHED = "CrashOnStart"  # it does not stay up
 POLL = 0.1  # seconds between two looks at what is to become good
 
 

@@ -14,10 +14,10 @@ from agent.converge import STOPPED
 from agent.cron import last_until, next_after
 from agent.jobs import JobEnd, JobResult, JobSeen, JobState
 from agent.model import Action, Cause, Change, Health, Key, Outcome, Report, Status
+from agent.occasions import Trigger
 from agent.planning import Errand
 from agent.work import Work
 
-TRIGGER = "schedule"
 LATE = 300.0  # seconds after its time in which a run still begins
 AGAIN = 30.0  # seconds between two attempts to stop a run
 SUSPENDED = "its stack is suspended"
@@ -122,7 +122,7 @@ class Scheduling:
 
     def _send(self, work: Work, key: Key, errand: Errand) -> None:
         self._asked.setdefault(work.name, {})[key] = errand
-        self.mark(work, TRIGGER)
+        self.mark(work, Trigger.SCHEDULE)
 
     # --- what came of it ---
 
@@ -152,7 +152,7 @@ class Scheduling:
             self._tell_none(work.name, state, errand.since, JobResult.SKIPPED, SUSPENDED)
         elif now - errand.since <= LATE:
             self._asked.setdefault(work.name, {}).setdefault(key, errand)
-            self.mark(work, TRIGGER)
+            self.mark(work, Trigger.SCHEDULE)
         else:
             why = report.failure.message if report.failure else "it could not be started in time"
             self._tell_none(work.name, state, errand.since, JobResult.MISSED, why)

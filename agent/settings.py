@@ -128,7 +128,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         int, msgspec.Meta(description="How many images are pulled at once, over all stacks.", ge=1, le=100)
     ] = 3
     min_free_space: Annotated[
-        Size, _says("Pull no image while the engine has less room than that for its data; 0B for no such limit.")
+        Size,
+        _says(
+            "Pull and build no image while the engine has less room than that for its data, or next to no inodes; 0B"
+            " for no such limit."
+        ),
     ] = Size(512 << 20)
     registries: Annotated[
         dict[str, RegistrySettings],

@@ -7,11 +7,10 @@ from typing import Any
 
 from agent.converge import Event, Resting, Started
 from agent.engine.builds import IDLE
+from agent.engine.deadline import seconds_to_stop
 from agent.kinds.container_hooks import patience_of
 from agent.model import Action, Change
 
-GRACE = 10.0  # seconds; what the engine gives a container that does not say how long it needs to stop
-AMPLE = 3600.0  # for one that wants to be waited for without end
 _STOPS = frozenset({Action.REPLACE, Action.REMOVE, Action.RUN, Action.STOP})
 
 
@@ -25,7 +24,8 @@ def silence_of(change: Change) -> float:
     around its life, a line of a build."""
     report = change.seen.raw if change.seen else {}
     building = IDLE if change.wanted is not None and "build" in change.wanted.spec else 0.0
-    return building + patience_of(change.wanted, report) + max(map(_grace, _stopped(change)), default=0.0)
+    stopping = (seconds_to_stop(one.get("StopTimeout")) for one in _stopped(change))
+    return building + patience_of(change.wanted, report) + max(stopping, default=0.0)
 
 
 def _stopped(change: Change) -> Iterator[Mapping[str, Any]]:
@@ -34,8 +34,3 @@ def _stopped(change: Change) -> Iterator[Mapping[str, Any]]:
         yield change.seen.raw.get("Config") or {}
     if change.wanted is not None and change.wanted.handling.hook is not None:
         yield change.wanted.spec.get("body") or {}
-
-
-def _grace(config: Mapping[str, Any]) -> float:
-    said = config.get("StopTimeout")
-    return GRACE if said is None else AMPLE if said < 0 else float(said)

@@ -59,7 +59,7 @@ def is_ready(report: Report | None) -> bool:
     """Whether those who wait for the stack may go on: it is as it is to be, or stays at what was good."""
     if report is None or report.health is not Health.HEALTHY or report.on_trial:
         return False
-    return report.is_settled or (report.stays is not None and report.failure == report.stays)
+    return report.can_be_judged or (report.stays is not None and report.failure == report.stays)
 
 
 def gets_on(report: Report | None) -> bool:

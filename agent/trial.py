@@ -19,7 +19,7 @@ from agent.model import Action, Cause, Failure, Health, Outcome, Report, Resourc
 from agent.printable import without_attempt
 from agent.processes import ORPHAN_PROCESS
 from agent.rejections import content_of
-from agent.rollout import Failures
+from agent.rollout import HEALTH_TIMEOUT, Failures
 
 HEALTH = "health"  # the field of a container whose health check fails
 LONGEST = 900.0  # seconds; a health check that has not said anything by then never will
@@ -94,7 +94,7 @@ def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier
     if trial is not None and _is_left_alone(report):
         found = _judge_health(stack, trial, report, now)
         return found if found.state is State.FAILED else Judgement(State.UNDER_WAY, trial)
-    if not report.is_settled or _is_disturbed(report):
+    if not report.can_be_judged or _is_disturbed(report):
         return Judgement(State.UNDER_WAY, trial)
     trial = _with(trial, _not_well(stack, report, earlier), stack, now)
     if trial is None:
@@ -143,7 +143,7 @@ def _failing(state: ServiceState, seconds: float) -> Failure | None:
         said = f": {state.detail}" if state.detail else ""
         return Failure("Unhealthy", f"service {state.name} is {state.health}{said}")
     if state.health is Health.PROGRESSING and seconds > LONGEST:
-        return Failure("HealthTimeout", f"service {state.name} does not get healthy")
+        return Failure(HEALTH_TIMEOUT, f"service {state.name} does not get healthy")
     return None
 
 

@@ -16,6 +16,7 @@ from agent.engine import Event
 from agent.errors import Refused, Trouble
 from agent.kinds.base import INSTANCE, STACK
 from agent.model import Failure, Key
+from agent.occasions import Trigger
 from agent.ports import AskSource, LookAt
 
 Wake = Callable[[AskSource | LookAt], None]
@@ -106,7 +107,7 @@ def watch_events(stream: Stream, instance: str, wake: Wake, listener: Listener) 
         def opened() -> None:
             well()
             listener.stream_opened()
-            wake(LookAt("event"))
+            wake(LookAt(Trigger.EVENT))
 
         def tell(event: Event) -> None:
             listener.heard(event.kind)
@@ -121,11 +122,11 @@ def reason_of(event: Event, instance: str) -> LookAt:
     """What to look at because of an event: the stack that it names, else whoever wants an object of that name or has
     the container that was attached to it or taken off."""
     if event.attributes.get(INSTANCE) == instance and event.attributes.get(STACK):
-        return LookAt("event", stack=event.attributes[STACK])
+        return LookAt(Trigger.EVENT, stack=event.attributes[STACK])
     if event.is_vague:
-        return LookAt("event")
+        return LookAt(Trigger.EVENT)
     keys = frozenset(Key(event.kind, name) for name in event.names)
-    return LookAt("event", keys=keys, id=event.attributes.get("container", ""))
+    return LookAt(Trigger.EVENT, keys=keys, id=event.attributes.get("container", ""))
 
 
 def watch_directory(path: Path, wake: Wake, listener: Listener, shortest: float = 1.0) -> Watch:
@@ -137,7 +138,7 @@ def watch_directory(path: Path, wake: Wake, listener: Listener, shortest: float 
                 if number == 0:
                     well()
                     listener.watched(None)
-                wake(AskSource("file"))
+                wake(AskSource(Trigger.FILE))
         except (OSError, RuntimeError) as error:  # the library has a RuntimeError of its own for want of watches
             said = f"{path} cannot be watched, so its changes are noticed at the next poll: {error}"
             raise Refused(said, reason="WatchFailed") from error
@@ -155,7 +156,7 @@ def watch_files(places: Sequence[Path], wake: Wake, broke: Callable[[Failure], N
             for stack in _stacks_below(there, stopped):
                 well()
                 if stack:
-                    wake(LookAt("file", stack=stack))
+                    wake(LookAt(Trigger.FILE, stack=stack))
                 if there != [place for place in places if place.is_dir()]:
                     return
         except (OSError, RuntimeError) as error:

@@ -13,19 +13,17 @@ from typing import NamedTuple
 
 from agent.account import new_run_id
 from agent.guard import Consent, Wanted, new_services
-from agent.held import PRUNE_OFF
+from agent.held import NEEDS_APPROVAL, PRUNE_OFF
 from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
-from agent.planning import EMPTY_DESIRED_STATE, PRUNE_GUARD, Demands
-from agent.reconcile import ASKED, ROLLBACK, Turn
+from agent.occasions import Trigger
+from agent.planning import Demands
+from agent.reconcile import Turn
 from agent.rejections import content_of
 from agent.suspension import NOTHING, Suspended, Suspension
 from agent.trial import Trial
 
-TRIAL = "trial"  # the trigger of seeing whether what is new is good by now
-RETRY, INTERVAL, START = "retry", "interval", "start"
-BY_ITSELF = frozenset({TRIAL, RETRY, INTERVAL, START})  # the triggers of turns for which nothing came from outside
-NEWS = frozenset({ASKED, "git", ROLLBACK})  # the triggers of turns that whoever asked waits for
-GUARDS = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
+BY_ITSELF = frozenset({Trigger.TRIAL, Trigger.RETRY, Trigger.INTERVAL, Trigger.START})  # nothing came from outside
+NEWS = frozenset({Trigger.MANUAL, Trigger.GIT, Trigger.ROLLBACK})  # whoever asked waits for these turns
 
 
 class Standing(NamedTuple):
@@ -137,7 +135,7 @@ class Work:
     @property
     def has_more_to_come(self) -> bool:
         """Whether there is a turn to come before one knows how it stands."""
-        return self.trigger is not None or (self.again is not None and self.again[1] == TRIAL)
+        return self.trigger is not None or (self.again is not None and self.again[1] == Trigger.TRIAL)
 
     @property
     def has_news(self) -> bool:
@@ -147,12 +145,12 @@ class Work:
     @property
     def is_overtaken(self) -> bool:
         """Whether it is looked at again at once, for the world had moved while it was looked at."""
-        return self.trigger == RETRY and self.last is not None and self.last.failure is None
+        return self.trigger == Trigger.RETRY and self.last is not None and self.last.failure is None
 
     @property
     def is_guarded(self) -> bool:
         """Whether something of it would be removed once somebody said that it may."""
-        return self.last is not None and any(change.code in GUARDS for change in self.last.plan.changes)
+        return self.last is not None and any(change.code in NEEDS_APPROVAL for change in self.last.plan.changes)
 
     def is_about(self, keys: frozenset[Key], id: str) -> bool:
         """Whether it wants an object of one of the keys, or has the one of the engine's id."""
@@ -206,7 +204,7 @@ class Work:
 
     def take_trigger(self) -> str:
         """Of the turn that begins now."""
-        trigger = self.trigger or (self.again[1] if self.again else INTERVAL)
+        trigger = self.trigger or (self.again[1] if self.again else Trigger.INTERVAL)
         self.trigger = self.again = None
         return trigger
 
@@ -214,7 +212,7 @@ class Work:
         """Take in what was there and as wanted after a turn: if it is gone later, nobody committed that."""
         if report.synced and report.revision:
             self.known = self.goal.keys
-        self.known |= report.settled & self.goal.keys
+        self.known |= report.as_wanted & self.goal.keys
         if not self.lag:
             self.brought = report.commit or self.brought
 
@@ -270,7 +268,7 @@ class Work:
         return Report(
             run_id=new_run_id(),
             stack=self.name,
-            trigger="git",
+            trigger=Trigger.GIT,
             revision=revision,
             result=Result.ERROR if failure and not waits else Result.NOOP,
             started=now,

@@ -33,5 +33,5 @@ class Bare:
 def put_in_place(monkeypatch: pytest.MonkeyPatch) -> Bare:
     bare = Bare()
     monkeypatch.setattr("agent.parts.make_engine", lambda *_, **__: bare)
-    monkeypatch.setattr(Assembly, "_works", lambda *_: SimpleNamespace(reconciler=bare))
+    monkeypatch.setattr(Assembly, "_toolkit", lambda *_: SimpleNamespace(reconciler=bare))
     return bare

@@ -77,6 +77,7 @@ def test_it_says_what_is_to_be_done_where_and_because_of_what() -> None:
             "cause_text": "secret: environment.DB_PASS changed",
             "commit": None,
             "reason": "environment.DB_PASS changed",
+            "approval": "",
             "interruption": "away while it is replaced",
             "fields": [{"path": "environment.DB_PASS", "from": "*** (before)", "to": "*** (after)"}],
             "after": [],

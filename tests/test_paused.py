@@ -118,9 +118,9 @@ def test_what_is_as_wanted_after_all_is_paused_no_more(agents: Agents) -> None:
     """Or nothing that ails it later would be put right."""
     agents.paused_in(BAD)
     paused, good = Paused(JsonFile(agents.file)), report_of(Turn((OLD,), SCOPE, "git"))
-    paused.heed(BAD, replace(good, settled=frozenset({DB})))
+    paused.heed(BAD, replace(good, as_wanted=frozenset({DB})))
     assert agents.paused_in(BAD) == {WEB: ""}, "it is not there yet"
-    paused.heed(BAD, replace(good, settled=frozenset({WEB, DB})))
+    paused.heed(BAD, replace(good, as_wanted=frozenset({WEB, DB})))
     assert agents.paused_in(BAD) == {}
 
 

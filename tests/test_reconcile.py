@@ -228,7 +228,7 @@ class Fetching:
     def tidy(self, stack: str, keep: set[Key]) -> None:
         pass
 
-    def forgive(self) -> None:
+    def forgive(self, wanted: Iterable[Resource] | None = None) -> None:
         pass
 
 
@@ -283,7 +283,7 @@ class Recovering:
     def tidy(self, stack: str, keep: set[Key]) -> None:
         """There are no files."""
 
-    def forgive(self) -> None:
+    def forgive(self, wanted: Iterable[Resource] | None = None) -> None:
         """Nothing is refused."""
 
     def sleep(self, seconds: float) -> None:

@@ -303,5 +303,5 @@ class Host(World):
     def tidy(self, stack: str, keep: set[Key]) -> None:
         self.tidied[stack] = keep
 
-    def forgive(self) -> None:
+    def forgive(self, wanted: Iterable[Resource] | None = None) -> None:
         """Nothing is refused."""

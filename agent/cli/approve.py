@@ -7,9 +7,9 @@ import time
 
 import click
 
+from agent.cli.agents import Lasting, read_overview
 from agent.cli.errors import Exit, NoAgent
 from agent.cli.frame import Command, Session
-from agent.cli.suspend import Lasting
 from agent.cli.text import clean, span
 from agent.errors import Refused
 
@@ -55,23 +55,18 @@ def _held_in(session: Session, plan: str) -> str:
             " approve what it says where it is the plan of other files",
             reason="PlanStale",
         )
-    commands = approvals(planned.plan)
-    if not commands:
+    removals = approvals(planned.plan)
+    if not removals:
         raise click.UsageError(f"plan {plan} holds no removals that wait to be approved.")
-    return commands[0].rpartition(" ")[2]
+    return min(removals)
 
 
 def _is_held(session: Session, removals: str) -> bool:
     """Whether the agent says that something with this hash is held; true where there is no agent to ask."""
-    from agent.telemetry.overview import Overview
-
     try:
-        document = session.parts.records(session.target()).overview()
+        overview = read_overview(session.parts, session.target())
     except NoAgent:
         return True
-    if document is None:
-        return True
-    overview = Overview.from_document(document)
     said = [held.reason for stack in overview.stacks for held in stack.held]
     said += [overview.source.failure.message] if overview.source.failure else []
     return any(removals in text for text in said)

@@ -69,8 +69,8 @@ def plan(
         write_json(plan_document(planned))
     else:
         _print_plan(session, planned)
-        for command in approvals(planned.plan):
-            click.echo(f"Let go what is held, if it is meant, with: {command}")
+        for removals in sorted(approvals(planned.plan)):
+            click.echo(f"Let go what is held, if it is meant, with: windlass approve {removals}")
         if planned.plan.pending:
             named = str(out) if out else words(one) if one else str(path or "")
             click.echo(_advice(clean(named), by_file=any(revision) and not out))

@@ -76,6 +76,7 @@ def change_document(change: Change, revision: Revision) -> dict[str, Any]:
         "cause_text": cause_text(change, revision),
         "commit": _commit_document(change, revision),
         "reason": change.reason,
+        "approval": change.approval,
         "interruption": change.interruption,
         "fields": [{"path": field.path, "from": field.before, "to": field.after} for field in change.fields],
         "after": sorted(change.after),

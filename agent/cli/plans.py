@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import click
 
 from agent.cli.needs import Planned
 from agent.cli.text import clean, columns, count, pad, width
+from agent.held import NEEDS_APPROVAL
 from agent.model import Action, Cause, Change, Plan, Revision, Stack
 
 _SYMBOLS = {
@@ -32,9 +32,7 @@ _COLORS = {
     Action.RUN: "blue",
     Action.STOP: "blue",
 }
-_TO_BE_APPROVED = frozenset({"PruneGuard", "EmptyDesiredState"})
 _MAKES = frozenset({Action.CREATE, Action.REPLACE})
-_APPROVE = re.compile(r"windlass approve [0-9a-f]{12}")
 _MOST_NAMED = 5  # containers
 NO_CHANGES = "No changes. The host is as the source says."
 
@@ -89,15 +87,14 @@ def differs(plan: Plan) -> bool:
     """Whether the host is not as the source says. What outlives its use, and is held for that, is no difference; what
     would go if somebody approved it is one."""
     return any(
-        change.action is not Action.HOLD or change.cause is not Cause.PRUNE or change.code in _TO_BE_APPROVED
+        change.action is not Action.HOLD or change.cause is not Cause.PRUNE or change.code in NEEDS_APPROVAL
         for change in plan.changes
     )
 
 
-def approvals(plan: Plan) -> list[str]:
-    """What to type to have what is held go, a command for each removal."""
-    held = [change.reason for change in plan.changes if change.code in _TO_BE_APPROVED]
-    return list(dict.fromkeys(command for reason in held for command in _APPROVE.findall(reason)))
+def approvals(plan: Plan) -> set[str]:
+    """The hashes by which somebody lets go what is held, one for each removal."""
+    return {change.approval for change in plan.changes if change.approval}
 
 
 def interruption_text(plan: Plan) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.errors import Exit, NoAgent
+from agent.cli.agents import read_document
+from agent.cli.errors import Exit
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.text import ago, clean, columns, pad, span, width
 from agent.model import Revision
@@ -62,9 +63,7 @@ def status(session: Session, exit_code: bool) -> int:
     """
     from agent.telemetry.overview import Overview
 
-    document = session.parts.records(session.target()).overview()
-    if document is None:
-        raise NoAgent("its status yet")
+    document = read_document(session.parts, session.target())
     overview, now = Overview.from_document(document), time.time()
     if session.output == "json":
         write_json(document)

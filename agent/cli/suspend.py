@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from typing import Any
 
 import click
 
+from agent.cli.agents import Lasting, must_be, read_overview
 from agent.cli.errors import Exit, NoAgent
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.text import clean, span
 from agent.directives import HOST
 from agent.suspension import Suspension
-
-LONGEST = 100 * 366 * 86400.0  # seconds; an end beyond all calendars could not be read again
-
-
-class Lasting(click.ParamType[float]):
-    """A duration as in the settings, in seconds."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        from agent.settings import duration
-
-        if isinstance(value, float):
-            return value
-        try:
-            seconds = float(duration(str(value)))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if not seconds:
-            self.fail(f'"{value}" is over at once.', param, ctx)
-        if seconds > LONGEST:
-            self.fail(f'"{value}" is more than a hundred years.', param, ctx)
-        return seconds
-
 
 _WHAT = click.argument("what", required=False, metavar="[STACK|STACK/SERVICE]")
 _FORMATS = ("text", "json")
@@ -108,24 +84,12 @@ def _about(session: Session, what: str | None, whole: bool) -> str:
 
 def _known(session: Session) -> dict[str, tuple[str, ...]]:
     """The stacks that the agent knows, each with its services as far as they were seen. None where it knows nothing."""
-    from agent.telemetry.overview import Overview
-
     try:
-        document = session.parts.records(session.target()).overview()
+        overview = read_overview(session.parts, session.target())
     except NoAgent:
-        document = None
-    if document is None:
         session.note(["note: no agent has run with this state directory yet; the next one that does will heed this"])
         return {}
-    return {stack.name: stack.services.names for stack in Overview.from_document(document).stacks}
-
-
-def must_be(name: str, known: Any, noun: str) -> None:
-    if name in known:
-        return
-    near = difflib.get_close_matches(name, known, n=1)
-    advice = f"did you mean {clean(near[0])!r}?" if near else f"known: {', '.join(map(clean, sorted(known)))}."
-    raise click.UsageError(f"there is no {noun} named {clean(name)!r}: {advice}")
+    return {stack.name: stack.services.names for stack in overview.stacks}
 
 
 def _named(about: str) -> str:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.errors import Exit, NoAgent
+from agent.cli.agents import Lasting, must_be, read_overview
+from agent.cli.errors import Exit
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.status import overdue, status_lines, verdict
-from agent.cli.suspend import Lasting, must_be
 from agent.cli.text import span
 from agent.directives import HOST
 from agent.errors import Unreachable
@@ -40,7 +40,7 @@ def sync(session: Session, stacks: tuple[str, ...], hard: bool, wait: bool, time
 
     What was given up is tried again, and nothing that is backed off from is waited for: as SIGHUP does it.
     """
-    overview = _overview(session)
+    overview = read_overview(session.parts, session.target())
     for name in stacks:
         must_be(name, [stack.name for stack in overview.stacks], "stack")
     if late := overdue(overview, time.time()):
@@ -57,20 +57,10 @@ def sync(session: Session, stacks: tuple[str, ...], hard: bool, wait: bool, time
     return verdict(overview, late=False)
 
 
-def _overview(session: Session) -> Overview:
-    """Raises `NoAgent` where none has written one."""
-    from agent.telemetry.overview import Overview
-
-    document = session.parts.records(session.target()).overview()
-    if document is None:
-        raise NoAgent("its status yet")
-    return Overview.from_document(document)
-
-
 def _answered(session: Session, at: float, timeout: float) -> Overview:
     """How things stand once what was asked has been done. Raises `Unreachable` where it is not in time."""
     until = time.monotonic() + timeout
-    while (overview := _overview(session)).answered < at:
+    while (overview := read_overview(session.parts, session.target())).answered < at:
         if time.monotonic() >= until:
             raise Unreachable(
                 f"the agent has not done what was asked within {span(timeout)}: is it running? `windlass status` says"

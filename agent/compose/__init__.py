@@ -7,8 +7,8 @@ Here are the names for loading and rendering. What a host must hold for a projec
 which is imported by itself: `windlass render` does without it, and starts sooner.
 """
 
-from agent.compose.discovery import COMPOSE_FILES, LoadOptions
+from agent.compose.discovery import LoadOptions
 from agent.compose.project import Admission, Project, load
 from agent.compose.render import render
 
-__all__ = ["COMPOSE_FILES", "Admission", "LoadOptions", "Project", "load", "render"]
+__all__ = ["Admission", "LoadOptions", "Project", "load", "render"]

@@ -163,9 +163,9 @@ def project_name(documents: Sequence[Map], options: LoadOptions, start: Start, f
                 )
             return given
     written = _written_name(documents, environment)
-    name = _normal(posixpath.basename(start.directory)) or _normal(options.default_name)
+    name = project_name_of(posixpath.basename(start.directory)) or project_name_of(options.default_name)
     if written is not None:
-        name = _normal(written[0])
+        name = project_name_of(written[0])
     if not name and documents:
         place = written[1] if written else documents[0].place
         findings.problem(place, "the project has no name", hint='write a "name:" at the top of the file')
@@ -184,8 +184,9 @@ def _written_name(documents: Sequence[Map], environment: Mapping[str, str]) -> t
     return None
 
 
-def _normal(name: str) -> str:
-    return re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-")
+def project_name_of(text: str) -> str:
+    """As Compose makes a project's name from a directory's."""
+    return re.sub(r"[^a-z0-9_-]", "", text.lower()).lstrip("_-")
 
 
 def active_profiles(options: LoadOptions, environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ a volume.
 """
 
 from agent.engine.builds import Build, ContextFile
-from agent.engine.credentials import Credentials, Login
+from agent.engine.credentials import Credentials, Login, registry_of
 from agent.engine.engine import Engine
 from agent.engine.events import Event
 from agent.engine.images import PullProgress
 
-__all__ = ["Build", "ContextFile", "Credentials", "Engine", "Event", "Login", "PullProgress"]
+__all__ = ["Build", "ContextFile", "Credentials", "Engine", "Event", "Login", "PullProgress", "registry_of"]

@@ -13,9 +13,16 @@ from functools import partial
 from typing import Any, TypeVar
 
 CONNECT_SECONDS = 5.0
+GRACE = 10  # seconds; what the engine gives a container that does not say how long it needs to stop
+AMPLE = 3600.0  # seconds; the end of patience with a container that wants to be waited for without end
 GLANCE = 0.25  # seconds between two looks whether a call is to be given up
 
 T = TypeVar("T")
+
+
+def seconds_to_stop(grace: int | None) -> float:
+    """How long the end of a container may take that needs so many seconds to stop: -1 is without end, None unsaid."""
+    return float(GRACE) if grace is None else AMPLE if grace < 0 else float(grace)
 
 
 class Deadline:

@@ -12,6 +12,7 @@ from typing import Any
 from agent.engine import builds, commands, events, images
 from agent.engine.calls import Calls, Observe
 from agent.engine.credentials import Credentials
+from agent.engine.deadline import GRACE, seconds_to_stop
 from agent.engine.errors import REMOVAL_UNDER_WAY
 from agent.engine.memory import Memory, lasting
 from agent.engine.transport import TAIL, Client, demultiplexed
@@ -22,8 +23,6 @@ from agent.versions import container_body, needs, network_body
 
 Json = dict[str, Any]
 
-GRACE = 10  # seconds; what the engine gives a container that does not say how long it needs to stop
-AMPLE = 3600.0  # seconds; the end of patience with a container that wants to be waited for without end
 READERS = 4  # reads at once; more only wait for each other, and for the engine
 POLL = 0.1  # seconds between looks at a removal that is under way
 
@@ -180,9 +179,8 @@ class Engine:
     def stop_container(self, container: str, grace: int | None = None) -> None:
         """Stop it with `grace` seconds between the polite signal and the other (-1: no limit); stopped is fine."""
         grace = GRACE if grace is None else grace
-        extra = AMPLE if grace < 0 else float(grace)
         subject = f"stop container {container[:12]}"
-        self._write("container_stop", subject, "/containers/{0}/stop", container, extra=extra, t=grace)
+        self._write("container_stop", subject, "/containers/{0}/stop", container, extra=seconds_to_stop(grace), t=grace)
 
     def unpause_container(self, container: str) -> None:
         self._write("container_unpause", f"unpause container {container[:12]}", "/containers/{0}/unpause", container)

@@ -130,8 +130,8 @@ class RunsOnce(Protocol):
 class Forgiving(Protocol):
     """A kind that does not try for a while what was refused."""
 
-    def forgive(self) -> None:
-        """Try it again when it is next asked for: somebody says that it may go well by now."""
+    def forgive(self, names: Collection[str] | None = None) -> None:
+        """Try it again when it is next asked for, of these objects or (None) of all: it may go well by now."""
 
 
 @runtime_checkable
@@ -238,7 +238,7 @@ def is_ours(identity: Identity, name: str, labels: Mapping[str, str], inherited:
 
 def in_scope(scope: Scope, labels: Mapping[str, str]) -> bool:
     """Whether an object of this instance may be pruned when nobody wants it."""
-    return labels.get(STACK) in scope.stacks or (scope.whole and labels.get(ORIGIN) == scope.origin)
+    return scope.has(labels.get(STACK, ""), labels.get(ORIGIN, ""))
 
 
 def is_composes(resource: Resource, labels: Mapping[str, str], noun: str, value: str) -> bool:

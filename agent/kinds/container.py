@@ -20,6 +20,7 @@ from typing import Any
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
+from agent.held import NAME_CONFLICT
 from agent.jsonfile import JsonFile
 from agent.kinds.base import NAME, REVISION, Identity, our_labels, seen_of, wanted_of
 from agent.kinds.container_astray import is_misplaced
@@ -233,7 +234,7 @@ class ContainerKind:
         """Change in place whatever differs in a container that is there, which keeps its labels."""
         owner = self.view.owner(resource, report)
         if owner is Owner.FOREIGN:
-            raise Refused(f"another container is called {resource.key.name}", reason="NameConflict")
+            raise Refused(f"another container is called {resource.key.name}", reason=NAME_CONFLICT)
         facts = self.view.facts(resource, report)
         differences = self.view.differences(resource, facts, owner)
         if stuck := sorted(each.path for each in differences if each.remedy not in MENDED):
@@ -349,7 +350,7 @@ class ContainerKind:
             return
         is_composes = name.endswith(FORMER) and self.view.owner(resource, report) is Owner.ADOPTABLE
         if not is_composes and not self.view.is_ours(report):
-            raise Refused(name_needed(name), reason="NameConflict")
+            raise Refused(name_needed(name), reason=NAME_CONFLICT)
         self.stop(report)
         self.discard(report["Id"])
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from agent.held import NAME_CONFLICT
 from agent.kinds.base import COMPOSE, INSTANCE, NAME, PROJECT, SERVICE, STACK
 from agent.kinds.container_mounts import anonymous
 from agent.kinds.container_names import labels_of, listed_name, name_of
@@ -93,7 +94,7 @@ def hindered(seen: Observed, there: Standing, by_name: Mapping[str, Report], ins
     needed = [name + NEXT, aside] if _gives_way(seen.differences) else [aside] if anonymous(there.report) else []
     for one in needed:
         if (entry := by_name.get(one)) and _is_strangers(entry, name, there.resource.stack, instance):
-            return replace(seen, obstacle=Failure("NameConflict", name_needed(one)))
+            return replace(seen, obstacle=Failure(NAME_CONFLICT, name_needed(one)))
     return seen
 
 

@@ -20,10 +20,11 @@ from agent.kinds.container_facts import is_job
 from agent.kinds.container_noted import POST_START as NOTED_START
 from agent.kinds.container_noted import PRE_STOP, Noted, bodies_in
 from agent.kinds.container_unhooked import POST_START, Unhooked, after_start
-from agent.kinds.container_words import CRASHED, exit_code, last_words, redacted
+from agent.kinds.container_words import HOOK_FAILED, exit_code, last_words, redacted
 from agent.kinds.remarks import Remarks
 from agent.kinds.table import look
 from agent.model import Resource
+from agent.rollout import CRASHED
 from agent.stand_ins import never
 
 HOOK = ".hook"  # how a container that runs before another one starts is called after that
@@ -173,7 +174,7 @@ class Hooks:
         for _ in range(int(PATIENCE / POLL)):
             report = self._engine.inspect_container(container)
             if report is None:
-                raise Refused(f"{what} was removed while it ran", reason="HookFailed")
+                raise Refused(f"{what} was removed while it ran", reason=HOOK_FAILED)
             if look(report, "State.Status") in ("exited", "dead"):
                 return int(look(report, "State.ExitCode") or 0)
             if self._ending():
@@ -188,11 +189,11 @@ class Hooks:
         for given in (self._engine.inspect_container(container) or {}, {"Config": body}):
             words = redacted(words, given)
         words = words[-WORDS:]
-        return Refused(f"{what} ended with status {code}{f': {words}' if words else ''}", reason="HookFailed")
+        return Refused(f"{what} ended with status {code}{f': {words}' if words else ''}", reason=HOOK_FAILED)
 
 
 def _too_long(what: str) -> Refused:
-    return Refused(f"{what} has not ended after {PATIENCE:g} seconds", reason="HookFailed")
+    return Refused(f"{what} has not ended after {PATIENCE:g} seconds", reason=HOOK_FAILED)
 
 
 def _has_processes(report: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from agent.errors import Trouble
-from agent.jsonfile import JsonFile, only, part_of, with_entry
+from agent.jsonfile import JsonFile, part_of, with_entry
 from agent.kinds.base import NAME, PREFIX, STACK, digest, label_text
 from agent.kinds.table import look
 from agent.model import Key, Resource
@@ -55,10 +55,7 @@ class Noted:
 
     def forget(self, stack: str, keep: Collection[Key]) -> None:
         """Keep the environments of these alone."""
-        if all(Key("container", name) in keep for name in part_of(self._file.read(), stack)):
-            return
-        with suppress(Trouble):
-            self._file.change(lambda kept: only(kept, stack, lambda name, _: Key("container", name) in keep))
+        self._file.tidy(stack, lambda name, _: Key("container", name) in keep)
 
     def _note(self, resource: Resource, pair: list[Any]) -> None:
         name, stack = resource.key.name, resource.stack

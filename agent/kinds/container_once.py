@@ -15,9 +15,9 @@ from typing import Any
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused, Trouble
 from agent.handling import Hook, Stage
-from agent.jsonfile import JsonFile, only, part_of, with_entry
+from agent.jsonfile import JsonFile, with_entry
 from agent.kinds.base import PREFIX, Identity, digest
-from agent.kinds.container_words import exit_code, exit_text, last_words, redacted
+from agent.kinds.container_words import HOOK_FAILED, exit_code, exit_text, last_words, redacted
 from agent.kinds.table import look
 from agent.model import Difference, Health, Key, Observed, Owner, Remedy, Resource
 from agent.rollout import POLL, Pace
@@ -25,7 +25,7 @@ from agent.rollout import POLL, Pace
 CONTENT = f"{PREFIX}content"  # on such a container: what it runs for
 NEW, RUN, REST = "runs for", "run", "rest"  # the fields of such a container
 DONE = "completed"
-FAILED, LATE = "HookFailed", "HookTimeout"
+_LATE = "HookTimeout"
 _ENDED = ("exited", "dead")
 
 Report = Mapping[str, Any]
@@ -130,10 +130,7 @@ class Once:
 
     def forget(self, stack: str, keep: Collection[Key]) -> None:
         """Keep notes of these alone."""
-        if all(Key("container", name) in keep for name in part_of(self._file.read(), stack)):
-            return
-        with suppress(Trouble):
-            self._file.change(lambda kept: only(kept, stack, lambda name, _: Key("container", name) in keep))
+        self._file.tidy(stack, lambda name, _: Key("container", name) in keep)
 
     # --- the run ---
 
@@ -150,19 +147,19 @@ class Once:
         while True:
             report = self._engine.inspect_container(container)
             if report is None:
-                raise Refused(f"{hook.stage}: its container was removed while it ran", reason=FAILED)
+                raise Refused(f"{hook.stage}: its container was removed while it ran", reason=HOOK_FAILED)
             if _status(report) in _ENDED:
                 break
             if pace.clock() - began >= hook.timeout:
                 self._engine.stop_container(container, look(report, "Config.StopTimeout"))
                 said = redacted(self._engine.logs(container).rstrip(), report)
                 message = f"{hook.stage} has not ended after {hook.timeout:g} s and was stopped\n{said}"
-                raise Refused(message.rstrip(), reason=LATE)
+                raise Refused(message.rstrip(), reason=_LATE)
             if pace.stop():
                 raise Overtaken(f"{resource.key.name} goes on, and the next pass waits for it")
             pace.rest(POLL, f"{hook.stage} has not ended yet")
         if exit_code(report):
-            raise Refused(f"{hook.stage} failed: {last_words(report, self._engine.logs)}", reason=FAILED)
+            raise Refused(f"{hook.stage} failed: {last_words(report, self._engine.logs)}", reason=HOOK_FAILED)
 
 
 def hook_of(resource: Resource) -> Hook | None:

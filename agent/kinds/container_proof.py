@@ -10,10 +10,10 @@ from typing import Any
 
 from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_state import health_of
-from agent.kinds.container_words import CRASHED, last_words, redacted, said_by
+from agent.kinds.container_words import last_words, redacted, said_by
 from agent.kinds.table import Spec, look
 from agent.model import Gate, Resource
-from agent.rollout import HEALTH_TIMEOUT, Proof
+from agent.rollout import CRASHED, HEALTH_TIMEOUT, Proof
 
 GONE = "ContainerGone"
 REMOVED = "it was removed while it was to prove itself"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import Refused
 from agent.handling import Hook, Stage
+from agent.held import NAME_CONFLICT
 from agent.kinds.container_once import hook_of
 from agent.kinds.table import look
 from agent.model import Action, Change, Owner, Resource
@@ -63,7 +64,7 @@ def _ours(kind: ContainerKind, resource: Resource, change: Change) -> Report | N
     seen = change.seen.id if change.seen else ""
     report = kind.engine.inspect_container(seen or resource.key.name)
     if report is not None and kind.view.owner(resource, report) is Owner.FOREIGN:
-        raise Refused(f"another container is called {resource.key.name}", reason="NameConflict")
+        raise Refused(f"another container is called {resource.key.name}", reason=NAME_CONFLICT)
     return report
 
 

@@ -56,10 +56,7 @@ class Unhooked:
 
     def forget(self, stack: str, keep: Collection[Key]) -> None:
         """Keep notes of these alone."""
-        if all(Key("container", name) in keep for name in part_of(self._file.read(), stack)):
-            return
-        with suppress(Trouble):
-            self._file.change(lambda kept: only(kept, stack, lambda name, _: Key("container", name) in keep))
+        self._file.tidy(stack, lambda name, _: Key("container", name) in keep)
 
 
 def after_start(resource: Resource) -> Sequence[Mapping[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 from agent.kinds.table import look
 from agent.secrecy import looks_secret, without_secrets, without_values
 
-CRASHED = "CrashOnStart"  # the code of what does not stay up
+HOOK_FAILED = "HookFailed"
 MOST = 4096  # bytes of a secret's file that are looked for in what a container says
 _IN_MEMORY = "/run/"  # where secrets lie, here and in the container
 

@@ -12,7 +12,7 @@ containers, which know the image that they were made from.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -25,7 +25,7 @@ from agent.kinds.image_follow import Followed
 from agent.kinds.image_prune import Pruning
 from agent.kinds.image_record import Record
 from agent.kinds.image_recorded import brought_back, gone, report_of
-from agent.kinds.image_refusals import Refusals
+from agent.kinds.image_refusals import BUILDS, Refusals
 from agent.kinds.image_rules import ImageRules, Slots, refuse_without_room
 from agent.kinds.table import look
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Remedy, Resource, Scope
@@ -119,8 +119,10 @@ class ImageKind:
         spec = resource.spec
         reference, platform = str(spec["reference"]), str(spec.get("platform") or "")
         if "build" in spec:
-            wanted = _build(reference, platform, spec["build"])
-            self._engine.build_image(wanted, progress=self._progress, stop=partial(self._stop, reference))
+            refuse_without_room(self._engine, f"build {reference}", self._rules.min_free)
+            with self._refusals.heeded(reference, f"{spec['build']['digest']} {platform}", BUILDS):
+                wanted = _build(reference, platform, spec["build"])
+                self._engine.build_image(wanted, progress=self._progress, stop=partial(self._stop, reference))
             return
         _refuse_pull(reference, spec)
         self._pull(resource, reference)
@@ -141,8 +143,8 @@ class ImageKind:
         def progress(one: PullProgress) -> None:
             self._progress(one._replace(reference=resource.key.name))
 
-        with self._refusals.heeded(reference, platform):
-            refuse_without_room(self._engine, reference, self._rules.min_free)
+        refuse_without_room(self._engine, f"pull {reference}", self._rules.min_free)
+        with self._refusals.heeded(resource.key.name, f"{reference} {platform}"):
             before = self._pruning.here() if self._pruning else {}
             stop = partial(self._stop, resource.key.name)
             self._engine.pull_image(reference, platform, progress=progress, stop=stop)
@@ -177,9 +179,9 @@ class ImageKind:
         version = self._engine.version()
         return "/".join(str(version.get(part) or "") for part in ("Os", "Arch"))
 
-    def forgive(self) -> None:
+    def forgive(self, names: Collection[str] | None = None) -> None:
         """See `Forgiving`."""
-        self._refusals.forget()
+        self._refusals.forget(names)
 
     def _differences(self, resource: Resource, report: Mapping[str, Any]) -> tuple[Difference, ...]:
         if report["Id"] in (resource.spec.get("recorded") or ()):

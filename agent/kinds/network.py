@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from agent.engine import Engine
 from agent.errors import Refused
+from agent.held import NAME_CONFLICT
 from agent.jsonfile import JsonFile
 from agent.kinds.base import (
     COMPOSE,
@@ -295,7 +296,7 @@ class NetworkKind:
             owner = self._owner(resource, report)
             if owner is not Owner.FOREIGN and not self._differences(resource, report, owner):
                 return
-            raise Refused(f"another network is called {resource.key.name}", reason="NameConflict")
+            raise Refused(f"another network is called {resource.key.name}", reason=NAME_CONFLICT)
         self._make(resource, revision)
 
     def update(self, change: Change, revision: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agent.held import PORT_IN_USE
 from agent.model import Cause, Key, Observed, Plan, Scope, Stack
 from agent.planning.adoptions import take_over
 from agent.planning.cascade import take_along
@@ -18,17 +17,13 @@ from agent.planning.demand import drop_unneeded, renew
 from agent.planning.holds import hold_back
 from agent.planning.jobs import Errand, errands, let_run
 from agent.planning.order import arrange
-from agent.planning.prune import EMPTY_DESIRED_STATE, PROTECTED, PRUNE_GUARD, Policy, Removal, judge_unwanted
+from agent.planning.prune import Policy, Removal, judge_unwanted
 from agent.planning.restart import start_anew
 from agent.planning.situation import survey
 from agent.planning.suspend import hold_still, let_rest
 from agent.provenance import Provenance
 
 __all__ = [
-    "EMPTY_DESIRED_STATE",
-    "PORT_IN_USE",
-    "PROTECTED",
-    "PRUNE_GUARD",
     "Demands",
     "Errand",
     "Policy",

@@ -22,14 +22,15 @@ class Verdict:
     reason: str
     fields: tuple[FieldChange, ...] = ()
     code: str = ""  # why it is held
+    approval: str = ""  # the hash by which somebody lets it be done
     restarts: bool = False
 
     def held(self, code: str, reason: str) -> Verdict:
-        return replace(self, action=Action.HOLD, reason=reason, code=code)
+        return replace(self, action=Action.HOLD, reason=reason, code=code, approval="")
 
 
-def hold(code: str, cause: Cause, reason: str) -> Verdict:
-    return Verdict(Action.HOLD, cause, reason, code=code)
+def hold(code: str, cause: Cause, reason: str, approval: str = "") -> Verdict:
+    return Verdict(Action.HOLD, cause, reason, code=code, approval=approval)
 
 
 def judge_wanted(situation: Situation, known: frozenset[Key]) -> dict[Key, Verdict]:

@@ -234,6 +234,7 @@ def _change(situation: Situation, step: Step, slot: _Slot, *, again: bool = Fals
         after=slot.after,
         follows=slot.follows,
         code=step.verdict.code,
+        approval=step.verdict.approval,
         restarts=step.restarts,
         delay=slot.delay,
         interruption=interruption(step, resource, again=again),

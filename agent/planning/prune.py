@@ -10,15 +10,19 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agent.held import COMPOSE_ORPHAN, PRUNE_OFF, STATE_READ_FAILED
+from agent.held import (
+    COMPOSE_ORPHAN,
+    EMPTY_DESIRED_STATE,
+    PROTECTED,
+    PRUNE_GUARD,
+    PRUNE_OFF,
+    STATE_READ_FAILED,
+)
 from agent.model import Action, Cause, Key, Observed, Owner, Scope
 from agent.planning import words
 from agent.planning.decide import Verdict, hold
 from agent.planning.situation import Situation
 
-EMPTY_DESIRED_STATE = "EmptyDesiredState"
-PRUNE_GUARD = "PruneGuard"
-PROTECTED = "Protected"
 _HASH_DIGITS = 12
 
 
@@ -64,17 +68,13 @@ def judge_unwanted(situation: Situation, scope: Scope, policy: Policy) -> dict[K
     services = {(one.stack, one.service) for one in situation.wanted.values() if one.service}
     verdicts = {}
     for key, seen in situation.actual.items():
-        if key in situation.wanted or not _inside(scope, seen):
+        if key in situation.wanted or not scope.has(seen.stack, seen.origin):
             continue
         if seen.owner is Owner.OURS or (seen.owner is Owner.ADOPTABLE and (seen.stack, seen.service) in services):
             verdicts[key] = _judge(seen, policy, suspicious)
         elif seen.owner is Owner.ADOPTABLE:
             verdicts[key] = hold(COMPOSE_ORPHAN, Cause.PRUNE, words.composes_orphan(key))
     return verdicts
-
-
-def _inside(scope: Scope, seen: Observed) -> bool:
-    return seen.stack in scope.stacks or (scope.whole and seen.origin == scope.origin)
 
 
 def _judge(seen: Observed, policy: Policy, suspicious: bool) -> Verdict:
@@ -85,19 +85,24 @@ def _judge(seen: Observed, policy: Policy, suspicious: bool) -> Verdict:
     if seen.unsure and not seen.leftover:
         return hold(STATE_READ_FAILED, Cause.PRUNE, words.unsure(seen.unsure))
     if suspicious:
-        return hold(EMPTY_DESIRED_STATE, Cause.PRUNE, words.nothing_wanted(_how_to_approve(policy.removal)))
+        return _needs_approval(EMPTY_DESIRED_STATE, words.nothing_wanted(_how_to_approve(policy.removal)), policy)
     if seen.leftover:  # debris of our own, in the way of the next replacement: removed however pruning is set
         return Verdict(Action.REMOVE, Cause.DRIFT, words.LEFTOVER)
     if not policy.prune:
         return hold(PRUNE_OFF, Cause.PRUNE, words.PRUNE_OFF)
     if policy.removal and _is_guarded(seen, policy.removal) and not policy.acknowledged:
         how = _how_to_approve(policy.removal)
-        return hold(PRUNE_GUARD, Cause.PRUNE, words.too_much(len(policy.removal.services), policy.removal.managed, how))
+        said = words.too_much(len(policy.removal.services), policy.removal.managed, how)
+        return _needs_approval(PRUNE_GUARD, said, policy)
     return Verdict(Action.REMOVE, Cause.PRUNE, words.NOT_WANTED if seen.owner is Owner.OURS else words.SURPLUS)
 
 
 def _is_guarded(seen: Observed, removal: Removal) -> bool:
     return removal.is_large and f"{seen.stack}/{seen.service}" in removal.services
+
+
+def _needs_approval(code: str, reason: str, policy: Policy) -> Verdict:
+    return hold(code, Cause.PRUNE, reason, policy.removal.hash if policy.removal else "")
 
 
 def _how_to_approve(removal: Removal | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from agent.held import EMPTY_DESIRED_STATE
 from agent.host_ports import PROCESS, HostPort
 from agent.model import Difference, Key
 from agent.printable import printable
@@ -150,7 +151,9 @@ def approve(removals: str, services: int) -> str:
 
 def nothing_wanted(how: str) -> str:
     """`how` it can be done all the same."""
-    return f"EmptyDesiredState: nothing at all is wanted here, and that is taken for a mistake: if it is none, {how}"
+    return (
+        f"{EMPTY_DESIRED_STATE}: nothing at all is wanted here, and that is taken for a mistake: if it is none, {how}"
+    )
 
 
 def too_much(services: int, managed: int, how: str) -> str:

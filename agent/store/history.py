@@ -13,6 +13,7 @@ import msgspec
 
 from agent.jobs import JobEnd
 from agent.model import Cause, Report, Result, Revision
+from agent.occasions import Trigger
 from agent.store.database import Database, StoreUnavailable
 from agent.store.runs import (
     INTERRUPTED,
@@ -28,8 +29,6 @@ from agent.store.runs import (
 )
 
 _COLUMNS = "sequence, run_id, stack, trigger, revision, subject, author, result, started, ended, seconds, repeats"
-
-JOB = "schedule"  # the trigger of a job's run
 
 
 class Store:
@@ -89,7 +88,7 @@ class Store:
         if db.execute("SELECT 1 FROM runs WHERE run_id = ? AND stack = ?", (end.id, clean(end.stack))).fetchone():
             return
         ended, details = end.began + end.seconds, encode(job_details(end))
-        named = (end.id, clean(end.stack), JOB, *_revision(None), job_result(end))
+        named = (end.id, clean(end.stack), Trigger.SCHEDULE, *_revision(None), job_result(end))
         _insert(db, None, (*named, end.began, ended, end.seconds, "", details))
         self._cut(db)
 
@@ -97,7 +96,7 @@ class Store:
         """When the last good run of each job ended that is kept, by its stack and its container."""
         query = "SELECT stack, details, ended FROM runs WHERE trigger = ? AND result = ? ORDER BY sequence"
         rows: list[tuple[str, bytes, float]]
-        rows = self._database.read(lambda db: db.execute(query, (JOB, Result.SUCCESS)).fetchall(), [])
+        rows = self._database.read(lambda db: db.execute(query, (Trigger.SCHEDULE, Result.SUCCESS)).fetchall(), [])
         steps = ((stack, step, ended) for stack, data, ended in rows for step in decode(data).changes)
         return {(stack, step.name): ended for stack, step, ended in steps if step.cause == Cause.SCHEDULE}
 

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from agent.jobs import JobResult
 from agent.model import Action, Health, Result
+from agent.occasions import Trigger
 
 RESULTS = tuple(result.value for result in Result)
 JOB_RESULTS = tuple(result.value for result in JobResult)
@@ -16,23 +17,7 @@ HEALTHS = tuple(health.value for health in Health)
 _OF_JOBS = (Action.RUN, Action.STOP)  # which make nothing as it is wanted
 PENDING_ACTIONS = tuple(action.value for action in Action if action not in {Action.HOLD, *_OF_JOBS})
 KINDS = ("container", "file", "image", "network", "volume")  # of which drift can be found
-ROLLBACK = "rollback"  # the trigger of a pass that goes back to the last good content
-TRIGGERS = (
-    "interval",
-    "git",
-    "webhook",
-    "event",
-    "file",
-    "manual",
-    "start",
-    "retry",
-    ROLLBACK,
-    "trial",
-    "suspend",
-    "resume",
-    "approve",
-    "schedule",
-)
+TRIGGERS = tuple(trigger.value for trigger in Trigger)
 
 _QUICK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SLOW = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
@@ -178,6 +163,19 @@ DRIFT_REPEATING = Spec(
     "Objects that are healed over and over, since something else changes them back.",
 )
 IMAGE_PULLS = Spec("windlass_image_pulls_total", "counter", ("registry", "result"), "Images pulled: success, error.")
+IMAGE_PULL_BYTES = Spec(
+    "windlass_image_pull_bytes_total",
+    "counter",
+    ("registry",),
+    "Bytes of layers that came, as compressed as they are sent; those of a pull are counted when it is over.",
+)
+IMAGE_PULL_DURATION = Spec(
+    "windlass_image_pull_duration_seconds",
+    "histogram",
+    ("registry",),
+    "Time from the engine's first word on a pull to its end, whatever came of it.",
+    _SLOW,
+)
 
 JOB_RUNS = Spec(
     "windlass_job_runs_total",
@@ -250,7 +248,8 @@ ALL: tuple[Spec, ...] = (
     ),
     STACK_SUSPENDED,
     *(PLAN_CHANGES, PRUNE_HELD, VALIDATION_ERRORS),
-    *(ACTIONS, ACTION_DURATION, ROLLBACKS, DRIFT_DETECTED, DRIFT_CORRECTED, DRIFT_REPEATING, IMAGE_PULLS),
+    *(ACTIONS, ACTION_DURATION, ROLLBACKS, DRIFT_DETECTED, DRIFT_CORRECTED, DRIFT_REPEATING),
+    *(IMAGE_PULLS, IMAGE_PULL_BYTES, IMAGE_PULL_DURATION),
     *(JOB_RUNS, JOB_SUCCEEDED, JOB_GOOD),
     *(DOCKER_REQUESTS, DOCKER_DURATION, DOCKER_UP, DOCKER_STREAM_UP, DOCKER_EVENTS),
     *(HTTP_REQUESTS, HTTP_DURATION, STATE_DB_SIZE, STATE_UNREADABLE, LOG_MESSAGES),

@@ -24,8 +24,10 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from agent.account import is_pull
 from agent.jobs import JobEnd, JobResult
 from agent.model import Cause, Failure, Outcome, Report, Result, Revision, Status
+from agent.occasions import Trigger
 from agent.telemetry import catalogue
 from agent.telemetry.catalogue import Spec
 from agent.telemetry.labels import OTHER, Labels, registry_label, repository_label
@@ -84,6 +86,7 @@ class Metrics:
         self._drift_detected = self._counter(catalogue.DRIFT_DETECTED)
         self._drift_corrected = self._counter(catalogue.DRIFT_CORRECTED)
         self._pulls = self._counter(catalogue.IMAGE_PULLS)
+        self._pull_bytes, self._pull_duration = self._pair(catalogue.IMAGE_PULL_BYTES, catalogue.IMAGE_PULL_DURATION)
         self._job_runs = self._counter(catalogue.JOB_RUNS)
         self._requests, self._request_duration = self._pair(catalogue.DOCKER_REQUESTS, catalogue.DOCKER_DURATION)
         self._docker_up, self._stream_up = self._gauge(catalogue.DOCKER_UP), self._gauge(catalogue.DOCKER_STREAM_UP)
@@ -141,7 +144,7 @@ class Metrics:
     def _count_pass(self, report: Report, label: str) -> None:
         exemplar = {"revision": report.revision.short} if report.revision else None
         self._reconciles.labels(label, report.result).inc()
-        if report.trigger == catalogue.ROLLBACK:
+        if report.trigger == Trigger.ROLLBACK:
             self._rollbacks.labels(label, report.result).inc()
         self._duration.labels(label).observe(report.seconds, exemplar)
         self._last.labels(report.result).set(self._clock())
@@ -156,10 +159,16 @@ class Metrics:
         if outcome.status not in {Status.DONE, Status.FAILED}:
             return
         self._action_duration.labels(change.key.kind, change.action).observe(outcome.seconds)
-        if change.key.kind == "image":
+        if is_pull(change):
             self._pulls.labels(self._registries.of(registry_label(change.key.name)), result).inc()
         if change.cause is Cause.DRIFT and outcome.status is Status.DONE:
             self._drift_corrected.labels(label, change.key.kind).inc()
+
+    def pulled(self, reference: str, size: int, seconds: float) -> None:
+        """So many bytes came of an image, in that time, whatever came of the pull."""
+        registry = self._registries.of(registry_label(reference))
+        self._pull_bytes.labels(registry).inc(size)
+        self._pull_duration.labels(registry).observe(seconds)
 
     def remember_jobs(self, successes: Mapping[tuple[str, str], float]) -> None:
         """When the last good runs ended of which an earlier process knew, by stack and container. To be called before

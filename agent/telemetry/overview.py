@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from agent.account import changed_something
+from agent.account import DID_NOT_TAKE, changed_something
 from agent.fight import Fight
 from agent.images import Image
 from agent.jobs import JobResult, JobSeen, JobState
@@ -369,7 +369,7 @@ def _held(report: Report) -> tuple[Held, ...]:
 def _message(status: StackStatus, report: Report) -> str:
     """The one thing to know: what is changed back, what failed, what is suspended, what ails, what waits, or what was
     last done."""
-    if report.fights and (report.failure is None or report.failure.reason == "DidNotTake"):
+    if report.fights and (report.failure is None or report.failure.reason == DID_NOT_TAKE):
         return capped(str(report.fights[0]))
     if report.failure:
         return first_line(capped(report.failure.message))

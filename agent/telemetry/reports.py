@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from agent.account import changed_something
 from agent.model import Action, Cause, Health, Outcome, Report, Revision, Status
-from agent.telemetry.catalogue import ROLLBACK
+from agent.occasions import Trigger
 
 
 def was_looked_at(report: Report) -> bool:
@@ -18,7 +18,7 @@ def brought_by(report: Report) -> Revision | None:
     """The commit that brought something new, and is not only to blame for what did not come about. What is gone back to
     is nothing new."""
     done = (outcome.change.commit for outcome in report.outcomes if changed_something(outcome))
-    return None if report.trigger == ROLLBACK else next(filter(None, done), None)
+    return None if report.trigger == Trigger.ROLLBACK else next(filter(None, done), None)
 
 
 def pending_of(report: Report) -> list[Action]:

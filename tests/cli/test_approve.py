@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,11 +62,11 @@ def test_a_hash_that_the_agent_does_not_know_is_taken_and_that_is_told(
 
 
 def held(*removals: str) -> Plan:
-    reasons = [too_much(2, 3, approve(one, 2)) for one in removals]
+    change = Change(0, Action.HOLD, Key("container", "a"), "web", Cause.PRUNE, "", code="PruneGuard")
     return Plan(
         tuple(
-            Change(number, Action.HOLD, Key("container", str(number)), "web", Cause.PRUNE, reason, code="PruneGuard")
-            for number, reason in enumerate(reasons)
+            replace(change, number=number, reason=too_much(2, 3, approve(one, 2)), approval=one)
+            for number, one in enumerate(removals)
         )
     )
 

@@ -198,6 +198,7 @@ def test_json(run: Run) -> None:
             "timestamp": 0.0,
         },
         "reason": "image, env.LOG_LEVEL changed",
+        "approval": "",
         "interruption": "away while it is replaced",
         "fields": [
             {"path": "image", "from": "ghcr.io/acme/api:2.4.0", "to": "ghcr.io/acme/api:2.4.1"},

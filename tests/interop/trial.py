@@ -15,8 +15,8 @@ import docker
 
 from agent.assembly import Assembly
 from agent.converge import Options
+from agent.prepared import Prepared
 from agent.target import OneStack, Target
-from agent.works import Prepared
 from tests.faults.proxy import proxy_to
 from tests.interop import likeness
 from tests.interop.corpus import LABEL, Case, host
@@ -68,9 +68,9 @@ class Trial:
         parts, target = Assembly(case.environment(root), 0), self._target(case, root, docker_host or self.docker_host)
         planned = parts.plan(target)
         assert isinstance(planned, Prepared)
-        assert planned.works is not None
-        reconciler = replace(planned.works.reconciler, options=Options(workers=2))
-        planned = replace(planned, works=replace(planned.works, reconciler=reconciler))
+        assert planned.toolkit is not None
+        reconciler = replace(planned.toolkit.reconciler, options=Options(workers=2))
+        planned = replace(planned, toolkit=replace(planned.toolkit, reconciler=reconciler))
         applied = parts.apply(planned, lambda _: None, lambda: False)
         failures = [report.failure for report in applied.reports if report.failure]
         assert not failures, f"{failures}"

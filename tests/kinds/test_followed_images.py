@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import docker
 import pytest
 
 from agent.errors import Unreachable
+from agent.kinds.image_follow import LANES, PATIENCE
+from tests.e2e.agents import until
 from tests.engine import front as faults
 from tests.engine import images
 from tests.engine.front import Front
@@ -100,3 +103,19 @@ def test_a_registry_that_hangs_is_given_up(rig: Rig, front: Front, tag: Tag) -> 
     with pytest.raises(Unreachable) as caught:
         rig.engine.resolve_image(tag.reference, seconds=1.0)
     assert caught.value.reason == "EngineTimeout"
+
+
+def test_a_registry_that_hangs_delays_no_other_stack(rig: Rig, front: Front, busybox: str) -> None:
+    """The questions of one stack would take all that reads for the others, for as long as they hang."""
+    front.fault = lambda ask: faults.hang if ask.is_manifest else None
+    services = "".join(f"\n  s{n}: {{image: '127.0.0.1:{front.server_port}/s{n}:1'}}" for n in range(20))
+    text = "x-windlass: {image_policy: digest}\nservices:" + services
+    waits = threading.Thread(target=rig.plan, args=(text,), daemon=True)
+    waits.start()
+    until(lambda: front.count("/manifests/") >= LANES, "the questions")
+    rig.apply(f"services: {{web: {{image: {busybox}, stop_grace_period: 0s}}}}")  # as any other stack would be
+    assert waits.is_alive()
+    rig.now += PATIENCE  # by this clock of theirs they have had their time
+    front.over.set()
+    waits.join(60)
+    assert not waits.is_alive()

@@ -103,6 +103,25 @@ def test_a_build_that_fails_stops_nothing(rig: Rig, busybox: str, step: str, sai
     assert rig.apply(good, PLAIN) == {}
 
 
+def test_a_build_that_failed_is_tried_again_when_that_may_help(rig: Rig, busybox: str) -> None:
+    bad = compose(f'dockerfile_inline: "FROM {busybox}\\nCOPY missing /"')
+    first = rig.take(bad, PLAIN).failure
+    assert first is not None
+    assert rig.calls.count("image_build") == 1
+    assert rig.take(bad, PLAIN).failure == first
+    assert "image_build" not in rig.calls
+    rig.take(bad, {"app/said": "two"})
+    assert "image_build" in rig.calls, "it is of other content"
+    rig.take(bad, {"app/said": "two"})
+    assert "image_build" not in rig.calls
+    rig.now += 301
+    rig.take(bad, {"app/said": "two"})
+    assert "image_build" in rig.calls, "it may have passed by now"
+    rig.trigger = "manual"
+    rig.take(bad, {"app/said": "two"})
+    assert "image_build" in rig.calls, "somebody asks for it"
+
+
 def test_another_image_under_the_name_is_built_over(rig: Rig, busybox: str, sdk: docker.APIClient) -> None:
     text = compose(f'dockerfile_inline: "FROM {busybox}"')
     rig.apply(text, PLAIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -10,9 +11,9 @@ from typing import Any, cast
 import pytest
 
 from agent.engine import Engine
-from agent.errors import Refused
+from agent.errors import Refused, Unreachable
 from agent.kinds.image import ImageKind
-from agent.kinds.image_follow import Followed
+from agent.kinds.image_follow import PATIENCE, Followed
 from agent.kinds.image_record import Pulled, Record
 from agent.model import Action, Cause, Change, Key, Resource, Scope
 from tests.kinds.bench import PACE
@@ -20,6 +21,25 @@ from tests.kinds.bench import PACE
 NOW = 1_800_000_000.0
 NEVER = "0001-01-01T00:00:00Z"  # what an engine says of a tag that nobody gave by hand
 SCOPE = Scope("i", "o", frozenset({"s"}))
+
+
+class Slow:
+    """Stands in for an engine whose registries take `seconds` each, on a clock that goes on by that."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.seconds: dict[str, float] = {}  # by registry
+        self.asked: list[str] = []
+        self._one = threading.Lock()  # at a time
+
+    def resolve_image(self, reference: str, *, seconds: float) -> str:
+        with self._one:
+            self.asked.append(reference)
+            takes = self.seconds[reference.partition("/")[0]]
+            self.now += min(takes, seconds)
+            if takes > seconds:
+                raise Unreachable("no answer", reason="EngineTimeout")
+            return f"sha256:{reference}"
 
 
 class Shelf:
@@ -44,7 +64,7 @@ class Shelf:
     def inspect_image(self, reference: str) -> Mapping[str, Any] | None:
         return None if reference in self.gone else {"Id": "sha256:1", "Metadata": {"LastTagTime": self.tagged}}
 
-    def resolve_image(self, reference: str) -> str:
+    def resolve_image(self, reference: str, *, seconds: float) -> str:
         return f"sha256:{reference}"
 
     def pull_image(self, reference: str, _platform: str, **_how: Any) -> None:
@@ -134,3 +154,39 @@ def test_a_tag_that_nobody_follows_any_more_is_forgotten() -> None:
     now[0] += 40 * 86400.0
     followed.ask({"new:1": 60.0, "rare:1": 60 * 86400.0})
     assert (set(followed._asked), set(followed._digests)) == ({"new:1", "rare:1"}, {"new:1", "rare:1"})
+
+
+def followed_by(slow: Slow) -> Followed:
+    return Followed(cast("Engine", slow), lambda: slow.now)
+
+
+def test_a_registry_that_hangs_takes_its_time_once_in_the_interval_and_the_others_are_asked_at_the_next_look() -> None:
+    slow = Slow()
+    followed = followed_by(slow)
+    hanging = {f"hangs.example/{number}:1": 300.0 for number in range(80)}
+    due = {**hanging, "well.example/x:1": 300.0}
+    slow.seconds = {"hangs.example": 1e9, "well.example": 0.1}
+    followed.ask(due)
+    assert slow.now == PATIENCE, "all questions of a look have it together"
+    assert not followed.moved("well.example/x:1", ())
+    slow.asked.clear()
+    followed.ask(due)
+    assert slow.asked == ["well.example/x:1"]
+    assert followed.moved("well.example/x:1", ()) == "sha256:well.example/x:1"
+    slow.seconds["hangs.example"], slow.now = 0.01, slow.now + 300.0
+    followed.ask(due)
+    assert all(followed.moved(one, ()) for one in hanging)
+
+
+def test_what_a_slow_registry_has_not_answered_in_time_is_asked_at_the_next_look() -> None:
+    slow = Slow()
+    followed = followed_by(slow)
+    due = {f"slow.example/{number}:1": 300.0 for number in range(12)}
+    slow.seconds = {"slow.example": 1.1}
+    followed.ask(due)
+    answered = [one for one in due if followed.moved(one, ())]
+    assert len(answered) == 9
+    slow.asked.clear()
+    followed.ask(due)
+    assert set(slow.asked) == set(due) - set(answered)
+    assert all(followed.moved(one, ()) for one in due)

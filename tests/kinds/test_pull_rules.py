@@ -8,24 +8,31 @@ from dataclasses import replace
 
 import docker
 import pytest
+import requests
 
-from agent.converge import Options
+from agent.converge import Ended, Options, Started
 from agent.errors import Overtaken
 from agent.kinds.image_rules import ImageRules, Slots
+from agent.model import Action, Cause, Change, Key, Outcome, Status
+from agent.pulls import Pulls
+from agent.reconcile import Turn
 from agent.rollout import Pace
 from tests.e2e.agents import until
 from tests.engine import front as faults
 from tests.engine.front import Front
 from tests.engine.registry import Registry
-from tests.kinds.rig import Rig
+from tests.kinds.rig import Rig, done
 
 pytestmark = pytest.mark.engine
+
+BALLAST = 300_000  # bytes of the first image that no other one has
 
 
 @pytest.fixture
 def images(registry: Registry, front: Front, prefix: str, sdk: docker.APIClient) -> Iterator[list[str]]:
     """The references of three images that only the registry behind the front has."""
-    pushed = [registry.push(f"{prefix}-{n}", Env=["PATH=/bin", f"ONLY={prefix}{n}"]) for n in range(3)]
+    env = [["PATH=/bin", f"ONLY={prefix}{n}"] for n in range(3)]
+    pushed = [registry.push(f"{prefix}-{n}", Env=env[n], ballast=BALLAST if n == 0 else 0) for n in range(3)]
     yield [front.of(reference) for reference, _ in pushed]
     for container in sdk.containers(all=True, filters={"label": f"com.docker.compose.project={prefix}"}):
         sdk.remove_container(container["Id"], force=True)
@@ -94,8 +101,35 @@ def test_nothing_is_pulled_and_nothing_stopped_where_there_is_no_room(
     rig.apply(compose(busybox, images[0], version="2"))
 
 
+def test_the_bytes_of_a_pull_are_those_that_the_registry_sent(rig: Rig, front: Front, images: list[str]) -> None:
+    assert done(rig.take(compose(images[0])))[images[0]] == "create"
+    turn, change = Turn((), rig.scope, "test"), Change(0, Action.CREATE, Key("image", images[0]), "", Cause.COMMIT, "")
+    fetched: list[int] = []
+    pulls = Pulls(fetched=lambda _, size, __: fetched.append(size))
+    pulls.listen(turn, Started(change))
+    for word in rig.heard:
+        pulls(word)
+    pulls.listen(turn, Ended(Outcome(change, Status.DONE)))
+    name, _, tag = images[0].partition("/")[2].rpartition(":")
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    url = f"http://127.0.0.1:{front.server_port}/v2/{name}/manifests/{tag}"
+    layers = requests.get(url, headers={"Accept": kind}, timeout=20).json()["layers"]
+    assert fetched == [layers[-1]["size"]], "the other one is here already"
+
+
 def test_what_is_here_already_needs_no_room(rig: Rig, busybox: str) -> None:
     rig.rules = ImageRules(min_free=1 << 60)
     rig.restart()
     assert rig.apply(compose(busybox))
     assert rig.container("web")["State"]["Running"]
+
+
+def test_nothing_is_built_where_there_is_no_room(rig: Rig, busybox: str) -> None:
+    rig.rules = ImageRules(min_free=1 << 60)
+    rig.restart()
+    text = f'services: {{web: {{build: {{context: app, dockerfile_inline: "FROM {busybox}"}}}}}}'
+    report = rig.take(text, {"app/x": ""})
+    assert report.failure is not None
+    assert report.failure.reason == "DiskFull"
+    assert f"build {rig.stack}-web: " in report.failure.message
+    assert "image_build" not in rig.calls

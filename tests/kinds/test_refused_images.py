@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import docker
 import pytest
 
 from agent.errors import Refused
-from agent.kinds.image_refusals import Refusals
+from agent.kinds.image_refusals import BUILDS, PULLS, Pause, Refusals
 from tests.engine import front as faults
 from tests.engine.front import Front
 from tests.engine.registry import Registry
@@ -60,6 +60,19 @@ def test_the_registry_is_left_alone_for_a_while_and_what_drifts_is_mended_meanwh
     assert rig.apply(text) == {image: "create", f"{rig.stack}-api-1": "create"}
 
 
+def test_what_has_been_pushed_meanwhile_is_pulled_for_new_content_at_once(
+    rig: Rig, busybox: str, front: Front, image: str
+) -> None:
+    front.fault = faults.refuse(404)
+    assert rig.take(compose(rig, busybox, image)).failure is not None
+    front.fault = lambda _: None
+    rig.trigger = "git"
+    assert rig.apply(compose(rig, busybox, image, more=", labels: {by: other}")) == {
+        image: "create",
+        f"{rig.stack}-api-1": "create",
+    }
+
+
 def test_a_failed_pull_stops_nothing(rig: Rig, busybox: str, front: Front, image: str) -> None:
     rig.apply(compose(rig, busybox, busybox))
     before = rig.container("web"), rig.container("api")
@@ -86,31 +99,79 @@ def test_an_image_for_another_platform_alone_is_an_error_of_its_service(
     assert len(front.seen) == asked
 
 
-def test_what_was_refused_is_asked_for_again_after_its_time() -> None:
-    now, asked = [0.0], []
-    refusals = Refusals(lambda: now[0])
+class Door:
+    """What is asked for behind `refusals`, and what comes of it. `now` is its clock."""
 
-    def ask(reference: str, reason: str) -> None:
-        asked.append(reference)
-        if reason:
-            raise Refused(f"no {reference}", reason=reason)
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.asked: list[str] = []
+        self.refusals = Refusals(lambda: self.now)
 
-    def pull(reference: str, reason: str = "") -> str:
+    def pull(self, name: str, refused: str = "", what: str = "", pauses: Mapping[str, Pause] = PULLS) -> str:
+        """The reason why it is refused, be it by now or from before."""
         try:
-            with refusals.heeded(reference, ""):
-                ask(reference, reason)
+            with self.refusals.heeded(name, what, pauses):
+                self._ask(name, refused)
         except Refused as error:
             return error.reason
         return ""
 
-    assert pull("x", "RegistryRateLimited") == "RegistryRateLimited"
-    now[0] = 59.0
-    assert pull("x") == "RegistryRateLimited"
-    assert pull("y", "ImagePullFailed") == "ImagePullFailed"
-    assert pull("y") == "", "what may pass is tried again at once"
-    now[0] = 60.0
-    assert pull("x") == ""
-    assert asked == ["x", "y", "y", "x"]
-    pull("x", "RegistryUnauthorized")
-    refusals.forget()
-    assert pull("x") == ""
+    def _ask(self, name: str, refused: str) -> None:
+        self.asked.append(name)
+        if refused:
+            raise Refused(f"no {name}", reason=refused)
+
+
+def test_what_was_refused_is_asked_for_again_after_its_time() -> None:
+    door = Door()
+    assert door.pull("x", "RegistryRateLimited") == "RegistryRateLimited"
+    door.now = 59.0
+    assert door.pull("x") == "RegistryRateLimited"
+    assert door.pull("y", "ImagePullFailed") == "ImagePullFailed"
+    assert door.pull("y") == "", "what may pass is tried again at once"
+    door.now = 60.0
+    assert door.pull("x") == ""
+    assert door.asked == ["x", "y", "y", "x"]
+    door.pull("x", "RegistryUnauthorized")
+    door.refusals.forget()
+    assert door.pull("x") == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "seconds"),
+    [
+        ("ManifestUnknown", 300.0),
+        ("RegistryUnauthorized", 300.0),
+        ("RegistryDenied", 300.0),
+        ("PlatformMismatch", 3600.0),
+    ],
+)
+def test_how_long_a_registry_is_left_alone(reason: str, seconds: float) -> None:
+    door = Door()
+    door.pull("x", reason)
+    door.now = seconds - 1
+    assert door.pull("x") == reason
+    door.now = seconds
+    assert door.pull("x", reason) == reason
+    door.now += seconds
+    assert door.pull("x") == "", "as long the second time"
+
+
+def test_a_build_that_fails_again_and_again_is_tried_less_and_less_often() -> None:
+    door, tried = Door(), []
+    for minute in range(200):
+        door.now = minute * 60.0
+        before = len(door.asked)
+        assert door.pull("x", "ImageBuildFailed", "content", BUILDS) == "ImageBuildFailed"
+        tried += [minute] if len(door.asked) > before else []
+    assert tried == [0, 5, 15, 35, 75, 135, 195]
+    assert door.pull("x", "", "other content", BUILDS) == ""
+
+
+def test_new_content_forgives_what_it_has_and_nothing_gives_more_of_a_registry() -> None:
+    door = Door()
+    door.pull("its", "ManifestUnknown")
+    door.pull("another", "ManifestUnknown")
+    door.pull("limited", "RegistryRateLimited")
+    door.refusals.forget({"its", "limited"})
+    assert [door.pull(name) for name in ("its", "another", "limited")] == ["", "ManifestUnknown", "RegistryRateLimited"]

@@ -550,7 +550,7 @@ def test_content_of_which_something_is_held_for_good_is_what_one_goes_back_to() 
 
 
 def test_what_was_there_in_a_stack_that_is_not_synced_is_known_to_have_been_there() -> None:
-    turns, audience = FakeTurns(lambda turn: replace(waits(turn), settled=frozenset({WEB}))), FakeAudience()
+    turns, audience = FakeTurns(lambda turn: replace(waits(turn), as_wanted=frozenset({WEB}))), FakeAudience()
     with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience)) as loop:
         assert turns.next().known == frozenset()
         audience.reports.get(timeout=5)

@@ -25,12 +25,16 @@ def turn(run: str) -> Turn:
 class Heard:
     told: list[tuple[str, int, int]] = field(default_factory=list)
     alive: list[str] = field(default_factory=list)
+    fetched: list[tuple[str, int, float]] = field(default_factory=list)
+    now: float = 0.0
     pulls: Pulls = field(init=False)
 
     def __post_init__(self) -> None:
         self.pulls = Pulls(
             lambda turn, _, done, total: self.told.append((turn.run_id, done, total)),
             heard=lambda turn, change: self.alive.append(f"{turn.run_id} {change.key.name}"),
+            fetched=lambda reference, size, seconds: self.fetched.append((reference, size, seconds)),
+            clock=lambda: self.now,
         )
 
     def line(self, status: str, current: int = 0, total: int = 0, layer: str = LAYER) -> None:
@@ -46,6 +50,38 @@ def test_every_line_of_a_pull_is_progress_and_the_bytes_are_added_up() -> None:
     heard.line("Extracting", 3, 10)
     assert heard.told == [("r1", 3, 10), ("r1", 8, 30)]
     assert heard.alive == ["r1 api:2"] * 4
+
+
+def test_what_a_pull_has_come_to_is_told_once_it_is_over_for_everybody() -> None:
+    heard = Heard()
+    for run in ("r1", "r2"):
+        heard.pulls.listen(turn(run), Started(PULL))
+    heard.now = 5.0  # there was no place for it
+    heard.line("Pulling from api")
+    heard.now = 7.0
+    heard.line("Downloading", 3, 10)
+    heard.line("Download complete")
+    heard.line("Downloading", 5, 20, "1" * 12)
+    heard.line("Download complete", layer="2" * 12)  # which was nothing
+    heard.pulls.listen(turn("r1"), Ended(done(PULL)))
+    assert heard.fetched == []
+    heard.now = 8.0
+    heard.pulls.listen(turn("r2"), Ended(done(PULL, Status.FAILED)))
+    assert heard.fetched == [("api:2", 15, 3.0)]
+    heard.pulls.listen(turn("r2"), Started(PULL))
+    heard.line("Downloading", 1, 2)
+    heard.pulls.forget(turn("r2"))
+    assert heard.fetched[1:] == [("api:2", 1, 0.0)]
+
+
+def test_a_build_and_what_nobody_fetched_come_to_nothing() -> None:
+    heard, build = Heard(), replace(PULL, wanted=Resource(PULL.key, "web", {"build": {}}))
+    heard.pulls.listen(turn("r1"), Started(build))
+    heard.line("Step 1/2 : FROM scratch", layer="")
+    heard.pulls.listen(turn("r1"), Ended(done(build)))
+    heard.pulls.listen(turn("r1"), Started(PULL))
+    heard.pulls.listen(turn("r1"), Ended(done(PULL, Status.FAILED)))
+    assert (heard.fetched, heard.alive) == ([], ["r1 api:2"])
 
 
 def test_who_waits_no_more_hears_no_more() -> None:

@@ -118,7 +118,7 @@ def test_the_commit_is_told_on_that_brought_what_was_given_up() -> None:
         (one,) = wanted.resources
         made = Change(0, Action.CREATE, one.key, "web", Cause.COMMIT, "", wanted=one)
         done = (Outcome(made, Status.DONE),)
-        return replace(synced(turn), services=(state,), outcomes=done, commit=BROUGHT, settled=frozenset({one.key}))
+        return replace(synced(turn), services=(state,), outcomes=done, commit=BROUGHT, as_wanted=frozenset({one.key}))
 
     desires, audience = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}), FakeAudience()
     turns = FakeTurns(ill_later)

@@ -43,7 +43,7 @@ MUTANTS = (
     Mutant("cascade.py", "verdict.restarts and verdict.action is Action.UPDATE", "False"),
     Mutant("cascade.py", "verdict.restarts and verdict.action is Action.UPDATE", "verdict.restarts"),
     Mutant("prune.py", "if seen.owner is Owner.OURS or", "if True or"),
-    Mutant("prune.py", " or not _inside(scope, seen)", ""),
+    Mutant("prune.py", " or not scope.has(seen.stack, seen.origin)", ""),
     Mutant("prune.py", "if seen.keeps_data:", "if False:"),
     Mutant("prune.py", "    if suspicious:", "    if False:"),
     Mutant("prune.py", "if not policy.prune:", "if False:"),

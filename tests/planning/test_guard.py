@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agent.held import EMPTY_DESIRED_STATE, PROTECTED, PRUNE_GUARD
 from agent.model import Action, Observed, Plan, Scope
-from agent.planning import EMPTY_DESIRED_STATE, PROTECTED, PRUNE_GUARD, Policy, Removal
+from agent.planning import Policy, Removal
 from tests.planning.scene import ORIGIN, check, plan, there, want
 
 
@@ -49,6 +50,7 @@ def test_what_is_held_tells_how_it_is_approved_and_what_it_uses_stays() -> None:
         "2 of the 3 services here would go at once: if that is meant, approve it with windlass approve"
         f" {removal.hash}, or commit with the trailer Windlass-Allow-Prune: 2"
     ) in found.changes[1].reason
+    assert {change.approval for change in found.changes if change.code == PRUNE_GUARD} == {removal.hash}
 
 
 def test_what_is_acknowledged_goes() -> None:
@@ -77,6 +79,7 @@ def test_an_empty_desired_state_is_approved_in_the_same_way(acknowledged: bool) 
     (change,) = found.changes
     assert change.action is (Action.REMOVE if acknowledged else Action.HOLD)
     assert acknowledged or (change.code == EMPTY_DESIRED_STATE and removal.hash in change.reason)
+    assert change.approval == ("" if acknowledged else removal.hash)
 
 
 def test_what_is_protected_is_never_pruned_and_keeps_what_it_uses() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agent.held import EMPTY_DESIRED_STATE
 from agent.model import Action, Cause, Failure, Owner, Remedy, Scope
-from agent.planning import EMPTY_DESIRED_STATE, Policy
+from agent.planning import Policy
 from tests.planning.scene import ORIGIN, check, differs, plan, there, waits, want
 
 WEB = "container/web"

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent.held import PORT_IN_USE
 from agent.model import Action, Change, Key, Owner, Plan, Stack, Status
-from agent.planning import PORT_IN_USE, make_plan
+from agent.planning import make_plan
 from tests.planning.worlds import Case, RandomDice, cases, make_case, plan_of
 from tests.world import Cut, Thing, World, carry_out
 

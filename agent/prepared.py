@@ -19,7 +19,7 @@ from agent.target import Target
 
 
 @dataclass(frozen=True)
-class Works:
+class Toolkit:
     """What carries a plan out."""
 
     reconciler: Reconciler
@@ -32,7 +32,7 @@ class Prepared(Planned):
     """A plan with what is needed to carry out just that plan. `files` is how its files are found again, as
     `artefact.target_document` has it."""
 
-    works: Works | None = None
+    toolkit: Toolkit | None = None
     turn: Turn | None = None
     look: Look | None = None
     target: Target = field(default_factory=Target)
