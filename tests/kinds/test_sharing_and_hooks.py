@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import docker
@@ -75,37 +76,31 @@ def test_whoever_shares_a_network_is_started_anew_with_its_owner_whatever_it_dep
     rig: Rig, sdk: docker.APIClient, busybox: str, mode: str, depends: str
 ) -> None:
     db, web = f"{rig.stack}-db-1", f"{rig.stack}-web-1"
-    check = "healthcheck: {test: [CMD, 'true'], interval: 100ms}"
-    sharing = f"network_mode: '{mode.format(stack=rig.stack)}', depends_on: {depends}"
+    tell = "command: [sh, -c, 'busybox readlink /proc/self/ns/net; exec sleep 600']"
+    check = f"{tell}, healthcheck: {{test: [CMD, 'true'], interval: 100ms}}"
+    sharing = f"{tell}, network_mode: '{mode.format(stack=rig.stack)}', depends_on: {depends}"
     text = services(busybox, web=sharing, db=check)
     assert rig.apply(text) == {f"{rig.stack}_default": "create", db: "create", web: "create"}
     made = rig.container("web")["Id"]
 
     sdk.stop(db, timeout=0)
     assert rig.apply(text) == {db: "update", web: "update"}
-    assert network(rig, "web") == network(rig, "db")
+    until(partial(share, rig), "the same network")
 
     sdk.restart(db, timeout=0)  # by whomever
-    assert network(rig, "web") != network(rig, "db")
+    until(lambda: not share(rig), "that it is cut off")
     (change,) = rig.plan(text).changes
     assert (change.key.name, change.action, change.cause) == (web, "update", "drift")
     assert change.reason == f"is cut off: it shares namespaces with {db}, started after it"
     assert rig.apply(text) == {web: "update"}
-    assert network(rig, "web") == network(rig, "db")
+    until(partial(share, rig), "the same network")
     assert rig.container("web")["Id"] == made
 
 
-def network(rig: Rig, service: str) -> str:
-    """The network namespace that it is in. Into one that has just begun, not every engine lets anybody at once."""
-    command = {"Cmd": ["busybox", "readlink", "/proc/self/ns/net"], "AttachStdout": True}
-    said = list[str]()
-
-    def tells() -> bool:
-        said.append(rig.engine.execute(rig.container(service)["Id"], command, 10)[1].strip())
-        return said[-1].startswith("net:[")
-
-    until(tells, "the network namespace")
-    return said[-1]
+def share(rig: Rig) -> bool:
+    """Whether both have told, at their last starts, that they are in the same network namespace."""
+    web, db = (rig.engine.logs(rig.container(one)["Id"]).split()[-1:] for one in ("web", "db"))
+    return bool(web) and web == db
 
 
 @pytest.mark.parametrize(
