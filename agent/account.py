@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from agent.held import COMPOSE_ORPHAN, OBSTACLES, PASSING, PRUNE_OFF, WAITS, WANTED_SO
 from agent.images import Image
 from agent.jobs import JobState
+from agent.kind_names import IMAGE
 from agent.model import (
     Action,
     Cause,
@@ -30,7 +31,6 @@ from agent.model import (
 from agent.processes import ORPHAN_PROCESS
 from agent.suspension import NOTHING, Suspended
 
-IMAGE = "image"  # the kind that is pulled
 _FETCHES = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
 
 if TYPE_CHECKING:
@@ -179,12 +179,17 @@ def failure_of(outcomes: Sequence[Outcome]) -> Failure | None:
 
 def _held_back(plan: Plan) -> Failure | None:
     """What cannot become as it is wanted, or None. What only waits for another thing that is held comes behind it."""
-    held = [change for change in plan.changes if change.action is Action.HOLD and _matters(change)]
+    held = [change for change in plan.changes if is_held_back(change)]
     held = [change for change in held if change.code not in WANTED_SO]
     held.sort(key=lambda change: change.code == WAITS)
     if not held:
         return None
     return Failure(held[0].code or "Held", f"{held[0].key}: {held[0].reason}{_more(held)}")
+
+
+def is_held_back(change: Change) -> bool:
+    """Whether a step is held that would have to be done for its stack to be synced."""
+    return change.action is Action.HOLD and _matters(change)
 
 
 def _more(things: Sequence[object]) -> str:

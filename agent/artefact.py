@@ -160,6 +160,8 @@ def target_document(target: Target, here: Path, *, rev: str = "", repo: str = ""
         "one": one and {name: _typed(one[name]) for name in one},
         "rev": rev,
         "repo": repo,
+        "stacks": list(target.stacks),
+        "prune": target.prune,
     }
 
 
@@ -174,6 +176,8 @@ def target_of(document: Document, host: Target) -> Target:
         one=one and OneStack(**{name: _parsed(name, one[name]) for name in one}),
         rev=said["rev"],
         repo=said["repo"],
+        stacks=tuple(said.get("stacks", ())),  # notes of what was good may be of an earlier release
+        prune=said.get("prune"),
     )
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.errors import IsSuspended, NoAgent
-from agent.cli.needs import Applied, Checked, Engine, Planned, Pulling, Records, Rendered
-from agent.errors import BadManifest, BadSettings, Trouble
+from agent.cli.needs import USUALLY, Applied, Checked, Engine, Patience, Planned, Pulling, Records, Rendered
+from agent.errors import BadManifest, BadSettings, Refused, Trouble
 from agent.model import Health, Key, Report, Scope, Stack
 from agent.stand_ins import ignore
 from agent.target import Target
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agent.compose import Project
     from agent.converge import Event
     from agent.desired import Reading
-    from agent.directives import Directives, Orders
+    from agent.directives import Directives
     from agent.engine import Engine as Door
     from agent.going_back import Trials
     from agent.orphans import Orphans
@@ -98,18 +98,18 @@ class Assembly:
 
         from agent.artefact import Where, make, target_document
         from agent.parts import make_engine
-        from agent.prepared import Prepared, frozen_in, suspended_in
+        from agent.prepared import Prepared, by_hand, frozen_in, suspended_in
         from agent.statedir import StateDir
 
         set_on_retry_hooks([])  # stamina would log to stdout, where the plan goes
         settings, key = self._settings(target), self._key(target)
-        reading = self._read(ground := self._ground(target, settings, key))
+        reading = self._read(ground := self._ground(target, settings, key).of(target.stacks))
         engine = make_engine(settings, self.environment)
         where = Where(settings.host, settings.instance, str(engine.info().get("ID", "")), ground.origin(reading))
         orders = self._directives(StateDir(settings.state_dir.absolute())).now()
         scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
         heeded = orders if approved else replace(orders, approved=frozenset())
-        turn = replace(_turn(reading, scope, heeded), exact=exact, known=self._known(settings, reading))
+        turn = replace(by_hand(reading, scope, heeded), exact=exact, known=self._known(settings, reading))
         toolkit = self._toolkit(engine, settings, where.origin, ground)
         look, revision = toolkit.reconciler.look(turn), reading.snapshot.revision
         files = target_document(target, ground.here, rev=revision.id if ground.is_committed else "", repo=ground.url)
@@ -135,9 +135,9 @@ class Assembly:
     def _read(self, ground: Ground) -> Reading:
         """Every stack. Raises `BadManifest` where one is wrong."""
         reading = ground.read()
-        if problems := ground.problems(reading):
+        if problems := ground.problems(ground.named_of(reading)):
             raise BadManifest(problems)
-        return reading if ground.is_committed else self._as_committed(reading, ground)
+        return ground.named_of(reading if ground.is_committed else self._as_committed(reading, ground))
 
     def _as_committed(self, reading: Reading, ground: Ground) -> Reading:
         """With the commit as its cause, as far as the files are those of the commit that a work tree is at."""
@@ -173,7 +173,13 @@ class Assembly:
         reconciler = Reconciler(host, policy, protections=protections, acknowledgements=known, tracer=tracer)
         return Toolkit(reconciler, state, pulls)
 
-    def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
+    def apply(
+        self,
+        planned: Planned,
+        on_event: Callable[[Event | Pulling], None],
+        stop: Callable[[], bool],
+        patience: Patience = USUALLY,
+    ) -> Applied:
         from agent.prepared import Prepared, suspended_in
 
         if not isinstance(planned, Prepared) or not (planned.toolkit and planned.turn):
@@ -192,8 +198,10 @@ class Assembly:
                 raise IsSuspended(suspended)
             reports = reconciler.take(planned.turn, planned.look)
             _note(toolkit.state, reports)
-            reports = reconciler.settle(planned.turn, reports)
-            taken_back = self._trials(planned, reconciler).conclude(planned.turn, reports)
+            until = reconciler.clock() + patience.seconds
+            reports = reconciler.settle(planned.turn, reports, until)
+            trials = replace(self._trials(planned, reconciler), until=until, takes_back=patience.takes_back)
+            taken_back = trials.conclude(planned.turn, reports)
             _note(toolkit.state, tuple(one.report for one in taken_back if one.report))
         healthy = all(report.health in {Health.HEALTHY, Health.SUSPENDED} for report in reports)
         return Applied(reports, healthy, time.monotonic() - began, taken_back)
@@ -224,11 +232,14 @@ class Assembly:
 
         return Trials(reconciler, GoodImages(JsonFile(state.good_images)), good, accept)
 
-    def _applied(self, target: Target, files: Mapping[str, Any], stack: Stack) -> Stack | None:
+    def _applied(self, target: Target, files: Mapping[str, Any], stack: Stack) -> Stack:
         """The stack as it was applied from the files of a note. Raises `Trouble`."""
         from agent.artefact import target_of
 
-        return self._ground(target_of({"target": files}, target)).read().stacks.get(stack.name)
+        found = self._ground(target_of({"target": files}, target)).read().stacks.get(stack.name)
+        if found is None:
+            raise Refused(f"stack {stack.name} as it was applied can be read no more", reason="LastGoodUnreadable")
+        return found
 
     def _last_good(self, target: Target, stack: Stack) -> Stack | None:
         """The stack as the agent of this state directory left it good. Raises `Trouble`."""
@@ -304,7 +315,7 @@ class Assembly:
 
     def _settings(self, target: Target) -> Settings:
         given = {name: getattr(target, name) for name in ("state_dir", "docker_host", "host", "instance")}
-        given["repo"] = target.repo or None
+        given |= {"repo": target.repo or None, "prune": None if target.prune is None else str(target.prune).lower()}
         return self._load(target.config, {name: None if value is None else str(value) for name, value in given.items()})
 
     def _load(self, config: Path | None, given: Mapping[str, Any]) -> Settings:
@@ -362,21 +373,6 @@ class Assembly:
 
 def _hostname() -> str:
     return re.sub(r"[^a-zA-Z0-9._-]", "-", os.uname().nodename) or "localhost"
-
-
-def _turn(reading: Reading, scope: Scope, orders: Orders) -> Turn:
-    """One by hand, for every stack, as far as the standing orders let it."""
-    from agent.guard import Consent
-    from agent.occasions import Trigger
-    from agent.reconcile import Turn
-
-    return Turn(
-        tuple(stack for _, stack in sorted(reading.stacks.items())),
-        scope,
-        Trigger.MANUAL,
-        suspended=orders.by_stack(scope.stacks),
-        consent=Consent(orders.approved, reading.snapshot.revision.allow_prune, reading.snapshot.revision.id),
-    )
 
 
 def _engine(engine: Door) -> Engine:

@@ -18,7 +18,9 @@ from typing import NamedTuple
 from agent.errors import Overtaken, Refused, Trouble
 from agent.model import Action, Change, Condition, Gate, Outcome, Plan, Requirement, Resource, Status
 from agent.rollout import Failures, Pace
+from agent.stand_ins import ignore
 from agent.threads import begin
+from agent.timing import Timed
 
 Perform = Callable[[Change, Pace], str | None]  # what is to be said of it beside that it was done, mostly nothing
 
@@ -84,14 +86,15 @@ def converge(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
     report: Callable[[Event], None],
+    timed: Timed = ignore,
 ) -> tuple[Outcome, ...]:
     """Perform every change of the plan behind those that it comes after; the outcomes in the order of the plan.
 
     `perform` runs in threads of a pool and says by raising `Trouble` that it failed; anything else that it raises is a
     bug, ends the run once what had begun has ended, and is raised again. When `stop` says so, nothing more begins.
-    `clock` counts seconds, monotonic. `report` is called in the caller's thread.
+    `clock` counts seconds, monotonic. `report` is called in the caller's thread, `timed` in those of the pool.
     """
-    run = _Run(plan, perform, probe, options, stop, clock, sleep, report)
+    run = _Run(plan, perform, probe, options, stop, clock, sleep, report, timed)
     with ThreadPoolExecutor(max_workers=MOST_AT_ONCE, thread_name_prefix="converge") as pool:
         run.to_the_end(pool)
     return run.outcomes()
@@ -136,6 +139,7 @@ class _Run:
     clock: Callable[[], float]
     sleep: Callable[[float], None]
     report: Callable[[Event], None]
+    timed: Timed
 
     def __post_init__(self) -> None:
         self._changes = {change.number: change for change in self.plan.changes}
@@ -242,7 +246,7 @@ class _Run:
             self.sleep(seconds)
 
         try:
-            remark = self.perform(change, Pace(self.clock, rest, self.stop))
+            remark = self.perform(change, Pace(self.clock, rest, self.stop, self.timed))
         except Trouble as error:
             status = Status.OVERTAKEN if isinstance(error, Overtaken) else Status.FAILED
             return Outcome(change, status, error.message, error.reason, self.clock() - began)
@@ -326,7 +330,7 @@ class _Run:
         if late:
             said += f" (gave up after {self.options.gate_timeout:g} s)"
         reason = DEPENDENCY_TIMEOUT if late else DEPENDENCY_FAILED
-        self._end(Outcome(wait.change, Status.FAILED, said, reason))
+        self._end(Outcome(wait.change, Status.FAILED, said, reason, awaited=requirement.key))
 
 
 _FATE = {

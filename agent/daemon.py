@@ -159,6 +159,7 @@ class Daemon:
             stop=lambda: self._loop.stopping,
             tracer=Tracer(self._source.past),
             listen=self._progressed,
+            timed=self._metrics.timed,
         )
 
     def _make_loop(self) -> Loop:
@@ -169,7 +170,7 @@ class Daemon:
         self._metrics.interval(float(settings.interval))
         rejections = Rejections(self._notes(self._state.rejections))
         return Loop(
-            Follower(self._source, reader, self._fetched, rejections=rejections),
+            Follower(self._source, reader, self._fetched, rejections=rejections, timed=self._metrics.timed),
             HostTurns(
                 self._reconciler,
                 self._scope,
@@ -178,6 +179,7 @@ class Daemon:
                 look_afresh=self._engine.forget,
                 under_way=self._metrics.reconciling,
                 ended=self._pulls.forget,
+                elsewhere=self._witness.elsewhere,
             ),
             self._witness,
             self._scope,
@@ -185,7 +187,7 @@ class Daemon:
             wall=time.time,
             rhythm=rhythm,
             act=settings.mode == "apply",
-            restraints=Directives(self._state.directives, told=self._witness.state_read),
+            directives=Directives(self._state.directives, told=self._witness.state_read),
         )
 
     def _notes(self, path: Path) -> JsonFile:

@@ -53,7 +53,7 @@ class Reader:
     root of the tree. `below` is the directory of the tree in which stacks are looked for; with `single` they are not
     looked for, and there is this one. `directory` is where the tree lies on this host, if it does: then the stacks'
     data is there as well, and not in the state directory. `secrets_dir`, `key` and `allow_build`: see
-    `agent.compose.Target`; only what a host is to hold takes the key. `shown` gives a path of the tree as the
+    `agent.compose.bindings.Target`; only what a host is to hold takes the key. `shown` gives a path of the tree as the
     user knows it.
     """
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agent.printable import listed
+
 _MOST_FIELDS = 3  # that are named in one line
 
 
@@ -29,8 +31,7 @@ class Fight:
             return "it does not stay up, or something else stops it"
         if self.fields == ("health",):
             return "it does not stay healthy"
-        named, more = ", ".join(self.fields[:_MOST_FIELDS]), len(self.fields) - _MOST_FIELDS
-        named += f" and {more} more" if more > 0 else ""
+        named = listed(self.fields, _MOST_FIELDS)
         return f"{named} {'is' if len(self.fields) == 1 else 'are'} changed back by something else"
 
 

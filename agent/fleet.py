@@ -16,6 +16,7 @@ from typing import NamedTuple
 from agent.compose.discovery import COMPOSE_FILES, project_name_of
 from agent.errors import BadManifest, Refused
 from agent.model import Place, Problem
+from agent.printable import listed
 from agent.tree import Tree
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -66,9 +67,8 @@ def hidden(tree: Tree, found: Iterable[Found], used: Set[str], *, below: str = "
         paths = tree.beneath(posixpath.join(below, STACKS))
     files = _compose_files((path for path in paths if not _is_used(path, used)), below)
     if tops := sorted(files[at] for at in _tops(files)):
-        more = f" and {len(tops) - 1} more" if len(tops) > 1 else ""
         hint = f"move it to a directory of its own ({STACKS}/NAME/), or have it include the others"
-        yield Problem(root.place, f"hides {tops[0]}{more}: below a stack there is no other", hint=hint)
+        yield Problem(root.place, f"hides {listed(tops, 1)}: below a stack there is no other", hint=hint)
 
 
 def _is_used(path: str, used: Set[str]) -> bool:

@@ -9,11 +9,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from agent.desired import Reader, Reading
-from agent.errors import Trouble
+from agent.errors import Refused, Trouble
 from agent.model import Failure, Revision, Snapshot, Stack
 from agent.provenance import PATIENCE, Tracer
 from agent.rejections import Rejections, content_of, is_doubt
 from agent.source import Source
+from agent.stand_ins import ignore
+from agent.timing import Measured, Timed, measured
 
 KEPT = 4  # readings of older revisions that are at hand: stacks mostly were good at one of few
 
@@ -29,8 +31,11 @@ class Follower:
         asked: Callable[[str, float], None],
         clock: Callable[[], float] = time.monotonic,
         rejections: Rejections | None = None,
+        *,
+        timed: Timed = ignore,
     ) -> None:
         """`asked(result, seconds)` hears of each time that the source was asked: "success" or "error"."""
+        self._timed = timed
         self._source, self._reader, self._asked, self._clock = source, reader, asked, clock
         self._rejections = rejections or Rejections()
         self._tracer = Tracer(source.past)
@@ -44,7 +49,8 @@ class Follower:
         """The newest revision, read once however often it is asked for. Raises `Trouble`."""
         snapshot = self._sync()
         if self._newest is None or self._newest.snapshot.revision.id != snapshot.revision.id:
-            self._newest = self._reader.read(snapshot)
+            with measured(Measured.RENDER, self._timed, self._clock):
+                self._newest = self._reader.read(snapshot)
         return self._with_blame(self._without_rejected(self._newest))
 
     def _without_rejected(self, reading: Reading) -> Reading:
@@ -77,14 +83,19 @@ class Follower:
         """The commit that broke a stack; None where it is read from just what it was when it was good, and so something
         else broke it."""
         revision, paths = reading.snapshot.revision.id, reading.read[name]
-        good = self.last_good(name)
-        is_innocent = good is not None and self._tracer.is_same(good.revision.id, revision, paths)
-        return None if is_innocent else self._tracer.last_change(revision, paths)
+        with suppress(Trouble):  # what it was when it was good cannot be told for now
+            good = self.last_good(name)
+            if good is not None and self._tracer.is_same(good.revision.id, revision, paths):
+                return None
+        return self._tracer.last_change(revision, paths)
 
     def _counts(self, stack: Stack) -> bool:
         """Whether a rejection counts: there is something else to go back to. That may be there and not be readable."""
-        good = self.last_good(stack.name)
-        return content_of(good) != content_of(stack) if good else self._source.good(stack.name) is not None
+        try:
+            good = self.last_good(stack.name)
+        except Trouble:
+            return True
+        return good is not None and content_of(good) != content_of(stack)
 
     def _sync(self) -> Snapshot:
         began, result = self._clock(), "error"
@@ -92,7 +103,8 @@ class Follower:
             snapshot = self._source.sync()
             result = "success"
         finally:
-            self._asked(result, self._clock() - began)
+            self._asked(result, seconds := self._clock() - began)
+            self._timed(Measured.FETCH, seconds)
         return snapshot
 
     def fallback(self) -> Reading | None:
@@ -104,15 +116,18 @@ class Follower:
             return None  # `newest` has failed as well, and its reason is the one that is told
 
     def last_good(self, stack: str) -> Stack | None:
-        """The stack as it last converged, read once. None where that is not known or can be read no more."""
+        """The stack as it last converged, read once; None where it never did. Raises `Trouble` where it did and cannot
+        be read now, or nobody can tell."""
         if known := self._good.get(stack):
             return known
-        try:
-            snapshot = self._source.good(stack)
-            found = self._read(snapshot).stacks.get(stack) if snapshot else None
-        except Trouble:
-            return None  # nothing is known to converge to then, and nothing is touched
-        return self._good.setdefault(stack, found) if found else None
+        snapshot = self._source.good(stack)
+        if snapshot is None:
+            return None
+        found = self._read(snapshot).stacks.get(stack)
+        if found is None:
+            said = f"stack {stack} as it was good at {snapshot.revision.short} can be read no more"
+            raise Refused(said, reason="LastGoodUnreadable")
+        return self._good.setdefault(stack, found)
 
     def _read(self, snapshot: Snapshot) -> Reading:
         """The whole revision: its other stacks will be asked for as well."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 from agent.account import DID_NOT_TAKE, new_run_id
 from agent.errors import Trouble
@@ -23,6 +24,7 @@ from agent.suspension import NOTHING
 from agent.trial import Judgement, State, Trial, counts_as_good, judge
 
 NONE_KNOWN = "it is left as it is: nothing that was good before is known of it"
+UNWANTED = "it is left as it is: nobody wants it taken back (--on-failure keep)"
 SAME = "it is left as it is: what was good before is just the same"
 
 
@@ -38,15 +40,30 @@ class TakenBack:
     why_not: str = ""
 
 
+class _Earlier(NamedTuple):
+    """What a stack can go back to, or in words why it cannot; `first` where it is known that nothing was good yet."""
+
+    stack: Stack | None = None
+    why_not: str = ""
+    first: bool = False
+
+
+_UNASKED = _Earlier()
+
+
 @dataclass(frozen=True)
 class Trials:
-    """`good` gives a stack as it was when it was last good, None where that is not known; it raises `Trouble`. `accept`
-    has the stack known as good from now on."""
+    """`good` gives a stack as it was when it was last good, None where it never was; it raises `Trouble` where that
+    cannot be told. `accept` has the stack known as good from now on. Nothing is waited for once it is `until` by the
+    reconciler's clock: what has proved nothing by then is left as it is. With `takes_back` off, so is what is no
+    good."""
 
     reconciler: Reconciler
     images: GoodImages
     good: Callable[[Stack], Stack | None]
     accept: Callable[[Stack], None]
+    until: float | None = None
+    takes_back: bool = True
 
     def conclude(self, turn: Turn, reports: tuple[Report, ...]) -> tuple[TakenBack, ...]:
         """Judge each stack of a turn by its report, and take back what is no good. Empty where all is well, or where
@@ -60,37 +77,39 @@ class Trials:
         if self.reconciler.stop() or turn.suspended.get(stack.name, NOTHING).whole:
             return None
         known = self._judge(stack, report).state in {State.GOOD, State.UNDER_WAY} and report.health is Health.HEALTHY
-        earlier, why_not = (None, "") if known else self._earlier(stack)
+        earlier, why_not, first = _UNASKED if known else self._earlier(stack)
         judgement = self._judge(stack, report, None, earlier)
         if judgement.state is State.ON_TRIAL and earlier is not None:
             judgement = self._waited(turn, judgement, earlier)
         judgement = judgement.with_words(partial(self.reconciler.host.words, stack))
         if judgement.state is State.FAILED and judgement.failure:
             return self._go_back(turn, judgement.failure, earlier, why_not)
-        if counts_as_good(judgement, earlier) and report.health is Health.HEALTHY:
+        if counts_as_good(judgement, first=first) and report.health is Health.HEALTHY:
             self.accept(stack)
             self.images.note(stack.name, report.images)
         return None
 
-    def _earlier(self, stack: Stack) -> tuple[Stack | None, str]:
-        """What the stack can go back to, or in words why it cannot."""
+    def _earlier(self, stack: Stack) -> _Earlier:
         try:
             good = self.good(stack)
         except Trouble as trouble:
-            return None, f"it is left as it is: what was good before cannot be read: {trouble.message}"
+            return _Earlier(None, f"it is left as it is: what was good before cannot be read: {trouble.message}")
         if good is None:
-            return None, NONE_KNOWN
-        return (None, SAME) if content_of(good) == content_of(stack) else (good, "")
+            return _Earlier(None, NONE_KNOWN, first=True)
+        return _Earlier(None, SAME) if content_of(good) == content_of(stack) else _Earlier(good)
 
     def _waited(self, turn: Turn, judgement: Judgement, earlier: Stack) -> Judgement:
         """The judgement once the trial is over, or nobody waits any more."""
         (stack,) = turn.stacks
         looking = replace(turn, act=False)
-        while judgement.state is State.ON_TRIAL and not self.reconciler.stop():
+        while judgement.state is State.ON_TRIAL and not (self.reconciler.stop() or self._is_late()):
             self.reconciler.sleep(min(HEALTH_POLL, judgement.again_in))
             (report,) = self.reconciler.take(looking)
             judgement = self._judge(stack, report, judgement.trial, earlier)
         return judgement
+
+    def _is_late(self) -> bool:
+        return self.until is not None and self.reconciler.clock() >= self.until
 
     def _judge(
         self, stack: Stack, report: Report, trial: Trial | None = None, earlier: Stack | None = None
@@ -105,6 +124,8 @@ class Trials:
 
     def _go_back(self, turn: Turn, failure: Failure, good: Stack | None, why_not: str) -> TakenBack:
         (stack,) = turn.stacks
+        if not self.takes_back:
+            return TakenBack(stack.name, failure, why_not=UNWANTED)
         if good is None:
             return TakenBack(stack.name, failure, why_not=why_not)
         back = replace(
@@ -116,7 +137,7 @@ class Trials:
             fallback=True,
             consent=replace(turn.consent, free=new_services(stack, good)),
         )
-        (report,) = self.reconciler.settle(back, self.reconciler.take(back))
+        (report,) = self.reconciler.settle(back, self.reconciler.take(back), self.until)
         return TakenBack(stack.name, failure, good.revision, report)
 
 

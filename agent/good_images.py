@@ -18,6 +18,7 @@ from agent.digests import digest_of
 from agent.errors import Refused, Trouble
 from agent.images import Image
 from agent.jsonfile import JsonFile
+from agent.kind_names import CONTAINER, IMAGE
 from agent.model import Cause, Key, Outcome, Report, Resource, Stack, Status
 from agent.rollout import CRASHED, HEALTH_TIMEOUT
 
@@ -78,7 +79,7 @@ class GoodImages:
 
     def containers(self, stacks: Iterable[Stack]) -> frozenset[Key]:
         """The containers that the stacks had when they were last good: if one is gone, no commit has said so."""
-        return frozenset(Key("container", name) for stack in stacks for name in self._of(stack.name))
+        return frozenset(Key(CONTAINER, name) for stack in stacks for name in self._of(stack.name))
 
     def forget(self, stack: str) -> None:
         """The stack has left for good."""
@@ -111,7 +112,7 @@ def _each(stack: Stack, change: Callable[[Resource], Resource]) -> Stack:
 
 
 def _entry_of(resource: Resource, known: Mapping[str, Entry]) -> Entry | None:
-    is_ours = resource.key.kind == "container" and not resource.external
+    is_ours = resource.key.kind == CONTAINER and not resource.external
     return known.get(resource.key.name) if is_ours else None
 
 
@@ -131,7 +132,7 @@ def _noted(known: Entry, image: Image) -> Entry:
 def _is_pulled(resource: Resource) -> bool:
     """Whether it is an image that may come from its registry."""
     pull = resource.spec.get("pull") or {}
-    return resource.key.kind == "image" and "build" not in resource.spec and pull.get("policy") != "never"
+    return resource.key.kind == IMAGE and "build" not in resource.spec and pull.get("policy") != "never"
 
 
 def _reference_of(resource: Resource) -> str:
@@ -155,7 +156,7 @@ def _bound(resource: Resource, known: Mapping[str, Entry], ran: Digests) -> Reso
     once it is gone, it is pulled by its digest, where that is known."""
     if entry := _entry_of(resource, known):
         return _with(resource, recorded=entry[_RAN], digest=ran[_reference_of(resource)][entry[_RAN]])
-    if resource.key.kind == "image" and (of := ran.get(resource.key.name)):
+    if resource.key.kind == IMAGE and (of := ran.get(resource.key.name)):
         return replace(_with(resource, recorded=sorted(of), digests=_known(of)), renewed=False)
     return resource
 
@@ -170,7 +171,7 @@ def _without_bad(resource: Resource, bad: Mapping[str, Entry], ran: Digests) -> 
     if entry := _entry_of(resource, bad):
         digest = ran[_reference_of(resource)][entry[_RAN]]
         return _with(resource, recorded=entry[_RAN], instead_of=entry[_BAD], digest=digest)
-    if resource.key.kind == "image" and (digests := _known(ran.get(resource.key.name, {}))):
+    if resource.key.kind == IMAGE and (digests := _known(ran.get(resource.key.name, {}))):
         return _with(resource, digests=digests, instead_of=sorted({entry[_BAD] for entry in bad.values()}))
     return resource
 

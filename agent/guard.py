@@ -19,7 +19,8 @@ from agent.model import Action, Cause, Observed, Owner, Plan, Scope, Stack
 from agent.planning import Removal
 from agent.provenance import NoPast
 
-Wanted = Mapping[str, frozenset[str]]  # the services of each stack that it is known of what is wanted in it
+# by stack, its wanted services; a stack whose wanted state is unknown is left out
+Wanted = Mapping[str, frozenset[str]]
 Said = Callable[[str, frozenset[str]], Mapping[str, int]]  # see `agent.provenance.Past.allowances`
 
 _KEPT = 200  # commits of which is noted what went with them
@@ -52,7 +53,7 @@ def new_services(stack: Stack | None, before: Stack) -> frozenset[str]:
 
 
 def must_count(plan: Plan) -> bool:
-    """Whether it depends on how much else goes what the plan may do."""
+    """Whether what this plan may do depends on how much else would be removed on the host."""
     return any(
         change.cause is Cause.PRUNE
         and (change.code == EMPTY_DESIRED_STATE or (change.action is Action.REMOVE and _service_of(change.seen)))
@@ -61,8 +62,9 @@ def must_count(plan: Plan) -> bool:
 
 
 def removal_of(everything: Iterable[Observed], scope: Scope, wanted: Wanted) -> Removal:
-    """What goes of `everything` that is ours: in the stacks of `wanted` and of the scope, what these do not want."""
-    there = [seen for seen in everything if seen.owner is Owner.OURS and not seen.leftover and _service_of(seen)]
+    """What goes of `everything` that is ours: in the stacks of `wanted` and of the scope, what these do not want. What
+    is left over from a replacement that was cut may be all that there is of its service."""
+    there = [seen for seen in everything if seen.owner is Owner.OURS and _service_of(seen)]
     going = frozenset(
         _service_of(seen)
         for seen in there

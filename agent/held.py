@@ -13,6 +13,7 @@ PROTECTED = "Protected"
 COMPOSE_ORPHAN = "ComposeOrphan"  # made by `docker compose` for the project, and for no service that is wanted
 PORT_IN_USE = "PortInUse"
 NAME_CONFLICT = "NameConflict"
+NAME_AMBIGUOUS = "NameAmbiguous"  # more than one network has the name
 SUBNET_OVERLAP = "SubnetOverlap"
 BACKS_OFF = "BacksOff"  # it is healed over and over, and left alone for a while
 PAUSED = "RolloutPaused"  # it was no good, and is not tried again before there is something new

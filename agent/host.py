@@ -6,7 +6,19 @@ from collections.abc import Collection, Iterable, Sequence, Set
 from contextlib import nullcontext, suppress
 
 from agent.errors import Trouble
-from agent.kinds.base import UNCHECKED, Adopting, Forgiving, Kind, Limited, Remarking, Runs, RunsOnce, Speaking, Tidy
+from agent.kinds.base import (
+    UNCHECKED,
+    Adopting,
+    Attentive,
+    Forgiving,
+    Kind,
+    Limited,
+    Remarking,
+    Runs,
+    RunsOnce,
+    Speaking,
+    Tidy,
+)
 from agent.kinds.remarks import Remarks
 from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Requirement, Resource, Scope, Stack
 from agent.rollout import Pace, let_pass
@@ -35,6 +47,9 @@ class Host:
         remarks.take()  # of a change that failed in this thread
         with kind.place(change, pace) if isinstance(kind, Limited) else nullcontext():
             self._perform(kind, change, revision, pace)
+        for other in self._kinds.values():
+            if other is not kind and isinstance(other, Attentive):
+                other.renewed(change)
         return remarks.take()
 
     def _perform(self, kind: Kind, change: Change, revision: str, pace: Pace) -> None:
@@ -85,11 +100,11 @@ class Host:
                     return said
         return ""
 
-    def tidy(self, stack: str, keep: Collection[Key]) -> None:
-        """Clear away what was made for the stack and is none of `keep`."""
+    def tidy(self, stack: str, keep: Collection[Key], *, stays: bool = False) -> None:
+        """Clear away what was made for the stack and is none of `keep`; `stays`: see `Tidy`."""
         for kind in self._kinds.values():
             if isinstance(kind, Tidy):
-                kind.tidy(stack, keep)
+                kind.tidy(stack, keep, stays=stays)
 
     def forgive(self, wanted: Iterable[Resource] | None = None) -> None:
         """Try at once what was refused a short while ago: somebody asks for it, or for new content that has these."""

@@ -20,7 +20,8 @@ from agent.stand_ins import ignore
 
 @dataclass(frozen=True)
 class HostTurns:
-    """`under_way` is entered for as long as a turn takes, `ended` told of each one however it ended."""
+    """`under_way` is entered for as long as a turn takes, `ended` told of each one however it ended. `elsewhere` hears
+    which stacks there are that this instance made from another source."""
 
     reconciler: Reconciler
     scope: Scope
@@ -29,6 +30,7 @@ class HostTurns:
     look_afresh: Callable[[], None] = ignore
     under_way: Callable[[], AbstractContextManager[None]] = nullcontext
     ended: Callable[[Turn], None] = ignore
+    elsewhere: Callable[[frozenset[str]], None] = ignore
 
     def take(self, turn: Turn) -> tuple[Report, ...]:
         self._heed(turn)
@@ -81,11 +83,17 @@ class HostTurns:
 
     def on_host(self) -> Mapping[str, frozenset[str]]:
         """Data that outlives its stack does not keep the stack in mind."""
-        everything = self.reconciler.host.observe([], replace(self.scope, whole=True)).values()
+        everything = self.reconciler.host.observe([], replace(self.scope, whole=True, everywhere=True)).values()
         found: dict[str, frozenset[str]] = {}
+        others = set()
         for seen in everything:
-            if seen.origin == self.scope.origin and not seen.keeps_data:
+            if seen.keeps_data:
+                continue
+            if seen.origin == self.scope.origin:
                 found[seen.stack] = found.get(seen.stack, frozenset()) | ({seen.service} if seen.service else set())
+            elif seen.origin:
+                others.add(seen.stack)
+        self.elsewhere(frozenset(others - found.keys()))
         return found
 
     def may_go(self, removal: Removal, consent: Consent) -> bool:

@@ -68,7 +68,15 @@ def _recover(desires: Desires, reading: Reading | None, on_host: frozenset[str],
         lost |= {name for name in reading.names | on_host if reading.freeze.of(name, now)}
         lost |= {name for name, stack in reading.stacks.items() if stack.after}
         lost |= on_host - reading.names if reading.broken else frozenset()  # one of these may be it under another name
-    return tuple(stack for name in sorted(lost) if (stack := desires.last_good(name)))
+    return tuple(stack for name in sorted(lost) if (stack := _last_good(desires, name)))
+
+
+def _last_good(desires: Desires, name: str) -> Stack | None:
+    """None also where that cannot be read: nothing is known to converge to then, and nothing is touched."""
+    try:
+        return desires.last_good(name)
+    except Trouble:
+        return None
 
 
 def _nothing_wanted(

@@ -23,7 +23,7 @@ from agent.guard import Consent, services_of
 from agent.intake import Intake, take_in
 from agent.model import Failure, Report, Result, Scope, Stack, Status
 from agent.occasions import Trigger
-from agent.ports import AskSource, Audience, Desires, LookAt, Orders, Restraints, Rhythm, Turns, Unrestrained
+from agent.ports import AskSource, Audience, Desires, Directives, LookAt, NoDirectives, Orders, Rhythm, Turns
 from agent.probation import Verdict, stands_good, verdict_on
 from agent.pulse import Pulse
 from agent.reconcile import HEALTH_PATIENCE, Turn
@@ -66,7 +66,7 @@ class Loop:
         rhythm: Rhythm | None = None,
         act: bool = True,
         chance: random.Random | None = None,
-        restraints: Restraints | None = None,
+        directives: Directives | None = None,
     ) -> None:
         self._desires, self._turns, self._audience = desires, turns, audience
         self._scope, self._act, self._clock, self._wall = scope, act, clock, wall
@@ -77,8 +77,8 @@ class Loop:
         self._following = Following(self._stacks, self, wall)
         self._scheduling = Scheduling(self._stacks, self._due, audience.job_ended, wall)
         self._asking = Asking(clock, self._chance, self._rhythm.poll, self._rhythm.jitter)
-        self._restraints = restraints or Unrestrained()
-        self._orders: Orders = Unrestrained()  # until the first round
+        self._directives = directives or NoDirectives()
+        self._orders: Orders = NoDirectives()  # until the first round
         self._resync_due, self._changed_at = clock() + self._rhythm.resync, clock()
         self._patience = Patience(self._chance)
         self._answering = Answering(audience.answered, self._following)
@@ -256,7 +256,7 @@ class Loop:
 
     def _heed_orders(self) -> None:
         """Look at once at each stack of which more or less is suspended than was, or of which more may be removed."""
-        before, self._orders = self._orders, self._restraints.now()
+        before, self._orders = self._orders, self._directives.now()
         for reason in self._answering.heed(self._orders.asked, self._stacks) if self._orders is not before else ():
             self._understand(reason)
         if approved := self._orders.approved - before.approved:

@@ -211,6 +211,7 @@ class Scope:
     origin: str
     stacks: frozenset[str]
     whole: bool = False
+    everywhere: bool = False  # whatever the instance made is looked at, so that it can be told, and nothing more
 
     def has(self, stack: str, origin: str) -> bool:
         return stack in self.stacks or (self.whole and origin == self.origin)
@@ -310,6 +311,7 @@ class Outcome:
     detail: str = ""
     reason: str = ""  # the code of the trouble, as in Trouble.reason
     seconds: float = 0.0
+    awaited: Key | None = None  # what it waited for in vain
 
 
 class Gate(StrEnum):

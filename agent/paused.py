@@ -16,12 +16,12 @@ from agent.blame import interrupts, is_refused
 from agent.errors import Trouble
 from agent.handling import OnFailure
 from agent.jsonfile import JsonFile, part_of, with_part
+from agent.kind_names import CONTAINER
 from agent.model import Key, Report, Resource, Stack, Status
 from agent.planning.suspend import image_wanted
 from agent.rejections import content_of
 from agent.rollout import Failures
 
-CONTAINER = "container"
 _CONTENT, _IMAGES = "content", "images"
 
 Entry = dict[str, Any]

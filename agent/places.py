@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -69,6 +69,7 @@ class Ground:
     `whole`: it is a repository's root, so a stack that is not there any more has left the repository. `source` and
     `url` are the name and the address of the place that the files come from, where that is no directory; `ref` is what
     was asked for of it, where that is more than a commit's id. `past` is what led to the commit that the files are of.
+    `only` are the stacks that were named of those that are there.
     """
 
     tree: LookedAt
@@ -80,6 +81,7 @@ class Ground:
     url: str = ""
     ref: str = ""
     past: Past = field(default_factory=NoPast)
+    only: frozenset[str] = frozenset()
 
     @property
     def is_committed(self) -> bool:
@@ -101,6 +103,23 @@ class Ground:
             broken={name: self._failure(failure) for name, failure in reading.broken.items()},
             warnings=self.placed(reading.warnings),
         )
+
+    def of(self, stacks: Collection[str]) -> Ground:
+        """As far as it is about these stacks; all of it where there are none."""
+        return replace(self, only=frozenset(stacks), whole=False) if stacks else self
+
+    def named_of(self, reading: Reading) -> Reading:
+        """The reading as far as it is about the stacks that were named. Raises `BadManifest` where one is not there."""
+        if not self.only:
+            return reading
+        if missing := sorted(self.only - reading.names):
+            place, there = Place(self.typed(self.directory(reading))), ", ".join(sorted(reading.names)) or "none"
+            raise BadManifest(
+                [Problem(place, f'there is no stack "{name}" here', hint=f"there are: {there}") for name in missing],
+                reason="StackNotFound",
+            )
+        stacks = {name: stack for name, stack in reading.stacks.items() if name in self.only}
+        return replace(reading, stacks=stacks, broken={n: why for n, why in reading.broken.items() if n in self.only})
 
     def projects(self) -> tuple[Project, ...]:
         """Every stack, as its files have it. Raises `BadManifest`."""

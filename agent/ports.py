@@ -26,8 +26,9 @@ class Desires(Protocol):
         """What is known without the network, when `newest` fails at the start."""
 
     def last_good(self, stack: str) -> Stack | None:
-        """The stack as it was when it last proved good, be it before this process began. Cheap where it was asked for
-        already. May be asked from any thread, as `accept` and `reject` may."""
+        """The stack as it was when it last proved good, be it before this process began; None where it never did.
+        Cheap where it was asked for already. Raises `Trouble` where that cannot be told for now. May be asked from any
+        thread, as `accept` and `reject` may."""
 
     def accept(self, stack: Stack) -> None:
         """Remember that the stack converged at its revision, and proved good there."""
@@ -107,20 +108,20 @@ class Orders(Protocol):
     def of(self, stack: str) -> Suspended: ...
 
 
-class Restraints(Protocol):
+class Directives(Protocol):
     """What people at this host said."""
 
     def now(self) -> Orders:
         """What holds now: the very same object as before, as long as nothing has changed. Asked at each round."""
 
 
-class Unrestrained:
+class NoDirectives:
     """Nobody said anything."""
 
     approved: frozenset[str] = frozenset()
     asked: Mapping[str, Asked] = {}
 
-    def now(self) -> Unrestrained:
+    def now(self) -> NoDirectives:
         return self
 
     def of(self, stack: str) -> Suspended:  # noqa: ARG002 - it is so for each

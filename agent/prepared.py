@@ -8,9 +8,12 @@ from typing import Any
 
 from agent.account import Look
 from agent.cli.needs import Planned
+from agent.desired import Reading
 from agent.directives import Orders
 from agent.freeze import Freezes
-from agent.model import Plan
+from agent.guard import Consent
+from agent.model import Plan, Scope
+from agent.occasions import Trigger
 from agent.pulls import Pulls
 from agent.reconcile import Reconciler, Turn
 from agent.statedir import StateDir
@@ -37,6 +40,17 @@ class Prepared(Planned):
     look: Look | None = None
     target: Target = field(default_factory=Target)
     files: Mapping[str, Any] = field(default_factory=dict)
+
+
+def by_hand(reading: Reading, scope: Scope, orders: Orders) -> Turn:
+    """A turn for every stack of the reading, as far as the standing orders let it."""
+    return Turn(
+        tuple(stack for _, stack in sorted(reading.stacks.items())),
+        scope,
+        Trigger.MANUAL,
+        suspended=orders.by_stack(scope.stacks),
+        consent=Consent(orders.approved, reading.snapshot.revision.allow_prune, reading.snapshot.revision.id),
+    )
 
 
 def suspended_in(plan: Plan, orders: Orders) -> Mapping[str, Suspension]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from agent.errors import Trouble
 from agent.model import Failure, Health, Report, Stack
 from agent.ports import Desires
 from agent.reconcile import Turn
@@ -13,6 +14,7 @@ from agent.trial import Judgement, State, counts_as_good, judge, other_than
 from agent.work import Standing
 
 Words = Callable[[Stack, str], str]
+UNTOLD = 30.0  # seconds after which it is asked again what was good before, where that could not be told
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,13 @@ def verdict_on(
     if not turn.stacks or turn.stacks[0].revision.id == before.accepted or turn.superseded() or not turn.act:
         return None
     stack = turn.stacks[0]
-    good = desires.last_good(stack.name)
+    try:
+        good = desires.last_good(stack.name)
+    except Trouble:
+        return _without_earlier(desires, stack, judge(stack, report, before.trial, now), before)
     earlier = other_than(stack, good)
     judgement = judge(stack, report, before.trial, now, earlier)
-    if counts_as_good(judgement, good):
+    if counts_as_good(judgement, first=good is None):
         desires.accept(stack)
     judgement = judgement.with_words(partial(words, stack)) if earlier else judgement
     if judgement.state is not State.FAILED or judgement.failure is None:
@@ -52,6 +57,16 @@ def verdict_on(
     failure = _given_up(stack, judgement.failure)
     desires.reject(stack, failure)
     return Verdict(replace(judgement, failure=failure), earlier)
+
+
+def _without_earlier(desires: Desires, stack: Stack, judgement: Judgement, before: Standing) -> Verdict:
+    """The verdict while nobody can tell what was good before. What has not proved good does not take its place, and
+    what is no good is looked at again before long, when there may be something to go back to."""
+    if counts_as_good(judgement, first=False):
+        desires.accept(stack)
+    if judgement.state is State.FAILED:
+        return Verdict(Judgement(State.UNDER_WAY, before.trial, again_in=UNTOLD))
+    return Verdict(judgement)
 
 
 def _given_up(stack: Stack, failure: Failure) -> Failure:

@@ -13,6 +13,7 @@ from typing import Any
 
 from agent.jsonfile import JsonFile
 from agent.model import Key, Observed, Resource
+from agent.twins import base_name
 
 
 class Protections:
@@ -26,7 +27,7 @@ class Protections:
         kept, failure, _ = self._file.look()
         said = {**(kept or {}), **{str(one.key): one.handling.protect for one in wanted}}
         unsure = failure.message if kept is None and failure else ""
-        return {key: _protected(seen, said.get(str(key)), unsure) for key, seen in actual.items()}
+        return {key: _protected(seen, said.get(_noted_as(seen)), unsure) for key, seen in actual.items()}
 
     def note(self, wanted: Iterable[Resource], labelled: Mapping[Key, Observed]) -> None:
         """Note what the labels of what is there do not tell. Raises `Refused` (`StateReadFailed`,
@@ -41,6 +42,11 @@ class Protections:
             self._file.change(
                 lambda kept: {n: one for n, one in {**kept, **said}.items() if one is not None}, anew=False
             )
+
+
+def _noted_as(seen: Observed) -> str:
+    """What was said of an object is said of the twin that a replacement has left of it."""
+    return str(seen.key._replace(name=base_name(seen.key.name)) if seen.leftover else seen.key)
 
 
 def _protected(seen: Observed, said: Any, unsure: str) -> Observed:

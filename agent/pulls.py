@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from agent.account import IMAGE, is_pull
+from agent.account import is_pull
 from agent.converge import Ended, Event, Started
 from agent.engine import PullProgress
+from agent.kind_names import IMAGE
 from agent.model import Change, Key
 from agent.reconcile import Turn
 from agent.stand_ins import ignore, never

@@ -26,6 +26,7 @@ from agent.model import (
     Key,
     Observed,
     Outcome,
+    Owner,
     Plan,
     Report,
     Requirement,
@@ -41,10 +42,12 @@ from agent.rollout import Pace
 from agent.stack_order import STACK, in_order
 from agent.stand_ins import ignore, never
 from agent.suspension import Suspended
+from agent.timing import Measured, Timed, measured
+from agent.twins import base_name
 
 HEALTH_PATIENCE = 600.0  # seconds that somebody who waits is kept waiting for what was made to become healthy
 HEALTH_POLL = 0.5
-_GOES_ON = "goes on, for what it gave up its port to did not come about"
+_GOES_ON = "goes on, for what it was stopped for did not come about"
 
 
 @dataclass(frozen=True)
@@ -96,11 +99,13 @@ class Reconciler:
     stop: Callable[[], bool] = never
     tracer: Tracer = field(default_factory=Tracer)
     listen: Callable[[Turn, Event], None] = ignore
+    timed: Timed = ignore
 
     def look(self, turn: Turn) -> Look:
         """See and decide. Raises `Unreachable` or `Refused` when the engine cannot be looked at."""
         wanted = [resource for stack in turn.stacks for resource in stack.resources]
-        labelled = self.host.observe(wanted, turn.scope)
+        with measured(Measured.OBSERVE, self.timed, self.clock):
+            labelled = self.host.observe(wanted, turn.scope)
         actual = self.protections.applied(wanted, labelled)
         policy = replace(self.policy, suspended=turn.leases, resting=turn.resting, paused=turn.paused)
         removal: Removal | None = None
@@ -118,9 +123,10 @@ class Reconciler:
         decide = partial(
             make_plan, turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked, demands=turn.demands
         )
-        plan = decide()
-        traced = self._traced(turn, plan)
-        return decide(traced=traced) if traced else plan
+        with measured(Measured.PLAN, self.timed, self.clock):
+            plan = decide()
+            traced = self._traced(turn, plan)
+            return decide(traced=traced) if traced else plan
 
     def _traced(self, turn: Turn, plan: Plan) -> Mapping[str, Provenance]:
         """By stack, of those that a commit seems to have changed."""
@@ -156,9 +162,10 @@ class Reconciler:
         left = {change.stack for change in taken.plan.changes} if turn.scope.whole else frozenset()
         return tuple(report_of(taken, name) for name in sorted(turn.scope.stacks | left))
 
-    def settle(self, turn: Turn, reports: tuple[Report, ...]) -> tuple[Report, ...]:
-        """The reports of a turn, with the health that the stacks have come to once nothing is on its way any more."""
-        deadline = self.clock() + HEALTH_PATIENCE
+    def settle(self, turn: Turn, reports: tuple[Report, ...], until: float | None = None) -> tuple[Report, ...]:
+        """The reports of a turn, with the health that the stacks have come to once nothing is on its way any more, or
+        when it is `until` by the clock."""
+        deadline = self.clock() + HEALTH_PATIENCE if until is None else until
         looking = replace(turn, act=False)
         while any(report.health is Health.PROGRESSING for report in reports) and self.clock() < deadline:
             if self.stop() or any(report.failure and not report.waits for report in reports):
@@ -197,11 +204,13 @@ class Reconciler:
             self.protections.note(wanted, look.labelled)
 
     def _tidy(self, turn: Turn, plan: Plan, last: Look) -> None:
-        """Clear away what was written for containers that are gone by now."""
-        used = {key for seen in last.actual.values() for key in seen.uses}
+        """Clear away what was written for containers that are gone by now. What is there and not wanted is held or was
+        left, and may be wanted again."""
         wanted = {resource.key for stack in turn.stacks for resource in stack.resources}
+        keep = wanted.union(*(_kept_for(seen) for seen in last.actual.values()))
+        staying = {seen.stack for key, seen in last.actual.items() if key not in wanted and _stays(seen)}
         for stack in turn.scope.stacks | {change.stack for change in plan.changes}:
-            self.host.tidy(stack, used | wanted)
+            self.host.tidy(stack, keep, stays=stack in staying)
 
     def _probe(self, turn: Turn, requirement: Requirement) -> tuple[Gate, str]:
         """Of a stack, whether all of its containers are good by now."""
@@ -226,16 +235,28 @@ class Reconciler:
             pace = replace(pace, leaves=change.number not in awaited)
             return self.host.perform(change, revisions.get(change.stack, ""), pace)
 
-        return converge(
-            plan,
-            perform,
-            partial(self._probe, turn),
-            options=self.options,
-            stop=stop or (lambda: self.stop() or turn.superseded()),
-            clock=self.clock,
-            sleep=self.rest,
-            report=partial(self.listen, turn),
-        )
+        with measured(Measured.APPLY, self.timed, self.clock):
+            return converge(
+                plan,
+                perform,
+                partial(self._probe, turn),
+                options=self.options,
+                stop=stop or (lambda: self.stop() or turn.superseded()),
+                clock=self.clock,
+                sleep=self.rest,
+                report=partial(self.listen, turn),
+                timed=self.timed,
+            )
+
+
+def _kept_for(seen: Observed) -> frozenset[Key]:
+    """What notes are kept of, and files, for one that is there: a twin has those of its object."""
+    return seen.uses | {seen.key, Key(seen.key.kind, base_name(seen.key.name))}
+
+
+def _stays(seen: Observed) -> bool:
+    """Whether it is of a stack as long as it is there. Data outlives its stack, and so does what only takes room."""
+    return seen.owner is Owner.OURS and not (seen.keeps_data or seen.spare)
 
 
 def _going_back(stack: Stack) -> Stack:
@@ -266,15 +287,21 @@ def _following(left: Plan, taken: Taken) -> Plan | None:
 
 
 def _stopped_in_vain(taken: Taken) -> Plan | None:
-    """What was stopped so that others could have its ports, where nothing came of any of that: it goes on as it did,
-    whether its stack goes back or not."""
-    done = {outcome.change.number for outcome in taken.outcomes if outcome.status is Status.DONE}
-    needed = {earlier for change in taken.plan.changes if change.number in done for earlier in change.after}
-    in_vain = [one for one in _stopped(taken.plan) if one.number in done and one.number not in needed]
+    """What was stopped for others, for their ports or while what it is attached to is replaced, where nothing came of
+    any of that: it goes on as it did, whether its stack goes back or not, what was stopped last before the others."""
+    done = {outcome.change.number: outcome.change for outcome in taken.outcomes if outcome.status is Status.DONE}
+    stopped = [one for one in _stopped(taken.plan) if one.number in done]
+    ends = {one.number for one in stopped}
+    needed = {earlier for one in done.values() if one.number not in ends for earlier in one.after}
+    in_vain = {one.number: one for one in reversed(stopped) if one.number not in needed}
     first = len(taken.plan.changes)
+    numbers = {number: first + place for place, number in enumerate(in_vain)}
+    later = {
+        number: frozenset(numbers[other] for other, its in in_vain.items() if number in its.after) for number in in_vain
+    }
     goes_on = tuple(
-        Change(first + number, Action.RUN, one.key, one.stack, one.cause, _GOES_ON, seen=one.seen)
-        for number, one in enumerate(in_vain)
+        Change(numbers[number], Action.RUN, one.key, one.stack, one.cause, _GOES_ON, after=later[number], seen=one.seen)
+        for number, one in in_vain.items()
     )
     return Plan(goes_on) if goes_on else None
 
@@ -287,7 +314,7 @@ def _waited_for_by_what_stands_still(plan: Plan) -> frozenset[int]:
 
 
 def _stopped(plan: Plan) -> list[Change]:
-    """What stops so that others can have its ports."""
+    """What stops for others, so that they can have its ports or while what it is attached to is replaced."""
     return [one for one in plan.changes if one.action is Action.STOP and one.cause is not Cause.SCHEDULE]
 
 

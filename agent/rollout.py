@@ -11,12 +11,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from agent.errors import Overtaken, Refused, Trouble
+from agent.errors import Overtaken, Refused, Trouble, Unreachable
 from agent.handling import OnFailure, Order, Rollout
 from agent.model import Action, Change, Gate, Outcome, Status
+from agent.stand_ins import ignore
+from agent.timing import Measured, Timed
 
 HEALTH_TIMEOUT = "HealthTimeout"
 CRASHED = "CrashOnStart"  # it does not stay up
+START_TIMEOUT = "StartTimeout"
+_ENGINE_TIMEOUT = "EngineTimeout"  # the code of a call that the engine did not answer in time
 POLL = 0.1  # seconds between two looks at what is to become good
 
 
@@ -38,6 +42,10 @@ class Proof(NamedTuple):
 class Steps(Protocol):
     """One replacement, step by step. Each may raise `Refused`, `Overtaken` or `Unreachable`."""
 
+    @property
+    def is_missed(self) -> bool:
+        """Whether the old one is up, and so is missed from its stop until the new one is ready."""
+
     def prepare(self) -> None:
         """Make the new one beside the old one, which goes on."""
 
@@ -53,6 +61,11 @@ class Steps(Protocol):
     def words(self) -> str:
         """The last lines that the new one wrote, to be put behind what is told of it; "" where there are none."""
 
+    def stand_in(self) -> bool:
+        """Have the old one run, under whichever name it has, since the start of the new one takes too long; that one is
+        not touched. Returns whether it is so: not where the new one has started after all, or the old one is gone.
+        Raises `Unreachable` where the engine answers nothing else either."""
+
     def finish(self) -> None:
         """Remove the old one. Where that is refused, what is left of it goes at the next look."""
 
@@ -65,13 +78,15 @@ class Steps(Protocol):
 class Pace:
     """What waiting is done with: seconds from `clock`, `rest` for some of them, in words why, until `stop` says so.
 
-    While it rests, a step takes no place from others. One that `leaves` what it had no time to prove leaves it to
-    whoever looks next; else the old one is back at once, for others cannot go on without it.
+    While it rests, a step takes no place from others. `timed` hears how long it took to be good, and was away. One that
+    `leaves` what it had no time to prove leaves it to whoever looks next; else the old one is back at once, for others
+    cannot go on without it.
     """
 
     clock: Callable[[], float]
     rest: Callable[[float, str], None]
     stop: Callable[[], bool]
+    timed: Timed = ignore
     leaves: bool = True
 
 
@@ -79,19 +94,20 @@ def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
     """Replace by the steps. Where the new one does not become good, the old one is back when this raises `Refused`.
 
     Raises `Overtaken` when it is told to stop while a health check has not passed yet: then both are left for whoever
-    looks next, or the old one is back, as the pace says. `Unreachable` leaves them as well.
+    looks next, or the old one is back, as the pace says. `Unreachable` leaves them as well, and so does `Refused`
+    (`StartTimeout`) where the start of the new one hangs: then the old one runs meanwhile.
     """
     try:
         steps.prepare()
         if rollout.order is Order.START_FIRST:
-            steps.start()
+            _start(steps)
             _await_proof(steps, rollout, pace)
             let_pass(rollout.drain, "the old one goes on for a while", pace)
             steps.retire()
         else:
-            steps.retire()
-            steps.start()
-            _await_proof(steps, rollout, pace)
+            _stop_first(steps, rollout, pace)
+    except _Hangs:
+        raise
     except (Refused, Overtaken) as trouble:
         if not (isinstance(trouble, _Unproved) and pace.leaves):
             _take_back(steps, trouble)
@@ -100,25 +116,69 @@ def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
         steps.finish()
 
 
+def _stop_first(steps: Steps, rollout: Rollout, pace: Pace) -> None:
+    """Without a check of its own the new one serves from its start, as far as anybody can tell."""
+    stopped, is_missed = pace.clock(), steps.is_missed
+    steps.retire()
+    _start(steps)
+    started = pace.clock()
+    is_checked = _await_proof(steps, rollout, pace)
+    if is_missed:
+        pace.timed(Measured.AWAY, (pace.clock() if is_checked else started) - stopped)
+
+
 class _Unproved(Overtaken):
     """The agent ends, or newer content is wanted, before anybody can say whether the new one is good."""
 
 
-def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> None:
-    """Rest until the new one is good. Raises `Refused` when it is not, or not in time."""
+class _Hangs(Refused):
+    """The engine does not get done with the start of the new one, and what it is at it lets nobody take away."""
+
+
+def _start(steps: Steps) -> None:
+    """Start the new one. One of which the engine says nothing in time, though it answers otherwise, keeps nothing from
+    being there meanwhile."""
+    try:
+        steps.start()
+    except Unreachable as silence:
+        if silence.reason != _ENGINE_TIMEOUT:
+            raise
+        try:
+            stands_in = steps.stand_in()
+        except (Refused, Overtaken) as worse:
+            text = f"{silence.message}; and the old one could not be started meanwhile: {worse.message}"
+            raise _Hangs(text, reason=START_TIMEOUT) from silence
+        if not stands_in:
+            raise
+        text = f"{silence.message}, while it answers otherwise; the old one goes on meanwhile"
+        raise _Hangs(text, reason=START_TIMEOUT) from silence
+
+
+def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> bool:
+    """Rest until the new one is good, and say whether a check of its own decided. Raises `Refused` when it is not good,
+    or not in time."""
     began = pace.clock()
+    try:
+        return _rest_until_proved(steps, rollout, pace, began)
+    finally:
+        waited = pace.clock() - began
+        if waited >= POLL / 2:  # what has nothing to prove, as a job that is not due, is no wait
+            pace.timed(Measured.WAIT, waited)
+
+
+def _rest_until_proved(steps: Steps, rollout: Rollout, pace: Pace, began: float) -> bool:
     while True:
         proof, waited = steps.prove(), pace.clock() - began
         if proof.gate is Gate.FAILED:
             raise Refused(proof.detail, reason=proof.reason or HEALTH_TIMEOUT)
         if proof.gate is Gate.PASSED and (proof.checked or waited >= rollout.monitor):
-            return
+            return proof.checked
         limit = rollout.timeout or max(proof.patience, rollout.monitor)
         if proof.gate is Gate.PENDING and waited >= limit:
             raise Refused(f"{proof.detail} (gave up after {limit:g} s){steps.words()}", reason=HEALTH_TIMEOUT)
         if pace.stop():
             if proof.gate is Gate.PASSED and pace.leaves:
-                return  # up to now nothing speaks against it
+                return proof.checked  # up to now nothing speaks against it
             then = "goes on" if pace.leaves else "begins anew, for others go on with the old one"
             raise _Unproved(f"not proved yet, for the agent ends or newer content is wanted; the next pass {then}")
         pace.rest(POLL, proof.detail or "runs without a restart so far")

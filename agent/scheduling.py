@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from agent.converge import STOPPED
 from agent.cron import last_until, next_after
 from agent.jobs import JobEnd, JobResult, JobSeen, JobState
+from agent.kind_names import CONTAINER
 from agent.model import Action, Cause, Change, Health, Key, Outcome, Report, Status
 from agent.occasions import Trigger
 from agent.planning import Errand
@@ -107,7 +108,7 @@ class Scheduling:
     # --- what is due ---
 
     def _ask(self, work: Work, job: _Job, now: float) -> None:
-        at, key = job.due(now), Key("container", job.state.name)
+        at, key = job.due(now), Key(CONTAINER, job.state.name)
         if at is not None:
             if now - at > LATE:
                 self._tell_none(work.name, job.state, at, JobResult.MISSED, "the agent was not there at its time")

@@ -33,4 +33,6 @@ class Target:
     config: Path | None = None  # the settings file of the agent: its variables, and what is not given above
     rev: str = ""  # the revision to be read instead of what lies at the path; "" with `repo`: the one that is followed
     repo: str = ""  # the repository to be read instead of the one that the path is in
+    stacks: tuple[str, ...] = ()  # the only ones that are meant of all that are there; none: all of them
+    prune: bool | None = None  # whether what is not wanted any more is removed
     here: Path | None = None  # where relative paths begin, when that is not where the user stands

@@ -10,12 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from agent.backoff import TRIES
 from agent.blame import BLAMELESS, MAY_PASS
+from agent.converge import DEPENDENCY_FAILED
 from agent.handling import OnFailure
 from agent.held import BACKS_OFF
-from agent.model import Action, Cause, Failure, Health, Outcome, Report, Resource, ServiceState, Stack, Status
+from agent.model import (
+    Action,
+    Cause,
+    Failure,
+    Health,
+    Key,
+    Outcome,
+    Report,
+    Requirement,
+    Resource,
+    ServiceState,
+    Stack,
+    Status,
+)
 from agent.printable import without_attempt
 from agent.processes import ORPHAN_PROCESS
 from agent.rejections import content_of
@@ -25,6 +40,7 @@ HEALTH = "health"  # the field of a container whose health check fails
 LONGEST = 900.0  # seconds; a health check that has not said anything by then never will
 _MADE = frozenset({Action.CREATE, Action.UPDATE})
 _WELL = frozenset({Health.HEALTHY, Health.SUSPENDED})
+_ILL = frozenset({Health.DEGRADED, Health.MISSING})
 
 
 class State(StrEnum):
@@ -66,27 +82,45 @@ class Judgement:
         return replace(self, failure=replace(self.failure, message=f"{self.failure.message}{said_by(self.ill)}"))
 
 
+class _Brought(NamedTuple):
+    """What the content has other than it was: services, and what steps wait for, each with who does."""
+
+    services: frozenset[str]
+    waits: frozenset[tuple[Key, Requirement]]
+
+
+class _Fault(NamedTuple):
+    """What went wrong because of what is wanted, or may have: where it `may_pass`, only time and again tells."""
+
+    failure: Failure
+    may_pass: bool
+
+
 def other_than(stack: Stack, good: Stack | None) -> Stack | None:
     """What the stack would go back to: what was good, unless that wants just the same."""
     return good if good is not None and content_of(good) != content_of(stack) else None
 
 
-def counts_as_good(judgement: Judgement, good: Stack | None) -> bool:
-    """Whether the content is what one goes back to from now on. What has not proved good yet is, where nothing is known
-    that was `good`: the first one that there is is better than nothing."""
-    return judgement.state is State.GOOD or (judgement.state is State.ON_TRIAL and good is None)
+def counts_as_good(judgement: Judgement, *, first: bool) -> bool:
+    """Whether the content is what one goes back to from now on. What has not proved good yet is, where it is known that
+    nothing was good before: the `first` one that there is is better than nothing."""
+    return judgement.state is State.GOOD or (judgement.state is State.ON_TRIAL and first)
 
 
 def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier: Stack | None = None) -> Judgement:
     """How the stack's content stands after a turn, given the trial so far and what it would go back to.
 
-    A trial may have been forgotten: its process has ended, or its turn was cut short. So what is not well of what the
-    content has other than the `earlier` one is on trial too.
+    A trial may have been forgotten: its process has ended, or its turn was cut short. So a service
+    that is not well and differs from the `earlier` content is on trial too.
     """
-    failed = list(_content_failed(report))
-    if explained := [failure for failure in failed if failure.reason not in MAY_PASS]:
+    trial = _with(trial, _made(report), stack, now)
+    brought = _brought(stack, earlier)
+    on_trial = trial.services if trial else frozenset()
+    faults = list(_faults(stack, report, brought._replace(services=brought.services | on_trial)))
+    if explained := [fault.failure for fault in faults if not fault.may_pass]:
         return Judgement(State.FAILED, failure=explained[0])
-    trial = _counted(_with(trial, _made(report), stack, now), failed, now)
+    failed = [fault.failure for fault in faults]
+    trial = _counted(trial, failed, now)
     if trial is not None and trial.times >= TRIES:
         return Judgement(State.FAILED, failure=failed[0])
     if trial is not None and (ill := _started_anew_for_its_health(trial, report)):
@@ -96,7 +130,7 @@ def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier
         return found if found.state is State.FAILED else Judgement(State.UNDER_WAY, trial)
     if not report.can_be_judged or _is_disturbed(report):
         return Judgement(State.UNDER_WAY, trial)
-    trial = _with(trial, _not_well(stack, report, earlier), stack, now)
+    trial = _with(trial, _not_well(report, brought.services), stack, now)
     if trial is None:
         return Judgement(State.GOOD)
     return _judge_health(stack, trial, report, now)
@@ -104,7 +138,7 @@ def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier
 
 def _is_disturbed(report: Report) -> bool:
     """Whether something runs beside what is wanted and may be why that is ill: then its health says nothing yet."""
-    is_ill = report.health in {Health.DEGRADED, Health.MISSING}
+    is_ill = report.health in _ILL
     return is_ill and report.stays is not None and report.stays.reason == ORPHAN_PROCESS
 
 
@@ -139,7 +173,7 @@ def _judge_health(stack: Stack, trial: Trial, report: Report, now: float) -> Jud
 
 def _failing(state: ServiceState, seconds: float) -> Failure | None:
     """Why a service that is on trial for so many seconds is no good, or None."""
-    if state.health in {Health.DEGRADED, Health.MISSING}:
+    if state.health in _ILL:
         said = f": {state.detail}" if state.detail else ""
         return Failure("Unhealthy", f"service {state.name} is {state.health}{said}")
     if state.health is Health.PROGRESSING and seconds > LONGEST:
@@ -170,14 +204,20 @@ def _made(report: Report) -> frozenset[str]:
     return frozenset(wanted.service for wanted in made if wanted)
 
 
-def _not_well(stack: Stack, report: Report, earlier: Stack | None) -> frozenset[str]:
-    """The services that are not well, of those that are other than they were: the illness of another one is not the
-    content's."""
+def _brought(stack: Stack, earlier: Stack | None) -> _Brought:
+    """The illness of what is as it was is not the content's. Nothing where it is not known how it was."""
     if earlier is None:
-        return frozenset()
+        return _Brought(frozenset(), frozenset())
     before = {one.key: one.spec for one in earlier.resources}
-    other = {one.service for one in stack.resources if _is_judged(one) and before.get(one.key) != one.spec}
-    return frozenset(state.name for state in report.services if state.name in other and state.health not in _WELL)
+    waited = {(one.key, required) for one in earlier.resources for required in one.requires}
+    waits = {(one.key, required) for one in stack.resources for required in one.requires}
+    other = (one.service for one in stack.resources if _is_judged(one) and before.get(one.key) != one.spec)
+    return _Brought(frozenset(other), frozenset(waits - waited))
+
+
+def _not_well(report: Report, services: frozenset[str]) -> frozenset[str]:
+    """Those of these services that are not well."""
+    return frozenset(state.name for state in report.services if state.name in services and state.health not in _WELL)
 
 
 def _is_judged(wanted: Resource) -> bool:
@@ -202,16 +242,38 @@ def _is_made(outcome: Outcome) -> bool:
     )
 
 
-def _content_failed(report: Report) -> Iterator[Failure]:
+def _faults(stack: Stack, report: Report, brought: _Brought) -> Iterator[_Fault]:
     """What went wrong because of what is wanted, or may have. An engine that does not answer, a process that it left
-    behind, a port that somebody else holds and a job that cannot run say nothing of the content; nor does what its
-    rollout bears."""
+    behind, a port that somebody else holds, a full disk and a job that cannot run say nothing of the content; nor does
+    what its rollout bears."""
     failures = Failures.of(report.outcomes)
     for outcome in report.outcomes:
         change = outcome.change
         no_fault = change.cause in {Cause.DRIFT, Cause.SCHEDULE} or outcome.reason in BLAMELESS
         if outcome.status is not Status.FAILED or no_fault or failures.bears(change):
             continue
+        awaited = _health_awaited(stack, report, outcome)
+        if outcome.reason == DEPENDENCY_FAILED and not _says_something(outcome, awaited, brought):
+            continue
         wanted = change.wanted
         if wanted is not None and _may_go_back(wanted):
-            yield Failure(outcome.reason or "Failed", f"{change.action} {change.key}: {outcome.detail}")
+            may_pass = outcome.reason in MAY_PASS or (awaited is not None and awaited.health is Health.HEALTHY)
+            yield _Fault(
+                Failure(outcome.reason or "Failed", f"{change.action} {change.key}: {outcome.detail}"), may_pass
+            )
+
+
+def _health_awaited(stack: Stack, report: Report, outcome: Outcome) -> ServiceState | None:
+    """How that of the stack fares by now which the step waited for in vain."""
+    found = next((one.service for one in stack.resources if one.key == outcome.awaited and not one.external), "")
+    return next((state for state in report.services if state.name == found), None)
+
+
+def _says_something(outcome: Outcome, awaited: ServiceState | None, brought: _Brought) -> bool:
+    """Whether it can be the content's fault that a step waited for this in vain. What is ill as it was before may be so
+    for reasons of its own. What is well may never become what is waited for (it has no health check), or was ill for a
+    moment."""
+    if awaited is None or awaited.health not in _ILL | {Health.HEALTHY}:
+        return False
+    new = any(key == outcome.change.key and required.key == outcome.awaited for key, required in brought.waits)
+    return awaited.name in brought.services or (new and awaited.health is Health.HEALTHY)

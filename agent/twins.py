@@ -8,4 +8,4 @@ FORMER = ".windlass-old"  # as OLD, of one that `docker compose` made: its name 
 
 def base_name(name: str) -> str:
     """The name of an object without what marks it as a twin of a replacement."""
-    return name.removesuffix(NEXT).removesuffix(FORMER).removesuffix(OLD)
+    return next((name.removesuffix(ending) for ending in (NEXT, FORMER, OLD) if name.endswith(ending)), name)

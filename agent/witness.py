@@ -18,17 +18,20 @@ from structlog.typing import FilteringBoundLogger
 from agent.converge import Event, Started
 from agent.desired import Reading
 from agent.jobs import JobEnd
-from agent.model import Failure, Report, Revision, Stack
+from agent.kind_names import FILE, VOLUME
+from agent.model import Failure, Key, Report, Revision, Stack
+from agent.occasions import Trigger
 from agent.reconcile import Turn
 from agent.store import Store, StoreUnavailable
 from agent.telemetry import logs
 from agent.telemetry.metrics import Metrics
-from agent.telemetry.overview import Overview, SuspensionStatus
+from agent.telemetry.overview import OTHER_SOURCE, Overview, SuspensionStatus
 from agent.telemetry.sdnotify import Notifier
 from agent.telemetry.under_way import UnderWay
 
 TELL_PULL = 5.0  # seconds between two lines about one pull
-VOLUME = "volume"  # the kind that outlives its use
+DEAF = 2  # full looks that find what no event has told of
+NOT_HEARD = "the engine's events are followed and none is heard: drift is found at each full look, and not at once"
 LATE = 60.0  # seconds without a round of the loop after which the agent is not ready
 MOST = 200  # entries of the history that wait to be written
 ENDS = 10.0  # seconds for the last of them at the end, which a service manager waits for
@@ -58,6 +61,8 @@ class Witness:
     _store_failure: str = field(default="", init=False)
     _source_failure: Failure | None = field(default=None, init=False)
     _failures: dict[str, Failure] = field(default_factory=dict, init=False)  # by stack, what fails for now
+    _elsewhere: frozenset[str] = field(default=frozenset(), init=False)
+    _unannounced: int = field(default=0, init=False)  # full looks that found drift, since the last event
     _asked: bool = field(default=False, init=False)
     _begun: set[str] = field(default_factory=set, init=False)  # runs of which the history has the beginning
     _pull_told: dict[str, dict[str, float]] = field(default_factory=dict, init=False)  # when, by run and reference
@@ -96,7 +101,7 @@ class Witness:
         self._begun.discard(report.run_id)
         self._under_way.ended(report.run_id)
         self._pull_told.pop(report.run_id, None)
-        self.metrics.record(report)
+        self._mind_events(report, self.metrics.record(report))
         logs.record(self.logger, report, self._failures.pop(report.stack, None))
         if report.failure:
             self._failures[report.stack] = report.failure
@@ -135,8 +140,23 @@ class Witness:
         if reading is not None:
             volumes = _volumes_of(reading)
             self._see(lambda overview: overview.with_wanted(volumes, reading.broken))
+            self._tell_elsewhere(self._elsewhere - reading.names)
         self._asked = True
         self._save()
+
+    def elsewhere(self, stacks: frozenset[str]) -> None:
+        """Stacks that this instance made from another source. Called before the reading is told that may want them, by
+        the thread that reads."""
+        self._elsewhere = stacks
+
+    def _tell_elsewhere(self, stacks: frozenset[str]) -> None:
+        """A line when that changes."""
+        self.metrics.elsewhere(len(stacks))
+        before = frozenset(self._see(lambda overview: overview.with_elsewhere(stacks)).elsewhere)
+        if stacks and stacks != before:
+            self.logger.warning("others", reason="OtherSource", stacks=sorted(stacks), message=OTHER_SOURCE)
+        elif before and not stacks:
+            self.logger.info("others are gone", stacks=sorted(before))
 
     def _tell_source(self, revision: Revision | None, failure: Failure | None) -> None:
         """A line when something is new: a revision, a failure, or its end."""
@@ -221,6 +241,7 @@ class Witness:
         version, api = self.engine_facts()
         self.metrics.engine_up(version, api)
         self.metrics.event_stream(up=True)
+        self._unannounced = 0
         before = self._see(lambda overview: overview.with_engine(version, api))
         if not before.engine.up:
             self.logger.info("engine", version=version, api=api)
@@ -234,6 +255,20 @@ class Witness:
 
     def heard(self, kind: str) -> None:
         self.metrics.engine_event(kind)
+        if self._unannounced >= DEAF:
+            self.metrics.event_stream(up=True)
+            self.logger.info("events are heard again")
+        self._unannounced = 0
+
+    def _mind_events(self, report: Report, found: frozenset[Key]) -> None:
+        """A stream may be open and tell nothing. What is put right makes events too: one that tells something does so
+        between two such looks."""
+        if report.trigger != Trigger.INTERVAL or all(key.kind == FILE for key in found):
+            return
+        self._unannounced += 1
+        if self._unannounced == DEAF:
+            self.metrics.event_stream(up=False)
+            self.logger.warning("events", reason="EventsNotHeard", message=NOT_HEARD)
 
     # --- the state directory's ---
 

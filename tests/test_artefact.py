@@ -227,7 +227,8 @@ def test_only_what_was_made_with_the_key_is_believed() -> None:
     ],
 )
 def test_the_files_are_found_again(one: OneStack | None) -> None:
-    target, host = Target(Path("../stacks/web"), one, host="edge-01"), Target(host="edge-01")
+    part: dict[str, Any] = {"stacks": ("web", "db"), "prune": False}
+    target, host = Target(Path("../stacks/web"), one, host="edge-01", **part), Target(host="edge-01")
     said = target_document(target, Path("/home/anna"), rev=COMMIT.id, repo="https://git.example.com/x.git")
     assert target_of({"target": json.loads(json.dumps(said))}, host) == Target(
         Path("/home/stacks/web"),
@@ -236,4 +237,5 @@ def test_the_files_are_found_again(one: OneStack | None) -> None:
         rev=COMMIT.id,
         repo="https://git.example.com/x.git",
         here=Path("/home/anna"),
+        **part,
     )

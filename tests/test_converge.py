@@ -372,6 +372,7 @@ def test_what_never_becomes_healthy_fails_the_change(answer: tuple[Gate, str], r
     host = Host(answers=[answer])
     failed, skipped = host.converge(change(0, requires=[HEALTHY]), change(1, after=[0]))
     assert (failed.status, failed.reason, failed.detail) == (Status.FAILED, reason, detail)
+    assert failed.awaited == HEALTHY.key
     assert skipped.status is Status.SKIPPED
     assert host.performed == []
 

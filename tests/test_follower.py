@@ -6,11 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from agent.errors import Refused, Unreachable
 from agent.follower import KEPT, Follower
 from agent.jsonfile import JsonFile
 from agent.model import Failure, Revision, Stack
 from agent.provenance import PATIENCE, NoPast
 from agent.rejections import Rejections, content_of
+from agent.timing import Measured
 from tests.loop.fakes import reading, stack
 
 GOOD, BAD, BETTER = stack("web", "a" * 40, "1"), stack("web", "b" * 40, "2"), stack("web", "c" * 40, "3")
@@ -90,11 +94,20 @@ def test_who_broke_what_is_looked_for_as_long_as_there_is_time_and_later_for_the
     )
     repository: Any = Repository(BAD)
     repository.read = lambda _snapshot: broken
-    times = iter([*[0.0] * 4, PATIENCE - 1, PATIENCE, *[100.0] * 4])
+    times = iter([*[0.0] * 6, PATIENCE - 1, PATIENCE, *[100.0] * 4])
     desires = Follower(repository, repository, lambda _result, _seconds: None, clock=lambda: next(times))
     assert set(desires.newest().blamed) == {"a", "b"}
     assert set(desires.newest().blamed) == {"a", "b", "c"}
     assert len(repository.past.asked) == 3
+
+
+def test_asking_and_reading_are_measured_and_what_was_read_is_read_once() -> None:
+    heard: list[Measured] = []
+    repository: Any = Repository(GOOD)
+    desires = Follower(repository, repository, lambda *_: None, timed=lambda what, _: heard.append(what))
+    for _ in range(2):
+        desires.newest()
+    assert heard == [Measured.FETCH, Measured.RENDER, Measured.FETCH]
 
 
 def test_no_commit_is_blamed_for_what_was_good_with_the_same_files() -> None:
@@ -130,6 +143,21 @@ def test_what_was_rejected_is_not_tried_again_because_its_source_has_lost_what_w
     desires.reject(BAD, CRASHED)
     repository.good_at = ""
     assert desires.newest().broken == {"web": CRASHED}
+
+
+def test_what_was_good_and_cannot_be_read_for_now_is_not_taken_for_none() -> None:
+    class Hung(Repository):
+        def good(self, _name: str) -> Any:
+            raise Unreachable("git did not answer")
+
+    bad = replace(BAD, inputs=frozenset({"web/compose.yaml"}))
+    desires = follower(Hung(bad))
+    with pytest.raises(Unreachable):
+        desires.last_good("web")
+    assert desires.newest().stacks == {"web": bad}
+    desires.reject(bad, CRASHED)
+    found = desires.newest()
+    assert (found.broken, found.blamed["web"].subject) == ({"web": CRASHED}, "Break it")
 
 
 def test_what_was_good_before_and_proves_good_again_forgives_nothing() -> None:
@@ -267,8 +295,10 @@ def test_only_the_readings_that_were_asked_for_last_are_kept() -> None:
     fleet.known = {f"unreadable-{number}": str(number) * 40 for number in range(2 * KEPT)}
     desires = follower(fleet)
     for name in fleet.known:
-        assert desires.last_good(name) is None
+        with pytest.raises(Refused, match="can be read no more"):
+            desires.last_good(name)
     assert len(fleet.reads) == 2 * KEPT
     for name in list(fleet.known)[KEPT:]:
-        assert desires.last_good(name) is None
+        with pytest.raises(Refused):
+            desires.last_good(name)
     assert len(fleet.reads) == 2 * KEPT

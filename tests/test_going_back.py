@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from agent.errors import Refused
-from agent.going_back import NONE_KNOWN, SAME, Trials
+from agent.going_back import NONE_KNOWN, SAME, UNWANTED, Trials
 from agent.good_images import GoodImages
 from agent.handling import Handling, Hook, Rollout, Stage
 from agent.images import Image
@@ -80,7 +80,7 @@ class Host:
         self.turns.append(turn)
         return (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0],)
 
-    def settle(self, _turn: Turn, reports: tuple[Report, ...]) -> tuple[Report, ...]:
+    def settle(self, _turn: Turn, reports: tuple[Report, ...], _until: float | None = None) -> tuple[Report, ...]:
         return reports
 
     @property
@@ -157,6 +157,16 @@ def test_what_is_good_is_known_as_good_with_its_images() -> None:
     assert scene.images.ids() == {"sha256:1"}
 
 
+def test_what_has_not_proved_good_takes_no_place_of_what_cannot_be_read() -> None:
+    def unreadable(_: Stack) -> Stack:
+        raise Refused("git hangs")
+
+    for good, accepted in ((unreadable, []), (lambda _: None, [NEW])):
+        scene = Scene(Host([MADE]))
+        scene.trials(good).conclude(turn(), (MADE,))
+        assert scene.accepted == accepted
+
+
 def test_what_is_made_is_waited_for_where_there_is_something_to_go_back_to() -> None:
     first = Scene(good=None)
     assert first.trials().conclude(turn(), (MADE,)) == ()
@@ -165,6 +175,19 @@ def test_what_is_made_is_waited_for_where_there_is_something_to_go_back_to() -> 
     assert later.trials().conclude(turn(), (MADE,)) == ()
     assert (later.accepted, later.host.now) == ([NEW], 5.0)
     assert not any(one.act for one in later.host.turns)
+
+
+def test_nothing_is_waited_for_beyond_the_time_that_was_given() -> None:
+    scene = Scene()
+    assert replace(scene.trials(), until=2.0).conclude(turn(), (MADE,)) == ()
+    assert (scene.accepted, scene.host.now) == ([], 2.0), "nobody knows yet whether it is good"
+
+
+def test_what_is_no_good_stays_where_nobody_wants_it_taken_back() -> None:
+    scene = Scene()
+    (left,) = replace(scene.trials(), takes_back=False).conclude(turn(), (CRASHED,))
+    assert (left.failure.reason, left.report, left.why_not) == ("CrashOnStart", None, UNWANTED)
+    assert (scene.host.turns, scene.accepted) == ([], [])
 
 
 def test_what_does_not_stay_up_while_it_is_waited_for_goes_back() -> None:

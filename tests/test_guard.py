@@ -35,7 +35,7 @@ def test_all_stacks_count_by_what_is_wanted_in_them() -> None:
         seen("a", "", key=Key("network", "a_default")),
     ]
     removal = removal_of(everything, HERE, {"a": frozenset({"x"}), "b": frozenset(), "c": frozenset({"x"})})
-    assert removal == Removal(frozenset({"a/y", "b/x"}), 6)
+    assert removal == Removal(frozenset({"a/w", "a/y", "b/x"}), 7), "what is left over may be all of its service"
 
 
 def test_in_a_whole_scope_the_stacks_that_are_not_given_go_but_for_those_of_others() -> None:
@@ -165,6 +165,7 @@ def test_stacks_that_leave_one_by_one_are_counted_together() -> None:
     report = taken(on, leaving)
     assert report.failure is not None
     assert (report.failure.reason, on.performed) == ("PruneGuard", [])
+    assert (on.staying, Key("container", "a-x") in on.tidied["a"]) == ({"a"}, True), "it may be wanted again"
     removal = Removal(frozenset({"a/x", "b/x"}), 3)
     assert removal.hash in report.failure.message
 
@@ -174,6 +175,7 @@ def test_stacks_that_leave_one_by_one_are_counted_together() -> None:
     second = replace(leaving, scope=replace(HERE, stacks=frozenset({"b"})), consent=consent)
     assert taken(on, second, reconciler).synced
     assert on.performed == ["remove container/a-x", "remove container/b-x"]
+    assert on.staying == set()
 
 
 def test_a_look_writes_nothing_and_a_turn_notes_what_was_approved(tmp_path: Path) -> None:
@@ -264,6 +266,16 @@ def test_nothing_goes_while_nobody_can_tell_what_is_under_protection(tmp_path: P
     file.unlink()
     assert taken(on, gone, reconciler).synced
     assert on.performed == ["remove container/a-y"]
+
+
+def test_what_was_said_of_an_object_is_said_of_its_twin(tmp_path: Path) -> None:
+    protections = Protections(JsonFile(tmp_path / "protections.json"))
+    (wanted,) = (one for one in protecting(True).resources if one.service == "y")
+    protections.note([wanted], {wanted.key: replace(seen("a", "y"), key=wanted.key)})
+    twin = Key("container", f"{wanted.key.name}.old")
+    for leftover in (True, False):
+        found = protections.applied([], {twin: replace(seen("a", "y", leftover=leftover), key=twin)})
+        assert found[twin].protected is leftover
 
 
 def test_what_the_label_says_already_is_not_noted(tmp_path: Path) -> None:

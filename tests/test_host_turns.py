@@ -19,6 +19,7 @@ from agent.planning import Removal
 from agent.pulls import Pulls
 from agent.reconcile import Turn
 from tests.telemetry.made import change
+from tests.world import Thing, World
 
 WEB = Scope("one", "here", frozenset({"web"}))
 
@@ -94,3 +95,19 @@ def test_who_approved_of_everything_has_approved_of_what_is_left_of_it() -> None
     assert not turns.may_go(left, consent)
     assert turns.may_go(everything, consent)
     assert turns.may_go(left, consent)
+
+
+def test_what_another_source_made_is_told_and_counts_as_none_of_this_one() -> None:
+    told: list[frozenset[str]] = []
+    world = World(
+        {
+            Key("container", "web-1"): Thing(1, stack="web"),
+            Key("container", "old-1"): Thing(2, stack="old", origin="elsewhere"),
+            Key("volume", "gone_data"): Thing(3, stack="gone", origin="elsewhere"),
+            Key("container", "web-2"): Thing(4, stack="web", origin="elsewhere"),
+        }
+    )
+    reconciler = cast("Any", SimpleNamespace(host=world))
+    turns = HostTurns(reconciler, Scope("one", "here", frozenset(), whole=True), GoodImages(), elsewhere=told.append)
+    assert turns.on_host().keys() == {"web"}
+    assert told == [{"old"}]

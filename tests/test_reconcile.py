@@ -36,6 +36,7 @@ from agent.reconcile import HEALTH_PATIENCE, HEALTH_POLL, Reconciler, Turn
 from agent.rollout import Pace
 from agent.stand_ins import never
 from agent.suspension import Suspended, Suspension
+from agent.timing import Measured
 from tests.planning.scene import ORIGIN, differs, there, want
 from tests.world import Host, Thing
 
@@ -59,6 +60,15 @@ def test_a_whole_turn_tells_of_the_stacks_that_left_the_source() -> None:
     assert sorted(host.performed) == ["create container/web-1", "remove container/old-1"]
 
 
+def test_the_parts_of_a_turn_are_measured() -> None:
+    heard: list[Measured] = []
+    turn = Turn((WEB,), Scope("host-1", "here", frozenset({"web"})), "manual")
+    host: Any = Host()
+    Reconciler(host, timed=lambda what, _: heard.append(what)).take(turn)
+    look = [Measured.OBSERVE, Measured.PLAN]
+    assert heard == [*look, Measured.APPLY, *look]
+
+
 class Cluttered(Host):
     """Cannot clear away what had to give way."""
 
@@ -72,6 +82,7 @@ def test_what_could_not_be_cleared_away_is_left_to_the_next_look_and_no_failure_
     host = Cluttered()
     (report,) = Reconciler(host).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
     assert (report.result, report.failure, report.synced) == (Result.SUCCESS, None, False)
+    assert (host.staying, Key("container", "web-1.old") in host.tidied["web"]) == ({"web"}, True)
     (after,) = Reconciler(Host(host.things)).take(turn)  # type: ignore[arg-type]
     assert (after.synced, [str(outcome.change.key) for outcome in after.outcomes]) == (True, ["container/web-1.old"])
 
@@ -87,6 +98,7 @@ def test_a_turn_that_acts_clears_away_what_nobody_needs_any_more() -> None:
     take(host, whole=True)
     assert host.tidied.keys() == {"web", "old"}
     assert Key("container", "web-1") in host.tidied["web"]
+    assert host.staying == set()
     looking = Host(dict(GONE))
     turn = Turn((WEB,), Scope("host-1", "here", frozenset({"web"})), "manual", act=False)
     Reconciler(looking).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
@@ -225,7 +237,7 @@ class Fetching:
     def probe(self, requirement: Requirement) -> tuple[Gate, str]:
         return Gate.PASSED, ""
 
-    def tidy(self, stack: str, keep: set[Key]) -> None:
+    def tidy(self, stack: str, keep: set[Key], *, stays: bool) -> None:
         pass
 
     def forgive(self, wanted: Iterable[Resource] | None = None) -> None:
@@ -280,7 +292,7 @@ class Recovering:
             for one, health in zip(wanted, healths, strict=True)
         }
 
-    def tidy(self, stack: str, keep: set[Key]) -> None:
+    def tidy(self, stack: str, keep: set[Key], *, stays: bool) -> None:
         """There are no files."""
 
     def forgive(self, wanted: Iterable[Resource] | None = None) -> None:
@@ -311,6 +323,15 @@ def test_health_is_waited_for_until_nothing_is_on_its_way(looks: list[tuple[Heal
     assert tuple(report.health for report in settled) == ended
     assert {report.result for report in settled} == {Result.SUCCESS}, "what was done stays told"
     assert host.now / HEALTH_POLL == slept
+
+
+def test_health_is_waited_for_no_longer_than_is_said() -> None:
+    host = Recovering([(P, H)])
+    reports = host.reconciler().take(LOOKING)
+    assert host.reconciler().settle(LOOKING, reports, host.now) == reports
+    assert host.now == 0
+    host.reconciler().settle(LOOKING, reports, host.now + 7.0)
+    assert host.now == 7.0
 
 
 def test_nobody_waits_once_something_failed_or_the_end_is_wanted() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -11,6 +12,7 @@ from agent.errors import Overtaken, Refused, Trouble, Unreachable
 from agent.handling import Order, Rollout
 from agent.model import Gate
 from agent.rollout import Pace, Proof, roll
+from agent.timing import Measured
 
 PASSED, STARTING = Proof(Gate.PASSED, checked=True), Proof(Gate.PENDING, "starting", checked=True, patience=30.0)
 RUNS = Proof(Gate.PASSED)
@@ -28,9 +30,14 @@ class Stage:
     now: float = 0.0
     stopping: bool = False
     leaves: bool = True
+    old_is_there: bool = True
+    is_missed: bool = True
+    takes: dict[str, float] = field(default_factory=dict)  # seconds, by step
+    measured: dict[str, float] = field(default_factory=dict)
 
     def _do(self, step: str) -> None:
         self.steps.append(step)
+        self.now += self.takes.get(step, 0.0)
         if step in self.trouble:
             raise self.trouble[step]
 
@@ -52,6 +59,10 @@ class Stage:
     def take_back(self) -> None:
         self._do("take back")
 
+    def stand_in(self) -> bool:
+        self._do("stand in")
+        return self.old_is_there
+
     def prove(self) -> Proof:
         return self.proofs.pop(0) if len(self.proofs) > 1 else self.proofs[0]
 
@@ -60,7 +71,10 @@ class Stage:
         self.now += seconds
 
     def roll(self, rollout: Rollout) -> None:
-        roll(self, rollout, Pace(lambda: self.now, self.rest, lambda: self.stopping, self.leaves))
+        roll(self, rollout, Pace(lambda: self.now, self.rest, lambda: self.stopping, self.note, self.leaves))
+
+    def note(self, what: Measured, seconds: float) -> None:
+        self.measured[what.value] = round(seconds, 6)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +157,45 @@ def test_an_engine_that_is_gone_is_not_asked_to_take_back(step: str) -> None:
     assert stage.steps[-1] == step
 
 
+LATE = Unreachable("start: no answer in time", reason="EngineTimeout")
+
+
+@pytest.mark.parametrize(
+    ("rollout", "steps"),
+    [
+        (STOP_FIRST, ["prepare", "retire", "start", "stand in"]),
+        (START_FIRST, ["prepare", "start", "stand in"]),
+    ],
+    ids=["stop-first", "start-first"],
+)
+def test_a_start_that_hangs_has_the_old_one_run_meanwhile_and_touches_nothing_else(
+    rollout: Rollout, steps: Sequence[str]
+) -> None:
+    stage = Stage(trouble={"start": LATE})
+    with pytest.raises(Refused, match="the old one goes on meanwhile") as caught:
+        stage.roll(rollout)
+    assert (caught.value.reason, stage.steps) == ("StartTimeout", steps)
+
+
+def test_an_engine_that_answers_nothing_at_all_is_at_fault_and_not_what_is_started() -> None:
+    stage = Stage(trouble={"start": LATE, "stand in": Unreachable("gone")})
+    with pytest.raises(Unreachable, match="gone"):
+        stage.roll(STOP_FIRST)
+
+
+def test_what_has_started_after_all_is_left_to_whoever_looks_next() -> None:
+    stage = Stage(trouble={"start": LATE}, old_is_there=False)
+    with pytest.raises(Unreachable, match="no answer in time"):
+        stage.roll(STOP_FIRST)
+
+
+def test_both_reasons_are_told_where_the_old_one_cannot_be_started_either() -> None:
+    stage = Stage(trouble={"start": LATE, "stand in": Refused("80 is in use", reason="PortInUse")})
+    with pytest.raises(Refused, match=r"no answer in time; and the old one could not be started .* in use") as caught:
+        stage.roll(STOP_FIRST)
+    assert (caught.value.reason, stage.steps[-1]) == ("StartTimeout", "stand in")
+
+
 @pytest.mark.parametrize("trouble", [Refused("device or resource busy"), Overtaken("it goes already")])
 @pytest.mark.parametrize("rollout", [STOP_FIRST, START_FIRST], ids=["stop-first", "start-first"])
 def test_an_old_one_that_cannot_be_removed_says_nothing_against_the_new_one(rollout: Rollout, trouble: Trouble) -> None:
@@ -184,3 +237,30 @@ def test_what_others_wait_for_and_is_proved_stays() -> None:
     stage = Stage(stopping=True, leaves=False)
     stage.roll(STOP_FIRST)
     assert stage.steps[-1] == "finish"
+
+
+SLOW = {"prepare": 9.0, "retire": 3.0, "start": 1.0, "finish": 9.0}
+
+
+@pytest.mark.parametrize(
+    ("rollout", "proofs", "measured"),
+    [
+        (STOP_FIRST, [STARTING, STARTING, PASSED], {"wait": 0.2, "away": 4.2}),
+        (replace(STOP_FIRST, monitor=0.15), [RUNS], {"wait": 0.2, "away": 4.0}),
+        (STOP_FIRST, [STARTING, CRASHED], {"wait": 0.1}),
+        (replace(START_FIRST, drain=0.0), [STARTING, PASSED], {"wait": 0.1}),
+        (STOP_FIRST, [PASSED], {"away": 4.0}),
+    ],
+    ids=["until it is healthy", "until it is started", "what failed", "start-first", "nothing to wait for"],
+)
+def test_what_is_measured_of_a_replacement(rollout: Rollout, proofs: list[Proof], measured: dict[str, float]) -> None:
+    stage = Stage(list(proofs), takes=SLOW)
+    with suppress(Refused):
+        stage.roll(rollout)
+    assert stage.measured == measured
+
+
+def test_what_was_down_before_is_not_missed() -> None:
+    stage = Stage(takes=SLOW, is_missed=False)
+    stage.roll(STOP_FIRST)
+    assert stage.measured == {}

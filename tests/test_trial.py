@@ -11,6 +11,7 @@ from agent.model import (
     Action,
     Cause,
     Change,
+    Condition,
     Failure,
     FieldChange,
     Health,
@@ -19,6 +20,7 @@ from agent.model import (
     Place,
     Plan,
     Report,
+    Requirement,
     Resource,
     Result,
     Revision,
@@ -124,7 +126,7 @@ def test_what_is_ill_and_wants_no_rollback_gets_none_and_is_not_good() -> None:
     for health, at in ((Health.DEGRADED, 0.0), (Health.PROGRESSING, LONGEST + 1)):
         found = judge(newer, report(health=health), Trial(frozenset({"web"}), 0.0, 5.0), at)
         assert (found.state, found.trial) == (State.UNDER_WAY, Trial(frozenset({"web"}), 0.0, 5.0))
-        assert not counts_as_good(found, None)
+        assert not counts_as_good(found, first=True)
 
 
 def test_one_goes_back_only_to_what_wants_something_else() -> None:
@@ -156,6 +158,7 @@ def test_the_illness_of_another_service_says_nothing() -> None:
         (outcome(Action.REPLACE, Status.FAILED, reason="EngineTimeout"), State.UNDER_WAY),
         (outcome(Action.REPLACE, Status.FAILED, reason="NoThread"), State.UNDER_WAY),
         (outcome(Action.CREATE, Status.FAILED, reason="OrphanProcess"), State.UNDER_WAY),
+        (outcome(Action.REPLACE, Status.FAILED, reason="DiskFull"), State.UNDER_WAY),
         (outcome(Action.CREATE, Status.FAILED, reason="x", cause=Cause.DRIFT), State.UNDER_WAY),
         (outcome(Action.CREATE, Status.FAILED, reason="x", wanted=replace(WEB, prepares=True)), State.UNDER_WAY),
         (
@@ -168,7 +171,7 @@ def test_the_illness_of_another_service_says_nothing() -> None:
     ],
     ids=[
         "replaced", "made", "a port", "an engine that stumbles", "the engine", "no thread", "what it left behind",
-        "drift", "a pull", "pause",
+        "a full disk", "drift", "a pull", "pause",
     ],
 )  # fmt: skip
 def test_which_failures_are_those_of_the_content(failed: Outcome, state: State) -> None:
@@ -256,3 +259,46 @@ def test_what_the_rollout_bears_fails_no_content(ratio: float, state: State) -> 
 def test_a_job_that_cannot_run_says_nothing_of_the_content() -> None:
     cannot = outcome(Action.RUN, Status.FAILED, cause=Cause.SCHEDULE, reason="StartFailed")
     assert judge(STACK, report(cannot), None, 0.0).state is State.GOOD
+
+
+DB = Resource(Key("container", "db-1"), "web", {}, service="db")
+NEEDS_DB = replace(WEB, requires=(Requirement(DB.key, Condition.HEALTHY),))
+CHANGED = replace(NEEDS_DB, spec={"body": "newer"})
+
+
+def waited_in_vain(db: Health, awaited: Key | None = DB.key) -> Report:
+    waits = outcome(Action.REPLACE, Status.FAILED, reason="DependencyFailed", wanted=CHANGED)
+    told = report(replace(waits, awaited=awaited), failure=Failure("DependencyFailed", "x"))
+    return replace(told, services=(ServiceState("db", 1, 0, db), *told.services[1:]))
+
+
+def test_what_waited_for_something_that_is_ill_as_it_was_is_not_judged_by_that() -> None:
+    newer, earlier = replace(STACK, resources=(DB, CHANGED)), replace(STACK, resources=(DB, NEEDS_DB))
+    for told in (
+        waited_in_vain(Health.DEGRADED),
+        waited_in_vain(Health.HEALTHY),
+        waited_in_vain(Health.DEGRADED, Key("stack", "elsewhere")),
+        waited_in_vain(Health.DEGRADED, Key("container", "elsewhere-1")),
+    ):
+        trial = None
+        for _ in range(4):
+            found = judge(newer, told, trial, 1.0, earlier)
+            assert (found.state, found.failure) == (State.UNDER_WAY, None)
+            trial = found.trial
+
+
+def test_what_waited_for_something_that_the_content_brought_ill_is_no_good() -> None:
+    newer, earlier = replace(STACK, resources=(DB, CHANGED)), replace(STACK, resources=(replace(DB, spec={"a": 1}),))
+    assert judge(newer, waited_in_vain(Health.DEGRADED), None, 1.0, earlier).state is State.FAILED
+    on_trial = Trial(frozenset({"db"}), 0.0, 5.0)
+    assert judge(newer, waited_in_vain(Health.MISSING), on_trial, 1.0, newer).state is State.FAILED, "made anew for it"
+    assert judge(newer, waited_in_vain(Health.PROGRESSING), on_trial, 1.0, earlier).state is State.UNDER_WAY
+
+
+def test_what_newly_waits_for_what_never_comes_is_no_good_after_a_few_tries() -> None:
+    newer, earlier = replace(STACK, resources=(DB, CHANGED)), replace(STACK, resources=(DB, WEB))
+    trial = None
+    for state in (State.UNDER_WAY, State.UNDER_WAY, State.FAILED):
+        found = judge(newer, waited_in_vain(Health.HEALTHY), trial, 1.0, earlier)
+        assert found.state is state
+        trial = found.trial

@@ -17,7 +17,7 @@ from agent.cli.status import status_lines
 from agent.converge import Ended, Resting, Started, Waiting
 from agent.engine import PullProgress
 from agent.jobs import JobEnd, JobResult
-from agent.model import Cause, Condition, Failure, Key, Requirement, Revision, Scope, Stack
+from agent.model import Cause, Condition, Failure, Key, Plan, Requirement, Revision, Scope, Stack
 from agent.pulls import Pulls
 from agent.reconcile import Turn
 from agent.store import Store
@@ -25,6 +25,7 @@ from agent.telemetry.metrics import Metrics
 from agent.telemetry.overview import Overview
 from agent.telemetry.sdnotify import Notifier
 from agent.witness import Witness
+from tests.loop.fakes import reading, stack
 from tests.telemetry.made import API, BROKEN, OLDER, REVISION, UNREACHABLE, change, did, done, failed, report
 
 
@@ -177,6 +178,19 @@ def test_a_note_that_cannot_be_read_is_in_the_log_the_status_and_a_metric(stage:
     assert not stage.witness.overview.state
 
 
+def test_stacks_of_another_source_are_told_once_as_long_as_nobody_wants_them(stage: Stage) -> None:
+    stage.witness.elsewhere(frozenset({"db", "web"}))
+    for _ in range(2):
+        stage.witness.source_read(reading(stack("web", "a" * 40, "1")), None, 60.0)
+    assert [line["stacks"] for line in stage.said("others")] == [["db"]]
+    assert stage.metric("windlass_stacks_of_another_source") == 1
+    assert any("db: made by this instance" in line for line in status_lines(stage.witness.overview, 1000.0))
+    stage.witness.elsewhere(frozenset())
+    stage.witness.source_read(reading(stack("web", "a" * 40, "1")), None, 60.0)
+    assert [line["stacks"] for line in stage.said("others are gone")] == [["db"]]
+    assert stage.metric("windlass_stacks_of_another_source") == 0
+
+
 def turn(revision: Revision | None = REVISION, stack: str = "web") -> Turn:
     stacks = (Stack(stack, (), revision),) if revision else ()
     return Turn(stacks, Scope("default", "git:1", frozenset({stack})), "git")
@@ -249,6 +263,40 @@ def test_a_history_that_cannot_be_written_costs_one_line_and_its_return_another(
     stage.witness.reported(report())
     stage.settle()
     assert [line["event"] for line in stage.said()] == ["history", "history is back"]
+
+
+def test_a_stream_that_is_open_and_tells_nothing_is_not_up_until_it_does(stage: Stage) -> None:
+    up = "windlass_docker_event_stream_up"
+
+    def look(name: str, trigger: str = "interval", kind: str = "container") -> None:
+        drift = change(cause=Cause.DRIFT, key=Key(kind, name))
+        stage.witness.reported(did(done(drift), trigger=trigger))
+        stage.witness.reported(report(trigger="interval"))
+
+    stage.witness.stream_opened()
+    look("a")
+    stage.witness.heard("container")
+    look("b", kind="file")
+    look("c", trigger="event")
+    look("d")
+    assert stage.metric(up) == 1, "what was heard, what nobody tells of and what was told of is no sign"
+    look("e")
+    look("f")
+    assert stage.metric(up) == 0
+    assert [line["reason"] for line in stage.said("events")] == ["EventsNotHeard"]
+    stage.witness.heard("container")
+    assert stage.metric(up) == 1
+    look("g")
+    stage.witness.stream_opened()
+    look("h")
+    assert stage.metric(up) == 1
+
+
+def test_drift_that_stays_is_no_sign_of_a_stream_that_tells_nothing(stage: Stage) -> None:
+    stage.witness.stream_opened()
+    for _ in range(3):
+        stage.witness.reported(report(trigger="interval", plan=Plan((change(cause=Cause.DRIFT),)), synced=False))
+    assert stage.metric("windlass_docker_event_stream_up") == 1
 
 
 def test_an_engine_that_goes_and_comes_is_told_at_each_change(stage: Stage) -> None:

@@ -276,7 +276,8 @@ def _wanted(change: Change) -> Resource:
 
 def _inside(scope: Scope, thing: Thing) -> bool:
     ours = thing.owner is Owner.OURS
-    return ours and (thing.stack in scope.stacks or (scope.whole and thing.origin == scope.origin))
+    its = thing.stack in scope.stacks or (scope.whole and thing.origin == scope.origin)
+    return ours and (its or scope.everywhere)
 
 
 def _names(keys: Iterable[object]) -> Any:
@@ -289,6 +290,7 @@ class Host(World):
 
     performed: list[str] = field(default_factory=list)
     tidied: dict[str, set[Key]] = field(default_factory=dict)
+    staying: set[str] = field(default_factory=set)  # stacks of which something was there that is not wanted
     refused: tuple[str, ...] = ()
 
     def perform(self, change: Change, revision: str = "", pace: Pace | None = None) -> None:  # type: ignore[override]
@@ -300,8 +302,9 @@ class Host(World):
     def probe(self, requirement: Requirement) -> tuple[Gate, str]:
         return Gate.PASSED, ""
 
-    def tidy(self, stack: str, keep: set[Key]) -> None:
+    def tidy(self, stack: str, keep: set[Key], *, stays: bool) -> None:
         self.tidied[stack] = keep
+        self.staying = self.staying | {stack} if stays else self.staying - {stack}
 
     def forgive(self, wanted: Iterable[Resource] | None = None) -> None:
         """Nothing is refused."""

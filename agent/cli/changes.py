@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from agent.cli.agents import Lasting
 from agent.cli.documents import applied_document, plan_document
 from agent.cli.errors import Exit, IsSuspended
 from agent.cli.frame import Command, Session, write_json
-from agent.cli.needs import Applied, Planned
+from agent.cli.needs import Applied, Patience, Planned
 from agent.cli.planfiles import found, read, write
 from agent.cli.plans import approvals, differs, plan_lines
-from agent.cli.targets import PATH, Revision, names_a_stack, reads_a_revision, target, words
+from agent.cli.targets import ALL, PATH, Part, Revision, names_a_stack, reads_a_revision, takes_a_part, target, words
 from agent.cli.text import clean, count, failure_lines, problem_lines, span
 from agent.model import Action, Health, Report, Status
 from agent.stand_ins import ignore
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from agent.going_back import TakenBack
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_WELL_SO_FAR = frozenset({Health.HEALTHY, Health.SUSPENDED, Health.PROGRESSING})
 _ARGUMENT = click.argument("path", required=False, type=PATH, metavar="[PATH]")
 
 
@@ -35,6 +37,7 @@ _ARGUMENT = click.argument("path", required=False, type=PATH, metavar="[PATH]")
 @_ARGUMENT
 @names_a_stack
 @reads_a_revision
+@takes_a_part
 @click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there is something to do.")
 @click.option("--out", type=_FILE, metavar="FILE", help="Write the plan down, for `windlass apply FILE`.")
 @click.pass_obj
@@ -43,6 +46,7 @@ def plan(
     path: Path | None,
     one: OneStack | None,
     revision: Revision,
+    part: Part,
     *,
     detailed_exitcode: bool,
     out: Path | None,
@@ -56,7 +60,7 @@ def plan(
     PATH is a compose file, a stack's directory or a repository's root; the current directory by default. With -f, -p
     and the options beside them it is one stack instead, named as for docker compose.
     """
-    planned = session.parts.plan(target(session, path, one, revision))
+    planned = session.parts.plan(target(session, path, one, revision, part))
     _warn(session, planned)
     session.note(f"note: stack {clean(name)} is {clean(str(why))}" for name, why in planned.suspended.items())
     session.note(
@@ -73,21 +77,45 @@ def plan(
             click.echo(f"Let go what is held, if it is meant, with: windlass approve {removals}")
         if planned.plan.pending:
             named = str(out) if out else words(one) if one else str(path or "")
-            click.echo(_advice(clean(named), by_file=any(revision) and not out))
+            click.echo(_advice(clean(named), by_file=(any(revision) or part != ALL) and not out))
     return Exit.PENDING if detailed_exitcode and differs(planned.plan) else Exit.DONE
 
 
 @click.command(cls=Command, formats=("text", "json"), exits=(Exit.UNHEALTHY, Exit.INVALID, Exit.LOCKED, Exit.SETTINGS))
 @_ARGUMENT
 @names_a_stack
+@takes_a_part
 @click.option("--plan", "plan_file", type=_FILE, metavar="FILE", help="Carry out the plan in this file.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--wait/--no-wait", default=True, help="Whether to wait for what was started to be healthy.")
+@click.option(
+    "--timeout", type=Lasting(), default="10m", show_default=True, metavar="TIME", help="For how long to wait at most."
+)
+@click.option(
+    "--on-failure",
+    type=click.Choice(["rollback", "keep"]),
+    default="rollback",
+    show_default=True,
+    help="What becomes of a stack whose new content does not become good.",
+)
 @click.pass_obj
-def apply(session: Session, path: Path | None, one: OneStack | None, plan_file: Path | None, yes: bool) -> int:
+def apply(
+    session: Session,
+    path: Path | None,
+    one: OneStack | None,
+    part: Part,
+    *,
+    plan_file: Path | None,
+    yes: bool,
+    wait: bool,
+    timeout: float,
+    on_failure: str,
+) -> int:
     """Make this host what the files say, once.
 
     Shows the plan, asks, carries it out, and waits for what was started to be healthy. A stack whose new content does
-    not become good is taken back as a whole to the commit at which it was last good, where one is known. The first
+    not become good is taken back as a whole to the commit at which it was last good, where one is known, or with
+    --on-failure keep is left as it came out. With --no-wait only what shows at once counts. The first
     Ctrl-C lets the steps under way end, the second ends at once. PATH is a compose file, a stack's directory or a
     repository's root; the current directory by default. With -f, -p and the options beside them it is one stack
     instead, named as for docker compose.
@@ -97,7 +125,7 @@ def apply(session: Session, path: Path | None, one: OneStack | None, plan_file: 
     """
     if not yes and not _may_ask():
         raise click.UsageError("nobody is there to be asked: add --yes to apply without asking, or look with `plan`.")
-    planned = _planned(session, path, one, plan_file)
+    planned = _planned(session, path, one, part, plan_file)
     _warn(session, planned)
     if planned.suspended:
         raise IsSuspended(planned.suspended)
@@ -108,21 +136,20 @@ def apply(session: Session, path: Path | None, one: OneStack | None, plan_file: 
         click.echo("Nothing was changed.", err=True)
         return Exit.FAILED
     with Interruption() as interruption:
-        applied = _apply(session, planned, interruption)
-    if session.output == "json":
-        write_json(applied_document(planned, applied))
-    else:
-        _print_result(session, planned, applied)
-    return interruption.code or _exit_of(applied)
+        applied = _apply(session, planned, Patience(timeout if wait else 0.0, on_failure == "rollback"), interruption)
+    _tell(session, planned, applied)
+    return interruption.code or _exit_of(applied, wait=wait)
 
 
-def _planned(session: Session, path: Path | None, one: OneStack | None, plan_file: Path | None) -> Planned:
+def _planned(session: Session, path: Path | None, one: OneStack | None, part: Part, plan_file: Path | None) -> Planned:
     """What is to be applied: of the files, or as it was written down."""
     if plan_file and (path or one):
         raise click.UsageError("a plan says itself which files it is about: leave out what stands beside --plan.")
     written = read(plan_file) if plan_file else found(path) if path and path.is_file() else None
     if written is None:
-        return session.parts.plan(target(session, path, one))
+        return session.parts.plan(target(session, path, one, part=part))
+    if part != ALL:
+        raise click.UsageError("a plan says itself which stacks it is about: leave out --stack and --prune.")
     if one:
         raise click.UsageError(f"a plan says itself which files it is about: leave out {words(one)}.")
     return session.parts.plan_again(session.target(), written)
@@ -148,20 +175,29 @@ def _advice(named: str, *, by_file: bool) -> str:
     return f"Apply it with: windlass apply {named}".rstrip()
 
 
-def _apply(session: Session, planned: Planned, interruption: Interruption) -> Applied:
+def _apply(session: Session, planned: Planned, patience: Patience, interruption: Interruption) -> Applied:
     from agent.cli.progress import listener
 
     if not planned.plan.pending:  # nothing to show; still the host is looked at and its health told
-        return session.parts.apply(planned, ignore, lambda: interruption.heard)
+        return session.parts.apply(planned, ignore, lambda: interruption.heard, patience)
     live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     with listener(quiet=session.quiet, live=live) as on_event:
-        return session.parts.apply(planned, on_event, lambda: interruption.heard)
+        return session.parts.apply(planned, on_event, lambda: interruption.heard, patience)
 
 
-def _exit_of(applied: Applied) -> Exit:
+def _exit_of(applied: Applied, *, wait: bool) -> Exit:
+    """Where nobody waits, what is on its way to be healthy is well so far."""
     if applied.result == "error" or not applied.synced:
         return Exit.FAILED
-    return Exit.DONE if applied.healthy else Exit.UNHEALTHY
+    on_its_way = all(report.health in _WELL_SO_FAR for report in applied.reports)
+    return Exit.DONE if applied.healthy or (on_its_way and not wait) else Exit.UNHEALTHY
+
+
+def _tell(session: Session, planned: Planned, applied: Applied) -> None:
+    if session.output == "json":
+        write_json(applied_document(planned, applied))
+    else:
+        _print_result(session, planned, applied)
 
 
 def _print_result(session: Session, planned: Planned, applied: Applied) -> None:

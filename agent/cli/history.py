@@ -9,7 +9,7 @@ import click
 
 from agent.cli.errors import Exit
 from agent.cli.frame import Command, Session, write_json
-from agent.cli.text import clean, columns, failure_lines, moment, span
+from agent.cli.text import clean, columns, failure_lines, moment, span, value_text
 from agent.errors import Trouble
 from agent.model import Cause, Revision
 
@@ -121,13 +121,9 @@ def _change_lines(change: RunChange, commit: RunCommit | None) -> list[str]:
     what = f"{change.action} {change.kind} {change.name}: {cause}: {change.reason}"
     ended = span(change.seconds) if change.status == "done" else f"{change.status} {change.detail}".rstrip()
     lines = [f"{click.style(icon, fg=color)} {clean(what)} ({clean(ended)})"]
-    rows = [(clean(field.path), f"{_value(field.before)} → {_value(field.after)}") for field in change.fields]
+    rows = [(clean(field.path), f"{value_text(field.before)} → {value_text(field.after)}") for field in change.fields]
     rows += [("made from", clean(change.image))] if change.image else []
     return lines + [f"    {line}" for line in (columns(rows) if rows else [])]
-
-
-def _value(value: str) -> str:
-    return clean(value) or "(none)"
 
 
 def _failure_lines(run: Run) -> list[str]:

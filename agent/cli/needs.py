@@ -96,6 +96,17 @@ class Applied:
         return next((result for result in (Result.ERROR, Result.SUCCESS) if result in results), Result.NOOP)
 
 
+class Patience(NamedTuple):
+    """How `apply` goes on once its steps are done: it waits for health for so many seconds at most, and takes back what
+    does not become good, or leaves it as it is."""
+
+    seconds: float = 600.0
+    takes_back: bool = True
+
+
+USUALLY = Patience()
+
+
 class Pulling(NamedTuple):
     """An image on its way to the engine; bytes so far and in all, as far as the registry has told."""
 
@@ -165,7 +176,13 @@ class Parts(Protocol):
         """The plan that an earlier one's `artefact` tells of, made again for the host of `target`. Raises `Refused`
         (`PlanStale` and its like) where it is no longer the same."""
 
-    def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
+    def apply(
+        self,
+        planned: Planned,
+        on_event: Callable[[Event | Pulling], None],
+        stop: Callable[[], bool],
+        patience: Patience = USUALLY,
+    ) -> Applied:
         """Carry the plan out and wait for health. `stop` begins to answer True when the user wants an orderly end.
 
         `on_event` may be called from any thread.

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import click
 
 from agent.cli.needs import Planned
-from agent.cli.text import clean, columns, count, pad, width
+from agent.cli.text import clean, columns, count, pad, value_text, width
 from agent.held import NEEDS_APPROVAL
 from agent.model import Action, Cause, Change, Plan, Revision, Stack
+from agent.printable import listed
 
 _SYMBOLS = {
     Action.CREATE: " + ",
@@ -78,8 +79,9 @@ def summary_text(plan: Plan) -> str:
 
 
 def summary(plan: Plan) -> dict[str, int]:
-    """How many steps of each action, every action named that a plan may hold: jobs are run by the agent alone."""
-    actions = [action for action in Action if action not in {Action.RUN, Action.STOP}]
+    """How many steps of each action, every action named that the plan of a command may hold: it runs no job. What it
+    stops has to give up a port before it is replaced."""
+    actions = [action for action in Action if action is not Action.RUN]
     return {action.value: sum(change.action is action for change in plan.changes) for action in actions}
 
 
@@ -99,11 +101,8 @@ def approvals(plan: Plan) -> set[str]:
 
 def interruption_text(plan: Plan) -> str:
     """Which containers will be away for a moment when the plan is carried out."""
-    names = list(dict.fromkeys(clean(change.key.name) for change in plan.changes if change.interruption))
-    shown = ", ".join(names[:_MOST_NAMED]) + (
-        f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    )
-    return f"Expected interruption: {shown or 'none'}."
+    names = [clean(change.key.name) for change in plan.changes if change.interruption]
+    return f"Expected interruption: {listed(names, _MOST_NAMED) or 'none'}."
 
 
 def cause_text(change: Change, revision: Revision) -> str:
@@ -115,10 +114,6 @@ def cause_text(change: Change, revision: Revision) -> str:
     commit = change.commit or revision
     told = change.fields or change.action is Action.CREATE or not change.reason
     return str(commit) if told else f"{commit}: {change.reason}"
-
-
-def value_text(value: str) -> str:
-    return clean(value) or "(none)"
 
 
 class _Columns(NamedTuple):

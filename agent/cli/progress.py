@@ -18,6 +18,7 @@ import click
 from agent.cli.needs import Pulling
 from agent.cli.text import clean, pad, span
 from agent.converge import Ended, Event, Resting, Started, Waiting
+from agent.kind_names import IMAGE
 from agent.model import Action, Change, Key, Outcome, Requirement, Status
 from agent.stand_ins import ignore
 
@@ -174,7 +175,7 @@ class Live:
     def _pull(self, reference: str, doing: str) -> None:
         with self._lock:
             for number, running in self._running.items():
-                if running.change.key == Key("image", reference):
+                if running.change.key == Key(IMAGE, reference):
                     self._running[number] = replace(running, doing=doing)
 
     def _end(self, outcome: Outcome) -> None:

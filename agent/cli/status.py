@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.agents import read_document
+from agent.cli.agents import must_be, read_document
 from agent.cli.errors import Exit
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.text import ago, clean, columns, pad, span, width
@@ -50,14 +51,15 @@ _TITLES = ("STACK", "SYNC", "HEALTH", "REVISION", "SERVICES", "CHANGED", "MESSAG
 @click.command(
     cls=Command, formats=("text", "json"), exits=(Exit.PENDING, Exit.UNHEALTHY, Exit.NO_AGENT, Exit.SETTINGS)
 )
+@click.argument("stacks", nargs=-1, metavar="[STACK]...")
 @click.option(
     "--exit-code",
     is_flag=True,
     help="End with 2 when a stack is not synced, with 3 when one is not healthy, with 6 when the agent is overdue.",
 )
 @click.pass_obj
-def status(session: Session, exit_code: bool) -> int:
-    """Show how the agent of this host and its stacks fare.
+def status(session: Session, stacks: tuple[str, ...], exit_code: bool) -> int:
+    """Show how the agent of this host and its stacks fare, or those that are named.
 
     Reads what the agent last wrote down, so it answers while the agent, the engine or the network is away.
     """
@@ -65,14 +67,22 @@ def status(session: Session, exit_code: bool) -> int:
 
     document = read_document(session.parts, session.target())
     overview, now = Overview.from_document(document), time.time()
+    for name in stacks:
+        must_be(name, [stack.name for stack in overview.stacks], "stack")
+    overview = only(overview, stacks)
     if session.output == "json":
-        write_json(document)
+        write_json(overview.document() if stacks else document)
     else:
         for line in status_lines(overview, now, verbose=session.verbose):
             click.echo(line)
     if late := overdue(overview, now):
         session.note([f"warning: the agent should have looked again {span(late)} ago: is it running?"])
     return verdict(overview, late=bool(late)) if exit_code else Exit.DONE
+
+
+def only(overview: Overview, stacks: tuple[str, ...]) -> Overview:
+    """As far as it is about these, or all of it."""
+    return replace(overview, stacks=tuple(one for one in overview.stacks if one.name in stacks)) if stacks else overview
 
 
 def overdue(overview: Overview, now: float) -> float:
@@ -105,6 +115,8 @@ def status_lines(overview: Overview, now: float, *, verbose: bool = False) -> li
 
 
 def _head_lines(overview: Overview, now: float) -> list[str]:
+    from agent.telemetry.overview import OTHER_SOURCE
+
     source = overview.source
     first = max(width(clean(overview.host)), width(clean(overview.version)))
     next_look = f"   Next  {_until(source.next_at, now)}" if source.next_at is not None else ""
@@ -117,6 +129,8 @@ def _head_lines(overview: Overview, now: float) -> list[str]:
     lines += _failure_line("HTTP", overview.http.failure)
     for failure in overview.state.values():
         lines += _failure_line("State", failure)
+    if overview.elsewhere:
+        lines.append(f"Others {click.style('!', fg='magenta')} {clean(', '.join(overview.elsewhere))}: {OTHER_SOURCE}")
     lines += [_engine_line(overview.engine)] if overview.engine.version or overview.engine.failure else []
     return lines
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +10,7 @@ import click
 from agent.cli.agents import Lasting, must_be, read_overview
 from agent.cli.errors import Exit
 from agent.cli.frame import Command, Session, write_json
-from agent.cli.status import overdue, status_lines, verdict
+from agent.cli.status import only, overdue, status_lines, verdict
 from agent.cli.text import span
 from agent.directives import HOST
 from agent.errors import Unreachable
@@ -52,7 +51,7 @@ def sync(session: Session, stacks: tuple[str, ...], hard: bool, wait: bool, time
         elif not session.quiet:
             click.echo("The agent is asked to look at once.")
         return Exit.DONE
-    overview = _of(_answered(session, at, timeout), stacks)
+    overview = only(_answered(session, at, timeout), stacks)
     _tell(session, overview)
     return verdict(overview, late=False)
 
@@ -69,11 +68,6 @@ def _answered(session: Session, at: float, timeout: float) -> Overview:
             )
         time.sleep(POLL)
     return overview
-
-
-def _of(overview: Overview, stacks: tuple[str, ...]) -> Overview:
-    """As far as it is about these, or all of it."""
-    return replace(overview, stacks=tuple(one for one in overview.stacks if one.name in stacks)) if stacks else overview
 
 
 def _tell(session: Session, overview: Overview) -> None:

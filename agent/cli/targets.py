@@ -117,10 +117,43 @@ def _add_options(command: Callable[..., Any], function: Callable[..., Any], opti
     command.__click_params__ = [*getattr(function, "__click_params__", []), *reversed(options)]  # type: ignore[attr-defined]
 
 
+class Part(NamedTuple):
+    """Which part of what is there is meant: some of its stacks, and whether what is wanted no more is removed."""
+
+    stacks: tuple[str, ...] = ()
+    prune: bool | None = None
+
+
+_PART_OPTIONS = (
+    click.Option(
+        ["--stack", "stacks"], multiple=True, metavar="NAME",
+        help="Of the stacks there, this one alone; may be given more than once.",
+    ),
+    click.Option(
+        ["--prune/--no-prune", "prune"], default=None,
+        help="Whether what is wanted no more is removed; else as the settings say.",
+    ),
+)  # fmt: skip
+
+
+def takes_a_part(function: Callable[..., R]) -> Callable[..., R]:
+    """Gives a command the options that leave out something, and passes them on as `part`."""
+
+    @functools.wraps(function)
+    def command(*args: Any, stacks: tuple[str, ...], prune: bool | None, **given: Any) -> R:
+        return function(*args, part=Part(tuple(dict.fromkeys(stacks)), prune), **given)
+
+    _add_options(command, function, _PART_OPTIONS)
+    return command
+
+
 _ON_DISK = Revision()
+ALL = Part()
 
 
-def target(session: Session, path: Path | None, one: OneStack | None, revision: Revision = _ON_DISK) -> Target:
+def target(
+    session: Session, path: Path | None, one: OneStack | None, revision: Revision = _ON_DISK, part: Part = ALL
+) -> Target:
     """What a command is about. Raises `click.UsageError` where a path and options say it both."""
     if one and revision.repo:
         raise click.UsageError(f"--repo is read as the agent reads it, from its root: leave out {words(one)}.")
@@ -132,7 +165,9 @@ def target(session: Session, path: Path | None, one: OneStack | None, revision: 
             f"a PATH is read as a repository, and cannot be had with {words(one)}:"
             f" name the stack by `{shlex.join(instead)}` as well, without PATH."
         )
-    return replace(session.target(path or Path(), one), rev=revision.rev, repo=revision.repo)
+    if one and part.stacks:
+        raise click.UsageError(f"{words(one)} name one stack already: leave out --stack.")
+    return replace(session.target(path or Path(), one), **revision._asdict(), **part._asdict())
 
 
 def words(one: OneStack) -> str:

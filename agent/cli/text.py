@@ -26,6 +26,11 @@ def clean(text: str) -> str:
     return _UNSAFE.sub(_visible, text)
 
 
+def value_text(value: str) -> str:
+    """The value of a field, before or after a change."""
+    return clean(value) or "(none)"
+
+
 def _visible(match: re.Match[str]) -> str:
     char = match[0]
     number = ord(char)

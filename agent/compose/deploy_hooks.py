@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from agent.compose.bodies import LABEL
 from agent.digests import digest_of
 from agent.handling import Stage
 from agent.model import Condition, Key, Requirement, Resource
 
 ONCE: Final = "once"  # of a hook's spec: the digest of the content that it runs for
-_COMPOSE: Final = "com.docker.compose."
 _COUNTS: Final = ("body", "platform", "hooks", "build")  # of a container's spec
 
 
@@ -75,5 +75,5 @@ def _counting(one: Resource) -> Mapping[str, Any]:
 
 def _bare(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _bare(part) for key, part in value.items() if not str(key).startswith(_COMPOSE)}
+        return {key: _bare(part) for key, part in value.items() if not str(key).startswith(LABEL)}
     return [_bare(part) for part in value] if isinstance(value, list | tuple) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from agent.compose.bodies import LABEL
 from agent.compose.nodes import Map
 from agent.compose.paths import is_absolute, joined
 from agent.compose.project import Project
@@ -12,8 +13,6 @@ from agent.compose.render import config_hash, network_hash, volume_hash
 # Which Compose the labels say made the objects: the release whose calls these bodies follow. Compose and the tools
 # around it only show it.
 COMPOSE_VERSION: Final = "2.40.3"
-
-_LABEL: Final = "com.docker.compose"
 
 
 def container_labels(
@@ -49,7 +48,7 @@ def _with_own(project: Project, element: Map, more: dict[str, str]) -> dict[str,
     """The labels that are written and those of Compose, which win."""
     own = {"project": project.name, "version": COMPOSE_VERSION, **more}
     written: dict[str, str] = element.get("labels") or {}
-    return dict(sorted({**written, **{f"{_LABEL}.{key}": value for key, value in own.items()}}.items()))
+    return dict(sorted({**written, **{f"{LABEL}{key}": value for key, value in own.items()}}.items()))
 
 
 def _dependencies(project: Project, service: Map) -> list[str]:

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from agent.compose.bodies import LABEL, environment, set_only
 from agent.compose.nodes import Map
 from agent.compose.project import Project
 
-_LABEL: Final = "com.docker.compose"
 _EXECUTED: Final = ("post_start", "pre_stop")
 
 
@@ -28,35 +28,29 @@ def hooks(project: Project, name: str, body: Mapping[str, Any], *, first: bool) 
 
 
 def _executed(hook: Map) -> dict[str, Any]:
-    return {**_common(hook), "AttachStdout": True, "AttachStderr": True} | _set(
-        Env=_environment(hook), Privileged=hook.get("privileged")
-    )
+    said = set_only({"Env": environment(hook), "Privileged": hook.get("privileged")})
+    return {**_common(hook), "AttachStdout": True, "AttachStderr": True} | said
 
 
 def _created(hook: Map, body: Mapping[str, Any], image: str) -> dict[str, Any]:
     """In the networks of the service and with its environment, but none of what it publishes or mounts itself."""
-    labels = {key: body["Labels"][f"{_LABEL}.{key}"] for key in ("project", "service", "version")}
-    host = _set(NetworkMode=body["HostConfig"].get("NetworkMode"), Privileged=hook.get("privileged"))
+    labels = {key: body["Labels"][f"{LABEL}{key}"] for key in ("project", "service", "version")}
+    host = set_only({"NetworkMode": body["HostConfig"].get("NetworkMode"), "Privileged": hook.get("privileged")})
     return {
         **_common(hook),
         "Image": hook.get("image") or image,
-        "Env": [*body.get("Env", ()), *_environment(hook)],
-        "Labels": {f"{_LABEL}.{key}": value for key, value in {**labels, "hook": "pre_start"}.items()},
+        "Env": [*body.get("Env", ()), *environment(hook)],
+        "Labels": {f"{LABEL}{key}": value for key, value in {**labels, "hook": "pre_start"}.items()},
         "HostConfig": host,
-    } | _set(NetworkingConfig=body.get("NetworkingConfig"))
+    } | set_only({"NetworkingConfig": body.get("NetworkingConfig")})
 
 
 def _common(hook: Map) -> dict[str, Any]:
     command = hook.get("command")
-    return _set(
-        Cmd=None if command is None else list(command), User=hook.get("user"), WorkingDir=hook.get("working_dir")
+    return set_only(
+        {
+            "Cmd": None if command is None else list(command),
+            "User": hook.get("user"),
+            "WorkingDir": hook.get("working_dir"),
+        }
     )
-
-
-def _environment(hook: Map) -> list[str]:
-    variables = hook.get("environment") or {}
-    return [key if value is None else f"{key}={value}" for key, value in sorted(variables.items())]
-
-
-def _set(**values: Any) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from agent.compose.bodies import set_only
 from agent.compose.nodes import Map
 from agent.compose.paths import clean
 
@@ -82,23 +83,24 @@ def _bind(volume: Map, source: str) -> str:
 
 
 def _mount(volume: Map, source: str) -> dict[str, Any]:
-    mount = {
-        "Type": volume["type"],
-        "Source": source,
-        "Target": volume["target"],
-        "ReadOnly": bool(volume.get("read_only")),
-        "Consistency": volume.get("consistency", ""),
-    }
+    mount = set_only(
+        {
+            "Type": volume["type"],
+            "Source": source,
+            "Target": volume["target"],
+            "ReadOnly": bool(volume.get("read_only")),
+            "Consistency": volume.get("consistency", ""),
+        }
+    )
     name, options = _options(volume)
-    set_only = {key: value for key, value in mount.items() if value}
-    return {**set_only, name: options} if options is not None else set_only
+    return {**mount, name: options} if options is not None else mount
 
 
 def _options(volume: Map) -> tuple[str, dict[str, Any] | None]:
     """The part of a mount that belongs to its type, None where the file says nothing of it."""
     member, options = _OPTIONS.get(volume["type"], ("", _no_options))
     said = volume.get(volume["type"])
-    return member, None if said is None else _set_only(options(said))
+    return member, None if said is None else set_only(options(said))
 
 
 def _no_options(_said: Map) -> dict[str, Any]:
@@ -119,10 +121,6 @@ def _volume_options(volume: Map) -> dict[str, Any]:
         "Subpath": volume.get("subpath"),
         "Labels": dict(volume.get("labels") or {}),
     }
-
-
-def _set_only(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value}
 
 
 _OPTIONS: Final[dict[str, tuple[str, Callable[[Map], dict[str, Any]]]]] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from agent.compose.bodies import environment, set_only
 from agent.compose.endpoints import endpoints
 from agent.compose.host_config import host_config
 from agent.compose.labels import container_labels, network_labels, volume_labels
@@ -54,12 +55,12 @@ class Maker(NamedTuple):
             "WorkingDir": service.get("working_dir"),
             "Labels": container_labels(self.project, self.directory, name, number, shared),
             "StopSignal": service.get("stop_signal"),
-            "Env": _environment(service),
+            "Env": environment(service),
             "NetworkDisabled": service.get("network_mode") == "disabled",
             "HostConfig": host_config(self.project, name, number, shared=shared, binds=binds, mounts=mounts),
             "NetworkingConfig": {"EndpointsConfig": networks} if networks else {},
         }
-        return _set(body) | _wanted(
+        return set_only(body) | _wanted(
             Cmd=_list(service.get("command")),
             Entrypoint=_list(service.get("entrypoint")),
             Healthcheck=_healthcheck(service),
@@ -77,13 +78,13 @@ class Maker(NamedTuple):
             "Attachable": network.get("attachable"),
             "Labels": network_labels(self.project, key),
         }
-        return _set(body) | _wanted(EnableIPv4=network.get("enable_ipv4"), EnableIPv6=network.get("enable_ipv6"))
+        return set_only(body) | _wanted(EnableIPv4=network.get("enable_ipv4"), EnableIPv6=network.get("enable_ipv6"))
 
     def volume(self, key: str) -> dict[str, Any]:
         """The body of `POST /volumes/create`, without its Name."""
         volume = volume_model(self.project.volumes[key], self.directory)
         labels = volume_labels(self.project, self.directory, key)
-        return _set({"Driver": volume.get("driver"), "DriverOpts": volume.get("driver_opts"), "Labels": labels})
+        return set_only({"Driver": volume.get("driver"), "DriverOpts": volume.get("driver_opts"), "Labels": labels})
 
     def hashed(self, name: str) -> str | None:
         """What Compose takes the hash of, where that has ids of other containers in it, which only the host knows:
@@ -119,11 +120,6 @@ def platform(service: Map, variables: Mapping[str, str]) -> str:
     return "/".join(filter(None, (system, _ARCHITECTURES.get(architecture, architecture) + slash + variant)))
 
 
-def _set(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is not set: empty, zero or false says the same as nothing."""
-    return {key: value for key, value in values.items() if value not in (None, "", 0, [], {})}
-
-
 def _wanted(**values: Any) -> dict[str, Any]:
     """Without what is None: of these an empty list, zero or false says something."""
     return {key: value for key, value in values.items() if value is not None}
@@ -131,12 +127,6 @@ def _wanted(**values: Any) -> dict[str, Any]:
 
 def _list(value: Any) -> list[Any] | None:
     return None if value is None else list(value)
-
-
-def _environment(service: Map) -> list[str]:
-    """A name without a value takes the variable out of what the image sets."""
-    variables = service.get("environment") or {}
-    return [key if value is None else f"{key}={value}" for key, value in sorted(variables.items())]
 
 
 def _exposed(service: Map) -> dict[str, Any]:
@@ -156,7 +146,7 @@ def _healthcheck(service: Map) -> dict[str, Any] | None:
     }
     times = {key: nanoseconds(text) for key, text in durations.items() if text}
     test = ["NONE"] if check.get("disable") else _list(check.get("test")) or None
-    return _wanted(Test=test) | _set({**times, "Retries": check.get("retries")})
+    return _wanted(Test=test) | set_only({**times, "Retries": check.get("retries")})
 
 
 def _stop_timeout(service: Map) -> int | None:
@@ -167,7 +157,7 @@ def _stop_timeout(service: Map) -> int | None:
 
 def _ipam(ipam: Mapping[str, Any]) -> dict[str, Any]:
     pools = [
-        _set(
+        set_only(
             {
                 "Subnet": pool.get("subnet"),
                 "IPRange": pool.get("ip_range"),
@@ -177,4 +167,4 @@ def _ipam(ipam: Mapping[str, Any]) -> dict[str, Any]:
         )
         for pool in ipam.get("config") or ()
     ]
-    return _set({"Driver": ipam.get("driver"), "Config": pools})
+    return set_only({"Driver": ipam.get("driver"), "Config": pools})

@@ -41,7 +41,7 @@ class Calls:
         set_on_retry_hooks([])  # stamina would print on stdout, which is for data, and count in a registry of its own
         self._reads = stamina.RetryingCaller(
             attempts=2, timeout=timeout, wait_initial=0.05, wait_max=0.5, wait_jitter=0.05
-        ).on(_is_quick)
+        ).on(is_quick)
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
@@ -183,7 +183,3 @@ def _or_none(ask: Callable[[Client], Any], client: Client) -> Any:
         if error.status_code == requests.codes.not_found:
             return None
         raise
-
-
-def _is_quick(error: Exception) -> bool:
-    return is_quick(error)

@@ -169,7 +169,7 @@ class Engine:
             platform=platform or None,
         )  # fmt: skip
         for network, endpoint in sorted(others.items()):
-            self.connect_network(network, made["Id"], endpoint)
+            self.connect_network(endpoint.get("NetworkID") or network, made["Id"], endpoint)
         return str(made["Id"])
 
     def start_container(self, container: str) -> None:

@@ -80,8 +80,9 @@ class Kind(Protocol):
 class Tidy(Protocol):
     """A kind that makes more than is wanted at any one time, and clears away what is out of use."""
 
-    def tidy(self, stack: str, keep: Collection[Key]) -> None:
-        """Remove what was made for the stack and is none of `keep`: all that is wanted in it or used by what is there.
+    def tidy(self, stack: str, keep: Collection[Key], *, stays: bool = False) -> None:
+        """Remove what was made for the stack and is none of `keep`: all that is wanted in it, or is there, or used by
+        that. Something `stays` that is not wanted: it may be wanted again before it goes.
 
         Raises nothing: what is in the way of it costs room and no more.
         """
@@ -132,6 +133,14 @@ class Forgiving(Protocol):
 
     def forgive(self, names: Collection[str] | None = None) -> None:
         """Try it again when it is next asked for, of these objects or (None) of all: it may go well by now."""
+
+
+@runtime_checkable
+class Attentive(Protocol):
+    """A kind whose objects are made of those of others, as these were when it last looked."""
+
+    def renewed(self, change: Change) -> None:
+        """A change of another kind was carried out: what it made may be another thing than what was seen."""
 
 
 @runtime_checkable
@@ -237,8 +246,8 @@ def is_ours(identity: Identity, name: str, labels: Mapping[str, str], inherited:
 
 
 def in_scope(scope: Scope, labels: Mapping[str, str]) -> bool:
-    """Whether an object of this instance may be pruned when nobody wants it."""
-    return scope.has(labels.get(STACK, ""), labels.get(ORIGIN, ""))
+    """Whether an object of this instance is looked at when nobody wants it."""
+    return scope.everywhere or scope.has(labels.get(STACK, ""), labels.get(ORIGIN, ""))
 
 
 def is_composes(resource: Resource, labels: Mapping[str, str], noun: str, value: str) -> bool:

@@ -27,13 +27,14 @@ from agent.kinds.container_astray import is_misplaced
 from agent.kinds.container_compose import compose_labels
 from agent.kinds.container_cut import aside_name, name_needed
 from agent.kinds.container_facts import Facts, is_scheduled
-from agent.kinds.container_fields import LIVE, TABLE
+from agent.kinds.container_fields import TABLE
 from agent.kinds.container_hooks import Hooks
-from agent.kinds.container_images import recorded_of, reference_of
 from agent.kinds.container_job import cut_short, is_up, run
+from agent.kinds.container_limits import limits
 from agent.kinds.container_mended import Mended
-from agent.kinds.container_mounts import ANONYMOUS, anonymous, carry_over, mounts
+from agent.kinds.container_mounts import anonymous, carry_over, kept_volumes
 from agent.kinds.container_names import labels_of, name_of
+from agent.kinds.container_namesakes import Namesakes
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
 from agent.kinds.container_noted import Noted
 from agent.kinds.container_once import Once, hook_of
@@ -83,8 +84,14 @@ class ContainerKind:
         orphans = Orphans(engine, identity.instance, processes)
         self._mended = Mended(mended, identity.origin)
         self.view = ContainerView(engine, identity, self.once, orphans, unhooked=self._unhooked, mended=self._mended)
+        self._namesakes = Namesakes(engine, identity.instance, lambda: self.view.shared_names)
         self.hooks = Hooks(
-            engine, starting=orphans.explaining, unhooked=self._unhooked, ending=ending, noted=self.noted
+            engine,
+            starting=orphans.explaining,
+            unhooked=self._unhooked,
+            ending=ending,
+            noted=self.noted,
+            told_apart=self._namesakes.told_apart,
         )
         self.remarks = self.hooks.remarks
 
@@ -128,6 +135,10 @@ class ContainerKind:
         """See `Runs.cut_short`."""
         cut_short(self, change)
 
+    def renewed(self, change: Change) -> None:
+        """See `Attentive.renewed`."""
+        self.view.resolved.renewed(change)
+
     def begin(self, resource: Resource, container: str) -> None:
         """Start what was just made, unless it is to wait for its time."""
         if not is_scheduled(resource.spec):
@@ -155,9 +166,10 @@ class ContainerKind:
         """See `RunsOnce.run_once`."""
         run_once(self, change, wanted_of(change), revision, pace)
 
-    def tidy(self, stack: str, keep: Collection[Key]) -> None:
-        """Forget what has been run, what has still to run and what was mended of what is not wanted any more."""
-        self.once.forget(stack, keep)
+    def tidy(self, stack: str, keep: Collection[Key], *, stays: bool = False) -> None:
+        """Forget what has been run, what has still to run and what was mended of what is neither wanted nor there."""
+        if not stays:
+            self.once.forget(stack, keep)
         self._unhooked.forget(stack, keep)
         self.noted.forget(stack, keep)
         self._mended.forget(stack, keep, self.view.there)
@@ -198,13 +210,18 @@ class ContainerKind:
         body = resource.spec["body"]
         ours = our_labels(self._identity, resource, revision, self._made_from(resource))
         labels = {**(body.get("Labels") or {}), **ours}
-        reference, image = self._image(resource)
+        reference, image = self.view.resolved.of(resource)
         labels |= self.noted.labels(resource) | self.once.labels(resource)
         labels |= compose_labels(resource, str(image.get("Id") or ""), self._id_of)
         host = body.get("HostConfig") or {}
         if old is not None:
-            host = carry_over(host, _kept_volumes(resource, old, image))
-        body = {**body, "Image": reference, "Labels": labels, "HostConfig": host}
+            host = carry_over(host, kept_volumes(body, old, image))
+        body = {
+            **self._namesakes.told_apart(resource.stack, body),
+            "Image": reference,
+            "Labels": labels,
+            "HostConfig": host,
+        }
         return self.engine.create_container(name, body, resource.spec.get("platform") or "")
 
     def _must_have_what_it_shares(self, resource: Resource) -> None:
@@ -215,16 +232,6 @@ class ContainerKind:
                     f"there is no container {name} on this host, with which {resource.key.name} is to share something"
                 )
                 raise Refused(f"{what}: start that one, or name another one", reason="ContainerMissing")
-
-    def _image(self, resource: Resource) -> tuple[str, Report]:
-        """How the image is called that it is made of, and its report. An image that is noted of the container goes
-        before what its reference stands for by now, as long as it is here."""
-        reference = reference_of(resource)
-        image = self.engine.inspect_image(reference) or {}
-        recorded = recorded_of(resource, str(image.get("Id") or ""))
-        if recorded and image.get("Id") != recorded and (noted := self.engine.inspect_image(recorded)):
-            return recorded, noted
-        return reference, image
 
     def _id_of(self, name: str) -> str:
         """The id of a container, its name where there is none of that name."""
@@ -242,9 +249,9 @@ class ContainerKind:
         paths = [each.path for each in differences]
         if "name" in paths:
             self._rename(resource, report)
-        if limits := _limits(resource, report, paths):
-            self.engine.update_container(report["Id"], limits)
-        self._reattach(facts, paths)
+        if mended := limits(resource, report, paths):
+            self.engine.update_container(report["Id"], mended)
+        self._reattach(resource, facts, paths)
         self._mended.note(resource, report, self._made_from(resource), revision)
         if "state" in paths:
             self.bring_up(resource, report)
@@ -256,22 +263,24 @@ class ContainerKind:
         change it gets its own."""
         name = resource.key.name
         if name_of(report) == aside_name(name, report):
-            self.clear(name)  # its successor is not wanted any more
+            self.clear(name, name)  # its successor is not wanted any more
         elif (other := self.engine.inspect_container(name)) and is_misplaced(resource, other, self._identity.instance):
             self.engine.rename_container(other["Id"], f"{labels_of(other)[NAME]}.{other['Id'][:12]}")
         self.engine.rename_container(report["Id"], name)
 
-    def _reattach(self, facts: Facts, paths: Sequence[str]) -> None:
+    def _reattach(self, resource: Resource, facts: Facts, paths: Sequence[str]) -> None:
         """Make the networks at these paths as they are wanted, each with its whole endpoint configuration."""
         container, asked, there = facts.report["Id"], wanted_endpoints(facts.body), endpoints(facts.report)
         for name in sorted({*asked, *there}):
             if not concerns(name, paths):
                 continue
             if name in there:
-                self.engine.disconnect_network(name, container)
+                left = there[name].get("NetworkID") if name in self.view.shared_names else ""  # it may be long gone
+                self.engine.disconnect_network(str(left or name), container)
             if name in asked:
                 endpoint = mended(name, asked[name], there.get(name), paths)
-                self.engine.connect_network(min(facts.networks.get(name) or {name}), container, endpoint)
+                network = self._namesakes.meant_by(resource.stack, name, facts.networks.get(name, ()))
+                self.engine.connect_network(network, container, endpoint)
 
     def bring_up(self, resource: Resource, report: Report) -> str:
         """Let one that is there run; the id of the one that does, see `start`."""
@@ -305,7 +314,7 @@ class ContainerKind:
             self.engine.remove_container(report["Id"], force=True)
             made = self.make(resource, revision, draft, report)
         else:
-            self.clear(draft)
+            self.clear(draft, resource.key.name)
             made = self.make(resource, revision, draft, report)
             self.engine.remove_container(report["Id"], force=True)
             self.engine.rename_container(made, called)
@@ -335,10 +344,10 @@ class ContainerKind:
                     raise
                 remove()  # the files of one that crashes over and over change while the engine removes them
 
-    def clear(self, name: str) -> None:
-        """Remove the leftover of a cut replacement that is in the way; anybody else's container is left alone."""
+    def clear(self, name: str, base: str) -> None:
+        """Remove the leftover of a cut replacement of `base` that is in the way; any other container is left alone."""
         report = self.engine.inspect_container(name)
-        if report is not None and self.view.is_ours(report):
+        if report is not None and self.view.is_ours(report, base):
             self.stop(report)
             self.discard(report["Id"])
 
@@ -349,16 +358,15 @@ class ContainerKind:
         if report is None:
             return
         is_composes = name.endswith(FORMER) and self.view.owner(resource, report) is Owner.ADOPTABLE
-        if not is_composes and not self.view.is_ours(report):
+        if not is_composes and not self.view.is_ours(report, resource.key.name):
             raise Refused(name_needed(name), reason=NAME_CONFLICT)
         self.stop(report)
         self.discard(report["Id"])
 
     def _clear_twins(self, name: str, report: Report) -> None:
         """Remove what a cut replacement has left beside this one, of which it is the one that was to give way."""
-        for twin in (name, name + NEXT):
-            if twin != name_of(report):
-                self.clear(twin)
+        for twin in sorted({name, name + NEXT} - {name_of(report)}):
+            self.clear(twin, name)
 
     def _set_aside(self, resource: Resource) -> Report | None:
         """The one that was laid aside until it comes back: what it keeps anonymously goes on."""
@@ -371,30 +379,3 @@ class ContainerKind:
         if report is None:
             raise Overtaken(f"container {change.key.name} is gone since it was looked at")
         return report
-
-
-def _kept_volumes(resource: Resource, old: Report, image: Report) -> dict[str, str]:
-    """The anonymous volumes of the old container, by target, where the new one wants an anonymous one too."""
-    body = resource.spec["body"]
-    volumes = {**(look(image, "Config.Volumes") or {}), **(body.get("Volumes") or {})}
-    wanted = mounts(body.get("HostConfig") or {}, volumes)
-    return {target: name for target, name in anonymous(old).items() if wanted.get(target) == ANONYMOUS}
-
-
-def _limits(resource: Resource, report: Report, paths: Sequence[str]) -> dict[str, Any]:
-    """The body of an update: what is to be mended; memory and swap go together, since each is checked against the
-    other, and one that may be as it is stays so if it can."""
-    host, there = resource.spec["body"].get("HostConfig") or {}, report.get("HostConfig") or {}
-    members = {LIVE[path] for path in paths if path in LIVE}
-    limits = {member: host.get(member) for member in sorted(members)}
-    if members & {"Memory", "MemorySwap"}:
-        memory = (host if "memory" in paths else there).get("Memory") or 0
-        swap = host.get("MemorySwap") or 2 * (host.get("Memory") or 0)
-        if "memswap_limit" not in paths and (kept := there.get("MemorySwap") or 0):
-            swap = kept if kept < 0 else max(kept, memory)
-        limits |= {"Memory": memory, "MemorySwap": swap}
-    if "RestartPolicy" in members and not (limits["RestartPolicy"] or {}).get("Name"):
-        limits["RestartPolicy"] = {"Name": "no"}
-    if "PidsLimit" in members:
-        limits["PidsLimit"] = host.get("PidsLimit") or -1
-    return limits

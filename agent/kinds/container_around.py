@@ -4,6 +4,7 @@ and of other containers stand for on this host now, and since when those run who
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -21,12 +22,14 @@ Report = Mapping[str, Any]
 
 
 class Surroundings(NamedTuple):
-    """`networks` are the ids of the networks by name, `names` the names of containers by id. `began` is when those that
-    run and in whose namespaces others are were started, in seconds since the epoch, by id."""
+    """`networks` are the ids of the networks by name, `names` the names of containers by id, and `shared` are the names
+    that more than one network has. `began` is when those that run and in whose namespaces others are were started, in
+    seconds since the epoch, by id."""
 
     daemon: Mapping[str, Any]
     networks: Mapping[str, frozenset[str]]
     names: Mapping[str, str]
+    shared: frozenset[str] = frozenset()
     began: Mapping[str, float] = MappingProxyType({})
 
     def of(self, report: Report, body: Report) -> Surroundings:
@@ -35,7 +38,8 @@ class Surroundings(NamedTuple):
         attached = {*endpoints(report), *wanted_endpoints(body)}
         networks = {name: self.networks[name] for name in attached if name in self.networks}
         began = {owner: self.began[owner] for owner in _meant(self.names, owners(report)) if owner in self.began}
-        return Surroundings(self.daemon, networks, _meant(self.names, (*sharers(report), *sharers(body))), began)
+        names = _meant(self.names, (*sharers(report), *sharers(body)))
+        return Surroundings(self.daemon, networks, names, began=began)
 
     def outdated(self, report: Report) -> frozenset[str]:
         """The names of those that were started after the container that is in their namespaces: it is in what is left
@@ -66,7 +70,10 @@ def look_around(engine: Engine, instance: str, reports: Sequence[Report], listed
     asks = (partial(engine.inspect_container, stranger) for stranger in strangers)
     daemon, networks, *found = engine.gather([engine.info, engine.list_networks, *asks])
     names.update((report["Id"], name_of(report)) for report in found if report)
-    return Surroundings(abilities(daemon), _ids(networks, instance), names, _began(engine, reports, listed, names))
+    called = Counter(network["Name"] for network in networks)
+    shared = frozenset(name for name, times in called.items() if times > 1)
+    began = _began(engine, reports, listed, names)
+    return Surroundings(abilities(daemon), _ids(networks, instance), names, shared, began)
 
 
 def _began(

@@ -32,6 +32,7 @@ HOOK_LABEL = f"{COMPOSE}hook"  # which no container but such a one carries
 PATIENCE = 600.0  # seconds that a hook may take
 GRACE = 10  # seconds that one which runs has to stop, where the agent ends before it does
 POLL = 0.2
+NEVER = "0001-"  # begins the time at which the engine says that a container started which never did
 WORDS = 500  # characters of what a failing hook said last
 
 
@@ -45,9 +46,11 @@ class Hooks:
         unhooked: Unhooked | None = None,
         ending: Callable[[], bool] = never,
         noted: Noted | None = None,
+        told_apart: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = lambda _stack, body: body,
     ) -> None:
         """`starting` is entered for the start itself, with the container's id; it may say more of why that failed.
-        `unhooked` has what was started and is not done with, `noted` what containers were made with.
+        `unhooked` has what was started and is not done with, `noted` what containers were made with. `told_apart` gives
+        the body of a container of a stack with the ids of networks whose names others have too.
 
         `ending` says that nobody can wait for a hook any more. Then every method raises `Overtaken` where one would
         have to be waited for, and it is run again with whatever it belongs to.
@@ -58,15 +61,17 @@ class Hooks:
         self._starting = starting
         self._unhooked = unhooked or Unhooked()
         self.noted = noted or Noted(b"")
+        self._told_apart = told_apart
         self.remarks = Remarks()
 
     def start(self, resource: Resource, container: str) -> None:
         """Start the container, with what has to run before and after. Raises `Refused` (`HookFailed`, or `CrashOnStart`
         where it ends before that can run)."""
         for index, body in enumerate(_of(resource, "pre_start")):
-            self._run(f"{resource.key.name}{HOOK}", body, container, f"pre_start[{index}] of {resource.service}")
+            apart = self._told_apart(resource.stack, body)
+            self._run(f"{resource.key.name}{HOOK}", apart, container, f"pre_start[{index}] of {resource.service}")
         if after_start(resource):
-            self._unhooked.expect(resource, container)
+            self._unhooked.expect(resource, container, again=self._is_again(resource, container))
         with self._starting(container):
             self._start(container)
         self._finish_start(resource, container)
@@ -78,6 +83,11 @@ class Hooks:
         except Refused as refused:
             report = self._engine.inspect_container(container) or {}
             raise Refused(redacted(refused.message, report), reason=refused.reason) from refused
+
+    def _is_again(self, resource: Resource, container: str) -> bool:
+        """Whether it is not started for new content: it ran before, or its time has come."""
+        began = str(look(self._engine.inspect_container(container), "State.StartedAt") or NEVER)
+        return resource.handling.schedule is not None or not began.startswith(NEVER)
 
     def catch_up(self, resource: Resource, report: Mapping[str, Any]) -> None:
         """Run what a start that was cut, or in which a hook failed, left to run. Raises `Refused` (`HookFailed`)."""
@@ -112,7 +122,7 @@ class Hooks:
         container, labels = str(report["Id"]), look(report, "Config.Labels") or {}
         bodies, stack = self.noted.bodies(report, NOTED_START), labels.get(STACK, "")
         if bodies:
-            self._unhooked.expect_for(stack, labels.get(NAME, ""), container)
+            self._unhooked.expect_for(stack, labels.get(NAME, ""), container, again=True)
         self._start(container)
         try:
             self._execute(bodies, container, f"{POST_START} of {str(report.get('Name', '')).removeprefix('/')}")

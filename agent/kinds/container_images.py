@@ -6,14 +6,53 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from agent.engine import Engine
+from agent.errors import Overtaken
 from agent.kinds.container_words import stays
 from agent.kinds.table import look
-from agent.model import Observed, Resource
+from agent.model import Change, Observed, Resource
 
 
 def image_of(report: Mapping[str, Any]) -> str:
     """The id of the image that a container was made from."""
     return str(report.get("Image") or "")
+
+
+class Resolved:
+    """What the references of images stood for when their stacks were last looked at: whatever is made until the next
+    look is of these, or of what the same stacks have fetched since. So no container is of an image that no plan has
+    shown, and those of a service are of one. Any thread may call."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._looks: dict[str, dict[str, str]] = {}  # ids by reference, by stack; stacks that are looked at together
+        # share one of these
+
+    def looked(self, wanted: Iterable[Resource], local: Mapping[str, str]) -> None:
+        """`local` are the ids of what is here, by reference."""
+        ids = dict(local)
+        self._looks.update({resource.stack: ids for resource in wanted})
+
+    def renewed(self, change: Change) -> None:
+        """An image was fetched, so its name may stand for another one; what is made next of it settles that."""
+        built = look(change.wanted.spec, "build.tags") if change.wanted else None
+        for name in (change.key.name, *(built or ())):
+            self._looks.get(change.stack, {}).pop(name, None)
+
+    def of(self, resource: Resource) -> tuple[str, dict[str, Any]]:
+        """How the image is called that a container is to be made of, and its report. An image that is noted of the
+        container goes before what its reference stands for by now, as long as it is here. Raises `Overtaken` where the
+        reference stands for another one than it did."""
+        reference = reference_of(resource)
+        image = self._engine.inspect_image(reference) or {}
+        here = str(image.get("Id") or "")
+        recorded = recorded_of(resource, here)
+        if recorded and here != recorded and (noted := self._engine.inspect_image(recorded)):
+            return recorded, noted
+        if here and (known := self._looks.get(resource.stack, {}).setdefault(reference, here)) != here:
+            text = f"{reference} stands for another image since it was looked at: {here[:19]}, and not {known[:19]}"
+            raise Overtaken(text, reason="ImageMoved")
+        return reference, image
 
 
 def reference_of(resource: Resource) -> str:

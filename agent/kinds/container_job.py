@@ -12,7 +12,7 @@ from agent.jobs import JobSeen
 from agent.kinds.base import seen_of
 from agent.kinds.container_words import exit_code, last_words
 from agent.kinds.table import look
-from agent.model import Change
+from agent.model import Change, Observed
 
 if TYPE_CHECKING:
     from agent.kinds.container import ContainerKind
@@ -38,7 +38,7 @@ def run(kind: ContainerKind, change: Change) -> None:
     """Start the container. One that runs is stopped first where its schedule says so. Where nothing is wanted, the one
     that was seen goes on."""
     if change.wanted is None:
-        _go_on(kind, change)
+        _go_on(kind, seen_of(change))
         return
     resource = change.wanted
     report = kind.engine.inspect_container(resource.key.name)
@@ -52,12 +52,13 @@ def run(kind: ContainerKind, change: Change) -> None:
     kind.start(resource, report)
 
 
-def _go_on(kind: ContainerKind, change: Change) -> None:
-    """Let the one that was seen go on, which was stopped for another one."""
-    report = kind.engine.inspect_container(seen_of(change).id)
+def _go_on(kind: ContainerKind, seen: Observed) -> None:
+    """What was down when it was seen, and may be, stays so: its run is over, or waits for its time."""
+    report = kind.engine.inspect_container(seen.id)
     if report is None:
-        raise Overtaken(f"container {change.key.name} is gone since it was stopped")
-    if not is_up(report):
+        raise Overtaken(f"container {seen.key.name} is gone since it was looked at")
+    was_up = is_up(seen.raw) or any(one.path == "state" for one in seen.differences)
+    if was_up and not is_up(report):
         kind.hooks.start_again(report)
 
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agent.kinds.table import look
+
 ANONYMOUS = "volume"  # how an anonymous volume reads in the form that `mounts` gives
 ANONYMOUS_NAME = re.compile(r"[0-9a-f]{64}")
 
@@ -50,6 +52,14 @@ def carry_over(host: Mapping[str, Any], volumes: Mapping[str, str]) -> dict[str,
     kept = [mount for mount in host.get("Mounts") or () if _path(str(mount.get("Target") or "")) not in volumes]
     binds = [f"{name}:{target}" for target, name in sorted(volumes.items())]
     return {**host, "Mounts": kept, "Binds": [*(host.get("Binds") or ()), *binds]}
+
+
+def kept_volumes(body: Mapping[str, Any], old: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, str]:
+    """The anonymous volumes of the old container, by target, where the new one of this body and image wants an
+    anonymous one too. `old` and `image` are reports."""
+    volumes = {**(look(image, "Config.Volumes") or {}), **(body.get("Volumes") or {})}
+    wanted = mounts(body.get("HostConfig") or {}, volumes)
+    return {target: name for target, name in anonymous(old).items() if wanted.get(target) == ANONYMOUS}
 
 
 def _bind(text: str) -> tuple[str, str]:

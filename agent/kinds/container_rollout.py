@@ -39,6 +39,10 @@ class Replacement:
         self._left: Report | None = None  # its report, where an attempt that was cut had made it
         self._begins = True  # whether it is still to be started
 
+    @property
+    def is_missed(self) -> bool:
+        return is_up(self._old)
+
     def prepare(self) -> None:
         if is_scheduled(self._resource.spec) and is_up(self._old):
             raise Overtaken(f"container {self._name} has begun a run since it was looked at")
@@ -81,6 +85,20 @@ class Replacement:
             return
         if name_of(now) != self._name:
             self._kind.engine.rename_container(self._old["Id"], self._name)
+        self._let_go_on(now)
+
+    def stand_in(self) -> bool:
+        listed = {one["Id"]: one for one in self._kind.engine.list_containers()}  # which waits for no start
+        if listed.get(self._new, {}).get("State") == "running":
+            return False
+        now = self._kind.engine.inspect_container(self._old["Id"])
+        if now is None:
+            return False
+        self._let_go_on(now)
+        return True
+
+    def _let_go_on(self, now: Report) -> None:
+        """`now` is the report of the old one by now."""
         ends = is_job(self._resource.spec) or is_scheduled(self._resource.spec)
         if not is_up(now) and (is_up(self._old) or not ends):  # an attempt that was cut may have stopped it
             self._kind.hooks.start_again(now)

@@ -55,7 +55,7 @@ def _run(kind: ContainerKind, resource: Resource, hook: Hook, pace: Pace, contai
 
 def _make(kind: ContainerKind, resource: Resource, revision: str) -> str:
     for leftover in (resource.key.name + NEXT, resource.key.name + OLD):
-        kind.clear(leftover)
+        kind.clear(leftover, resource.key.name)
     return kind.make(resource, revision, resource.key.name)
 
 

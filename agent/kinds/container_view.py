@@ -28,7 +28,7 @@ from agent.kinds.container_astray import NUMBER, ONE_OFF, Places
 from agent.kinds.container_cut import Labels, Standing, as_cut, goes_on, hindered, set_aside, standings, twins_of
 from agent.kinds.container_facts import Facts, is_done, is_scheduled
 from agent.kinds.container_fields import TABLE
-from agent.kinds.container_images import image_for, image_of, reference_of, references, told
+from agent.kinds.container_images import Resolved, image_for, image_of, reference_of, references, told
 from agent.kinds.container_job import job_of
 from agent.kinds.container_mended import Mended
 from agent.kinds.container_names import labels_of, listed_name, name_of
@@ -95,12 +95,14 @@ class ContainerView:
         self._unhooked = unhooked or Unhooked()
         self._mended = mended or Mended()
         self._places = Places(engine, identity.instance, self.owner)
+        self.resolved = Resolved(engine)
         self._known_image = lru_cache(maxsize=512)(self._ask_image)
         self._digests: dict[str, Digests] = {}  # by the id of the image, as last told
         self._look_around = partial(look_around, engine, identity.instance)
         self._compared: dict[Key, Compared] = {}
         self._unwanted = Strays()
         self.there: frozenset[str] = frozenset()  # the ids of all containers, as last listed
+        self.shared_names: frozenset[str] = frozenset()  # those that more than one network had, as last listed
         self._composes: set[Key] = set()  # what `docker compose` had made when it was last there
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
@@ -117,6 +119,8 @@ class ContainerView:
         theirs = self._theirs(wanted, listed, {report["Id"] for report in named}, scope)
         seen = [*named, *others, *(report for report, _ in theirs)]
         around, local = self._look_around(seen, listed), self._local(references(wanted))
+        self.resolved.looked(wanted, local)
+        self.shared_names = around.shared
         images = sorted({image_of(report) for report in seen})
         self._engine.gather(partial(self.image, image) for image in images)
         strays = [*((one, labels_of(one)) for one in self._strays(others, wanted, ours)), *theirs]
@@ -194,7 +198,7 @@ class ContainerView:
     def lacking(self, resource: Resource, report: Report) -> frozenset[str] | None:
         """In which fields one that a replacement had made before it was cut is still to be finished, asked for now;
         None where it is none to go on with."""
-        if not self._is_ours(report):
+        if not self.is_ours(report, resource.key.name):
             return None
         differences = self.differences(resource, self.facts(resource, report), Owner.OURS)
         return frozenset(one.path for one in differences) if goes_on(differences) else None
@@ -211,8 +215,8 @@ class ContainerView:
         made_from = read_fingerprint(self._mended.labels(resource, facts.report), key)
         wanted_from = fingerprint(TABLE, facts.spec, key)
         found = compare(TABLE, facts, made_from, wanted_from, adopted=owner is Owner.ADOPTABLE)
-        if self._unhooked.is_waiting(resource, facts.report):
-            found = (*found, NOT_RUN)
+        if lacks := self._unhooked.lacks(resource, facts.report):
+            found = (*found, lacks)
         return heeded(resource, found)
 
     def owner(self, resource: Resource, report: Report) -> Owner:
@@ -229,9 +233,9 @@ class ContainerView:
         """Whether `docker compose` had made the container when it was last looked at."""
         return key in self._composes
 
-    def is_ours(self, report: Report) -> bool:
-        """Whether this instance made it, under the name that it has or as a twin of that name."""
-        return self._is_ours(report)
+    def is_ours(self, report: Report, base: str) -> bool:
+        """Whether this instance made it, for the name `base`, which it has or is called a twin of."""
+        return labels_of(report).get(NAME) == base and self._is_ours(report)
 
     def image(self, identity: str) -> Mapping[str, Any] | None:
         """The configuration of an image by its id, None where it is gone. Ids never change what they stand for."""

@@ -135,7 +135,7 @@ class FileKind:
     def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - it never happens
         raise Refused(f"file {change.key.name} is left where it is: containers may have it mounted", reason="FileKept")
 
-    def tidy(self, stack: str, keep: Collection[Key]) -> None:
+    def tidy(self, stack: str, keep: Collection[Key], *, stays: bool = False) -> None:  # noqa: ARG002 - whatever is there says so
         """Remove what was written for the stack by the digest of its content, secrets among it, and is in none of
         `keep`. What cannot be removed now is left to the next time."""
         needed = {above for key in keep if key.kind == self.name for above in PurePosixPath(key.name).parents}

@@ -58,7 +58,11 @@ class Followed:
             late = [one for one, interval in due.items() if now - self._asked.get(one, -interval) >= interval]
             before = {one: self._asked[one] for one in late if one in self._asked}
             self._asked.update(dict.fromkeys(late, now))
-        answers = self._answers(late, now + PATIENCE)
+        if late:
+            self._take_in(self._answers(late, now + PATIENCE), late, before)
+
+    def _take_in(self, answers: _Answers, late: Sequence[str], before: Mapping[str, float]) -> None:
+        """`before` is when what was `late` had been asked for the last time."""
         with self._lock:
             self._digests.update({one: digest for one, digest in answers.digests.items() if digest})
             for one in answers.due_again(late):

@@ -281,7 +281,7 @@ class NetworkKind:
         """See `Adopting.adopt`."""
         self._taken.note(wanted_of(change), seen_of(change).id)
 
-    def tidy(self, stack: str, keep: Collection[Key]) -> None:  # noqa: ARG002 - what is there is known by its id
+    def tidy(self, stack: str, keep: Collection[Key], *, stays: bool = False) -> None:  # noqa: ARG002 - what is there is known by its id
         """Forget what was taken over and is gone."""
         self._taken.forget(stack, self._is_gone)
 
@@ -355,5 +355,5 @@ class NetworkKind:
 
     def _make(self, resource: Resource, revision: str) -> None:
         body = labelled(TABLE, self._identity, resource, revision)
-        self._engine.create_network(resource.key.name, body)
-        self._guests.attach(resource.key.name, self._guests.taken_from(resource.key))
+        made = self._engine.create_network(resource.key.name, body)
+        self._guests.attach(made, self._guests.taken_from(resource.key))

@@ -170,7 +170,7 @@ class VolumeKind:
         """See `Adopting.adopt`."""
         self._taken.note(wanted_of(change), seen_of(change).id)
 
-    def tidy(self, stack: str, keep: Collection[Key]) -> None:  # noqa: ARG002 - what is there is known by its name
+    def tidy(self, stack: str, keep: Collection[Key], *, stays: bool = False) -> None:  # noqa: ARG002 - what is there is known by its name
         """Forget what was taken over and is gone, also of stacks that have left before it went."""
         for one in {stack} | self._taken.stacks:
             self._taken.forget(one, self._is_gone)

@@ -2,12 +2,12 @@
 
 What is replaced while others are attached to it is removed and made again, and its users with it: they let go first
 and come back last. What goes for good is let go of by its users' own changes. That difference is what keeps the order
-free of cycles: a step that lets go and takes hold at once is never in front of something that comes back.
+free of cycles: a step that lets go and takes hold at once is never in front of something that comes back, but for what
+is kept until its successor is proved, see `kept`.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,18 +15,26 @@ from agent.held import NAME_CONFLICT
 from agent.model import Action, Cause, Key
 from agent.planning import words
 from agent.planning.decide import Verdict, hold
+from agent.planning.kept import attached_to, kept
 from agent.planning.situation import Situation
 
 
 class Step(NamedTuple):
     """One step before it has a number. A key has one at most that takes it away and one at most that makes it.
-    `restarts`: the update also starts it anew."""
+    `restarts`: the update also starts it anew. `behind` are the replacements that it waits for, although what it takes
+    away is attached to what they replace."""
 
     action: Action
     key: Key
     stack: str
     verdict: Verdict
     restarts: bool = False
+    behind: frozenset[Key] = frozenset()
+
+
+def stops_for_others(step: Step) -> bool:
+    """Whether it stops something, and not because a run takes too long."""
+    return step.action is Action.STOP and step.verdict.cause is not Cause.SCHEDULE
 
 
 def take_along(situation: Situation, verdicts: Mapping[Key, Verdict]) -> tuple[list[Step], frozenset[Key]]:
@@ -34,8 +42,10 @@ def take_along(situation: Situation, verdicts: Mapping[Key, Verdict]) -> tuple[l
     replaced, in_the_way = list(_replaced_in_use(situation, verdicts)), list(_in_the_way(situation, verdicts))
     taken = _users_of(situation, verdicts, replaced + in_the_way)
     verdicts = {**verdicts, **taken}
-    split = taken.keys() | replaced
+    stay, stopped = kept(situation, replaced, in_the_way)
+    split = (taken.keys() | replaced) - stay
     steps = [step for key in sorted(verdicts) for step in _steps(situation, key, verdicts[key], key in split)]
+    steps = [step for one in steps for step in _stopped_first(situation, one, stopped)]
     return steps + _held_rivals(situation), frozenset(taken.keys() | in_the_way)
 
 
@@ -58,14 +68,9 @@ def _in_the_way(situation: Situation, verdicts: Mapping[Key, Verdict]) -> Iterat
 def _users_of(situation: Situation, verdicts: Mapping[Key, Verdict], roots: Sequence[Key]) -> dict[Key, Verdict]:
     """The verdict on everything that is attached to a root, or to something else that is taken along."""
     taken: dict[Key, Verdict] = {}
-    queue = deque(sorted(roots))
-    while queue:
-        used = queue.popleft()
-        for user in situation.users.get(used, ()):
-            if user not in taken:
-                cause = (taken.get(used) or verdicts[used]).cause
-                taken[user] = _taken(verdicts.get(user), Verdict(Action.REPLACE, cause, words.uses(used)))
-                queue.append(user)
+    for user, used in attached_to(situation, roots).items():
+        cause = (taken.get(used) or verdicts[used]).cause
+        taken[user] = _taken(verdicts.get(user), Verdict(Action.REPLACE, cause, words.uses(used)))
     return taken
 
 
@@ -86,6 +91,17 @@ def _steps(situation: Situation, key: Key, verdict: Verdict, split: bool) -> Ite
         yield Step(Action.CREATE, key, stack, verdict)
     else:
         yield Step(verdict.action, key, stack, verdict, verdict.restarts and verdict.action is Action.UPDATE)
+
+
+def _stopped_first(situation: Situation, step: Step, stopped: Mapping[Key, frozenset[Key]]) -> Iterator[Step]:
+    """A step that takes away what is attached to something that is kept until its successor is proved: for that it is
+    stopped, and it goes on if the successor is no good."""
+    if step.action is not Action.REMOVE or step.key not in stopped:
+        yield step
+        return
+    used = next(one for one in situation.uses[step.key] if one in stopped or one in stopped[step.key])
+    yield Step(Action.STOP, step.key, step.stack, Verdict(Action.STOP, step.verdict.cause, words.uses(used)))
+    yield step._replace(behind=stopped[step.key])
 
 
 def _held_rivals(situation: Situation) -> list[Step]:

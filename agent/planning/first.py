@@ -29,8 +29,8 @@ def runs_first(situation: Situation, key: Key) -> bool:
 def put_first(
     situation: Situation, steps: Sequence[Step], links: Sequence[Links], prepared: Mapping[str, frozenset[int]]
 ) -> list[Links]:
-    """The links, with all that is done in a stack behind what runs first there; but for what that is behind itself, as
-    it is behind all that is prepared."""
+    """The links, with every step of a stack behind its pre_deploy hooks, except the steps that those hooks wait for
+    themselves."""
     first: dict[str, set[int]] = {}
     for index, step in enumerate(steps):
         if step.action is not Action.HOLD and step.action is not Action.REMOVE and runs_first(situation, step.key):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from agent.host_ports import HostPort
 from agent.model import Action
 from agent.planning import words
-from agent.planning.cascade import Step
+from agent.planning.cascade import Step, stops_for_others
 from agent.planning.claims import GIVING, TAKING, claims, given
 from agent.planning.decide import Verdict
 from agent.planning.first import Links
@@ -42,8 +42,11 @@ def hand_over(
     for one in handovers:
         if one.taker in stuck and one.holder in stuck:
             early.setdefault(one.holder, []).append(one)
-    stops = [_stop(steps, early[holder]) for holder in early]
-    stopped = {holder: len(steps) + number for number, holder in enumerate(early)}
+    down = {step.key: index for index, step in enumerate(steps) if stops_for_others(step)}
+    stopped = {holder: down[steps[holder].key] for holder in early if steps[holder].key in down}
+    alone = [holder for holder in early if holder not in stopped]
+    stops = [_stop(steps, early[holder]) for holder in alone]
+    stopped |= {holder: len(steps) + number for number, holder in enumerate(alone)}
     own = [Links(frozenset(), frozenset(), stop.stack if prepared.get(stop.stack) else None) for stop in stops]
     pairs = [(one.taker, stopped.get(one.holder, one.holder)) for one in handovers]
     return [*steps, *stops], _behind([*links, *own], [*pairs, *stopped.items()])

@@ -12,10 +12,10 @@ from graphlib import TopologicalSorter
 from typing import NamedTuple
 
 from agent.model import Action, Cause, Change, Key
-from agent.planning.cascade import Step
+from agent.planning.cascade import Step, stops_for_others
 from agent.planning.first import Links, put_first, runs_first
 from agent.planning.handover import hand_over
-from agent.planning.rollouts import in_its_turn, interruption, take_turns
+from agent.planning.rollouts import alone, in_its_turn, interruption, take_turns
 from agent.planning.situation import Situation
 
 _MAKING = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
@@ -35,6 +35,7 @@ def arrange(situation: Situation, steps: Sequence[Step], early: frozenset[Key]) 
             steps[index],
             _Slot(number, *numbers.of(steps[index], links[index]), board.delay(index), board.before(index)),
             again=board.makes(steps[index].key),
+            attached=board.attached(steps[index]),
         )
         for number, index in enumerate(order)
     )
@@ -50,6 +51,7 @@ class _Board:
         self._base_of = {twin: base for base, twin in situation.aside.items()}
         self._makes = {step.key: index for index, step in enumerate(steps) if step.action in _MAKING}
         self._takes = {step.key: index for index, step in enumerate(steps) if step.action is Action.REMOVE}
+        self._ends = {step.key: index for index, step in enumerate(steps) if stops_for_others(step)}
         self._cleared = self._what_clears_the_way()
         self._turns = take_turns(situation, steps)
         self.prepared = {
@@ -70,12 +72,17 @@ class _Board:
         if step.action is Action.REMOVE:
             yield from self._users_let_go(step.key)
             yield from self._replaced_by(step.key)
+            yield from (self._makes[key] for key in step.behind)
+        elif stops_for_others(step):
+            yield from self._users_are_down(step.key)
         elif step.action is Action.RUN:
             yield from self._made_for_it(step.key, anew=False)
         elif step.action in _MAKING:
             yield from self._required(step.key, optional=False)
             yield from self._in_its_place(step.key)
             yield from self._in_turn(step, regardless=False)
+            if step.action is Action.REPLACE and not self._is_prepared(step.key):
+                yield from self._users_are_down(step.key)
 
     def delay(self, index: int) -> float:
         """Seconds to let pass before the step, since one of the same service was replaced."""
@@ -114,13 +121,27 @@ class _Board:
 
     def _stops(self, step: Step) -> bool:
         """Whether something that runs is away during the step."""
-        return step.action is Action.REMOVE or (step.action is Action.REPLACE and not self._is_prepared(step.key))
+        if step.action is Action.REMOVE or stops_for_others(step):
+            return True
+        return step.action is Action.REPLACE and not self._is_prepared(step.key)
 
     def _users_let_go(self, key: Key) -> Iterator[int]:
         for user in self._situation.users.get(key, ()):
             step = self._takes.get(user, self._makes.get(user))
             if step is not None:
                 yield step
+
+    def _users_are_down(self, key: Key) -> Iterator[int]:
+        """They are stopped, where they come back behind it; else they are gone."""
+        for user in self._situation.users.get(key, ()):
+            step = self._ends.get(user, self._takes.get(user))
+            if step is not None:
+                yield step
+
+    def attached(self, step: Step) -> Sequence[Key]:
+        """Who is attached to what is there while it is replaced and kept."""
+        users = self._situation.users.get(step.key, ()) if step.action is Action.REPLACE else ()
+        return [user for user in users if user in self._ends]
 
     def _required(self, key: Key, *, optional: bool) -> Iterator[int]:
         for requirement in self._situation.wanted[key].requires:
@@ -150,7 +171,7 @@ class _Board:
         cleared: dict[tuple[str, str], list[int]] = {}
         for index, step in enumerate(self._steps):
             pruned = step.action is Action.REMOVE and step.verdict.cause is Cause.PRUNE
-            if pruned and not self._situation.users.get(step.key):
+            if pruned and not step.behind and not self._situation.users.get(step.key):
                 cleared.setdefault((step.stack, step.key.kind), []).append(index)
         return cleared
 
@@ -219,9 +240,12 @@ class _Slot(NamedTuple):
     before: Step | None
 
 
-def _change(situation: Situation, step: Step, slot: _Slot, *, again: bool = False) -> Change:
+def _change(
+    situation: Situation, step: Step, slot: _Slot, *, again: bool = False, attached: Sequence[Key] = ()
+) -> Change:
     removes, creates = step.action is Action.REMOVE, step.action is Action.CREATE
     resource = situation.wanted.get(step.key)
+    resource = alone(resource, attached) if resource and attached else resource
     mine = resource if resource and resource.stack == step.stack else None
     return Change(
         number=slot.number,

@@ -1,7 +1,7 @@
 """What has to be done about objects of ours that nobody wants. Data is never removed, and nothing outside the scope.
 
-What `docker compose` made and nobody has taken over is ours where it is one of a wanted service, beyond those that are
-wanted, as it is for Compose. Any other is told, and left.
+A container that Compose made and nobody adopted is pruned only as a surplus replica of a wanted service, as
+`docker compose up` would; any other is told and left.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from agent.model import Action, Cause, Key, Observed, Owner, Scope
 from agent.planning import words
 from agent.planning.decide import Verdict, hold
 from agent.planning.situation import Situation
+from agent.twins import base_name
 
 _HASH_DIGITS = 12
+_DEBRIS = Verdict(Action.REMOVE, Cause.DRIFT, words.LEFTOVER)  # in the way, so removed however pruning is set
 
 
 @dataclass(frozen=True)
@@ -74,20 +76,30 @@ def judge_unwanted(situation: Situation, scope: Scope, policy: Policy) -> dict[K
             verdicts[key] = _judge(seen, policy, suspicious)
         elif seen.owner is Owner.ADOPTABLE:
             verdicts[key] = hold(COMPOSE_ORPHAN, Cause.PRUNE, words.composes_orphan(key))
-    return verdicts
+    debris = {key: _DEBRIS for key in verdicts if _is_debris(situation, situation.actual[key], verdicts)}
+    return {**verdicts, **debris}
+
+
+def _is_debris(situation: Situation, seen: Observed, verdicts: Mapping[Key, Verdict]) -> bool:
+    """Whether it is left over from the replacement of what is wanted, or goes too. Else it may be all that there is of
+    an object, and is judged like that."""
+    if not seen.leftover or seen.keeps_data:
+        return False
+    base = seen.key._replace(name=base_name(seen.key.name))
+    if base in situation.wanted or base == seen.key:  # a name of no twin: its kind knows it as left over
+        return True
+    return base in verdicts and verdicts[base].action is Action.REMOVE
 
 
 def _judge(seen: Observed, policy: Policy, suspicious: bool) -> Verdict:
     if seen.keeps_data:
         return hold("KeepsData", Cause.PRUNE, words.keeps_data(seen.key))
-    if seen.protected and not seen.leftover:
+    if seen.protected:
         return hold(PROTECTED, Cause.PRUNE, words.protected(seen.key))
-    if seen.unsure and not seen.leftover:
+    if seen.unsure:
         return hold(STATE_READ_FAILED, Cause.PRUNE, words.unsure(seen.unsure))
     if suspicious:
         return _needs_approval(EMPTY_DESIRED_STATE, words.nothing_wanted(_how_to_approve(policy.removal)), policy)
-    if seen.leftover:  # debris of our own, in the way of the next replacement: removed however pruning is set
-        return Verdict(Action.REMOVE, Cause.DRIFT, words.LEFTOVER)
     if not policy.prune:
         return hold(PRUNE_OFF, Cause.PRUNE, words.PRUNE_OFF)
     if policy.removal and _is_guarded(seen, policy.removal) and not policy.acknowledged:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from agent.handling import OnFailure, Order, Rollout
-from agent.model import Action, Condition, Requirement, Resource
+from agent.model import Action, Condition, Key, Requirement, Resource
 from agent.planning import words
 from agent.planning.cascade import Step
 from agent.planning.situation import Situation
@@ -41,6 +41,15 @@ def in_its_turn(resource: Resource, before: Step) -> Resource:
     if before.action is not Action.UPDATE:
         return resource
     return replace(resource, requires=(*resource.requires, Requirement(before.key, Condition.GOOD, optional=True)))
+
+
+def alone(resource: Resource, attached: Sequence[Key]) -> Resource:
+    """What is wanted, not beside what is there where others are attached to that: they can go on with one only."""
+    rollout = resource.handling.rollout
+    if rollout.order is not Order.START_FIRST:
+        return resource
+    rollout = replace(rollout, order=Order.STOP_FIRST, obstacle=words.attached(attached))
+    return replace(resource, handling=replace(resource.handling, rollout=rollout))
 
 
 def interruption(step: Step, resource: Resource | None, *, again: bool) -> str:

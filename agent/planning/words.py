@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from agent.held import EMPTY_DESIRED_STATE
 from agent.host_ports import PROCESS, HostPort
 from agent.model import Difference, Key
-from agent.printable import printable
+from agent.printable import listed, printable
 
 NOT_THERE = "does not exist yet"
 NEW_CONTENT = "its content is new"
@@ -31,6 +31,7 @@ ADOPTED = "docker compose made it, and it is as wanted"
 SURPLUS = "docker compose made it, and fewer of its service are wanted"
 PRUNE_OFF = "is not wanted any more, but pruning is off: remove it by hand, or turn pruning on"
 
+_POST_START = "post_start"  # a field that says the same, whoever moved it
 _MOST_NAMED = 6  # in one reason; the others are counted
 _IMAGE = {"image": MOVED_IMAGE, "build": NOT_BUILT, "pulled": STALE, "digest": FOLLOWED}
 _TOLD = {
@@ -39,7 +40,7 @@ _TOLD = {
     "runs for": RUNS_ONCE,
     "run": RUN_ON,
     "rest": RESTS,
-    "post_start": NOT_STARTED,
+    _POST_START: NOT_STARTED,
 }  # fields whose change has words of its own
 _NAMESPACES = "namespaces."  # of the container that owns them
 _STATES = {"exited": "stopped", "dead": "stopped", "created": "left unstarted", "paused": "paused"}
@@ -48,10 +49,10 @@ _STATES = {"exited": "stopped", "dead": "stopped", "created": "left unstarted", 
 def changed(differences: Sequence[Difference], *, adopted: bool) -> str:
     """Such as `image, environment.LOG_LEVEL changed; restart changed outside git`."""
     declared = [difference for difference in differences if difference.declared]
-    drifted = [difference for difference in differences if not difference.declared]
+    drifted = [one for one in differences if not one.declared and one.path != _POST_START]
     plain = [difference for difference in declared if difference.path not in _TOLD]
     parts = [f"{_paths(plain)} changed"] if plain else []
-    parts += [_TOLD[difference.path] for difference in declared if difference.path in _TOLD]
+    parts += [_TOLD[one.path] for one in differences if one.path in _TOLD and one not in drifted]
     if drifted:
         parts.append(_drift(drifted))
     return ("adopted: " if adopted else "") + "; ".join(parts)
@@ -75,7 +76,7 @@ def _drift(differences: Sequence[Difference]) -> str:
 
 
 def _owners(differences: Sequence[Difference]) -> str:
-    return _listed(printable(one.path.removeprefix(_NAMESPACES)) for one in differences)
+    return listed((printable(one.path.removeprefix(_NAMESPACES)) for one in differences), _MOST_NAMED)
 
 
 def _state(seen: str) -> str:
@@ -89,14 +90,7 @@ def _state(seen: str) -> str:
 
 
 def _paths(differences: Sequence[Difference]) -> str:
-    return _listed(printable(difference.path) for difference in differences)
-
-
-def _listed(names: Iterable[object]) -> str:
-    """The names, each once; of many the first ones and how many more there are."""
-    once = list(dict.fromkeys(map(str, names)))
-    more = len(once) - _MOST_NAMED
-    return ", ".join(once[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return listed((printable(difference.path) for difference in differences), _MOST_NAMED)
 
 
 # --- what is held, each with what to do about it ----------------------------------------------------------------
@@ -231,6 +225,10 @@ def away(obstacle: str) -> str:
     return "away while it is replaced" + (f" (start-first is not possible: {obstacle})" if obstacle else "")
 
 
+def attached(users: Sequence[Key]) -> str:
+    return f"{listed(users, _MOST_NAMED)} {'is' if len(users) == 1 else 'are'} attached to it"
+
+
 def uses(key: Key) -> str:
     return f"uses {key}"
 
@@ -244,4 +242,4 @@ def needed_by(key: Key) -> str:
 
 
 def gives_up(ports: Iterable[HostPort], takers: Iterable[Key]) -> str:
-    return f"gives up port {_listed(ports)} to {_listed(takers)}"
+    return f"gives up port {listed(ports, _MOST_NAMED)} to {listed(takers, _MOST_NAMED)}"

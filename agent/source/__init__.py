@@ -33,7 +33,8 @@ class Source(Protocol):
         """The newest revision known on this machine, without the network. None before the first `sync`."""
 
     def good(self, stack: str) -> Snapshot | None:
-        """The revision that `accept` recorded for the stack, if it is still there."""
+        """The revision that `accept` recorded for the stack, None where there is none. Raises `Trouble` where that
+        cannot be told for now, or the revision cannot be read."""
 
     def accept(self, stack: str, revision: str) -> None:
         """Record that the stack converged at this revision (`Revision.id`)."""

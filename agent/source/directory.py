@@ -56,7 +56,7 @@ class DirectorySource:
         """As `Source.sync`. Raises `Refused` when the directory is missing, too large or holds a bad name."""
         found = _read(self._path)
         revision = Revision(f"dir-{_digest(found)}")
-        snapshot = self._snapshots.get(revision.id) or Snapshot(revision, _DiskTree(self._path, found))
+        snapshot = self._snapshots.get(revision.id) or Snapshot(revision, _SnapshotTree(self._path, found))
         self._snapshots[revision.id] = self._last = snapshot
         return snapshot
 
@@ -77,8 +77,8 @@ class DirectorySource:
         self._good.pop(stack, None)
 
 
-class _DiskTree:
-    """A `model.Tree`; what is parsed is in memory, the rest is read from below `top`."""
+class _SnapshotTree:
+    """A `Tree`; what is parsed is in memory, the rest is read from below `top`."""
 
     def __init__(self, top: Path, found: Mapping[str, _Found]) -> None:
         self._top, self._found = top, found

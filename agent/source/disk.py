@@ -88,7 +88,7 @@ class _Eye(Protocol):
 
 
 class DiskTree:
-    """A `model.Tree` of what lies below `top` at the moment of asking."""
+    """A `Tree` of what lies below `top` at the moment of asking."""
 
     def __init__(self, top: Path, eye: _Eye) -> None:
         self.top = top

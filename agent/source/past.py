@@ -7,7 +7,6 @@ soon or one that is too long to look through in time, is as good as not to know.
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -15,8 +14,8 @@ from agent.errors import Trouble
 from agent.model import Revision
 from agent.source.mirror import GOOD, Mirror
 from agent.source.moves import Move, folder_moved
+from agent.source.url import COMMIT_ID
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _MOST_MOVES = 5  # of one folder, one after the other
 _MOST_PATHS = 500  # on a command line; of more it is asked by their directories
 
@@ -29,7 +28,7 @@ class CommitPast:
     path: str = ""
 
     def last_change(self, revision: str, paths: frozenset[str]) -> Revision | None:
-        if not _COMMIT.fullmatch(revision):
+        if not COMMIT_ID.fullmatch(revision):
             return None
         try:
             mirror = self.mirror()
@@ -39,7 +38,7 @@ class CommitPast:
             return None
 
     def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:
-        if not (_COMMIT.fullmatch(one) and _COMMIT.fullmatch(other)):
+        if not (COMMIT_ID.fullmatch(one) and COMMIT_ID.fullmatch(other)):
             return False
         try:
             mirror, located = self.mirror(), self._located(paths)
@@ -50,7 +49,7 @@ class CommitPast:
     def allowances(self, revision: str, stacks: frozenset[str]) -> Mapping[str, int]:
         """A history that was rewritten since has commits that only seem to be new, so nothing of it is told. A stack
         that was never good here goes by the others; where there are none, nobody knows what is new."""
-        if not _COMMIT.fullmatch(revision):
+        if not COMMIT_ID.fullmatch(revision):
             return {}
         try:
             mirror = self.mirror()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from agent.errors import Refused, Trouble, Unreachable
 from agent.model import Snapshot
+from agent.printable import listed
 from agent.source.access import Access
 from agent.source.content import escaped
 from agent.source.git import Git, Observe, find_git
@@ -25,11 +26,10 @@ from agent.source.past import CommitPast
 from agent.source.process import Limits
 from agent.source.tree import CommitTree, worth_holding
 from agent.source.trouble import MirrorCorrupt
-from agent.source.url import Ref, Remote, parse_path, parse_ref, parse_url
+from agent.source.url import COMMIT_ID, Ref, Remote, parse_path, parse_ref, parse_url
 from agent.stand_ins import ignore
 
 _STACK = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NAMED = 10  # branches that an error lists
 
 
@@ -91,17 +91,24 @@ class GitSource:
     def last(self) -> Snapshot | None:
         """As `Source.last`. Raises `Refused` where `sync` would for the same revision."""
         if self._last is None:
-            self._last = self._stored(self._current)
+            with suppress(MirrorCorrupt):  # it is made anew by the next `sync`
+                self._last = self._stored(self._current)
         return self._last
 
     def good(self, stack: str) -> Snapshot | None:
-        """As `Source.good`. Raises `Refused` where `sync` would for the same revision."""
-        return self._stored(_good_ref(stack))
+        """As `Source.good`. Raises `Refused` where `sync` would for the same revision, `Unreachable` where the mirror
+        is damaged or gone: the next `sync` makes it anew, with the records that are known."""
+        ref = _good_ref(stack)
+        found = self._stored(ref)
+        if found is None and self._is_recorded(ref):
+            self._damaged = True
+            raise MirrorCorrupt(f"{self._mirror.directory} lacks {ref}; the next look at the source makes it anew")
+        return found
 
     def accept(self, stack: str, revision: str) -> None:
         """As `Source.accept`. A mirror that is gone or damaged gets the record when it is made again."""
         ref = _good_ref(stack)
-        if not _COMMIT.fullmatch(revision):
+        if not COMMIT_ID.fullmatch(revision):
             raise Refused(f"'{revision}' is no commit of {self._remote}", reason="RevisionUnknown")
         self._open()
         self._good[ref] = revision
@@ -220,12 +227,12 @@ class GitSource:
         if not told:
             return Refused(f"{self._remote} is empty: push a first commit to it", reason="EmptyRepository")
         branches = sorted(name.removeprefix("refs/heads/") for name in told if name.startswith("refs/heads/"))
-        shown = ", ".join(escaped(name) for name in branches[:_NAMED]) or "none"
-        more = f" and {len(branches) - _NAMED} more" if len(branches) > _NAMED else ""
-        message = f"{self._remote} has no branch or tag '{self._ref}'; its branches: {shown}{more}"
+        shown = listed(map(escaped, branches), _NAMED) or "none"
+        message = f"{self._remote} has no branch or tag '{self._ref}'; its branches: {shown}"
         return Refused(message, reason="RefNotFound")
 
     def _stored(self, ref: str) -> Snapshot | None:
+        """Raises `MirrorCorrupt`."""
         self._open()
         if not self._is_ours():
             return None
@@ -234,7 +241,11 @@ class GitSource:
             return self._snapshot(self._mirror, commit) if commit else None
         except MirrorCorrupt:
             self._damaged = True
-            return None
+            raise
+
+    def _is_recorded(self, ref: str) -> bool:
+        """Whether the ref is to lead to a commit, be it that this is not there."""
+        return bool(self._mirror.refs(ref)) if self._is_ours() else ref in self._good
 
     def _snapshot(self, mirror: Mirror, commit: str) -> Snapshot:
         snapshot = self._snapshots.get(commit)

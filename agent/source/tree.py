@@ -74,7 +74,7 @@ class Listing:
 
 
 class CommitTree:
-    """A `model.Tree`. `late` fetches the blobs that are not held; it may be called from any thread."""
+    """A `Tree`. `late` fetches the blobs that are not held; it may be called from any thread."""
 
     def __init__(self, found: Mapping[str, Listed], held: Mapping[str, bytes], late: Callable[[str], bytes]) -> None:
         self._found = found

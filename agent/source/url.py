@@ -18,7 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SCP = re.compile(r"(?:(?P<user>[^@:/]*)@)?(?P<host>[^@:/]*):(?P<path>.*)", re.DOTALL)
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
 _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,200}")
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+COMMIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22}
 
 
@@ -113,7 +113,7 @@ def parse_revision(text: str) -> Ref:
 
     Raises `BadSettings`, reason `RefInvalid`.
     """
-    if _COMMIT.fullmatch(text.lower()):
+    if COMMIT_ID.fullmatch(text.lower()):
         return Ref(text, commit=text.lower())
     if not _REF.fullmatch(text) or ".." in text or text.endswith(".") or not all(map(_is_ref_part, text.split("/"))):
         raise BadSettings(

@@ -14,12 +14,12 @@ import msgspec
 from agent.jobs import JobEnd
 from agent.model import Cause, Report, Result, Revision
 from agent.occasions import Trigger
+from agent.printable import capped
 from agent.store.database import Database, StoreUnavailable
 from agent.store.runs import (
     INTERRUPTED,
     RUNNING,
     Run,
-    clean,
     decode,
     details_of,
     encode,
@@ -53,7 +53,7 @@ class Store:
     def begin(self, run_id: str, stack: str, trigger: str, revision: Revision | None) -> None:
         """Note that a run begins that will change something, before it does."""
         now = self._clock()
-        row = (run_id, clean(stack), trigger, *_revision(revision), RUNNING, now, now, 0.0, "", b"{}")
+        row = (run_id, capped(stack), trigger, *_revision(revision), RUNNING, now, now, 0.0, "", b"{}")
         self._database.write(lambda db: _insert(db, None, row))
 
     def record(self, report: Report) -> None:
@@ -63,18 +63,18 @@ class Store:
     def _record(self, db: sqlite3.Connection, report: Report) -> None:
         begun = db.execute(
             "SELECT sequence FROM runs WHERE run_id = ? AND stack = ? AND result IN (?, ?)",
-            (report.run_id, clean(report.stack), RUNNING, INTERRUPTED),
+            (report.run_id, capped(report.stack), RUNNING, INTERRUPTED),
         ).fetchone()
         sequence = begun[0] if begun else None
         ended = self._clock()
         same = sameness(report)
         if (report.result is Result.NOOP and not report.waits) or (
-            same and _again(db, clean(report.stack), same, ended)
+            same and _again(db, capped(report.stack), same, ended)
         ):
             db.execute("DELETE FROM runs WHERE sequence = ?", (sequence,))
             return
         row = (
-            *(report.run_id, clean(report.stack), report.trigger, *_revision(report.revision), report.result),
+            *(report.run_id, capped(report.stack), report.trigger, *_revision(report.revision), report.result),
             *(report.started or ended, ended, report.seconds, same, encode(details_of(report))),
         )
         _insert(db, sequence, row)
@@ -85,10 +85,10 @@ class Store:
         self._database.write(lambda db: self._job_ended(db, end))
 
     def _job_ended(self, db: sqlite3.Connection, end: JobEnd) -> None:
-        if db.execute("SELECT 1 FROM runs WHERE run_id = ? AND stack = ?", (end.id, clean(end.stack))).fetchone():
+        if db.execute("SELECT 1 FROM runs WHERE run_id = ? AND stack = ?", (end.id, capped(end.stack))).fetchone():
             return
         ended, details = end.began + end.seconds, encode(job_details(end))
-        named = (end.id, clean(end.stack), Trigger.SCHEDULE, *_revision(None), job_result(end))
+        named = (end.id, capped(end.stack), Trigger.SCHEDULE, *_revision(None), job_result(end))
         _insert(db, None, (*named, end.began, ended, end.seconds, "", details))
         self._cut(db)
 
@@ -144,7 +144,7 @@ class Store:
 
 
 def _revision(revision: Revision | None) -> tuple[str, str, str]:
-    return (revision.id, clean(revision.subject), clean(revision.author)) if revision else ("", "", "")
+    return (revision.id, capped(revision.subject), capped(revision.author)) if revision else ("", "", "")
 
 
 def _insert(db: sqlite3.Connection, sequence: int | None, row: tuple[object, ...]) -> None:

@@ -11,13 +11,13 @@ import msgspec
 
 from agent.images import NO_IMAGE, Image
 from agent.jobs import JobEnd, JobResult
+from agent.kind_names import CONTAINER
 from agent.model import Action, Cause, Change, Failure, FieldChange, Outcome, Report, Result, Revision, Status
+from agent.printable import capped
 
 RUNNING = "running"
-CONTAINER = "container"  # the kind that is made from an image
 INTERRUPTED = "interrupted"
 
-_LONGEST_TEXT = 4096
 _MOST_CHANGES = 1000
 _MOST_FIELDS = 100
 _MOST_PROBLEMS = 100
@@ -128,12 +128,12 @@ def details_of(report: Report) -> Details:
 
 
 def _failure(failure: Failure) -> RunFailure:
-    problems = tuple(clean(str(problem)) for problem in failure.problems[:_MOST_PROBLEMS])
-    return RunFailure(clean(failure.reason), clean(failure.message), problems)
+    problems = tuple(capped(str(problem)) for problem in failure.problems[:_MOST_PROBLEMS])
+    return RunFailure(capped(failure.reason), capped(failure.message), problems)
 
 
 def _commit(commit: Revision) -> RunCommit:
-    return RunCommit(commit.id, clean(commit.subject), clean(commit.author))
+    return RunCommit(commit.id, capped(commit.subject), capped(commit.author))
 
 
 def job_result(end: JobEnd) -> str:
@@ -149,15 +149,15 @@ def job_result(end: JobEnd) -> str:
 
 def job_details(end: JobEnd) -> Details:
     """A job's run as the one step that it is."""
-    said = clean("\n".join(filter(None, (_job_words(end), end.message))))
+    said = capped("\n".join(filter(None, (_job_words(end), end.message))))
     succeeded, ran = end.result is JobResult.SUCCEEDED, job_result(end) in {Result.SUCCESS, Result.ERROR}
     status = Status.DONE if succeeded else Status.FAILED if ran else Status.SKIPPED
-    name = clean(end.name)
+    name = capped(end.name)
     step = RunChange("run", CONTAINER, name, Cause.SCHEDULE, end.cron, status, said, end.seconds)
     if succeeded:
         return Details((step,))
     why = said if ran else ", ".join(filter(None, (end.result, said)))
-    return Details((step,), RunFailure(f"Job{end.result.title()}", clean(f"job {end.service}: {why}")))
+    return Details((step,), RunFailure(f"Job{end.result.title()}", capped(f"job {end.service}: {why}")))
 
 
 def _job_words(end: JobEnd) -> str:
@@ -173,19 +173,19 @@ def _change(change: Change, outcome: Outcome | None, images: Mapping[str, Image]
     return RunChange(
         action=change.action,
         kind=change.key.kind,
-        name=clean(change.key.name),
+        name=capped(change.key.name),
         cause=change.cause,
-        reason=clean(change.reason),
+        reason=capped(change.reason),
         status=outcome.status if outcome else "planned",
-        detail=clean(outcome.detail) if outcome else "",
+        detail=capped(outcome.detail) if outcome else "",
         seconds=outcome.seconds if outcome else 0.0,
         fields=tuple(map(_field, change.fields[:_MOST_FIELDS])),
-        image=clean(image.digest or image.id),
+        image=capped(image.digest or image.id),
     )
 
 
 def _field(field: FieldChange) -> RunField:
-    return RunField(clean(field.path), clean(field.before), clean(field.after))
+    return RunField(capped(field.path), capped(field.before), capped(field.after))
 
 
 def encode(details: Details) -> bytes:
@@ -200,12 +200,6 @@ def decode(data: bytes) -> Details:
         return Details()
 
 
-def clean(text: str) -> str:
-    """The text as the database takes it: valid Unicode, and not longer than history should carry."""
-    text = text.encode("utf-8", "replace").decode()
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
-
-
 def sameness(report: Report) -> str:
     """A mark that a pass that failed, or held, shares with one that did just the same and changed nothing; "" for
     others."""
@@ -215,4 +209,4 @@ def sameness(report: Report) -> str:
         return ""
     revision = report.revision.id if report.revision else ""
     facts = [report.stack, revision, report.failure.reason, report.failure.message, *map(str, report.failure.problems)]
-    return hashlib.sha256(msgspec.json.encode([clean(fact) for fact in facts])).hexdigest()
+    return hashlib.sha256(msgspec.json.encode([capped(fact) for fact in facts])).hexdigest()

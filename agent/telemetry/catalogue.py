@@ -10,13 +10,13 @@ from typing import Literal, NamedTuple
 from agent.jobs import JobResult
 from agent.model import Action, Health, Result
 from agent.occasions import Trigger
+from agent.timing import Measured
 
 RESULTS = tuple(result.value for result in Result)
 JOB_RESULTS = tuple(result.value for result in JobResult)
 HEALTHS = tuple(health.value for health in Health)
-_OF_JOBS = (Action.RUN, Action.STOP)  # which make nothing as it is wanted
-PENDING_ACTIONS = tuple(action.value for action in Action if action not in {Action.HOLD, *_OF_JOBS})
-KINDS = ("container", "file", "image", "network", "volume")  # of which drift can be found
+PENDING_ACTIONS = tuple(action.value for action in Action if action is not Action.HOLD)
+PHASES = (Measured.FETCH, Measured.RENDER, Measured.OBSERVE, Measured.PLAN, Measured.APPLY)  # one after the other
 TRIGGERS = tuple(trigger.value for trigger in Trigger)
 
 _QUICK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -56,6 +56,13 @@ DURATION = Spec(
     "histogram",
     ("stack",),
     "Time that a pass took; in OpenMetrics with the short revision as exemplar.",
+    _SLOW,
+)
+PHASE_DURATION = Spec(
+    "windlass_reconcile_phase_duration_seconds",
+    "histogram",
+    ("phase",),
+    f"Time that each part of the work took: {', '.join(PHASES)}. Steps go side by side, with their pulls and waits.",
     _SLOW,
 )
 INTERVAL = Spec("windlass_reconcile_interval_seconds", "gauge", (), "Time between two polls, as set.")
@@ -129,9 +136,15 @@ PLAN_CHANGES = Spec(
     "windlass_plan_changes",
     "gauge",
     ("stack", "action"),
-    f"Steps planned and not done by the last pass: {', '.join(PENDING_ACTIONS)}.",
+    f"Steps planned and not done by the last pass: {', '.join(PENDING_ACTIONS)}. Jobs by the clock are not counted.",
 )
-PRUNE_HELD = Spec("windlass_prune_held", "gauge", ("stack",), "Objects that are wanted no more and are kept.")
+PRUNE_HELD = Spec(
+    "windlass_prune_held",
+    "gauge",
+    ("stack",),
+    "Objects that are wanted no more and whose removal is held until somebody says more. Data, which is never removed,"
+    " and what is kept since pruning is off are not counted.",
+)
 VALIDATION_ERRORS = Spec(
     "windlass_validation_errors",
     "gauge",
@@ -146,6 +159,21 @@ ACTIONS = Spec(
     "Steps carried out: success, error, overtaken, skipped.",
 )
 ACTION_DURATION = Spec("windlass_action_duration_seconds", "histogram", ("kind", "action"), "Time they took.", _SLOW)
+HEALTH_WAIT = Spec(
+    "windlass_health_wait_duration_seconds",
+    "histogram",
+    (),
+    "Time until the new container of a replacement had proved good, or was given up.",
+    _SLOW,
+)
+DOWNTIME = Spec(
+    "windlass_downtime_seconds",
+    "histogram",
+    (),
+    "From the stop of the old container until the new one was ready (healthy, or started where it has no check), of"
+    " each replacement that stops first and came about. What is started anew, or replaced start-first, is not in it.",
+    _SLOW,
+)
 ROLLBACKS = Spec(
     "windlass_rollbacks_total",
     "counter",
@@ -206,7 +234,13 @@ DOCKER_DURATION = Spec(
     "windlass_docker_request_duration_seconds", "histogram", ("endpoint",), "Time that they took.", _QUICK
 )
 DOCKER_UP = Spec("windlass_docker_up", "gauge", (), "1 when the engine answered the last time it was asked.")
-DOCKER_STREAM_UP = Spec("windlass_docker_event_stream_up", "gauge", (), "1 while the engine's events are heard.")
+DOCKER_STREAM_UP = Spec(
+    "windlass_docker_event_stream_up",
+    "gauge",
+    (),
+    "1 while the engine's events are heard. It is 0 as well once two full looks found drift that no event had told of,"
+    " with none heard in between: until one is.",
+)
 DOCKER_EVENTS = Spec("windlass_docker_events_total", "counter", ("type",), "Events heard.")
 
 HTTP_REQUESTS = Spec("windlass_http_requests_total", "counter", ("route", "method", "code"), "Requests answered.")
@@ -214,6 +248,13 @@ HTTP_DURATION = Spec(
     "windlass_http_request_duration_seconds", "histogram", ("route", "method"), "Time that they took.", _QUICK
 )
 STATE_DB_SIZE = Spec("windlass_state_db_size_bytes", "gauge", (), "Size of the history on disk.")
+STACKS_ELSEWHERE = Spec(
+    "windlass_stacks_of_another_source",
+    "gauge",
+    (),
+    "Stacks on the host that this instance made from another source and that this one does not want: they are neither"
+    " healed nor removed.",
+)
 STATE_UNREADABLE = Spec(
     "windlass_state_unreadable",
     "gauge",
@@ -225,7 +266,7 @@ LOG_MESSAGES = Spec("windlass_log_messages_total", "counter", ("level",), "Lines
 
 ALL: tuple[Spec, ...] = (
     *(BUILD_INFO, DOCKER_INFO),
-    *(RECONCILES, FAILURES, TRIGGERED, DURATION, INTERVAL, IN_PROGRESS, LAST_RECONCILE, LAST_PROGRESS),
+    *(RECONCILES, FAILURES, TRIGGERED, DURATION, PHASE_DURATION, INTERVAL, IN_PROGRESS, LAST_RECONCILE, LAST_PROGRESS),
     *(
         SOURCE_FAILURE,
         GIT_FETCHES,
@@ -247,8 +288,9 @@ ALL: tuple[Spec, ...] = (
         STACK_FAILURES,
     ),
     STACK_SUSPENDED,
-    *(PLAN_CHANGES, PRUNE_HELD, VALIDATION_ERRORS),
-    *(ACTIONS, ACTION_DURATION, ROLLBACKS, DRIFT_DETECTED, DRIFT_CORRECTED, DRIFT_REPEATING),
+    *(PLAN_CHANGES, PRUNE_HELD, STACKS_ELSEWHERE, VALIDATION_ERRORS),
+    *(ACTIONS, ACTION_DURATION, HEALTH_WAIT, DOWNTIME),
+    *(ROLLBACKS, DRIFT_DETECTED, DRIFT_CORRECTED, DRIFT_REPEATING),
     *(IMAGE_PULLS, IMAGE_PULL_BYTES, IMAGE_PULL_DURATION),
     *(JOB_RUNS, JOB_SUCCEEDED, JOB_GOOD),
     *(DOCKER_REQUESTS, DOCKER_DURATION, DOCKER_UP, DOCKER_STREAM_UP, DOCKER_EVENTS),

@@ -26,12 +26,14 @@ from prometheus_client.exposition import choose_encoder
 
 from agent.account import is_pull
 from agent.jobs import JobEnd, JobResult
-from agent.model import Cause, Failure, Outcome, Report, Result, Revision, Status
+from agent.kind_names import KINDS
+from agent.model import Cause, Failure, Key, Outcome, Report, Result, Revision, Status
 from agent.occasions import Trigger
 from agent.telemetry import catalogue
 from agent.telemetry.catalogue import Spec
 from agent.telemetry.labels import OTHER, Labels, registry_label, repository_label
 from agent.telemetry.states import SourceState, StackState, StateCollector
+from agent.timing import Measured
 
 _MOST_STACKS = 200
 _MOST_VALUES = 100
@@ -76,8 +78,11 @@ class Metrics:
         self._failures = self._counter(catalogue.FAILURES)
         self._triggered = self._counter(catalogue.TRIGGERED)
         self._duration = self._histogram(catalogue.DURATION)
+        self._phase_duration = self._histogram(catalogue.PHASE_DURATION)
+        self._health_wait, self._downtime = self._histogram(catalogue.HEALTH_WAIT), self._histogram(catalogue.DOWNTIME)
         self._interval, self._in_progress = self._gauge(catalogue.INTERVAL), self._gauge(catalogue.IN_PROGRESS)
         self._last, self._progress = self._gauge(catalogue.LAST_RECONCILE), self._gauge(catalogue.LAST_PROGRESS)
+        self._stacks_elsewhere = self._gauge(catalogue.STACKS_ELSEWHERE)
         self._source_failure = self._gauge(catalogue.SOURCE_FAILURE)
         self._fetches, self._fetch_duration = self._pair(catalogue.GIT_FETCHES, catalogue.GIT_FETCH_DURATION)
         self._git_calls, self._git_duration = self._pair(catalogue.GIT_CALLS, catalogue.GIT_CALL_DURATION)
@@ -102,6 +107,8 @@ class Metrics:
             self._triggered.labels(trigger)
         for result in catalogue.RESULTS:
             self._last.labels(result)
+        for phase in catalogue.PHASES:
+            self._phase_duration.labels(phase)
         for level in _LEVELS:
             self._log_messages.labels(level)
 
@@ -114,8 +121,9 @@ class Metrics:
                 label = self._stacks.of(stack)
             self._start_stack_at_zero(label)
 
-    def record(self, report: Report) -> None:
-        """Count one pass over one stack, and take over how the stack stands now."""
+    def record(self, report: Report) -> frozenset[Key]:
+        """Count one pass over one stack, and take over how the stack stands now. Returns the objects whose drift it met
+        first."""
         with self._lock:
             before = self._states.get(report.stack)
             state = (before or StackState(remembered=self._remembered.get(report.stack, {}))).after(report)
@@ -128,16 +136,18 @@ class Metrics:
             for result in catalogue.JOB_RESULTS:
                 self._job_runs.labels(label, self._services.of(service), result)
         self._count_pass(report, label)
-        for key in sorted(state.found(before, report)):
+        found = state.found(before, report)
+        for key in sorted(found):
             self._drift_detected.labels(label, key.kind).inc()
         for outcome in report.outcomes:
             self._count_outcome(outcome, label)
+        return found
 
     def _start_stack_at_zero(self, stack: str) -> None:
         for result in catalogue.RESULTS:
             self._reconciles.labels(stack, result)
             self._rollbacks.labels(stack, result)
-        for kind in catalogue.KINDS:
+        for kind in KINDS:
             self._drift_detected.labels(stack, kind)
             self._drift_corrected.labels(stack, kind)
 
@@ -214,6 +224,18 @@ class Metrics:
     def progressed(self) -> None:
         """A pass that is under way got on."""
         self._progress.set(self._clock())
+
+    def timed(self, what: Measured, seconds: float) -> None:
+        if what is Measured.WAIT:
+            self._health_wait.observe(seconds)
+        elif what is Measured.AWAY:
+            self._downtime.observe(seconds)
+        else:
+            self._phase_duration.labels(what).observe(seconds)
+
+    def elsewhere(self, stacks: int) -> None:
+        """So many stacks were made from another source, and nobody wants them in this one."""
+        self._stacks_elsewhere.set(stacks)
 
     def trigger(self, name: str) -> None:
         self._triggered.labels(self._triggers.of(name)).inc()

@@ -19,11 +19,16 @@ from agent.fight import Fight
 from agent.images import Image
 from agent.jobs import JobResult, JobSeen, JobState
 from agent.model import Action, Cause, Failure, Health, Problem, Report, Revision
+from agent.printable import capped
 from agent.suspension import Suspended, Suspension
 from agent.telemetry.reports import brought_by, pending_of, was_looked_at
 
+OTHER_SOURCE = (
+    "made by this instance from another source (repository, path or directory): neither healed nor removed. Bring them"
+    " into this source, or remove each: docker compose -p STACK down. If another agent follows one, name it otherwise"
+    " (instance)."
+)
 _MOST_PROBLEMS = 100
-_LONGEST_TEXT = 4096
 
 
 class Sync(StrEnum):
@@ -253,6 +258,7 @@ class Overview:
     http: HttpStatus = HttpStatus()
     wanted: WantedStatus = WantedStatus()
     state: Mapping[str, FailureStatus] = field(default_factory=dict)  # why files of the state cannot be read, by name
+    elsewhere: tuple[str, ...] = ()  # stacks that this instance made from another source, and that nobody wants here
     answered: float = 0.0  # up to when all that was asked by hand (`windlass sync`) has been done
     format: str = "1"
 
@@ -300,6 +306,9 @@ class Overview:
         told = FailureStatus.of(failure)
         return replace(self, state=dict(sorted({**others, **({file: told} if told else {})}.items())))
 
+    def with_elsewhere(self, stacks: Iterable[str]) -> Overview:
+        return replace(self, elsewhere=tuple(sorted(stacks)))
+
     def without(self, stack: str) -> Overview:
         return replace(self, stacks=tuple(status for status in self.stacks if status.name != stack))
 
@@ -330,12 +339,6 @@ class Overview:
             return msgspec.convert(document, cls)
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from error
-
-
-def capped(text: str) -> str:
-    """The text as a page can carry it: valid Unicode, and of a bounded length."""
-    text = text.encode("utf-8", "replace").decode()
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
 
 
 def first_line(text: str) -> str:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from agent.account import changed_something, worst
+from agent.account import changed_something, is_held_back, worst
 from agent.jobs import JobResult, JobState
-from agent.model import Action, Cause, Health, Key, Report, Result, Revision, Status
+from agent.model import Cause, Health, Key, Report, Result, Revision, Status
 from agent.telemetry import catalogue
 from agent.telemetry.catalogue import Spec
 from agent.telemetry.reports import brought_by, pending_of, was_looked_at
@@ -208,4 +208,4 @@ def _oldest(states: Iterable[StackState]) -> Revision | None:
 
 
 def _prune_held(report: Report) -> int:
-    return sum(change.action is Action.HOLD and change.cause is Cause.PRUNE for change in report.plan.changes)
+    return sum(change.cause is Cause.PRUNE and is_held_back(change) for change in report.plan.changes)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from agent.model import Health
-from agent.telemetry.overview import Overview, Sync, capped
+from agent.printable import capped
+from agent.telemetry.overview import Overview, Sync
 
 
 class Badge(NamedTuple):

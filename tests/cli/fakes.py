@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agent.cli.errors import NoAgent
-from agent.cli.needs import Applied, Checked, Engine, Orphans, Planned, Pulling, Records, Rendered
+from agent.cli.needs import USUALLY, Applied, Checked, Engine, Orphans, Patience, Planned, Pulling, Records, Rendered
 from agent.cli.planfiles import KIND
 from agent.converge import Event
 from agent.directives import Directives
@@ -127,8 +127,14 @@ class Agent:
         self.asked.append(("plan again", target, dict(artefact)))
         return _answer(self.planned)
 
-    def apply(self, planned: Planned, on_event: Callable[[Event | Pulling], None], stop: Callable[[], bool]) -> Applied:
-        self.asked.append(("apply", planned))
+    def apply(
+        self,
+        planned: Planned,
+        on_event: Callable[[Event | Pulling], None],
+        stop: Callable[[], bool],
+        patience: Patience = USUALLY,
+    ) -> Applied:
+        self.asked.append(("apply", planned, patience))
         for event in self.events:
             on_event(event)
         self.on_apply(stop)

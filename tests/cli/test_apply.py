@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import changes
-from agent.cli.needs import Applied
+from agent.cli.needs import Applied, Patience
 from agent.converge import Ended, Started
 from agent.errors import Refused
 from agent.images import Image
@@ -223,6 +223,70 @@ def test_handlers_are_put_back_when_applying_fails(run: Run, agent: Agent) -> No
     agent.applied = Refused("another run holds the lock", reason="Locked")
     assert run("apply", "--yes").exit_code == 5
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+# --- how long it waits, and for what ---
+
+
+@pytest.mark.parametrize(
+    ("words", "patience"),
+    [
+        ((), Patience()),
+        (("--timeout", "90s"), Patience(90.0)),
+        (("--no-wait",), Patience(0.0)),
+        (("--on-failure", "keep"), Patience(takes_back=False)),
+    ],
+)
+@pytest.mark.parametrize("plan", [Plan((CREATE,)), Plan()], ids=["something to do", "nothing to do"])
+def test_how_long_is_waited_for_health(
+    run: Run, agent: Agent, words: tuple[str, ...], patience: Patience, plan: Plan
+) -> None:
+    agent.planned = planned(plan)
+    agent.applied = Applied((report(),), healthy=True)
+    assert run("apply", "--yes", *words).exit_code == 0
+    assert agent.asked[-1] == ("apply", agent.planned, patience)
+
+
+@pytest.mark.parametrize(
+    ("health", "words", "code"),
+    [
+        (Health.PROGRESSING, (), 3),
+        (Health.PROGRESSING, ("--no-wait",), 0),
+        (Health.DEGRADED, ("--no-wait",), 3),
+        (Health.MISSING, ("--no-wait",), 3),
+    ],
+)
+def test_where_nobody_waits_what_is_on_its_way_is_well(
+    run: Run, agent: Agent, health: Health, words: tuple[str, ...], code: int
+) -> None:
+    agent.applied = Applied((replace(report(done(CREATE)), health=health),), healthy=False)
+    assert run("apply", "--yes", *words).exit_code == code
+
+
+# --- some stacks, and with or without pruning ---
+
+
+@pytest.mark.parametrize("command", [("plan",), ("apply", "--yes")], ids=" ".join)
+def test_which_part_is_meant(run: Run, agent: Agent, command: tuple[str, ...], tmp_path: Path) -> None:
+    agent.applied = Applied((report(),), healthy=True)
+    run(*command, str(tmp_path), "--stack", "web", "--stack", "db", "--stack", "web", "--no-prune")
+    assert agent.asked[0] == ("plan", Target(tmp_path, stacks=("web", "db"), prune=False))
+    twice = run(*command, "-f", "compose.yaml", "--stack", "web")
+    assert (twice.exit_code, "leave out --stack" in twice.stderr) == (64, True)
+
+
+def test_a_part_is_applied_by_way_of_a_file(run: Run) -> None:
+    said = run("plan", "--stack", "web").stdout.splitlines()[-1]
+    assert said == "Apply it by way of a file: add --out FILE, then windlass apply FILE"
+
+
+@pytest.mark.parametrize("words", [("--stack", "web"), ("--prune",)])
+def test_a_plan_says_itself_which_part_is_meant(
+    run: Run, agent: Agent, plan_file: Path, words: tuple[str, ...]
+) -> None:
+    result = run("apply", "--yes", *words, str(plan_file))
+    assert (result.exit_code, agent.asked) == (64, [])
+    assert "a plan says itself which stacks it is about" in result.stderr
 
 
 # --- plans in files ---------------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agent.cli.plans import _detail_lines, summary
+from agent.cli.plans import _detail_lines
 from agent.handling import Handling, Schedule
-from agent.model import Action, Cause, Change, Key, Plan, Resource
+from agent.model import Action, Cause, Change, Key, Resource
 
 KEY = Key("container", "web-job-1")
 
@@ -25,7 +25,3 @@ def test_a_job_that_is_made_does_not_run_for_that(action: Action, told: list[str
     wanted = Resource(KEY, "web", {}, service="job", handling=handling)
     change = Change(0, action, KEY, "web", Cause.COMMIT, "does not exist yet", wanted=wanted)
     assert _detail_lines(change, verbose=False) == told
-
-
-def test_no_plan_of_a_command_runs_a_job() -> None:
-    assert not {Action.RUN.value, Action.STOP.value} & summary(Plan()).keys()

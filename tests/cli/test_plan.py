@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.plans import NO_CHANGES, cause_text, interruption_text, plan_lines, summary_text
+from agent.cli.plans import NO_CHANGES, cause_text, interruption_text, plan_lines, summary, summary_text
 from agent.errors import BadManifest, Unreachable
 from agent.handling import Handling, Hook, Stage
+from agent.host_ports import HostPort
 from agent.model import Action, Cause, Change, FieldChange, Key, Place, Plan, Problem, Resource, Revision
 from agent.target import OneStack, Target
 from tests.cli.conftest import Run
 from tests.cli.fakes import ADOPT, ARTEFACT, COMMIT, CREATE, HOLD, REMOVE, REPLACE, UPDATE, WEB, Agent, planned
+from tests.planning import scene
 
 GOLDEN = """\
 Source  git@github.com:acme/fleet.git  main  git 9f2c1ab "bump api to 2.4.1" (anna)
@@ -215,8 +217,24 @@ def test_json(run: Run) -> None:
         "remove": 1,
         "hold": 1,
         "adopt": 0,
+        "stop": 0,
         "unchanged": 12,
     }
+
+
+def test_who_is_stopped_for_its_port_is_counted_too(run: Run, agent: Agent) -> None:
+    http, https = HostPort(8080), HostPort(8443)
+    wanted = [
+        scene.want("container/app", ports=frozenset({https})),
+        scene.want("container/vpn", ports=frozenset({http})),
+    ]
+    seen = [
+        scene.there("container/app", scene.differs("ports"), ports=frozenset({http})),
+        scene.there("container/vpn", scene.differs("ports"), ports=frozenset({https})),
+    ]
+    agent.planned = planned(swap := scene.plan(wanted, seen))
+    assert summary(swap) == {"create": 0, "update": 0, "replace": 2, "remove": 0, "hold": 0, "adopt": 0, "stop": 2}
+    assert "2 to replace, 2 to stop; 0 unchanged." in run("plan").stdout
 
 
 def test_a_plan_that_cannot_be_made_is_an_object_too(run: Run, agent: Agent) -> None:

@@ -114,6 +114,18 @@ def test_json_is_the_document_that_the_agent_saved(run: Run, store: Store) -> No
     assert json.loads(run("status", "-o", "json").stdout) == json.loads(json.dumps(newer))
 
 
+def test_stacks_that_are_named_are_shown_alone(run: Run, store: Store) -> None:
+    store.save_overview(FLEET.document())
+    table = run("status", "web", "media").stdout
+    assert [line.partition(" ")[0] for line in table.splitlines()[-3:]] == ["STACK", "media", "web"]
+    document = json.loads(run("status", "web", "-o", "json").stdout)
+    assert document == json.loads(json.dumps(replace(FLEET, stacks=(WEB,)).document()))
+    assert [run("status", "--exit-code", name).exit_code for name in ("web", "jobs")] == [0, 2]
+    unknown = run("status", "wep")
+    assert (unknown.exit_code, unknown.stdout) == (64, "")
+    assert "there is no stack named 'wep': did you mean 'web'?" in unknown.stderr
+
+
 def test_what_ails_the_source_and_the_engine_is_in_the_head() -> None:
     problems = (ProblemStatus("windlass.yaml", 1, 1, "no"), ProblemStatus("windlass.yaml", 2, 1, "no"))
     overview = Overview(

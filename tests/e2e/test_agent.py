@@ -14,6 +14,7 @@ import docker.errors
 import pytest
 
 from agent.engine import Engine, Event
+from agent.telemetry.catalogue import PHASES
 from tests.e2e.agents import Agent, Fleet, running, until
 from tests.e2e.contents import compose, ends_when_told
 from tests.e2e.seen import identity
@@ -34,6 +35,10 @@ def test_a_commit_becomes_running_containers_and_what_breaks_is_mended(
     until(lambda: started.synced_at(stack, head), "the second commit deployed")
     second = identity(sdk, web)
     assert second not in {"", first}
+    assert started.metric("windlass_downtime_seconds_count") == 1, "the old one was up, and stopped first"
+    assert started.metric("windlass_health_wait_duration_seconds_count") == 1
+    for phase in PHASES:
+        assert started.metric(f'windlass_reconcile_phase_duration_seconds_count{{phase="{phase}"}}'), phase
     run = started.windlass("history", stack, "-o", "json").stdout
     assert '"environment.MESSAGE"' in run
     assert "Second" in run

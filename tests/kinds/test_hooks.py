@@ -12,11 +12,12 @@ import pytest
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
+from agent.handling import Handling, Schedule
 from agent.jsonfile import JsonFile
 from agent.kinds.base import INSTANCE, Remarking
 from agent.kinds.container_hooks import HOOK_LABEL, Hooks
 from agent.kinds.container_noted import PRE_STOP, Noted
-from agent.kinds.container_unhooked import Unhooked
+from agent.kinds.container_unhooked import NOT_RUN, NOT_RUN_AGAIN, Unhooked
 from agent.model import Action, Key, Resource
 from tests.kinds.bench import Bench
 from tests.kinds.hook_log import Log, Moved
@@ -117,6 +118,34 @@ def test_a_hook_that_failed_is_run_again_in_what_goes_on(tmp_path: Path) -> None
     log.codes = {}
     made.catch_up(ALL, RUNS)
     assert not unhooked.is_waiting(ALL, RUNS)
+
+
+@pytest.mark.parametrize("scheduled", [True, False])
+def test_a_hook_that_fails_in_what_is_only_started_again_is_nothing_of_a_commit(
+    tmp_path: Path, scheduled: bool
+) -> None:
+    log = Log(codes={"b": 1}, left={"Id": "id", "State": {"StartedAt": "0001-01-01T00:00:00Z"}})
+    job = replace(ALL, handling=Handling(schedule=Schedule("@daily")))
+    hooks, unhooked = noted(log, tmp_path / "started.json")
+    wanted = job if scheduled else ALL
+    with pytest.raises(Refused):
+        hooks.start(wanted, "id")
+    assert unhooked.lacks(wanted, RUNS) == (NOT_RUN_AGAIN if scheduled else NOT_RUN)
+    log.left = {"Id": "id", "State": {"StartedAt": "2026-11-27T12:00:00Z"}}
+    with pytest.raises(Refused):
+        hooks.start(wanted, "id")
+    assert unhooked.lacks(wanted, RUNS) == (NOT_RUN_AGAIN if scheduled else NOT_RUN), "it has never had it"
+    log.codes = {}
+    hooks.catch_up(wanted, RUNS)
+    assert unhooked.lacks(wanted, RUNS) is None
+    log.codes = {"b": 1}
+    with pytest.raises(Refused):
+        hooks.start(wanted, "id")
+    assert unhooked.lacks(wanted, RUNS) == NOT_RUN_AGAIN
+    assert not NOT_RUN_AGAIN.declared
+    log.codes = {}
+    hooks.catch_up(wanted, RUNS)
+    assert JsonFile(tmp_path / "started.json").read() == {}
 
 
 def test_what_runs_already_when_the_note_is_lost_is_left_alone(tmp_path: Path) -> None:

@@ -97,3 +97,36 @@ def test_what_another_stack_has_on_a_network_is_on_the_new_one_as_it_was(
     rig.stack, rig.scope = owner, Scope(rig.identity.instance, rig.identity.origin, frozenset({owner}))
     held = {change.key: change.code for change in rig.plan(made.replace("x: a", "x: c")).changes}
     assert held[Key("network", front)] == "InUse", "of nobody's container nothing is known"
+
+
+@pytest.mark.engine
+def test_what_is_only_called_like_a_twin_is_left_alone(rig: Rig, busybox: str) -> None:
+    service = f"image: {busybox}, command: [sleep, '600'], stop_grace_period: 0s"
+    text = f"""
+        services:
+          db: {{{service}, container_name: {rig.stack}-db, networks: [back]}}
+          other: {{{service}, container_name: {rig.stack}-db.next}}
+        networks: {{back: {{labels: {{x: a}}}}}}
+    """
+    rig.apply(text)
+    before = rig.engine.inspect_container(f"{rig.stack}-db.next")
+    done = rig.apply(text.replace("x: a", "x: b"))
+    assert done == {f"{rig.stack}-db": "remove, create", f"{rig.stack}_back": "remove, create"}
+    after = rig.engine.inspect_container(f"{rig.stack}-db.next")
+    assert (before and before["State"]["StartedAt"]) == (after and after["State"]["StartedAt"])
+
+
+@pytest.mark.engine
+def test_what_was_laid_aside_under_protection_stays_when_nobody_wants_it_and_comes_back(rig: Rig, busybox: str) -> None:
+    service = f"image: {busybox}, command: [sleep, '600'], stop_grace_period: 0s"
+    db = f"db: {{{service}, volumes: [/data], x-windlass: {{protect: true}}}}"
+    text = f"services:\n  web: {{{service}}}\n"
+    rig.apply(f"{text}  {db}\n")
+    data = rig.container("db")["Mounts"][0]["Name"]
+    rig.engine.stop_container(rig.container("db")["Id"], 0)
+    rig.engine.rename_container(rig.container("db")["Id"], f"{rig.stack}-db-1.old")  # as far as the agent came
+    report = rig.take(text)
+    assert report.failure is not None
+    assert (report.failure.reason, rig.calls) == ("Protected", [])
+    rig.take(f"{text}  {db}\n")
+    assert rig.container("db")["Mounts"][0]["Name"] == data

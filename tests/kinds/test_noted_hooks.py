@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,8 +10,9 @@ import pytest
 
 from agent.engine import Engine
 from agent.errors import Refused
+from agent.handling import Handling, Hook, Stage
 from agent.jsonfile import JsonFile
-from agent.kinds import HOOKS, make_kinds
+from agent.kinds import HOOKS, RUNS, make_kinds
 from agent.kinds.base import NAME, STACK, Identity
 from agent.kinds.container import ContainerKind
 from agent.kinds.container_hooks import Hooks
@@ -71,6 +73,17 @@ def test_what_is_not_wanted_any_more_is_forgotten(tmp_path: Path) -> None:
     noted.forget("other", ())
     noted.forget("s", {web.key})
     assert (noted.bodies(report, PRE_STOP), list(file.read()["s"])) == ([SAVE], ["web"])
+
+
+def test_what_was_run_counts_on_while_something_of_its_stack_stays(tmp_path: Path) -> None:
+    engine, identity = cast("Engine", None), Identity("i", "o", b"k")
+    kinds = make_kinds(engine, identity, tmp_path, tmp_path / "secrets", on_pull=ignore, stop=never)
+    (containers,) = (kind for kind in kinds if isinstance(kind, ContainerKind))
+    containers.once.note(replace(wanting("migrate"), handling=Handling(hook=Hook(Stage.PRE_DEPLOY))))
+    containers.tidy("s", {Key("container", "web")}, stays=True)
+    assert "migrate" in JsonFile(tmp_path / RUNS).read()["s"]
+    containers.tidy("s", {Key("container", "web")})
+    assert JsonFile(tmp_path / RUNS).read() == {}
 
 
 def test_one_that_is_started_again_has_what_it_was_made_to_run_after_a_start() -> None:

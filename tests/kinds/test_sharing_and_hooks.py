@@ -10,6 +10,7 @@ import docker
 import pytest
 
 from agent.kinds import container_hooks
+from agent.model import Action
 from tests.e2e.agents import until
 from tests.kinds.rig import Rig, done
 
@@ -50,8 +51,37 @@ def test_whoever_shares_a_namespace_goes_along(rig: Rig, busybox: str, keys: str
     rig.apply(services(busybox, web=keys, db=f"{shareable}environment: {{A: '1'}}"))
     assert host(rig, "web")[member] == f"container:{rig.container('db')['Id']}"
     done = rig.apply(services(busybox, web=keys, db=f"{shareable}environment: {{A: '2'}}"))
-    assert done == {web: "remove, create", db: "remove, create"}
+    assert done == {web: "stop, remove, create", db: "replace"}
     assert host(rig, "web")[member] == f"container:{rig.container('db')['Id']}"
+
+
+def test_whoever_is_attached_to_what_is_taken_back_goes_on_with_it(rig: Rig, busybox: str) -> None:
+    """Nothing is known as good, and nobody goes back: what ran, runs again all the same."""
+    keys = {"web": "network_mode: 'service:vpn'", "last": "pid: 'service:web'"}
+    rig.apply(services(busybox, vpn="environment: {A: '1'}", **keys))
+    before = {name: rig.container(name)["Id"] for name in ("vpn", *keys)}
+    bad = services(busybox, vpn="command: ['false'], deploy: {update_config: {order: start-first}}", **keys)
+    [replaced] = [one for one in rig.plan(bad).changes if one.action is Action.REPLACE]
+    assert f"start-first is not possible: container/{rig.stack}-web-1 is attached to it" in replaced.interruption
+    report = rig.take(bad)
+    assert report.failure is not None
+    assert report.failure.reason == "CrashOnStart"
+    assert done(report) == {f"{rig.stack}-{name}-1": "stop, run" for name in keys}
+    after = {name: rig.container(name) for name in ("vpn", *keys)}
+    assert {name: one["Id"] for name, one in after.items() if one["State"]["Running"]} == before
+    ask = {"Cmd": ["cat", "/proc/net/dev"], "AttachStdout": True}
+    assert "eth0" in rig.engine.execute(before["web"], ask, 10)[1], "it has the network of what came back"
+
+
+def test_what_has_run_to_its_end_is_not_run_again_for_what_is_taken_back(rig: Rig, busybox: str) -> None:
+    job = "network_mode: 'service:vpn', command: ['true'], restart: 'no'"
+    web = "depends_on: {job: {condition: service_completed_successfully}}"
+    rig.apply(services(busybox, vpn="environment: {A: '1'}", job=job, web=web))
+    before = state(rig, "job")
+    report = rig.take(services(busybox, vpn="command: ['false']", job=job, web=web))
+    assert report.failure is not None
+    assert rig.container("vpn")["State"]["Running"]
+    assert state(rig, "job") == before
 
 
 def test_whoever_takes_the_volumes_of_another_goes_along(rig: Rig, busybox: str) -> None:
@@ -63,7 +93,7 @@ def test_whoever_takes_the_volumes_of_another_goes_along(rig: Rig, busybox: str)
     [mount] = rig.container("web")["Mounts"]
     assert (mount["Destination"], mount["Name"]) == ("/data", f"{rig.stack}_data")
     done = rig.apply(text("2"))
-    assert done == {f"{rig.stack}-web-1": "remove, create", f"{rig.stack}-db-1": "remove, create"}
+    assert done == {f"{rig.stack}-web-1": "stop, remove, create", f"{rig.stack}-db-1": "replace"}
     assert [mount["Name"] for mount in rig.container("web")["Mounts"]] == [f"{rig.stack}_data"]
 
 

@@ -88,7 +88,7 @@ def test_one_is_in_what_is_left_of_an_earlier_start_of_whom_it_shares_a_namespac
         shared: object = [said] if other == "VolumesFrom" else f"container:{said}"
         report = {"State": state, "HostConfig": {other: shared}}
         at = datetime(2026, 1, 1, 0, 0, began, tzinfo=UTC).timestamp()
-        around = Surroundings({}, {}, {OWNER: "db", OTHER: "somebody"}, {OWNER: at, OTHER: at + 40})
+        around = Surroundings({}, {}, {OWNER: "db", OTHER: "somebody"}, began={OWNER: at, OTHER: at + 40})
         assert around.of(report, {}).outdated(report) == around.outdated(report)
         return around.outdated(report)
 
@@ -103,8 +103,8 @@ def test_one_is_in_what_is_left_of_an_earlier_start_of_whom_it_shares_a_namespac
 )
 def test_a_start_in_the_future_says_nothing(began: str, is_outdated: bool) -> None:
     report = {"State": {"Running": True, "StartedAt": began}, "HostConfig": {"PidMode": "container:db"}}
-    assert not Surroundings({}, {}, {OWNER: "db"}, {OWNER: time.time() + 60}).outdated(report)
-    assert bool(Surroundings({}, {}, {OWNER: "db"}, {OWNER: time.time() - 60}).outdated(report)) is is_outdated
+    assert not Surroundings({}, {}, {OWNER: "db"}, began={OWNER: time.time() + 60}).outdated(report)
+    assert bool(Surroundings({}, {}, {OWNER: "db"}, began={OWNER: time.time() - 60}).outdated(report)) is is_outdated
 
 
 def test_what_others_do_is_no_reason_to_compare_again() -> None:

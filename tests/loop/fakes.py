@@ -33,7 +33,7 @@ from agent.model import (
     Status,
 )
 from agent.planning import Removal
-from agent.ports import Restraints, Rhythm
+from agent.ports import Directives, Rhythm
 from agent.reconcile import Turn
 
 FAST = Rhythm(poll=3600, resync=3600, settle=0.0)
@@ -62,6 +62,7 @@ class FakeDesires:
     answer: Reading | Trouble
     known: Reading | None = None
     good: dict[str, Stack] = field(default_factory=dict)
+    untold: Trouble | None = None  # why nobody can tell what was good
     accepted: list[tuple[str, str]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)  # what is to be forgotten
     asked: int = 0
@@ -77,6 +78,8 @@ class FakeDesires:
         return self.known
 
     def last_good(self, stack: str) -> Stack | None:
+        if self.untold:
+            raise self.untold
         return self.good.get(stack)
 
     def accept(self, stack: Stack) -> None:
@@ -212,7 +215,7 @@ def make_loop(
     *,
     act: bool = True,
     clock: Callable[[], float] = time.monotonic,
-    restraints: Restraints | None = None,
+    directives: Directives | None = None,
     wall: Callable[[], float] = time.time,
 ) -> Loop:
     return Loop(
@@ -225,7 +228,7 @@ def make_loop(
         rhythm=rhythm,
         act=act,
         chance=random.Random(1),
-        restraints=restraints,
+        directives=directives,
     )
 
 

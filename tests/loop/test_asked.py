@@ -24,7 +24,7 @@ def directives(home: Path) -> Directives:
 
 def test_a_stack_is_looked_at_and_the_source_is_asked(tmp_path: Path) -> None:
     said, desires, turns, audience = directives(tmp_path), FakeDesires(reading(A, B)), FakeTurns(), FakeAudience()
-    with running(make_loop(desires, turns, audience, restraints=said)):
+    with running(make_loop(desires, turns, audience, directives=said)):
         turns.next(), turns.next()
         at = said.ask(["a"])
         turn = turns.next()
@@ -37,7 +37,7 @@ def test_a_stack_is_looked_at_and_the_source_is_asked(tmp_path: Path) -> None:
 def test_all_stacks_are_looked_at_although_they_back_off_and_afresh_where_that_is_said(tmp_path: Path) -> None:
     said, audience = directives(tmp_path), FakeAudience()
     turns = FakeTurns(lambda turn: failed(turn, "ImagePullFailed"))
-    with running(make_loop(FakeDesires(reading(A, B)), turns, audience, restraints=said)):
+    with running(make_loop(FakeDesires(reading(A, B)), turns, audience, directives=said)):
         turns.next(), turns.next()
         while turns.nothing_more(0.5) is False:
             pass
@@ -60,7 +60,7 @@ def test_it_is_done_once_what_the_source_says_by_now_had_its_turn(tmp_path: Path
         return synced(turn)
 
     turns = FakeTurns(slow)
-    with running(make_loop(desires, turns, audience, restraints=said)):
+    with running(make_loop(desires, turns, audience, directives=said)):
         turns.next()
         desires.answer = reading(newer, revision="b" * 40)
         at = said.ask(["a"])
@@ -79,7 +79,7 @@ def test_a_turn_under_way_when_it_is_asked_is_not_the_one_that_is_waited_for(tmp
         return synced(turn)
 
     turns = FakeTurns(slow)
-    with running(make_loop(FakeDesires(reading(A)), turns, audience, restraints=said)):
+    with running(make_loop(FakeDesires(reading(A)), turns, audience, directives=said)):
         turns.next()
         at = said.ask(["a"])
         while "manual" not in audience.triggers:
@@ -106,7 +106,7 @@ def test_what_a_reading_brought_that_was_on_its_way_is_waited_for_too(tmp_path: 
         return synced(turn)
 
     desires, turns = Slow(reading(A)), FakeTurns(slow)
-    loop = make_loop(desires, turns, audience, restraints=said)
+    loop = make_loop(desires, turns, audience, directives=said)
     with running(loop):
         turns.next()
         desires.answer = reading(A, B, revision="b" * 40)
@@ -167,7 +167,7 @@ class Ordered:
 @pytest.mark.parametrize("last_good", [True, False], ids=["and runs", "and is not known yet"])
 def test_a_stack_that_waits_for_others_is_waited_for(tmp_path: Path, last_good: bool) -> None:
     ordered = Ordered(tmp_path, last_good=last_good)
-    with running(make_loop(ordered.desires, ordered.turns, ordered.audience, restraints=ordered.said)) as loop:
+    with running(make_loop(ordered.desires, ordered.turns, ordered.audience, directives=ordered.said)) as loop:
         ordered.turns.next()
         at = ordered.push_and_ask()
         ordered.await_new("db")
@@ -189,7 +189,7 @@ def test_a_stack_that_waits_for_one_that_does_not_get_on_is_not_waited_for(
     tmp_path: Path, why: str, last_good: bool
 ) -> None:
     ordered = Ordered(tmp_path, last_good=last_good)
-    with running(make_loop(ordered.desires, ordered.turns, ordered.audience, restraints=ordered.said)) as loop:
+    with running(make_loop(ordered.desires, ordered.turns, ordered.audience, directives=ordered.said)) as loop:
         ordered.turns.next()
         at = ordered.push_and_ask()
         ordered.await_new("db")
@@ -209,7 +209,7 @@ def test_a_stack_that_waits_for_one_that_does_not_get_on_is_not_waited_for(
 
 def test_who_asks_for_another_stack_waits_for_none_that_waits(tmp_path: Path) -> None:
     ordered = Ordered(tmp_path, last_good=True)
-    with running(make_loop(ordered.desires, ordered.turns, ordered.audience, restraints=ordered.said)):
+    with running(make_loop(ordered.desires, ordered.turns, ordered.audience, directives=ordered.said)):
         ordered.turns.next()
         at = ordered.push_and_ask("db")
         assert ordered.audience.answers.get(timeout=5) == at

@@ -48,7 +48,7 @@ def test_an_approval_is_heeded_at_once_by_the_stacks_that_wait_for_it(tmp_path: 
         return synced(turn)
 
     turns, audience = FakeTurns(react), FakeAudience()
-    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, audience, restraints=said)):
+    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, audience, directives=said)):
         turns.next(), turns.next()
         audience.reports.get(timeout=5), audience.reports.get(timeout=5)
         said.approve("0123456789ab", 1e12)
@@ -64,7 +64,7 @@ def test_when_nothing_is_wanted_any_more_all_is_kept_until_just_that_is_approved
     said = Directives(tmp_path / "directives.json")
     desires: FakeDesires = FakeDesires(reading(stack("a"), stack("b")))
     turns, audience = FakeTurns(host_stacks=frozenset({"a", "b"})), FakeAudience()
-    with running(make_loop(desires, turns, audience, restraints=said)) as loop:
+    with running(make_loop(desires, turns, audience, directives=said)) as loop:
         turns.next(), turns.next()
         audience.sources.get(timeout=5)
         desires.answer = reading(revision="b" * 40)

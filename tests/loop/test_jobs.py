@@ -139,7 +139,7 @@ def test_a_suspended_stack_runs_none_and_it_is_told(tmp_path: Path) -> None:
     said = Directives(tmp_path / "directives.json", host.wall)
     said.suspend("a", "why", None)
     turns = FakeTurns(host.react)
-    with running(make_loop(FakeDesires(reading(job())), turns, audience, restraints=said, wall=host.wall)):
+    with running(make_loop(FakeDesires(reading(job())), turns, audience, directives=said, wall=host.wall)):
         turns.next()
         host.now += HOUR
         end = audience.ends.get(timeout=5)

@@ -27,7 +27,7 @@ def directives(home: Path, wall: Wall | None = None) -> Directives:
 def test_a_suspended_stack_is_planned_and_the_others_are_changed(tmp_path: Path) -> None:
     said, turns = directives(tmp_path), FakeTurns()
     said.suspend("a", "why", None)
-    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, FakeAudience(), restraints=said)):
+    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, FakeAudience(), directives=said)):
         taken = {turn.stacks[0].name: turn for turn in (turns.next(), turns.next())}
     assert (taken["a"].act, taken["b"].act) == (False, True)
     assert taken["a"].suspended["a"].whole
@@ -36,7 +36,7 @@ def test_a_suspended_stack_is_planned_and_the_others_are_changed(tmp_path: Path)
 
 def test_to_suspend_and_to_resume_are_heeded_at_once(tmp_path: Path) -> None:
     said, turns, audience = directives(tmp_path), FakeTurns(), FakeAudience()
-    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, audience, restraints=said)) as loop:
+    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, audience, directives=said)) as loop:
         assert [turns.next().resumed, turns.next().resumed] == [False, False]
         said.suspend("a", "why", None)
         turn = turns.next()
@@ -54,7 +54,7 @@ def test_a_lease_ends_by_itself(tmp_path: Path) -> None:
     wall, turns = Wall(), FakeTurns()
     said = directives(tmp_path, wall)
     said.suspend("a/web", "why", 1060.0)
-    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience(), restraints=said)):
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, FakeAudience(), directives=said)):
         turn = turns.next()
         assert turn.act
         assert turn.leases == {("a", "web")}
@@ -73,7 +73,7 @@ def test_a_turn_under_way_begins_nothing_more_once_its_stack_is_suspended(tmp_pa
         return synced(turn)
 
     turns, audience = FakeTurns(slow), FakeAudience()
-    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience, restraints=said)) as loop:
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience, directives=said)) as loop:
         turns.next()
         said.suspend("a", "why", None)
         loop.wake(LookAt("event", stack="a"))
@@ -89,7 +89,7 @@ def test_a_stack_that_left_the_source_stays_while_it_is_suspended(tmp_path: Path
     said.suspend(HOST, "why", None)
     turns = FakeTurns(lambda turn: replace(synced(turn), synced=turn.act), host_stacks=frozenset({"a", "b"}))
     audience = FakeAudience()
-    with running(make_loop(desires, turns, audience, restraints=said)):
+    with running(make_loop(desires, turns, audience, directives=said)):
         assert not turns.next().act
         assert not turns.next().act
         said.resume(HOST)
@@ -100,7 +100,7 @@ def test_while_nobody_knows_what_is_suspended_everything_is_planned_and_nothing_
     said, turns = directives(tmp_path), FakeTurns()
     file = tmp_path / "directives.json"
     file.write_text("{")
-    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, FakeAudience(), restraints=said)):
+    with running(make_loop(FakeDesires(reading(stack("a"), stack("b"))), turns, FakeAudience(), directives=said)):
         first = (turns.next(), turns.next())
         assert {(turn.stacks[0].name, turn.act) for turn in first} == {("a", False), ("b", False)}
         file.unlink()

@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 
 from agent.desired import Reading
+from agent.errors import Unreachable
 from agent.guard import Consent
 from agent.model import Action, Cause, Change, Failure, Health, Key, Outcome, Report, Revision, ServiceState, Status
 from agent.ports import AskSource, LookAt
+from agent.probation import UNTOLD
 from agent.reconcile import Turn
 from agent.rejections import content_of
 from agent.stack_order import is_ready
@@ -286,6 +288,34 @@ def test_what_is_made_anew_is_accepted_when_it_has_proved_good_or_there_is_nothi
         assert turns.next().trigger == "trial"
         assert turns.nothing_more()
     assert set(desires.accepted) == {("web", "b" * 40)}
+
+
+def test_while_nobody_can_tell_what_was_good_nothing_unproved_takes_its_place_and_later_it_is_gone_back_to() -> None:
+    clock = FakeClock()
+
+    def ill(turn: Turn) -> Report:
+        health = Health.HEALTHY if turn.stacks[0] == OLD else Health.DEGRADED if clock.ahead else Health.PROGRESSING
+        change = Change(0, Action.CREATE, Key("container", "web-web-1"), "web", Cause.COMMIT, "new")
+        change = replace(change, wanted=turn.stacks[0].resources[0])
+        outcomes = (Outcome(change, Status.DONE),) if turn.trigger == "git" else ()
+        return replace(synced(turn), outcomes=outcomes, health=health, services=(ServiceState("web", 1, 0, health),))
+
+    desires = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}, untold=Unreachable("git hangs"))
+    turns, audience = FakeTurns(ill), FakeAudience()
+    with running(make_loop(desires, turns, audience, clock=clock)):
+        assert turns.next().trigger == "git"
+        assert turns.nothing_more()
+        clock.ahead += 6
+        assert turns.next().trigger == "trial"
+        assert turns.nothing_more()
+        assert (desires.accepted, desires.rejected) == ([], {})
+        desires.untold = None
+        clock.ahead += UNTOLD
+        assert turns.next().trigger == "trial"
+        back = turns.next()
+        assert (back.trigger, back.stacks) == ("rollback", (OLD,))
+        assert turns.nothing_more()
+    assert ("web", NEW.revision.id) not in desires.accepted
 
 
 def test_content_that_was_on_trial_when_an_agent_ended_is_on_trial_with_the_next_one() -> None:

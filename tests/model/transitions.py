@@ -185,6 +185,14 @@ TRANSITIONS: dict[str, Transition] = {
         web("2") + other("side", "network_mode: 'service:web'"),
         least=8,
     ),
+    "a network that is shared, taken back": Transition(
+        web("1", START_FIRST) + other("side", "network_mode: 'service:web'") + other("last", "pid: 'service:side'"),
+        web("2", f"{START_FIRST}, {CRASHES}")
+        + other("side", "network_mode: 'service:web'")
+        + other("last", "pid: 'service:side'"),
+        bad=True,
+        least=10,
+    ),
     "what runs around its life": Transition(web("1", HOOKS), web("2", HOOKS), least=12),
     "a run before the deploy": Transition(
         MIGRATE + web("1"), MIGRATE + web("2"), end=DEPLOYS, former_end=DEPLOYS, least=8

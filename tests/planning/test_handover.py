@@ -123,10 +123,27 @@ def test_what_is_taken_along_has_let_go_when_it_is_removed() -> None:
     check(
         found,
         """
-        0 remove container/app (commit: ports changed; uses container/vpn)
-        1 remove container/vpn (commit: ports changed) after 0
-        2 create container/app (commit: ports changed; uses container/vpn) after 0,1
-        3 create container/vpn (commit: ports changed) after 1
+        0 stop container/app (commit: uses container/vpn)
+        1 replace container/vpn (commit: ports changed) after 0
+        2 remove container/app (commit: ports changed; uses container/vpn) after 1
+        3 create container/app (commit: ports changed; uses container/vpn) after 1,2
+        """,
+    )
+
+
+def test_who_is_stopped_already_is_not_stopped_once_more_for_its_port() -> None:
+    """It shares the processes of the other one, and has a port that this one is to have."""
+    found = plan(
+        [wants(APP, VPN), wants(VPN, ports=(HTTP,))],
+        [there(APP, differs("ports"), uses=[VPN], ports=frozenset({HTTP})), holds(VPN)],
+    )
+    check(
+        found,
+        """
+        0 stop container/app (commit: uses container/vpn)
+        1 replace container/vpn (commit: ports changed) after 0
+        2 remove container/app (commit: ports changed; uses container/vpn) after 0,1
+        3 create container/app (commit: ports changed; uses container/vpn) after 1,2
         """,
     )
 

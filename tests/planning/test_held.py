@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.held import EMPTY_DESIRED_STATE
-from agent.model import Action, Cause, Failure, Owner, Remedy, Scope
-from agent.planning import Policy
-from tests.planning.scene import ORIGIN, check, differs, plan, there, waits, want
+from agent.model import Action, Cause, Failure, Observed, Owner, Remedy, Scope
+from agent.planning import Policy, Removal
+from tests.planning.scene import ORIGIN, check, differs, key, plan, there, waits, want
 
 WEB = "container/web"
 IN_PLACE = Remedy.IN_PLACE
@@ -299,6 +301,52 @@ def test_a_twin_that_cannot_go_keeps_even_drift_from_being_mended() -> None:
     found = plan([want(WEB)], actual)
     assert {change.action for change in found.changes} == {Action.HOLD}
     assert found.changes[0].reason == "waits for container/web.next, which is held"
+
+
+LAID_ASIDE = there("container/web.old", leftover=True, service="web")
+
+
+@pytest.mark.parametrize(
+    ("twin", "policy", "line"),
+    [
+        (
+            replace(LAID_ASIDE, protected=True),
+            Policy(),
+            "hold container/web.old (prune: is not wanted any more, but it is under",
+        ),
+        (replace(LAID_ASIDE, unsure="no JSON"), Policy(), "hold container/web.old (prune: "),
+        (LAID_ASIDE, Policy(prune=False), "hold container/web.old (prune: is not wanted any more, but pruning is off"),
+        (LAID_ASIDE, Policy(removal=Removal(frozenset({"web/web", "web/db"}), 2)), "hold container/web.old (prune: "),
+        (LAID_ASIDE, Policy(), "remove container/web.old (prune: is not wanted any more)"),
+    ],
+    ids=["protection", "doubt", "pruning off", "guard", "nothing"],
+)
+def test_a_twin_that_is_all_there_is_of_what_is_not_wanted_is_judged_like_that(
+    twin: Observed, policy: Policy, line: str
+) -> None:
+    other = want("container/other")
+    assert line in str(plan([other], [there("container/other"), twin], policy=policy))
+    held = line.startswith("hold")
+    beside = plan([other], [there("container/other"), replace(twin, key=key(WEB), leftover=False), twin], policy=policy)
+    assert [change.action for change in beside.changes] == ([Action.HOLD] * 2 if held else [Action.REMOVE] * 2)
+    goes = there(WEB, service="web")
+    with_it = plan([other], [there("container/other"), goes, replace(LAID_ASIDE, protected=True)])
+    assert [change.action for change in with_it.changes] == [Action.REMOVE] * 2
+
+
+def test_what_is_left_over_is_cleared_away_however_pruning_is_set_and_is_never_data() -> None:
+    more = [there("network/front@0123", leftover=True), there("volume/data@0123", leftover=True)]
+    found = plan([want("network/front")], [there("network/front"), *more], policy=Policy(prune=False))
+    assert [(change.action, change.code) for change in found.changes] == [
+        (Action.REMOVE, ""),
+        (Action.HOLD, "KeepsData"),
+    ]
+
+
+def test_a_twin_of_something_foreign_is_judged_by_itself() -> None:
+    foreign = there(WEB, owner=Owner.FOREIGN)
+    found = plan([want("container/other")], [there("container/other"), foreign, LAID_ASIDE], policy=Policy(prune=False))
+    assert [(change.action, change.code) for change in found.changes] == [(Action.HOLD, "PruneOff")]
 
 
 # --- the order of the input -------------------------------------------------------------------------------------

@@ -65,10 +65,11 @@ def test_one_field_that_cannot_change_in_place_replaces_the_object() -> None:
         ([differs("build"), differs("user")], "commit: user changed; the content that it is built from changed"),
         ([differs("pulled for")], "commit: its pull policy has it pulled for each new content"),
         ([differs("build", drift=True)], "image: its image was not built from the commit"),
+        ([differs("post_start", drift=True)], "drift: not all of its post_start hooks have run"),
     ],
     ids=[
         *("image moved", "image committed", "drift", "drift and image", "commit and drift", "many fields"),
-        *("built anew", "built anew and changed", "pulled anew", "built by somebody else"),
+        *("built anew", "built anew and changed", "pulled anew", "built by somebody else", "hooks"),
     ],
 )
 def test_a_cause_and_a_reason(differences: list[object], line: str) -> None:
@@ -344,6 +345,100 @@ def test_the_users_of_the_users_go_first() -> None:
     )
 
 
+SIDE, LAST = "container/side", "container/last"
+
+
+def test_what_is_replaced_for_its_own_sake_is_kept_and_whoever_is_attached_to_it_is_stopped_meanwhile() -> None:
+    wanted = [want(WEB), want(SIDE, WEB), want(LAST, SIDE)]
+    actual = [there(WEB, differs("image")), there(SIDE, uses=[WEB]), there(LAST, uses=[SIDE])]
+    check(
+        plan(wanted, actual),
+        """
+        0 stop container/last (commit: uses container/side)
+        1 stop container/side (commit: uses container/web) after 0
+        2 replace container/web (commit: image changed) after 1
+        3 remove container/last (commit: uses container/side) after 2
+        4 remove container/side (commit: uses container/web) after 2,3
+        5 create container/side (commit: uses container/web) after 2,4
+        6 create container/last (commit: uses container/side) after 3,5
+        """,
+    )
+
+
+def test_whoever_is_attached_is_stopped_once_for_all_that_is_replaced_behind_all_that_is_fetched() -> None:
+    wanted = [want(WEB, "image/app:2"), want("image/app:2"), want("container/db"), want(SIDE, WEB, "container/db")]
+    actual = [
+        there(WEB, differs("image")),
+        there("container/db", differs("user")),
+        there(SIDE, uses=[WEB, "container/db"]),
+    ]
+    check(
+        plan(wanted, actual),
+        """
+        0 create image/app:2 (commit: needed by container/web)
+        1 stop container/side (commit: uses container/db) after 0
+        2 replace container/db (commit: user changed) after 1
+        3 replace container/web (commit: image changed) after 0,1
+        4 remove container/side (commit: uses container/db) after 2,3
+        5 create container/side (commit: uses container/db) after 2,3,4
+        """,
+    )
+
+
+def test_whoever_is_attached_and_not_wanted_any_more_goes_once_the_new_one_is_proved() -> None:
+    check(
+        plan([want(WEB)], [there(WEB, differs("image")), there(SIDE, uses=[WEB])]),
+        """
+        0 stop container/side (prune: uses container/web)
+        1 replace container/web (commit: image changed) after 0
+        2 remove container/side (prune: is not wanted any more) after 1
+        """,
+    )
+
+
+def test_a_leftover_that_is_attached_to_it_is_not_kept_for_it() -> None:
+    """Its place may be needed before."""
+    wanted = [want("container/db"), want(WEB, "container/db")]
+    left = there("container/db.old", uses=[WEB], leftover=True)
+    check(
+        plan(wanted, [there(WEB, differs("image")), left]),
+        """
+        0 remove container/db.old (drift: left over from a replacement that was cut)
+        1 create container/db (commit: does not exist yet) after 0
+        2 replace container/web (commit: image changed) after 0,1
+        """,
+    )
+
+
+def test_whoever_is_attached_is_why_it_is_not_started_first() -> None:
+    wanted = [want(WEB, handling=rolled(order=Order.START_FIRST)), want(SIDE, WEB), want(LAST, WEB)]
+    actual = [there(WEB, differs("image")), there(SIDE, uses=[WEB]), there(LAST, uses=[WEB])]
+    found = {f"{one.action} {one.key.name}": one for one in plan(wanted, actual).changes}
+    change = found["replace web"]
+    assert change.interruption == (
+        "away while it is replaced (start-first is not possible: container/last, container/side are attached to it)"
+    )
+    assert change.wanted is not None
+    assert change.wanted.handling.rollout.order is Order.STOP_FIRST
+    assert found["stop side"].interruption == "away until it is replaced"
+    alone = plan(wanted[:1], actual[:1]).changes[0]
+    assert alone.interruption == ""
+
+
+def test_what_needs_whoever_was_attached_to_it_is_removed_for_else_it_would_be_a_round() -> None:
+    wanted = [want(SIDE), want(WEB, SIDE)]
+    actual = [there(WEB, differs("network_mode")), there(SIDE, differs("network_mode"), uses=[WEB])]
+    check(
+        plan(wanted, actual),
+        """
+        0 remove container/side (commit: network_mode changed; uses container/web)
+        1 create container/side (commit: network_mode changed; uses container/web) after 0
+        2 remove container/web (commit: network_mode changed) after 0
+        3 create container/web (commit: network_mode changed) after 1,2
+        """,
+    )
+
+
 def test_what_only_depends_on_it_stays() -> None:
     wanted = [want(WEB, waits("container/db")), want("container/db")]
     found = plan(wanted, [there(WEB), there("container/db", differs("image"))])
@@ -487,10 +582,10 @@ def test_what_is_made_anew_itself_needs_no_start_besides() -> None:
     check(
         plan(PAIR, actual),
         """
-        0 remove container/web (commit: uses container/db)
-        1 remove container/db (commit: image changed) after 0
-        2 create container/db (commit: image changed) after 1
-        3 create container/web (commit: uses container/db) after 0,2
+        0 stop container/web (commit: uses container/db)
+        1 replace container/db (commit: image changed) after 0
+        2 remove container/web (commit: uses container/db) after 1
+        3 create container/web (commit: uses container/db) after 1,2
         """,
     )
 

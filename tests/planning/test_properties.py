@@ -165,15 +165,41 @@ def _goes(plan: Plan, key: Key) -> bool:
     return any(change.key == key and change.action in TAKING for change in plan.changes)
 
 
-def only_what_gives_up_a_port_and_cannot_go_first_is_stopped(case: Case, chance: random.Random) -> None:
-    """Whoever is stopped is replaced or removed behind that, and somebody takes a port of it in between."""
+def only_what_cannot_go_first_is_stopped_once(case: Case, chance: random.Random) -> None:
+    """Whoever is stopped is replaced or removed behind that. In between somebody takes a port of it, or what it is
+    attached to is replaced, be it indirectly."""
     plan = plan_of(case, case.world())
     for stop in plan.changes:
         if stop.action is Action.STOP:
             [goes] = [one for one in plan.changes if one.key == stop.key and one.action in TAKING]
-            takers = [one for one in plan.changes if stop.number in one.after and one is not goes]
-            assert stop.number in goes.after
-            assert any(_clash(stop, taker) for taker in takers)
+            others = [one for one in plan.changes if stop.number in behind(plan, one) and one is not goes]
+            replaced = {one.key for one in others if one.action is Action.REPLACE and one.number in behind(plan, goes)}
+            assert stop.number in behind(plan, goes)
+            assert any(_clash(stop, other) for other in others) or _is_attached(case, stop.key, replaced)
+
+
+def _is_attached(case: Case, key: Key, others: set[Key]) -> bool:
+    seen = case.world().observe(case.resources, case.scope)
+    found, queue = set[Key](), [key]
+    while queue:
+        further = seen[queue.pop()].uses & seen.keys() - found
+        found |= further
+        queue += further
+    return bool(found & others)
+
+
+def what_is_replaced_while_others_are_attached_to_it_is_kept_until_it_is_proved(
+    case: Case, chance: random.Random
+) -> None:
+    """Whoever is attached to a container that is replaced is down by then, and taken away only behind that."""
+    world = case.world()
+    plan = plan_of(case, world)
+    seen = world.observe(case.resources, case.scope)
+    for change in plan.changes:
+        for user in seen if change.action is Action.REPLACE and change.key.kind == "container" else ():
+            if change.key in seen[user].uses:
+                earlier = [plan.changes[number] for number in behind(plan, change)]
+                assert any(one.key == user and one.action in {Action.STOP, Action.REMOVE} for one in earlier), plan
 
 
 def _clash(holder: Change, taker: Change) -> bool:
@@ -234,7 +260,8 @@ PROPERTIES: tuple[Property, ...] = (
     every_step_comes_after_what_it_needs,
     nobody_takes_a_port_before_whoever_holds_it_has_let_go,
     who_waits_for_a_port_waits_for_somebody_who_keeps_it,
-    only_what_gives_up_a_port_and_cannot_go_first_is_stopped,
+    only_what_cannot_go_first_is_stopped_once,
+    what_is_replaced_while_others_are_attached_to_it_is_kept_until_it_is_proved,
     who_starts_anew_with_another_one_does_so_behind_it,
     numbers_count_up_along_the_order_so_there_is_no_cycle,
     the_order_of_the_input_is_no_matter,

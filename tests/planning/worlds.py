@@ -137,6 +137,7 @@ def _wanted(dice: Dice, key: Key, stack: str, others: list[Key]) -> Resource:
         external=key.kind in {"network", "volume"} and dice.pick([False] * 5 + [True]),
         prepares=key.kind in {"image", "file"},
         on_demand=key.kind == "image",
+        service=key.name if key.kind == "container" else "",
     )
 
 

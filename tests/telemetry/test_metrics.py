@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,17 +13,40 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from agent.engine import Engine
+from agent.held import PRUNE_GUARD, PRUNE_OFF
+from agent.kind_names import KINDS
 from agent.kinds import make_kinds
 from agent.kinds.base import Identity
-from agent.model import Action, Cause, Failure, Health, Key, Plan, Report, Revision, ServiceState, Status
+from agent.model import (
+    Action,
+    Cause,
+    Change,
+    Failure,
+    Health,
+    Key,
+    Observed,
+    Owner,
+    Plan,
+    Report,
+    Revision,
+    ServiceState,
+    Status,
+)
 from agent.suspension import Suspended, Suspension
 from agent.telemetry import catalogue
 from agent.telemetry.labels import registry_label, repository_label
 from agent.telemetry.metrics import Metrics
+from agent.timing import Measured
 from tests.telemetry.made import BROKEN, OLDER, REVISION, UNREACHABLE, change, did, done, failed, report, samples
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "metrics.md"
 DRIFT = change(action=Action.REPLACE, cause=Cause.DRIFT)
+
+
+def kept(code: str, **facts: Any) -> Change:
+    """Something that nobody wants any more and that is held."""
+    seen = Observed(Key("container", "old-1"), "id", Owner.OURS, **facts)
+    return Change(1, Action.HOLD, seen.key, "web", Cause.PRUNE, "is held", code=code, seen=seen)
 
 
 def after(*reports: Report) -> dict[str, float]:
@@ -92,10 +116,28 @@ SERIES = [
     ),
     pytest.param([did(done(change()))], 'windlass_plan_changes{action="create",stack="web"}', 0, id="planned and done"),
     pytest.param(
+        [report(plan=Plan((change(action=Action.STOP),)))],
+        'windlass_plan_changes{action="stop",stack="web"}',
+        1,
+        id="who is to let go of a port before it is replaced is counted",
+    ),
+    pytest.param(
+        [report(plan=Plan((change(action=Action.STOP, cause=Cause.SCHEDULE),)))],
+        'windlass_plan_changes{action="stop",stack="web"}',
+        0,
+        id="a job that is cut short is not",
+    ),
+    pytest.param(
         [report(plan=Plan((change(action=Action.HOLD, cause=Cause.PRUNE),)))],
         'windlass_prune_held{stack="web"}',
         1,
         id="prune held",
+    ),
+    pytest.param(
+        [report(plan=Plan((kept("KeepsData", keeps_data=True), kept(PRUNE_OFF), kept(PRUNE_GUARD))))],
+        'windlass_prune_held{stack="web"}',
+        1,
+        id="what is never removed, or not here, is not held for somebody's word",
     ),
     pytest.param(
         [did(done(change(), Status.FAILED))],
@@ -176,6 +218,9 @@ def test_facts_told_one_by_one() -> None:
     metrics.log_message("error")
     metrics.http_request("/metrics", "BREW", 405, 0.1)
     metrics.watch_state_db(lambda: 4096)
+    metrics.timed(Measured.PLAN, 0.2)
+    metrics.timed(Measured.WAIT, 3.0)
+    metrics.timed(Measured.AWAY, 4.0)
     with metrics.reconciling():
         assert samples(metrics)["windlass_reconcile_in_progress"] == 1
     expected = {
@@ -192,6 +237,10 @@ def test_facts_told_one_by_one() -> None:
         'windlass_log_messages_total{level="error"}': 1,
         'windlass_http_requests_total{code="405",method="other",route="/metrics"}': 1,
         "windlass_state_db_size_bytes": 4096,
+        'windlass_reconcile_phase_duration_seconds_sum{phase="plan"}': 0.2,
+        'windlass_reconcile_phase_duration_seconds_count{phase="observe"}': 0,
+        "windlass_health_wait_duration_seconds_sum": 3,
+        "windlass_downtime_seconds_sum": 4,
         "windlass_reconcile_in_progress": 0,
     }
     found = samples(metrics)
@@ -230,7 +279,7 @@ def test_the_counters_of_a_stack_are_there_before_their_first_event_and_go_with_
 def test_drift_is_expected_of_every_kind_that_there_is(tmp_path: Path) -> None:
     engine, identity = Engine("unix:///nowhere"), Identity("i", "o", b"")
     kinds = make_kinds(engine, identity, tmp_path, tmp_path, on_pull=lambda _: None, stop=lambda _: False)
-    assert sorted(kind.name for kind in kinds) == sorted(catalogue.KINDS)
+    assert sorted(kind.name for kind in kinds) == sorted(KINDS)
 
 
 def test_when_a_pass_last_got_on() -> None:

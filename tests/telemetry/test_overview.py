@@ -175,6 +175,7 @@ def test_its_json_form_is_stable() -> None:
         "http": {"url": "", "failure": None},
         "wanted": {"volumes": [], "unread": []},
         "state": {},
+        "elsewhere": [],
         "answered": 0.0,
         "stacks": [
             {

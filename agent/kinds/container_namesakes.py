@@ -1,0 +1,59 @@
+"""Networks that share their name with another one, which the engine allows.
+
+It starts no new container that is to be on one of them by that name. So a container is told, beside the name, the id of
+the one that is meant: then it is reported like any other, also to `docker compose`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from agent.engine import Engine
+from agent.errors import Refused
+from agent.held import NAME_AMBIGUOUS
+from agent.kinds.base import INSTANCE, PROJECT
+from agent.kinds.container_networks import wanted_endpoints
+
+Report = Mapping[str, Any]
+
+
+class Namesakes:
+    def __init__(self, engine: Engine, instance: str, shared: Callable[[], frozenset[str]]) -> None:
+        """`shared` are the names that more than one network had when they were last listed: only of these is anything
+        asked."""
+        self._engine, self._instance, self._shared = engine, instance, shared
+
+    def told_apart(self, stack: str, body: Report) -> dict[str, Any]:
+        """The body of a container of the stack, with the ids of the networks whose names others have too. Raises
+        `Refused` (`NameAmbiguous`)."""
+        shared = self._shared() & wanted_endpoints(body).keys()
+        if not shared:
+            return {**body}
+        networking = body.get("NetworkingConfig") or {}
+        endpoints = {name: {**endpoint} for name, endpoint in wanted_endpoints(body).items()}
+        for name in sorted(shared):
+            endpoints[name]["NetworkID"] = self.meant_by(stack, name, ())
+        return {**body, "NetworkingConfig": {**networking, "EndpointsConfig": endpoints}}
+
+    def meant_by(self, stack: str, name: str, known: Collection[str]) -> str:
+        """What a network is to be called by: one of the ids that are `known` of it, else its name, unless another one
+        has that too. Raises `Refused` (`NameAmbiguous`)."""
+        if name in self._shared():
+            return chosen(name, stack, self._engine.list_networks(), self._instance)
+        return min(known, default=name)
+
+
+def chosen(name: str, stack: str, listed: Sequence[Report], instance: str) -> str:
+    """Of several networks of that name the id of ours, else of the one that `docker compose` made for the stack; the
+    name where there is none. Raises `Refused` where nobody can tell."""
+    same = sorted((one for one in listed if one["Name"] == name), key=lambda one: str(one.get("Created") or ""))
+    ours = [one for one in same if (one.get("Labels") or {}).get(INSTANCE) == instance]
+    composes = [one for one in same if (one.get("Labels") or {}).get(PROJECT) == stack]
+    if found := ours or composes or same[: len(same) == 1]:
+        return str(found[0]["Id"])
+    if not same:
+        return name
+    ids = " and ".join(str(one["Id"])[:12] for one in same)
+    what = f"{len(same)} networks are called {name} ({ids}), and nobody can tell which of them is meant"
+    raise Refused(f"{what}: remove all but one by their ids (docker network rm ID)", reason=NAME_AMBIGUOUS)
