@@ -204,7 +204,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Scope:
-    """Which objects may be pruned: those of `stacks`, with `whole` also all others of this origin, which is the source."""
+    """Which objects may be pruned: those of `stacks`, with `whole` also the others of this origin, the source."""
 
     instance: str
     origin: str

@@ -188,8 +188,8 @@ class Reconciler:
                 self.acknowledgements.remember(last.removal, turn.consent)
             if turn.act and last.plan.pending:
                 taken = replace(taken, outcomes=self._act(turn, last.plan))
-                if goes_on := _stopped_in_vain(taken):
-                    taken = self._act_besides(turn, taken, goes_on)
+                if goes_on := _stopped_in_vain(taken):  # also where the agent ends, or newer content is wanted
+                    taken = self._act_besides(turn, taken, goes_on, stop=never)
                 turn = replace(turn, asked={})  # it is done, or will be asked for again
                 last = self.look(turn)
                 if not turn.exact and (follow := _following(last.plan, taken)):
@@ -241,14 +241,16 @@ class Reconciler:
                 return _in_its_time(found._replace(detail=f"{resource.key}: {found.detail}"), resource)
         return Probe(Gate.PASSED)
 
-    def _act_besides(self, turn: Turn, taken: Taken, more: Plan) -> Taken:
-        return replace(taken, plan=_joined(taken.plan, more), outcomes=taken.outcomes + self._act(turn, more))
+    def _act_besides(self, turn: Turn, taken: Taken, more: Plan, *, stop: Callable[[], bool] | None = None) -> Taken:
+        return replace(taken, plan=_joined(taken.plan, more), outcomes=taken.outcomes + self._act(turn, more, stop))
 
-    def _act(self, turn: Turn, plan: Plan) -> tuple[Outcome, ...]:
+    def _act(self, turn: Turn, plan: Plan, stop: Callable[[], bool] | None = None) -> tuple[Outcome, ...]:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}
         wanted = {one.key: one for stack in turn.stacks for one in stack.resources}
+        awaited = _waited_for_by_what_stands_still(plan)
 
         def perform(change: Change, pace: Pace) -> str:
+            pace = replace(pace, leaves=change.number not in awaited)
             return self.host.perform(change, revisions.get(change.stack, ""), pace)
 
         with measured(Measured.APPLY, self.timed, self.clock):
@@ -257,7 +259,7 @@ class Reconciler:
                 perform,
                 partial(self._probe, wanted),
                 options=self.options,
-                stop=lambda: self.stop() or turn.superseded(),
+                stop=stop or (lambda: self.stop() or turn.superseded()),
                 clock=self.clock,
                 sleep=self.rest,
                 report=partial(self.listen, turn),
@@ -309,10 +311,10 @@ def _following(left: Plan, taken: Taken) -> Plan | None:
 def _stopped_in_vain(taken: Taken) -> Plan | None:
     """What was stopped for others, for their ports or while what it is attached to is replaced, where nothing came of
     any of that: it goes on as it did, whether its stack goes back or not, what was stopped last before the others."""
-    done = [outcome.change for outcome in taken.outcomes if outcome.status is Status.DONE]
-    stopped = [one for one in done if one.action is Action.STOP and one.cause is not Cause.SCHEDULE]
+    done = {outcome.change.number: outcome.change for outcome in taken.outcomes if outcome.status is Status.DONE}
+    stopped = [one for one in _stopped(taken.plan) if one.number in done]
     ends = {one.number for one in stopped}
-    needed = {earlier for one in done if one.number not in ends for earlier in one.after}
+    needed = {earlier for one in done.values() if one.number not in ends for earlier in one.after}
     in_vain = {one.number: one for one in reversed(stopped) if one.number not in needed}
     first = len(taken.plan.changes)
     numbers = {number: first + place for place, number in enumerate(in_vain)}
@@ -324,6 +326,18 @@ def _stopped_in_vain(taken: Taken) -> Plan | None:
         for number, one in in_vain.items()
     )
     return Plan(goes_on) if goes_on else None
+
+
+def _waited_for_by_what_stands_still(plan: Plan) -> frozenset[int]:
+    """The numbers of what others were stopped for: each of those stands still until it is there, or goes on where
+    nothing comes of it."""
+    stopped = {one.number for one in _stopped(plan)}
+    return frozenset(change.number for change in plan.changes if change.after & stopped)
+
+
+def _stopped(plan: Plan) -> list[Change]:
+    """What stops for others, so that they can have its ports or while what it is attached to is replaced."""
+    return [one for one in plan.changes if one.action is Action.STOP and one.cause is not Cause.SCHEDULE]
 
 
 def _only_frees(left: Plan) -> bool:

@@ -79,21 +79,24 @@ class Steps(Protocol):
 class Pace:
     """What waiting is done with: seconds from `clock`, `rest` for some of them, in words why, until `stop` says so.
 
-    While it rests, a step takes no place from others. `timed` hears how long it took to be good, and was away.
+    While it rests, a step takes no place from others. `timed` hears how long it took to be good, and was away. One that
+    `leaves` what it had no time to prove leaves it to whoever looks next; else the old one is back at once, for others
+    cannot go on without it.
     """
 
     clock: Callable[[], float]
     rest: Callable[[float, str], None]
     stop: Callable[[], bool]
     timed: Timed = ignore
+    leaves: bool = True
 
 
 def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
     """Replace by the steps. Where the new one does not become good, the old one is back when this raises `Refused`.
 
     Raises `Overtaken` when it is told to stop while a health check has not passed yet: then both are left for whoever
-    looks next. `Unreachable` leaves them as well, and so does `Refused` (`StartTimeout`) where the start of the new one
-    hangs: then the old one runs meanwhile.
+    looks next, or the old one is back, as the pace says. `Unreachable` leaves them as well, and so does `Refused`
+    (`StartTimeout`) where the start of the new one hangs: then the old one runs meanwhile.
     """
     try:
         steps.prepare()
@@ -104,10 +107,11 @@ def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
             steps.retire()
         else:
             _stop_first(steps, rollout, pace)
-    except (_Unproved, _Hangs):
+    except _Hangs:
         raise
     except (Refused, Overtaken) as trouble:
-        _take_back(steps, trouble)
+        if not (isinstance(trouble, _Unproved) and pace.leaves):
+            _take_back(steps, trouble)
         raise
     with suppress(Refused, Overtaken):  # says nothing against the new one, which is good
         steps.finish()
@@ -174,9 +178,10 @@ def _rest_until_proved(steps: Steps, rollout: Rollout, pace: Pace, began: float)
         if proof.gate is Gate.PENDING and waited >= limit:
             raise Refused(f"{proof.detail} (gave up after {limit:g} s){steps.words()}", reason=HEALTH_TIMEOUT)
         if pace.stop():
-            if proof.gate is Gate.PASSED:
+            if proof.gate is Gate.PASSED and pace.leaves:
                 return proof.checked  # up to now nothing speaks against it
-            raise _Unproved("not proved yet, for the agent ends or newer content is wanted; the next pass goes on")
+            then = "goes on" if pace.leaves else "begins anew, for others go on with the old one"
+            raise _Unproved(f"not proved yet, for the agent ends or newer content is wanted; the next pass {then}")
         pace.rest(POLL, proof.detail or "runs without a restart so far")
 
 

@@ -10,15 +10,22 @@ from collections.abc import Iterable
 MASK = "***"
 
 _EXAMINED = 2000  # characters of a text that are searched for secrets; what is behind them is not shown
-_TELLTALE = r"(?:pass|pwd|secret|token|key|cred|private|auth(?!ors?(?![a-z]))|dsn|salt|cookie|session)"
+_TELLTALE = r"(?:pass|pwd|secret|token|key|cred|private|auth(?!(?:ors?|orized)(?![a-z]))|dsn|salt|cookie|session)"
 _TELLTALE_NAME = re.compile(_TELLTALE, re.IGNORECASE)
 # What shells and login sessions say of themselves in their environment.
 _OF_SHELLS = re.compile(r"\b(?:(?:OLD)?PWD|SSH_AUTH_SOCK|(?:XDG|DBUS)_SESSION_\w+|DESKTOP_SESSION)$")
 FLAG = re.compile(rf"--?[\w-]*{_TELLTALE}[\w-]*", re.IGNORECASE)
 _HIDDEN_PARTS = (  # in a text: what stays of each, and what is masked behind it
     re.compile(rf"({_TELLTALE}[\w.-]*['\"]?\s*=\s*)\S+", re.IGNORECASE),  # POSTGRES_PASSWORD=…
-    re.compile(rf"({_TELLTALE}[\w.-]*['\"]?:\s+).+", re.IGNORECASE),  # Authorization: Bearer …
     re.compile(rf"({FLAG.pattern}\s+)\S+", re.IGNORECASE),  # --password …
+)
+_OF_A_FILE = (  # what the system says of one, and what was to be done with it
+    r"(?:(?:mkdir|open|l?stat|chown|mount) [/'\"]|permission denied|operation not permitted|no such file|file exists"
+    r"|read-only file|not a dir|is a dir)"
+)
+_NAMED = re.compile(  # Authorization: Bearer …, but not /run/secrets/db: permission denied
+    rf"(?P<path>(?<![\w./:])/[\w./-]+['\"]?:\s+(?={_OF_A_FILE}))|(?P<name>{_TELLTALE}[\w.-]*['\"]?:\s+).+",
+    re.IGNORECASE,
 )
 _USER_AND_PASSWORD = re.compile(r"(://[^\s:/@]*):\S+@")
 _TOKEN_AS_USER = re.compile(r"://[^\s:/@]+@")
@@ -41,7 +48,7 @@ def without_secrets(text: str) -> str:
     text = _TOKEN_AS_USER.sub(f"://{MASK}@", text)
     for pattern in _HIDDEN_PARTS:
         text = pattern.sub(rf"\1{MASK}", text)
-    return text
+    return _NAMED.sub(lambda found: found["path"] or f"{found['name']}{MASK}", text)
 
 
 def _whole_words(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ from agent.probe import Probe
 from agent.provenance import Tracer
 from agent.reconcile import HEALTH_POLL, Reconciler, Turn
 from agent.rollout import Pace
+from agent.stand_ins import never
 from agent.suspension import Suspended, Suspension
 from agent.timing import Measured
 from tests.planning.scene import ORIGIN, differs, there, want
@@ -375,6 +377,7 @@ def test_nobody_waits_once_something_failed_or_the_end_is_wanted() -> None:
 
 APP, VPN = Key("container", "app"), Key("container", "vpn")
 HTTP = frozenset({HostPort(8080)})
+SCOPE = Scope("host-1", "here", frozenset({"web"}))
 AS_IT_WAS = {"fixed": "A", "live": "x"}
 MOVED = Stack(
     "web",
@@ -389,7 +392,7 @@ MOVED = Stack(
 def move_the_port(*refused: str) -> tuple[Host, Report]:
     """From the app to that on which it depends."""
     host = Host({APP: Thing(1, stack="web", ports=HTTP), VPN: Thing(2, stack="web")}, refused=refused)
-    turn = Turn((MOVED,), Scope("host-1", "here", frozenset({"web"})), "git")
+    turn = Turn((MOVED,), SCOPE, "git")
     [report] = Reconciler(host).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
     return host, report
 
@@ -407,6 +410,17 @@ def test_what_was_stopped_for_what_did_not_come_about_goes_on() -> None:
     assert (host.things[APP].serial, host.things[APP].runs) == (1, True)
     assert (report.failure and report.failure.reason, report.plan.unchanged) == ("CrashOnStart", 0)
     assert interrupted_in_vain(report), "which is not to be repeated at once"
+
+
+def test_what_was_stopped_goes_on_as_well_where_something_newer_is_wanted_or_the_agent_ends() -> None:
+    for is_newer in (True, False):
+        host = Host({APP: Thing(1, stack="web", ports=HTTP), VPN: Thing(2, stack="web")})
+        has_begun = partial(bool, host.performed)
+        turn = Turn((MOVED,), SCOPE, "git", superseded=has_begun if is_newer else never)
+        stop = never if is_newer else has_begun
+        Reconciler(host, stop=stop).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
+        assert host.performed == ["stop container/app", "run container/app"]
+        assert (host.things[APP].serial, host.things[APP].runs) == (1, True)
 
 
 def test_what_was_stopped_for_what_did_come_about_cannot_go_on() -> None:

@@ -29,6 +29,7 @@ class Stage:
     steps: list[str] = field(default_factory=list)
     now: float = 0.0
     stopping: bool = False
+    leaves: bool = True
     old_is_there: bool = True
     is_missed: bool = True
     takes: dict[str, float] = field(default_factory=dict)  # seconds, by step
@@ -70,7 +71,7 @@ class Stage:
         self.now += seconds
 
     def roll(self, rollout: Rollout) -> None:
-        roll(self, rollout, Pace(lambda: self.now, self.rest, lambda: self.stopping, self.note))
+        roll(self, rollout, Pace(lambda: self.now, self.rest, lambda: self.stopping, self.note, self.leaves))
 
     def note(self, what: Measured, seconds: float) -> None:
         self.measured[what.value] = round(seconds, 6)
@@ -221,6 +222,21 @@ def test_both_reasons_are_told_where_taking_back_fails_too() -> None:
     with pytest.raises(Refused, match="exit code 1; and the old one could not be put back: the disk is full") as caught:
         stage.roll(STOP_FIRST)
     assert caught.value.reason == "DiskFull"
+
+
+@pytest.mark.parametrize("proof", [RUNS, STARTING], ids=["runs so far", "not yet healthy"])
+@pytest.mark.parametrize("rollout", [STOP_FIRST, START_FIRST], ids=["stop-first", "start-first"])
+def test_what_others_wait_for_is_taken_back_where_there_is_no_time_to_prove_it(rollout: Rollout, proof: Proof) -> None:
+    stage = Stage([proof], stopping=True, leaves=False)
+    with pytest.raises(Overtaken, match="not proved yet"):
+        stage.roll(replace(rollout, monitor=5.0))
+    assert stage.steps[-1] == "take back"
+
+
+def test_what_others_wait_for_and_is_proved_stays() -> None:
+    stage = Stage(stopping=True, leaves=False)
+    stage.roll(STOP_FIRST)
+    assert stage.steps[-1] == "finish"
 
 
 SLOW = {"prepare": 9.0, "retire": 3.0, "start": 1.0, "finish": 9.0}

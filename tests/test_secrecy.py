@@ -9,7 +9,7 @@ from agent.kinds.container_words import redacted
 from agent.kinds.table import holds_secret
 from agent.model import Place
 from agent.planning.masking import field_change
-from agent.secrecy import looks_secret
+from agent.secrecy import looks_secret, without_secrets
 from tests.planning.scene import differs
 
 SECRET = [
@@ -30,3 +30,32 @@ def test_a_name_says_the_same_wherever_a_value_is_shown(name: str) -> None:
     findings.hide({name: "canary-of-length"})
     findings.warn(Place("compose.yaml"), "there is no canary-of-length")
     assert ("canary" not in findings.warnings[0].message) is secret
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('exec: "serve --password=hunter2": not found', 'exec: "serve --password=*** not found'),
+        ("Authorization: Bearer hunter2", "Authorization: ***"),
+        ('{"db_password": "hunter2"}', '{"db_password": ***'),
+        ("/login/password: hunter2", "/login/password: ***"),
+        (
+            "open /run/secrets/a: permission denied, token: hunter2",
+            "open /run/secrets/a: permission denied, token: ***",
+        ),
+    ],
+)
+def test_what_looks_like_a_secret_in_a_text_is_not_told(text: str, told: str) -> None:
+    assert without_secrets(text) == told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "unauthorized: authentication required",
+        "open /run/secrets/db_password: permission denied",
+        "source path '/srv/keys': mkdir /srv/keys: read-only file system",
+    ],
+)
+def test_what_is_said_of_a_file_or_of_a_registry_is_told(text: str) -> None:
+    assert without_secrets(text) == text

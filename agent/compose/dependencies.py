@@ -9,7 +9,7 @@ from typing import Final
 from agent.compose.names import container_names
 from agent.compose.nodes import Map
 from agent.compose.project import Project
-from agent.compose.sharing import named_containers
+from agent.compose.sharing import named_containers, namespaces
 from agent.model import Condition, Key, Requirement
 
 _CONDITIONS: Final = {
@@ -29,7 +29,15 @@ class Dependencies:
     def of(self, service: str) -> list[Requirement]:
         """What each container of the service requires, sorted; each other container once."""
         found = {one.key: one for one in (*self._by_container(service), *self._by_service(service))}
-        return [found[key] for key in sorted(found)]
+        owners = self._owners(service)
+        return [found[key]._replace(restart=found[key].restart or key.name in owners) for key in sorted(found)]
+
+    def _owners(self, service: str) -> frozenset[str]:
+        """The containers whose namespaces it is in. Whatever `depends_on` says of them, what goes on in those of a
+        former start is cut off, or sees what is not there any more."""
+        services, containers = namespaces(self._project.services[service])
+        own = (name for one in services for name in container_names(self._project, one))
+        return containers.union(own)
 
     def _by_service(self, service: str) -> Iterator[Requirement]:
         for target, how in self._depends_on(service).items():

@@ -15,10 +15,10 @@ _NAMES: Final = """
     device_cgroup_rules device_read_bps device_read_iops device_write_bps device_write_iops devices dns dns_opt
     dns_search domainname driver driver_opts enable_ipv4 enable_ipv6 entrypoint environment expose extra_hosts files
     gpus group_add health healthcheck hostname image init internal ipam ipc isolation labels links logging mac_address
-    masked_paths mem_reservation mem_swappiness memory memswap_limit name network_disabled network_mode networks
-    oom_kill_disable oom_score_adj others pid pids_limit ports privileged publish_all_ports read_only readonly_paths
-    restart runtime security_opt shm_size state stdin_open stop_grace_period stop_signal storage_opt sysctls tty
-    ulimits user userns_mode uts volume_driver volumes volumes_from working_dir
+    masked_paths mem_reservation mem_swappiness memory memswap_limit name namespaces network_disabled network_mode
+    networks oom_kill_disable oom_score_adj others pid pids_limit ports privileged publish_all_ports read_only
+    readonly_paths restart runtime security_opt shm_size state stdin_open stop_grace_period stop_signal storage_opt
+    sysctls tty ulimits user userns_mode uts volume_driver volumes volumes_from working_dir
 """
 # The fields as plans name them, by their first word: a test holds them to the tables of `agent.kinds`.
 FIELDS: Final = frozenset(_NAMES.split())

@@ -39,6 +39,13 @@ def references(service: Map, at: At) -> Iterator[Reference]:
             yield Reference(entry.partition(":")[0], at.of_item(service, "volumes_from", index), restart=False)
 
 
+def namespaces(service: Map) -> tuple[frozenset[str], frozenset[str]]:
+    """Whose namespaces a service is in: the services, and the containers that are named as such."""
+    modes = [str(service.get(key) or "") for key in _NAMESPACES]
+    services = filter(None, map(shared_service, modes))
+    return frozenset(services), frozenset(one.removeprefix(CONTAINER) for one in modes if one.startswith(CONTAINER))
+
+
 def named_containers(service: Map) -> list[str]:
     """The containers that a service refers to by their own names."""
     modes = [service.get(key) or "" for key in ("network_mode", "ipc", "pid")]

@@ -119,7 +119,7 @@ def _raise_said(wanted: Build, line: Mapping[str, Any], said: str) -> None:
     error = str(text or line.get("error") or "")
     if not error:
         return
-    reason = next(meaning.reason for meaning in BUILD_MEANINGS if meaning.pattern.search(plain_text(error)))
+    reason = next(meaning.reason for meaning in BUILD_MEANINGS if meaning.pattern.search(error))
     plain, words = plain_text(_redacted(wanted, error)), _redacted(wanted, said.strip())[-_WORDS:]
     text = f"build {wanted.tags[0]}: {plain}{f'; the builder said last: {words}' if words else ''}"
     raise Refused(text, reason=reason)

@@ -7,20 +7,40 @@ from typing import Any
 
 from agent.engine.calls import Calls
 from agent.engine.transport import Client
-from agent.errors import Overtaken, Refused, Unreachable
+from agent.errors import Overtaken, Refused
 from agent.stand_ins import never
 
 POLL = 0.05  # seconds between looks at one that has said its last word
 TELLING = 5.0  # seconds that the engine may take to know the status of one that has ended
 
 
-def hear(calls: Calls, command: str, subject: str, patience: float, stop: Callable[[], bool] | None) -> str:
-    """Run it and take down the last of what it says. Once `stop` says so nobody waits any more (`Overtaken`)."""
+def hear(
+    calls: Calls,
+    command: str,
+    subject: str,
+    *,
+    until: float,
+    stop: Callable[[], bool] | None,
+    clock: Callable[[], float],
+) -> str:
+    """Run it and take down the last of what it says; "" where it goes on at the moment `until` of the `clock`. Once
+    `stop` says so nobody waits any more (`Overtaken`)."""
 
     def tell(client: Client) -> Any:
         return client.hear("/exec/{0}/start", command, body={"Detach": False, "Tty": False})
 
-    said: bytes = calls.write("exec_start", subject, tell, extra=patience, stop=stop)
+    def is_over() -> bool:
+        return clock() >= until
+
+    def gives_up() -> bool:
+        return is_over() or (stop or never)()
+
+    try:
+        said: bytes = calls.write("exec_start", subject, tell, extra=until - clock(), stop=gives_up)
+    except Overtaken:
+        if not is_over():
+            raise
+        return ""  # what has become of it is asked next
     return said.decode(errors="replace")
 
 
@@ -28,18 +48,19 @@ def await_status(
     look: Callable[[], Mapping[str, Any] | None],
     subject: str,
     *,
-    patience: float,
+    until: float,
     stop: Callable[[], bool] | None,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
-) -> int:
+) -> int | None:
     """The exit status, by what `look` gives as its report. It comes a moment after the last word; one that
-    says nothing that anybody hears is waited for as well.
+    says nothing that anybody hears is waited for as well. None where it goes on at the moment `until` of the `clock`:
+    the engine answers, so it is the command that takes too long.
 
-    Raises `Unreachable` (`EngineTimeout`) where it goes on beyond the `patience` in seconds, `Overtaken` where its
-    report is gone or `stop` says so, and `Refused` (`EngineError`) where it has ended and the engine does not tell how.
+    Raises `Overtaken` where its report is gone or `stop` says so, and `Refused` (`EngineError`) where it has ended and
+    the engine does not tell how.
     """
-    until, known_by = clock() + patience, float("inf")
+    known_by = float("inf")
     while True:
         report = look()
         if report is None:
@@ -51,7 +72,7 @@ def await_status(
         if clock() >= known_by:
             raise Refused(f"{subject}: it has ended, and the engine told no exit status", reason="EngineError")
         if runs and clock() >= until:
-            raise Unreachable(f"{subject}: has not ended in time and goes on, unheard", reason="EngineTimeout")
+            return None
         if (stop or never)():
             raise Overtaken(f"{subject}: was not waited for to its end")
         sleep(POLL)

@@ -188,18 +188,16 @@ class Engine:
     def execute(
         self, container: str, body: Mapping[str, Any], patience: float, what: str = "it",
         stop: Callable[[], bool] | None = None,
-    ) -> tuple[int, str]:  # fmt: skip
-        """Run a command in a container until it ends; its exit status and what it said. `body` is that of
-        `POST /containers/ID/exec`; `patience` are the seconds that it may take, `what` its name in errors. Once `stop`
+    ) -> tuple[int | None, str]:  # fmt: skip
+        """Run a command in a container until it ends; its exit status, None where it goes on after the `patience` in
+        seconds, and what it said. `body` is that of `POST /containers/ID/exec`, `what` its name in errors. Once `stop`
         says so, it goes on and nobody waits for it (`Overtaken`)."""
         subject = f"run {what} in container {container[:12]}"
         made = self._write("exec_create", subject, "/containers/{0}/exec", container, body=body)["Id"]
         until = self._clock() + patience
-        said = commands.hear(self._calls, made, subject, patience, stop)
+        said = commands.hear(self._calls, made, subject, until=until, stop=stop, clock=self._clock)
         look = partial(self._object, "exec_inspect", "/exec/{0}/json", made)
-        code = commands.await_status(
-            look, subject, patience=until - self._clock(), stop=stop, clock=self._clock, sleep=self._sleep
-        )
+        code = commands.await_status(look, subject, until=until, stop=stop, clock=self._clock, sleep=self._sleep)
         return code, said
 
     def update_container(self, container: str, resources: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ import requests
 from docker.errors import APIError, DockerException
 
 from agent.errors import Overtaken, Refused, Trouble, Unreachable
+from agent.secrecy import without_secrets
 
 WORDS = 400  # of the engine's own text, at most
 
@@ -105,27 +106,40 @@ def plain_errors(
 
 
 def translated(subject: str, status: int, text: str, meanings: Sequence[Meaning] = MEANINGS) -> Trouble:
-    """Our error for an answer of the engine: its HTTP status and its text."""
-    text = plain_text(text)
+    """Our error for an answer of the engine: its HTTP status and its text, of which no secret is told. What it means is
+    read before that is masked."""
+    line = _on_one_line(text)
     for meaning in meanings:
-        if match := meaning.pattern.search(text):
+        if match := meaning.pattern.search(line):
             first = next((group for group in match.groups() if group), "")
-            said = meaning.message.format(first) if meaning.message and first else text
-            return Refused(f"{subject}: {said}", reason=meaning.reason)
-    if status == 404 or (status in (409, 500) and MOVED.search(text)):  # engines do not agree on which of the two
-        return Overtaken(f"{subject}: {text}")
+            said = meaning.message.format(first) if meaning.message and first else line
+            return Refused(f"{subject}: {_tellable(said)}", reason=meaning.reason)
+    told = _tellable(line)
+    if status == 404 or (status in (409, 500) and MOVED.search(line)):  # engines do not agree on which of the two
+        return Overtaken(f"{subject}: {told}")
     reason = {400: "InvalidRequest", 401: "EngineDenied", 403: "EngineDenied", 409: "Conflict"}
-    return Refused(f"{subject}: {text or f'HTTP {status}'}", reason=reason.get(status, "EngineError"))
+    return Refused(f"{subject}: {told or f'HTTP {status}'}", reason=reason.get(status, "EngineError"))
 
 
 def plain_text(text: str) -> str:
-    """The engine's words on one line, without the chain of causes that its runtime puts before them."""
+    """The engine's words on one line, without the chain of causes that its runtime puts before them, and without what
+    looks like a secret: a command that cannot be run is told whole."""
+    return _tellable(_on_one_line(text))
+
+
+def _on_one_line(text: str) -> str:
     line = " ".join(text.split()).removesuffix(": unknown").removesuffix(".")
     for lead in ("Error response from daemon: ", "Conflict. "):
         line = line.removeprefix(lead)
     if "OCI runtime" in line and "caused: " in line:
         line = f"OCI runtime: {line.rsplit('caused: ', 1)[1]}"
-    return line if len(line) <= WORDS else f"{line[:WORDS]}…"
+    return line
+
+
+def _tellable(line: str) -> str:
+    """Masked before it is cut: half of a URL would not be seen to hold a password."""
+    told = without_secrets(line)
+    return told if len(told) <= WORDS else f"{told[:WORDS]}…"
 
 
 def is_quick(error: Exception) -> bool:

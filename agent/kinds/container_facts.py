@@ -24,7 +24,8 @@ class Facts:
     that image is gone; `local` the id that the wanted reference has on this host now, "" where it has none. `networks`
     are the ids of the networks by name, `names` the names of containers by id, `api` the version that is spoken.
     `unmoved` are files of the host that are as they were when the container was started; `rewritten` are the targets of
-    mounts behind which the commit's files were written again since then. `heals`: a failing health check is a fault.
+    mounts behind which the commit's files were written again since then, and `outdated` the names of containers in
+    whose namespaces it is and that were started after it. `heals`: a failing health check is a fault.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Facts:
     api: tuple[int, int] = (1, 41)
     unmoved: frozenset[str] = frozenset()
     rewritten: frozenset[str] = frozenset()
+    outdated: frozenset[str] = frozenset()
     heals: bool = False
 
     @property

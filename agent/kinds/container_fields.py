@@ -72,6 +72,8 @@ from agent.kinds.container_rows import (
     mounts_wanted,
     name_seen,
     namespace,
+    namespaces_seen,
+    namespaces_wanted,
     network_ids,
     of_daemon,
     of_image,
@@ -120,6 +122,7 @@ STATE = (
     Row[Facts]("state", lambda _spec: None, lambda _facts: "running", state_seen, state_remedy),
     Row[Facts]("health", lambda _spec: None, lambda _facts: HEALTHY, health_seen, started_anew),
     Row[Facts]("files", lambda _spec: None, files_wanted, files_seen, started_anew, depth=1),
+    Row[Facts]("namespaces", lambda _spec: None, namespaces_wanted, namespaces_seen, started_anew, depth=1),
 )
 
 PROGRAM = (

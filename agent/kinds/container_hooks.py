@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
-from agent.kinds.base import COMPOSE, INSTANCE
+from agent.kinds.base import COMPOSE, INSTANCE, NAME, STACK
 from agent.kinds.container_facts import is_job
 from agent.kinds.container_noted import POST_START as NOTED_START
 from agent.kinds.container_noted import PRE_STOP, Noted, bodies_in
@@ -73,8 +73,16 @@ class Hooks:
         if after_start(resource):
             self._unhooked.expect(resource, container, again=self._is_again(resource, container))
         with self._starting(container):
-            self._engine.start_container(container)
+            self._start(container)
         self._finish_start(resource, container)
+
+    def _start(self, container: str) -> None:
+        """Where the engine cannot run the command it repeats it, which may hold what the container has as secrets."""
+        try:
+            self._engine.start_container(container)
+        except Refused as refused:
+            report = self._engine.inspect_container(container) or {}
+            raise Refused(redacted(refused.message, report), reason=refused.reason) from refused
 
     def _is_again(self, resource: Resource, container: str) -> bool:
         """Whether it is not started for new content: it ran before, or its time has come."""
@@ -96,7 +104,7 @@ class Hooks:
             has_completed = not self._ending() and self._has_completed(resource, container, fresh=fresh)
             if isinstance(trouble, Refused) or not has_completed:
                 raise
-        self._unhooked.settle(resource, container)
+        self._unhooked.settle(resource.stack, container)
 
     def _has_completed(self, resource: Resource, container: str, *, fresh: bool) -> bool:
         """Whether it is a job that has done its work before anything could run in it. Raises `Refused` where it is
@@ -109,13 +117,22 @@ class Hooks:
         raise Refused(f"did not stay up: {last_words(report, self._engine.logs)}", reason=CRASHED)
 
     def start_again(self, report: Mapping[str, Any]) -> None:
-        """Start one that was stopped for another one, and run what it was made to run after a start. Raises `Refused`
-        (`HookFailed`): then it runs all the same."""
-        container = str(report["Id"])
-        self._engine.start_container(container)
-        with suppress(Overtaken):  # it ends again, which the next look tells
-            bodies = self.noted.bodies(report, NOTED_START)
+        """Start one that was stopped for another one, and run what it was made to run after a start; what an agent that
+        ends leaves of that is caught up on. Raises `Refused` (`HookFailed`): then it runs all the same."""
+        container, labels = str(report["Id"]), look(report, "Config.Labels") or {}
+        bodies, stack = self.noted.bodies(report, NOTED_START), labels.get(STACK, "")
+        if bodies:
+            self._unhooked.expect_for(stack, labels.get(NAME, ""), container, again=True)
+        self._start(container)
+        try:
             self._execute(bodies, container, f"{POST_START} of {str(report.get('Name', '')).removeprefix('/')}")
+        except Overtaken:  # it ends again, or the agent does, which the next look tells
+            return
+        except Refused:
+            self._unhooked.settle(stack, container)
+            raise
+        if bodies:
+            self._unhooked.settle(stack, container)
 
     def before_stop(self, resource: Resource | None, report: Mapping[str, Any]) -> None:
         """Run what has to run before the container stops: what was noted when it was made, and what the file says now
@@ -138,6 +155,8 @@ class Hooks:
             hook = f"{what}, hook {index}"
             self._must_not_end(hook)
             code, said = self._engine.execute(container, body, PATIENCE, hook, self._ending)
+            if code is None:  # it goes on in there until the container stops: an exec cannot be ended
+                raise _too_long(hook)
             if code:
                 raise self._failed(hook, code, said, container, body)
 
@@ -172,7 +191,7 @@ class Hooks:
                 self._engine.stop_container(container, GRACE)
                 raise Overtaken(f"{what} is stopped, for the agent ends; the next one runs it again")
             self._sleep(POLL)
-        raise Refused(f"{what} has not ended after {PATIENCE:g} seconds", reason=HOOK_FAILED)
+        raise _too_long(what)
 
     def _failed(self, what: str, code: int, said: str, container: str, body: Mapping[str, Any]) -> Refused:
         """With the last words, less the secrets that the container has and those that the hook has for itself."""
@@ -181,6 +200,10 @@ class Hooks:
             words = redacted(words, given)
         words = words[-WORDS:]
         return Refused(f"{what} ended with status {code}{f': {words}' if words else ''}", reason=HOOK_FAILED)
+
+
+def _too_long(what: str) -> Refused:
+    return Refused(f"{what} has not ended after {PATIENCE:g} seconds", reason=HOOK_FAILED)
 
 
 def _has_processes(report: Mapping[str, Any]) -> bool:

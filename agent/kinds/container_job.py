@@ -57,7 +57,8 @@ def _go_on(kind: ContainerKind, seen: Observed) -> None:
     report = kind.engine.inspect_container(seen.id)
     if report is None:
         raise Overtaken(f"container {seen.key.name} is gone since it was looked at")
-    if is_up(seen.raw) or any(one.path == "state" for one in seen.differences):
+    was_up = is_up(seen.raw) or any(one.path == "state" for one in seen.differences)
+    if was_up and not is_up(report):
         kind.hooks.start_again(report)
 
 

@@ -331,6 +331,14 @@ def files_seen(facts: Facts) -> dict[str, str]:
     return dict.fromkeys(facts.rewritten, "written since")
 
 
+def namespaces_wanted(facts: Facts) -> dict[str, str]:
+    return dict.fromkeys(facts.outdated, "of its present start")
+
+
+def namespaces_seen(facts: Facts) -> dict[str, str]:
+    return dict.fromkeys(facts.outdated, "of an earlier start")
+
+
 def health_seen(facts: Facts) -> str:
     """Said of what runs only, and where the stack wants it healed."""
     state = mapping(facts.report.get("State"))

@@ -68,11 +68,16 @@ def _restarts(report: Report) -> int:
 
 def _is_young(report: Report, now: float) -> bool:
     """Whether its present run began a short while ago. A clock that is far off says nothing about that."""
+    began = started_at(report)
+    return began is not None and abs(now - began) < STEADY
+
+
+def started_at(report: Report) -> float | None:
+    """When its present or last run began, in seconds since the epoch; None where that cannot be read."""
     try:
-        began = datetime.fromisoformat(str(look(report, "State.StartedAt"))).timestamp()
+        return datetime.fromisoformat(str(look(report, "State.StartedAt"))).timestamp()
     except ValueError:
-        return False
-    return abs(now - began) < STEADY
+        return None
 
 
 def patience_of(report: Report) -> float:
@@ -129,9 +134,14 @@ def uses_of(report: Report, names: Mapping[str, str]) -> frozenset[Key]:
 def sharers(report: Report) -> list[str]:
     """The ids or names of the containers whose namespaces or volumes this one shares."""
     host = report.get("HostConfig") or {}
+    return owners(report) + [str(entry).partition(":")[0] for entry in host.get("VolumesFrom") or ()]
+
+
+def owners(report: Report) -> list[str]:
+    """The ids or names of the containers whose namespaces this one is in."""
+    host = report.get("HostConfig") or {}
     modes = [str(mode) for name in ("NetworkMode", "PidMode", "IpcMode") if (mode := host.get(name))]
-    shared = [mode.partition(":")[2] for mode in modes if mode.startswith("container:")]
-    return shared + [str(entry).partition(":")[0] for entry in host.get("VolumesFrom") or ()]
+    return [mode.partition(":")[2] for mode in modes if mode.startswith("container:")]
 
 
 def linked(report: Report) -> list[str]:
@@ -146,11 +156,8 @@ def unmoved(report: Report, paths: Iterable[str]) -> frozenset[str]:
     there = frozenset(paths)
     if not look(report, "State.Running"):
         return there
-    try:
-        started = datetime.fromisoformat(str(look(report, "State.StartedAt"))).timestamp()
-    except ValueError:
-        return frozenset()
-    return frozenset(path for path in there if _changed_at(path) < started)
+    started = started_at(report)
+    return frozenset() if started is None else frozenset(path for path in there if _changed_at(path) < started)
 
 
 def rewritten(report: Report, paths: Iterable[str]) -> frozenset[str]:
@@ -159,11 +166,8 @@ def rewritten(report: Report, paths: Iterable[str]) -> frozenset[str]:
     later than now says nothing, for then the clock was set back."""
     targets = {str(mount.get("Source")): str(mount.get("Destination")) for mount in report.get("Mounts") or ()}
     mounted = [path for path in paths if path in targets]
-    if not mounted or not look(report, "State.Running"):
-        return frozenset()
-    try:
-        started = datetime.fromisoformat(str(look(report, "State.StartedAt"))).timestamp()
-    except ValueError:
+    started = started_at(report)
+    if not mounted or not look(report, "State.Running") or started is None:
         return frozenset()
     return frozenset(targets[path] for path in mounted if started < _written_at(path) < time.time())
 

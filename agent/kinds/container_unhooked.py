@@ -38,19 +38,23 @@ class Unhooked:
 
     def expect(self, resource: Resource, container: str, *, again: bool = False) -> None:
         """It is about to be started, be it `again`. What cannot be noted is forgotten with the agent."""
+        self.expect_for(resource.stack, resource.key.name, container, again=again)
+
+    def expect_for(self, stack: str, name: str, container: str, *, again: bool) -> None:
+        """As `expect`, of one whose resource nobody has at hand."""
         self._settled.discard(container)
 
         def change(kept: dict[str, Any]) -> dict[str, Any]:
-            first = not again or part_of(kept, resource.stack).get(resource.key.name) == container
-            return with_entry(kept, resource.stack, resource.key.name, container if first else {_ID: container})
+            first = not again or part_of(kept, stack).get(name) == container
+            return with_entry(kept, stack, name, container if first else {_ID: container})
 
         with suppress(Trouble):
             self._file.change(change)
 
-    def settle(self, resource: Resource, container: str) -> None:
+    def settle(self, stack: str, container: str) -> None:
         """It has had all of it. What cannot be noted costs another run after a restart of the agent at most."""
         try:
-            self._file.change(lambda kept: only(kept, resource.stack, lambda _name, noted: _id_in(noted) != container))
+            self._file.change(lambda kept: only(kept, stack, lambda _name, noted: _id_in(noted) != container))
         except Trouble:
             self._settled.add(container)
 

@@ -333,6 +333,7 @@ class ContainerView:
             around.names,
             self._engine.api,
             *_disk(resource, report),
+            outdated=frozenset() if is_scheduled(resource.spec) else around.outdated(report),
             heals=resource.handling.heal_unhealthy,
         )
 

@@ -17,14 +17,14 @@ Report = Mapping[str, Any]
 
 
 def exit_text(report: Report) -> str:
-    """How it ended; what the engine has to say about a start that failed stands in its error.
+    """How it ended; what the engine has to say about a start that failed stands in its error, the command included.
 
     Of one that runs again the engine reports the exit code 0, whatever the one before was: nothing is said of it.
     """
     if look(report, "State.Status") == "running":
         return "it ended, and its restart policy started it again"
     killed = ", out of memory" if look(report, "State.OOMKilled") else ""
-    error = look(report, "State.Error")
+    error = redacted(str(look(report, "State.Error") or ""), report)
     return f"exit code {exit_code(report)}{killed}" + (f": {error}" if error else "")
 
 

@@ -42,6 +42,7 @@ _TOLD = {
     "rest": RESTS,
     _POST_START: NOT_STARTED,
 }  # fields whose change has words of its own
+_NAMESPACES = "namespaces."  # of the container that owns them
 _STATES = {"exited": "stopped", "dead": "stopped", "created": "left unstarted", "paused": "paused"}
 
 
@@ -69,7 +70,13 @@ def _drift(differences: Sequence[Difference]) -> str:
         return _state(printable(str(differences[0].seen)))
     if len(differences) == 1 and differences[0].path == "health":
         return UNHEALTHY
+    if all(one.path.startswith(_NAMESPACES) for one in differences):
+        return f"is cut off: it shares namespaces with {_owners(differences)}, started after it"
     return f"{_paths(differences)} changed outside git"
+
+
+def _owners(differences: Sequence[Difference]) -> str:
+    return listed((printable(one.path.removeprefix(_NAMESPACES)) for one in differences), _MOST_NAMED)
 
 
 def _state(seen: str) -> str:

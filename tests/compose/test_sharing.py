@@ -170,8 +170,27 @@ def test_a_container_of_the_project_that_is_named_as_such_is_needed_too(keys: st
 
 
 def test_what_is_said_of_the_service_counts_before_what_its_container_is_named_for() -> None:
-    keys = "pid: container:web-b-1\ndepends_on: {b: {condition: service_completed_successfully}}"
+    keys = "external_links: [web-b-1]\ndepends_on: {b: {condition: service_completed_successfully}}"
     assert needs(services(keys), "web-a-1") == [("web-b-1", Condition.COMPLETED, False)]
+
+
+@pytest.mark.parametrize(
+    "depends", ["[b]", "{b: {condition: service_healthy}}", "{b: {condition: service_healthy, restart: false}}"]
+)
+@pytest.mark.parametrize(
+    "shares",
+    [f"{key}: {owner}" for key in ("network_mode", "pid", "ipc") for owner in ("service:b", "container:web-b-1")],
+)
+def test_whoever_is_in_a_namespace_of_another_is_started_anew_with_it_whatever_depends_on_says(
+    shares: str, depends: str
+) -> None:
+    condition = Condition.HEALTHY if "healthy" in depends else Condition.STARTED
+    found = needs(services(f"{shares}\ndepends_on: {depends}"), "web-a-1")
+    assert found == [("web-b-1", condition, True)]
+
+
+def test_a_link_is_no_reason_where_depends_on_says_otherwise() -> None:
+    assert needs(services("links: [b]\ndepends_on: [b]"), "web-a-1") == [("web-b-1", Condition.STARTED, False)]
 
 
 @pytest.mark.parametrize("b", ["pid: 'container:web-a-1'", "depends_on: [a]"])

@@ -81,6 +81,33 @@ def test_the_whole_stack_goes_back_and_stays_there_until_there_is_something_new(
         assert version(sdk, web) == version(sdk, api) == "three"
 
 
+def test_a_command_that_cannot_be_run_is_told_everywhere_without_the_password_in_it(
+    agent: Agent, fleet: Fleet, prefix: str, busybox: str
+) -> None:
+    stack, secret = f"{prefix}a", "hunter2-of-the-database"
+    good = quick(compose(busybox, "one"))
+    bad = good.replace("[sh, -c, ", '["serve --password=${DB_PASSWORD}", ').replace('"one"', '"two"')
+    with running(agent):
+        first_good(agent, fleet, stack, good)
+        files = {f"stacks/{stack}/compose.yaml": bad, f"stacks/{stack}/.env": f"DB_PASSWORD={secret}\n"}
+        head = fleet.push(files, "Second")
+        failure = until(lambda: agent.stack(stack).get("failure"), "the failure told")
+        assert failure["reason"] == "StartFailed"
+        assert 'exec: "serve --password=***' in failure["message"]
+        told = [agent.get(path)[1] for path in ("/", "/metrics", "/api/v1/status")]
+        told.append(until(lambda: tells(agent, stack, head), "what came of it in the history"))
+    notes = [file.read_bytes() for file in (agent.home / "state").glob("*") if file.is_file()]
+    assert any(b"serve --password=***" in note for note in notes), "it is noted that the content was rejected, and why"
+    assert not [text for text in (*told, agent.log.read_text()) if secret in text]
+    assert not [note for note in notes if secret.encode() in note]
+
+
+def tells(agent: Agent, stack: str, commit: str) -> str:
+    """The history of the stack, "" where it does not tell of the commit yet."""
+    said = agent.windlass("history", stack, "-o", "json").stdout
+    return said if commit in said and "StartFailed" in said else ""
+
+
 @pytest.mark.slow
 def test_who_comes_after_an_agent_that_was_killed_takes_back_what_it_had_begun(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str

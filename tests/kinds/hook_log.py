@@ -11,7 +11,7 @@ from agent.errors import Overtaken
 class Log:
     """Stands in for an engine of which every call succeeds, but for what ends with a status of its own."""
 
-    def __init__(self, *, codes: Mapping[str, int] | None = None, left: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, *, codes: Mapping[str, int | None] | None = None, left: Mapping[str, Any] | None = None) -> None:
         self.calls: list[str] = []
         self.codes = codes or {}
         self.left = left
@@ -38,7 +38,7 @@ class Log:
     def stop_container(self, container: str, grace: int) -> None:
         self.calls.append(f"stop {container} in {grace} s")
 
-    def execute(self, container: str, body: Mapping[str, Any], *_how: Any) -> tuple[int, str]:
+    def execute(self, container: str, body: Mapping[str, Any], *_how: Any) -> tuple[int | None, str]:
         self.calls.append(f"{body['Cmd'][0]} in {container}")
         return self.codes.get(body["Cmd"][0], 0), self.said
 
@@ -49,6 +49,6 @@ class Log:
 class Moved(Log):
     """In which no command can be run, since its container is as `left` says."""
 
-    def execute(self, container: str, body: Mapping[str, Any], *how: Any) -> tuple[int, str]:
+    def execute(self, container: str, body: Mapping[str, Any], *how: Any) -> tuple[int | None, str]:
         super().execute(container, body, *how)
         raise Overtaken("container id is not running")

@@ -53,6 +53,14 @@ def test_health(report: dict[str, Any], health: Health, detail: str) -> None:
     assert health_of(report, {}, lambda: NOW) == (health, detail)
 
 
+def test_why_a_start_failed_is_told_without_secrets() -> None:
+    report = reported("exited", code=127)
+    report["State"]["Error"] = 'exec: "serve --token=hunter2 hunter2-of-the-container": not found'
+    report["Config"] = {"Env": ["DB_PWD=hunter2-of-the-container"]}
+    told = 'exit code 127: exec: "serve --token=*** ***": not found'
+    assert health_of(report, {}, lambda: NOW) == (Health.DEGRADED, told)
+
+
 @pytest.mark.parametrize("began", [None, "", "yesterday", "0001-01-01T00:00:00Z"])
 def test_a_run_of_which_the_beginning_is_not_known_is_trusted(began: str | None) -> None:
     report = reported("running", restarts=5)

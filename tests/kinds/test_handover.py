@@ -7,6 +7,7 @@ import socket
 import docker
 import pytest
 
+from agent.reconcile import Turn
 from tests.e2e.agents import free_port
 from tests.kinds.rig import Rig, done
 
@@ -33,7 +34,8 @@ def test_a_port_goes_to_whose_network_is_shared_from_now_on_and_comes_back(rig: 
 
 def test_what_gave_up_its_port_goes_on_when_nothing_comes_of_it(rig: Rig, busybox: str) -> None:
     port = f"ports: ['127.0.0.1:{free_port()}:80']"
-    before = stack(busybox, port, "labels: {a: b}")
+    hook = "post_start: [{command: [sh, -c, 'echo up >> /tmp/log']}]"
+    before = stack(busybox, f"{port}, {hook}", "labels: {a: b}")
     rig.apply(before)
     app = rig.container("app")["Id"]
     report = rig.take(stack(busybox, "network_mode: 'service:vpn'", f"{port}, command: ['false']"))
@@ -42,6 +44,30 @@ def test_what_gave_up_its_port_goes_on_when_nothing_comes_of_it(rig: Rig, busybo
     assert done(report) == {f"{rig.stack}-app-1": "stop, run"}
     now = rig.container("app")
     assert (now["Id"], now["State"]["Running"]) == (app, True)
+    assert now["NetworkSettings"]["Ports"]["80/tcp"]
+    said = rig.engine.execute(app, {"Cmd": ["cat", "/tmp/log"], "AttachStdout": True}, 10)[1]
+    assert said == "up\nup\n", "what is to run after a start has run again"
+    assert rig.apply(before) == {}
+
+
+@pytest.mark.parametrize("check", ["[CMD, 'false']", "[NONE]"], ids=["not yet healthy", "runs so far"])
+def test_what_gave_up_its_port_goes_on_when_there_is_no_time_to_prove_the_other(
+    rig: Rig, busybox: str, check: str
+) -> None:
+    port = f"ports: ['127.0.0.1:{free_port()}:80']"
+    before = stack(busybox, port, "labels: {a: b}")
+    rig.apply(before)
+    app, vpn = rig.container("app")["Id"], rig.container("vpn")["Id"]
+    slow = f"healthcheck: {{test: {check}, interval: 60s}}, x-windlass: {{rollout: {{monitor: 60s}}}}"
+    wanted = rig.stack_of(stack(busybox, "network_mode: 'service:vpn'", f"{port}, {slow}"))
+
+    def is_proving() -> bool:
+        return bool(rig.container("vpn")["Id"] != vpn)
+
+    [report] = rig.reconciler.take(Turn((wanted,), rig.scope, "test", superseded=is_proving))
+    assert done(report) == {f"{rig.stack}-app-1": "stop, run"}
+    now = rig.container("app")
+    assert (now["Id"], now["State"]["Running"], rig.container("vpn")["Id"]) == (app, True, vpn)
     assert now["NetworkSettings"]["Ports"]["80/tcp"]
     assert rig.apply(before) == {}
 

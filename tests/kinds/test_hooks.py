@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -83,7 +84,7 @@ def test_what_was_to_run_after_a_start_that_was_cut_is_run_by_the_next_agent(tmp
             super().start_container(container)
             self.die(f"start {container}")
 
-        def execute(self, container: str, body: Mapping[str, Any], *how: Any) -> tuple[int, str]:
+        def execute(self, container: str, body: Mapping[str, Any], *how: Any) -> tuple[int | None, str]:
             self.die(f"{body['Cmd'][0]} in {container}")
             return super().execute(container, body, *how)
 
@@ -198,6 +199,19 @@ def test_what_a_failing_hook_says_is_told_without_secrets(said: str) -> None:
     assert "hunter2" not in caught.value.message
 
 
+def test_a_command_that_cannot_be_run_is_told_without_the_secrets_of_its_container() -> None:
+    class Lacking(Log):
+        def start_container(self, container: str) -> None:
+            raise Refused('start container id: exec: "serve hunter2-of-the-container": not found', reason="StartFailed")
+
+    log = Lacking(left={**UP, "Config": {"Env": ["DB_PWD=hunter2-of-the-container"]}})
+    for start in (partial(hooks(log).start, wanting(), "id"), partial(hooks(log).start_again, log.left or {})):
+        with pytest.raises(Refused) as caught:
+            start()
+        told = 'start container id: exec: "serve ***": not found'
+        assert (caught.value.message, caught.value.reason) == (told, "StartFailed")
+
+
 def test_one_that_runs_when_the_agent_ends_is_stopped_and_what_it_is_for_is_not_started() -> None:
     log, looks = Log(), iter([False, False, True])
     log.status = "running"
@@ -246,6 +260,18 @@ def test_what_fails_before_a_stop_is_a_remark_and_no_reason_not_to_stop() -> Non
     around.before_stop(ALL, {"Id": "id", "Name": "/web", "Config": {"Labels": Noted(b"").labels(ALL)}})
     said = "pre_stop of web, hook 0 ended with status 127: said; it was stopped all the same"
     assert (around.remarks.take(), around.remarks.take()) == (said, "")
+
+
+def test_what_does_not_end_fails_after_its_time_and_is_waited_for_no_more() -> None:
+    log = Log(codes={"a": None, "c": None})
+    around = hooks(log)
+    with pytest.raises(Refused, match="post_start of web, hook 0 has not ended after 600 seconds") as caught:
+        around.start(ALL, "id")
+    assert caught.value.reason == "HookFailed"
+    around.before_stop(ALL, {"Id": "id", "Name": "/web", "Config": {"Labels": {}}})
+    assert (
+        around.remarks.take() == "pre_stop of web, hook 0 has not ended after 600 seconds; it was stopped all the same"
+    )
 
 
 def test_where_nothing_runs_nothing_is_run_before_a_stop() -> None:

@@ -17,6 +17,7 @@ from agent.kinds.base import NAME, STACK, Identity
 from agent.kinds.container import ContainerKind
 from agent.kinds.container_hooks import Hooks
 from agent.kinds.container_noted import ENVIRONMENT, KEPT, POST_START, PRE_STOP, Noted
+from agent.kinds.container_unhooked import Unhooked
 from agent.model import Key, Resource
 from agent.stand_ins import ignore, never
 from tests.kinds.hook_log import Log, Moved
@@ -94,6 +95,17 @@ def test_one_that_is_started_again_has_what_it_was_made_to_run_after_a_start() -
     with pytest.raises(Refused, match="post_start of web, hook 0 ended with status 2"):
         Hooks(cast("Engine", failing), noted=noted).start_again(report)
     Hooks(cast("Engine", Moved()), noted=noted).start_again(report)
+
+
+def test_what_an_agent_that_ends_leaves_of_it_is_run_by_the_next_one(tmp_path: Path) -> None:
+    log, noted, unhooked, wanted = Log(), Noted(b"key"), Unhooked(), wanting(post_start=[TELL])
+    report = {**made(noted, wanted), "State": {"Status": "running"}}
+    Hooks(cast("Engine", log), noted=noted, unhooked=unhooked, ending=lambda: True).start_again(report)
+    assert (log.calls, unhooked.is_waiting(wanted, report)) == (["start id"], True)
+    Hooks(cast("Engine", log), noted=noted, unhooked=unhooked).catch_up(wanted, report)
+    assert (log.calls, unhooked.is_waiting(wanted, report)) == (["start id", "tell in id"], False)
+    Hooks(cast("Engine", log), noted=noted, unhooked=unhooked).start_again(report)
+    assert not unhooked.is_waiting(wanted, report)
 
 
 def test_the_environments_of_an_agent_are_for_its_eyes_alone(tmp_path: Path) -> None:

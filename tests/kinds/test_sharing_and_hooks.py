@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+import docker
 import pytest
 
+from agent.kinds import container_hooks
 from agent.model import Action
+from tests.e2e.agents import until
 from tests.kinds.rig import Rig, done
 
 pytestmark = pytest.mark.engine
@@ -91,6 +95,42 @@ def test_whoever_takes_the_volumes_of_another_goes_along(rig: Rig, busybox: str)
     done = rig.apply(text("2"))
     assert done == {f"{rig.stack}-web-1": "stop, remove, create", f"{rig.stack}-db-1": "replace"}
     assert [mount["Name"] for mount in rig.container("web")["Mounts"]] == [f"{rig.stack}_data"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "depends"),
+    [("service:db", "{db: {condition: service_healthy}}"), ("container:{stack}-db-1", "[db]")],
+    ids=["service", "container"],
+)
+def test_whoever_shares_a_network_is_started_anew_with_its_owner_whatever_it_depends_on(
+    rig: Rig, sdk: docker.APIClient, busybox: str, mode: str, depends: str
+) -> None:
+    db, web = f"{rig.stack}-db-1", f"{rig.stack}-web-1"
+    tell = "command: [sh, -c, 'busybox readlink /proc/self/ns/net; exec sleep 600']"
+    check = f"{tell}, healthcheck: {{test: [CMD, 'true'], interval: 100ms}}"
+    sharing = f"{tell}, network_mode: '{mode.format(stack=rig.stack)}', depends_on: {depends}"
+    text = services(busybox, web=sharing, db=check)
+    assert rig.apply(text) == {f"{rig.stack}_default": "create", db: "create", web: "create"}
+    made = rig.container("web")["Id"]
+
+    sdk.stop(db, timeout=0)
+    assert rig.apply(text) == {db: "update", web: "update"}
+    until(partial(share, rig), "the same network")
+
+    sdk.restart(db, timeout=0)  # by whomever
+    until(lambda: not share(rig), "that it is cut off")
+    (change,) = rig.plan(text).changes
+    assert (change.key.name, change.action, change.cause) == (web, "update", "drift")
+    assert change.reason == f"is cut off: it shares namespaces with {db}, started after it"
+    assert rig.apply(text) == {web: "update"}
+    until(partial(share, rig), "the same network")
+    assert rig.container("web")["Id"] == made
+
+
+def share(rig: Rig) -> bool:
+    """Whether both have told, at their last starts, that they are in the same network namespace."""
+    web, db = (rig.engine.logs(rig.container(one)["Id"]).split()[-1:] for one in ("web", "db"))
+    return bool(web) and web == db
 
 
 @pytest.mark.parametrize(
@@ -184,3 +224,27 @@ def test_a_hook_runs_once_for_a_service(rig: Rig, busybox: str) -> None:
     text = hooked(busybox, "1").replace("stop_grace_period", "scale: 2, stop_grace_period", 1)
     rig.apply(text)
     assert sorted(log(rig)) == ["after 1", "after 1", "before 1"]
+
+
+def test_a_hook_without_an_end_keeps_nothing_from_being_replaced_and_stops_its_own_change(
+    rig: Rig, busybox: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container_hooks, "PATIENCE", 1.0)
+    endless = "[{command: [sh, -c, 'tail -f /dev/null']}]"
+    web = f"{rig.stack}-web-1"
+    good = services(busybox, web=f"pre_stop: {endless}")
+    rig.apply(good)
+    before = rig.container("web")["Id"]
+
+    report = rig.take(services(busybox, web=f"post_start: {endless}, environment: {{A: '1'}}"))
+    assert report.failure is not None
+    assert report.failure.reason == "HookFailed", "what is wanted is to blame, and not the engine"
+    assert "post_start of web, hook 0 has not ended after 1 seconds" in report.failure.message
+    now = rig.container("web")
+    assert (now["Id"], now["State"]["Running"]) == (before, True), "it is taken back"
+
+    report = rig.take(services(busybox, web="environment: {A: '2'}"))
+    assert report.failure is None
+    assert done(report) == {web: "replace"}
+    said = f"pre_stop of {web}, hook 0 has not ended after 1 seconds; it was stopped all the same"
+    assert said in [outcome.detail for outcome in report.outcomes]

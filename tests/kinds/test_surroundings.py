@@ -80,6 +80,33 @@ def test_a_container_has_to_do_with_whom_it_shares_something_with_however_that_i
     assert around.of({}, {"HostConfig": {"VolumesFrom": [f"{said}:ro"]}}).names == {OWNER: "db"}
 
 
+@pytest.mark.parametrize("said", [OWNER, OWNER[:12], "db"])
+@pytest.mark.parametrize("mode", ["NetworkMode", "PidMode", "IpcMode"])
+def test_one_is_in_what_is_left_of_an_earlier_start_of_whom_it_shares_a_namespace_with(said: str, mode: str) -> None:
+    def outdated(began: int, *, runs: bool = True, other: str = mode) -> frozenset[str]:
+        state = {"Running": runs, "StartedAt": "2026-01-01T00:00:10.5Z"}
+        shared: object = [said] if other == "VolumesFrom" else f"container:{said}"
+        report = {"State": state, "HostConfig": {other: shared}}
+        at = datetime(2026, 1, 1, 0, 0, began, tzinfo=UTC).timestamp()
+        around = Surroundings({}, {}, {OWNER: "db", OTHER: "somebody"}, began={OWNER: at, OTHER: at + 40})
+        assert around.of(report, {}).outdated(report) == around.outdated(report)
+        return around.outdated(report)
+
+    assert outdated(11) == {"db"}
+    assert not outdated(10)
+    assert not outdated(11, runs=False), "a start joins anew"
+    assert not outdated(11, other="VolumesFrom"), "a volume is the same"
+
+
+@pytest.mark.parametrize(
+    ("began", "is_outdated"), [("2026-01-01T00:00:10Z", True), ("", False)], ids=["told", "not to be read"]
+)
+def test_a_start_in_the_future_says_nothing(began: str, is_outdated: bool) -> None:
+    report = {"State": {"Running": True, "StartedAt": began}, "HostConfig": {"PidMode": "container:db"}}
+    assert not Surroundings({}, {}, {OWNER: "db"}, began={OWNER: time.time() + 60}).outdated(report)
+    assert bool(Surroundings({}, {}, {OWNER: "db"}, began={OWNER: time.time() - 60}).outdated(report)) is is_outdated
+
+
 def test_what_others_do_is_no_reason_to_compare_again() -> None:
     view, others = made(), AROUND._replace(networks={"other": frozenset({"1"})}, names={OTHER: "somebody"})
     seen = view._observed(WANTED, REPORT, AROUND, "")
@@ -129,5 +156,5 @@ def test_a_container_of_which_the_report_is_the_same_is_seen_anew_once_its_hooks
     wanted = Resource(Key("container", "web"), "s", {"body": {}, "hooks": {"post_start": [{"Cmd": ["x"]}]}})
     unhooked.expect(wanted, "id")
     assert NOT_RUN in view._observed(wanted, REPORT, AROUND, "").differences
-    unhooked.settle(wanted, "id")
+    unhooked.settle(wanted.stack, "id")
     assert NOT_RUN not in view._observed(wanted, REPORT, AROUND, "").differences
