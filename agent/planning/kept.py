@@ -34,7 +34,8 @@ def kept(situation: Situation, replaced: Sequence[Key], gone: Sequence[Key]) -> 
     needed = {key: _needed(situation, key) for key in may_stay}
     stay = [key for key in may_stay if key not in stopped and not needed[key] & stopped.keys()]
     gone = [*gone, *(key for key in stopped if situation.actual[key].leftover)]
-    away = {*gone, *attached_to(situation, [*gone, *(key for key in replaced if key not in stay)])}
+    split = (key for key in replaced if key not in stay and key not in stopped)
+    away = {*gone, *attached_to(situation, [*gone, *split])}
     found: dict[Key, frozenset[Key]] = {}
     keys = frozenset(stay) - away
     for key in sorted(keys):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.handling import Handling, Order, Rollout
+from agent.handling import Handling, Hook, Order, Rollout, Stage
 from agent.model import Action, Cause, Condition, Difference, Observed, Owner, Remedy, Revision
 from agent.provenance import Provenance
 from tests.planning.scene import check, differs, key, plan, there, waits, want
@@ -392,6 +392,51 @@ def test_whoever_is_attached_and_not_wanted_any_more_goes_once_the_new_one_is_pr
         0 stop container/side (prune: uses container/web)
         1 replace container/web (commit: image changed) after 0
         2 remove container/side (prune: is not wanted any more) after 1
+        """,
+    )
+
+
+def test_what_is_attached_and_changes_itself_is_stopped_as_well_and_so_is_what_is_attached_to_that() -> None:
+    wanted = [want(WEB), want(SIDE, WEB), want(LAST, SIDE)]
+    actual = [there(WEB, differs("image")), there(SIDE, differs("image"), uses=[WEB]), there(LAST, uses=[SIDE])]
+    check(
+        plan(wanted, actual),
+        """
+        0 stop container/last (commit: uses container/side)
+        1 stop container/side (commit: uses container/web) after 0
+        2 replace container/web (commit: image changed) after 1
+        3 remove container/last (commit: uses container/side) after 2
+        4 remove container/side (commit: image changed; uses container/web) after 2,3
+        5 create container/side (commit: image changed; uses container/web) after 2,4
+        6 create container/last (commit: uses container/side) after 3,5
+        """,
+    )
+
+
+def test_what_runs_once_is_not_kept_for_what_is_attached_to_it() -> None:
+    once = Handling(hook=Hook(Stage.POST_DEPLOY))
+    wanted, actual = (
+        [want(WEB, handling=once), want(SIDE, WEB)],
+        [there(WEB, differs("image")), there(SIDE, uses=[WEB])],
+    )
+    assert [change.action for change in plan(wanted, actual).changes] == [
+        Action.REMOVE,
+        Action.REMOVE,
+        Action.CREATE,
+        Action.CREATE,
+    ]
+
+
+def test_what_needs_it_by_way_of_another_one_would_be_a_round_too() -> None:
+    wanted = [want(SIDE), want("container/api", SIDE), want(WEB, "container/api")]
+    side = there(SIDE, differs("network_mode"), uses=[WEB])
+    check(
+        plan(wanted, [there(WEB, differs("network_mode")), there("container/api"), side]),
+        """
+        0 remove container/side (commit: network_mode changed; uses container/web)
+        1 create container/side (commit: network_mode changed; uses container/web) after 0
+        2 remove container/web (commit: network_mode changed) after 0
+        3 create container/web (commit: network_mode changed) after 2
         """,
     )
 
