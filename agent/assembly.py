@@ -198,13 +198,10 @@ class Assembly:
                 raise IsSuspended(suspended)
             reports, made = reconciler.take(planned.turn, planned.look), reconciler.clock()
             _note(toolkit.state, reports)
-            until = reconciler.clock() + patience.seconds
-            reports, made = reconciler.take(planned.turn, planned.look), reconciler.clock()
-            _note(toolkit.state, reports)
+            until = made + patience.seconds
             reports = reconciler.settle(planned.turn, reports, until)
             trials = replace(self._trials(planned, reconciler), until=until, takes_back=patience.takes_back)
             taken_back = trials.conclude(planned.turn, reports, made)
-            _note(toolkit.state, tuple(one.report for one in taken_back if one.report))
             _note(toolkit.state, tuple(one.report for one in taken_back if one.report))
         healthy = all(report.health in {Health.HEALTHY, Health.SUSPENDED} for report in reports)
         return Applied(reports, healthy, time.monotonic() - began, taken_back)

@@ -78,8 +78,8 @@ class Trials:
         (stack,) = turn.stacks
         if self.reconciler.stop() or turn.suspended.get(stack.name, NOTHING).whole:
             return None
-        now = self._judge(stack, report, made)
-        known = now.state in {State.GOOD, State.UNDER_WAY} and report.health is Health.HEALTHY
+        so_far = self._judge(stack, report, made)
+        known = so_far.state in {State.GOOD, State.UNDER_WAY} and report.health is Health.HEALTHY
         earlier, why_not, first = _UNASKED if known else self._earlier(stack)
         judgement = self._judge(stack, report, made, None, earlier)
         if judgement.state is State.ON_TRIAL and earlier is not None:

@@ -13,6 +13,7 @@ from tests.e2e.seen import identity
 pytestmark = pytest.mark.engine
 
 
+@pytest.mark.slow
 def test_what_was_made_from_another_directory_goes_on_and_is_told(
     agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

@@ -21,6 +21,7 @@ def write(home: Path, name: str, image: str, *services: str) -> None:
     (home / name / "compose.yaml").write_text("\n".join(["services:", *lines, ""]))
 
 
+@pytest.mark.slow
 def test_only_the_stacks_that_are_named_are_changed_and_pruning_can_be_left_out(
     agent: Agent, sdk: docker.APIClient, prefix: str, busybox: str, tmp_path: Path
 ) -> None:

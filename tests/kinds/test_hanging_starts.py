@@ -100,6 +100,7 @@ def test_the_old_one_runs_while_the_start_of_the_new_one_hangs(late: Rig, proxy:
     assert listed == [[f"/{late.stack}-web-1"]]
 
 
+@pytest.mark.slow
 def test_where_it_has_started_all_the_same_the_old_one_does_not_run_beside_it(
     late: Rig, proxy: Proxy, busybox: str
 ) -> None:
