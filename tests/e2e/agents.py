@@ -108,11 +108,12 @@ class Agent:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.run_command(), stdout=log, stderr=log, env=self.environment())
 
-    def windlass(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def windlass(self, *arguments: str, here: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the program `here`, which paths are told from."""
         command = [sys.executable, "-m", "agent", *arguments, *self.common()]
         return subprocess.run(
             command,
-            cwd=self.home,  # which paths are told from
+            cwd=here or self.home,
             env=self.environment(),
             capture_output=True,
             text=True,

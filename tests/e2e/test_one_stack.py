@@ -15,7 +15,7 @@ pytestmark = pytest.mark.engine
 
 @pytest.mark.slow
 def test_a_stack_is_applied_from_anywhere_and_then_there_is_nothing_to_do(
-    agent: Agent, sdk: docker.APIClient, prefix: str, busybox: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    agent: Agent, sdk: docker.APIClient, prefix: str, busybox: str, tmp_path: Path
 ) -> None:
     name, home = f"{prefix}one", tmp_path / "one"
     (home / "sub").mkdir(parents=True)
@@ -25,8 +25,7 @@ def test_a_stack_is_applied_from_anywhere_and_then_there_is_nothing_to_do(
     (home / "stage.env").write_text("STAGE=prod\n")
     options = ["-f", "../compose.yaml", "-f", "../prod.yaml", "--env-file", "../stage.env", "-p", name]
 
-    monkeypatch.chdir(home / "sub")
-    applied = agent.windlass("apply", "--yes", *options)
+    applied = agent.windlass("apply", "--yes", *options, here=home / "sub")
     assert applied.returncode == 0, applied.stderr
     seen = sdk.inspect_container(f"{name}-web-1")
     assert {"FROM_ABOVE=yes", "STAGE=prod"} <= set(seen["Config"]["Env"])
@@ -35,15 +34,14 @@ def test_a_stack_is_applied_from_anywhere_and_then_there_is_nothing_to_do(
     assert labels["com.docker.compose.project.working_dir"] == str(home)
     assert labels["com.docker.compose.project.config_files"] == f"{home}/compose.yaml,{home}/prod.yaml"
 
-    again = agent.windlass("plan", "--detailed-exitcode", *options)
+    again = agent.windlass("plan", "--detailed-exitcode", *options, here=home / "sub")
     assert again.returncode == 0, again.stdout
-    monkeypatch.chdir(tmp_path)
     options = ["-f", "one/compose.yaml", "-f", "one/prod.yaml", "--env-file", "one/stage.env", "-p", name]
-    elsewhere = agent.windlass("plan", "-o", "json", *options)
+    elsewhere = agent.windlass("plan", "-o", "json", *options, here=tmp_path)
     assert json.loads(elsewhere.stdout)["changes"] == []
 
     sdk.remove_container(f"{name}-web-1", force=True)
-    gone = agent.windlass("plan", "-o", "json", *options)
+    gone = agent.windlass("plan", "-o", "json", *options, here=tmp_path)
     [change] = json.loads(gone.stdout)["changes"]
     assert (change["action"], change["cause"]) == ("create", "drift")
     assert change["reason"] == "was removed outside git"
