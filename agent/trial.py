@@ -110,8 +110,8 @@ def counts_as_good(judgement: Judgement, *, first: bool) -> bool:
 def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier: Stack | None = None) -> Judgement:
     """How the stack's content stands after a turn, given the trial so far and what it would go back to.
 
-    A trial may have been forgotten: its process has ended, or its turn was cut short. So a service
-    that is not well and differs from the `earlier` content is on trial too.
+    A trial may have been forgotten: its process has ended, or its turn was cut short. So a service that is not well
+    and differs from the `earlier` content is on trial too.
     """
     trial = _with(trial, _made(report), stack, now)
     brought = _brought(stack, earlier)
@@ -271,10 +271,9 @@ def _faults(stack: Stack, report: Report, brought: _Brought) -> Iterator[_Fault]
             continue
         wanted = change.wanted
         if wanted is not None and _may_go_back(wanted):
-            may_pass = outcome.reason in MAY_PASS or (awaited is not None and awaited.health is Health.HEALTHY)
-            yield _Fault(
-                Failure(outcome.reason or "Failed", f"{change.action} {change.key}: {outcome.detail}"), may_pass
-            )
+            failure = Failure(outcome.reason or "Failed", f"{change.action} {change.key}: {outcome.detail}")
+            is_well = awaited is not None and awaited.health is Health.HEALTHY
+            yield _Fault(failure, may_pass=is_well or outcome.reason in MAY_PASS)
 
 
 def _health_awaited(stack: Stack, report: Report, outcome: Outcome) -> ServiceState | None:

@@ -114,10 +114,10 @@ def apply(
 
     Shows the plan, asks, carries it out, and waits for what was started to be healthy. A stack whose new content does
     not become good is taken back as a whole to the commit at which it was last good, where one is known, or with
-    --on-failure keep is left as it came out. With --no-wait only what shows at once counts. The first
-    Ctrl-C lets the steps under way end, the second ends at once. PATH is a compose file, a stack's directory or a
-    repository's root; the current directory by default. With -f, -p and the options beside them it is one stack
-    instead, named as for docker compose.
+    --on-failure keep is left as it came out. With --no-wait only what shows at once counts. The first Ctrl-C lets the
+    steps under way end, the second ends at once. PATH is a compose file, a stack's directory or a repository's root;
+    the current directory by default. With -f, -p and the options beside them it is one stack instead, named as for
+    docker compose.
 
     PATH may also be a plan that `windlass plan --out FILE` wrote. Then just that plan is carried out, or nothing where
     it would be another one by now: because the files, the host or the settings moved.
@@ -135,8 +135,7 @@ def apply(
         click.echo("Nothing was changed.", err=True)
         return Exit.FAILED
     with Interruption() as interruption:
-        limit = (math.inf if timeout is None else timeout) if wait else 0.0
-        applied = _apply(session, planned, Patience(limit, on_failure == "rollback"), interruption)
+        applied = _apply(session, planned, _patience(timeout, on_failure, wait=wait), interruption)
     _tell(session, planned, applied)
     return interruption.code or _exit_of(applied, wait=wait)
 
@@ -153,6 +152,11 @@ def _planned(session: Session, path: Path | None, one: OneStack | None, part: Pa
     if one:
         raise click.UsageError(f"a plan says itself which files it is about: leave out {words(one)}.")
     return session.parts.plan_again(session.target(), written)
+
+
+def _patience(timeout: float | None, on_failure: str, *, wait: bool) -> Patience:
+    seconds = math.inf if timeout is None else timeout
+    return Patience(seconds if wait else 0.0, takes_back=on_failure == "rollback")
 
 
 def _may_ask() -> bool:

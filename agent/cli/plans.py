@@ -79,8 +79,8 @@ def summary_text(plan: Plan) -> str:
 
 
 def summary(plan: Plan) -> dict[str, int]:
-    """How many steps of each action, every action named that the plan of a command may hold: it runs no job. What it
-    stops has to give up a port before it is replaced."""
+    """How many steps of each action, every action named that the plan of a command may hold: it runs no job. What is
+    stopped gives up a port for another one, or is attached to what is replaced."""
     actions = [action for action in Action if action is not Action.RUN]
     return {action.value: sum(change.action is action for change in plan.changes) for action in actions}
 

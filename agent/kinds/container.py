@@ -41,7 +41,7 @@ from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_rollout import Replacement
 from agent.kinds.container_run import run_once
-from agent.kinds.container_state import gate, sharers
+from agent.kinds.container_state import gate, never_ran, sharers
 from agent.kinds.container_unhooked import POST_START, Unhooked
 from agent.kinds.container_view import ContainerView
 from agent.kinds.container_words import said_by
@@ -335,8 +335,7 @@ class ContainerKind:
         """Remove a container; its anonymous volumes go along only if it never ran, for then they hold nothing."""
         report = self.engine.inspect_container(container)
         if report is not None:
-            never_ran = str(look(report, "State.StartedAt") or "").startswith("0001-")
-            remove = partial(self.engine.remove_container, container, force=True, volumes=never_ran)
+            remove = partial(self.engine.remove_container, container, force=True, volumes=never_ran(report))
             try:
                 remove()
             except Refused as error:

@@ -19,6 +19,7 @@ from agent.kinds.base import COMPOSE, INSTANCE, NAME, STACK
 from agent.kinds.container_facts import is_job
 from agent.kinds.container_noted import POST_START as NOTED_START
 from agent.kinds.container_noted import PRE_STOP, Noted, bodies_in
+from agent.kinds.container_state import never_ran
 from agent.kinds.container_unhooked import POST_START, Unhooked, after_start
 from agent.kinds.container_words import HOOK_FAILED, exit_code, last_words, redacted
 from agent.kinds.remarks import Remarks
@@ -32,7 +33,6 @@ HOOK_LABEL = f"{COMPOSE}hook"  # which no container but such a one carries
 PATIENCE = 600.0  # seconds that a hook may take
 GRACE = 10  # seconds that one which runs has to stop, where the agent ends before it does
 POLL = 0.2
-NEVER = "0001-"  # begins the time at which the engine says that a container started which never did
 WORDS = 500  # characters of what a failing hook said last
 
 
@@ -86,8 +86,7 @@ class Hooks:
 
     def _is_again(self, resource: Resource, container: str) -> bool:
         """Whether it is not started for new content: it ran before, or its time has come."""
-        began = str(look(self._engine.inspect_container(container), "State.StartedAt") or NEVER)
-        return resource.handling.schedule is not None or not began.startswith(NEVER)
+        return resource.handling.schedule is not None or not never_ran(self._engine.inspect_container(container) or {})
 
     def catch_up(self, resource: Resource, report: Mapping[str, Any]) -> None:
         """Run what a start that was cut, or in which a hook failed, left to run. Raises `Refused` (`HookFailed`)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import Overtaken
@@ -11,7 +10,7 @@ from agent.handling import Overlap
 from agent.jobs import JobSeen
 from agent.kinds.base import seen_of
 from agent.kinds.container_words import exit_code, last_words
-from agent.kinds.table import look
+from agent.kinds.table import look, moment
 from agent.model import Change, Observed
 
 if TYPE_CHECKING:
@@ -74,8 +73,5 @@ def is_up(report: Report) -> bool:
 
 
 def _moment(report: Report, path: str) -> float:
-    """Seconds since the epoch; 0 where there is none, for which the engine writes the year 1."""
-    try:
-        return max(0.0, datetime.fromisoformat(str(look(report, path))).timestamp())
-    except ValueError:
-        return 0.0
+    """Seconds since the epoch; 0 where there is none."""
+    return max(0.0, moment(report, path) or 0.0)

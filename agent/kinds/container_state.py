@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from agent.kinds.container_facts import is_done, is_scheduled
 from agent.kinds.container_mounts import ANONYMOUS_NAME
 from agent.kinds.container_networks import endpoints
 from agent.kinds.container_words import exit_code, exit_text, last_words
-from agent.kinds.table import Spec, look
+from agent.kinds.table import Spec, look, moment
 from agent.model import Condition, Gate, Health, Key
 from agent.probe import Probe
 
@@ -74,10 +73,13 @@ def _is_young(report: Report, now: float) -> bool:
 
 def started_at(report: Report) -> float | None:
     """When its present or last run began, in seconds since the epoch; None where that cannot be read."""
-    try:
-        return datetime.fromisoformat(str(look(report, "State.StartedAt"))).timestamp()
-    except ValueError:
-        return None
+    return moment(report, "State.StartedAt")
+
+
+def never_ran(report: Report) -> bool:
+    """Whether it is known that it was never started."""
+    began = started_at(report)
+    return began is not None and began < 0
 
 
 def patience_of(report: Report) -> float:
@@ -90,10 +92,8 @@ def patience_of(report: Report) -> float:
 
 def runs_for(report: Report, now: float) -> float:
     """Seconds; less than nothing where the clocks do not agree or nobody knows."""
-    try:
-        return now - datetime.fromisoformat(str(look(report, "State.StartedAt"))).timestamp()
-    except ValueError:
-        return -1.0
+    began = started_at(report)
+    return -1.0 if began is None else now - began
 
 
 def gate(

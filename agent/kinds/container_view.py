@@ -124,13 +124,8 @@ class ContainerView:
         images = sorted({image_of(report) for report in seen})
         self._engine.gather(partial(self.image, image) for image in images)
         strays = [*((one, labels_of(one)) for one in self._strays(others, wanted, ours)), *theirs]
-
-        def compare(one: Resource, report: Report) -> tuple[Difference, ...]:
-            facts = self._facts(one, report, around, image_for(one, local))
-            return self.differences(one, facts, self.owner(one, report))
-
         twins = twins_of(wanted, [report for report, _ in strays])
-        there = standings(wanted, reports, twins, compare, self.owner)
+        there = standings(wanted, reports, twins, partial(self._differing, around, local), self.owner)
         by_name = {listed_name(one): one for one in listed}
         known = {report["Id"] for one in there for report in (one.report, *one.others)}
         found = [
@@ -146,6 +141,12 @@ class ContainerView:
         outlived = self._orphans.of_nobody({one.key for one in wanted}.union(one.key for one in found), scope)
         programs = self._orphans.holding(lacking(wanted, found, listed))
         return [*found, *outlived, *programs, *self._holders(wanted, listed, {one.id for one in found})]
+
+    def _differing(
+        self, around: Surroundings, local: Mapping[str, str], resource: Resource, report: Report
+    ) -> tuple[Difference, ...]:
+        facts = self._facts(resource, report, around, image_for(resource, local))
+        return self.differences(resource, facts, self.owner(resource, report))
 
     def _theirs(
         self, wanted: Sequence[Resource], listed: Sequence[Report], known: Set[str], scope: Scope

@@ -27,7 +27,7 @@ from agent.kinds.image_record import Record
 from agent.kinds.image_recorded import brought_back, gone, report_of
 from agent.kinds.image_refusals import BUILDS, Refusals
 from agent.kinds.image_rules import ImageRules, Slots, refuse_without_room
-from agent.kinds.table import look
+from agent.kinds.table import look, moment
 from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.probe import Probe
 from agent.rollout import Pace
@@ -238,10 +238,7 @@ def _observed(resource: Resource, report: Mapping[str, Any], differences: tuple[
 
 def _tagged(report: Mapping[str, Any]) -> float:
     """When somebody gave the image its name by hand, in seconds since the epoch; 0 where nobody did."""
-    try:
-        return max(0.0, datetime.fromisoformat(str(look(report, "Metadata.LastTagTime"))).timestamp())
-    except ValueError:
-        return 0.0
+    return max(0.0, moment(report, "Metadata.LastTagTime") or 0.0)
 
 
 def _stale(pulled: float, after: float, now: float) -> list[Difference]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -144,6 +145,15 @@ def look(values: Any, path: str) -> Any:
             values = dict(values) if isinstance(values, Mapping) else {}
         values = values.get(key)
     return values
+
+
+def moment(values: Any, path: str) -> float | None:
+    """A time that the engine tells, in seconds since the epoch: before that where it never came, for which the engine
+    writes the year 1. None where there is none or it cannot be read."""
+    try:
+        return datetime.fromisoformat(str(look(values, path))).timestamp()
+    except ValueError:
+        return None
 
 
 @cache
