@@ -439,6 +439,8 @@ def test_plan_and_apply_of_a_path(agent: Agent, sdk: docker.APIClient, prefix: s
     assert not identity(sdk, f"{prefix}a-web-1"), "a plan changes nothing"
     applied = agent.windlass("apply", str(directory), "--yes")
     assert applied.returncode == 0, applied.stderr
+    done = [line for line in applied.stderr.splitlines() if "✔" in line and f"{prefix}a-web-1" in line]
+    assert len(done) == 1, f"each step is carried out once: {applied.stderr}"
     assert identity(sdk, f"{prefix}a-web-1")
     assert agent.windlass("plan", str(directory), "--detailed-exitcode").returncode == 0
     (directory / "compose.yaml").write_text(compose(busybox).replace("image:", "imagee:"))
