@@ -74,7 +74,7 @@ class Host:
             case Action.REPLACE:
                 kind.replace(change, revision, pace)
             case Action.REMOVE:
-                kind.remove(change, revision)
+                kind.remove(change)
             case Action.RUN if isinstance(kind, Runs):
                 kind.run(change)
             case Action.STOP if isinstance(kind, Runs):

@@ -74,7 +74,7 @@ class Stopping:
     def __init__(self) -> None:
         self.remarks = Remarks()
 
-    def remove(self, change: Change, _revision: str) -> None:
+    def remove(self, change: Change) -> None:
         self.remarks.add(f"{change.key.name} was stopped all the same")
         if change.key.name == "bad":
             raise Unreachable("gone")
@@ -102,7 +102,7 @@ def test_what_is_to_be_said_of_a_change_is_said_of_that_one_alone() -> None:
 class Refusing(Stopping):
     """A kind that changes nothing."""
 
-    def remove(self, change: Change, _revision: str) -> None:
+    def remove(self, change: Change) -> None:
         raise Refused("it did not stay up", reason="CrashOnStart")
 
 

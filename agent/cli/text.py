@@ -52,10 +52,10 @@ def pad(text: str, columns: int) -> str:
     return text + " " * (columns - width(text))
 
 
-def columns(rows: Sequence[Sequence[str]], *, gap: str = "  ") -> list[str]:
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of equal length as lines in which the cells stand under each other."""
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
-    return [gap.join(pad(cell, most) for cell, most in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return ["  ".join(pad(cell, most) for cell, most in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

@@ -70,7 +70,7 @@ class Kind(Protocol):
     def replace(self, change: Change, revision: str, pace: Pace) -> None:
         """Make it anew in the place of the one that was seen; `pace` is what waiting for it is done with."""
 
-    def remove(self, change: Change, revision: str) -> None:
+    def remove(self, change: Change) -> None:
         """Remove the one that was seen; one that is gone already is a success."""
 
     def probe(self, key: Key, condition: Condition) -> Probe:

@@ -145,7 +145,7 @@ class ContainerKind:
         if not is_scheduled(resource.spec):
             self.hooks.start(resource, container)
 
-    def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - nothing is made
+    def remove(self, change: Change) -> None:
         report = self.engine.inspect_container(seen_of(change).id)
         if report is None:
             return

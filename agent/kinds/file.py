@@ -11,7 +11,7 @@ With {"uid", "gid"} beside the content (numbers, or None for whoever writes) the
 without, a file is for everyone to read, and to execute where the commit says so. With {"secret": True} it lies below
 the directory for secrets, in memory, and nothing of it is shown.
 
-Only wanted files are looked at. Nothing is written outside of the directories that the agent was given.
+Only wanted files are looked at. Nothing is written outside of the two directories that the agent was given.
 """
 
 from __future__ import annotations
@@ -49,16 +49,13 @@ class Piece(NamedTuple):
 
 
 class FileKind:
-    """Files below `state`, the agent's own directory, and below those in `data`, which stacks keep their data in.
-
-    Secrets go below `secrets`, which has to be in memory; it is made when the first one is written.
-    """
+    """Files below `state`, the agent's own directory, and secrets below `secrets`, which has to be in memory: it is made
+    when the first one is written."""
 
     name = "file"
 
-    def __init__(self, state: Path, data: Sequence[Path] = (), secrets: Path = SECRETS) -> None:
+    def __init__(self, state: Path, secrets: Path = SECRETS) -> None:
         self._state = state
-        self._roots = (state, *data)
         self._secrets = secrets
 
     # --- looking ---
@@ -133,7 +130,7 @@ class FileKind:
     def replace(self, change: Change, revision: str, pace: Pace) -> None:  # noqa: ARG002 - nobody waits for it
         self.create(change, revision)
 
-    def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - it never happens
+    def remove(self, change: Change) -> None:
         raise Refused(f"file {change.key.name} is left where it is: containers may have it mounted", reason="FileKept")
 
     def tidy(self, stack: str, keep: Collection[Key], *, stays: bool = False) -> None:  # noqa: ARG002 - whatever is there says so
@@ -149,12 +146,10 @@ class FileKind:
 
     def _place(self, resource: Resource) -> _Place:
         path = PurePosixPath(resource.key.name)
-        secret = resource.spec.get("secret")
-        for root in (self._secrets,) if secret else self._roots:
-            if path.is_relative_to(root) and ".." not in path.parts and path != PurePosixPath(root):
-                return _Place(root, path.relative_to(root).parts)
-        allowed = self._secrets if secret else self._state
-        raise Refused(f"{path} lies outside of {allowed}, where Windlass may write", reason="PathOutside")
+        root = self._secrets if resource.spec.get("secret") else self._state
+        if not path.is_relative_to(root) or ".." in path.parts or path == PurePosixPath(root):
+            raise Refused(f"{path} lies outside of {root}, where Windlass may write", reason="PathOutside")
+        return _Place(root, path.relative_to(root).parts)
 
     # --- what was last written of a seed ---
 

@@ -204,7 +204,7 @@ class ImageKind:
                 found = [Difference(NEW_CONTENT, "for other content", "for this content", Remedy.REPLACE)]
         return tuple(found)
 
-    def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - an image carries no revision
+    def remove(self, change: Change) -> None:
         if self._pruning is None:
             raise Refused(f"image {change.key.name} is left where it is", reason="ImageKept")
         self._pruning.remove(seen_of(change))

@@ -312,7 +312,7 @@ class NetworkKind:
         self._make_way(seen_of(change).id, wanted_of(change))
         self._make(wanted_of(change), revision)
 
-    def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - nothing is made
+    def remove(self, change: Change) -> None:
         if change.wanted is None:
             self._remove(seen_of(change).id)
         else:

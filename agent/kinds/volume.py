@@ -191,7 +191,7 @@ class VolumeKind:
     def replace(self, change: Change, revision: str, pace: Pace) -> None:  # noqa: ARG002 - it never happens
         raise _immutable(change)
 
-    def remove(self, change: Change, revision: str) -> None:  # noqa: ARG002 - it never happens
+    def remove(self, change: Change) -> None:
         raise _immutable(change)
 
     def probe(self, key: Key, condition: Condition) -> Probe:  # noqa: ARG002 - it is there or it is not

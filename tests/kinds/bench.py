@@ -74,10 +74,15 @@ class Bench:
         key = wanted.key if wanted else seen.key if seen else Key("", "")
         change = Change(1, action, key, self.stack, Cause.COMMIT, "test", wanted=wanted, seen=seen, **more)
         kind = self.kinds[key.kind]
-        if action is Action.REPLACE:
-            kind.replace(change, "rev1", PACE)
-            return
-        {"create": kind.create, "update": kind.update, "remove": kind.remove}[action](change, "rev1")
+        match action:
+            case Action.CREATE:
+                kind.create(change, "rev1")
+            case Action.UPDATE:
+                kind.update(change, "rev1")
+            case Action.REPLACE:
+                kind.replace(change, "rev1", PACE)
+            case _:
+                kind.remove(change)
 
     def create(self, wanted: Resource) -> Observed:
         self.do(Action.CREATE, wanted)

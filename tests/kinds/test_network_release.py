@@ -52,7 +52,7 @@ def test_it_is_removed_once_the_engine_has_freed_it_unless_somebody_is_on_it(
         kind = NetworkKind(Engine(fake.url), Identity("default", "git:1", b"key"), sleep=lambda _: None)
         if container_is_there:
             with pytest.raises(Refused, match="active endpoints"):
-                kind.remove(REMOVE, "")
+                kind.remove(REMOVE)
         else:
-            kind.remove(REMOVE, "")
+            kind.remove(REMOVE)
     assert len(removals) == asked

@@ -250,13 +250,6 @@ def test_nothing_is_written_outside(kind: FileKind, state: Path, path: str, spec
     assert list(state.parent.iterdir()) == [state]
 
 
-def test_data_may_lie_elsewhere_where_the_operator_says_so(state: Path, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "data"
-    elsewhere.mkdir()
-    make(FileKind(state, [elsewhere]), resource(elsewhere / "web/x", one(b"1"), seed=True))
-    assert (elsewhere / "web/x").read_bytes() == b"1"
-
-
 @pytest.mark.parametrize("target", ["/etc", "somewhere"], ids=["absolute", "relative"])
 def test_no_link_is_followed_on_the_way(kind: FileKind, state: Path, tmp_path: Path, target: str) -> None:
     aim = Path(target) if target.startswith("/") else tmp_path / target
@@ -313,7 +306,7 @@ def test_a_file_is_not_removed(kind: FileKind, state: Path) -> None:
     wanted = resource(state / "files/ab/x", one(b"1"))
     make(kind, wanted)
     with pytest.raises(Refused):
-        kind.remove(Change(0, Action.REMOVE, wanted.key, "web", Cause.PRUNE, ""), "")
+        kind.remove(Change(0, Action.REMOVE, wanted.key, "web", Cause.PRUNE, ""))
     assert kind.probe(wanted.key, Condition.EXISTS) == Probe(Gate.PASSED)
     assert kind.probe(Key("file", str(state / "no")), Condition.EXISTS)[0] is Gate.FAILED
 
