@@ -28,7 +28,7 @@ from agent.model import (
     Stack,
     Status,
 )
-from agent.processes import ORPHAN_PROCESS
+from agent.processes import SURVIVING_PROCESS
 from agent.suspension import NOTHING, Suspended
 
 _FETCHES = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
@@ -206,7 +206,7 @@ def _did_not_take(outcomes: Sequence[Outcome], left: Plan, stays: Failure | None
     again = [one for one in left_to_do(left) if one.key in made or one.cause is not Cause.DRIFT]
     if not again or not _all_done(outcomes):
         return None
-    if stays is not None and stays.reason == ORPHAN_PROCESS:
+    if stays is not None and stays.reason == SURVIVING_PROCESS:
         return stays
     return Failure(
         DID_NOT_TAKE,
@@ -266,8 +266,8 @@ def _stays(name: str, wanted: Sequence[Resource], actual: Mapping[Key, Observed]
     there = [actual[one.key] for one in wanted if one.key in actual]
     keys = {one.key for one in wanted}
     others = [seen for key, seen in sorted(actual.items()) if seen.stack == name and key not in keys]
-    if orphans := [seen for seen in (*there, *others) if seen.orphan]:
-        return Failure(ORPHAN_PROCESS, f"{orphans[0].key}: {orphans[0].orphan}{_more(orphans)}")
+    if survivors := [seen for seen in (*there, *others) if seen.survivor]:
+        return Failure(SURVIVING_PROCESS, f"{survivors[0].key}: {survivors[0].survivor}{_more(survivors)}")
     found = [seen for seen in there if seen.stays]
     return Failure(NO_GOOD, f"{found[0].key} {found[0].stays}{_more(found)}") if found else None
 

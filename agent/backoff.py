@@ -15,7 +15,7 @@ from agent.held import PORT_IN_USE
 from agent.model import Action, Cause, Failure, Key, Outcome, Report, Status
 from agent.paused import paused_by
 from agent.planning.causes import HEALED
-from agent.processes import ORPHAN_PROCESS
+from agent.processes import SURVIVING_PROCESS
 
 TRIES = 3
 OVERTAKEN = "Overtaken"
@@ -225,7 +225,7 @@ def only_unprepared(report: Report) -> bool:
 def interrupted_in_vain(report: Report) -> bool:
     """Whether something that ran was stopped for a replacement that did not come about, as it would be each time."""
     replaced = [outcome for outcome in report.outcomes if interrupts(outcome)]
-    did_not_take = report.failure is not None and report.failure.reason in {DID_NOT_TAKE, ORPHAN_PROCESS}
+    did_not_take = report.failure is not None and report.failure.reason in {DID_NOT_TAKE, SURVIVING_PROCESS}
     did_not_take = did_not_take and not _is_mended_in_place(report)
     return any(map(_goes_on, report.outcomes)) or any(
         (outcome.status is Status.FAILED and outcome.reason not in UNTOUCHED)

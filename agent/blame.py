@@ -5,14 +5,14 @@ from __future__ import annotations
 from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
 from agent.held import NAME_AMBIGUOUS, PORT_IN_USE
 from agent.model import Action, Outcome, Status
-from agent.processes import ORPHAN_PROCESS
+from agent.processes import SURVIVING_PROCESS
 from agent.rollout import START_TIMEOUT
 
 # what says nothing of what is wanted: nobody answers, or there was no thread to ask
 ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout", "NoThread"})
 DISK_FULL = "DiskFull"
 # what is wanted has no part in it, and it may pass at any time; what is waited for in vain is judged itself
-BLAMELESS = ENGINE_REASONS | {ORPHAN_PROCESS, PORT_IN_USE, NAME_AMBIGUOUS, DISK_FULL, DEPENDENCY_TIMEOUT}
+BLAMELESS = ENGINE_REASONS | {SURVIVING_PROCESS, PORT_IN_USE, NAME_AMBIGUOUS, DISK_FULL, DEPENDENCY_TIMEOUT}
 # the engine went wrong and does not say in what, or does not get done with a start, or somebody took the new container
 # away: it may pass, unless the same comes time and again
 MAY_PASS = frozenset({"EngineError", "EngineObjectInvalid", "EngineClient", "ContainerGone", START_TIMEOUT})

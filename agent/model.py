@@ -195,7 +195,7 @@ class Observed:
     obstacle: Failure | None = None  # why it could not be made anew if it were removed
     stays: str = ""  # why it is left as it is, although something newer is known
     untaken: bool = False  # made by `docker compose`, and nobody has noted yet that it is taken over
-    orphan: str = ""  # what of it, or of the one before it, runs on without the engine's knowing
+    survivor: str = ""  # what of it, or of the one before it, runs on without the engine's knowing
     image: Image = NO_IMAGE  # the one that a container was made from
     job: JobSeen | None = None  # of what runs at times
     ports: frozenset[HostPort] = frozenset()  # of the host, which it keeps from others now

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from agent.host_ports import HostPort
 from agent.printable import printable
 
-ORPHAN_PROCESS = "OrphanProcess"  # the reason, where one has outlived what the engine knows of
+SURVIVING_PROCESS = "OrphanProcess"  # the code, as users know it, where one has outlived its container
 
 _ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _ENDED = frozenset("ZXx")  # it is dead, and nobody has waited for it yet

@@ -33,7 +33,7 @@ from agent.model import (
     Status,
 )
 from agent.printable import without_attempt
-from agent.processes import ORPHAN_PROCESS
+from agent.processes import SURVIVING_PROCESS
 from agent.rejections import content_of
 from agent.rollout import HEALTH_TIMEOUT, Failures
 
@@ -141,7 +141,7 @@ def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier
 def _is_disturbed(report: Report) -> bool:
     """Whether something runs beside what is wanted and may be why that is ill: then its health says nothing yet."""
     is_ill = report.health in _ILL
-    return is_ill and report.stays is not None and report.stays.reason == ORPHAN_PROCESS
+    return is_ill and report.stays is not None and report.stays.reason == SURVIVING_PROCESS
 
 
 def _is_left_alone(report: Report) -> bool:

@@ -211,7 +211,7 @@ def test_a_suspended_service_is_told_as_such_and_is_no_failure() -> None:
 
 def test_what_runs_on_of_a_container_is_told_beside_what_was_done() -> None:
     """It keeps the stack from nothing, so the turn itself has not failed."""
-    seen = there("container/web-api-1", orphan="process 4711 still runs", health=Health.DEGRADED, detail="4711")
+    seen = there("container/web-api-1", survivor="process 4711 still runs", health=Health.DEGRADED, detail="4711")
     newer = there("container/web-front-1", stays="stays of the image that it ran")
     look = Look({one.key: one for one in (newer, seen)}, Plan())
     told = report_of(Taken("run", (LEASED,), "event", 0.0, last=look), "web")
@@ -221,7 +221,7 @@ def test_what_runs_on_of_a_container_is_told_beside_what_was_done() -> None:
 
 
 def test_what_runs_on_of_a_service_that_nobody_wants_is_told_of_its_stack() -> None:
-    left = there("container/web-old-1", owner=Owner.FOREIGN, orphan="process 4711 still runs", health=Health.DEGRADED)
+    left = there("container/web-old-1", owner=Owner.FOREIGN, survivor="process 4711 still runs", health=Health.DEGRADED)
     look = Look({left.key: left}, Plan())
     told = report_of(Taken("run", (), "event", 0.0, last=look), left.stack)
     assert told.stays == Failure("OrphanProcess", "container/web-old-1: process 4711 still runs")

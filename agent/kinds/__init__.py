@@ -12,8 +12,8 @@ from agent.kinds.base import Identity, Kind
 from agent.kinds.container import ContainerKind
 from agent.kinds.file import FileKind
 from agent.kinds.image import ImageKind
+from agent.kinds.image_last_pulls import LastPulls
 from agent.kinds.image_prune import Kept, Pruning
-from agent.kinds.image_record import Record
 from agent.kinds.image_rules import ImageRules
 from agent.kinds.network import NetworkKind
 from agent.kinds.volume import VolumeKind
@@ -51,7 +51,7 @@ def make_kinds(
     (see `Pruning`) images that were pulled are removed once nobody needs them. A new kind is one more line here.
     """
     pruning = Pruning(engine, JsonFile(state_dir / PULLED), kept) if kept else None
-    record = Record(state_dir / PULLS)
+    last_pulls = LastPulls(state_dir / PULLS)
     containers = ContainerKind(
         engine,
         identity,
@@ -62,7 +62,7 @@ def make_kinds(
         ending=ending,
     )
     return (
-        ImageKind(engine, on_pull, stop, rules=rules, record=record, pruning=pruning, wall=wall, clock=clock),
+        ImageKind(engine, on_pull, stop, rules=rules, last_pulls=last_pulls, pruning=pruning, wall=wall, clock=clock),
         NetworkKind(engine, identity, taken=JsonFile(state_dir / NETWORKS)),
         VolumeKind(engine, identity, taken=JsonFile(state_dir / VOLUMES)),
         containers,

@@ -231,8 +231,19 @@ def our_labels(identity: Identity, resource: Resource, revision: str, fingerprin
     }
 
 
-def is_protected(labels: Mapping[str, str]) -> bool:
-    return labels.get(PROTECT) == "true"
+def observed(key: Key, id: str, owner: Owner, labels: Mapping[str, str], report: Mapping[str, Any]) -> Observed:
+    """What its labels and the engine's report tell of one object, before it is held against what is wanted."""
+    return Observed(
+        key,
+        id,
+        owner,
+        stack=labels.get(STACK, ""),
+        origin=labels.get(ORIGIN, ""),
+        revision=labels.get(REVISION, ""),
+        service=labels.get(SERVICE, ""),
+        protected=labels.get(PROTECT) == "true",
+        raw=report,
+    )
 
 
 def is_ours(identity: Identity, name: str, labels: Mapping[str, str], inherited: Mapping[str, str]) -> bool:

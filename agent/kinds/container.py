@@ -24,24 +24,25 @@ from agent.held import NAME_CONFLICT
 from agent.jsonfile import JsonFile
 from agent.kinds.base import NAME, REVISION, Identity, our_labels, seen_of, wanted_of
 from agent.kinds.container_astray import is_misplaced
+from agent.kinds.container_compare import Comparisons
 from agent.kinds.container_compose import compose_labels
 from agent.kinds.container_cut import aside_name, name_needed
 from agent.kinds.container_facts import Facts, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_hooks import Hooks
-from agent.kinds.container_job import cut_short, is_up, run
+from agent.kinds.container_job import cut_short, run
 from agent.kinds.container_limits import limits
 from agent.kinds.container_mended import Mended
 from agent.kinds.container_mounts import anonymous, carry_over, kept_volumes
-from agent.kinds.container_names import labels_of, name_of
 from agent.kinds.container_namesakes import Namesakes
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
 from agent.kinds.container_noted import Noted
 from agent.kinds.container_once import Once, hook_of
-from agent.kinds.container_orphans import Orphans
+from agent.kinds.container_report import is_paused, is_up, labels_of, name_of, never_ran, sharers
 from agent.kinds.container_rollout import Replacement
 from agent.kinds.container_run import run_once
-from agent.kinds.container_state import gate, never_ran, sharers
+from agent.kinds.container_state import gate
+from agent.kinds.container_survivors import Survivors
 from agent.kinds.container_unhooked import POST_START, Unhooked
 from agent.kinds.container_view import ContainerView
 from agent.kinds.container_words import said_by
@@ -79,16 +80,17 @@ class ContainerKind:
         host, and `ending` says that the agent ends."""
         self.engine = engine
         self._identity = identity
-        self.once = Once(engine, identity, runs)
-        self._unhooked = Unhooked(started)
-        self.noted = Noted(identity.key, environments)
-        orphans = Orphans(engine, identity.instance, processes)
-        self._mended = Mended(mended, identity.origin)
-        self.view = ContainerView(engine, identity, self.once, orphans, unhooked=self._unhooked, mended=self._mended)
+        self.once, self._unhooked = Once(engine, identity, runs), Unhooked(started)
+        self.noted, self._mended = Noted(identity.key, environments), Mended(mended, identity.origin)
+        survivors = Survivors(engine, identity.instance, processes)
+        self.comparisons = Comparisons(engine, identity, self.once, self._unhooked, self._mended)
+        self.view = ContainerView(
+            engine, identity.instance, self.comparisons, once=self.once, mended=self._mended, survivors=survivors
+        )
         self._namesakes = Namesakes(engine, identity.instance, lambda: self.view.shared_names)
         self.hooks = Hooks(
             engine,
-            starting=orphans.explaining,
+            starting=survivors.explaining,
             unhooked=self._unhooked,
             ending=ending,
             noted=self.noted,
@@ -239,11 +241,11 @@ class ContainerKind:
 
     def _mend(self, resource: Resource, report: Report, revision: str) -> None:
         """Change in place whatever differs in a container that is there, which keeps its labels."""
-        owner = self.view.owner(resource, report)
+        owner = self.comparisons.owner(resource, report)
         if owner is Owner.FOREIGN:
             raise Refused(f"another container is called {resource.key.name}", reason=NAME_CONFLICT)
         facts = self.view.facts(resource, report)
-        differences = self.view.differences(resource, facts, owner)
+        differences = self.comparisons.differences(resource, facts, owner)
         if stuck := sorted(each.path for each in differences if each.remedy not in MENDED):
             raise Overtaken(f"container {resource.key.name} has changed since it was looked at: {', '.join(stuck)}")
         paths = [each.path for each in differences]
@@ -284,14 +286,14 @@ class ContainerKind:
 
     def bring_up(self, resource: Resource, report: Report) -> str:
         """Let one that is there run; the id of the one that does, see `start`."""
-        if look(report, "State.Paused"):
+        if is_paused(report):
             self.go_on(resource, report)
             return str(report["Id"])
         return self.start(resource, report)
 
     def go_on(self, resource: Resource, report: Report) -> None:
         """Let one that was started before go on, with what its start has left to run."""
-        if look(report, "State.Paused"):
+        if is_paused(report):
             self.engine.unpause_container(report["Id"])
         self.hooks.catch_up(resource, report)
 
@@ -325,7 +327,7 @@ class ContainerKind:
         """`resource` is what is wanted in its place, if anything is."""
         if resource is not None:
             self._claim(resource, report)
-        if look(report, "State.Paused"):
+        if is_paused(report):
             self.engine.unpause_container(report["Id"])
         if is_up(report):
             self.hooks.before_stop(resource, report)
@@ -356,7 +358,7 @@ class ContainerKind:
         report = self.engine.inspect_container(name)
         if report is None:
             return
-        is_composes = name.endswith(FORMER) and self.view.owner(resource, report) is Owner.ADOPTABLE
+        is_composes = name.endswith(FORMER) and self.comparisons.owner(resource, report) is Owner.ADOPTABLE
         if not is_composes and not self.view.is_ours(report, resource.key.name):
             raise Refused(name_needed(name), reason=NAME_CONFLICT)
         self.stop(report)
@@ -371,7 +373,7 @@ class ContainerKind:
         """The one that was laid aside until it comes back: what it keeps anonymously goes on."""
         ending, whose = (FORMER, Owner.ADOPTABLE) if self.view.was_composes(resource.key) else (OLD, Owner.OURS)
         report = self.engine.inspect_container(resource.key.name + ending)
-        return report if report is not None and self.view.owner(resource, report) is whose else None
+        return report if report is not None and self.comparisons.owner(resource, report) is whose else None
 
     def _still_there(self, change: Change) -> Report:
         report = self.engine.inspect_container(seen_of(change).id)

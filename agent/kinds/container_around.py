@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 from agent.engine import Engine
 from agent.kinds.base import INSTANCE
 from agent.kinds.container_facts import SHORT_ID, abilities
-from agent.kinds.container_names import listed_name, name_of
 from agent.kinds.container_networks import endpoints, wanted_endpoints
-from agent.kinds.container_state import owners, sharers, started_at
+from agent.kinds.container_report import listed_name, name_of, owners, sharers, started_at
 from agent.kinds.table import look
 
 Report = Mapping[str, Any]

@@ -14,7 +14,7 @@ from typing import Any
 from agent.engine import Engine
 from agent.kinds.base import COMPOSE, INSTANCE, NAME, STACK, is_composes
 from agent.kinds.container_cut import is_twin
-from agent.kinds.container_names import labels_of, listed_name
+from agent.kinds.container_report import labels_of, listed_labels, listed_name
 from agent.kinds.table import look
 from agent.model import Key, Owner, Resource
 from agent.twins import FORMER
@@ -106,7 +106,7 @@ def composes_astray(missing: Iterable[Resource], listed: Iterable[Entry], wanted
 
 def _may_be_meant(entry: Entry, wanted: Collection[str]) -> bool:
     """What does not run is left where somebody may have set it aside: it is in nobody's way."""
-    labels, name = entry.get("Labels") or {}, listed_name(entry)
+    labels, name = listed_labels(entry), listed_name(entry)
     if entry.get("State") not in ("running", "restarting", "paused"):
         return False
     return NUMBER in labels and labels.get(ONE_OFF) != "True" and name not in wanted and not name.endswith(FORMER)

@@ -18,12 +18,11 @@ from typing import Any, NamedTuple
 from agent.held import NAME_CONFLICT
 from agent.kinds.base import COMPOSE, INSTANCE, NAME, PROJECT, SERVICE, STACK
 from agent.kinds.container_mounts import anonymous
-from agent.kinds.container_names import labels_of, listed_name, name_of
 from agent.kinds.container_once import hook_of
 from agent.kinds.container_proof import is_proved
+from agent.kinds.container_report import labels_of, listed_labels, listed_name, name_of, status_of
 from agent.kinds.container_state import health_of, uses_of
 from agent.kinds.container_unhooked import POST_START
-from agent.kinds.table import look
 from agent.model import Difference, Failure, Observed, Owner, Remedy, Resource
 from agent.twins import FORMER, NEXT, OLD, base_name
 
@@ -64,7 +63,7 @@ def twins_of(wanted: Iterable[Resource], strays: Iterable[Report]) -> dict[str, 
     twins = {
         name_of(report): report
         for report in strays
-        if is_twin(name_of(report), _place_of(report)) and look(report, "State.Status") not in _GOING
+        if is_twin(name_of(report), _place_of(report)) and status_of(report) not in _GOING
     }
     if not twins:
         return {}
@@ -100,7 +99,7 @@ def hindered(seen: Observed, there: Standing, by_name: Mapping[str, Report], ins
 
 def _is_strangers(entry: Report, base: str, stack: str, instance: str) -> bool:
     """Whether what is called like a twin of `base` is none."""
-    labels = entry.get("Labels") or {}
+    labels = listed_labels(entry)
     if labels.get(INSTANCE) == instance:
         return labels.get(NAME) != base
     return not (listed_name(entry).endswith(FORMER) and labels.get(PROJECT) == stack)
@@ -124,7 +123,7 @@ def set_aside(
 ) -> Iterator[tuple[Report, Labels]]:
     """What `docker compose` made and a replacement has set aside, as entries of a list, each with the labels that it is
     dealt with by: those of one of ours in its place, those that are noted of its id, else what its own come to."""
-    found = [one for one in listed if is_by_compose(one.get("Labels") or {}) and listed_name(one).endswith(FORMER)]
+    found = [one for one in listed if is_by_compose(listed_labels(one)) and listed_name(one).endswith(FORMER)]
     in_place = {one["Labels"].get(NAME): one["Labels"] for one in ours} if found else {}
     for one in found:
         name, own = base_name(listed_name(one)), one["Labels"]
@@ -224,7 +223,7 @@ def as_cut(seen: Observed, found: Standing, names: Mapping[str, str]) -> Observe
         differences = tuple(one for one in differences if one.path not in _OWN_DOING or one.remedy is Remedy.REPLACE)
     health, detail = seen.health, seen.detail
     for other in found.others:
-        if look(other, "Name") == f"/{found.resource.key.name}":
+        if name_of(other) == found.resource.key.name:
             health, detail = health_of(other, found.resource.spec)
     used = (uses_of(other, names) for other in found.others)
     return replace(seen, differences=differences, uses=seen.uses.union(*used), health=health, detail=detail)

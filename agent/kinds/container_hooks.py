@@ -19,9 +19,9 @@ from agent.kinds.base import COMPOSE, INSTANCE, NAME, STACK
 from agent.kinds.container_facts import is_job
 from agent.kinds.container_noted import POST_START as NOTED_START
 from agent.kinds.container_noted import PRE_STOP, Noted, bodies_in
-from agent.kinds.container_state import never_ran
+from agent.kinds.container_report import exit_code, has_ended, has_processes, labels_of, name_of, never_ran, status_of
 from agent.kinds.container_unhooked import POST_START, Unhooked, after_start
-from agent.kinds.container_words import HOOK_FAILED, exit_code, last_words, redacted
+from agent.kinds.container_words import HOOK_FAILED, last_words, redacted
 from agent.kinds.remarks import Remarks
 from agent.kinds.table import look
 from agent.model import Resource
@@ -109,22 +109,22 @@ class Hooks:
         """Whether it is a job that has done its work before anything could run in it. Raises `Refused` where it is
         something else that did not stay up: to try the same again would end so again."""
         report = self._engine.inspect_container(container)
-        if report is None or (_has_processes(report) and not (fresh and look(report, "RestartCount"))):
+        if report is None or (has_processes(report) and not (fresh and look(report, "RestartCount"))):
             return False
-        if look(report, "State.Status") == "exited" and is_job(resource.spec) and not exit_code(report):
+        if status_of(report) == "exited" and is_job(resource.spec) and not exit_code(report):
             return True
         raise Refused(f"did not stay up: {last_words(report, self._engine.logs)}", reason=CRASHED)
 
     def start_again(self, report: Mapping[str, Any]) -> None:
         """Start one that was stopped for another one, and run what it was made to run after a start; what an agent that
         ends leaves of that is caught up on. Raises `Refused` (`HookFailed`): then it runs all the same."""
-        container, labels = str(report["Id"]), look(report, "Config.Labels") or {}
+        container, labels = str(report["Id"]), labels_of(report)
         bodies, stack = self.noted.bodies(report, NOTED_START), labels.get(STACK, "")
         if bodies:
             self._unhooked.expect_for(stack, labels.get(NAME, ""), container, again=True)
         self._start(container)
         try:
-            self._execute(bodies, container, f"{POST_START} of {str(report.get('Name', '')).removeprefix('/')}")
+            self._execute(bodies, container, f"{POST_START} of {name_of(report)}")
         except Overtaken:  # it ends again, or the agent does, which the next look tells
             return
         except Refused:
@@ -136,17 +136,17 @@ class Hooks:
     def before_stop(self, resource: Resource | None, report: Mapping[str, Any]) -> None:
         """Run what has to run before the container stops: what was noted when it was made, and what the file says now
         in one that we did not make. Where nothing runs, be it by then, nothing can; what fails is a remark."""
-        labels = look(report, "Config.Labels") or {}
+        labels = labels_of(report)
         is_noted = resource is None or INSTANCE in labels
         bodies = self.noted.bodies(report, PRE_STOP) if is_noted or resource is None else _of(resource, "pre_stop")
         if look(report, "State.Restarting"):
             return
         try:
-            self._execute(bodies, report["Id"], f"pre_stop of {str(report.get('Name', '')).removeprefix('/')}")
+            self._execute(bodies, report["Id"], f"pre_stop of {name_of(report)}")
         except Refused as refused:
             self.remarks.add(f"{refused.message}; it was stopped all the same")
         except Overtaken:
-            if self._ending() or _has_processes(self._engine.inspect_container(report["Id"]) or {}):
+            if self._ending() or has_processes(self._engine.inspect_container(report["Id"]) or {}):
                 raise
 
     def _execute(self, bodies: Sequence[Mapping[str, Any]], container: str, what: str) -> None:
@@ -162,7 +162,7 @@ class Hooks:
     def _run(self, name: str, body: Mapping[str, Any], container: str, what: str) -> None:
         """Run a container of its own to its end, with the volumes of the other one; it is gone afterwards."""
         left = self._engine.inspect_container(name)
-        if left and HOOK_LABEL in (look(left, "Config.Labels") or {}):
+        if left and HOOK_LABEL in labels_of(left):
             self._engine.remove_container(left["Id"], force=True, volumes=True)
         self._must_not_end(what)
         host = {**body["HostConfig"], "VolumesFrom": [container]}
@@ -184,8 +184,8 @@ class Hooks:
             report = self._engine.inspect_container(container)
             if report is None:
                 raise Refused(f"{what} was removed while it ran", reason=HOOK_FAILED)
-            if look(report, "State.Status") in ("exited", "dead"):
-                return int(look(report, "State.ExitCode") or 0)
+            if has_ended(report):
+                return exit_code(report)
             if self._ending():
                 self._engine.stop_container(container, GRACE)
                 raise Overtaken(f"{what} is stopped, for the agent ends; the next one runs it again")
@@ -205,15 +205,10 @@ def _too_long(what: str) -> Refused:
     return Refused(f"{what} has not ended after {PATIENCE:g} seconds", reason=HOOK_FAILED)
 
 
-def _has_processes(report: Mapping[str, Any]) -> bool:
-    """Whether a command can be run in the container, or could if it were not paused."""
-    return bool(look(report, "State.Running")) and not look(report, "State.Restarting")
-
-
 def patience_of(resource: Resource | None, report: Mapping[str, Any]) -> float:
     """Seconds that all that runs around the life of a container may take: of the one that is wanted, and of the one
     that is there by its report."""
-    labels = look(report, "Config.Labels") or {}
+    labels = labels_of(report)
     noted = [body for label in (PRE_STOP, NOTED_START) for body in bodies_in(str(labels.get(label, "")))]
     wanted = (_of(resource, key) for key in ("pre_start", POST_START, "pre_stop")) if resource else ()
     return PATIENCE * sum(map(len, (noted, *wanted)))

@@ -1,9 +1,10 @@
-"""Which image a container is made from: the one that it has, and the one that it is to have on this host."""
+"""The images of containers: those that they are made from, and those that they are to be made from on this host."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache, partial
 from typing import Any
 
 from agent.engine import Engine
@@ -12,10 +13,48 @@ from agent.kinds.container_words import stays
 from agent.kinds.table import look
 from agent.model import Change, Observed, Resource
 
+Digests = tuple[str, ...]  # the `RepoDigests` of an image
 
-def image_of(report: Mapping[str, Any]) -> str:
-    """The id of the image that a container was made from."""
-    return str(report.get("Image") or "")
+
+class Images:
+    """What the engine says of the images that containers have to do with. Any thread may call."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known = lru_cache(maxsize=512)(self._ask)
+        self._digests: dict[str, Digests] = {}  # by id, as last told
+
+    def config(self, identity: str) -> Mapping[str, Any] | None:
+        """The configuration of an image by its id, None where it is gone. Ids never change what they stand for."""
+        try:
+            return self._known(identity) if identity else None
+        except LookupError:
+            return None
+
+    def digests(self, identity: str) -> Digests:
+        return self._digests.get(identity, ())
+
+    def ask_for(self, ids: Iterable[str]) -> None:
+        """Have the configurations of all these at hand."""
+        self._engine.gather(partial(self.config, identity) for identity in sorted(set(ids)))
+
+    def ids(self, references: Iterable[str]) -> dict[str, str]:
+        """The id of the image that each reference stands for here."""
+        asked = list(references)
+        images = self._engine.gather(partial(self._engine.inspect_image, reference) for reference in asked)
+        self._heed_digests(images)
+        return {reference: image["Id"] for reference, image in zip(asked, images, strict=True) if image}
+
+    def _ask(self, identity: str) -> Mapping[str, Any]:
+        found = self._engine.inspect_image(identity)
+        if found is None:
+            raise LookupError(identity)  # which is not remembered
+        self._heed_digests([found])
+        return found.get("Config") or {}
+
+    def _heed_digests(self, images: Iterable[Mapping[str, Any] | None]) -> None:
+        """An image gets more of them with each registry that it is pushed to."""
+        self._digests.update({one["Id"]: tuple(one.get("RepoDigests") or ()) for one in images if one})
 
 
 class Resolved:

@@ -9,8 +9,9 @@ from agent.errors import Overtaken
 from agent.handling import Overlap
 from agent.jobs import JobSeen
 from agent.kinds.base import seen_of
-from agent.kinds.container_words import exit_code, last_words
-from agent.kinds.table import look, moment
+from agent.kinds.container_report import exit_code, is_up
+from agent.kinds.container_words import last_words
+from agent.kinds.table import moment
 from agent.model import Change, Observed
 
 if TYPE_CHECKING:
@@ -66,10 +67,6 @@ def cut_short(kind: ContainerKind, change: Change) -> None:
     report = kind.engine.inspect_container(seen_of(change).id)
     if report is not None:
         kind.stop(report, change.wanted)
-
-
-def is_up(report: Report) -> bool:
-    return bool(look(report, "State.Running") or look(report, "State.Restarting"))
 
 
 def _moment(report: Report, path: str) -> float:

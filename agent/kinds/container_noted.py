@@ -15,7 +15,7 @@ from typing import Any, Final
 from agent.errors import Trouble
 from agent.jsonfile import JsonFile, part_of, with_entry
 from agent.kinds.base import NAME, PREFIX, STACK, digest, label_text
-from agent.kinds.table import look
+from agent.kinds.container_report import labels_of
 from agent.model import Key, Resource
 
 PRE_STOP, POST_START = f"{PREFIX}pre-stop", f"{PREFIX}post-start"
@@ -47,7 +47,7 @@ class Noted:
 
     def bodies(self, report: Mapping[str, Any], label: str) -> Bodies:
         """Of the commands under this label of a container, as bodies of an exec."""
-        labels = look(report, "Config.Labels") or {}
+        labels = labels_of(report)
         found, given = bodies_in(labels.get(label, "")), self._given(labels).get(label)
         if not isinstance(given, list) or len(given) != len(found):
             return found

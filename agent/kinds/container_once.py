@@ -17,7 +17,8 @@ from agent.errors import Overtaken, Refused, Trouble
 from agent.handling import Hook, Stage
 from agent.jsonfile import JsonFile, with_entry
 from agent.kinds.base import PREFIX, Identity, digest
-from agent.kinds.container_words import HOOK_FAILED, exit_code, exit_text, last_words, redacted
+from agent.kinds.container_report import exit_code, has_ended, labels_of, status_of
+from agent.kinds.container_words import HOOK_FAILED, exit_text, last_words, redacted
 from agent.kinds.table import look
 from agent.model import Difference, Health, Key, Observed, Owner, Remedy, Resource
 from agent.rollout import POLL, Pace
@@ -26,7 +27,6 @@ CONTENT = f"{PREFIX}content"  # on such a container: what it runs for
 NEW, RUN, REST = "runs for", "run", "rest"  # the fields of such a container
 DONE = "completed"
 _LATE = "HookTimeout"
-_ENDED = ("exited", "dead")
 
 Report = Mapping[str, Any]
 
@@ -73,7 +73,7 @@ class Once:
             differences=differences if seen.owner is not Owner.FOREIGN else seen.differences,
             health=health,
             detail=detail,
-            uses=frozenset() if _status(report) in _ENDED else seen.uses,
+            uses=frozenset() if has_ended(report) else seen.uses,
             revision="" if any(one.path == RUN for one in differences) else seen.revision,
         )
 
@@ -90,7 +90,7 @@ class Once:
             declared = (one for one in found if one.declared)
             return (*declared, Difference(NEW, made_for or None, content))
         if not self.has_run(resource, report):
-            remedy = Remedy.REPLACE if _status(report) in _ENDED else Remedy.IN_PLACE
+            remedy = Remedy.REPLACE if has_ended(report) else Remedy.IN_PLACE
             return (Difference(RUN, _told(report), DONE, remedy),)
         return tuple(one for one in found if one.path == "image" and not one.declared)
 
@@ -99,7 +99,7 @@ class Once:
             return Health.HEALTHY, "not run"
         if self.has_run(resource, report):
             return Health.HEALTHY, DONE
-        return (Health.DEGRADED, exit_text(report)) if _status(report) in _ENDED else (Health.PROGRESSING, "runs")
+        return (Health.DEGRADED, exit_text(report)) if has_ended(report) else (Health.PROGRESSING, "runs")
 
     def is_for(self, resource: Resource, report: Report) -> bool:
         """Whether the container was made for what is wanted now."""
@@ -107,7 +107,7 @@ class Once:
 
     def has_run(self, resource: Resource, report: Report) -> bool:
         """Whether the container has done what it was made for, which is what it is wanted for now."""
-        ended_well = _status(report) == "exited" and not exit_code(report)
+        ended_well = status_of(report) == "exited" and not exit_code(report)
         return self.is_for(resource, report) and (ended_well or self._noted(resource) == self._content(resource))
 
     def _rest(self, resource: Resource, before: str) -> Difference:
@@ -136,7 +136,7 @@ class Once:
 
     def let_end(self, resource: Resource, hook: Hook, report: Report, pace: Pace) -> None:
         """Wait for a run for former content: it is not cut off by newer, but when its time is over."""
-        if _made_for(report) and _status(report) not in (*_ENDED, "created"):
+        if _made_for(report) and not has_ended(report) and status_of(report) != "created":
             with suppress(Refused):
                 self.await_end(resource, hook, str(report["Id"]), pace)
 
@@ -148,7 +148,7 @@ class Once:
             report = self._engine.inspect_container(container)
             if report is None:
                 raise Refused(f"{hook.stage}: its container was removed while it ran", reason=HOOK_FAILED)
-            if _status(report) in _ENDED:
+            if has_ended(report):
                 break
             if pace.clock() - began >= hook.timeout:
                 self._engine.stop_container(container, look(report, "Config.StopTimeout"))
@@ -167,12 +167,8 @@ def hook_of(resource: Resource) -> Hook | None:
 
 
 def _made_for(report: Report) -> str:
-    return str((look(report, "Config.Labels") or {}).get(CONTENT, ""))
-
-
-def _status(report: Report) -> str:
-    return str(look(report, "State.Status") or "")
+    return labels_of(report).get(CONTENT, "")
 
 
 def _told(report: Report) -> str:
-    return f"exited ({exit_code(report)})" if _status(report) == "exited" else _status(report)
+    return f"exited ({exit_code(report)})" if status_of(report) == "exited" else status_of(report)

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from agent.host_ports import HostPort, asked_for, bound
-from agent.kinds.container_job import is_up
-from agent.kinds.container_names import listed_name, name_of
+from agent.kinds.container_report import is_up, listed_name, name_of
 from agent.kinds.table import look
 from agent.model import Key, Observed, Owner, Resource
 

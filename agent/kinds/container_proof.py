@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.kinds.container_facts import is_job, is_scheduled
-from agent.kinds.container_state import health_of, patience_of, runs_for
+from agent.kinds.container_report import exit_code, has_ended, runs_for, status_of
+from agent.kinds.container_state import health_of, patience_of
 from agent.kinds.container_words import last_words, redacted, said_by
 from agent.kinds.table import Spec, look
 from agent.model import Gate, Resource
@@ -22,14 +23,13 @@ Report = Mapping[str, Any]
 
 def proof_of(report: Report | None, spec: Spec, logs: Callable[[str], str]) -> Proof:
     """How a container that was just started fares. A failure holds the last lines that it wrote."""
-    status = str(look(report, "State.Status") or "")
-    if report is None or status == "removing":
+    if report is None or status_of(report) == "removing":
         return Proof(Gate.FAILED, REMOVED, reason=GONE)
-    if status in ("exited", "dead"):
-        if is_job(spec) and not look(report, "State.ExitCode"):
+    if has_ended(report):
+        if is_job(spec) and not exit_code(report):
             return Proof(Gate.PASSED, "completed", checked=True)
         return Proof(Gate.FAILED, f"did not stay up: {last_words(report, logs)}", reason=CRASHED)
-    check = look(report, "State.Health.Status")
+    check, status = look(report, "State.Health.Status"), status_of(report)
     restarts = max(int(look(report, "RestartCount") or 0), status == "restarting")
     if restarts and (check in (None, "none") or (restarts >= CRASHES and check != "healthy")):
         return Proof(Gate.FAILED, f"does not stay up: {last_words(report, logs)}", reason=CRASHED)

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import Overtaken
 from agent.kinds.container_cut import aside_name
 from agent.kinds.container_facts import is_job, is_scheduled
-from agent.kinds.container_job import is_up
-from agent.kinds.container_names import name_of
 from agent.kinds.container_proof import proof_of
+from agent.kinds.container_report import is_up, name_of
 from agent.kinds.container_words import said_by
 from agent.model import Gate, Resource
 from agent.rollout import Proof

@@ -29,6 +29,7 @@ from agent.kinds.container_facts import (
 )
 from agent.kinds.container_mounts import mounts, moved
 from agent.kinds.container_networks import seen_mode
+from agent.kinds.container_report import name_of
 from agent.kinds.table import Row, Spec, look, replaced, set_or_none
 from agent.model import Remedy
 
@@ -351,4 +352,4 @@ def state_remedy(seen: Any, _wanted: Any) -> Remedy:
 
 
 def name_seen(facts: Facts) -> str:
-    return text(facts.report.get("Name")).removeprefix("/")
+    return name_of(facts.report)

@@ -63,7 +63,7 @@ def _ours(kind: ContainerKind, resource: Resource, change: Change) -> Report | N
     """The container that is there. Raises `Refused` (`NameConflict`) where it is somebody else's."""
     seen = change.seen.id if change.seen else ""
     report = kind.engine.inspect_container(seen or resource.key.name)
-    if report is not None and kind.view.owner(resource, report) is Owner.FOREIGN:
+    if report is not None and kind.comparisons.owner(resource, report) is Owner.FOREIGN:
         raise Refused(f"another container is called {resource.key.name}", reason=NAME_CONFLICT)
     return report
 

@@ -12,8 +12,9 @@ from agent.kinds.base import UNCHECKED
 from agent.kinds.container_facts import is_done, is_scheduled
 from agent.kinds.container_mounts import ANONYMOUS_NAME
 from agent.kinds.container_networks import endpoints
-from agent.kinds.container_words import exit_code, exit_text, last_words
-from agent.kinds.table import Spec, look, moment
+from agent.kinds.container_report import exit_code, has_ended, linked, runs_for, sharers, started_at, status_of
+from agent.kinds.container_words import exit_text, last_words
+from agent.kinds.table import Spec, look
 from agent.model import Condition, Gate, Health, Key
 from agent.probe import Probe
 
@@ -33,7 +34,7 @@ def health_of(report: Report, spec: Spec, wall: Callable[[], float] = time.time)
     would never see it ill for long enough: while the engine waits to start it, and while it runs again but has not yet
     run for a minute. One restart is bad luck and no illness, and a health check that passes has the last word.
     """
-    status = str(look(report, "State.Status") or "")
+    status = status_of(report)
     match status:
         case "running" | "created" | "exited" if is_scheduled(spec):
             return Health.HEALTHY, ""  # what its runs come to is told of them, and makes the service no worse
@@ -71,29 +72,12 @@ def _is_young(report: Report, now: float) -> bool:
     return began is not None and abs(now - began) < STEADY
 
 
-def started_at(report: Report) -> float | None:
-    """When its present or last run began, in seconds since the epoch; None where that cannot be read."""
-    return moment(report, "State.StartedAt")
-
-
-def never_ran(report: Report) -> bool:
-    """Whether it is known that it was never started."""
-    began = started_at(report)
-    return began is not None and began < 0
-
-
 def patience_of(report: Report) -> float:
     """Seconds within which the health check of the container, by its own settings, has passed or failed."""
     asked = look(report, "Config.Healthcheck") or {}
     said = {key: asked.get(key) or usual for key, usual in _USUAL.items()}
     seconds = (said["StartPeriod"] + (said["Interval"] + said["Timeout"]) * (said["Retries"] + 1)) / SECOND
     return math.ceil(seconds + SLACK)
-
-
-def runs_for(report: Report, now: float) -> float:
-    """Seconds; less than nothing where the clocks do not agree or nobody knows."""
-    began = started_at(report)
-    return -1.0 if began is None else now - began
 
 
 def gate(
@@ -104,13 +88,12 @@ def gate(
         return Probe(Gate.FAILED, "the container is gone")
     if condition is Condition.EXISTS:
         return Probe(Gate.PASSED)
-    status = look(report, "State.Status")
-    if status in ("exited", "dead"):
+    if has_ended(report):
         if condition is not Condition.HEALTHY and not exit_code(report):
             return Probe(Gate.PASSED)
         return Probe(Gate.FAILED, last_words(report, logs))
-    if status != "running":
-        return Probe(Gate.PENDING, str(status), patience=patience_of(report))
+    if status_of(report) != "running":
+        return Probe(Gate.PENDING, status_of(report), patience=patience_of(report))
     return _while_running(report, condition, wall)
 
 
@@ -129,25 +112,6 @@ def uses_of(report: Report, names: Mapping[str, str]) -> frozenset[Key]:
             *(Key("container", target) for target in linked(report)),
         )
     )
-
-
-def sharers(report: Report) -> list[str]:
-    """The ids or names of the containers whose namespaces or volumes this one shares."""
-    host = report.get("HostConfig") or {}
-    return owners(report) + [str(entry).partition(":")[0] for entry in host.get("VolumesFrom") or ()]
-
-
-def owners(report: Report) -> list[str]:
-    """The ids or names of the containers whose namespaces this one is in."""
-    host = report.get("HostConfig") or {}
-    modes = [str(mode) for name in ("NetworkMode", "PidMode", "IpcMode") if (mode := host.get(name))]
-    return [mode.partition(":")[2] for mode in modes if mode.startswith("container:")]
-
-
-def linked(report: Report) -> list[str]:
-    """The names of the containers that this one has links to. The engine forgets a link when its target is removed."""
-    links = (report.get("HostConfig") or {}).get("Links") or ()
-    return [str(link).partition(":")[0].lstrip("/") for link in links]
 
 
 def unmoved(report: Report, paths: Iterable[str]) -> frozenset[str]:

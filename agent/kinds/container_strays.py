@@ -8,15 +8,15 @@ projects that are wanted here as stacks are seen, and whether one of these goes 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from agent.kinds.base import COMPOSE, NAME, ORIGIN, PROJECT, REVISION, SERVICE, STACK, is_protected
+from agent.kinds.base import COMPOSE, NAME, PROJECT, observed
 from agent.kinds.container_around import Surroundings
 from agent.kinds.container_astray import NUMBER, ONE_OFF
 from agent.kinds.container_cut import Labels, is_by_compose, is_twin
-from agent.kinds.container_job import is_up
-from agent.kinds.container_names import labels_of, listed_name, name_of
 from agent.kinds.container_ports import ports_of
+from agent.kinds.container_report import is_up, labels_of, listed_labels, listed_name, name_of
 from agent.kinds.container_state import health_of, uses_of
 from agent.kinds.table import look
 from agent.model import Health, Key, Observed, Owner
@@ -48,9 +48,9 @@ class Strays:
         is_known = last is not None and last.report is report and last.labels == labels
         if last is not None and is_known and (last.around, last.health) == (around, health):
             return last.observed
-        observed = _stray(report, around.names, labels, health)
-        self._seen[report["Id"]] = _Seen(report, around, labels, health, observed)
-        return observed
+        stray = _stray(report, around.names, labels, health)
+        self._seen[report["Id"]] = _Seen(report, around, labels, health, stray)
+        return stray
 
     def forget_all_but(self, ids: Set[str]) -> None:
         for identity in self._seen.copy().keys() - ids:
@@ -59,21 +59,14 @@ class Strays:
 
 def _stray(report: Report, names: Mapping[str, str], labels: Labels, health: tuple[Health, str]) -> Observed:
     leftover = is_twin(name_of(report), labels.get(NAME, ""))
-    return Observed(
-        Key("container", name_of(report) if leftover else labels.get(NAME, "")),
-        report["Id"],
-        Owner.OURS,
-        stack=labels.get(STACK, ""),
-        origin=labels.get(ORIGIN, ""),
-        revision=labels.get(REVISION, ""),
-        service=labels.get(SERVICE, ""),
+    key = Key("container", name_of(report) if leftover else labels.get(NAME, ""))
+    return replace(
+        observed(key, report["Id"], Owner.OURS, labels, report),
         uses=_holds(report, names, leftover=leftover),
         health=health[0],
         detail=health[1],
         leftover=leftover,
-        protected=is_protected(labels),
         ports=ports_of(report),
-        raw=report,
     )
 
 
@@ -82,7 +75,7 @@ def taken_over(
 ) -> Iterator[tuple[Report, Labels]]:
     """What `docker compose` made and is noted as taken over, as entries of a list with the noted labels. One that
     somebody renamed is, as long as nothing that is `wanted` or there has the name that it was taken over by."""
-    found = [one for one in listed if one["Id"] in noted and is_by_compose(one.get("Labels") or {})] if noted else []
+    found = [one for one in listed if one["Id"] in noted and is_by_compose(listed_labels(one))] if noted else []
     taken = {*wanted, *map(listed_name, listed)} if found else set()
     for one in found:
         labels = noted[one["Id"]]
@@ -92,7 +85,7 @@ def taken_over(
 
 def beside(listed: Iterable[Report], stacks: Set[str], known: Collection[str]) -> list[Report]:
     """Of a list, what `docker compose` made for these stacks and is none of the `known` ids."""
-    found = [one for one in listed if (one.get("Labels") or {}).get(PROJECT) in stacks and one["Id"] not in known]
+    found = [one for one in listed if listed_labels(one).get(PROJECT) in stacks and one["Id"] not in known]
     return [one for one in found if _is_beside(one)]
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from agent.errors import Trouble
 from agent.jsonfile import JsonFile, only, part_of, with_entry
-from agent.kinds.table import look
+from agent.kinds.container_report import status_of
 from agent.model import Difference, Key, Remedy, Resource
 
 POST_START = "post_start"  # as a field of such a container
@@ -65,7 +65,7 @@ class Unhooked:
     def lacks(self, resource: Resource, report: Report) -> Difference | None:
         """That the container runs and has not had it, None where that is not so."""
         container = str(report.get("Id") or "")
-        if not after_start(resource) or look(report, "State.Status") not in _UP or container in self._settled:
+        if not after_start(resource) or status_of(report) not in _UP or container in self._settled:
             return None
         noted = part_of(self._file.read(), resource.stack).get(resource.key.name)
         if not container or _id_in(noted) != container:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from agent.kinds.container_report import exit_code, status_of
 from agent.kinds.table import look
 from agent.secrecy import looks_secret, without_secrets, without_values
 
@@ -21,15 +22,11 @@ def exit_text(report: Report) -> str:
 
     Of one that runs again the engine reports the exit code 0, whatever the one before was: nothing is said of it.
     """
-    if look(report, "State.Status") == "running":
+    if status_of(report) == "running":
         return "it ended, and its restart policy started it again"
     killed = ", out of memory" if look(report, "State.OOMKilled") else ""
     error = redacted(str(look(report, "State.Error") or ""), report)
     return f"exit code {exit_code(report)}{killed}" + (f": {error}" if error else "")
-
-
-def exit_code(report: Report) -> int:
-    return int(look(report, "State.ExitCode") or 0)
 
 
 def stays(reference: str) -> str:

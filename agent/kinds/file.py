@@ -49,8 +49,8 @@ class Piece(NamedTuple):
 
 
 class FileKind:
-    """Files below `state`, the agent's own directory, and secrets below `secrets`, which has to be in memory: it is made
-    when the first one is written."""
+    """Files below `state`, the agent's own directory; secrets below `secrets`, a directory in memory that is made when
+    the first one is written."""
 
     name = "file"
 

@@ -1,5 +1,5 @@
 """Images. `spec` is {"reference": as the engine is sent it, "platform": "os/arch" or ""} and perhaps "pull" or "build",
-as `agent.compose.images` has them, and perhaps "recorded" and "digests": see `image_recorded`.
+as `agent.compose.images` has them, and perhaps "recorded" and "digests": see `image_last_good`.
 
 An image is there, or it is pulled or built; what was pulled is removed where the operator wants that, once nobody needs
 it (`agent.kinds.image_prune`). One that is built carries a digest of what it was
@@ -22,9 +22,9 @@ from agent.engine import Build, ContextFile, Engine, PullProgress
 from agent.errors import Refused
 from agent.kinds.base import BUILD, seen_of, wanted_of
 from agent.kinds.image_follow import Followed
+from agent.kinds.image_last_good import brought_back, gone, report_of
+from agent.kinds.image_last_pulls import LastPulls
 from agent.kinds.image_prune import Pruning
-from agent.kinds.image_record import Record
-from agent.kinds.image_recorded import brought_back, gone, report_of
 from agent.kinds.image_refusals import BUILDS, Refusals
 from agent.kinds.image_rules import ImageRules, Slots, refuse_without_room
 from agent.kinds.table import look, moment
@@ -55,7 +55,7 @@ class ImageKind:
         stop: Callable[[str], bool] = never,
         *,
         rules: ImageRules | None = None,
-        record: Record | None = None,
+        last_pulls: LastPulls | None = None,
         pruning: Pruning | None = None,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
@@ -63,7 +63,7 @@ class ImageKind:
         self._engine = engine
         self._progress = progress
         self._stop = stop
-        self._record = record or Record()
+        self._last_pulls = last_pulls or LastPulls()
         self._pruning = pruning
         self._wall = wall
         self._rules = rules or ImageRules()
@@ -130,8 +130,8 @@ class ImageKind:
         self._followed.pulled(reference)
         if pull := spec.get("pull"):
             contents = {resource.stack: pull["content"]} if "content" in pull else {}
-            contents = {**self._record.of(reference).contents, **self._contents.get(reference, {}), **contents}
-            for gone in self._record.note(reference, self._wall(), contents, self._is_here):
+            contents = {**self._last_pulls.of(reference).contents, **self._contents.get(reference, {}), **contents}
+            for gone in self._last_pulls.note(reference, self._wall(), contents, self._is_here):
                 self._contents.pop(gone, None)
 
     def _is_here(self, reference: str) -> bool:
@@ -192,7 +192,7 @@ class ImageKind:
             found.append(Difference("platform", other, self._host, Remedy.REPLACE))
         pull, reference = resource.spec.get("pull") or {}, resource.key.name
         if not found and pull and "@" not in reference:  # a digest stands for one image for ever
-            pulled = self._record.of(reference)
+            pulled = self._last_pulls.of(reference)
             if pull["policy"] == "refresh":
                 found = _stale(max(pulled.at, _tagged(report)), pull["after"], self._wall())
             elif pull["policy"] == "follow" and (

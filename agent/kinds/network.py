@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from agent.engine import Engine
@@ -18,15 +19,12 @@ from agent.held import NAME_CONFLICT
 from agent.jsonfile import JsonFile
 from agent.kinds.base import (
     COMPOSE,
-    ORIGIN,
-    REVISION,
-    STACK,
     Identity,
     comparable_labels,
     in_scope,
     is_composes,
     is_ours,
-    is_protected,
+    observed,
     owner_of,
     seen_of,
     wanted_of,
@@ -237,34 +235,19 @@ class NetworkKind:
     def _observed(self, resource: Resource, report: Report, listed: Sequence[Report]) -> Observed:
         labels, owner = report.get("Labels") or {}, self._owner(resource, report)
         differences = () if resource.external else self._differences(resource, report, owner)
-        return Observed(
-            resource.key,
-            report["Id"],
-            owner,
-            stack=labels.get(STACK) or resource.stack,
-            origin=labels.get(ORIGIN, ""),
-            revision=labels.get(REVISION, ""),
+        seen = observed(resource.key, report["Id"], owner, labels, report)
+        return replace(
+            seen,
+            stack=seen.stack or resource.stack,
             differences=differences,
             obstacle=overlap(resource.spec, report, listed) if differences else None,
-            protected=is_protected(labels),
             untaken=owner is Owner.ADOPTABLE and not resource.external and not self._taken.has(resource, report["Id"]),
-            raw=report,
         )
 
     def _stray(self, report: Report, *, leftover: bool) -> Observed:
-        labels = report.get("Labels") or {}
-        name = f"{report['Name']}@{report['Id'][:12]}" if leftover else report["Name"]
-        return Observed(
-            Key(self.name, name),
-            report["Id"],
-            Owner.OURS,
-            stack=labels.get(STACK, ""),
-            origin=labels.get(ORIGIN, ""),
-            revision=labels.get(REVISION, ""),
-            leftover=leftover,
-            protected=is_protected(labels),
-            raw=report,
-        )
+        key = Key(self.name, f"{report['Name']}@{report['Id'][:12]}" if leftover else report["Name"])
+        seen = observed(key, report["Id"], Owner.OURS, report.get("Labels") or {}, report)
+        return replace(seen, leftover=leftover)
 
     def _differences(self, resource: Resource, report: Report, owner: Owner) -> tuple[Difference, ...]:
         facts, labels = Facts(resource.spec, report), report.get("Labels") or {}

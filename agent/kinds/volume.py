@@ -8,6 +8,7 @@ taken over is noted, so that it is told of like ours once its stack is gone.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from agent.engine import Engine
@@ -16,15 +17,12 @@ from agent.jsonfile import JsonFile
 from agent.kinds.base import (
     COMPOSE,
     INSTANCE,
-    ORIGIN,
-    REVISION,
-    STACK,
     Identity,
     comparable_labels,
     in_scope,
     is_composes,
     is_ours,
-    is_protected,
+    observed,
     owner_of,
     seen_of,
     wanted_of,
@@ -121,18 +119,13 @@ class VolumeKind:
 
     def _observed(self, resource: Resource, report: Report) -> Observed:
         labels, owner = report.get("Labels") or {}, self._owner(resource, report)
-        return Observed(
-            resource.key,
-            resource.key.name,
-            owner,
-            stack=labels.get(STACK) or resource.stack,
-            origin=labels.get(ORIGIN, ""),
-            revision=labels.get(REVISION, ""),
+        seen = observed(resource.key, resource.key.name, owner, labels, report)
+        return replace(
+            seen,
+            stack=seen.stack or resource.stack,
             differences=() if resource.external else self._differences(resource, report, owner),
             keeps_data=True,
-            protected=is_protected(labels),
             untaken=self._is_untaken(resource, labels, owner),
-            raw=report,
         )
 
     def _is_untaken(self, resource: Resource, labels: Mapping[str, str], owner: Owner) -> bool:
@@ -141,17 +134,7 @@ class VolumeKind:
 
     def _stray(self, report: Report, labels: Mapping[str, str]) -> Observed:
         name = str(report.get("Name"))
-        return Observed(
-            Key(self.name, name),
-            name,
-            Owner.OURS,
-            stack=labels.get(STACK, ""),
-            origin=labels.get(ORIGIN, ""),
-            revision=labels.get(REVISION, ""),
-            keeps_data=True,
-            protected=is_protected(labels),
-            raw=report,
-        )
+        return replace(observed(Key(self.name, name), name, Owner.OURS, labels, report), keeps_data=True)
 
     def _differences(self, resource: Resource, report: Report, owner: Owner) -> tuple[Difference, ...]:
         facts, labels = Facts(resource.spec, report, owner), report.get("Labels") or {}

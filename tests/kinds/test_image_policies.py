@@ -14,7 +14,7 @@ from agent.engine import Engine
 from agent.errors import Refused, Unreachable
 from agent.kinds.image import ImageKind
 from agent.kinds.image_follow import PATIENCE, Followed
-from agent.kinds.image_record import Pulled, Record
+from agent.kinds.image_last_pulls import LastPull, LastPulls
 from agent.model import Action, Cause, Change, Key, Resource, Scope
 from tests.kinds.bench import PACE
 
@@ -71,8 +71,8 @@ class Shelf:
         self.pulled.append(reference)
 
 
-def kind(shelf: Shelf, record: Record | None = None, now: float = NOW) -> ImageKind:
-    return ImageKind(cast("Engine", shelf), record=record, wall=lambda: now)
+def kind(shelf: Shelf, last_pulls: LastPulls | None = None, now: float = NOW) -> ImageKind:
+    return ImageKind(cast("Engine", shelf), last_pulls=last_pulls, wall=lambda: now)
 
 
 def want(reference: str = "x", *, stack: str = "s", **pull: Any) -> Resource:
@@ -100,20 +100,20 @@ def pull(images: ImageKind, wanted: Resource) -> None:
     ],
 )
 def test_a_refresh_is_due_after_its_time(tagged: str, at: float, differing: list[str]) -> None:
-    record = Record()
-    record.note("x", at, {})
-    assert paths(kind(Shelf(tagged), record), want(policy="refresh", after=3600.0)) == differing
+    last_pulls = LastPulls()
+    last_pulls.note("x", at, {})
+    assert paths(kind(Shelf(tagged), last_pulls), want(policy="refresh", after=3600.0)) == differing
 
 
 def test_what_is_always_pulled_is_so_once_for_a_content_of_each_stack() -> None:
-    shelf, record = Shelf(), Record()
-    images = kind(shelf, record)
+    shelf, last_pulls = Shelf(), LastPulls()
+    images = kind(shelf, last_pulls)
     one, other = want(policy="always", content="c1"), want(policy="always", content="d1", stack="t")
     assert paths(images, one, other) == ["pulled for"]
     pull(images, one)
     assert paths(images, one, other) == []
     assert paths(images, one, want(policy="always", content="d2", stack="t")) == ["pulled for"]
-    assert (shelf.pulled, record.of("x")) == (["x"], Pulled(NOW, {"s": "c1", "t": "d1"}))
+    assert (shelf.pulled, last_pulls.of("x")) == (["x"], LastPull(NOW, {"s": "c1", "t": "d1"}))
 
 
 def test_a_digest_stands_for_one_image_for_ever() -> None:
@@ -124,22 +124,22 @@ def test_a_digest_stands_for_one_image_for_ever() -> None:
 
 def test_the_record_outlives_the_agent_and_may_be_lost(tmp_path: Path) -> None:
     file = tmp_path / "pulls.json"
-    Record(file).note("x", 5.0, {"s": "c"})
-    Record(file).note("y", 6.0, {})
-    assert Record(file).of("x") == Pulled(5.0, {"s": "c"})
+    LastPulls(file).note("x", 5.0, {"s": "c"})
+    LastPulls(file).note("y", 6.0, {})
+    assert LastPulls(file).of("x") == LastPull(5.0, {"s": "c"})
     for text in ("[]", '{"x": 1}', '{"x": {"at": "z"}}', "nonsense"):
         file.write_text(text)
-        assert Record(file).of("x") == Pulled()
+        assert LastPulls(file).of("x") == LastPull()
     with pytest.raises(Refused) as caught:
-        Record(tmp_path / "none" / "pulls.json").note("x", 1.0, {})
+        LastPulls(tmp_path / "none" / "pulls.json").note("x", 1.0, {})
     assert caught.value.reason == "StateWriteFailed"
 
 
 def test_what_was_pulled_long_ago_and_is_here_no_more_is_forgotten(tmp_path: Path) -> None:
     file, shelf = tmp_path / "pulls.json", Shelf()
     for reference, days in (("old:1", 40), ("old:2", 40), ("young:1", 3)):
-        Record(file).note(reference, NOW - days * 86400, {"s": "c"})
-    images = kind(shelf, Record(file))
+        LastPulls(file).note(reference, NOW - days * 86400, {"s": "c"})
+    images = kind(shelf, LastPulls(file))
     images.observe([want("old:1", policy="always", content="c")], SCOPE)
     shelf.gone = {"old:1", "young:1"}
     pull(images, want("x", policy="always", content="c"))

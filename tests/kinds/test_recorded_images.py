@@ -12,7 +12,7 @@ import pytest
 
 from agent.errors import Overtaken, Refused, Unreachable
 from agent.good_images import GoodImages
-from agent.kinds.image_recorded import brought_back, gone, report_of
+from agent.kinds.image_last_good import brought_back, gone, report_of
 from agent.model import Key, Report, Resource, Scope, Stack
 from agent.reconcile import Turn
 from tests.engine import images

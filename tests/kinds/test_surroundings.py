@@ -10,14 +10,15 @@ from typing import Any, cast
 import pytest
 
 from agent.engine import Engine
-from agent.kinds import container_strays, container_view
+from agent.kinds import container_compare, container_strays
 from agent.kinds.base import Identity
 from agent.kinds.container_around import Surroundings, look_around
+from agent.kinds.container_compare import Comparisons
+from agent.kinds.container_mended import Mended
 from agent.kinds.container_once import Once
-from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_state import health_of
+from agent.kinds.container_strays import Strays
 from agent.kinds.container_unhooked import NOT_RUN, Unhooked
-from agent.kinds.container_view import Compared, ContainerView
 from agent.model import Health, Key, Resource
 
 AROUND = Surroundings({}, {}, {})
@@ -48,10 +49,9 @@ class Networks:
         return [{"Name": "front", "Id": "newer"}, {"Name": "other", "Id": "somebody's"}]
 
 
-def made(unhooked: Unhooked | None = None) -> ContainerView:
+def made(unhooked: Unhooked | None = None) -> Comparisons:
     engine, identity = cast("Engine", Networks()), Identity("i", "o", b"k")
-    orphans = Orphans(engine, identity.instance, None)
-    return ContainerView(engine, identity, Once(engine, identity), orphans, unhooked=unhooked)
+    return Comparisons(engine, identity, Once(engine, identity), unhooked or Unhooked(), Mended())
 
 
 def test_what_is_around_has_none_of_what_the_engine_counts() -> None:
@@ -108,11 +108,11 @@ def test_a_start_in_the_future_says_nothing(began: str, is_outdated: bool) -> No
 
 
 def test_what_others_do_is_no_reason_to_compare_again() -> None:
-    view, others = made(), AROUND._replace(networks={"other": frozenset({"1"})}, names={OTHER: "somebody"})
-    seen = view._observed(WANTED, REPORT, AROUND, "")
-    assert view._observed(WANTED, REPORT, others, "") is seen
+    comparisons, others = made(), AROUND._replace(networks={"other": frozenset({"1"})}, names={OTHER: "somebody"})
+    seen = comparisons.seen(WANTED, REPORT, AROUND, "")
+    assert comparisons.seen(WANTED, REPORT, others, "") is seen
     ours = AROUND._replace(networks={"bridge": frozenset({"1"})})
-    assert view._observed(WANTED, REPORT, ours, "") is not seen
+    assert comparisons.seen(WANTED, REPORT, ours, "") is not seen
 
 
 def test_a_container_of_which_the_report_is_the_same_becomes_healthy_with_the_time(
@@ -120,41 +120,45 @@ def test_a_container_of_which_the_report_is_the_same_becomes_healthy_with_the_ti
 ) -> None:
     began = datetime.now(UTC).isoformat()
     state = {"Status": "running", "Running": True, "StartedAt": began}
-    view, report = made(), {**REPORT, "RestartCount": 2, "State": state}
-    assert view._observed(WANTED, report, AROUND, "").health is Health.DEGRADED
-    assert view._unwanted.seen(report, AROUND, {}).health is Health.DEGRADED
+    comparisons, strays, report = made(), Strays(), {**REPORT, "RestartCount": 2, "State": state}
+    assert comparisons.seen(WANTED, report, AROUND, "").health is Health.DEGRADED
+    assert strays.seen(report, AROUND, {}).health is Health.DEGRADED
 
     def later(report: dict[str, Any], spec: dict[str, Any]) -> tuple[Health, str]:
         return health_of(report, spec, lambda: time.time() + 61)
 
-    monkeypatch.setattr(container_view, "health_of", later)
+    monkeypatch.setattr(container_compare, "health_of", later)
     monkeypatch.setattr(container_strays, "health_of", later)
-    assert view._observed(WANTED, report, AROUND, "").health is Health.HEALTHY
-    assert view._unwanted.seen(report, AROUND, {}).health is Health.HEALTHY
+    assert comparisons.seen(WANTED, report, AROUND, "").health is Health.HEALTHY
+    assert strays.seen(report, AROUND, {}).health is Health.HEALTHY
 
 
 def test_what_nobody_wants_is_seen_once_for_each_report_and_label() -> None:
-    view = made()
-    seen = view._unwanted.seen(REPORT, AROUND, {})
-    assert view._unwanted.seen(REPORT, AROUND, {}) is seen
-    assert view._unwanted.seen(REPORT, AROUND, {"windlass.stack": "s"}) is not seen
-    assert view._unwanted.seen(dict(REPORT), AROUND, {}) is not seen
+    strays = Strays()
+    seen = strays.seen(REPORT, AROUND, {})
+    assert strays.seen(REPORT, AROUND, {}) is seen
+    assert strays.seen(REPORT, AROUND, {"windlass.stack": "s"}) is not seen
+    assert strays.seen(dict(REPORT), AROUND, {}) is not seen
 
 
 def test_a_comparison_is_kept_as_long_as_its_container_is_there_although_another_look_does_not_want_it() -> None:
-    view, web, db = made(), Key("container", "web"), Key("container", "db")
-    view._compared = {web: cast("Compared", "of web"), db: cast("Compared", "of db")}
-    view._unwanted.seen(REPORT, AROUND, {})
-    view._forget_all_but({"web", "other"}, set())
-    assert set(view._compared) == {web}
-    assert not view._unwanted._seen
+    comparisons, strays = made(), Strays()
+    seen, stray = comparisons.seen(WANTED, REPORT, AROUND, ""), strays.seen(REPORT, AROUND, {})
+    comparisons.forget_all_but({"web", "other"})
+    strays.forget_all_but({"id", "other"})
+    assert comparisons.seen(WANTED, REPORT, AROUND, "") is seen
+    assert strays.seen(REPORT, AROUND, {}) is stray
+    comparisons.forget_all_but({"other"})
+    strays.forget_all_but({"other"})
+    assert comparisons.seen(WANTED, REPORT, AROUND, "") is not seen
+    assert strays.seen(REPORT, AROUND, {}) is not stray
 
 
 def test_a_container_of_which_the_report_is_the_same_is_seen_anew_once_its_hooks_have_run() -> None:
     unhooked = Unhooked()
-    view = made(unhooked)
+    comparisons = made(unhooked)
     wanted = Resource(Key("container", "web"), "s", {"body": {}, "hooks": {"post_start": [{"Cmd": ["x"]}]}})
     unhooked.expect(wanted, "id")
-    assert NOT_RUN in view._observed(wanted, REPORT, AROUND, "").differences
+    assert NOT_RUN in comparisons.seen(wanted, REPORT, AROUND, "").differences
     unhooked.settle(wanted.stack, "id")
-    assert NOT_RUN not in view._observed(wanted, REPORT, AROUND, "").differences
+    assert NOT_RUN not in comparisons.seen(wanted, REPORT, AROUND, "").differences

@@ -21,10 +21,10 @@ from agent.errors import Refused, Trouble
 from agent.held import PORT_IN_USE
 from agent.host_ports import PROCESS, HostPort
 from agent.kinds.base import INSTANCE, STACK, in_scope
-from agent.kinds.container_names import listed_name
+from agent.kinds.container_report import listed_labels, listed_name
 from agent.kinds.table import look
 from agent.model import Health, Key, Observed, Owner, Scope
-from agent.processes import ORPHAN_PROCESS, Process, Processes
+from agent.processes import SURVIVING_PROCESS, Process, Processes
 from agent.twins import base_name
 
 GONE = 200  # containers that are gone and have not been asked about yet, at most
@@ -35,7 +35,7 @@ _PORT = re.compile(r":(\d{1,5})\b")
 Report = Mapping[str, Any]
 
 
-class Orphan(NamedTuple):
+class Survivor(NamedTuple):
     """What runs on of one container. With `on_host` the ports that it has are the host's."""
 
     container: str
@@ -75,7 +75,7 @@ class Orphan(NamedTuple):
         return f"end it (kill {numbers}, or kill -9 {numbers}), which Windlass never does by itself"
 
 
-class Orphans:
+class Survivors:
     """Those of one instance. Any thread may call."""
 
     def __init__(self, engine: Engine, instance: str, processes: Processes | None = None) -> None:
@@ -85,7 +85,7 @@ class Orphans:
         self._listed: dict[str, Report] = {}
         self._gone: dict[str, Report] = {}
         self._losses = -1  # of the engine, when it was last searched
-        self._found: tuple[Orphan, ...] = ()
+        self._found: tuple[Survivor, ...] = ()
 
     def look(self, listed: Sequence[Report], losses: int) -> None:
         """Take in what the engine lists of ours, where it had been lost so often when it was asked for that."""
@@ -100,20 +100,20 @@ class Orphans:
     def told(self, seen: Observed) -> Observed:
         """The container, with what still runs of it or of the one before it. What a replacement left is told of the one
         whose place it had."""
-        found = next((orphan for orphan in self._found if orphan.is_of(seen)), None)
+        found = next((survivor for survivor in self._found if survivor.is_of(seen)), None)
         if found is None or seen.leftover:
             return seen
-        return replace(seen, health=Health.DEGRADED, detail=found.told, orphan=found.told)
+        return replace(seen, health=Health.DEGRADED, detail=found.told, survivor=found.told)
 
     def of_nobody(self, known: Collection[Key], scope: Scope) -> Iterator[Observed]:
         """What still runs of containers of the scope that are gone and that nobody wants; `known` are those that are
         there or wanted. There is nothing to be done about it, so it is told and no more."""
-        for orphan in self._found:
-            key = Key("container", orphan.place)
-            if key not in known and in_scope(scope, orphan.labels):
-                stack = orphan.labels.get(STACK, "")
-                seen = Observed(key, orphan.container, Owner.FOREIGN, stack=stack, health=Health.DEGRADED)
-                yield replace(seen, detail=orphan.told, orphan=orphan.told)
+        for survivor in self._found:
+            key = Key("container", survivor.place)
+            if key not in known and in_scope(scope, survivor.labels):
+                stack = survivor.labels.get(STACK, "")
+                seen = Observed(key, survivor.container, Owner.FOREIGN, stack=stack, health=Health.DEGRADED)
+                yield replace(seen, detail=survivor.told, survivor=survivor.told)
 
     def holding(self, ports: Iterable[HostPort]) -> Iterator[Observed]:
         """Who has one of these ports on the engine's host and is no container. Nothing is known where the agent cannot
@@ -148,27 +148,27 @@ class Orphans:
         if error.reason == PORT_IN_USE:
             said = self._holder(error.message)
             return Refused(f"{error.message}, {said}", reason=PORT_IN_USE) if said else error
-        found = next((orphan for orphan in self._found if orphan.container == container), None)
-        return Refused(f"{error.message}; {found.told}", reason=ORPHAN_PROCESS) if found else error
+        found = next((survivor for survivor in self._found if survivor.container == container), None)
+        return Refused(f"{error.message}; {found.told}", reason=SURVIVING_PROCESS) if found else error
 
     def _holder(self, message: str) -> str:
         """Who has the port that the message is about."""
         ports = _PORT.findall(message)
-        for orphan, surely in self._having(int(ports[-1])) if ports else ():
-            return f"{'by' if surely else 'maybe by'} {orphan}: {orphan.advice}"
+        for survivor, surely in self._having(int(ports[-1])) if ports else ():
+            return f"{'by' if surely else 'maybe by'} {survivor}: {survivor.advice}"
         return ""
 
-    def _having(self, port: int) -> Iterator[tuple[Orphan, bool]]:
+    def _having(self, port: int) -> Iterator[tuple[Survivor, bool]]:
         """Those that have the port of the host, and whether that is sure. One with a network of its own has none."""
-        for orphan in self._found:
-            have = {self._processes.has_port(one, port) for one in orphan.processes if orphan.on_host}
+        for survivor in self._found:
+            have = {self._processes.has_port(one, port) for one in survivor.processes if survivor.on_host}
             if have - {False}:
-                yield orphan, True in have
+                yield survivor, True in have
 
     def _named(self, port: int) -> str:
         """Who has the port, in words."""
-        for orphan, surely in self._having(port):
-            return f"{'' if surely else 'maybe '}{orphan}, which the engine does not know: {orphan.advice}"
+        for survivor, surely in self._having(port):
+            return f"{'' if surely else 'maybe '}{survivor}, which the engine does not know: {survivor.advice}"
         return f"a program that is no container (ss -lntup 'sport = :{port}' shows which)"
 
     def _note(self, listed: Sequence[Report]) -> None:
@@ -184,18 +184,18 @@ class Orphans:
         down = {**self._gone, **{container: entry for container, entry in self._listed.items() if not _is_up(entry)}}
         seen = self._processes.of(down) if down else {}
         found = [
-            _orphan(down[container], processes)
+            _survivor(down[container], processes)
             for container, processes in sorted(seen.items())
             if not self._engine_has_up(container)
         ]
-        again = {orphan.container for orphan in found}
-        known = [orphan for orphan in self._found if orphan.container not in again]
+        again = {survivor.container for survivor in found}
+        known = [survivor for survivor in self._found if survivor.container not in again]
         self._found, self._gone = tuple(self._alive([*known, *found])), {}
 
-    def _alive(self, orphans: Iterable[Orphan]) -> Iterator[Orphan]:
-        for orphan in orphans:
-            if processes := tuple(filter(self._processes.lives, orphan.processes)):
-                yield orphan._replace(processes=processes)
+    def _alive(self, survivors: Iterable[Survivor]) -> Iterator[Survivor]:
+        for survivor in survivors:
+            if processes := tuple(filter(self._processes.lives, survivor.processes)):
+                yield survivor._replace(processes=processes)
 
     def _engine_has_up(self, container: str) -> bool:
         report = self._engine.inspect_container(container)
@@ -212,6 +212,6 @@ def _is_up(entry: Report) -> bool:
     return entry.get("State") in _UP
 
 
-def _orphan(entry: Report, processes: tuple[Process, ...]) -> Orphan:
+def _survivor(entry: Report, processes: tuple[Process, ...]) -> Survivor:
     is_on_host = bool(look(entry, "HostConfig.NetworkMode") == "host")
-    return Orphan(str(entry["Id"]), listed_name(entry), entry.get("Labels") or {}, is_on_host, processes)
+    return Survivor(str(entry["Id"]), listed_name(entry), listed_labels(entry), is_on_host, processes)

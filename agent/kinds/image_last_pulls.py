@@ -15,21 +15,21 @@ from agent.jsonfile import JsonFile
 LONG = 30 * 86400.0  # seconds after which it is asked whether an image is still here
 
 
-class Pulled(NamedTuple):
+class LastPull(NamedTuple):
     """`at` is seconds since the epoch, `contents` the content of each stack that it was pulled for, by a digest."""
 
     at: float = 0.0
     contents: Mapping[str, str] = {}
 
 
-class Record:
+class LastPulls:
     """Kept in a file of the state directory; without one, for as long as the object lives. Any thread may call."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._file = JsonFile(path)
 
-    def of(self, reference: str) -> Pulled:
-        return _pulled(self._file.read().get(reference))
+    def of(self, reference: str) -> LastPull:
+        return _last_pull(self._file.read().get(reference))
 
     def note(
         self, reference: str, at: float, contents: Mapping[str, str], is_here: Callable[[str], bool] = lambda _: True
@@ -37,14 +37,14 @@ class Record:
         """Pulled now. What was pulled long ago and `is_here` no more is forgotten with that, for whoever wants it pulls
         it anyway: a tag for each build would have no end. Returns what is forgotten; raises `Refused`."""
         entry = {"at": at, "contents": dict(contents)}
-        old = [one for one, kept in self._file.read().items() if one != reference and at - _pulled(kept).at > LONG]
+        old = [one for one, kept in self._file.read().items() if one != reference and at - _last_pull(kept).at > LONG]
         gone = {one for one in old if not is_here(one)}
         self._file.change(lambda kept: {one: kept[one] for one in kept if one not in gone} | {reference: entry})
         return gone
 
 
-def _pulled(entry: Any) -> Pulled:
+def _last_pull(entry: Any) -> LastPull:
     try:
-        return Pulled(float(entry["at"]), {str(stack): str(one) for stack, one in entry["contents"].items()})
+        return LastPull(float(entry["at"]), {str(stack): str(one) for stack, one in entry["contents"].items()})
     except (TypeError, KeyError, ValueError, AttributeError):  # nothing, or what another release wrote
-        return Pulled()
+        return LastPull()

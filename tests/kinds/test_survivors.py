@@ -16,7 +16,7 @@ from agent.engine import Engine
 from agent.errors import Refused, Unreachable
 from agent.host_ports import HostPort
 from agent.kinds.base import INSTANCE
-from agent.kinds.container_orphans import Orphans
+from agent.kinds.container_survivors import Survivors
 from agent.model import Health, Key, Observed, Owner, Scope
 from agent.processes import Process, Processes
 
@@ -72,8 +72,8 @@ class StandIn:
     def has_port(self, process: Process, port: int) -> bool | None:
         return process == CHILD and (port in self.ports or (None if port in self.perhaps else False))
 
-    def orphans(self) -> Orphans:
-        return Orphans(cast("Engine", self), "mine", cast("Processes", self))
+    def survivors(self) -> Survivors:
+        return Survivors(cast("Engine", self), "mine", cast("Processes", self))
 
 
 def seen(container: str = OLD, name: str = WEB.name) -> Observed:
@@ -82,50 +82,52 @@ def seen(container: str = OLD, name: str = WEB.name) -> Observed:
 
 def test_a_process_of_a_container_that_has_ended_is_told() -> None:
     host = StandIn()
-    orphans = host.orphans()
-    orphans.look(host.entries, 0)
-    told = orphans.told(seen())
-    assert told == replace(seen(), health=Health.DEGRADED, detail=told.orphan, orphan=told.orphan)
-    assert told.orphan == (
+    survivors = host.survivors()
+    survivors.look(host.entries, 0)
+    told = survivors.told(seen())
+    assert told == replace(seen(), health=Health.DEGRADED, detail=told.survivor, survivor=told.survivor)
+    assert told.survivor == (
         "process 4711 (httpd) of container web-api-1 (aaaaaaaaaaaa) still runs, and the engine does not know: "
         "end it (kill 4711, or kill -9 4711), which Windlass never does by itself"
     )
-    assert orphans.told(seen(OTHER, "web-db-1")) == seen(OTHER, "web-db-1")
+    assert survivors.told(seen(OTHER, "web-db-1")) == seen(OTHER, "web-db-1")
 
 
 @pytest.mark.parametrize("state", ["created", "dead", "restarting"])
 def test_in_whichever_state_without_a_process_the_container_is(state: str) -> None:
     host = StandIn([entry(state=state)])
-    orphans = host.orphans()
-    orphans.look(host.entries, 0)
-    assert orphans.told(seen()).orphan
+    survivors = host.survivors()
+    survivors.look(host.entries, 0)
+    assert survivors.told(seen()).survivor
 
 
 def test_one_of_a_service_that_nobody_wants_any_more_is_told_too() -> None:
     host = StandIn()
-    orphans = host.orphans()
-    orphans.look(host.entries, 0)
+    survivors = host.survivors()
+    survivors.look(host.entries, 0)
     host.entries = []
-    orphans.look(host.entries, 0)
+    survivors.look(host.entries, 0)
     here, stack = Scope("mine", "here", frozenset(), whole=True), Scope("mine", "x", frozenset({"web"}))
     for scope in (here, stack):
-        (found,) = orphans.of_nobody((), scope)
+        (found,) = survivors.of_nobody((), scope)
         assert (found.key, found.stack, found.owner, found.origin) == (WEB, "web", Owner.FOREIGN, "")
-        assert found.orphan.startswith("process 4711 (httpd) of container web-api-1")
-    assert list(orphans.of_nobody({WEB}, here)) == [], "it is told of what is in its place"
-    assert list(orphans.of_nobody((), Scope("mine", "here", frozenset({"db"})))) == []
+        assert found.survivor.startswith("process 4711 (httpd) of container web-api-1")
+    assert list(survivors.of_nobody({WEB}, here)) == [], "it is told of what is in its place"
+    assert list(survivors.of_nobody((), Scope("mine", "here", frozenset({"db"})))) == []
     host.running = {}
-    orphans.look(host.entries, 0)
-    assert list(orphans.of_nobody((), here)) == []
+    survivors.look(host.entries, 0)
+    assert list(survivors.of_nobody((), here)) == []
 
 
 def test_several_that_began_each_by_itself_are_all_named() -> None:
     host = StandIn(running={OLD: (INIT, CHILD, Process(4720, 9, "worker", 1))})
-    orphans = host.orphans()
-    orphans.look(host.entries, 0)
-    assert orphans.told(seen()).orphan.startswith("processes 4711, 4720 (httpd) of container web-api-1 (aaaaaaaaaaaa)")
-    assert "still run, and" in orphans.told(seen()).orphan
-    assert "kill -9 4711 4720" in orphans.told(seen()).orphan
+    survivors = host.survivors()
+    survivors.look(host.entries, 0)
+    assert survivors.told(seen()).survivor.startswith(
+        "processes 4711, 4720 (httpd) of container web-api-1 (aaaaaaaaaaaa)"
+    )
+    assert "still run, and" in survivors.told(seen()).survivor
+    assert "kill -9 4711 4720" in survivors.told(seen()).survivor
 
 
 @pytest.mark.parametrize(
@@ -138,78 +140,78 @@ def test_several_that_began_each_by_itself_are_all_named() -> None:
         pytest.param({"running": {OTHER: (INIT,)}}, id="of somebody else's container"),
     ],
 )
-def test_what_the_engine_knows_or_is_not_ours_is_no_orphan(change: dict[str, Any]) -> None:
+def test_what_the_engine_knows_or_is_not_ours_is_no_survivor(change: dict[str, Any]) -> None:
     host = StandIn(**change)
-    orphans = host.orphans()
-    orphans.look(host.entries, 0)
-    assert orphans.told(seen()) == seen()
+    survivors = host.survivors()
+    survivors.look(host.entries, 0)
+    assert survivors.told(seen()) == seen()
 
 
 def test_the_host_is_searched_only_where_there_is_reason() -> None:
     host = StandIn(running={})
-    orphans = host.orphans()
+    survivors = host.survivors()
     for losses, searches in ((0, 1), (0, 1), (0, 1), (1, 2), (1, 2), (3, 3)):
-        orphans.look(host.entries, losses)
+        survivors.look(host.entries, losses)
         assert host.searched == searches
     host.entries[0]["State"] = "running"
-    orphans.look(host.entries, 4)
+    survivors.look(host.entries, 4)
     assert host.searched == 3  # for all of ours run
 
 
 def test_what_was_not_answered_is_asked_again_at_the_next_look() -> None:
     host = StandIn(is_away=True)
-    orphans = host.orphans()
+    survivors = host.survivors()
     with pytest.raises(Unreachable):
-        orphans.look(host.entries, 0)
+        survivors.look(host.entries, 0)
     host.is_away = False
-    orphans.look(host.entries, 0)
-    assert orphans.told(seen()).orphan
+    survivors.look(host.entries, 0)
+    assert survivors.told(seen()).survivor
 
 
 def test_it_is_told_until_it_ends_also_beside_the_next_container() -> None:
     host = StandIn()
-    orphans = host.orphans()
-    orphans.look(host.entries, 0)
+    survivors = host.survivors()
+    survivors.look(host.entries, 0)
     host.entries, host.up = [entry(NEW, "running")], {NEW}
-    orphans.look(host.entries, 0)
-    assert "process 4711" in orphans.told(seen(NEW)).orphan
+    survivors.look(host.entries, 0)
+    assert "process 4711" in survivors.told(seen(NEW)).survivor
     host.running = {OLD: (CHILD,)}
-    orphans.look(host.entries, 0)
-    assert "process 4712" in orphans.told(seen(NEW)).orphan
+    survivors.look(host.entries, 0)
+    assert "process 4712" in survivors.told(seen(NEW)).survivor
     host.running = {}
-    orphans.look(host.entries, 0)
-    assert orphans.told(seen(NEW)) == seen(NEW)
+    survivors.look(host.entries, 0)
+    assert survivors.told(seen(NEW)) == seen(NEW)
     assert host.searched == 1
 
 
 def test_a_container_that_came_up_beside_it_does_not_make_it_forgotten() -> None:
     host = StandIn()
-    orphans = host.orphans()
-    orphans.look(host.entries, 0)
+    survivors = host.survivors()
+    survivors.look(host.entries, 0)
     host.up = {OLD}  # as it is when asked for, and was not when it was listed
-    orphans.look(host.entries, 1)
-    assert orphans.told(seen()).orphan
+    survivors.look(host.entries, 1)
+    assert survivors.told(seen()).survivor
 
 
 def test_a_container_that_is_gone_by_now_was_ours() -> None:
     host = StandIn(entries=[entry(state="running")], up={OLD})
-    orphans = host.orphans()
-    orphans.look(host.entries, 0)
+    survivors = host.survivors()
+    survivors.look(host.entries, 0)
     host.entries = [entry(NEW, "running")]
-    orphans.look(host.entries, 1)
-    assert "aaaaaaaaaaaa" in orphans.told(seen(NEW)).orphan
+    survivors.look(host.entries, 1)
+    assert "aaaaaaaaaaaa" in survivors.told(seen(NEW)).survivor
 
 
 def test_the_twin_of_a_replacement_is_of_the_same_place() -> None:
     host = StandIn(entries=[entry(name=f"{WEB.name}.next", state="created")])
-    orphans = host.orphans()
-    orphans.look(host.entries, 0)
-    assert "of container web-api-1 (aaaaaaaaaaaa)" in orphans.told(seen(NEW)).orphan
+    survivors = host.survivors()
+    survivors.look(host.entries, 0)
+    assert "of container web-api-1 (aaaaaaaaaaaa)" in survivors.told(seen(NEW)).survivor
 
 
 def refused(host: StandIn, container: str, error: Refused) -> Refused:
-    orphans = host.orphans()
-    with pytest.raises(Refused) as caught, orphans.explaining(container):
+    survivors = host.survivors()
+    with pytest.raises(Refused) as caught, survivors.explaining(container):
         raise error
     return caught.value
 
@@ -260,9 +262,9 @@ def here(tmp_path: Path) -> Iterator[str]:
 
 
 def held(host: StandIn, *ports: HostPort) -> list[tuple[str, frozenset[HostPort]]]:
-    orphans = host.orphans()
-    orphans.look(host.entries, 0)
-    found = list(orphans.holding(ports))
+    survivors = host.survivors()
+    survivors.look(host.entries, 0)
+    found = list(survivors.holding(ports))
     assert {(one.owner, one.id, one.key.kind) for one in found} <= {(Owner.FOREIGN, "", "process")}
     return [(one.key.name, one.ports) for one in found]
 
