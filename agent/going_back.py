@@ -22,7 +22,7 @@ from agent.occasions import Trigger
 from agent.reconcile import HEALTH_POLL, Reconciler, Turn
 from agent.rejections import content_of
 from agent.suspension import NOTHING
-from agent.trial import Judgement, State, Trial, counts_as_good, judge
+from agent.trial import NO_TRIAL, Judgement, State, Trial, counts_as_good, judge
 
 NONE_KNOWN = "it is left as it is: nothing that was good before is known of it"
 UNWANTED = "it is left as it is: nobody wants it taken back (--on-failure keep)"
@@ -81,7 +81,7 @@ class Trials:
         so_far = self._judge(stack, report, made)
         known = so_far.state in {State.GOOD, State.UNDER_WAY} and report.health is Health.HEALTHY
         earlier, why_not, first = _UNASKED if known else self._earlier(stack)
-        judgement = self._judge(stack, report, made, None, earlier)
+        judgement = self._judge(stack, report, made, earlier=earlier)
         if judgement.state is State.ON_TRIAL and earlier is not None:
             judgement = self._waited(turn, judgement, earlier)
         judgement = judgement.with_words(partial(self.reconciler.host.words, stack))
@@ -115,7 +115,7 @@ class Trials:
         return self.reconciler.clock() >= self.until
 
     def _judge(
-        self, stack: Stack, report: Report, now: float, trial: Trial | None = None, earlier: Stack | None = None
+        self, stack: Stack, report: Report, now: float, trial: Trial = NO_TRIAL, earlier: Stack | None = None
     ) -> Judgement:
         """As in the loop, but for what has stopped by itself: nobody starts it again, so its health tells."""
         judgement = judge(stack, report, trial, now, earlier)

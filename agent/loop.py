@@ -342,27 +342,24 @@ class Loop:
 
     def _on_turn(self, done: _TurnDone) -> None:
         self._pulse.end(f"turn-{done.stack}")
-        work = self._stacks[done.stack]
-        now, report = self._clock(), done.report
-        self._changed_at = now if report.outcomes else self._changed_at
-        verdict = None if (superseded := done.superseded()) else done.verdict
+        work, now = self._stacks[done.stack], self._clock()
+        self._changed_at = now if done.report.outcomes else self._changed_at
         work.busy = False
-        if not superseded:
-            work.know(report)
-        goes_back = verdict is not None and self._heed(work, report, verdict)
-        if work.lag:
-            report = work.behind(report)
-        elif report.stays:
-            report = replace(report, synced=False, failure=report.failure or report.stays)
-        on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL
-        if not superseded and not goes_back:
+        counts = not done.superseded()  # else something newer is wanted by now, and the turn says nothing of that
+        verdict = done.verdict if counts else None
+        if counts:
+            work.know(done.report)
+        goes_back = verdict is not None and self._heed(work, done.report, verdict)
+        report = work.told(done.report)
+        if counts and not goes_back:
             self._schedule_next(work, done.report, now, verdict.judgement.again_in if verdict else 0.0)
             stuck = self._patience.stuck(done.report) if report.failure is None else None
             report = replace(report, failure=stuck, result=Result.ERROR, synced=False) if stuck else report
+        on_trial = verdict is not None and verdict.judgement.state is State.ON_TRIAL
         report = self._scheduling.heed(work, report)
         work.last = report = replace(report, on_trial=on_trial, fights=self._patience.fights(work.name, now))
         self._audience.reported(report)
-        if work.is_gone_by(done.report) and not superseded:
+        if counts and work.is_gone_by(done.report):
             self._forget(work)
         self._following.take_up()
         self._answering.tell_if_done()

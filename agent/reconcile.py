@@ -188,7 +188,7 @@ class Reconciler:
                 self.acknowledgements.remember(last.removal, turn.consent)
             if turn.act and last.plan.pending:
                 taken = replace(taken, outcomes=self._act(turn, last.plan))
-                if goes_on := _stopped_in_vain(taken):  # also where the agent ends, or newer content is wanted
+                if goes_on := _undoing(taken):  # also where the agent ends, or newer content is wanted
                     taken = self._act_besides(turn, taken, goes_on, stop=never)
                 turn = replace(turn, asked={})  # it is done, or will be asked for again
                 last = self.look(turn)
@@ -247,7 +247,7 @@ class Reconciler:
     def _act(self, turn: Turn, plan: Plan, stop: Callable[[], bool] | None = None) -> tuple[Outcome, ...]:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}
         wanted = {one.key: one for stack in turn.stacks for one in stack.resources}
-        awaited = _waited_for_by_what_stands_still(plan)
+        awaited = _that_others_stopped_for(plan)
 
         def perform(change: Change, pace: Pace) -> str:
             pace = replace(pace, leaves=change.number not in awaited)
@@ -268,12 +268,12 @@ class Reconciler:
 
 
 def _kept_for(seen: Observed) -> frozenset[Key]:
-    """What notes are kept of, and files, for one that is there: a twin has those of its object."""
+    """The objects whose notes and files are kept for one that is there: a twin has those of its object."""
     return seen.uses | {seen.key, Key(seen.key.kind, base_name(seen.key.name))}
 
 
 def _stays(seen: Observed) -> bool:
-    """Whether it is of a stack as long as it is there. Data outlives its stack, and so does what only takes room."""
+    """Whether its stack is not gone as long as it is there. Data outlives a stack, and so does what only takes room."""
     return seen.owner is Owner.OURS and not (seen.keeps_data or seen.spare)
 
 
@@ -287,12 +287,12 @@ def _going_back(stack: Stack) -> Stack:
 
 
 def _following(left: Plan, taken: Taken) -> Plan | None:
-    """What is to be done because a fetched image turned out to be another one, or since what was done has let go of
-    something, numbered behind what was done. Nobody could know before; so it is a part of the same turn, once."""
+    """What nobody could know before, and is done in the same turn, once: a fetched image turned out to be another one,
+    or what was done has let go of something that only takes room. Numbered behind what was done."""
+    went_well = all(outcome.status in {Status.DONE, Status.HELD} for outcome in taken.outcomes)
     fetched = any(_fetched(outcome) for outcome in taken.outcomes)
-    well = all(outcome.status in {Status.DONE, Status.HELD} for outcome in taken.outcomes)
-    other = fetched and any(change.cause is Cause.IMAGE for change in left.pending)
-    if not (well and (other or _only_frees(left))):
+    is_another = fetched and any(change.cause is Cause.IMAGE for change in left.pending)
+    if not went_well or not (is_another or _only_frees(left)):
         return None
     first = len(taken.plan.changes)
 
@@ -308,36 +308,37 @@ def _following(left: Plan, taken: Taken) -> Plan | None:
     )
 
 
-def _stopped_in_vain(taken: Taken) -> Plan | None:
-    """What was stopped for others, for their ports or while what it is attached to is replaced, where nothing came of
-    any of that: it goes on as it did, whether its stack goes back or not, what was stopped last before the others."""
-    done = {outcome.change.number: outcome.change for outcome in taken.outcomes if outcome.status is Status.DONE}
-    stopped = [one for one in _stopped(taken.plan) if one.number in done]
-    ends = {one.number for one in stopped}
-    needed = {earlier for one in done.values() if one.number not in ends for earlier in one.after}
-    in_vain = {one.number: one for one in reversed(stopped) if one.number not in needed}
-    first = len(taken.plan.changes)
-    numbers = {number: first + place for place, number in enumerate(in_vain)}
-    later = {
-        number: frozenset(numbers[other] for other, its in in_vain.items() if number in its.after) for number in in_vain
-    }
-    goes_on = tuple(
-        Change(numbers[number], Action.RUN, one.key, one.stack, one.cause, _GOES_ON, after=later[number], seen=one.seen)
-        for number, one in in_vain.items()
-    )
-    return Plan(goes_on) if goes_on else None
+def _undoing(taken: Taken) -> Plan | None:
+    """Let go on what was stopped in vain, whether its stack goes back or not; None where nothing was."""
+    in_vain = _stopped_in_vain(taken)
+    numbers = {stop.number: len(taken.plan.changes) + place for place, stop in enumerate(in_vain)}
+
+    def undone(stop: Change) -> Change:
+        """Behind those that were stopped after it."""
+        after = frozenset(numbers[later.number] for later in in_vain if stop.number in later.after)
+        number = numbers[stop.number]
+        return Change(number, Action.RUN, stop.key, stop.stack, stop.cause, _GOES_ON, after=after, seen=stop.seen)
+
+    return Plan(tuple(map(undone, in_vain))) if in_vain else None
 
 
-def _waited_for_by_what_stands_still(plan: Plan) -> frozenset[int]:
-    """The numbers of what others were stopped for: each of those stands still until it is there, or goes on where
-    nothing comes of it."""
-    stopped = {one.number for one in _stopped(plan)}
-    return frozenset(change.number for change in plan.changes if change.after & stopped)
+def _stopped_in_vain(taken: Taken) -> list[Change]:
+    """The stops for others after which none of the steps that needed them was done; the last one first."""
+    done = [outcome.change for outcome in taken.outcomes if outcome.status is Status.DONE]
+    stops = [change for change in done if _stops_for_others(change)]
+    needed = {earlier for change in done if not _stops_for_others(change) for earlier in change.after}
+    return [stop for stop in reversed(stops) if stop.number not in needed]
 
 
-def _stopped(plan: Plan) -> list[Change]:
-    """What stops for others, so that they can have its ports or while what it is attached to is replaced."""
-    return [one for one in plan.changes if one.action is Action.STOP and one.cause is not Cause.SCHEDULE]
+def _that_others_stopped_for(plan: Plan) -> frozenset[int]:
+    """The numbers of the steps that something was stopped for, which stands still until they are done or fail."""
+    stops = {change.number for change in plan.changes if _stops_for_others(change)}
+    return frozenset(change.number for change in plan.changes if change.after & stops)
+
+
+def _stops_for_others(change: Change) -> bool:
+    """Whether it stops something so that others can have its ports, or while what it is attached to is replaced."""
+    return change.action is Action.STOP and change.cause is not Cause.SCHEDULE
 
 
 def _only_frees(left: Plan) -> bool:

@@ -8,7 +8,7 @@ content is on trial; only what has passed is what one goes back to.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -54,23 +54,29 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Trial:
-    """`began` are the services of which something was made for the content, each with when, in monotonic seconds; they
-    have to run for `monitor`. `fault` are the words of a fault that may pass, which has come so many `times` in a row
-    by now."""
+    """`began` are the services on trial, each with when its trial began, in monotonic seconds; they have to run for
+    `monitor` seconds. `fault` are the words of a fault that may pass, and `times` how often it has come in a row."""
 
     began: Mapping[str, float] = field(default_factory=dict)
     monitor: float = 0.0
     fault: str = ""
     times: int = 0
 
+    @property
+    def is_on(self) -> bool:
+        return bool(self.began or self.fault)
+
+
+NO_TRIAL = Trial()
+
 
 @dataclass(frozen=True)
 class Judgement:
     """`again_in` are the seconds after which to look again, where it is on trial; `ill` is the service that failed by
-    its health."""
+    its health, if one did."""
 
     state: State
-    trial: Trial | None = None
+    trial: Trial = NO_TRIAL
     failure: Failure | None = None
     again_in: float = 0.0
     ill: str = ""
@@ -83,14 +89,14 @@ class Judgement:
 
 
 class _Brought(NamedTuple):
-    """What the content has other than it was: services, and what steps wait for, each with who does."""
+    """What is new in the content: services, and which object requires what."""
 
     services: frozenset[str]
     waits: frozenset[tuple[Key, Requirement]]
 
 
 class _Fault(NamedTuple):
-    """What went wrong because of what is wanted, or may have: where it `may_pass`, only time and again tells."""
+    """A failed step that the content may be to blame for. One that `may_pass` counts only when it comes repeatedly."""
 
     failure: Failure
     may_pass: bool
@@ -107,50 +113,46 @@ def counts_as_good(judgement: Judgement, *, first: bool) -> bool:
     return judgement.state is State.GOOD or (judgement.state is State.ON_TRIAL and first)
 
 
-def judge(stack: Stack, report: Report, trial: Trial | None, now: float, earlier: Stack | None = None) -> Judgement:
+def judge(stack: Stack, report: Report, trial: Trial, now: float, earlier: Stack | None = None) -> Judgement:
     """How the stack's content stands after a turn, given the trial so far and what it would go back to.
 
     A trial may have been forgotten: its process has ended, or its turn was cut short. So a service that is not well
     and differs from the `earlier` content is on trial too.
     """
-    trial = _with(trial, _made(report), stack, now)
-    brought = _brought(stack, earlier)
-    on_trial = frozenset(trial.began) if trial else frozenset()
-    faults = list(_faults(stack, report, brought._replace(services=brought.services | on_trial)))
-    if explained := [fault.failure for fault in faults if not fault.may_pass]:
-        return Judgement(State.FAILED, failure=explained[0])
-    failed = [fault.failure for fault in faults]
-    trial = _counted(trial, failed)
-    if trial is not None and trial.times >= TRIES:
-        return Judgement(State.FAILED, failure=failed[0])
-    if trial is not None and (ill := _started_anew_for_its_health(trial, report)):
+    trial, brought = _with(trial, _made(report), stack, now), _brought(stack, earlier)
+    # 1. what went wrong in the turn itself
+    faults = list(_faults(stack, report, brought._replace(services=brought.services | trial.began.keys())))
+    trial = _counted(trial, faults)
+    if failure := _given_up_for(faults, trial):
+        return Judgement(State.FAILED, failure=failure)
+    if ill := _started_anew_for_its_health(trial, report):
         return Judgement(State.FAILED, failure=Failure("Unhealthy", f"service {ill} does not stay healthy"), ill=ill)
+    # 2. health, although there is something left to do: no more can be expected of these services
     late = _awaited_in_vain(stack, report)
     trial = _with(trial, late & _not_well(report, brought.services), stack, now)
-    if trial is not None and (late or _is_left_alone(report)):
+    if trial.is_on and (late or _is_left_alone(report)):
         found = _judge_health(stack, trial, report, now, late)
         return found if found.state is State.FAILED else Judgement(State.UNDER_WAY, trial)
+    # 3. health, once nothing is left to do
     if not report.can_be_judged or _is_disturbed(report):
         return Judgement(State.UNDER_WAY, trial)
-    trial = _with(trial, _not_well(report, brought.services), stack, now)
-    if trial is None:
-        return Judgement(State.GOOD)
-    return _judge_health(stack, trial, report, now)
+    return _judge_health(stack, _with(trial, _not_well(report, brought.services), stack, now), report, now)
 
 
 def _is_disturbed(report: Report) -> bool:
-    """Whether something runs beside what is wanted and may be why that is ill: then its health says nothing yet."""
+    """Whether a process that outlived its container may be why something is ill: then its health says nothing yet."""
     is_ill = report.health in _ILL
     return is_ill and report.stays is not None and report.stays.reason == SURVIVING_PROCESS
 
 
 def _is_left_alone(report: Report) -> bool:
-    """Whether something is not healed for now, since that did not help for long: then its health tells."""
+    """Whether something is not healed for now, since healing it did not help for long."""
     return any(change.code == BACKS_OFF for change in report.left.changes)
 
 
 def _started_anew_for_its_health(trial: Trial, report: Report) -> str:
-    """The service that is on trial and was ill, although by now it begins again and may look well; "" for none."""
+    """The service on trial that was restarted in this turn since its health check failed, although it may look well by
+    now; "" for none."""
     for outcome in report.outcomes:
         wanted = outcome.change.wanted
         ill = any(field.path == HEALTH for field in outcome.change.fields)
@@ -160,7 +162,7 @@ def _started_anew_for_its_health(trial: Trial, report: Report) -> str:
 
 
 def _awaited_in_vain(stack: Stack, report: Report) -> frozenset[str]:
-    """The services that had their time to become good, and for which another one waited no longer."""
+    """The services that another one waited for until their time to become good was over."""
     keys = {outcome.awaited for outcome in report.outcomes if outcome.reason == DEPENDENCY_TIMEOUT}
     return frozenset(one.service for one in stack.resources if one.key in keys and _is_judged(one))
 
@@ -176,7 +178,7 @@ def _judge_health(
         if one.service in failing and _may_go_back(one):
             return Judgement(State.FAILED, failure=failing[one.service], ill=one.service)
     if failing:
-        return Judgement(State.UNDER_WAY, trial)  # to be left as it is, and nothing to go back to
+        return Judgement(State.UNDER_WAY, trial)  # none of them is to be rolled back
     left = max(trial.began.values(), default=now) + trial.monitor - now
     if ends := [state.patience - taken[state.name] for state in states if state.health is Health.PROGRESSING]:
         return Judgement(State.ON_TRIAL, trial, again_in=max(1.0, min(left, *ends)))
@@ -194,32 +196,37 @@ def _failing(state: ServiceState, seconds: float) -> Failure | None:
     return None
 
 
-def _with(trial: Trial | None, services: frozenset[str], stack: Stack, now: float) -> Trial | None:
+def _with(trial: Trial, services: frozenset[str], stack: Stack, now: float) -> Trial:
     """The trial with these services on trial too, those that are new to it from now on."""
     if not services:
         return trial
-    trial = trial or Trial()
     began = {**dict.fromkeys(sorted(services), now), **trial.began}
     monitors = [one.handling.rollout.monitor for one in stack.resources if one.service in began]
     return replace(trial, began=began, monitor=max(monitors, default=0.0))
 
 
-def _counted(trial: Trial | None, failed: list[Failure]) -> Trial | None:
-    """The trial with one more fault that may pass, or with none in a row any more."""
-    fault = without_attempt(failed[0].message) if failed else ""
-    before = trial or Trial()
-    times = 0 if not fault else before.times + 1 if fault == before.fault else 1
-    return replace(before, fault=fault, times=times) if fault or before.began else None
+def _counted(trial: Trial, faults: Sequence[_Fault]) -> Trial:
+    """The trial with the first fault of a turn counted: the same words once more, or others, or none in a row."""
+    fault = without_attempt(faults[0].failure.message) if faults else ""
+    times = 0 if not fault else trial.times + 1 if fault == trial.fault else 1
+    return replace(trial, fault=fault, times=times)
+
+
+def _given_up_for(faults: Sequence[_Fault], trial: Trial) -> Failure | None:
+    """The fault that shows the content to be no good: one that cannot pass, or the same one for too many times."""
+    if certain := [fault.failure for fault in faults if not fault.may_pass]:
+        return certain[0]
+    return faults[0].failure if faults and trial.times >= TRIES else None
 
 
 def _made(report: Report) -> frozenset[str]:
-    """The services of which the turn made something for the content."""
+    """The services that the turn made, or changed in place, for the content."""
     made = (outcome.change.wanted for outcome in report.outcomes if _is_made(outcome))
     return frozenset(wanted.service for wanted in made if wanted)
 
 
 def _brought(stack: Stack, earlier: Stack | None) -> _Brought:
-    """The illness of what is as it was is not the content's. Nothing where it is not known how it was."""
+    """Nothing where it is not known what was there before."""
     if earlier is None:
         return _Brought(frozenset(), frozenset())
     before = {one.key: one.spec for one in earlier.resources}
@@ -240,7 +247,8 @@ def _is_judged(wanted: Resource) -> bool:
 
 
 def _may_go_back(wanted: Resource) -> bool:
-    """Who wants no rollback gets none, and what only has to be fetched or written stops nothing."""
+    """Whether its failure takes the stack back: not where the file says otherwise, and not for an image or a file, for
+    that stops nothing."""
     return not wanted.prepares and wanted.handling.rollout.on_failure is OnFailure.ROLLBACK
 
 
@@ -257,9 +265,9 @@ def _is_made(outcome: Outcome) -> bool:
 
 
 def _faults(stack: Stack, report: Report, brought: _Brought) -> Iterator[_Fault]:
-    """What went wrong because of what is wanted, or may have. An engine that does not answer, a process that it left
+    """The failed steps that the content may be to blame for. An engine that does not answer, a process that it left
     behind, a port that somebody else holds, a full disk, a job that cannot run and what was waited for too long say
-    nothing of the content; nor does what its rollout bears."""
+    nothing of the content; nor does a failure that its rollout tolerates."""
     failures = Failures.of(report.outcomes)
     for outcome in report.outcomes:
         change = outcome.change
@@ -277,15 +285,17 @@ def _faults(stack: Stack, report: Report, brought: _Brought) -> Iterator[_Fault]
 
 
 def _health_awaited(stack: Stack, report: Report, outcome: Outcome) -> ServiceState | None:
-    """How that of the stack fares by now which the step waited for in vain."""
+    """The state of the service that the step waited for in vain, where it is one of this stack."""
     found = next((one.service for one in stack.resources if one.key == outcome.awaited and not one.external), "")
     return next((state for state in report.services if state.name == found), None)
 
 
 def _says_something(outcome: Outcome, awaited: ServiceState | None, brought: _Brought) -> bool:
-    """Whether it can be the content's fault that a step waited for this in vain. What is ill as it was before may be so
-    for reasons of its own. What is well may never become what is waited for (it has no health check), or was ill for a
-    moment."""
+    """Whether it can be the content's fault that a step waited for this in vain.
+
+    A service that the content did not bring or change may be ill for reasons of its own. One that is healthy by now
+    may never become what is waited for (it has no health check), or was ill for a moment.
+    """
     if awaited is None or awaited.health not in _ILL | {Health.HEALTHY}:
         return False
     new = any(key == outcome.change.key and required.key == outcome.awaited for key, required in brought.waits)

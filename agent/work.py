@@ -20,7 +20,7 @@ from agent.planning import Demands
 from agent.reconcile import Turn
 from agent.rejections import content_of
 from agent.suspension import NOTHING, Suspended, Suspension
-from agent.trial import Trial
+from agent.trial import NO_TRIAL, Trial
 
 BY_ITSELF = frozenset({Trigger.TRIAL, Trigger.RETRY, Trigger.INTERVAL, Trigger.START})  # nothing came from outside
 NEWS = frozenset({Trigger.MANUAL, Trigger.GIT, Trigger.ROLLBACK})  # whoever asked waits for these turns
@@ -30,7 +30,7 @@ class Standing(NamedTuple):
     """How the goal of a stack stands: the id of the revision that is known to be good, and the trial that is on."""
 
     accepted: str = ""
-    trial: Trial | None = None
+    trial: Trial = NO_TRIAL
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class Work:
 
     def _aim_at(self, goal: Goal) -> None:
         if differ(goal.stack, self.desired):
-            self.standing = self.standing._replace(trial=None)
+            self.standing = self.standing._replace(trial=NO_TRIAL)
         self.goal = goal
         self.known &= goal.keys  # what is wanted again later has not been removed behind our back
 
@@ -254,8 +254,15 @@ class Work:
             resumed=self.resumed,
         )
 
-    def behind(self, report: Report) -> Report:
-        """The report of a turn of what is wanted, while the source is ahead of that."""
+    def told(self, report: Report) -> Report:
+        """The report of a turn, which is not in sync where the source is ahead, or where something stays that should
+        not."""
+        if self.lag:
+            return self._behind(report)
+        return replace(report, synced=False, failure=report.failure or report.stays) if report.stays else report
+
+    def _behind(self, report: Report) -> Report:
+        """While the source is ahead of what is wanted."""
         failure = report.failure or self.lag.failure
         at = report.revision if self.desired and report.revision == self.desired.revision else None
         if report.failure and self.goal.given_up and at:

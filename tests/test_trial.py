@@ -28,7 +28,7 @@ from agent.model import (
     Stack,
     Status,
 )
-from agent.trial import State, Trial, counts_as_good, judge, other_than
+from agent.trial import NO_TRIAL, State, Trial, counts_as_good, judge, other_than
 
 WEB = Resource(Key("container", "web-1"), "web", {}, service="web", handling=Handling(rollout=Rollout(monitor=5.0)))
 STACK = Stack("web", (WEB,), Revision("a" * 40), ("web",))
@@ -56,15 +56,15 @@ def report(*outcomes: Outcome, health: Health = Health.HEALTHY, failure: Failure
 
 
 def test_nothing_made_is_good_at_once() -> None:
-    assert judge(STACK, report(), None, 0.0).state is State.GOOD
+    assert judge(STACK, report(), NO_TRIAL, 0.0).state is State.GOOD
 
 
 def test_what_was_replaced_has_proved_itself() -> None:
-    assert judge(STACK, report(outcome(Action.REPLACE)), None, 0.0).state is State.GOOD
+    assert judge(STACK, report(outcome(Action.REPLACE)), NO_TRIAL, 0.0).state is State.GOOD
 
 
 def test_what_was_made_is_watched_until_it_has_run_for_a_while() -> None:
-    first = judge(STACK, report(outcome()), None, 100.0)
+    first = judge(STACK, report(outcome()), NO_TRIAL, 100.0)
     assert (first.state, first.trial, first.again_in) == (State.ON_TRIAL, Trial({"web": 100.0}, 5.0), 5.0)
     assert judge(STACK, report(), first.trial, 104.0).again_in == pytest.approx(1.0)
     assert judge(STACK, report(), first.trial, 105.0).state is State.GOOD
@@ -82,7 +82,7 @@ def test_a_health_check_is_waited_for() -> None:
 
 @pytest.mark.parametrize("health", [Health.DEGRADED, Health.MISSING])
 def test_what_gets_ill_on_trial_is_no_good(health: Health) -> None:
-    found = judge(STACK, report(outcome(), health=health), None, 0.0)
+    found = judge(STACK, report(outcome(), health=health), NO_TRIAL, 0.0)
     assert found.state is State.FAILED
     assert found.failure == Failure("Unhealthy", f"service web is {health}: said")
 
@@ -93,7 +93,7 @@ def test_what_had_to_be_started_anew_on_trial_is_no_good_although_it_looks_well(
     found = judge(STACK, report(ill, health=Health.PROGRESSING), Trial({"web": 0.0}, 5.0), 1.0)
     assert found.failure == Failure("Unhealthy", "service web does not stay healthy")
     assert judge(STACK, report(ill), Trial({"cache": 0.0}, 5.0), 1.0).failure is None
-    assert judge(STACK, report(ill), None, 1.0).state is State.GOOD
+    assert judge(STACK, report(ill), NO_TRIAL, 1.0).state is State.GOOD
 
 
 @pytest.mark.parametrize(
@@ -107,19 +107,19 @@ def test_what_had_to_be_started_anew_on_trial_is_no_good_although_it_looks_well(
 )
 def test_a_trial_that_nobody_remembers_goes_on_for_what_is_not_well(health: Health, state: State) -> None:
     earlier = replace(STACK, resources=(replace(WEB, spec={"body": "older"}),))
-    found = judge(STACK, report(health=health), None, 7.0, earlier)
+    found = judge(STACK, report(health=health), NO_TRIAL, 7.0, earlier)
     assert found.state is state
     if state is State.ON_TRIAL:
         assert found.trial == Trial({"web": 7.0}, 5.0)
-    assert judge(STACK, report(health=health), None, 7.0, replace(STACK, resources=())).state is state, "it is new"
+    assert judge(STACK, report(health=health), NO_TRIAL, 7.0, replace(STACK, resources=())).state is state, "it is new"
 
 
 def test_what_is_wanted_as_it_was_may_be_ill_for_reasons_of_its_own() -> None:
     api = replace(WEB, key=Key("container", "api-1"), service="api")
     newer = replace(STACK, resources=(WEB, replace(api, spec={"body": "newer"})))
     earlier = replace(STACK, resources=(WEB, api))
-    assert judge(newer, report(health=Health.DEGRADED), None, 0.0, earlier).state is State.GOOD
-    assert judge(newer, report(health=Health.DEGRADED), None, 0.0, None).state is State.GOOD
+    assert judge(newer, report(health=Health.DEGRADED), NO_TRIAL, 0.0, earlier).state is State.GOOD
+    assert judge(newer, report(health=Health.DEGRADED), NO_TRIAL, 0.0, None).state is State.GOOD
 
 
 def test_what_is_ill_and_wants_no_rollback_gets_none_and_is_not_good() -> None:
@@ -178,7 +178,7 @@ def test_the_illness_of_another_service_says_nothing() -> None:
     ],
 )  # fmt: skip
 def test_which_failures_are_those_of_the_content(failed: Outcome, state: State) -> None:
-    found = judge(STACK, report(failed, failure=Failure("x", "x")), None, 0.0)
+    found = judge(STACK, report(failed, failure=Failure("x", "x")), NO_TRIAL, 0.0)
     assert found.state is state
     assert (found.failure is not None) is (state is State.FAILED)
 
@@ -205,13 +205,13 @@ def test_what_was_waited_for_in_vain_is_judged_and_not_what_waited(
     earlier = replace(STACK, resources=(replace(web, spec={"body": before}),)) if before else None
     outcomes = (outcome(wanted=web), WAITED) if made else (WAITED,)
     told = report(*outcomes, health=health, failure=Failure("DependencyTimeout", "x"))
-    found = judge(replace(STACK, resources=(web, API)), told, None, 1.0, earlier)
+    found = judge(replace(STACK, resources=(web, API)), told, NO_TRIAL, 1.0, earlier)
     assert (found.state, found.ill) == (state, "web" if state is State.FAILED else "")
 
 
 def test_a_new_container_that_somebody_removed_says_something_of_the_content_only_when_it_goes_on_so() -> None:
     gone = outcome(Action.REPLACE, Status.FAILED, reason="ContainerGone")
-    told, trial = report(gone, failure=Failure("ContainerGone", "x")), None
+    told, trial = report(gone, failure=Failure("ContainerGone", "x")), NO_TRIAL
     for state in (State.UNDER_WAY, State.UNDER_WAY, State.FAILED):
         found = judge(STACK, told, trial, 1.0)
         assert found.state is state
@@ -224,7 +224,7 @@ def stumbled(said: str) -> Report:
 
 
 def test_an_engine_that_stumbles_over_the_same_time_and_again_says_something_of_the_content() -> None:
-    first = judge(STACK, stumbled("0123456789ab: a fault"), None, 1.0)
+    first = judge(STACK, stumbled("0123456789ab: a fault"), NO_TRIAL, 1.0)
     second = judge(STACK, stumbled("123456789abc: a fault"), first.trial, 2.0)
     third = judge(STACK, stumbled("23456789abcd: a fault"), second.trial, 3.0)
     assert [one.state for one in (first, second, third)] == [State.UNDER_WAY, State.UNDER_WAY, State.FAILED]
@@ -234,7 +234,7 @@ def test_an_engine_that_stumbles_over_the_same_time_and_again_says_something_of_
 
 @pytest.mark.parametrize("between", [stumbled("another fault"), report(failure=Failure("x", "x"))])
 def test_other_words_or_none_begin_the_count_anew(between: Report) -> None:
-    trial = None
+    trial = NO_TRIAL
     for told in (stumbled("a fault"), stumbled("a fault"), between, stumbled("a fault"), stumbled("a fault")):
         found = judge(STACK, told, trial, 1.0)
         assert found.state is State.UNDER_WAY
@@ -242,21 +242,21 @@ def test_other_words_or_none_begin_the_count_anew(between: Report) -> None:
 
 
 def test_content_that_gets_through_after_the_engine_stumbled_is_watched_like_any_other() -> None:
-    trial = judge(STACK, stumbled("a fault"), None, 1.0).trial
+    trial = judge(STACK, stumbled("a fault"), NO_TRIAL, 1.0).trial
     assert judge(STACK, report(outcome(Action.REPLACE)), trial, 2.0).state is State.GOOD
     made = judge(STACK, report(outcome()), trial, 2.0)
     assert (made.state, made.trial) == (State.ON_TRIAL, Trial({"web": 2.0}, 5.0))
 
 
 def test_what_is_made_by_and_by_joins_the_trial() -> None:
-    held = judge(STACK, report(outcome(), failure=Failure("Held", "x")), None, 1.0)
+    held = judge(STACK, report(outcome(), failure=Failure("Held", "x")), NO_TRIAL, 1.0)
     assert (held.state, held.trial) == (State.UNDER_WAY, Trial({"web": 1.0}, 5.0))
 
 
 def test_each_service_has_its_time_from_when_it_was_made() -> None:
     """One that was made later, since its image could not be pulled at once, has as much of it as the first."""
     both = replace(STACK, resources=(WEB, API))
-    first = judge(both, report(outcome(), failure=Failure("Unreachable", "x")), None, 1.0)
+    first = judge(both, report(outcome(), failure=Failure("Unreachable", "x")), NO_TRIAL, 1.0)
     states = (ServiceState("api", 1, 0, Health.PROGRESSING, patience=20.0), ServiceState("web", 1, 1, Health.HEALTHY))
     told = replace(report(outcome(wanted=API), health=Health.PROGRESSING), services=states)
     second = judge(both, told, first.trial, 80.0)
@@ -278,9 +278,9 @@ def with_left(report: Report, code: str) -> Report:
 
 def test_what_is_held_for_good_keeps_no_content_from_being_good() -> None:
     held = replace(with_left(report(), "Protected"), failure=Failure("Protected", "x"), waits=True, done=True)
-    assert judge(STACK, held, None, 0.0).state is State.GOOD
-    assert judge(STACK, replace(held, done=False), None, 0.0).state is State.UNDER_WAY
-    began = judge(STACK, replace(held, outcomes=(outcome(),)), None, 0.0)
+    assert judge(STACK, held, NO_TRIAL, 0.0).state is State.GOOD
+    assert judge(STACK, replace(held, done=False), NO_TRIAL, 0.0).state is State.UNDER_WAY
+    began = judge(STACK, replace(held, outcomes=(outcome(),)), NO_TRIAL, 0.0)
     assert began.state is State.ON_TRIAL, "what was made has to prove itself all the same"
 
 
@@ -288,7 +288,7 @@ def test_what_is_left_alone_since_it_does_not_stay_up_is_no_good() -> None:
     trial = Trial({"web": 0.0}, 5.0)
     assert judge(STACK, with_left(report(health=Health.DEGRADED), "BacksOff"), trial, 1.0).state is State.FAILED
     assert judge(STACK, with_left(report(), "BacksOff"), trial, 9.0).state is State.UNDER_WAY
-    assert judge(STACK, with_left(report(health=Health.DEGRADED), "BacksOff"), None, 1.0).state is State.UNDER_WAY
+    assert judge(STACK, with_left(report(health=Health.DEGRADED), "BacksOff"), NO_TRIAL, 1.0).state is State.UNDER_WAY
 
 
 @pytest.mark.parametrize(("ratio", "state"), [(0.5, State.UNDER_WAY), (0.3, State.FAILED), (0.0, State.FAILED)])
@@ -299,12 +299,12 @@ def test_what_the_rollout_bears_fails_no_content(ratio: float, state: State) -> 
         outcome(Action.REPLACE, Status.DONE if number else Status.FAILED, reason="" if number else "x", wanted=one)
         for number, one in enumerate(replicas)
     ]
-    assert judge(STACK, report(*outcomes, failure=Failure("x", "x")), None, 0.0).state is state
+    assert judge(STACK, report(*outcomes, failure=Failure("x", "x")), NO_TRIAL, 0.0).state is state
 
 
 def test_a_job_that_cannot_run_says_nothing_of_the_content() -> None:
     cannot = outcome(Action.RUN, Status.FAILED, cause=Cause.SCHEDULE, reason="StartFailed")
-    assert judge(STACK, report(cannot), None, 0.0).state is State.GOOD
+    assert judge(STACK, report(cannot), NO_TRIAL, 0.0).state is State.GOOD
 
 
 DB = Resource(Key("container", "db-1"), "web", {}, service="db")
@@ -326,7 +326,7 @@ def test_what_waited_for_something_that_is_ill_as_it_was_is_not_judged_by_that()
         waited_in_vain(Health.DEGRADED, Key("stack", "elsewhere")),
         waited_in_vain(Health.DEGRADED, Key("container", "elsewhere-1")),
     ):
-        trial = None
+        trial = NO_TRIAL
         for _ in range(4):
             found = judge(newer, told, trial, 1.0, earlier)
             assert (found.state, found.failure) == (State.UNDER_WAY, None)
@@ -335,7 +335,7 @@ def test_what_waited_for_something_that_is_ill_as_it_was_is_not_judged_by_that()
 
 def test_what_waited_for_something_that_the_content_brought_ill_is_no_good() -> None:
     newer, earlier = replace(STACK, resources=(DB, CHANGED)), replace(STACK, resources=(replace(DB, spec={"a": 1}),))
-    assert judge(newer, waited_in_vain(Health.DEGRADED), None, 1.0, earlier).state is State.FAILED
+    assert judge(newer, waited_in_vain(Health.DEGRADED), NO_TRIAL, 1.0, earlier).state is State.FAILED
     on_trial = Trial({"db": 0.0}, 5.0)
     assert judge(newer, waited_in_vain(Health.MISSING), on_trial, 1.0, newer).state is State.FAILED, "made anew for it"
     assert judge(newer, waited_in_vain(Health.PROGRESSING), on_trial, 1.0, earlier).state is State.UNDER_WAY
@@ -343,7 +343,7 @@ def test_what_waited_for_something_that_the_content_brought_ill_is_no_good() -> 
 
 def test_what_newly_waits_for_what_never_comes_is_no_good_after_a_few_tries() -> None:
     newer, earlier = replace(STACK, resources=(DB, CHANGED)), replace(STACK, resources=(DB, WEB))
-    trial = None
+    trial = NO_TRIAL
     for state in (State.UNDER_WAY, State.UNDER_WAY, State.FAILED):
         found = judge(newer, waited_in_vain(Health.HEALTHY), trial, 1.0, earlier)
         assert found.state is state

@@ -190,19 +190,24 @@ class ImageKind:
         found = _differences(resource.spec, report)
         if not (resource.spec.get("platform") or "build" in resource.spec) and (other := self._foreign(report)):
             found.append(Difference("platform", other, self._host, Remedy.REPLACE))
+        return tuple(found or self._due_by_policy(resource, report))
+
+    def _due_by_policy(self, resource: Resource, report: Mapping[str, Any]) -> list[Difference]:
+        """Why its pull policy has it pulled again. A digest stands for one image for ever."""
         pull, reference = resource.spec.get("pull") or {}, resource.key.name
-        if not found and pull and "@" not in reference:  # a digest stands for one image for ever
-            pulled = self._last_pulls.of(reference)
-            if pull["policy"] == "refresh":
-                found = _stale(max(pulled.at, _tagged(report)), pull["after"], self._wall())
-            elif pull["policy"] == "follow" and (
-                moved := self._followed.moved(reference, report.get("RepoDigests") or ())
-            ):
-                seen = ", ".join(str(one).partition("@")[2] for one in report.get("RepoDigests") or ())
-                found = [Difference(FOLLOWED, seen, moved, Remedy.REPLACE, declared=False)]
-            elif pull["policy"] == "always" and pulled.contents.get(resource.stack) != pull.get("content"):
-                found = [Difference(NEW_CONTENT, "for other content", "for this content", Remedy.REPLACE)]
-        return tuple(found)
+        if not pull or "@" in reference:
+            return []
+        pulled, digests = self._last_pulls.of(reference), report.get("RepoDigests") or ()
+        match pull["policy"]:
+            case "refresh":
+                return _stale(max(pulled.at, _tagged(report)), pull["after"], self._wall())
+            case "follow" if moved := self._followed.moved(reference, digests):
+                seen = ", ".join(str(one).partition("@")[2] for one in digests)
+                return [Difference(FOLLOWED, seen, moved, Remedy.REPLACE, declared=False)]
+            case "always" if pulled.contents.get(resource.stack) != pull.get("content"):
+                return [Difference(NEW_CONTENT, "for other content", "for this content", Remedy.REPLACE)]
+            case _:
+                return []
 
     def remove(self, change: Change) -> None:
         if self._pruning is None:

@@ -11,7 +11,7 @@ import pytest
 
 from agent.engine import Engine
 from agent.stand_ins import ignore, never
-from agent.trial import State, Trial, judge
+from agent.trial import NO_TRIAL, State, judge
 from tests.faults.proxy import HURRY, Call, Fault, Proxy, proxy_to
 from tests.kinds.rig import Rig
 
@@ -80,7 +80,7 @@ def test_the_old_one_runs_while_the_start_of_the_new_one_hangs(late: Rig, proxy:
     before, after = (stack(busybox, version) for version in "12")
     late.apply(before)
     old = late.container("web")["Id"]
-    released, trial = hangs(late, proxy, old), None
+    released, trial = hangs(late, proxy, old), NO_TRIAL
     for times in (1, 2, 3):
         report = late.take(after)
         assert report.failure is not None
@@ -89,7 +89,7 @@ def test_the_old_one_runs_while_the_start_of_the_new_one_hangs(late: Rig, proxy:
         assert runs is not None
         assert runs["State"]["Running"], f"after the try number {times}"
         judgement = judge(late.stack_of(after), report, trial, 0.0)
-        trial = judgement.trial or Trial()
+        trial = judgement.trial
         assert (judgement.state is State.FAILED) is (times == 3), "the same, time and again, is the content's"
     released.set()
     mend(late, proxy)

@@ -13,7 +13,7 @@ import pytest
 
 from agent.engine import builds, commands, engine, images
 from agent.model import Report
-from agent.trial import State, judge
+from agent.trial import NO_TRIAL, State, judge
 from tests.model.fate import Fate
 from tests.model.rig import FatedRig
 from tests.model.transitions import END, REMADE, TRANSITIONS, Transition, assert_as_wanted, kept, web
@@ -51,7 +51,7 @@ def taken_back_at_once(trial: Trial, number: int, of: str = "") -> Report:
     now = trial.agent.container("web")
     assert (now["Id"], now["State"]["Running"]) == (good, True), f"cut after call {number}"
     assert_as_wanted(trial.agent, trial.former)
-    assert judge(trial.later, report, None, 0.0).state is State.FAILED, "the content is rejected"
+    assert judge(trial.later, report, NO_TRIAL, 0.0).state is State.FAILED, "the content is rejected"
     return report
 
 
