@@ -20,9 +20,9 @@ from agent.planning.situation import Situation
 
 
 class Step(NamedTuple):
-    """One step before it has a number. A key has one at most that takes it away and one at most that makes it.
-    `restarts`: the update also starts it anew. `behind` are the replacements that it waits for, although what it takes
-    away is attached to what they replace."""
+    """One step before it has a number. For each key there is at most one that takes it away and one that makes it.
+    `restarts`: the update also restarts it. `behind` are replacements that a removal waits for, although the removed is
+    attached to what they replace: it has been stopped for them."""
 
     action: Action
     key: Key
@@ -33,7 +33,7 @@ class Step(NamedTuple):
 
 
 def stops_for_others(step: Step) -> bool:
-    """Whether it stops something, and not because a run takes too long."""
+    """Whether it stops something for the sake of another step, and not a job whose run takes too long."""
     return step.action is Action.STOP and step.verdict.cause is not Cause.SCHEDULE
 
 
@@ -50,7 +50,8 @@ def take_along(situation: Situation, verdicts: Mapping[Key, Verdict]) -> tuple[l
 
 
 def _replaced_in_use(situation: Situation, verdicts: Mapping[Key, Verdict]) -> Iterator[Key]:
-    """What is prepared is not among them: it is made beside what is there."""
+    """What is replaced while others are attached to it. Images and files are made beside what is there, and do not
+    count."""
     for key, verdict in verdicts.items():
         if verdict.action is Action.REPLACE and situation.users.get(key) and not situation.wanted[key].prepares:
             yield key
@@ -75,7 +76,7 @@ def _users_of(situation: Situation, verdicts: Mapping[Key, Verdict], roots: Sequ
 
 
 def _taken(own: Verdict | None, along: Verdict) -> Verdict:
-    """What is to be done about a user: its own change and the cascade are one step, for both reasons."""
+    """The verdict on a user: its own change and the replacement are one step, for both reasons."""
     if own is None:
         return along
     if own.action is Action.REMOVE:
@@ -94,8 +95,8 @@ def _steps(situation: Situation, key: Key, verdict: Verdict, split: bool) -> Ite
 
 
 def _stopped_first(situation: Situation, step: Step, stopped: Mapping[Key, frozenset[Key]]) -> Iterator[Step]:
-    """A step that takes away what is attached to something that is kept until its successor is proved: for that it is
-    stopped, and it goes on if the successor is no good."""
+    """The step; before the removal of what is attached to something that is kept (see `kept`), a step that stops it, so
+    that it can go on if the successor is no good."""
     if step.action is not Action.REMOVE or step.key not in stopped:
         yield step
         return

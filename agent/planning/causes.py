@@ -44,13 +44,13 @@ def _is_written(resource: Resource) -> bool:
 
 
 def _secrets_of(wanted: Mapping[Key, Resource], resource: Resource) -> frozenset[str]:
-    """The names of the secrets that it requires: paths, each of which goes with one content."""
+    """The names of the secrets that it requires: paths, each of which stands for one content."""
     required = (wanted.get(requirement.key) for requirement in resource.requires)
     return frozenset(one.key.name for one in required if one is not None and one.spec.get("secret"))
 
 
 def _is_of_secret(difference: Difference, secrets: frozenset[str]) -> bool:
-    """Whether the value of a secret moved: the field is one, or names another content of one than it did before."""
+    """Whether a secret is what changed: the field is one itself, or names the file of one of these secrets."""
     if difference.secret:
         return True
     seen, wanted = difference.seen, difference.wanted

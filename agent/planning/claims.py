@@ -18,7 +18,8 @@ _NONE: frozenset[HostPort] = frozenset()
 
 
 class Claim(NamedTuple):
-    """Who is to have a port that another one holds, and the port as that one has it; and whether both surely do."""
+    """Who is to have a port that another one holds, and that port as its holder has it; `certain` where both surely
+    have it, see `HostPort`."""
 
     taker: Key
     port: HostPort
@@ -32,7 +33,8 @@ def given(situation: Situation, key: Key) -> Set[HostPort]:
 
 
 def claims(situation: Situation) -> Mapping[Key, Sequence[Claim]]:
-    """By who holds it, the claims to each port. What runs at times only needs none until then."""
+    """By the holder, the claims to the ports that it has. A scheduled job claims none, for it needs them only when it
+    runs."""
     held: dict[tuple[int, str], list[tuple[HostPort, Key]]] = {}
     for key, seen in situation.actual.items():
         for port in seen.ports:
@@ -47,8 +49,8 @@ def claims(situation: Situation) -> Mapping[Key, Sequence[Claim]]:
 
 
 def swapped(situation: Situation, demands: Demands, stack: str, claim: Claim, holder: Key) -> HostPort | None:
-    """What the stack holds and the holder of its port is to have, where that one gives its port up for it: then each
-    waits for the other. None where it is not so."""
+    """A port that the stack holds and that the holder of its port is to have in exchange: then each would wait for the
+    other. None where it is not so."""
     its = demands.get(holder, _NONE)
     if any(claim.port.clashes(one) for one in its):
         return None

@@ -14,8 +14,8 @@ from agent.planning.situation import Situation
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is to be done about one object, why, and which fields that moves. An object without one is left alone.
-    `restarts`: to be mended it has to be started anew."""
+    """What is to be done about one object, why, and which fields that changes. An object without a verdict is left
+    alone. `restarts`: mending it in place takes a restart."""
 
     action: Action
     cause: Cause
@@ -48,8 +48,8 @@ def judge_wanted(situation: Situation, known: frozenset[Key]) -> dict[Key, Verdi
 
 
 def _as_the_others(situation: Situation, verdicts: Mapping[Key, Verdict]) -> dict[Key, Verdict]:
-    """What does not say at which revision it was made, or is not there yet, has the cause that all others of its stack
-    have whose wanted state moved: the settings that change a container may make a network as well."""
+    """Where the settings are the cause of all changes in a stack of which the revision is known, they are the cause also
+    for what is not there yet or does not tell its revision: what changes a container may add a network as well."""
     told: dict[str, set[Cause]] = {}
     for key, verdict in verdicts.items():
         seen = situation.actual.get(key)
@@ -97,7 +97,7 @@ def _judge_present(situation: Situation, resource: Resource, seen: Observed) -> 
 
 
 def _is_declared(seen: Observed) -> bool:
-    """Whether it is yet to become as it was declared: in what was taken over and is otherwise since, nothing is."""
+    """Whether something is not as declared, rather than changed since it was taken over."""
     return any(difference.declared for difference in seen.differences)
 
 

@@ -26,8 +26,8 @@ def drop_unneeded(situation: Situation, steps: Sequence[Step]) -> list[Step]:
 
 
 def renew(situation: Situation, steps: Sequence[Step]) -> list[Step]:
-    """The steps, with one for each thing that is there and is to be made anew for whoever is made. Who is made because
-    it has just moved needs it no newer."""
+    """The steps, with one for each thing that is made anew although it is there, since something is made of it. What is
+    made because the image has just moved needs no newer one."""
     stepped = frozenset(step.key for step in steps)
     made = {step.key: step for step in steps if step.action in {Action.CREATE, Action.REPLACE}}
     moved = frozenset(key for key, step in made.items() if step.verdict.cause is Cause.IMAGE)

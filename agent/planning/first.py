@@ -12,8 +12,9 @@ from agent.planning.situation import Situation
 
 
 class Links(NamedTuple):
-    """The indexes of the steps that one comes behind; `prepared` names a stack when it is also behind all that is
-    prepared for that one. Spelled out for every step, those would be the square of the steps."""
+    """What one step comes behind, by the indexes of steps, see `Change`. `prepared` names a stack when the step is also
+    behind all that is prepared for that stack; spelled out for every step, these links would be as many as the square
+    of the steps."""
 
     after: frozenset[int]
     follows: frozenset[int]

@@ -1,8 +1,8 @@
 """Ports of the host that go from one container to another one: who lets go before whom.
 
-Whoever gives a port up is replaced or removed anyway, and who takes hold of it comes behind that. Where it cannot, for
-the one that gives it up has itself to come behind (it depends on the other, or each takes a port of the other), that
-one is stopped beforehand and kept, and is away for longer.
+Whoever gives a port up is replaced or removed anyway, and whoever takes it comes behind that. That is impossible where
+the one that gives it up has to come behind the taker itself: it depends on the taker, or each takes a port of the
+other. Then it is stopped beforehand and kept until its own turn comes, and is away for longer.
 """
 
 from __future__ import annotations
@@ -37,17 +37,20 @@ def hand_over(
     handovers = list(_handovers(situation, steps))
     if not handovers:
         return list(steps), list(links)
+    # 1. who would have to wait for himself, were each taker simply behind its holder
     stuck = _in_a_round(_behind(links, ((one.taker, one.holder) for one in handovers)))
-    early: dict[int, list[Handover]] = {}
+    early: dict[int, list[Handover]] = {}  # by the holder that is stopped beforehand for it
     for one in handovers:
         if one.taker in stuck and one.holder in stuck:
             early.setdefault(one.holder, []).append(one)
+    # 2. the step that stops each of these: one that is there for another reason, or a new one
     down = {step.key: index for index, step in enumerate(steps) if stops_for_others(step)}
     stopped = {holder: down[steps[holder].key] for holder in early if steps[holder].key in down}
     alone = [holder for holder in early if holder not in stopped]
     stops = [_stop(steps, early[holder]) for holder in alone]
     stopped |= {holder: len(steps) + number for number, holder in enumerate(alone)}
     own = [Links(frozenset(), frozenset(), stop.stack if prepared.get(stop.stack) else None) for stop in stops]
+    # 3. each taker behind that stop, or else behind the holder's own change, which comes behind its stop
     pairs = [(one.taker, stopped.get(one.holder, one.holder)) for one in handovers]
     return [*steps, *stops], _behind([*links, *own], [*pairs, *stopped.items()])
 
@@ -64,12 +67,13 @@ def _handovers(situation: Situation, steps: Sequence[Step]) -> Iterator[Handover
 
 
 def _can_wait(situation: Situation, taker: Step, holder: Step) -> bool:
-    """Whether the one may come behind the other: stacks that wait for stacks are put in order by nothing else."""
+    """Whether the taker may come behind the holder: not across stacks of which one waits for another (`after`), for
+    nothing else orders those."""
     return taker.stack == holder.stack or not {taker.stack, holder.stack} & situation.ordered
 
 
 def _stop(steps: Sequence[Step], handovers: Sequence[Handover]) -> Step:
-    """Of the holder of the ports."""
+    """The step that stops the holder of these ports."""
     holder = steps[handovers[0].holder]
     reason = words.gives_up([one.port for one in handovers], [steps[one.taker].key for one in handovers])
     return Step(Action.STOP, holder.key, holder.stack, Verdict(Action.STOP, holder.verdict.cause, reason))
@@ -87,7 +91,8 @@ def _behind(links: Sequence[Links], pairs: Iterable[tuple[int, int]]) -> list[Li
 
 
 def _in_a_round(links: Sequence[Links]) -> Set[int]:
-    """The steps that come behind themselves, and those behind them. What is prepared comes behind nobody who stops."""
+    """The steps that come behind themselves, and those behind them. `Links.prepared` is left out: what is prepared is
+    behind nothing that stops, so it closes no round."""
     behind = {index: link.after | link.follows for index, link in enumerate(links)}
     sorter = TopologicalSorter(behind)
     with suppress(CycleError):

@@ -1,9 +1,8 @@
 """What may not be done, and what therefore has to wait or has to stay.
 
-Three things spread from an object that is held or is not ours. Upwards, to what requires it: a change that needs it
-waits. Downwards, to what it uses: that can neither be removed nor be replaced under it. And to whoever is to have a
-port of the host that it keeps. All of them only ever add holds, so this ends, and an object is visited only when it is
-first seen, pinned or held.
+Holds spread from an object that is held, or is not ours, in three directions: up, to what requires it, for a change
+that needs it has to wait; down, to what it uses, for that can neither be removed nor be replaced under it; and to
+whoever is to have a port of the host that it keeps. Holds are only ever added, so this ends.
 """
 
 from __future__ import annotations
@@ -35,7 +34,8 @@ def hold_back(situation: Situation, verdicts: Mapping[Key, Verdict], demands: De
 
 
 class _Holding:
-    """The verdicts while holds spread through them. What is pinned cannot be removed for a moment and made again."""
+    """The verdicts while holds spread through them. What is pinned stays where it is: it cannot even be removed for a
+    moment and made again."""
 
     def __init__(self, situation: Situation, verdicts: Mapping[Key, Verdict], demands: Demands) -> None:
         self._situation, self._demands = situation, demands
@@ -63,7 +63,7 @@ class _Holding:
         return self._verdicts
 
     def cannot_make_way(self, key: Key) -> bool:
-        """As far as it can be told from the object alone."""
+        """Whether it cannot be removed and made again, as far as the object itself tells."""
         if self._is(key, Action.REMOVE):
             return False
         resource, seen = self._situation.wanted.get(key), self._situation.actual[key]
@@ -99,7 +99,7 @@ class _Holding:
         return self._code(user, "InUse"), words.in_use(user)
 
     def _code(self, stays: Key, otherwise: str) -> str:
-        """Of what something that stays is in the way of."""
+        """Of a hold because of something that stays."""
         if stays in self._situation.still:
             return SUSPENDED
         return JOB_RUNS if stays in self._situation.running else otherwise
@@ -134,7 +134,8 @@ class _Holding:
         self._queue.append(key)
 
     def _mends(self, verdict: Verdict, required: Key) -> bool:
-        """Whether it only puts right what happened outside git, with what is there: that need not wait."""
+        """Whether the verdict only puts right what happened outside git and what it requires is there: then it need not
+        wait."""
         seen = self._situation.actual.get(required)
         usable = seen is not None and seen.owner is not Owner.FOREIGN and not seen.leftover
         return usable and verdict.cause is Cause.DRIFT and verdict.action is not Action.REMOVE

@@ -16,18 +16,20 @@ from agent.planning.situation import Situation
 
 
 class Kept(NamedTuple):
-    """What is kept until its successor is proved, and by what is `stopped` meanwhile, for which of these that is."""
+    """The objects that are kept until their successors are proved, and what is `stopped` meanwhile, each with those of
+    the `keys` that it is stopped for."""
 
     keys: Set[Key]
     stopped: Mapping[Key, frozenset[Key]]
 
 
 def kept(situation: Situation, replaced: Sequence[Key], gone: Sequence[Key]) -> Kept:
-    """`replaced` are all that others are attached to, and `gone` is what has to go before anything is made there.
+    """`replaced` are all objects to be replaced that others are attached to, `gone` is what is in the way and has to go
+    first.
 
-    Nothing is kept that is itself attached to something that goes, nor what cannot be made before one that is stopped
-    for such a replacement is there again: that would be a round. Leftovers may be in the way of others, and
-    go first in any case.
+    Two sorts are not kept: what is itself attached to something that goes, and what needs something first that would be
+    stopped for such a replacement, since each would then wait for the other. Leftovers among the attached go first in
+    any case, for they may be in the way of others.
     """
     may_stay = [key for key in replaced if _is_rolled_out(situation.wanted[key])]
     stopped = attached_to(situation, may_stay)
@@ -46,8 +48,8 @@ def kept(situation: Situation, replaced: Sequence[Key], gone: Sequence[Key]) -> 
 
 
 def attached_to(situation: Situation, roots: Iterable[Key]) -> dict[Key, Key]:
-    """Everything that is attached to one of the roots, or to something else that is, and what that is; whatever is
-    attached to something comes behind it."""
+    """Everything that is attached to one of the roots, directly or through others, with what it is attached to; each
+    comes behind that."""
     found: dict[Key, Key] = {}
     queue = deque(sorted(roots))
     while queue:
@@ -65,7 +67,8 @@ def _is_rolled_out(resource: Resource) -> bool:
 
 
 def _needed(situation: Situation, key: Key) -> Set[Key]:
-    """Everything that has to be made before it, however indirectly; those of one service take turns."""
+    """Everything that has to be made before it, directly or through others; replicas of one service count as one, for
+    they take turns."""
     found, queue = set[Key](), [key]
     services: dict[tuple[str, str], list[Key]] = {}
     for one in situation.wanted.values():

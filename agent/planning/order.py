@@ -29,20 +29,25 @@ def arrange(situation: Situation, steps: Sequence[Step], early: frozenset[Key]) 
     depths = _depths(links, board.prepared)
     order = sorted(range(len(steps)), key=lambda index: _rank(steps[index], depths[index]))
     numbers = _Numbers(order, board.prepared)
-    return tuple(
-        _change(
-            situation,
-            steps[index],
-            _Slot(number, *numbers.of(steps[index], links[index]), board.delay(index), board.before(index)),
-            again=board.makes(steps[index].key),
+    slots = (
+        _Slot(
+            number,
+            *numbers.of(steps[index], links[index]),
+            delay=board.delay(index),
+            before=board.before(index),
+            comes_back=board.makes(steps[index].key),
             attached=board.attached(steps[index]),
         )
         for number, index in enumerate(order)
     )
+    return tuple(_change(situation, steps[index], slot) for index, slot in zip(order, slots, strict=True))
 
 
 class _Board:
-    """The steps by what they do. Answers with their indexes."""
+    """The steps as they are given, each known by its index, and looked up by what they do to which object.
+
+    `early` are the objects that go so that something else can come back.
+    """
 
     def __init__(self, situation: Situation, steps: Sequence[Step], early: frozenset[Key]) -> None:
         self._situation = situation
@@ -52,7 +57,7 @@ class _Board:
         self._makes = {step.key: index for index, step in enumerate(steps) if step.action in _MAKING}
         self._takes = {step.key: index for index, step in enumerate(steps) if step.action is Action.REMOVE}
         self._ends = {step.key: index for index, step in enumerate(steps) if stops_for_others(step)}
-        self._cleared = self._what_clears_the_way()
+        self._cleared = self._removals_that_wait_for_nobody()
         self._turns = take_turns(situation, steps)
         self.prepared = {
             stack: frozenset(self._makes[key] for key in keys if key in self._makes)
@@ -60,12 +65,17 @@ class _Board:
         }
 
     def links(self, step: Step) -> Links:
+        """What the step comes behind."""
         after = frozenset(self._after(step))
         follows = frozenset(self._follows(step)) - after
+        return Links(after, follows, step.stack if self._waits_for_prepared(step, after) else None)
+
+    def _waits_for_prepared(self, step: Step, after: frozenset[int]) -> bool:
+        """Whether it comes behind all that is prepared for its stack, and none of those that it is after does so."""
         waits = self._stops(step) or (step.action is Action.UPDATE and not self._is_prepared(step.key))
         waits = waits or (step.action in _MAKING and self._runs_first(step.key))
         implied = any(self._stops(self._steps[index]) and self._steps[index].stack == step.stack for index in after)
-        return Links(after, follows, step.stack if waits and not implied and self.prepared.get(step.stack) else None)
+        return waits and not implied and bool(self.prepared.get(step.stack))
 
     def _after(self, step: Step) -> Iterator[int]:
         """What must have been done before it."""
@@ -85,19 +95,19 @@ class _Board:
                 yield from self._users_are_down(step.key)
 
     def delay(self, index: int) -> float:
-        """Seconds to let pass before the step, since one of the same service was replaced."""
+        """Seconds to let pass before the step, after another container of the same service was replaced."""
         return self._turns[index].delay if index in self._turns else 0.0
 
     def before(self, index: int) -> Step | None:
-        """Which one of the same service has its turn before."""
+        """The step of the same service that has its turn before this one."""
         return self._steps[self._turns[index].behind] if index in self._turns else None
 
     def makes(self, key: Key) -> bool:
-        """Whether a step makes the object, be it anew."""
+        """Whether some step makes the object, or makes it anew."""
         return key in self._makes
 
     def _made_for_it(self, key: Key, *, anew: bool) -> Iterator[int]:
-        """What makes the container that is to run; where it cannot be made anew, what is there runs."""
+        """What makes the container that is to run. Where making it anew fails, the one that is there runs."""
         made = self._makes.get(key)
         if made is not None and (self._steps[made].action is not Action.CREATE) is anew:
             yield made
@@ -132,7 +142,7 @@ class _Board:
                 yield step
 
     def _users_are_down(self, key: Key) -> Iterator[int]:
-        """They are stopped, where they come back behind it; else they are gone."""
+        """Users that go on behind the step are stopped before it, all others are removed."""
         for user in self._situation.users.get(key, ()):
             step = self._ends.get(user, self._takes.get(user))
             if step is not None:
@@ -150,7 +160,7 @@ class _Board:
                 yield made
 
     def _may_wait(self, key: Key, required: Key) -> bool:
-        """What is prepared is in front of every stop, so it waits for nothing that a stop may have to clear."""
+        """What is prepared comes before every stop, so it waits for nothing that may have to be stopped for first."""
         return self._is_prepared(required) or not self._is_prepared(key)
 
     def _in_its_place(self, key: Key) -> Iterator[int]:
@@ -166,8 +176,8 @@ class _Board:
         if base in self._makes and key not in self._early:
             yield self._makes[base]
 
-    def _what_clears_the_way(self) -> dict[tuple[str, str], list[int]]:
-        """Removals that wait for nobody, by stack and kind: they may hold what a new one needs, such as a port."""
+    def _removals_that_wait_for_nobody(self) -> dict[tuple[str, str], list[int]]:
+        """Of what is pruned, by stack and kind: it may hold what a new object needs, such as a port."""
         cleared: dict[tuple[str, str], list[int]] = {}
         for index, step in enumerate(self._steps):
             pruned = step.action is Action.REMOVE and step.verdict.cause is Cause.PRUNE
@@ -212,7 +222,8 @@ class _Numbers:
 
 
 def _depths(links: Sequence[Links], prepared: Mapping[str, frozenset[int]]) -> Mapping[int | str, int]:
-    """The length of the longest way to each step. What is prepared for a stack meets in a point named like it."""
+    """By index, how many steps are in front of each on the longest way to it. All that is prepared for a stack meets in
+    one point, which is named like the stack."""
     before: dict[int | str, frozenset[int | str]] = {stack: frozenset(indexes) for stack, indexes in prepared.items()}
     for index, link in enumerate(links):
         before[index] = frozenset(
@@ -231,21 +242,22 @@ def _rank(step: Step, depth: int) -> tuple[bool, int, Key, bool, str]:
 
 
 class _Slot(NamedTuple):
-    """Where a step stands in the plan: see `Change`."""
+    """Where a step stands in the plan, see `Change`, and what stands around it: the step `before` it of the same
+    service, whether what it takes away `comes_back`, and who is `attached` to what it replaces."""
 
     number: int
     after: frozenset[int]
     follows: frozenset[int]
     delay: float
     before: Step | None
+    comes_back: bool
+    attached: Sequence[Key]
 
 
-def _change(
-    situation: Situation, step: Step, slot: _Slot, *, again: bool = False, attached: Sequence[Key] = ()
-) -> Change:
+def _change(situation: Situation, step: Step, slot: _Slot) -> Change:
     removes, creates = step.action is Action.REMOVE, step.action is Action.CREATE
     resource = situation.wanted.get(step.key)
-    resource = alone(resource, attached) if resource and attached else resource
+    resource = alone(resource, slot.attached) if resource and slot.attached else resource
     mine = resource if resource and resource.stack == step.stack else None
     return Change(
         number=slot.number,
@@ -261,7 +273,7 @@ def _change(
         approval=step.verdict.approval,
         restarts=step.restarts,
         delay=slot.delay,
-        interruption=interruption(step, resource, again=again),
+        interruption=interruption(step, resource, comes_back=slot.comes_back),
         commit=situation.provenance(step.stack).commit if step.verdict.cause is Cause.COMMIT else None,
         wanted=in_its_turn(mine, slot.before) if mine and slot.before else mine,
         seen=None if creates else situation.actual.get(step.key),

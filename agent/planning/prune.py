@@ -48,10 +48,9 @@ class Removal:
 
 @dataclass(frozen=True)
 class Policy:
-    """What the operator lets a plan do: remove what is not wanted; and what he wants to be left as it is.
+    """What a plan may do: whether it may remove what is not wanted, and what it has to leave as it is.
 
-    `removal` is all that is to go on this host, where that was counted, and `acknowledged` that somebody said it may,
-    even when that is everything.
+    `removal` is all that would go on this host, where that was counted; `acknowledged`: somebody has approved that.
     """
 
     prune: bool = True
@@ -64,8 +63,8 @@ class Policy:
 
 
 def judge_unwanted(situation: Situation, scope: Scope, policy: Policy) -> dict[Key, Verdict]:
-    """A stack that is given and wants nothing is a mistake until somebody says otherwise; one that is in the scope
-    and not given has been removed from the repository."""
+    """A stack that is given and wants nothing at all counts as a mistake until somebody says otherwise. One that is in
+    the scope and not given has been removed from the repository."""
     suspicious = not policy.acknowledged and not situation.wanted and (scope.whole or bool(situation.stacks))
     services = {(one.stack, one.service) for one in situation.wanted.values() if one.service}
     verdicts = {}
@@ -81,8 +80,8 @@ def judge_unwanted(situation: Situation, scope: Scope, policy: Policy) -> dict[K
 
 
 def _is_debris(situation: Situation, seen: Observed, verdicts: Mapping[Key, Verdict]) -> bool:
-    """Whether it is left over from the replacement of what is wanted, or goes too. Else it may be all that there is of
-    an object, and is judged like that."""
+    """Whether it is only left over from a replacement, since its object is wanted or goes as well. Otherwise it may be
+    all that there is of an object, and is judged as that."""
     if not seen.leftover or seen.keeps_data:
         return False
     base = seen.key._replace(name=base_name(seen.key.name))

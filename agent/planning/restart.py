@@ -1,4 +1,4 @@
-"""What is started anew because something that it depends on is: it goes on with the new one, not with its memory."""
+"""What is restarted because something that it depends on is restarted or made anew (`restart: true`)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _MENDS = frozenset({Action.CREATE, Action.UPDATE})
 
 
 def start_anew(situation: Situation, steps: Sequence[Step]) -> list[Step]:
-    """The steps, with one for each object that runs on and wants to be started anew along with another one. What is
-    made anew itself needs none, and what is held or removed is left alone."""
+    """The steps, with a restart for each object that runs on and wants to be restarted with another one. What is made
+    anew itself needs none, and what is held or removed is left alone."""
     own: dict[Key, Step] = {}
     for step in steps:
         if step.key not in situation.wanted or situation.wanted[step.key].stack == step.stack:
@@ -37,7 +37,7 @@ def start_anew(situation: Situation, steps: Sequence[Step]) -> list[Step]:
 
 
 def _anew(situation: Situation, steps: Sequence[Step]) -> set[Key]:
-    """What is made in the place of a former one, what is started, and what was mended under those that use it."""
+    """What is made in the place of a former one, what is started or restarted, and files that are written again."""
     made = {step.key for step in steps if step.action in {Action.CREATE, Action.REPLACE}}
     taken = {step.key for step in steps if step.action in {Action.REMOVE, Action.REPLACE}}
     mended = {step.key for step in steps if step.action in _MENDS and _is_prepared(situation, step.key)}
@@ -45,8 +45,8 @@ def _anew(situation: Situation, steps: Sequence[Step]) -> set[Key]:
 
 
 def _goes_on(situation: Situation, user: Key, renewed: Key) -> bool:
-    """Whether it goes on with the new one: with a file that was mended, only if that is the one it has. What runs once
-    does not go on."""
+    """Whether the user runs on and has to do with the new one: with a file that was written again, only if it mounts
+    that very file. A hook runs once and does not go on."""
     if situation.wanted[user].handling.hook is not None:
         return False
     return not _is_prepared(situation, renewed) or renewed in situation.uses.get(user, ())

@@ -14,7 +14,7 @@ from agent.planning.situation import Situation
 
 
 class Turn(NamedTuple):
-    """Behind which step one comes, by index, and whether it goes on where that one failed."""
+    """The index of the step that one comes behind, and whether it has its turn also where that one failed."""
 
     behind: int
     regardless: bool
@@ -22,8 +22,8 @@ class Turn(NamedTuple):
 
 
 def take_turns(situation: Situation, steps: Sequence[Step]) -> Mapping[int, Turn]:
-    """For each container that waits for another one of its service to be replaced or started anew: for which, by the
-    steps' indexes. What is only started anew goes on as it was, so each has its turn however the others fare."""
+    """By the index of its step, the turn of each container that waits for another one of its service to be replaced or
+    restarted. A restart changes nothing, so one that is only restarted has its turn whatever became of the others."""
     turns: dict[int, Turn] = {}
     for indexes in _by_service(situation, steps).values():
         rollout = situation.wanted[steps[indexes[0]].key].handling.rollout
@@ -36,15 +36,16 @@ def take_turns(situation: Situation, steps: Sequence[Step]) -> Mapping[int, Turn
 
 
 def in_its_turn(resource: Resource, before: Step) -> Resource:
-    """What is wanted, behind one of its service that was started anew: that is waited for until it is good, or turns
-    out not to be. What is replaced has proved itself by then."""
+    """What is wanted, behind a container of the same service that is restarted: it waits until that one is good, or is
+    known not to be. One that is replaced has proved itself by the end of its step."""
     if before.action is not Action.UPDATE:
         return resource
     return replace(resource, requires=(*resource.requires, Requirement(before.key, Condition.GOOD, optional=True)))
 
 
 def alone(resource: Resource, attached: Sequence[Key]) -> Resource:
-    """What is wanted, not beside what is there where others are attached to that: they can go on with one only."""
+    """What is wanted, replaced stop-first although the file says start-first: others are attached to what is there, and
+    can only be attached to one of the two."""
     rollout = resource.handling.rollout
     if rollout.order is not Order.START_FIRST:
         return resource
@@ -52,8 +53,8 @@ def alone(resource: Resource, attached: Sequence[Key]) -> Resource:
     return replace(resource, handling=replace(resource.handling, rollout=rollout))
 
 
-def interruption(step: Step, resource: Resource | None, *, again: bool) -> str:
-    """In words, when what runs will be away because of the step; `again`: what it takes away, another step makes."""
+def interruption(step: Step, resource: Resource | None, *, comes_back: bool) -> str:
+    """In words, when what runs will be away because of the step; `comes_back`: another step makes it again."""
     if resource is None or not resource.service or resource.prepares:
         return ""
     if resource.handling.schedule or resource.handling.hook:
@@ -62,7 +63,7 @@ def interruption(step: Step, resource: Resource | None, *, again: bool) -> str:
     match step.action:
         case Action.REPLACE:
             return "" if rollout.order is Order.START_FIRST else words.away(rollout.obstacle)
-        case Action.REMOVE if again:
+        case Action.REMOVE if comes_back:
             return words.AWAY_TILL_MADE
         case Action.STOP:
             return words.AWAY_TILL_REPLACED

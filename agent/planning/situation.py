@@ -19,12 +19,12 @@ _Member = TypeVar("_Member", bound=Hashable)
 
 @dataclass(frozen=True)
 class Situation:
-    """`uses` is what an object is attached to now and `users` the reverse; `requirers` cannot be made without
-    it, and those in `restarted_with` are to be started anew when it is. What is `still` is not to be touched: it is of
-    a service that is suspended. What is `running` is a job with a run under way, which is not to be ended.
+    """`uses` is what an object is attached to now, `users` the reverse. The `requirers` of an object cannot be made
+    without it, and those in `restarted_with` are restarted when it is. Objects that are `still` belong to a suspended
+    service and are not touched; those that are `running` are jobs with a run under way, which is not ended.
 
-    A replacement that was cut leaves twins of the object behind: `coming` was to take its place, `aside` had to give
-    it up.
+    A replacement that was cut leaves twins of the object behind, by its key: `coming` was to take its place, `aside`
+    had given it up.
     """
 
     stacks: tuple[str, ...]
@@ -84,14 +84,14 @@ def survey(
 def _still(
     wanted: Mapping[Key, Resource], actual: Mapping[Key, Observed], suspended: frozenset[tuple[str, str]]
 ) -> frozenset[Key]:
-    """What is only prepared for a suspended service is of no service, and may be there as well as not."""
+    """The objects of suspended services. What is prepared for one (an image, a file) names no service, and is none."""
     owned = [(key, (one.stack, one.service)) for key, one in wanted.items()]
     owned += [(key, (seen.stack, seen.service)) for key, seen in actual.items()]
     return frozenset(key for key, owner in owned if owner in suspended)
 
 
 def _claims(stacks: Sequence[Stack]) -> list[Resource]:
-    """Every wanted resource; of one key, who makes it comes before who only needs it to be there."""
+    """Every wanted resource. Of one key, a stack that makes it comes before one that only needs it to be there."""
     resources = (resource for stack in stacks for resource in stack.resources)
     return sorted(resources, key=lambda resource: (resource.key, resource.external, resource.stack))
 
@@ -109,7 +109,7 @@ def _required(wanted: Mapping[Key, Resource]) -> Iterable[tuple[Key, Key]]:
 
 
 def _restarted(wanted: Mapping[Key, Resource]) -> Iterable[tuple[Key, Key]]:
-    """What runs at times only begins with what is there then, and needs no new start for it."""
+    """A scheduled job begins each run with what is there then, and needs no restart."""
     for resource in wanted.values():
         for requirement in resource.requires:
             if requirement.restart and not resource.handling.schedule:
@@ -129,14 +129,15 @@ def _twins(actual: Mapping[Key, Observed], wanted: Mapping[Key, Resource], endin
 def _bound_to_twins(
     coming: Mapping[Key, Key], aside: Mapping[Key, Key], actual: Mapping[Key, Observed]
 ) -> Iterable[tuple[Key, Key]]:
-    """A twin that may not go keeps its object from being changed; one that was set aside waits for its successor."""
+    """As requirements: while a twin cannot go its object cannot be changed, and a twin that was set aside cannot go
+    before its object is there."""
     yield from ((twin, key) for key, twin in coming.items())
     for key, twin in aside.items():
         yield (twin, key) if key in actual else (key, twin)
 
 
 def _uses(seen: Observed) -> tuple[Key, ...]:
-    """What it is attached to, sorted. A leftover is bound to its twin by rules of its own, not as its user."""
+    """What it is attached to, sorted; a leftover is never attached to its own twin, see `_bound_to_twins`."""
     none_of_these = {seen.key}
     if seen.leftover:
         none_of_these.add(Key(seen.key.kind, base_name(seen.key.name)))

@@ -48,14 +48,14 @@ def _is_paused(situation: Situation, policy: Policy, key: Key) -> bool:
 
 
 def image_wanted(seen: Observed) -> str:
-    """The id of the image that a container is to have, as far as it can be told: where it was made from another
-    reference, it cannot, and is ""."""
+    """The id of the image that a container is to have; "" where it was made from another reference, for then it cannot
+    be told."""
     wanted = next((str(one.wanted) for one in seen.differences if one.path == "image"), seen.image.id)
     return wanted if wanted.startswith(_ID) else ""
 
 
 def _is_other(no_good: str, image: str) -> bool:
-    """Whether the image is known to be another one than what was no good: then it is new content."""
+    """Whether the image is known to be another one than the one that was no good: then it is new content."""
     return bool(no_good and image) and image != no_good
 
 

@@ -145,7 +145,7 @@ MUTANTS = (
     Mutant("order.py", "or stops_for_others(step):\n            return True", ":\n            return True"),
     Mutant("order.py", "self._ends.get(user, self._takes.get(user))", "self._ends.get(user)"),
     Mutant("order.py", "self._ends.get(user, self._takes.get(user))", "self._takes.get(user)"),
-    Mutant("order.py", "alone(resource, attached) if resource and attached else resource", "resource"),
+    Mutant("order.py", "alone(resource, slot.attached) if resource and slot.attached else resource", "resource"),
     Mutant("handover.py", "for holder in early if steps[holder].key in down}", "for holder in early if False}"),
     Mutant("handover.py", "if stops_for_others(step)}", "if False}"),
     Mutant(
