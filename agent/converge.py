@@ -1,8 +1,8 @@
 """Carries a plan out, side by side where its order allows. Decides nothing about the host.
 
-One thread, the caller's, decides what may begin and what is skipped, from outcomes alone; a bounded number of others
-perform. What waits for the health of something else waits here, and what rests until it is good itself leaves its
-place to another one.
+The caller's thread decides what may begin and what is skipped, from outcomes alone; a bounded number of others perform
+the changes. A change that waits for the health of something else waits here, before it begins. One that is made and
+rests until it is healthy itself leaves its worker's place to another one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from agent.stand_ins import ignore
 from agent.threads import begin
 from agent.timing import Timed
 
-Perform = Callable[[Change, Pace], str | None]  # what is to be said of it beside that it was done, mostly nothing
+Perform = Callable[[Change, Pace], str | None]  # returns a remark on what was done, mostly none
 
 STOPPED = "Stopped"
 DEPENDENCY_FAILED = "DependencyFailed"
@@ -39,8 +39,8 @@ _TELL_EVERY = 1.0  # seconds between two reports that nothing has changed about 
 
 @dataclass(frozen=True)
 class Options:
-    """`workers` changes at once; a required condition is asked for every `poll` seconds, for as long as that may take,
-    and for `gate_timeout` at most."""
+    """`workers` changes at once. A required condition is asked for every `poll` seconds, for as long as it may take and
+    for `gate_timeout` at most."""
 
     workers: int = 8
     gate_timeout: float = math.inf
@@ -105,7 +105,7 @@ def converge(
 
 @dataclass
 class _Wait:
-    """A change that could begin but for what it requires of others."""
+    """A change that could begin, were it not for conditions that it requires of others."""
 
     change: Change
     requirements: list[Requirement]
@@ -200,7 +200,7 @@ class _Run:
                 heapq.heappush(self._ready, change.number)
 
     def _over_already(self, change: Change) -> Outcome | None:
-        """The outcome of a change that is not to begin at all."""
+        """The outcome of a change that is not to begin at all, None where it may."""
         if change.action is Action.HOLD:
             return Outcome(change, Status.HELD, change.reason, change.code or HELD)
         for earlier in sorted(change.after):
@@ -275,7 +275,7 @@ class _Run:
             self._end(message.result())
 
     def _note_rest(self, change: Change, why: str) -> None:
-        """Its place is another one's from the first rest on: what it still has to do then is little."""
+        """From its first rest on it counts as no running change: what it still has to do is little."""
         now = self.clock()
         if change.number not in self._resting:
             self._resting[change.number] = _Rest(change, now)
@@ -310,7 +310,8 @@ class _Run:
             heapq.heappush(self._ready, wait.change.number)
 
     def _gate(self, requirement: Requirement) -> Probe:
-        """What was answered last, when it was yes or is young: many changes may wait for one thing."""
+        """Whether the requirement holds. Many changes may wait for one thing, so an answer is used again where it was
+        yes or is recent."""
         now = self.clock()
         answer = self._answers.get(requirement)
         if answer is None or (answer.probe.gate is not Gate.PASSED and now - answer.at >= self.options.poll / 2):
@@ -328,7 +329,7 @@ class _Run:
             self.report(event)
 
     def _give_up(self, wait: _Wait, requirement: Requirement, detail: str, limit: float | None) -> None:
-        """Without a `limit`, since it will never be so."""
+        """End the change that waits: after `limit` seconds, or (None) since the condition can never hold."""
         del self._waits[wait.change.number]
         said = f"waits for {requirement.key} to be {_WISH[requirement.condition]}: {detail or 'no answer'}"
         if limit is not None:
@@ -357,8 +358,8 @@ def _never_begun(change: Change) -> Outcome:
 
 
 def _gated_by(change: Change) -> list[Requirement]:
-    """The conditions that must hold before the change begins. One that starts nothing waits for nobody's health, one
-    that starts anew what runs only for its turn."""
+    """The conditions that must hold before the change begins. A change that starts nothing waits for nobody's health,
+    and a restart waits only for its turn (`Condition.GOOD`)."""
     if change.wanted is None or change.action is Action.REMOVE:
         return []
     conditions = [

@@ -61,10 +61,10 @@ class Turn:
     trigger: str
     known: frozenset[Key] = frozenset()  # what was as wanted when last looked at: if it is gone now, that is drift
     act: bool = True
-    exact: bool = False  # nothing but the plan, even where a fetched image turns out to be another one
+    exact: bool = False  # carry out the plan and no more, even where a fetched image turns out to be another one
     run_id: str = field(default_factory=new_run_id)  # on every line that is said of this turn
-    fallback: bool = False  # what is wanted is what was good before, since the newest is not, or waits
-    gone_back: bool = False  # and the host has been there before
+    fallback: bool = False  # the last good content is wanted, since the newest is no good or waits
+    gone_back: bool = False  # and it has proved good here before
     rejected: str = ""  # a digest of the content that was given up for it
     superseded: Callable[[], bool] = never  # whether something newer is wanted by now: then nothing more is begun
     dropped: Callable[[Key], bool] = never  # whether it is superseded by what does not want the object any more
@@ -76,7 +76,7 @@ class Turn:
     asked: Mapping[Key, Errand] = field(default_factory=dict)  # what jobs are to do now
     resting: frozenset[Key] = frozenset()  # what was healed too often of late: left as it is for now
     newest: bool = True  # what is wanted is what the source says by now
-    resumed: bool = False  # somebody has said something since that has what is paused tried again
+    resumed: bool = False  # a directive since has the paused rollouts tried again
     # what was replaced by something that was no good, and the id of its image, if known: not once more
     paused: Mapping[Key, str] = field(default_factory=dict)
 
@@ -121,8 +121,8 @@ class Reconciler:
         return Look(actual, in_order(plan, turn.stacks), labelled, removal)
 
     def _plan(self, turn: Turn, actual: Mapping[Key, Observed], policy: Policy) -> Plan:
-        """Where a commit seems to be the cause of something it is looked for, and with that the plan is made once more:
-        it may be none after all."""
+        """Where a commit seems to be the cause of a change, that commit is looked for, and the plan is made again with
+        what was found: it may have been no commit after all."""
         decide = partial(
             make_plan, turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked, demands=turn.demands
         )
@@ -132,7 +132,7 @@ class Reconciler:
             return decide(traced=traced) if traced else plan
 
     def _traced(self, turn: Turn, plan: Plan) -> Mapping[str, Provenance]:
-        """By stack, of those that a commit seems to have changed."""
+        """By stack, which commit brought it, where a commit seems to be the cause of a change."""
         changed = [change for change in plan.changes if change.cause is Cause.COMMIT]
         made_at: dict[str, set[str]] = {change.stack: set() for change in changed}
         for change in changed:
@@ -140,7 +140,7 @@ class Reconciler:
         return {one.name: self.tracer.trace(one, made_at[one.name]) for one in turn.stacks if one.name in made_at}
 
     def _removal(self, turn: Turn) -> Removal:
-        """All that is to go on this host, by now."""
+        """All that would be removed on this host, other stacks included."""
         everything = self.protections.applied((), self.host.observe([], replace(turn.scope, whole=True)))
         wanted = {**turn.elsewhere, **{stack.name: services_of(stack) for stack in turn.stacks}}
         return removal_of(everything.values(), turn.scope, wanted)
@@ -179,7 +179,7 @@ class Reconciler:
         return reports
 
     def _take(self, turn: Turn, look: Look | None, taken: Taken) -> Taken:
-        """Fill in what was seen and done, as far as it went."""
+        """The turn with what was seen and done filled in, as far as it went."""
         try:
             last = look or self.look(turn)
             taken = replace(taken, plan=last.plan)
@@ -202,7 +202,8 @@ class Reconciler:
         return replace(taken, last=last)
 
     def _coming(self, turn: Turn) -> Plan | None:
-        """What would be done if what waits were taken up now; None where nothing does, or nobody can tell."""
+        """The plan for the content that waits for a freeze window to end; None where none waits, or it cannot be
+        told."""
         if turn.coming is not None and not turn.superseded():
             with suppress(Trouble):
                 return self.look(replace(turn, stacks=turn.coming, fallback=False, asked={})).plan
@@ -214,8 +215,8 @@ class Reconciler:
             self.protections.note(wanted, look.labelled)
 
     def _tidy(self, turn: Turn, plan: Plan, last: Look) -> None:
-        """Clear away what was written for containers that are gone by now. What is there and not wanted is held or was
-        left, and may be wanted again."""
+        """Clear away what was written for containers that are gone. What is there although it is not wanted is held,
+        and may be wanted again."""
         wanted = {resource.key for stack in turn.stacks for resource in stack.resources}
         keep = wanted.union(*(_kept_for(seen) for seen in last.actual.values()))
         staying = {seen.stack for key, seen in last.actual.items() if key not in wanted and _stays(seen)}
@@ -223,8 +224,8 @@ class Reconciler:
             self.host.tidy(stack, keep, stays=stack in staying)
 
     def _probe(self, wanted: Mapping[Key, Resource], requirement: Requirement) -> Probe:
-        """Of a stack, whether all of its containers are good by now. What is wanted has the time of its rollout, unless
-        it is to complete, which takes as long as it takes."""
+        """Whether the requirement holds; of a stack, whether all of its containers are good. An object of this turn has
+        the time that its rollout gives it, unless it is to complete, which takes as long as it takes."""
         if requirement.key.kind == STACK:
             return self._probe_stack(wanted.values(), requirement.key.name)
         found = self.host.probe(requirement)
@@ -282,7 +283,7 @@ def _in_its_time(found: Probe, resource: Resource | None) -> Probe:
 
 
 def _going_back(stack: Stack) -> Stack:
-    """The stack with its containers replaced as it says of going back."""
+    """The stack with its containers replaced by its `rollback_config`."""
     return replace(stack, resources=tuple(replace(one, handling=one.handling.going_back()) for one in stack.resources))
 
 
@@ -357,5 +358,5 @@ def _joined(first: Plan, second: Plan) -> Plan:
 
 
 def _with_health_of(now: Report | None, report: Report) -> Report:
-    """A stack that has left the repository has none, and no report either."""
+    """The report with the health of a later one, which a stack that has left the repository has not."""
     return replace(report, health=now.health, services=now.services) if now else report

@@ -27,9 +27,9 @@ POLL = 0.1  # seconds between two looks at what is to become good
 class Proof(NamedTuple):
     """How a new object fares.
 
-    `checked` says that a check of its own decides: then PASSED is the last word. Without one it counts only after the
-    object has gone on for a while. `patience` are the seconds that its check may take by its own settings, and
-    `reason` is the code of a failure.
+    `checked`: it has a health check, so PASSED is the last word; without one, PASSED counts only after the object has
+    run for a while. `patience` are the seconds that its check may take by its own settings, `reason` is the code of a
+    failure.
     """
 
     gate: Gate
@@ -62,26 +62,27 @@ class Steps(Protocol):
         """The last lines that the new one wrote, to be put behind what is told of it; "" where there are none."""
 
     def stand_in(self) -> bool:
-        """Have the old one run, under whichever name it has, since the start of the new one takes too long; that one is
-        not touched. Returns whether it is so: not where the new one has started after all, or the old one is gone.
+        """Let the old one run, under whichever name it has, while the start of the new one hangs; the new one is not
+        touched. Returns whether the old one runs: not where the new one has started after all, or the old one is gone.
         Raises `Unreachable` where the engine answers nothing else either."""
 
     def finish(self) -> None:
         """Remove the old one. Where that is refused, what is left of it goes at the next look."""
 
     def take_back(self) -> None:
-        """Remove the new one as far as there is one, and let the old one go on as it did: under its name, and started
-        where it was stopped for this, be it by an attempt that was cut. `Unreachable` where the engine ends, which may
-        be all that is wrong with the new one: then both are left for whoever looks next."""
+        """Remove the new one, if there is one, and let the old one go on as it did: under its name, and started where
+        it was stopped for this or by an earlier attempt that was cut. Raises `Unreachable` where the engine is ending,
+        for that may be all that is wrong with the new one: then both are left for the next look."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What waiting is done with: seconds from `clock`, `rest` for some of them, in words why, until `stop` says so.
+    """What a step waits with: `clock` gives seconds, `rest` waits for some of them and is told why, and `stop` says
+    that there is no time left.
 
-    While it rests, a step takes no place from others. `timed` hears how long it took to be good, and was away. One that
-    `leaves` what it had no time to prove leaves it to whoever looks next; else the old one is back at once, for others
-    cannot go on without it.
+    While it rests, a step takes no place from others. `timed` hears how long the new one took to be good, and for how
+    long nothing ran. Where the time ends before the new one is proved, a step that `leaves` leaves both to the next
+    look; any other has the old one back at once, for others cannot go on without it.
     """
 
     clock: Callable[[], float]
@@ -92,11 +93,11 @@ class Pace:
 
 
 def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
-    """Replace by the steps. Where the new one does not become good, the old one is back when this raises `Refused`.
+    """Replace step by step. Raises `Refused` where the new one does not become good; the old one is back by then.
 
-    Raises `Overtaken` when it is told to stop while a health check has not passed yet: then both are left for whoever
-    looks next, or the old one is back, as the pace says. `Unreachable` leaves them as well, and so does `Refused`
-    (`StartTimeout`) where the start of the new one hangs: then the old one runs meanwhile.
+    Raises `Overtaken` when told to stop before the new one is proved: then both are left for the next look, or the old
+    one is back, see `Pace`. `Unreachable` leaves both as well, and so does `Refused` (`StartTimeout`) where the start
+    of the new one hangs: then the old one runs meanwhile.
     """
     try:
         steps.prepare()
@@ -133,12 +134,12 @@ class _Unproved(Overtaken):
 
 
 class _Hangs(Refused):
-    """The engine does not get done with the start of the new one, and what it is at it lets nobody take away."""
+    """The engine does not finish the start of the new one, and lets nobody remove it meanwhile."""
 
 
 def _start(steps: Steps) -> None:
-    """Start the new one. One of which the engine says nothing in time, though it answers otherwise, keeps nothing from
-    being there meanwhile."""
+    """Start the new one. Where the engine does not answer that in time, though it answers otherwise, the old one runs
+    meanwhile."""
     try:
         steps.start()
     except Unreachable as silence:
@@ -156,8 +157,8 @@ def _start(steps: Steps) -> None:
 
 
 def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> bool:
-    """Rest until the new one is good, and say whether a check of its own decided. Raises `Refused` when it is not good,
-    or not in time."""
+    """Rest until the new one is good; whether a health check of its own decided that. Raises `Refused` when it is not
+    good, or not in time."""
     began = pace.clock()
     try:
         return _rest_until_proved(steps, rollout, pace, began)
@@ -201,7 +202,7 @@ def _take_back(steps: Steps, trouble: Trouble) -> None:
 
 
 class Failures:
-    """Counts, by service, what could not be replaced, and says when that is more than the rollout bears."""
+    """Counts, by service, the replacements that failed, and says when they are more than the rollout tolerates."""
 
     def __init__(self, changes: Iterable[Change]) -> None:
         self._all = Counter(service for change in changes if (service := _rolled(change)))
@@ -220,11 +221,11 @@ class Failures:
             self._failed[service] += 1
 
     def bears(self, change: Change) -> bool:
-        """Whether a replacement may fail and its rollout goes on all the same."""
+        """Whether the change is a replacement whose failure its rollout tolerates."""
         return _rolled(change) is not None and not self.too_many(change)
 
     def too_many(self, change: Change) -> bool:
-        """Whether the change is not to begin, for what failed before it."""
+        """Whether so many replacements of its service failed that the change is not to begin."""
         service, wanted = _rolled(change), change.wanted
         if service is None or wanted is None or wanted.handling.rollout.on_failure is OnFailure.CONTINUE:
             return False

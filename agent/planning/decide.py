@@ -48,8 +48,8 @@ def judge_wanted(situation: Situation, known: frozenset[Key]) -> dict[Key, Verdi
 
 
 def _as_the_others(situation: Situation, verdicts: Mapping[Key, Verdict]) -> dict[Key, Verdict]:
-    """Where the settings are the cause of all changes in a stack of which the revision is known, they are the cause also
-    for what is not there yet or does not tell its revision: what changes a container may add a network as well."""
+    """Where the settings are the cause of all changes in a stack of which the revision is known, they are the cause
+    also for what is not there yet or does not tell its revision: what changes a container may add a network as well."""
     told: dict[str, set[Cause]] = {}
     for key, verdict in verdicts.items():
         seen = situation.actual.get(key)
