@@ -82,10 +82,10 @@ class Tidy(Protocol):
     """A kind that makes more than is wanted at any one time, and clears away what is out of use."""
 
     def tidy(self, stack: str, keep: Collection[Key], *, stays: bool = False) -> None:
-        """Remove what was made for the stack and is none of `keep`: all that is wanted in it, or is there, or used by
-        that. Something `stays` that is not wanted: it may be wanted again before it goes.
+        """Remove what was made for the stack, but for `keep`: all that is wanted in it, is there, or is used by that.
+        `stays`: something of the stack is there although it is not wanted, and may be wanted again.
 
-        Raises nothing: what is in the way of it costs room and no more.
+        Raises nothing: what cannot be removed only takes room.
         """
 
 
@@ -94,7 +94,7 @@ class Adopting(Protocol):
     """A kind with objects that are taken over as somebody else made them."""
 
     def adopt(self, change: Change) -> None:
-        """Note that what was seen is ours from now on, and as wanted. Nothing about it is changed."""
+        """Note that what was seen is ours from now on, and as wanted. The object itself is not changed."""
 
 
 @runtime_checkable
@@ -102,11 +102,11 @@ class Runs(Protocol):
     """A kind with objects that run, or run at times."""
 
     def run(self, change: Change) -> None:
-        """Begin a run; `Overtaken` where one is under way that is not to make way. With nothing wanted, what was seen
-        goes on as it is."""
+        """Begin a run. Raises `Overtaken` where one is under way that is not to be replaced. With nothing wanted, let
+        what was seen go on as it is."""
 
     def cut_short(self, change: Change) -> None:
-        """Stop what was seen and keep it; what is over is a success."""
+        """Stop what was seen, and keep it; one that has ended is a success."""
 
 
 @runtime_checkable
@@ -130,18 +130,18 @@ class RunsOnce(Protocol):
 
 @runtime_checkable
 class Forgiving(Protocol):
-    """A kind that does not try for a while what was refused."""
+    """A kind that, for a while, does not try again what was refused."""
 
     def forgive(self, names: Collection[str] | None = None) -> None:
-        """Try it again when it is next asked for, of these objects or (None) of all: it may go well by now."""
+        """Try these objects, or (None) all of them, again when they are next asked for: it may go well by now."""
 
 
 @runtime_checkable
 class Attentive(Protocol):
-    """A kind whose objects are made of those of others, as these were when it last looked."""
+    """A kind whose objects are made from objects of other kinds, as those were when it last looked."""
 
     def renewed(self, change: Change) -> None:
-        """A change of another kind was carried out: what it made may be another thing than what was seen."""
+        """A change of another kind was carried out: what it made may differ from what was seen."""
 
 
 @runtime_checkable
@@ -154,7 +154,7 @@ class Speaking(Protocol):
 
 @runtime_checkable
 class Remarking(Protocol):
-    """A kind that may have to say something of a change that was done."""
+    """A kind that may have a remark on a change that was done."""
 
     remarks: Remarks
 
@@ -174,7 +174,7 @@ def seen_of(change: Change) -> Observed:
 
 
 def heeded(resource: Resource, differences: Iterable[Difference]) -> tuple[Difference, ...]:
-    """The differences without those that the stack says to leave alone: of a field, or of anything below it."""
+    """The differences without those that the stack ignores: of a field, or of anything below it."""
     ignored = resource.handling.ignore
     if not ignored:
         return tuple(differences)
@@ -186,8 +186,8 @@ def heeded(resource: Resource, differences: Iterable[Difference]) -> tuple[Diffe
 
 
 def digest(key: bytes, value: Any) -> str:
-    """12 hex digits of a keyed digest over a JSON-like value; the order of mapping keys is no matter. They are on every
-    object that was ever made, so this spelling is its own and stays."""
+    """12 hex digits of a keyed digest over a JSON-like value; the order of mapping keys does not matter. Every object
+    that was ever made carries such digests, so how they are made must never change."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
     return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:12]
 
@@ -263,7 +263,8 @@ def in_scope(scope: Scope, labels: Mapping[str, str]) -> bool:
 
 
 def is_composes(resource: Resource, labels: Mapping[str, str], noun: str, value: str) -> bool:
-    """Whether `docker compose` made the object for the same stack, as the given `com.docker.compose.NOUN`."""
+    """Whether `docker compose` made the object for the same stack, with `value` as its label
+    `com.docker.compose.NOUN`."""
     return (
         INSTANCE not in labels
         and labels.get(PROJECT) == resource.stack

@@ -75,9 +75,9 @@ class ContainerKind:
         mended: JsonFile | None = None,
         ending: Callable[[], bool] = never,
     ) -> None:
-        """`runs` is where it is noted what has been run for which content, `started` where it is what has still to run
-        after a start, `mended` where it is what containers were changed to in place, `processes` are those of this
-        host, and `ending` says that the agent ends."""
+        """The files hold what was run for which content (`runs`), what has still to run after a start (`started`), the
+        environments of hooks (`environments`), and what containers were changed to in place (`mended`). `processes` are
+        those of this host; `ending` says that the agent ends."""
         self.engine = engine
         self._identity = identity
         self.once, self._unhooked = Once(engine, identity, runs), Unhooked(started)
@@ -170,7 +170,7 @@ class ContainerKind:
         run_once(self, change, wanted_of(change), revision, pace)
 
     def tidy(self, stack: str, keep: Collection[Key], *, stays: bool = False) -> None:
-        """Forget what has been run, what has still to run and what was mended of what is neither wanted nor there."""
+        """Forget what was noted of containers that are neither wanted nor there."""
         if not stays:
             self.once.forget(stack, keep)
         self._unhooked.forget(stack, keep)
@@ -178,20 +178,20 @@ class ContainerKind:
         self._mended.forget(stack, keep, self.view.there)
 
     def adopt(self, change: Change) -> None:
-        """See `Adopting.adopt`: from now on it has drifted when it is otherwise."""
+        """See `Adopting.adopt`: from now on, whatever differs has drifted."""
         resource = wanted_of(change)
         self._mended.note(resource, seen_of(change).raw, self._made_from(resource), "")
 
     def _claim(self, resource: Resource, report: Report) -> None:
-        """Note that one which `docker compose` made is to give way to ours, before it is stopped for that: should the
-        agent die and the stack leave before it is seen again, somebody has to know whose it is."""
+        """Note, before it is stopped, that a container which `docker compose` made gives way to ours: should the agent
+        die and the stack leave the source before the next look, nothing else would tell whose it is."""
         self._mended.claim(resource, report)
 
     def _made_from(self, resource: Resource) -> dict[str, str]:
         return fingerprint(TABLE, resource.spec, self._identity.key)
 
     def _lay_aside(self, resource: Resource, report: Report) -> None:
-        """Keep it, stopped, until it comes back: only it knows which anonymous volumes were its own."""
+        """Keep it, stopped, until its successor is made: only it tells which anonymous volumes were its own."""
         aside = aside_name(resource.key.name, report)
         if name_of(report) != aside:
             self.make_room(resource, aside)
@@ -208,7 +208,7 @@ class ContainerKind:
         return said_by(report, self.engine.logs) if report else ""
 
     def make(self, resource: Resource, revision: str, name: str, old: Report | None = None) -> str:
-        """Make the wanted container under a name, with the anonymous volumes of the one before it; its id."""
+        """Make the wanted container under a name, with the anonymous volumes of the `old` one. Returns its id."""
         self._must_have_what_it_shares(resource)
         body = resource.spec["body"]
         ours = our_labels(self._identity, resource, revision, self._made_from(resource))
@@ -228,7 +228,8 @@ class ContainerKind:
         return self.engine.create_container(name, body, resource.spec.get("platform") or "")
 
     def _must_have_what_it_shares(self, resource: Resource) -> None:
-        """Raises `Refused` where that is not there. The engine says so as it does of what has just gone."""
+        """Raises `Refused` where a container that it is to share something with is not there: the engine's own words
+        for that are those for a container that has just been removed."""
         for name in sharers(resource.spec["body"]):
             if self.engine.inspect_container(name) is None:
                 shared = f"with which {resource.key.name} is to share something"
@@ -261,8 +262,8 @@ class ContainerKind:
             self.hooks.catch_up(resource, report)
 
     def _rename(self, resource: Resource, report: Report) -> None:
-        """Give it its name back. One of ours that has it and was made for another one makes way for now, by its own
-        change it gets its own."""
+        """Give it its name back. One of ours that has that name and was made for another one makes way for now; its own
+        change gives it its own name."""
         name = resource.key.name
         if name_of(report) == aside_name(name, report):
             self.clear(name, name)  # its successor is not wanted any more
@@ -285,21 +286,21 @@ class ContainerKind:
                 self.engine.connect_network(network, container, endpoint)
 
     def bring_up(self, resource: Resource, report: Report) -> str:
-        """Let one that is there run; the id of the one that does, see `start`."""
+        """Let one that is there run. Returns the id of the one that runs then, see `start`."""
         if is_paused(report):
             self.go_on(resource, report)
             return str(report["Id"])
         return self.start(resource, report)
 
     def go_on(self, resource: Resource, report: Report) -> None:
-        """Let one that was started before go on, with what its start has left to run."""
+        """Let one that was started before go on, and run what its start has left to run."""
         if is_paused(report):
             self.engine.unpause_container(report["Id"])
         self.hooks.catch_up(resource, report)
 
     def start(self, resource: Resource, report: Report) -> str:
-        """Start one that is there; its id. One whose start was cut by the end of the engine is never started by it
-        again: then another one takes its place, and it is that one's id."""
+        """Start one that is there, and return its id. Where the engine died in an earlier start of it, it never starts
+        it again: then another one is made in its place, and it is that one's id."""
         try:
             self.hooks.start(resource, report["Id"])
         except Refused as error:
@@ -309,7 +310,8 @@ class ContainerKind:
         return str(report["Id"])
 
     def _make_again(self, resource: Resource, report: Report) -> str:
-        """Under the name that it has by now: of a replacement that was cut, it may be the one that is to come."""
+        """Make it anew under the name that it has now, which may be that of a replacement that was cut. Returns the
+        id."""
         called, draft = name_of(self.engine.inspect_container(report["Id"]) or report), resource.key.name + NEXT
         revision = labels_of(report).get(REVISION, "")
         if called == draft:
@@ -370,7 +372,7 @@ class ContainerKind:
             self.clear(twin, name)
 
     def _set_aside(self, resource: Resource) -> Report | None:
-        """The one that was laid aside until it comes back: what it keeps anonymously goes on."""
+        """The one that was laid aside until its successor is made, which takes its anonymous volumes over."""
         ending, whose = (FORMER, Owner.ADOPTABLE) if self.view.was_composes(resource.key) else (OLD, Owner.OURS)
         report = self.engine.inspect_container(resource.key.name + ending)
         return report if report is not None and self.comparisons.owner(resource, report) is whose else None

@@ -32,8 +32,8 @@ class Surroundings(NamedTuple):
     began: Mapping[str, float] = MappingProxyType({})
 
     def of(self, report: Report, body: Report) -> Surroundings:
-        """The part that a container has to do with, as it is and as it is to be: whatever else comes and goes on the
-        host is no reason to compare it again."""
+        """The part that concerns one container, as it is and as it is to be. Whatever else comes and goes on the host
+        is no reason to compare it again."""
         attached = {*endpoints(report), *wanted_endpoints(body)}
         networks = {name: self.networks[name] for name in attached if name in self.networks}
         began = {owner: self.began[owner] for owner in _meant(self.names, owners(report)) if owner in self.began}
@@ -41,9 +41,9 @@ class Surroundings(NamedTuple):
         return Surroundings(self.daemon, networks, names, began=began)
 
     def outdated(self, report: Report) -> frozenset[str]:
-        """The names of those that were started after the container that is in their namespaces: it is in what is left
-        of an earlier start. None where it does not run, since a start joins anew. Later than now says nothing, for then
-        the clock was set back."""
+        """The names of the containers whose namespaces it is in and that were started after it: it is in what is left
+        of their earlier start. None where it does not run, since a start joins anew. A start in the future says
+        nothing, for then the clock was set back."""
         started = started_at(report) if look(report, "State.Running") else None
         if started is None:
             return frozenset()

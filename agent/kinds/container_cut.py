@@ -5,7 +5,7 @@ has the name by now, and nobody knows whether it is any good. Until it is proved
 is seen: so the next pass plans the same replacement for the same reason, goes on with the new one where that is as
 wanted, and can still take it back.
 
-One that `docker compose` made carries nothing of ours, so it is set aside under a name that nobody else gives.
+One that `docker compose` made has none of our labels, so it is set aside under a name that nobody else gives.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Left(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """`report` is of the one that counts as there, and `others` belong to its replacement, if that was `cut`."""
+    """`report` is of the container that counts as there. Where its replacement was `cut`, `others` belong to that."""
 
     resource: Resource
     report: Report
@@ -77,15 +77,15 @@ def is_twin(name: str, base: str) -> bool:
 
 
 def aside_name(base: str, report: Report) -> str:
-    """How the container is called that has to give up the name `base` to another one, until that is proved."""
+    """The name of the container that has given up the name `base` to another one, until that one is proved."""
     return base + (OLD if INSTANCE in labels_of(report) else FORMER)
 
 
 def hindered(seen: Observed, there: Standing, by_name: Mapping[str, Report], instance: str) -> Observed:
-    """What is seen, with why it cannot be replaced where somebody else's container has a name that this needs.
+    """What is seen, with an `obstacle` where somebody else's container has a name that its replacement needs.
 
-    `by_name` are entries of a list. Of a replacement that was cut the old one may be down: that goes on, and takes back
-    what there was where the name is taken.
+    `by_name` are entries of a list. A replacement that was cut goes on all the same, for its old container may be down;
+    where the name is taken it is taken back.
     """
     name, aside = there.resource.key.name, aside_name(there.resource.key.name, there.report)
     if not {name + NEXT, aside} & by_name.keys() or seen.owner is Owner.FOREIGN or there.cut:
@@ -163,14 +163,14 @@ def standings(
 
 
 def _gave_way(resource: Resource, left: Left, aside: Report, owner: Callable[[Resource, Report], Owner]) -> bool:
-    """Whether it was set aside for one of ours, and is what was wanted of this service."""
+    """Whether it was set aside for one of ours, and is no stranger's itself."""
     named = Owner.OURS if left.named is None else owner(resource, left.named)
     return named is Owner.OURS and owner(resource, aside) is not Owner.FOREIGN
 
 
 def standing(resource: Resource, left: Left, compare: Compare) -> Standing | None:
-    """Which of those that are left counts as there, None where none does. `compare` says in what one differs from what
-    is wanted."""
+    """The container that counts as there among those that are left, None where none does. `compare` says in what one
+    differs from what is wanted."""
     if left.aside is None or _is_over(resource, left, left.aside, compare):
         return _in_its_place(resource, left, compare)
     others = [left.named] if left.named is not None else []
@@ -180,8 +180,8 @@ def standing(resource: Resource, left: Left, compare: Compare) -> Standing | Non
 
 
 def _is_over(resource: Resource, left: Left, aside: Report, compare: Compare) -> bool:
-    """Whether nobody goes back to the one that was set aside: its successor is proved and has had all that is to run
-    after its start, or is as much wanted as itself."""
+    """Whether nobody goes back to the one that was set aside: its successor is proved and its post_start hooks have
+    run, or neither of the two has to be replaced."""
     if left.named is None:
         return False
     differences = compare(left.named)
@@ -191,7 +191,7 @@ def _is_over(resource: Resource, left: Left, aside: Report, compare: Compare) ->
 
 
 def _in_its_place(resource: Resource, left: Left, compare: Compare) -> Standing | None:
-    """As it is called; where nothing is called so, the one that was to be is what there is."""
+    """The container with the wanted name; where there is none, the one that was to take it."""
     if left.named is None:
         found = left.coming if left.coming is not None and goes_on(compare(left.coming)) else None
         return Standing(resource, found) if found is not None else None
@@ -215,9 +215,9 @@ def goes_on(differences: Iterable[Difference]) -> bool:
 
 
 def as_cut(seen: Observed, found: Standing, names: Mapping[str, str]) -> Observed:
-    """What is seen of one whose replacement was cut: it gives way for the same reason as before, fares as the one does
-    that has its name, and all that belongs to the replacement holds on to what it uses. `names` are those of containers
-    by id."""
+    """What is seen of one whose replacement was cut: it is replaced for the same reason as before, has the health of
+    the one that has its name, and uses what any of those uses that belong to the replacement. `names` are those of
+    containers by id."""
     differences = seen.differences
     if _gives_way(differences):
         differences = tuple(one for one in differences if one.path not in _OWN_DOING or one.remedy is Remedy.REPLACE)

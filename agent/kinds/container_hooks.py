@@ -48,12 +48,12 @@ class Hooks:
         noted: Noted | None = None,
         told_apart: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = lambda _stack, body: body,
     ) -> None:
-        """`starting` is entered for the start itself, with the container's id; it may say more of why that failed.
-        `unhooked` has what was started and is not done with, `noted` what containers were made with. `told_apart` gives
-        the body of a container of a stack with the ids of networks whose names others have too.
+        """`starting` is entered for the start itself, with the container's id, and may say more of why that failed.
+        `unhooked` notes what has still to run after a start, `noted` the hooks that containers were made with.
+        `told_apart` gives the body of a container of a stack with the ids of networks that share their names.
 
-        `ending` says that nobody can wait for a hook any more. Then every method raises `Overtaken` where one would
-        have to be waited for, and it is run again with whatever it belongs to.
+        `ending` says that nobody can wait for a hook any more. Then every method raises `Overtaken` instead of waiting,
+        and the hook is run again with whatever it belongs to.
         """
         self._engine = engine
         self._ending = ending
@@ -77,7 +77,8 @@ class Hooks:
         self._finish_start(resource, container)
 
     def _start(self, container: str) -> None:
-        """Where the engine cannot run the command it repeats it, which may hold what the container has as secrets."""
+        """Start it. An engine that cannot run the command repeats it in its error, and it may hold secrets of the
+        container: these are taken out."""
         try:
             self._engine.start_container(container)
         except Refused as refused:
@@ -106,8 +107,8 @@ class Hooks:
         self._unhooked.settle(resource.stack, container)
 
     def _has_completed(self, resource: Resource, container: str, *, fresh: bool) -> bool:
-        """Whether it is a job that has done its work before anything could run in it. Raises `Refused` where it is
-        something else that did not stay up: to try the same again would end so again."""
+        """Whether it is a job that has done its work before anything could run in it. Raises `Refused` where it is no
+        such job and did not stay up, for trying the same again would end in the same way."""
         report = self._engine.inspect_container(container)
         if report is None or (has_processes(report) and not (fresh and look(report, "RestartCount"))):
             return False

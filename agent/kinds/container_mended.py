@@ -1,9 +1,9 @@
 """What containers have been made equal to since they were made, and which ones were taken over.
 
-The labels of a container are those of its making, and one that `docker compose` made has none of ours. So it is noted
-what one that was changed in place is of by now, and what one of Compose's was of when it was found as wanted. By that
-it is told who moves next, a commit or somebody's hand; and by that one of Compose's is ours, also once nobody wants it
-any more. Where the note is lost the labels tell, as of an older time, and nothing of Compose's is pruned.
+The labels of a container cannot be changed after it was made, and one that `docker compose` made has none of ours. So
+the fingerprint that a container matches after it was changed in place, or was taken over, is noted here. It tells who
+moves next, a commit or somebody's hand; and it makes a container of Compose's ours, also once nobody wants it any more.
+Where the note is lost the labels tell, as of an older time, and nothing of Compose's is pruned.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Mended:
         }
 
     def note(self, resource: Resource, report: Report, made_from: Mapping[str, str], revision: str) -> None:
-        """It is by now as one that is made from this fingerprint, at this revision. What cannot be noted is forgotten
-        with the agent."""
+        """The container is now like one that was made from this fingerprint, at this revision. What cannot be written
+        is known until the agent ends."""
         fields = label_text(made_from)
         known = INSTANCE in labels_of(report) or self.is_taken(resource, report)
         if known and self.labels(resource, report).get(FIELDS) == fields:

@@ -44,7 +44,7 @@ class Once:
         return {CONTENT: self._content(resource)} if hook_of(resource) else {}
 
     def without_container(self, resource: Resource) -> Observed | None:
-        """What is seen of one whose container is gone, None where it is to be made: it has not run yet."""
+        """What is seen of one whose container is gone; None where it has not run yet, so that it is made."""
         hook = hook_of(resource)
         if hook is None or resource.external:
             return None
@@ -63,8 +63,8 @@ class Once:
         )
 
     def observed(self, resource: Resource, hook: Hook, seen: Observed) -> Observed:
-        """What is seen of one whose container is there, as it was compared. What has ended is attached to nothing, and
-        no revision counts as run that is not."""
+        """What is seen of one whose container is there, given how it compares. One that has ended is attached to
+        nothing, and has no revision before it has run for it."""
         report = seen.raw
         differences = self._differences(resource, hook, report, seen.differences)
         health, detail = self._health(resource, hook, report)
@@ -80,8 +80,8 @@ class Once:
     def _differences(
         self, resource: Resource, hook: Hook, report: Report, found: Iterable[Difference]
     ) -> tuple[Difference, ...]:
-        """Of one whose container is there; `found` is in what else it is not as wanted, which is no matter once it has
-        run, unless its image moved."""
+        """Of one whose container is there. `found` is what else differs, which does not matter once it has run, unless
+        its image moved."""
         made_for, content = _made_for(report), self._content(resource)
         if hook.rests:
             settled = hook.stage is Stage.ON_FAILURE or made_for == content
@@ -135,14 +135,14 @@ class Once:
     # --- the run ---
 
     def let_end(self, resource: Resource, hook: Hook, report: Report, pace: Pace) -> None:
-        """Wait for a run for former content: it is not cut off by newer, but when its time is over."""
+        """Wait for a run for former content, which newer content does not cut off; only its timeout does."""
         if _made_for(report) and not has_ended(report) and status_of(report) != "created":
             with suppress(Refused):
                 self.await_end(resource, hook, str(report["Id"]), pace)
 
     def await_end(self, resource: Resource, hook: Hook, container: str, pace: Pace) -> None:
-        """Wait until the container has ended well. Raises `Refused` with its last words, or where its time is over;
-        `Overtaken` when told to stop, and then it goes on."""
+        """Wait until the container has ended well. Raises `Refused` with its last words where it failed or took too
+        long, and `Overtaken` when told to stop: then it goes on."""
         began = pace.clock()
         while True:
             report = self._engine.inspect_container(container)

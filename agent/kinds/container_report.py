@@ -1,4 +1,4 @@
-"""What the engine's report of a container says, question by question; of an entry in its list, where that is said."""
+"""Questions that the engine's report of a container answers; `listed_…` are answered by an entry of its list."""
 
 from __future__ import annotations
 

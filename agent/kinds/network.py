@@ -210,8 +210,8 @@ class NetworkKind:
         return [*chosen, *strays, *self._users(strays, anew, scope)]
 
     def _users(self, strays: Iterable[Observed], anew: Iterable[Observed], scope: Scope) -> Iterator[Observed]:
-        """What is attached to networks that cannot stay: nobody's, until the kind that knows it says more. What is
-        attached for another stack to one that is made `anew` is in nobody's way."""
+        """The containers attached to networks that cannot stay, as somebody else's: the kind that knows them says more.
+        Containers of other stacks do not count for networks made `anew`, for they are attached again."""
         uses: dict[tuple[str, str], set[Key]] = {}
         for network, comes_back in [*((one, False) for one in strays), *((one, True) for one in anew)]:
             attached = (self._engine.inspect_network(network.id) or {}).get("Containers") or {}
