@@ -74,7 +74,7 @@ class Taken:
 
 
 def report_of(taken: Taken, name: str) -> Report:
-    """The report of one stack. It is synced only when the last look found nothing left to do, held things included."""
+    """The report of one stack. It is synced only when the last look found nothing that is left to do, or is held."""
     stack = next((stack for stack in taken.stacks if stack.name == name), None)
     wanted = stack.resources if stack else ()
     actual = taken.last.actual if taken.last else {}
@@ -124,7 +124,7 @@ def _as_wanted(wanted: Sequence[Resource], actual: Mapping[Key, Observed], left:
 
 
 def _ids(actual: Iterable[Observed], name: str) -> frozenset[str]:
-    """Of what there is of the stack; what has ended and was cleared away has none."""
+    """The engine's ids of the stack's objects. A hook whose container was cleared away after its run has none."""
     return frozenset(seen.id for seen in actual if seen.stack == name and seen.id)
 
 
@@ -134,8 +134,8 @@ def _health(services: Sequence[ServiceState], suspended: Suspended) -> Health:
 
 def _matters(change: Change) -> bool:
     """Whether a step that is left keeps the stack from being synced. Data that outlives its use does not, nor does what
-    only takes room, is not ours or is kept since pruning is off; and what is taken over and a job whose time has come
-    are as wanted before."""
+    only takes room, is not ours, or is kept since pruning is off. What is only to be taken over is as wanted already,
+    and so is a job whose time has come."""
     if change.seen is None or change.cause is not Cause.PRUNE:
         return change.cause is not Cause.SCHEDULE and change.action is not Action.ADOPT
     if change.action is Action.HOLD and (change.seen.keeps_data or change.code in {PRUNE_OFF, COMPOSE_ORPHAN}):
@@ -152,26 +152,27 @@ def _of_stack(plan: Plan, stack: str) -> Plan:
 
 
 def _result(outcomes: Sequence[Outcome], failure: Failure | None, *, held: bool) -> Result:
-    """What is only held went not wrong, unless something of somebody else's is in the way of what is wanted."""
+    """`held`: the failure only tells what is held. That is no error, unless something of somebody else's is in the
+    way."""
     if failure and (not held or failure.reason in OBSTACLES):
         return Result.ERROR
     return Result.SUCCESS if any(map(changed_something, outcomes)) else Result.NOOP
 
 
 def changed_something(outcome: Outcome) -> bool:
-    """Whether a step made something more as it is wanted. The runs of jobs change nothing in that."""
+    """Whether a step brought the host nearer to what is wanted, which the run of a job does not."""
     return outcome.status is Status.DONE and outcome.change.cause is not Cause.SCHEDULE
 
 
 def is_pull(change: Change) -> bool:
-    """Whether it fetches an image from a registry: one that is built is not, and to remove one is another thing."""
+    """Whether it fetches an image from a registry, rather than builds or removes one."""
     builds = change.wanted is not None and "build" in change.wanted.spec
     return change.key.kind == IMAGE and change.action in _FETCHES and not builds
 
 
 def failure_of(outcomes: Sequence[Outcome]) -> Failure | None:
-    """The first thing that went wrong, or None. What was overtaken is no failure: it is looked at again. A job that
-    cannot run is its own failure, and not the stack's."""
+    """The first step that failed, or None. A step that was overtaken is no failure, for it is looked at again, and a
+    job that cannot run is no failure of the stack."""
     failed = [one for one in outcomes if one.status is Status.FAILED and one.change.cause is not Cause.SCHEDULE]
     if not failed:
         return None
@@ -180,7 +181,8 @@ def failure_of(outcomes: Sequence[Outcome]) -> Failure | None:
 
 
 def _held_back(plan: Plan) -> Failure | None:
-    """What cannot become as it is wanted, or None. What only waits for another thing that is held comes behind it."""
+    """What is held and therefore not as wanted, or None. Of several, one that is held itself is named before one that
+    only waits for another."""
     held = [change for change in plan.changes if is_held_back(change)]
     held = [change for change in held if change.code not in WANTED_SO]
     held.sort(key=lambda change: change.code == WAITS)
@@ -199,9 +201,9 @@ def _more(things: Sequence[object]) -> str:
 
 
 def _did_not_take(outcomes: Sequence[Outcome], left: Plan, stays: Failure | None) -> Failure | None:
-    """What was done, all of it, and read back, and is not so: an outcome to back off from. What a replacement
-    could not clear away is none of that, nor is what somebody did to other objects meanwhile; where something runs
-    beside it that nobody minds, that comes first."""
+    """Where all steps were done and the last look still finds something to do: a reason to back off. Debris of a
+    replacement does not count, nor what somebody did to other objects meanwhile. Where a process has outlived its
+    container, that is named instead, for it may be why."""
     made = {outcome.change.key for outcome in outcomes if outcome.status is Status.DONE}
     again = [one for one in left_to_do(left) if one.key in made or one.cause is not Cause.DRIFT]
     if not again or not _all_done(outcomes):
@@ -226,7 +228,8 @@ def _is_debris(change: Change) -> bool:
 def service_states(
     wanted: Sequence[Resource], actual: Mapping[Key, Observed], suspended: Suspended = NOTHING
 ) -> tuple[ServiceState, ...]:
-    """How each service fares, from what was seen of its containers. What is suspended is so, however it fares."""
+    """The state of each service, from what was seen of its containers. A suspended one is `SUSPENDED`, however it
+    fares."""
     by_service: dict[str, list[Resource]] = {}
     for resource in wanted:
         if resource.service:
@@ -238,7 +241,8 @@ def service_states(
 
 
 def longest_wait(reports: Iterable[Report]) -> float:
-    """The seconds that what is on its way to being healthy in them may take in all; 0 where nothing is."""
+    """The seconds within which all services that are on their way are healthy or have had their time; 0 where none
+    is."""
     states = (state for report in reports if report.health is Health.PROGRESSING for state in report.services)
     return max((state.patience for state in states if state.health is Health.PROGRESSING), default=0.0)
 
@@ -261,8 +265,8 @@ def worst(healths: Iterable[Health]) -> Health:
 
 
 def _stays(name: str, wanted: Sequence[Resource], actual: Mapping[Key, Observed]) -> Failure | None:
-    """What runs beside what is wanted, or else why something is not of what is newest; None where it is all well. What
-    is left of something that nobody wants any more runs beside it too."""
+    """Why the stack is not in sync although nothing is left to do, or None: a process outlived its container, be it one
+    that nobody wants any more, or a container stays at an older image."""
     there = [actual[one.key] for one in wanted if one.key in actual]
     keys = {one.key for one in wanted}
     others = [seen for key, seen in sorted(actual.items()) if seen.stack == name and key not in keys]

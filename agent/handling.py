@@ -30,8 +30,9 @@ class Rollout:
 
     `parallelism` at once (0: all of them), with `delay` between one and the next. The new one has to become healthy
     within `timeout` (0: as long as its health check gives it); without a health check it has to run for `monitor`
-    without a restart. With start-first, the old one goes on for `drain` beside the new one; `obstacle` is why that is
-    not the order although it was asked for. What fails is borne up to `max_failure_ratio` of the containers.
+    without a restart. With start-first, the old one goes on for `drain` beside the new one; `obstacle` is why the order
+    is stop-first although start-first was asked for. Failures are tolerated up to `max_failure_ratio` of the
+    containers.
     """
 
     order: Order = Order.STOP_FIRST
@@ -45,7 +46,8 @@ class Rollout:
     obstacle: str = ""
 
     def patience(self, checks: float) -> float:
-        """The seconds within which a container has to become good whose health check takes so many at most."""
+        """The seconds within which a container has to become good; `checks` are those that its health check may
+        take."""
         return self.timeout or max(checks, self.monitor)
 
 
@@ -59,8 +61,8 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Hook:
-    """A container that runs once, to its end, for each content of its stack: `number` is its place among those of its
-    stage, `timeout` how long it may take. One that `rests` is not run for what is wanted now."""
+    """A container that runs once, to its end, for each content of its stack. `number` is its place among those of its
+    stage, `timeout` how long it may take. One that `rests` is not run for the present content."""
 
     stage: Stage
     number: int = 0
@@ -104,7 +106,7 @@ class Handling:
     rollback: Rollout | None = None
 
     def going_back(self) -> Handling:
-        """As it is dealt with while its stack goes back to what was good before."""
+        """The handling while its stack goes back to what was good before: its rollout is the `rollback` one."""
         return replace(self, rollout=self.rollback or self.rollout)
 
 

@@ -1,9 +1,8 @@
 """When to look: every trigger ends here, and every turn begins here.
 
-One thread decides (this one); what takes time runs in workers: the source in one, each busy stack in one of its own,
-so a hung fetch delays no healing and a slow stack no other, however many of them are slow. Workers and triggers talk to
-the loop through one queue and share nothing with it. A trigger for a busy stack makes one more turn after the running
-one, however many came.
+One thread decides (this one). What takes time runs in workers, the source in one and each busy stack in one of its own:
+so a hung fetch delays no healing, and a slow stack delays no other. Workers and triggers talk to the loop through one
+queue and share nothing with it. Any number of triggers for a busy stack make one more turn after the running one.
 """
 
 from __future__ import annotations
@@ -244,7 +243,8 @@ class Loop:
         return list(self._stacks)
 
     def mark(self, work: Work, trigger: str) -> None:
-        """Make a turn due. Backing off is cut short only for who asks by hand: events of a failing stack feed it."""
+        """Make a turn due. Backing off is cut short only for whoever asks by hand, not for events: a failing stack
+        causes events itself."""
         if trigger == Trigger.MANUAL:
             work.trigger, work.not_before = trigger, 0.0
             self._patience.relent(work.name)
@@ -255,7 +255,7 @@ class Loop:
             work.trigger, work.not_before = trigger, max(work.not_before, settled)
 
     def _heed_orders(self) -> None:
-        """Look at once at each stack of which more or less is suspended than was, or of which more may be removed."""
+        """Look at once at each stack whose suspensions have changed, or of which more may be removed now."""
         before, self._orders = self._orders, self._directives.now()
         for reason in self._answering.heed(self._orders.asked, self._stacks) if self._orders is not before else ():
             self._understand(reason)
@@ -291,8 +291,8 @@ class Loop:
             self._answering.source_read(self._stacks)
 
     def fresh(self, work: Work, trigger: str) -> None:
-        """New content is tried at once, whatever happened to the old. The turn is told as because of it, whatever had
-        made one due before, unless somebody asked for that."""
+        """Try new content at once, whatever became of the old. It is told as the reason of the turn, even where another
+        one had made a turn due before, unless somebody had asked for that turn."""
         self._audience.triggered(trigger)
         work.not_before = 0.0
         if work.trigger is None or (trigger in NEWS and work.trigger != Trigger.MANUAL):

@@ -90,17 +90,17 @@ class Condition(StrEnum):
 class Requirement(NamedTuple):
     key: Key
     condition: Condition = Condition.EXISTS
-    optional: bool = False  # `required: false`: waited for where it is there, no reason to hold back where it is not
-    restart: bool = False  # whoever requires it is started anew when it is
+    optional: bool = False  # `required: false`: waited for only where it is there
+    restart: bool = False  # whoever requires it is restarted with it
 
 
 @dataclass(frozen=True)
 class Resource:
     """One wanted object.
 
-    `spec` is what its kind makes and compares it by; each kind's module states the shape. `prepares` marks what is
-    fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it is made
-    only when something that requires it is, and with `renewed` made anew then although it is there."""
+    `spec` is what its kind makes and compares it by; each kind's module states the shape. What `prepares` is fetched or
+    written (images, files) before anything in its stack is stopped. What is `on_demand` is made only when something
+    that requires it is made, and what is `renewed` is then made anew although it is there."""
 
     key: Key
     stack: str
@@ -112,7 +112,7 @@ class Resource:
     on_demand: bool = False
     renewed: bool = False
     place: Place | None = None
-    handling: Handling = USUAL  # how it is dealt with, which makes it no other object
+    handling: Handling = USUAL  # how it is dealt with: a change of that changes no object
     ports: frozenset[HostPort] = frozenset()  # of the host, which it needs for itself while it runs
 
 
@@ -156,8 +156,8 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """One field in which an object is not as wanted. `declared` tells who moved: True when the wanted value is not the
-    one that the object was made from (a commit), False when it was changed behind our back (drift)."""
+    """One field in which an object is not as wanted. `declared` tells who changed it: True where the wanted value is
+    not the one that the object was made from (a commit), False where the object was changed since (drift)."""
 
     path: str
     seen: Any = field(repr=False)
@@ -169,10 +169,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Observed:
-    """One object as the engine reports it, already held against what is wanted of it (`differences`).
+    """One object as the engine reports it, already compared with what is wanted of it (`differences`).
 
-    `id` is what the engine is told to act on, the very object that was looked at. `uses` is what it is attached to now,
-    `leftover` is a half-made or set-aside twin of a replacement that was cut, and what is `protected` is never pruned.
+    `id` is what the engine is told to act on: the very object that was looked at. `uses` is what it is attached to now.
+    A `leftover` is a half-made or set-aside twin of a replacement that was cut; what is `protected` is never pruned.
     """
 
     key: Key
@@ -251,8 +251,8 @@ class FieldChange(NamedTuple):
 
 @dataclass(frozen=True)
 class Change:
-    """One step of a plan. `after` are the numbers of the steps that must have been done before (a failed one skips it),
-    `follows` those that must only have ended, however. An update that `restarts` also starts anew what runs."""
+    """One step of a plan. `after` are the numbers of the steps that must have been done before it (if one fails, this
+    one is skipped), `follows` those that must only have ended. An update that `restarts` also restarts what runs."""
 
     number: int
     action: Action
