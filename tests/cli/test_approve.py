@@ -25,16 +25,24 @@ def said(agent: Agent, tmp_path: Path) -> Directives:
     return agent.said
 
 
-def test_it_holds_for_an_hour(run: Run, said: Directives) -> None:
+def approved_in(seconds: float, state_dir: Path) -> frozenset[str]:
+    """What is still approved so many seconds from now."""
+    return Directives(state_dir / "directives.json", lambda: time.time() + seconds).now().approved
+
+
+def test_it_holds_for_an_hour(run: Run, said: Directives, tmp_path: Path) -> None:
     result = run("approve", HASH)
     assert (result.exit_code, result.output) == (0, "Approved for 1 h.\n")
     assert said.now().approved == {HASH}
-    assert not Directives(said._path, lambda: time.time() + 3601).now().approved
+    assert approved_in(3590, tmp_path) == {HASH}
+    assert not approved_in(3601, tmp_path)
 
 
-def test_it_holds_for_as_long_as_is_said(run: Run, said: Directives) -> None:
+@pytest.mark.usefixtures("said")
+def test_it_holds_for_as_long_as_is_said(run: Run, tmp_path: Path) -> None:
     assert run("approve", HASH, "--for", "5m").output == "Approved for 5 min.\n"
-    assert not Directives(said._path, lambda: time.time() + 301).now().approved
+    assert approved_in(290, tmp_path) == {HASH}
+    assert not approved_in(301, tmp_path)
 
 
 @pytest.mark.parametrize("word", ["", "0123", "0123456789AB", "0123456789abc", "../../../etc"])

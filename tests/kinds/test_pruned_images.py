@@ -60,7 +60,12 @@ class Host:
         self.shelf = Shelf()
         self.good: set[str] = set()
         self.nobody_knows = False
-        self.pruning = Pruning(cast("Engine", self.shelf), JsonFile(), self._kept)
+        self._file = JsonFile()
+        self.restart()
+
+    def restart(self) -> None:
+        """As another process: of what was seen, only what is in the file is known."""
+        self.pruning = Pruning(cast("Engine", self.shelf), self._file, self._kept)
 
     def _kept(self, left: Set[str]) -> Set[str]:
         if self.nobody_knows:
@@ -175,7 +180,7 @@ def test_a_removal_that_takes_long_keeps_nobodys_look_waiting(host: Host, monkey
 def test_of_stacks_that_are_gone_it_is_seen_by_a_look_at_everything(host: Host) -> None:
     host.pull("b:1", "three", stack="old")
     whole = Scope("one", "here", frozenset({"web"}), whole=True)
-    host.pruning._wanted.clear()  # as in another process
+    host.restart()
     host.shelf.containers.append(("", "old"))
     assert host.free("two", scope=whole) == ["a:1"]
     host.shelf.containers.clear()
