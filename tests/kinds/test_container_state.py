@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from agent.kinds.container_state import health_of, rewritten
-from agent.model import Health
+from agent.kinds.container_state import gate, health_of, rewritten
+from agent.model import Condition, Gate, Health
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC).timestamp()
 
@@ -51,6 +51,32 @@ HEALTHS = [
 @pytest.mark.parametrize(("report", "health", "detail"), HEALTHS)
 def test_health(report: dict[str, Any], health: Health, detail: str) -> None:
     assert health_of(report, {}, lambda: NOW) == (health, detail)
+
+
+@pytest.mark.parametrize(
+    ("report", "condition", "holds", "detail"),
+    [
+        (None, Condition.EXISTS, Gate.FAILED, "the container is gone"),
+        (reported("created"), Condition.EXISTS, Gate.PASSED, ""),
+        (reported("created"), Condition.STARTED, Gate.PENDING, "created"),
+        (reported("running"), Condition.STARTED, Gate.PASSED, ""),
+        (reported("running"), Condition.COMPLETED, Gate.PENDING, "still running"),
+        (reported("running"), Condition.HEALTHY, Gate.FAILED, "it has no health check"),
+        (reported("running", "starting"), Condition.HEALTHY, Gate.PENDING, "health check has not passed yet"),
+        (reported("running", "healthy"), Condition.HEALTHY, Gate.PASSED, ""),
+        (reported("running", "unhealthy"), Condition.HEALTHY, Gate.FAILED, "unhealthy, 2 checks failed"),
+        (reported("exited"), Condition.COMPLETED, Gate.PASSED, ""),
+        (reported("exited"), Condition.STARTED, Gate.PASSED, ""),
+        (reported("exited"), Condition.HEALTHY, Gate.FAILED, "exit code 0\noh dear"),
+        (reported("exited", code=3), Condition.COMPLETED, Gate.FAILED, "exit code 3\noh dear"),
+        (reported("exited", code=3), Condition.STARTED, Gate.FAILED, "exit code 3\noh dear"),
+    ],
+)
+def test_whether_a_condition_holds_and_why_not(
+    report: dict[str, Any] | None, condition: Condition, holds: Gate, detail: str
+) -> None:
+    found = gate({**report, "Id": "web"} if report else None, condition, lambda _: "oh dear\n", lambda: NOW)
+    assert (found.gate, found.detail) == (holds, detail)
 
 
 def test_why_a_start_failed_is_told_without_secrets() -> None:
