@@ -298,9 +298,10 @@ class _Run:
             found = self._gate(requirement)
             limit = min(found.patience, self.options.gate_timeout)
             late = found.gate is Gate.PENDING and max(waited, found.taken) >= limit
-            if found.gate is Gate.PASSED or (requirement.optional and (late or found.gate is Gate.FAILED)):
+            hopeless = late or found.gate is Gate.FAILED
+            if found.gate is Gate.PASSED or (hopeless and requirement.optional):
                 wait.requirements.remove(requirement)
-            elif late or found.gate is Gate.FAILED:
+            elif hopeless:
                 self._give_up(wait, requirement, found.detail, limit if late else None)
                 return
             else:

@@ -189,25 +189,29 @@ class NetworkKind:
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also what else of ours has a wanted name, as leftovers."""
-        listed, whose = self._engine.list_networks(), self._taken.whose()
+        listed = self._engine.list_networks()
         self._there = frozenset(str(one["Id"]) for one in listed)
         found = [(resource, self._named(resource, listed)) for resource in wanted]
         chosen = [self._observed(resource, same[0], listed) for resource, same in found if same]
-        known = {one.id for one in chosen}
-        names = {resource.key.name for resource in wanted}
-        ours = [report for report in listed if report["Id"] not in known and self._is_ours(report)]
-        strays = [
-            self._stray(report, leftover=report["Name"] in names)
-            for report in ours
-            if report["Name"] in names or in_scope(scope, report.get("Labels") or {})
-        ]
+        names, known = {resource.key.name for resource in wanted}, {one.id for one in chosen}
+        others = [report for report in listed if report["Id"] not in known]
+        strays = [*self._leftovers(others, names), *self._unwanted(others, names, scope)]
         anew = [one for one in chosen if one.differences and one.owner is not Owner.FOREIGN]
-        strays += [
-            self._stray({**report, "Labels": whose[report["Id"]]}, leftover=False)
-            for report in listed
-            if report["Id"] in whose and report["Name"] not in names and in_scope(scope, whose[report["Id"]])
-        ]
         return [*chosen, *strays, *self._users(strays, anew, scope)]
+
+    def _leftovers(self, others: Iterable[Report], names: Collection[str]) -> Iterator[Observed]:
+        """What else of ours has a wanted name."""
+        for report in others:
+            if report["Name"] in names and self._is_ours(report):
+                yield self._stray(report, report.get("Labels") or {}, leftover=True)
+
+    def _unwanted(self, others: Iterable[Report], names: Collection[str], scope: Scope) -> Iterator[Observed]:
+        """What is ours, or was taken over, and nobody in the scope wants."""
+        whose = self._taken.whose()
+        for report in others:
+            labels = (report.get("Labels") or {}) if self._is_ours(report) else whose.get(report["Id"])
+            if labels is not None and report["Name"] not in names and in_scope(scope, labels):
+                yield self._stray(report, labels, leftover=False)
 
     def _users(self, strays: Iterable[Observed], anew: Iterable[Observed], scope: Scope) -> Iterator[Observed]:
         """The containers attached to networks that cannot stay, as somebody else's: the kind that knows them says more.
@@ -244,9 +248,9 @@ class NetworkKind:
             untaken=owner is Owner.ADOPTABLE and not resource.external and not self._taken.has(resource, report["Id"]),
         )
 
-    def _stray(self, report: Report, *, leftover: bool) -> Observed:
+    def _stray(self, report: Report, labels: Mapping[str, str], *, leftover: bool) -> Observed:
         key = Key(self.name, f"{report['Name']}@{report['Id'][:12]}" if leftover else report["Name"])
-        seen = observed(key, report["Id"], Owner.OURS, report.get("Labels") or {}, report)
+        seen = observed(key, report["Id"], Owner.OURS, labels, report)
         return replace(seen, leftover=leftover)
 
     def _differences(self, resource: Resource, report: Report, owner: Owner) -> tuple[Difference, ...]:

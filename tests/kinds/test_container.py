@@ -120,52 +120,6 @@ def test_limits_and_the_restart_policy_change_in_place(bench: Bench) -> None:
     assert {one.remedy for one in bench.differences(third).values()} == {Remedy.REPLACE}, "the engine clears none"
 
 
-def rewire(sdk: Any, name: str, network: str) -> None:
-    """What a person does who wants a container back on its network."""
-    sdk.disconnect_container_from_network(name, network)
-    sdk.connect_container_to_network(name, network)
-
-
-# By hand: with the bare SDK, the container's name, and the networks' names.
-BY_HAND: dict[str, Callable[[Any, str, Bench], object]] = {
-    "stopped": lambda sdk, name, _: sdk.stop(name, timeout=0),
-    "paused": lambda sdk, name, _: sdk.pause(name),
-    "disconnected": lambda sdk, name, bench: sdk.disconnect_container_from_network(name, bench.name("front")),
-    "without aliases": lambda sdk, name, bench: rewire(sdk, name, bench.name("back")),
-    "extra network": lambda sdk, name, _: sdk.connect_container_to_network(name, "bridge"),
-    "memory": lambda sdk, name, _: sdk.update_container(name, mem_limit=32 * MEGA, memswap_limit=64 * MEGA),
-    "restart policy": lambda sdk, name, _: sdk.update_container(name, restart_policy={"Name": "no"}),
-    "renamed": lambda sdk, name, _: sdk.rename(name, f"{name}-elsewhere"),
-}
-
-
-@pytest.mark.parametrize(
-    ("what", "paths"),
-    [
-        ("stopped", {"state"}),
-        ("paused", {"state"}),
-        ("disconnected", {"networks.{front}"}),
-        ("without aliases", {"networks.{back}.aliases"}),
-        ("extra network", {"networks.bridge"}),
-        ("memory", {"memory", "memswap_limit"}),
-        ("restart policy", {"restart"}),
-        ("renamed", {"name"}),
-    ],
-)
-def test_what_was_done_by_hand_is_seen_and_mended_in_place(
-    nets: Bench, sdk: docker.APIClient, what: str, paths: set[str]
-) -> None:
-    wanted = rich(nets)
-    identity = nets.create(wanted).id
-    BY_HAND[what](sdk, wanted.key.name, nets)
-    differences = nets.differences(wanted)
-    assert set(differences) == {path.format(front=nets.name("front"), back=nets.name("back")) for path in paths}
-    assert {(one.declared, one.remedy) for one in differences.values()} == {(False, Remedy.IN_PLACE)}
-    seen = nets.update(wanted)
-    assert (seen.id, seen.differences) == (identity, ())
-    assert nets.report(wanted)["State"]["Status"] == "running"
-
-
 def test_a_network_made_anew_takes_its_stopped_users_along(nets: Bench, sdk: docker.APIClient) -> None:
     wanted = rich(nets)
     nets.create(wanted)
