@@ -1,14 +1,13 @@
 """The replacement of one container, step by step, in the order that `agent.rollout` gives.
 
 The new one is made as `NAME.next`. When the old one is stopped it is set aside, as `NAME.old` where it is ours, and the
-new one takes the name.
-Until `finish` the old one is there, so that it can go on within the time of a start. What an attempt that was cut has
-done already is not done again.
+new one takes the name. Until `finish` the old one is there, so that it can go on within the time of a start. What an
+attempt that was cut has done already is not done again.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.errors import Overtaken
 from agent.kinds.container_cut import aside_name
@@ -26,6 +25,16 @@ if TYPE_CHECKING:
 Report = dict[str, Any]
 
 
+class _New(NamedTuple):
+    """The new container: its id, and how it is called by now. Where an attempt that was cut had made it, `left` is its
+    report then, and `begins` tells whether it is still to be started."""
+
+    id: str
+    called: str
+    left: Report | None = None
+    begins: bool = True
+
+
 class Replacement:
     """Implements `agent.rollout.Steps`. `old` is the report of the one that gives way."""
 
@@ -33,10 +42,7 @@ class Replacement:
         self._kind, self._resource, self._revision, self._old = kind, resource, revision, old
         self._name = resource.key.name
         self._aside = aside_name(self._name, old)  # how the old one is called once it has given way
-        self._new = ""  # its id
-        self._called = self._name + NEXT  # the new one, by now
-        self._left: Report | None = None  # its report, where an attempt that was cut had made it
-        self._begins = True  # whether it is still to be started
+        self._new = _New("", self._name + NEXT)
 
     @property
     def is_missed(self) -> bool:
@@ -46,31 +52,33 @@ class Replacement:
         if is_scheduled(self._resource.spec) and is_up(self._old):
             raise Overtaken(f"container {self._name} has begun a run since it was looked at")
         self._take_up()
-        if not self._new:
-            self._new = self._kind.make(self._resource, self._revision, self._name + NEXT, self._old)
+        if not self._new.id:
+            made = self._kind.make(self._resource, self._revision, self._new.called, self._old)
+            self._new = self._new._replace(id=made)
 
     def start(self) -> None:
-        if self._left is None:
-            self._kind.begin(self._resource, self._new)
-        elif self._begins:
-            self._new = self._kind.bring_up(self._resource, self._left)
+        new = self._new
+        if new.left is None:
+            self._kind.begin(self._resource, new.id)
+        elif new.begins:
+            self._new = new._replace(id=self._kind.bring_up(self._resource, new.left))
         else:
-            self._kind.hooks.catch_up(self._resource, self._left)
+            self._kind.hooks.catch_up(self._resource, new.left)
 
     def retire(self) -> None:
         self._kind.stop(self._old, self._resource)
         if name_of(self._old) != self._aside:
             self._kind.engine.rename_container(self._old["Id"], self._aside)
-        if self._called != self._name:
-            self._kind.engine.rename_container(self._new, self._name)
+        if self._new.called != self._name:
+            self._kind.engine.rename_container(self._new.id, self._name)
 
     def prove(self) -> Proof:
         if is_scheduled(self._resource.spec):
             return Proof(Gate.PASSED, checked=True)  # it is there, and nothing of it runs before its time
-        return proof_of(self._kind.engine.inspect_container(self._new), self._resource.spec, self._kind.engine.logs)
+        return proof_of(self._kind.engine.inspect_container(self._new.id), self._resource.spec, self._kind.engine.logs)
 
     def words(self) -> str:
-        report = self._kind.engine.inspect_container(self._new)
+        report = self._kind.engine.inspect_container(self._new.id)
         return said_by(report, self._kind.engine.logs) if report else ""
 
     def finish(self) -> None:
@@ -78,8 +86,8 @@ class Replacement:
 
     def take_back(self) -> None:
         self._kind.engine.ping()  # one that ends has stopped the new one too, and nothing is good in it
-        if self._new:
-            self._kind.discard(self._new)
+        if self._new.id:
+            self._kind.discard(self._new.id)
         now = self._kind.engine.inspect_container(self._old["Id"])
         if now is None:
             return
@@ -89,7 +97,7 @@ class Replacement:
 
     def stand_in(self) -> bool:
         listed = {one["Id"]: one for one in self._kind.engine.list_containers()}  # which waits for no start
-        if listed.get(self._new, {}).get("State") == "running":
+        if listed.get(self._new.id, {}).get("State") == "running":
             return False
         now = self._kind.engine.inspect_container(self._old["Id"])
         if now is None:
@@ -113,11 +121,10 @@ class Replacement:
 
     def _goes_on(self, name: str, report: Report) -> bool:
         """Whether the replacement goes on with this one: the first that may be."""
-        if self._new or name == self._aside:
+        if self._new.id or name == self._aside:
             return False
         lacking = self._kind.view.lacking(self._resource, report)
         if lacking is None:
             return False
-        self._new, self._called = str(report["Id"]), name
-        self._left, self._begins = report, "state" in lacking
+        self._new = _New(str(report["Id"]), name, report, begins="state" in lacking)
         return True

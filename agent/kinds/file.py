@@ -207,16 +207,21 @@ def _record_name(resource: Resource) -> str:
 
 
 def _difference(piece: Piece, found: Found, record: Mapping[str, str] | None) -> Difference | None:
-    """`record` is None for what has to stay as it is in the commit, else what was last written of each file."""
+    """`record` is None for what is kept equal to the commit, else what was last written of each file of a seed."""
     path, wanted = piece.path or "content", f"sha256:{piece.digest[:12]}"
     if found is Found.BLOCKED:
         return Difference(path, found.value, wanted, Remedy.NEVER, declared=False)
-    if record is None and found is Found.EQUAL:
+    if record is not None:
+        return _of_seed(piece, found, record.get(piece.path), path, wanted)
+    if found is Found.EQUAL:
         return None
-    if found is Found.NOTHING or record is None:
-        new = record is not None and piece.path not in record
-        return Difference(path, found.value, wanted, Remedy.IN_PLACE, declared=new)
-    last = record.get(piece.path)
+    return Difference(path, found.value, wanted, Remedy.IN_PLACE, declared=False)
+
+
+def _of_seed(piece: Piece, found: Found, last: str | None, path: str, wanted: str) -> Difference | None:
+    """`last` is the digest of what was last written here, None where nothing was."""
+    if found is Found.NOTHING:
+        return Difference(path, found.value, wanted, Remedy.IN_PLACE, declared=last is None)
     if last == piece.digest:
         return None
     if found is Found.EQUAL:
