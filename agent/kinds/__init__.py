@@ -1,4 +1,17 @@
-"""The kinds of objects that a host holds, one file a kind, whole: how it is seen, compared, made, changed, removed."""
+"""The kinds of objects that a host holds: how each is seen, compared, made, changed and removed.
+
+A kind is the class in the module of its name; the modules whose names begin with that are its parts. Of a container:
+
+- which there are: `view`, with `astray` (renamed by hand), `strays` (not wanted), `survivors` (processes of one that
+  is gone), `ports` (who else holds a port) and `cut` (left by a replacement that was cut);
+- held against what is wanted: `compare`, by the table in `fields`, made of `rows`, `facts`, `networks` and
+  `mounts`, with what is `around` it, its `images`, and what it was `mended` to since it was made;
+- how it fares: `report` (questions to the engine's report), `state`, `proof`, and its last `words`;
+- how it is changed: in place (`limits`, `networks`), or replaced (`rollout`); on networks that share their name
+  (`namesakes`), and with the labels by which `docker compose` knows it (`compose`);
+- what runs beside it: `hooks`, as `noted` on it, and those that a cut start left `unhooked`; containers that run `once`
+  for each content (`run`), and those with a schedule (`job`).
+"""
 
 from __future__ import annotations
 
