@@ -46,22 +46,25 @@ def make_plan(
     """Every step from `actual` to what `stacks` want, each behind the steps that it needs.
 
     `actual` holds what is wanted and there, and what is ours inside `scope`. `known` are the keys that were there and
-    as wanted at the end of the last pass: if one is gone now, nobody committed that. `asked` is what jobs are to do
-    now, `demands` which ports other stacks are to have, `traced` says, by stack, which commit brought what it wants, as
-    far as that is known.
+    as wanted at the end of the last pass: if one is gone now, no commit removed it. `asked` is what jobs are to do now,
+    `demands` are the ports that other stacks are to have, and `traced` tells by stack which commit brought what it
+    wants, as far as that is known.
     """
     situation = survey(stacks, actual, policy.suspended, traced or {})
-    verdicts = judge_wanted(situation, known)  # 1. each wanted object by itself
+    # verdicts: what is to be done about each object
+    verdicts = judge_wanted(situation, known)  # 1. what is wanted, each object by itself
     verdicts |= judge_unwanted(situation, scope, policy)  # 2. what is ours and no longer wanted
-    verdicts = hold_still(situation, verdicts)  #    somebody wants it left as it is
-    verdicts = let_rest(situation, policy, verdicts)
-    verdicts = let_run(situation, verdicts)
-    verdicts = hold_back(situation, verdicts, demands or {})  # 3. what may not be done, and what waits for that
-    steps, taken = take_along(situation, verdicts)  # 4. what has to make way for a replacement
-    steps = start_anew(situation, steps)  # 5. what goes on with something new
-    steps = renew(situation, drop_unneeded(situation, steps))  # 6. what would be prepared for nobody, or is each time
-    steps = errands(situation, asked or {}, steps)  #    jobs whose time has come
-    steps = take_over(situation, steps)  #    what goes on as it is, and is ours from now on
-    changes = arrange(situation, steps, taken)  # 7. what comes before what
+    verdicts = hold_still(situation, verdicts)  # 3. what is suspended stays as it is
+    verdicts = let_rest(situation, policy, verdicts)  # 4. so does what was healed too often, or whose rollout is paused
+    verdicts = let_run(situation, verdicts)  # 5. and a job with a run under way
+    verdicts = hold_back(situation, verdicts, demands or {})  # 6. what may not be done, and what waits for that
+    # steps: a verdict may take several, and bring others along
+    steps, taken = take_along(situation, verdicts)  # 7. what has to make way for a replacement
+    steps = start_anew(situation, steps)  # 8. what is restarted with something else
+    steps = drop_unneeded(situation, steps)  # 9. no image is pulled that nobody needs now
+    steps = renew(situation, steps)  # 10. one that is to be pulled each time is pulled
+    steps = errands(situation, asked or {}, steps)  # 11. jobs whose time has come, or is over
+    steps = take_over(situation, steps)  # 12. what `docker compose` made and is as wanted is ours from now on
+    changes = arrange(situation, steps, taken)  # 13. what comes before what
     changed = {change.key for change in changes if change.cause is not Cause.SCHEDULE}
     return Plan(changes, len(situation.wanted.keys() - changed))
