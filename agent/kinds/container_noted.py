@@ -1,8 +1,8 @@
-"""What a container was made to run around its life, noted on it: the file that it came of may say another thing by now.
+"""The hooks that a container was made with, noted on it, for the file that it came from may say another thing by now.
 
-Its labels hold the commands. What these are given as their environment may be secret, and labels are read by more eyes
-than a container's environment, so that lies in the state directory, by a keyed digest that is a label too. Where it is
-lost, a command is run without it.
+Its labels hold the commands. Their environment may be secret, and labels are read by more eyes than a container's
+environment: so that lies in the state directory, under a keyed digest that is a label too. Where it is lost, a command
+is run without it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Noted:
         self._key, self._file = key, file or JsonFile()
 
     def labels(self, resource: Resource) -> dict[str, str]:
-        """What the container is to carry. Notes the environments."""
+        """The labels that the container is to have. Also notes the environments."""
         around = resource.spec.get("hooks") or {}
         bodies = {label: around[key] for key, label in _LABELS.items() if around.get(key)}
         given = {label: [body.get("Env") for body in of] for label, of in bodies.items()}
@@ -46,7 +46,7 @@ class Noted:
         return {**labels, ENVIRONMENT: mark}
 
     def bodies(self, report: Mapping[str, Any], label: str) -> Bodies:
-        """Of the commands under this label of a container, as bodies of an exec."""
+        """The commands under this label of a container, as bodies of an exec."""
         labels = labels_of(report)
         found, given = bodies_in(labels.get(label, "")), self._given(labels).get(label)
         if not isinstance(given, list) or len(given) != len(found):

@@ -1,7 +1,7 @@
 """Containers that run once for each content of their stack: whether one has run, and its run to the end.
 
-Which content a container is for stands on it, keyed, since it is a digest of secrets among others. What it has been run
-for is noted beside, for a container that has ended may be cleared away (`docker system prune`): that is no reason to
+A label tells which content a container is for, by a keyed digest, since secrets are part of it. What it was run for is
+also noted in a file, for a container that has ended may be cleared away (`docker system prune`), which is no reason to
 run it again. Where the note is lost, the container tells.
 """
 

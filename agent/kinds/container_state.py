@@ -125,9 +125,9 @@ def unmoved(report: Report, paths: Iterable[str]) -> frozenset[str]:
 
 
 def rewritten(report: Report, paths: Iterable[str]) -> frozenset[str]:
-    """The targets of the mounts behind which files of these paths were written since the container was started: it may
-    have the old ones still, or began with something else. None where it does not run, since a start looks anew; and
-    later than now says nothing, for then the clock was set back."""
+    """The targets of the mounts whose files, of these paths, were written since the container was started: it may still
+    have the old ones, or began with others. None where it does not run, since a start looks anew. A time in the future
+    says nothing, for then the clock was set back."""
     targets = {str(mount.get("Source")): str(mount.get("Destination")) for mount in report.get("Mounts") or ()}
     mounted = [path for path in paths if path in targets]
     started = started_at(report)
@@ -137,7 +137,7 @@ def rewritten(report: Report, paths: Iterable[str]) -> frozenset[str]:
 
 
 def _written_at(path: str) -> float:
-    """Seconds since the epoch; 0 where that cannot be told. Of the content alone: a backup leaves traces of its own."""
+    """Seconds since the epoch, 0 where that cannot be told. Of the content alone: backups change the other times."""
     try:
         return Path(path).stat().st_mtime
     except OSError:
@@ -145,7 +145,7 @@ def _written_at(path: str) -> float:
 
 
 def _changed_at(path: str) -> float:
-    """Seconds since the epoch; of writing, but also of being put there: an older file may have taken the place."""
+    """Seconds since the epoch, of writing or of being moved there: an older file may have taken the place."""
     try:
         return Path(path).stat().st_ctime
     except OSError:

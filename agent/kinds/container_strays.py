@@ -1,8 +1,8 @@
-"""Containers that nobody wants, as they are seen: to be pruned, left over from a replacement that was cut, or made by
-`docker compose` for a wanted stack beside what that wants.
+"""Containers that nobody wants: to be pruned, left over from a replacement that was cut, or made by `docker compose`
+for a wanted stack beside what that wants.
 
 What `docker compose` made is ours where it is noted that it was taken over. Of its other containers only those of
-projects that are wanted here as stacks are seen, and whether one of these goes is for the planner.
+projects that are wanted here as stacks are seen; whether one of these goes is decided by the planner.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Strays:
         self._seen: dict[str, _Seen] = {}  # by the id of the container
 
     def seen(self, report: Report, around: Surroundings, labels: Labels) -> Observed:
-        """One of them, with the labels that tell whose it is, whatever it is called by now; the very same as before,
-        where nothing of it is another. `around` is the part that it has to do with."""
+        """What is seen of one, by the labels that tell whose it is, whatever it is called now; the very same value as
+        before, where nothing has changed. `around` is the part that concerns it."""
         last, health = self._seen.get(report["Id"]), health_of(report, {})
         is_known = last is not None and last.report is report and last.labels == labels
         if last is not None and is_known and (last.around, last.health) == (around, health):
@@ -120,10 +120,10 @@ def _names(labels: Labels) -> tuple[str, str]:
 
 
 def _holds(report: Report, names: Mapping[str, str], *, leftover: bool) -> frozenset[Key]:
-    """What one that nobody wants is attached to, and has to let go of before that can be made anew.
+    """What one that nobody wants is attached to, so that it has to go before that can be made anew.
 
-    What a cut replacement left and does not run is in nobody's way: were it taken along with a network, nobody would
-    know any more which anonymous volumes belong to its successor.
+    A stopped leftover of a cut replacement is in nobody's way. Were it removed along with a network, nothing would tell
+    any more which anonymous volumes belong to its successor.
     """
     used = uses_of(report, names)
     if not leftover or look(report, "State.Running"):

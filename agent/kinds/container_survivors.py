@@ -1,9 +1,10 @@
 """Processes that outlived their container: the engine counts it as ended or knows it no more, and they run on.
 
-They come of an engine that died while it started or minded a container. It can stop them no more, and they may hold a
-port or write to a volume beside whatever comes next. They are found and told; to end one is for a person.
+They are left when an engine dies while it starts a container or looks after one. The engine cannot stop them any more,
+and they may hold a port or write to a volume beside whatever comes next. They are found and reported; only a person
+ends one.
 
-`/proc` is gone through only where there is reason: at the first look, after the engine was lost, when a start failed.
+`/proc` is searched only where there is a reason: at the first look, after the engine was lost, when a start failed.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ Report = Mapping[str, Any]
 
 
 class Survivor(NamedTuple):
-    """What runs on of one container. With `on_host` the ports that it has are the host's."""
+    """The processes that outlived one container. With `on_host` their ports are those of the host."""
 
     container: str
     name: str
@@ -45,7 +46,7 @@ class Survivor(NamedTuple):
     processes: tuple[Process, ...]
 
     def is_of(self, seen: Observed) -> bool:
-        """Whether it is of this container, or of one that had the same place before it."""
+        """Whether it belongs to this container, or to an earlier one of the same name."""
         return self.container == seen.id or self.place == seen.key.name
 
     @property
@@ -55,7 +56,7 @@ class Survivor(NamedTuple):
 
     @property
     def _first(self) -> list[Process]:
-        """Those that none of the others has begun."""
+        """The processes that were started by none of the others."""
         pids = {process.pid for process in self.processes}
         return [process for process in self.processes if process.parent not in pids][:_SHOWN]
 
@@ -88,7 +89,7 @@ class Survivors:
         self._found: tuple[Survivor, ...] = ()
 
     def look(self, listed: Sequence[Report], losses: int) -> None:
-        """Take in what the engine lists of ours, where it had been lost so often when it was asked for that."""
+        """Take in what the engine lists of ours. `losses` is how often the engine had been lost by then."""
         with self._lock:
             self._note(listed)
             if losses == self._losses:
@@ -98,8 +99,8 @@ class Survivors:
             self._losses = losses
 
     def told(self, seen: Observed) -> Observed:
-        """The container, with what still runs of it or of the one before it. What a replacement left is told of the one
-        whose place it had."""
+        """The container, with what still runs of it or of the one before it; a leftover is returned as it is, for that
+        is told of the container whose place it had."""
         found = next((survivor for survivor in self._found if survivor.is_of(seen)), None)
         if found is None or seen.leftover:
             return seen
@@ -107,7 +108,7 @@ class Survivors:
 
     def of_nobody(self, known: Collection[Key], scope: Scope) -> Iterator[Observed]:
         """What still runs of containers of the scope that are gone and that nobody wants; `known` are those that are
-        there or wanted. There is nothing to be done about it, so it is told and no more."""
+        there or wanted. Nothing can be done about it, so it is only reported."""
         for survivor in self._found:
             key = Key("container", survivor.place)
             if key not in known and in_scope(scope, survivor.labels):
@@ -116,8 +117,8 @@ class Survivors:
                 yield replace(seen, detail=survivor.told, survivor=survivor.told)
 
     def holding(self, ports: Iterable[HostPort]) -> Iterator[Observed]:
-        """Who has one of these ports on the engine's host and is no container. Nothing is known where the agent cannot
-        see the network of that host: then the engine says it at the start."""
+        """The programs that are no containers and have one of these ports on the engine's host. None where the agent
+        cannot see the network of that host: then the engine refuses the start."""
         asked = list(ports)
         pid = process_behind(self._engine.url) if asked else 0
         taken = sorted(self._processes.taken(pid)) if pid else []
@@ -159,7 +160,7 @@ class Survivors:
         return ""
 
     def _having(self, port: int) -> Iterator[tuple[Survivor, bool]]:
-        """Those that have the port of the host, and whether that is sure. One with a network of its own has none."""
+        """Those that have the port of the host, and whether that is sure; none with a network of its own has it."""
         for survivor in self._found:
             have = {self._processes.has_port(one, port) for one in survivor.processes if survivor.on_host}
             if have - {False}:
@@ -179,8 +180,10 @@ class Survivors:
         self._listed = now
 
     def _search(self) -> None:
-        """Whoever seems to be one is asked about after it was seen, and has to live on after that: a container may have
-        begun or ended meanwhile, and the engine answers for none that it is just starting."""
+        """Search `/proc`. The engine is asked about each find afterwards, and the process has to be alive still after
+        that: a container may have begun or ended meanwhile, and of one that it is just starting the engine says
+        nothing.
+        """
         down = {**self._gone, **{container: entry for container, entry in self._listed.items() if not _is_up(entry)}}
         seen = self._processes.of(down) if down else {}
         found = [

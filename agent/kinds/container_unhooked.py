@@ -1,10 +1,10 @@
 """Containers that were started and have not had all that is to run after that (`post_start`).
 
-No report tells. So it is noted before the start which container that is, and the note goes once the last of it has
-ended well: an agent that dies or loses the engine in between leaves it to the next look. Where the note is lost, a
-container counts as having had it, for to run it again in one that has run for long is worse.
+The engine's report does not tell. So the container is noted before its start, and the note is removed once the last
+hook has ended well: an agent that dies or loses the engine in between leaves the hooks to the next look. Where the note
+is lost they count as run, for running them again in a container that has run for long is worse.
 
-One that had it before and is only started again waits for no content: what fails then says nothing of a commit.
+A container that had them before and is only started again is no new content: what fails then says nothing of a commit.
 """
 
 from __future__ import annotations
@@ -29,19 +29,20 @@ Report = Mapping[str, Any]
 
 
 class Unhooked:
-    """`file` holds the ids of such containers, by their stack and the name that they are for; of one that is started
-    again, as an object. Any thread may call."""
+    """`file` holds the ids of such containers by stack and wanted name; the id of one that is only started again stands
+    in an object. Any thread may call."""
 
     def __init__(self, file: JsonFile | None = None) -> None:
         self._file = file or JsonFile()
         self._settled = set[str]()  # of those that had it, the ids of which that could not be noted
 
     def expect(self, resource: Resource, container: str, *, again: bool = False) -> None:
-        """It is about to be started, be it `again`. What cannot be noted is forgotten with the agent."""
+        """The container is about to be started, or started `again`. What cannot be noted is forgotten with the
+        agent."""
         self.expect_for(resource.stack, resource.key.name, container, again=again)
 
     def expect_for(self, stack: str, name: str, container: str, *, again: bool) -> None:
-        """As `expect`, of one whose resource nobody has at hand."""
+        """As `expect`, where the resource is not at hand."""
         self._settled.discard(container)
 
         def change(kept: dict[str, Any]) -> dict[str, Any]:
@@ -52,18 +53,18 @@ class Unhooked:
             self._file.change(change)
 
     def settle(self, stack: str, container: str) -> None:
-        """It has had all of it. What cannot be noted costs another run after a restart of the agent at most."""
+        """All hooks have run. What cannot be noted costs at most another run after a restart of the agent."""
         try:
             self._file.change(lambda kept: only(kept, stack, lambda _name, noted: _id_in(noted) != container))
         except Trouble:
             self._settled.add(container)
 
     def is_waiting(self, resource: Resource, report: Report) -> bool:
-        """Whether the container runs and has not had it."""
+        """Whether the container runs and its hooks have not."""
         return self.lacks(resource, report) is not None
 
     def lacks(self, resource: Resource, report: Report) -> Difference | None:
-        """That the container runs and has not had it, None where that is not so."""
+        """The difference that the container runs and its hooks have not; None where that is not so."""
         container = str(report.get("Id") or "")
         if not after_start(resource) or status_of(report) not in _UP or container in self._settled:
             return None
