@@ -1,12 +1,11 @@
 """Images. `spec` is {"reference": as the engine is sent it, "platform": "os/arch" or ""} and perhaps "pull" or "build",
 as `agent.compose.images` has them, and perhaps "recorded" and "digests": see `image_last_good`.
 
-An image is there, or it is pulled or built; what was pulled is removed where the operator wants that, once nobody needs
-it (`agent.kinds.image_prune`). One that is built carries a digest of what it was
-built from, and is built anew where that is another. What has a pull policy is pulled although it is there: "refresh"
-when it was last pulled or tagged too long ago, "follow" when its tag stands for another one in its registry, "always"
-for a content of its stack that it was not pulled for. That a tag stands for another image by now is seen on the
-containers, which know the image that they were made from.
+An image is there, or it is pulled or built. Where the operator wants that, what was pulled is removed once nobody needs
+it (`agent.kinds.image_prune`). An image that is built carries a digest of what it was built from, and is built anew
+where that changes. An image with a pull policy is pulled although it is there: "refresh" when it was last pulled or
+tagged too long ago, "follow" when its tag stands for another image in its registry, "always" for each new content of
+its stack. That a local tag has moved is seen on the containers, which know the image that they were made from.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ STALE, NEW_CONTENT, FOLLOWED = (
 
 
 class ImageKind:
-    """`stop` is asked of the image in each pull and build; what is given up is begun anew by whoever wants it next."""
+    """`stop` is asked during each pull and build whether to give it up; whoever wants the image next begins anew."""
 
     name = "image"
 
@@ -73,7 +72,7 @@ class ImageKind:
         self._contents: dict[str, dict[str, str]] = {}  # by reference and stack, as last wanted
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
-        """See `Kind.observe`. Of an image that several stacks want, the one that differs for any of them."""
+        """See `Kind.observe`. An image that several stacks want differs where it does for any of them."""
         self._followed.ask({one.key.name: one.spec["pull"]["after"] for one in wanted if _is_followed(one)})
         reports = self._engine.gather(partial(report_of, self._engine, resource) for resource in wanted)
         seen: dict[Key, Observed] = {}
@@ -138,7 +137,8 @@ class ImageKind:
         return self._engine.inspect_image(reference) is not None
 
     def _pull(self, resource: Resource, reference: str) -> None:
-        """By a reference that may be another one than the resource's, whose progress it is."""
+        """Pull by a reference, which may be another one than the resource's: its progress is reported as the
+        resource's."""
         platform = str(resource.spec.get("platform") or "")
 
         def progress(one: PullProgress) -> None:
@@ -154,7 +154,8 @@ class ImageKind:
             self._refuse_platform(reference, platform)
 
     def _refuse_platform(self, reference: str, platform: str) -> None:
-        """An image that is for one platform alone is fetched whatever one asks for."""
+        """Raises `Refused` where the image is for another platform: a registry gives an image that it has for one
+        platform alone, whichever is asked for."""
         report = self._engine.inspect_image(reference) or {}
         if platform and (other := _other_platform(platform, report)):
             text = f"pull {reference}: it is for {other}, and {platform} is wanted: push one for that, or name another"
@@ -167,7 +168,7 @@ class ImageKind:
             raise Refused(text, reason="PlatformMismatch")
 
     def _foreign(self, report: Mapping[str, Any]) -> str:
-        """The image's platform where it is none that this host is known to run by itself."""
+        """The image's platform where it is one that this host is not known to run without emulation, else ""."""
         if not report.get("Architecture"):
             return ""
         able = (self._host, *RUNS_TOO.get(self._host, ()))
@@ -225,7 +226,7 @@ def _refuse_pull(reference: str, spec: Mapping[str, Any]) -> None:
 
 
 def _is_followed(resource: Resource) -> bool:
-    """Whether its registry is asked for what its tag stands for; a digest stands for one image for ever."""
+    """Whether its registry is asked what its tag stands for; a digest stands for one image for ever."""
     policy = (resource.spec.get("pull") or {}).get("policy")
     return policy == "follow" and "@" not in resource.key.name and "recorded" not in resource.spec
 

@@ -1,9 +1,8 @@
-"""What tags stand for in their registries, asked by and by: of each tag once in its interval, however many look.
+"""What tags stand for in their registries: each tag is asked for once in its interval, however many stacks look.
 
-A registry that does not answer is asked again after the interval, and the tag is where it was for so long: what runs
-is not to depend on it. Nor is what drifts to wait for it: all questions of one look have so much time together, and
-threads of their own, since other looks wait for those of the engine. The engine's calls are counted, those that failed
-too.
+A registry that does not answer is asked again after the interval; until then its tags count as unmoved, for what runs
+must not depend on it. Nor must healing wait for it: all questions of one look share a time limit, and have threads of
+their own, since other looks wait for those of the engine.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ class _Answers:
         self.hung: set[str] = set()
 
     def due_again(self, asked: Iterable[str]) -> list[str]:
-        """What was to be asked and was not answered, without that of registries that answered nothing at all: one that
-        hangs would take its time from each look."""
+        """What was not answered, without the tags of registries that answered nothing at all: a registry that hangs
+        would delay each look."""
         hanging = set(map(_registry, self.hung)) - set(map(_registry, self.digests))
         return [one for one in asked if one not in self.digests and _registry(one) not in hanging]
 

@@ -26,8 +26,8 @@ def gone(engine: Engine, resource: Resource) -> dict[str, str]:
 
 
 def report_of(engine: Engine, resource: Resource) -> dict[str, Any] | None:
-    """The report of one of them, None where one has to be pulled, or where nothing is noted: of an image that is gone
-    and cannot be pulled, what its reference stands for is the next best."""
+    """The report of one of them, None where one has to be pulled. Where none is noted, or one is gone and cannot be
+    pulled, the report of what the reference stands for."""
     noted = [engine.inspect_image(identity) for identity in resource.spec.get("recorded") or ()]
     if noted and all(noted):
         return noted[0]

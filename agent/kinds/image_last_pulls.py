@@ -1,7 +1,7 @@
-"""When an image was pulled last, and for what: neither stands on the image, for an engine notes the time of a tag only
-where somebody tags by hand, and an image can carry nothing of ours.
+"""When an image was last pulled, and for what. The image itself cannot tell: an engine notes the time of a tag only
+where somebody tags by hand, and a pulled image has no labels of ours.
 
-The file is small and may be lost: then what has a pull policy is pulled once more.
+The file may be lost: then what has a pull policy is pulled once more.
 """
 
 from __future__ import annotations

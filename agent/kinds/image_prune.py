@@ -1,7 +1,7 @@
-"""Images that were pulled here and that nobody needs any more: noted when they are pulled, and let go of with care.
+"""Images that were pulled here and that nobody needs any more: noted when they are pulled, and removed with care.
 
-An image is needed by a container, whosever that is, by a stack that wants what it is called, and by what a stack may
-have to go back to. One that somebody else has given a name is his. The engine has the last word: nothing is forced.
+An image is needed while any container uses it, a stack wants it, or a stack may have to go back to it. One that
+somebody else has given a name is his. The engine has the last word: nothing is removed by force.
 """
 
 from __future__ import annotations
@@ -36,9 +36,8 @@ class Pulled(NamedTuple):
 
 @dataclass
 class Pruning:
-    """`kept` gives the ids of the images that stacks may have to go back to, but for the stacks that it is told of.
-    Any thread may call. What is noted outlives the process where there is a file, which may be lost: then the images in
-    it stay."""
+    """`kept` gives the ids of the images that stacks may have to go back to, without the stacks that it is given. The
+    notes may be lost with their `file`: then the images stay. Any thread may call."""
 
     engine: Engine
     file: JsonFile = field(default_factory=JsonFile)

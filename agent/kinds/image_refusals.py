@@ -1,8 +1,8 @@
-"""What a registry or a builder said no to, and for how long it is not asked for that again.
+"""What a registry or a builder refused, and for how long it is not asked for that again.
 
-A stack whose image cannot be had is looked at often all the same, for what drifts in it is to be mended; its registry
-must not feel that, nor the host one build after the other. Whoever asks by hand is not kept waiting, and new content of
-a stack is tried at once.
+A stack whose image cannot be had is looked at often all the same, so that drift in it is mended. Its registry must not
+be asked each time, nor the image built each time. Whoever asks by hand does not wait, and new content of a stack is
+tried at once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Containers of other stacks that are attached to a network which is made anew.
 
-Another stack of this instance takes the network as it is, and its containers are none of the stack that makes it: they
-are neither stopped nor made anew for it. They are detached, and attached again with what they had. Where that does not
-come about, their own stack finds them detached and mends it.
+To another stack of this instance the network is external, and its containers are neither stopped nor made anew for it.
+They are detached, and attached again as they were. Where that fails, their own stack finds them detached and mends it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Whether a network could not be made anew, since another one of the host has its addresses.
+"""Whether a network could not be made anew, since another network of the host overlaps with its addresses.
 
-The engine says so only once the old one is gone, and by then all that was attached to it as well.
+The engine says so only once the old network is gone, and with it all that was attached to it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Which networks and volumes of `docker compose` were taken over: by that they are ours also once nobody wants them.
 
-No label of either can be changed. Where the note is lost, a network of Compose's stays when its stack leaves, and
-nobody is told of a volume. A volume goes by its name, for it has no id, and the engine takes the times of its directory
-for that of its making.
+The labels of neither can be changed. Where the note is lost, a network of Compose's stays when its stack leaves, and a
+volume of Compose's is not listed as orphaned. A volume is known by its name, for it has no id.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Volumes. `spec` is the body of `POST /volumes/create` without the name.
 
-A volume keeps data, so nothing here removes one or makes one anew, and the engine has no way to change one: a volume
-that differs is said and held. What it was made with by hand or by Compose is taken as it is. What Compose made and was
-taken over is noted, so that it is told of like ours once its stack is gone.
+A volume keeps data, so nothing here removes one or makes one anew, and the engine cannot change one: a volume that
+differs is reported and held. The labels of a volume that somebody else made are taken as they are. What Compose made
+and was taken over is noted, so that it is listed like ours once its stack is gone.
 """
 
 from __future__ import annotations
