@@ -45,7 +45,7 @@ class Backoff:
 
 @dataclass
 class _Healed:
-    """How often an object of a stack was healed, since when, and how often of what: a field, or that it was gone."""
+    """How often an object of a stack was healed, since when, and how often in which field, or because it was gone."""
 
     stack: str
     since: float
@@ -55,7 +55,7 @@ class _Healed:
 
     @property
     def times(self) -> int:
-        """Of the same: somebody who tries one thing after the other is nobody who fights."""
+        """How often the same was healed: somebody who tries one thing after the other does not fight git."""
         return max(self.counts.values(), default=0)
 
     def again(self, paths: Iterable[str], now: float) -> int:
@@ -67,7 +67,7 @@ class _Healed:
 
 @dataclass
 class Repeats:
-    """Notices that the same of an object is healed over and over: a container that dies, or someone who fights git.
+    """Notices what is healed over and over: a container that dies, or a field that somebody changes against git.
 
     The first healings are immediate; each further one of the same field waits twice as long, until there was none for
     `quiet` seconds beyond the wait.
@@ -113,7 +113,7 @@ class Repeats:
 
 
 def _healed(report: Report) -> dict[Key, set[str]]:
-    """What was healed, and in which fields, or that it was gone. What is only taken along with it is not meant."""
+    """What was healed, and in which fields, or that it was gone; without what was only taken along with it."""
     done = [outcome.change for outcome in report.outcomes if outcome.status is Status.DONE]
     taken = {change.key for change in done if change.action is Action.REMOVE}
     return {

@@ -1,4 +1,4 @@
-"""What becomes of a reading: which stacks take up what it says now, which wait with that, and which go.
+"""What becomes of a reading of the source: which stacks take up what it says now, which wait with that, and which go.
 
 New content waits for the stacks that it is to come after, and for the end of a freeze window; what was wanted before is
 kept and healed meanwhile.
@@ -22,7 +22,7 @@ HIDDEN = "MayBeHidden"  # it seems to have left the source, and something there 
 
 
 class Dispatch(Protocol):
-    """What the loop does about it."""
+    """What the loop is told to do."""
 
     def fresh(self, work: Work, trigger: str) -> None:
         """New content is tried at once."""
@@ -75,7 +75,7 @@ class Following:
         self.take_up()
 
     def take_up(self) -> None:
-        """Make what is coming what is wanted, unless it is new and has to wait; let go what has left the source."""
+        """Want what is coming, unless it is new and has to wait; let go of what has left the source."""
         for name in earlier_first(work.lag.coming for work in self._works()):
             self._take_up(self._stacks[name])
         for name in sorted(self._leaving):
@@ -89,8 +89,8 @@ class Following:
             self.take_up()
 
     def someone_gets_on(self, seconds: float) -> bool:
-        """Whether a stack that another one waits for may be ready before long, although nothing has been changed for so
-        many seconds."""
+        """Whether a stack that another one waits for may be ready before long, although nothing has changed for so many
+        seconds."""
         awaited = {name for work in self._works() if work.lag.coming for name in work.lag.coming.after}
         found = [work.last for name, work in self._stacks.items() if name in awaited and work.last]
         return any(one.on_trial or (gets_on(one) and seconds < longest_wait([one])) for one in found)
@@ -101,8 +101,8 @@ class Following:
         return work is not None and work.has_news
 
     def may_be_taken_up(self, name: str) -> bool:
-        """Whether new content of the stack waits for others, of which each may be ready before long, be it after those
-        that it waits for itself."""
+        """Whether new content of the stack waits for others, each of which may be ready before long, perhaps after
+        those that it waits for itself."""
         left, seen = [name], {name}
         while left:
             late = self._awaited_by(self._stacks.get(left.pop()))
@@ -114,13 +114,14 @@ class Following:
         return True
 
     def _awaited_by(self, work: Work | None) -> list[Work] | None:
-        """What the stack waits for, None where it is no order between stacks that keeps new content of it waiting."""
+        """The stacks that new content of this one waits for, None where none of it waits for stacks."""
         if work is None or work.lag.coming is None or work.lag.frozen:
             return None
         return [self._stacks[name] for name in work.lag.coming.after if not self._is_ready(name)]
 
     def _gets_on(self, work: Work) -> bool:
-        """Whether the stack is about to be looked at, may be ready before long, or waits in its turn."""
+        """Whether the stack may be ready before long: it is about to be looked at, gets on, or waits for others
+        itself."""
         if work.suspended.whole or work.lag.frozen:
             return False
         return work.lag.coming is not None or work.has_news or work.is_overtaken or gets_on(work.last)
@@ -167,7 +168,7 @@ class Following:
         return self.reading.freeze.of(name, self._wall()) if self.reading else None
 
     def _is_ready(self, name: str) -> bool:
-        """Whether the stack is good at what is wanted of it by now; one that is not here is waited for by nobody."""
+        """Whether the stack is good at what is wanted of it now. Nobody waits for one that is not in the source."""
         work = self._stacks.get(name)
         if work is None or self.reading is None or name not in self.reading.names:
             return True
@@ -177,14 +178,16 @@ class Following:
         return wanted.revision == last.revision and is_ready(last)
 
     def _that_may_be_hidden(self, left: frozenset[str], reading: Reading, on_host: frozenset[str]) -> frozenset[str]:
-        """Those of what seems to have left the source that something broken and unknown may be, by its `name:`."""
+        """Of the stacks that seem to have left the source, those that may be there all the same: a broken stack that
+        was never here may have their name, by its `name:`."""
         known = (self._stacks.get(name) for name in reading.broken if name not in on_host)
         if all(work is not None and work.desired is not None for work in known):
             return frozenset()
         return frozenset(name for name in left if name in on_host or self._stacks[name].desired is not None)
 
     def _keep(self, work: Work, reading: Reading) -> None:
-        """Leave what may be hidden as it is, and tell why once. What it waited to take up is in no commit any more."""
+        """Leave a stack that may be hidden as it is, and tell why once. What it waited to take up is no longer in the
+        source."""
         broken = ", ".join(sorted(reading.broken))
         why = (
             f"is not in the source any more, and is kept until {broken} can be read, which may be it under another name"

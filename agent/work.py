@@ -50,8 +50,8 @@ class Goal:
 
 @dataclass(frozen=True)
 class Lag:
-    """In what the source is ahead of the goal, and why. False where it is not. New content waits for a reason: it is
-    `frozen`, or the failure tells."""
+    """In what the source is ahead of the goal, and why; false where it is not ahead. New content waits because it is
+    `frozen`, or because of the failure."""
 
     coming: Stack | None = None  # new content
     frozen: Suspension | None = None  # waits for the end of a window, be it new content or that it left the source
@@ -66,8 +66,8 @@ FOLLOWED = Lag()
 
 @dataclass
 class Work:
-    """Touched by the loop's own thread only. `goal` and `lag` are set by the methods alone, each of which is one way
-    for what is wanted to move."""
+    """Touched by the loop's own thread only. `goal` and `lag` are set by the methods alone: each of these is one way in
+    which what is wanted changes."""
 
     name: str
     goal: Goal = field(default_factory=Goal)
@@ -97,7 +97,7 @@ class Work:
 
     @property
     def is_understood(self) -> bool:
-        """Whether it is known what is wanted in it: the last good state of what is broken, nothing where it left."""
+        """Whether it is known what is wanted of it: of a broken stack the last good state, of one that left nothing."""
         return self.desired is not None or not self.lag
 
     @property
@@ -106,19 +106,19 @@ class Work:
         return self.desired is None and self.is_understood
 
     def is_gone_by(self, report: Report) -> bool:
-        """Whether nothing of it is there any more that would have to be told of."""
+        """Whether it has left, and nothing of it is there any more that would have to be reported."""
         return self.has_left and nothing_stays(report)
 
     @property
     def is_kept(self) -> bool:
-        """Whether it is kept at what proved good, while the newest is no good or waits: be it for the end of a window,
-        which makes nothing new of what it went back to."""
+        """Whether it is kept at content that proved good, while the newest is no good or waits, be it for the end of a
+        freeze window."""
         proved = self.goal.proved or (self.desired is not None and self.desired.revision.id == self.standing.accepted)
         return bool(self.lag) and proved
 
     @property
     def only_waits(self) -> bool:
-        """Whether nothing is known to converge to until what waits is taken up."""
+        """Whether there is nothing to converge to until what waits is taken up."""
         return self.desired is None and (self.lag.coming is not None or self.lag.frozen is not None)
 
     @property
@@ -128,28 +128,28 @@ class Work:
 
     @property
     def due_at(self) -> float:
-        """When the next turn begins that is due. What gets due by itself does not delay what is due now."""
+        """When the next turn may begin. A turn that comes due by itself does not delay one that is due now."""
         by_itself = max(self.again[0], self.not_before) if self.again else float("inf")
         return min(self.not_before, by_itself) if self.trigger is not None else by_itself
 
     @property
     def has_more_to_come(self) -> bool:
-        """Whether there is a turn to come before one knows how it stands."""
+        """Whether another turn has to come before it is known how the stack stands."""
         return self.trigger is not None or (self.again is not None and self.again[1] == Trigger.TRIAL)
 
     @property
     def has_news(self) -> bool:
-        """Whether a turn is under way, or one is due that whoever asked waits for."""
+        """Whether a turn is under way, or one is due that somebody who asked waits for."""
         return self.busy or (self.trigger in NEWS and not self.only_waits)
 
     @property
     def is_overtaken(self) -> bool:
-        """Whether it is looked at again at once, for the world had moved while it was looked at."""
+        """Whether it is looked at again at once, since the host changed during its last turn."""
         return self.trigger == Trigger.RETRY and self.last is not None and self.last.failure is None
 
     @property
     def is_guarded(self) -> bool:
-        """Whether something of it would be removed once somebody said that it may."""
+        """Whether a removal of something in it waits for approval."""
         return self.last is not None and any(change.code in NEEDS_APPROVAL for change in self.last.plan.changes)
 
     def is_about(self, keys: frozenset[Key], id: str) -> bool:
@@ -217,13 +217,13 @@ class Work:
             self.brought = report.commit or self.brought
 
     def moved_on(self) -> Callable[[], bool]:
-        """Tells from now on whether other content is wanted by then, or more or less is suspended. A worker may ask:
-        only the loop sets what this is about."""
+        """A function that tells from now on whether other content is wanted, or something else suspended, than now. A
+        worker may call it, for only the loop sets what it is about."""
         wanted, suspended = self.desired, self.suspended
         return lambda: differ(self.desired, wanted) or self.suspended != suspended
 
     def dropped(self) -> Callable[[Key], bool]:
-        """Tells from now on whether other content is wanted by then, and that without an object. As `moved_on`."""
+        """As `moved_on`, and whether the other content does without the given object."""
         moved_on = self.moved_on()
         return lambda key: moved_on() and key not in self.goal.keys
 
