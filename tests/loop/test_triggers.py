@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -96,7 +96,8 @@ def test_a_bug_ends_neither_the_watch_nor_itself_in_silence(
 
 
 def test_what_an_event_is_a_reason_to_look_at() -> None:
-    assert reason_of(STARTED, "default") == LookAt("event", stack="web")
+    assert reason_of(STARTED, "default") == LookAt("event", stack="web", started="web-api-1")
+    assert reason_of(replace(STARTED, action="die"), "default") == LookAt("event", stack="web")
     assert reason_of(STARTED, "another") == LookAt("event", keys=frozenset({Key("container", "web-api-1")}))
 
 
