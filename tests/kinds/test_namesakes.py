@@ -10,7 +10,6 @@ import pytest
 
 from agent.errors import Refused
 from agent.kinds.namesakes import chosen
-from agent.model import Status
 from tests.kinds.rig import Rig
 
 
@@ -103,7 +102,7 @@ def test_where_nobody_can_tell_what_is_new_is_held_and_what_runs_goes_on(rig: Ri
     assert report.failure is not None
     assert report.failure.reason == "NameAmbiguous"
     assert all(id[:12] in report.failure.message for id in (first, second))
-    assert [(one.change.code, one.status) for one in report.outcomes] == [("NameAmbiguous", Status.HELD)]
+    assert [(one.action, one.code) for one in report.plan.changes] == [("hold", "NameAmbiguous")]
     assert not report.can_be_judged, "it passes: nobody knows yet whether the content is good"
     now = rig.container("web")
     assert (now["Id"], now["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])
