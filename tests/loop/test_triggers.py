@@ -80,7 +80,7 @@ def begun() -> Iterator[Callable[[Watch], None]]:
 def test_a_stream_that_breaks_is_opened_again_and_everything_is_looked_at(begun: Callable[[Watch], None]) -> None:
     heard, stream = Heard(), FakeStream([Unreachable("gone", reason="EngineUnavailable")], (STARTED,))
     begun(watch_events(stream, "default", heard.told.put, heard))
-    first = ["opened", LookAt("event"), "container", LookAt("event", stack="web")]
+    first = ["opened", LookAt("event"), "container", LookAt("event", stack="web", started="web-api-1")]
     assert heard.next(9) == [*first, "EngineUnavailable", *first]
 
 
