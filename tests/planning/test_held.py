@@ -93,7 +93,8 @@ def test_nothing_new_is_put_on_what_is_external_and_cannot_take_it() -> None:
     wanted = [want(WEB, "network/proxy"), want("network/proxy", external=True)]
     proxy = there("network/proxy", owner=Owner.FOREIGN, stack="", obstacle=Failure("NameAmbiguous", "which of two"))
     added = differs("networks.proxy", None, {}, IN_PLACE)
-    for changed in ([], [there(WEB, differs("image"))], [there(WEB, added)]):
+    renamed = differs("networks.proxy.aliases", [], ["api"], IN_PLACE)
+    for changed in ([], [there(WEB, differs("image"))], [there(WEB, added)], [there(WEB, renamed)]):
         found = plan(wanted, [proxy, *changed])
         check(found, "0 hold container/web (commit: which of two)")
         assert found.changes[0].code == "NameAmbiguous"
