@@ -251,7 +251,8 @@ class _Run:
             remark = self.perform(change, Pace(self.clock, rest, self.stop, self.timed))
         except Trouble as error:
             status = Status.OVERTAKEN if isinstance(error, Overtaken) else Status.FAILED
-            return Outcome(change, status, error.message, error.reason, self.clock() - began)
+            seconds = self.clock() - began
+            return Outcome(change, status, error.message, error.reason, seconds, attempted=error.attempted)
         return Outcome(change, Status.DONE, remark or "", seconds=self.clock() - began)
 
     def _collect(self) -> None:

@@ -19,11 +19,13 @@ from agent.model import Failure, Problem
 
 
 class Trouble(Exception):  # noqa: N818 - the word of the design for all that may go wrong
-    """The root of everything that may go wrong in ways that were thought of; a bug is not a Trouble."""
+    """The root of everything that may go wrong in ways that were thought of; a bug is not a Trouble. One that was not
+    `attempted` was known beforehand, and nobody was asked."""
 
-    def __init__(self, message: str, *, reason: str = "") -> None:
+    def __init__(self, message: str, *, reason: str = "", attempted: bool = True) -> None:
         super().__init__(message)
         self.message = message
+        self.attempted = attempted
         self.reason = reason or type(self).__name__
 
     @property

@@ -24,6 +24,6 @@ WANTED_SO = frozenset({SUSPENDED, JOB_RUNS, PRUNE_OFF, BACKS_OFF})
 # it would be removed once somebody said that it may
 NEEDS_APPROVAL = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
 # it goes on by itself before long, or when somebody says so: what it is about is not known to be good
-PASSING = frozenset({SUSPENDED, JOB_RUNS, PORT_IN_USE, BACKS_OFF, PAUSED})
+PASSING = frozenset({SUSPENDED, JOB_RUNS, PORT_IN_USE, NAME_AMBIGUOUS, BACKS_OFF, PAUSED})
 # something of somebody else's is in the way: what is wanted cannot be, and that is a failure
-OBSTACLES = frozenset({PORT_IN_USE, NAME_CONFLICT, SUBNET_OVERLAP})
+OBSTACLES = frozenset({PORT_IN_USE, NAME_CONFLICT, NAME_AMBIGUOUS, SUBNET_OVERLAP})

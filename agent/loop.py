@@ -229,18 +229,18 @@ class Loop:
     def _on_look(self, look: LookAt) -> None:
         if look.afresh or not (look.stack or look.keys):
             self._turns.look_afresh()
-        names = self._concerned(look)
-        if names:
+        if works := self._concerned(look):
             self._audience.triggered(look.trigger)
-        for name in names:
-            self.mark(self._stacks[name], look.trigger)
+        for work in works:
+            work.not_before = 0.0 if work.came_about(look.started) else work.not_before
+            self.mark(work, look.trigger)
 
-    def _concerned(self, look: LookAt) -> list[str]:
+    def _concerned(self, look: LookAt) -> list[Work]:
         if look.stack:
-            return [look.stack] if look.stack in self._stacks else []
+            return [self._stacks[look.stack]] if look.stack in self._stacks else []
         if look.keys:
-            return [name for name, work in self._stacks.items() if work.is_about(look.keys, look.id)]
-        return list(self._stacks)
+            return [work for work in self._stacks.values() if work.is_about(look.keys, look.id)]
+        return list(self._stacks.values())
 
     def mark(self, work: Work, trigger: str) -> None:
         """Make a turn due. Backing off is cut short only for whoever asks by hand, not for events: a failing stack

@@ -192,7 +192,7 @@ class Observed:
     protected: bool = False
     unsure: str = ""  # why nobody can tell for now whether it is protected: then it is not pruned either
     spare: bool = False  # takes room and no more: it keeps nothing from being as it is wanted
-    obstacle: Failure | None = None  # why it could not be made anew if it were removed
+    obstacle: Failure | None = None  # why it could not be made anew; of what is external, why nothing new can be on it
     stays: str = ""  # why it is left as it is, although something newer is known
     untaken: bool = False  # made by `docker compose`, and nobody has noted yet that it is taken over
     survivor: str = ""  # what of it, or of the one before it, runs on without the engine's knowing
@@ -310,6 +310,7 @@ class Outcome:
     reason: str = ""  # the code of the trouble, as in Trouble.reason
     seconds: float = 0.0
     awaited: Key | None = None  # what it waited for in vain
+    attempted: bool = True  # as in Trouble.attempted
 
 
 class Gate(StrEnum):

@@ -29,6 +29,9 @@ class Past(Protocol):
     def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:
         """Whether two revisions are known to have the same at each of the paths."""
 
+    def good(self, stack: str) -> str:
+        """The id of the revision at which the stack was good last, "" where nobody can tell."""
+
     def allowances(self, revision: str, stacks: frozenset[str]) -> Mapping[str, int]:
         """How many services may go as commits up to the revision say, by their ids: those that came since each of the
         stacks was good last. None where nobody can tell which these are."""
@@ -43,6 +46,9 @@ class NoPast:
     def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:  # noqa: ARG002 - a `Past`
         return False
 
+    def good(self, stack: str) -> str:  # noqa: ARG002 - a `Past`
+        return ""
+
     def allowances(self, revision: str, stacks: frozenset[str]) -> Mapping[str, int]:  # noqa: ARG002 - a `Past`
         return {}
 
@@ -50,10 +56,12 @@ class NoPast:
 @dataclass(frozen=True)
 class Provenance:
     """`commit` is the last one that changed what the stack was read from, `same` are revisions that wanted the same of
-    it as far as git goes: what was made at one of them and is to be otherwise now has no commit as its cause."""
+    it as far as git goes: what was made at one of them and is to be otherwise now has no commit as its cause, nor has
+    what is new of a stack that `was_good` at one."""
 
     commit: Revision | None = None
     same: frozenset[str] = frozenset()
+    was_good: bool = False
 
 
 UNKNOWN = Provenance()
@@ -72,7 +80,8 @@ class Tracer:
         revision, paths, until = stack.revision.id, stack.inputs, self._clock() + PATIENCE
         commit = self.last_change(revision, paths)
         same = (one for one in sorted(made_at) if self._clock() < until and self.is_same(one, revision, paths))
-        return Provenance(commit, frozenset(same))
+        good = self._past.good(stack.name)
+        return Provenance(commit, frozenset(same), was_good=bool(good) and self.is_same(good, revision, paths))
 
     def last_change(self, revision: str, paths: frozenset[str]) -> Revision | None:
         """As `Past.last_change`."""

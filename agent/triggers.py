@@ -122,7 +122,8 @@ def reason_of(event: Event, instance: str) -> LookAt:
     """What to look at because of an event: the stack that it names, else whoever wants an object of that name or has
     the container that was attached to it or taken off."""
     if event.attributes.get(INSTANCE) == instance and event.attributes.get(STACK):
-        return LookAt(Trigger.EVENT, stack=event.attributes[STACK])
+        started = event.name if event.action == "start" else ""
+        return LookAt(Trigger.EVENT, stack=event.attributes[STACK], started=started)
     if event.is_vague:
         return LookAt(Trigger.EVENT)
     keys = frozenset(Key(event.kind, name) for name in event.names)

@@ -19,8 +19,10 @@ from agent.occasions import Trigger
 from agent.planning import Demands
 from agent.reconcile import Turn
 from agent.rejections import content_of
+from agent.rollout import START_TIMEOUT
 from agent.suspension import NOTHING, Suspended, Suspension
 from agent.trial import NO_TRIAL, Trial
+from agent.twins import NEXT
 
 BY_ITSELF = frozenset({Trigger.TRIAL, Trigger.RETRY, Trigger.INTERVAL, Trigger.START})  # nothing came from outside
 NEWS = frozenset({Trigger.MANUAL, Trigger.GIT, Trigger.ROLLBACK})  # whoever asked waits for these turns
@@ -155,6 +157,11 @@ class Work:
     def is_about(self, keys: frozenset[Key], id: str) -> bool:
         """Whether it wants an object of one of the keys, or has the one of the engine's id."""
         return (self.last is not None and id in self.last.ids) or not keys.isdisjoint(self.goal.keys)
+
+    def came_about(self, started: str) -> bool:
+        """Whether it is the start of this container that hung in the last turn: then two of it run by now."""
+        hung = [one.change.key.name for one in (self.last.outcomes if self.last else ()) if one.reason == START_TIMEOUT]
+        return any(started in (name, name + NEXT) for name in hung)
 
     # --- how what is wanted moves ---
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
@@ -98,8 +99,8 @@ def test_of_a_tree_that_was_gone_through_everything_counts() -> None:
 class Past(NoPast):
     """Has `commit` as its answer, and revisions that want the same; notes what was asked."""
 
-    def __init__(self, commit: Revision | None, *same: str) -> None:
-        self.commit, self.same = commit, same
+    def __init__(self, commit: Revision | None, *same: str, good: str = "") -> None:
+        self.commit, self.same, self.was_good = commit, same, good
         self.asked: list[str] = []
 
     def last_change(self, revision: str, paths: frozenset[str]) -> Revision | None:
@@ -109,6 +110,9 @@ class Past(NoPast):
     def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:
         self.asked.append(f"{one[0]}={other[0]} {','.join(sorted(paths))}")
         return one in self.same
+
+    def good(self, stack: str) -> str:
+        return self.was_good if stack == "web" else ""
 
 
 def stack(*paths: str, revision: Revision = HEAD) -> Stack:
@@ -127,6 +131,13 @@ def test_git_is_asked_each_thing_once(commit: Revision | None) -> None:
     tracer.trace(stack("a"), {FIRST})
     tracer.trace(stack("a", "b", revision=Revision(SECOND)), {FIRST})
     assert past.asked[3:] == ["9 a", "1=9 a", "2 a,b", "1=2 a,b"]
+
+
+@pytest.mark.parametrize(("good", "said"), [(FIRST, True), (HEAD.id, True), (SECOND, False), ("", False)])
+def test_where_a_stack_was_good_with_the_very_same_no_commit_brought_what_is_new(good: str, said: bool) -> None:
+    tracer = Tracer(Past(BROUGHT, FIRST, good=good))
+    assert tracer.trace(stack("a"), ()) == Provenance(BROUGHT, was_good=said)
+    assert tracer.trace(replace(stack("a"), name="db"), ()) == Provenance(BROUGHT)
 
 
 def test_of_what_was_read_from_nothing_that_is_known_nobody_is_asked() -> None:

@@ -32,7 +32,7 @@ from agent.model import (
     Stack,
 )
 from agent.probe import Probe
-from agent.provenance import Tracer
+from agent.provenance import NoPast, Tracer
 from agent.reconcile import HEALTH_POLL, Reconciler, Turn
 from agent.rollout import Pace
 from agent.stand_ins import never
@@ -133,7 +133,7 @@ class Seen(Host):
         return {key: replace(seen, revision="a" * 40) for key, seen in super().observe(wanted, scope).items()}
 
 
-class Past:
+class Past(NoPast):
     def __init__(self, *same: str) -> None:
         self.same, self.asked = same, 0
 

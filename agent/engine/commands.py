@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agent.engine.calls import Calls
@@ -12,6 +12,18 @@ from agent.stand_ins import never
 
 POLL = 0.05  # seconds between looks at one that has said its last word
 TELLING = 5.0  # seconds that the engine may take to know the status of one that has ended
+Look = Callable[[str], Mapping[str, Any] | None]
+
+
+def under_way(container: Mapping[str, Any], command: Sequence[str], look: Look) -> str:
+    """The id of what runs the same command in a container by now, "" where nothing does. `container` is its report,
+    which names all that runs in it, and `look` gives the report of one of these."""
+    for one in container.get("ExecIDs") or ():
+        seen = look(one) or {}
+        process = seen.get("ProcessConfig") or {}
+        if seen.get("Running") and [process.get("entrypoint"), *(process.get("arguments") or ())] == [*command]:
+            return str(one)
+    return ""
 
 
 def hear(

@@ -190,14 +190,18 @@ class Engine:
         stop: Callable[[], bool] | None = None,
     ) -> tuple[int | None, str]:  # fmt: skip
         """Run a command in a container until it ends; its exit status, None where it goes on after the `patience` in
-        seconds, and what it said. `body` is that of `POST /containers/ID/exec`, `what` its name in errors. Once `stop`
-        says so, it goes on and nobody waits for it (`Overtaken`)."""
+        seconds, and what it said. One that still runs since an earlier try is waited for, unheard, and no other begun.
+        `body` is that of `POST /containers/ID/exec`, `what` its name in errors. Once `stop` says so, it goes on and
+        nobody waits for it (`Overtaken`)."""
         subject = f"run {what} in container {container[:12]}"
-        made = self._write("exec_create", subject, "/containers/{0}/exec", container, body=body)["Id"]
-        until = self._clock() + patience
-        said = commands.hear(self._calls, made, subject, until=until, stop=stop, clock=self._clock)
-        look = partial(self._object, "exec_inspect", "/exec/{0}/json", made)
-        code = commands.await_status(look, subject, until=until, stop=stop, clock=self._clock, sleep=self._sleep)
+        look = partial(self._object, "exec_inspect", "/exec/{0}/json")
+        before = commands.under_way(self.inspect_container(container) or {}, body["Cmd"], look)
+        made = before or self._write("exec_create", subject, "/containers/{0}/exec", container, body=body)["Id"]
+        until, said = self._clock() + patience, ""
+        if not before:
+            said = commands.hear(self._calls, made, subject, until=until, stop=stop, clock=self._clock)
+        ended = partial(look, made)
+        code = commands.await_status(ended, subject, until=until, stop=stop, clock=self._clock, sleep=self._sleep)
         return code, said
 
     def update_container(self, container: str, resources: Mapping[str, Any]) -> None:

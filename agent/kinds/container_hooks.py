@@ -33,6 +33,7 @@ HOOK_LABEL = f"{COMPOSE}hook"  # which no container but such a one carries
 PATIENCE = 600.0  # seconds that a hook may take
 GRACE = 10  # seconds that one which runs has to stop, where the agent ends before it does
 POLL = 0.2
+AWAITED = ": it goes on in there, and is waited for before it is begun again"
 WORDS = 500  # characters of what a failing hook said last
 
 
@@ -99,7 +100,7 @@ class Hooks:
         if not (bodies := after_start(resource)):
             return
         try:
-            self._execute(bodies, container, f"{POST_START} of {resource.service}")
+            self._execute(bodies, container, f"{POST_START} of {resource.service}", AWAITED)
         except (Refused, Overtaken) as trouble:
             has_completed = not self._ending() and self._has_completed(resource, container, fresh=fresh)
             if isinstance(trouble, Refused) or not has_completed:
@@ -150,13 +151,14 @@ class Hooks:
             if self._ending() or has_processes(self._engine.inspect_container(report["Id"]) or {}):
                 raise
 
-    def _execute(self, bodies: Sequence[Mapping[str, Any]], container: str, what: str) -> None:
+    def _execute(self, bodies: Sequence[Mapping[str, Any]], container: str, what: str, more: str = "") -> None:
+        """`more` is said of one that does not end."""
         for index, body in enumerate(bodies):
             hook = f"{what}, hook {index}"
             self._must_not_end(hook)
             code, said = self._engine.execute(container, body, PATIENCE, hook, self._ending)
             if code is None:  # it goes on in there until the container stops: an exec cannot be ended
-                raise _too_long(hook)
+                raise _too_long(hook, more)
             if code:
                 raise self._failed(hook, code, said, container, body)
 
@@ -202,8 +204,8 @@ class Hooks:
         return Refused(f"{what} ended with status {code}{f': {words}' if words else ''}", reason=HOOK_FAILED)
 
 
-def _too_long(what: str) -> Refused:
-    return Refused(f"{what} has not ended after {PATIENCE:g} seconds", reason=HOOK_FAILED)
+def _too_long(what: str, more: str = "") -> Refused:
+    return Refused(f"{what} has not ended after {PATIENCE:g} seconds{more}", reason=HOOK_FAILED)
 
 
 def patience_of(resource: Resource | None, report: Mapping[str, Any]) -> float:

@@ -6,14 +6,12 @@ the one that is meant: then it is reported like any other, also to `docker compo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from agent.engine import Engine
-from agent.errors import Refused
-from agent.held import NAME_AMBIGUOUS
-from agent.kinds.base import INSTANCE, PROJECT
 from agent.kinds.container_networks import wanted_endpoints
+from agent.kinds.namesakes import chosen
 
 Report = Mapping[str, Any]
 
@@ -42,18 +40,3 @@ class Namesakes:
         if name in self._shared():
             return chosen(name, stack, self._engine.list_networks(), self._instance)
         return min(known, default=name)
-
-
-def chosen(name: str, stack: str, listed: Sequence[Report], instance: str) -> str:
-    """Of several networks of that name the id of ours, else of the one that `docker compose` made for the stack; the
-    name where there is none. Raises `Refused` where nobody can tell."""
-    same = sorted((one for one in listed if one["Name"] == name), key=lambda one: str(one.get("Created") or ""))
-    ours = [one for one in same if (one.get("Labels") or {}).get(INSTANCE) == instance]
-    composes = [one for one in same if (one.get("Labels") or {}).get(PROJECT) == stack]
-    if found := ours or composes or same[: len(same) == 1]:
-        return str(found[0]["Id"])
-    if not same:
-        return name
-    ids = " and ".join(str(one["Id"])[:12] for one in same)
-    what = f"{len(same)} networks are called {name} ({ids}), and nobody can tell which of them is meant"
-    raise Refused(f"{what}: remove all but one by their ids (docker network rm ID)", reason=NAME_AMBIGUOUS)

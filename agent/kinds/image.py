@@ -222,7 +222,7 @@ class ImageKind:
 def _refuse_pull(reference: str, spec: Mapping[str, Any]) -> None:
     if (spec.get("pull") or {}).get("policy") == "never":
         message = f"image {reference} is not on this host, and its pull_policy forbids to pull it"
-        raise Refused(message, reason="ImageMissing")
+        raise Refused(message, reason="ImageMissing", attempted=False)
 
 
 def _is_followed(resource: Resource) -> bool:

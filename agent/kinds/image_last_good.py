@@ -41,6 +41,7 @@ def brought_back(engine: Engine, resource: Resource, identity: str) -> Iterator[
     try:
         yield
     except (Refused, Unreachable) as error:
-        raise type(error)(f"{told}, and cannot be had: {error.message}", reason=error.reason) from error
+        text = f"{told}, and cannot be had: {error.message}"
+        raise type(error)(text, reason=error.reason, attempted=error.attempted) from error
     if engine.inspect_image(identity) is None:
         raise Refused(f"{told}, and its registry has another one by its digest", reason="ImageCorrupt")

@@ -27,6 +27,7 @@ class Pause(NamedTuple):
 
 RATE_LIMITED = "RegistryRateLimited"
 PULLS: Mapping[str, Pause] = {
+    "ImagePullStalled": Pause(60.0),  # each try keeps one of the few places for pulls until it is given up
     RATE_LIMITED: Pause(60.0),  # the engine does not tell how long the registry wants to be left alone
     "ImageCorrupt": Pause(60.0),
     "ManifestUnknown": Pause(300.0),  # often what has not been pushed yet
@@ -62,7 +63,7 @@ class Refusals:
         with self._lock:
             known = self._known.get(key)
         if known is not None and self._clock() < known.until:
-            raise type(known.said)(known.said.message, reason=known.said.reason)
+            raise type(known.said)(known.said.message, reason=known.said.reason, attempted=False)
         try:
             yield
         except (Refused, Unreachable) as error:

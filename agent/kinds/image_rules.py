@@ -62,13 +62,13 @@ def refuse_without_room(engine: Engine, subject: str, least: int) -> None:
             f"{subject}: {directory} has {room.size // MIB} MiB free, and min_free_space is {least // MIB} MiB:"
             f" {_ADVICE}, or set min_free_space lower"
         )
-        raise Refused(text, reason="DiskFull")
+        raise Refused(text, reason="DiskFull", attempted=False)
     if room.inodes is not None and room.inodes < INODES:
         text = (
             f"{subject}: {directory} has {room.inodes} inodes free, and an image may have thousands of files (df -i"
             f" tells of them): {_ADVICE}, or move the engine's data to a filesystem with more of them"
         )
-        raise Refused(text, reason="DiskFull")
+        raise Refused(text, reason="DiskFull", attempted=False)
 
 
 class _Room(NamedTuple):

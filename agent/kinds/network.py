@@ -29,11 +29,12 @@ from agent.kinds.base import (
     seen_of,
     wanted_of,
 )
+from agent.kinds.namesakes import chosen
 from agent.kinds.network_guests import Guests
 from agent.kinds.network_overlap import overlap
 from agent.kinds.table import Row, Spec, differences, holds_secret, labelled, look, set_or_none
 from agent.kinds.taken import Taken
-from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
+from agent.model import Change, Condition, Difference, Failure, Gate, Key, Observed, Owner, Resource, Scope
 from agent.probe import Probe
 from agent.rollout import Pace
 
@@ -244,9 +245,19 @@ class NetworkKind:
             seen,
             stack=seen.stack or resource.stack,
             differences=differences,
-            obstacle=overlap(resource.spec, report, listed) if differences else None,
+            obstacle=self._unclear(resource, listed)
+            or (overlap(resource.spec, report, listed) if differences else None),
             untaken=owner is Owner.ADOPTABLE and not resource.external and not self._taken.has(resource, report["Id"]),
         )
+
+    def _unclear(self, resource: Resource, listed: Sequence[Report]) -> Failure | None:
+        """Why nothing new can be put on one that is external: it has the name of another one."""
+        try:
+            if resource.external:
+                chosen(resource.key.name, resource.stack, listed, self._identity.instance)
+        except Refused as refused:
+            return refused.failure()
+        return None
 
     def _stray(self, report: Report, labels: Mapping[str, str], *, leftover: bool) -> Observed:
         key = Key(self.name, f"{report['Name']}@{report['Id'][:12]}" if leftover else report["Name"])

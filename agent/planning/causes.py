@@ -16,11 +16,13 @@ from agent.planning.situation import Situation
 HEALED = frozenset({Cause.DRIFT, Cause.IMAGE})  # why something changes that no commit has changed
 
 
-def of_new(resource: Resource) -> Cause:
-    """Of what is not there yet."""
-    if not _is_written(resource):
-        return Cause.COMMIT
-    return Cause.SECRET if resource.spec.get("secret") else Cause.FILE
+def of_new(situation: Situation, resource: Resource) -> Cause:
+    """Of what is not there yet. What a service had when its stack was good is known: what is new of one since, though
+    git has nothing new, is so by the settings."""
+    if _is_written(resource):
+        return Cause.SECRET if resource.spec.get("secret") else Cause.FILE
+    by_settings = resource.service and situation.provenance(resource.stack).was_good
+    return Cause.SETTINGS if by_settings else Cause.COMMIT
 
 
 def of_change(situation: Situation, resource: Resource, seen: Observed) -> Cause:

@@ -39,7 +39,7 @@ def judge_wanted(situation: Situation, known: frozenset[Key]) -> dict[Key, Verdi
         seen = situation.actual.get(key)
         if seen is None:
             in_use = bool(situation.users.get(key)) and not resource.on_demand  # so it was there
-            verdict: Verdict | None = _judge_absent(resource, key in known or in_use)
+            verdict: Verdict | None = _judge_absent(situation, resource, key in known or in_use)
         else:
             verdict = _judge_present(situation, resource, seen)
         if verdict:
@@ -53,7 +53,8 @@ def _as_the_others(situation: Situation, verdicts: Mapping[Key, Verdict]) -> dic
     told: dict[str, set[Cause]] = {}
     for key, verdict in verdicts.items():
         seen = situation.actual.get(key)
-        if seen is not None and seen.revision and verdict.cause in {Cause.COMMIT, Cause.SETTINGS}:
+        dated = seen is not None and seen.revision
+        if verdict.cause is Cause.SETTINGS or (dated and verdict.cause is Cause.COMMIT):
             told.setdefault(situation.wanted[key].stack, set()).add(verdict.cause)
     by_settings = {stack for stack, causes_told in told.items() if causes_told == {Cause.SETTINGS}}
     return {
@@ -64,15 +65,16 @@ def _as_the_others(situation: Situation, verdicts: Mapping[Key, Verdict]) -> dic
     }
 
 
-def _judge_absent(resource: Resource, was_there: bool) -> Verdict:
+def _judge_absent(situation: Situation, resource: Resource, was_there: bool) -> Verdict:
     if resource.external:
         return hold(f"External{resource.key.kind.title()}Missing", Cause.COMMIT, words.external_missing(resource.key))
     if resource.handling.hook is not None:  # one that has run need not be there
         return Verdict(Action.CREATE, Cause.COMMIT, words.RUNS_ONCE)
     if was_there:
         return Verdict(Action.CREATE, Cause.DRIFT, words.REMOVED_OUTSIDE)
-    cause = causes.of_new(resource)
-    return Verdict(Action.CREATE, cause, words.NOT_THERE if cause is Cause.COMMIT else words.NEW_CONTENT)
+    cause = causes.of_new(situation, resource)
+    is_content = cause in {Cause.SECRET, Cause.FILE}
+    return Verdict(Action.CREATE, cause, words.NEW_CONTENT if is_content else words.NOT_THERE)
 
 
 def _judge_present(situation: Situation, resource: Resource, seen: Observed) -> Verdict | None:

@@ -57,6 +57,7 @@ class _Holding:
             key = self._queue.popleft()
             if self.blocks(key):
                 self._make_requirers_wait(key)
+            self._let_nothing_new_on(key)
             for used in self._situation.uses.get(key, ()):
                 self._keep(used, key)
             self._keep_ports(key)
@@ -82,6 +83,15 @@ class _Holding:
                 self.pin(requirer)  # it goes on as it is, but it could not be made again now
             elif verdict.action is not Action.HOLD:
                 self._hold(requirer, *self._why_to_wait(key))
+
+    def _let_nothing_new_on(self, key: Key) -> None:
+        """Hold what would be put on something external that cannot take it; what is there goes on."""
+        resource, seen = self._situation.wanted.get(key), self._situation.actual.get(key)
+        if resource is None or not resource.external or seen is None or seen.obstacle is None:
+            return
+        for requirer in self._situation.requirers.get(key, ()):
+            if _is_put_on(self._verdicts.get(requirer), key):
+                self._hold(requirer, seen.obstacle.reason, seen.obstacle.message)
 
     def _why_to_wait(self, key: Key) -> tuple[str, str]:
         """Code and words. Who waits for what is suspended is so itself: no fault of anybody's."""
@@ -143,3 +153,11 @@ class _Holding:
     def _is(self, key: Key, action: Action) -> bool:
         verdict = self._verdicts.get(key)
         return verdict is not None and verdict.action is action
+
+
+def _is_put_on(verdict: Verdict | None, required: Key) -> bool:
+    """Whether it is made, or that moves in it by which it is on what it requires."""
+    if verdict is None or verdict.action is not Action.UPDATE:
+        return verdict is not None and verdict.action in {Action.CREATE, Action.REPLACE}
+    where = f"{required.kind}s.{required.name}"
+    return any(moved.path == where or moved.path.startswith(f"{where}.") for moved in verdict.fields)

@@ -46,6 +46,12 @@ class CommitPast:
         except Trouble:
             return False
 
+    def good(self, stack: str) -> str:
+        try:
+            return self.mirror().refs(GOOD).get(GOOD + stack, "")
+        except Trouble:
+            return ""
+
     def allowances(self, revision: str, stacks: frozenset[str]) -> Mapping[str, int]:
         """A history that was rewritten since has commits that only seem to be new, so nothing of it is told. A stack
         that was never good here goes by the others; where there are none, nobody knows what is new."""

@@ -169,7 +169,7 @@ class Metrics:
         if outcome.status not in {Status.DONE, Status.FAILED}:
             return
         self._action_duration.labels(change.key.kind, change.action).observe(outcome.seconds)
-        if is_pull(change):
+        if is_pull(change) and outcome.attempted:
             self._pulls.labels(self._registries.of(registry_label(change.key.name)), result).inc()
         if change.cause is Cause.DRIFT and outcome.status is Status.DONE:
             self._drift_corrected.labels(label, change.key.kind).inc()

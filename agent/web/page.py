@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from agent.model import Health
 from agent.printable import capped
-from agent.telemetry.overview import Overview, Sync
+from agent.telemetry.overview import OTHER_SOURCE, Overview, Sync
 
 
 class Badge(NamedTuple):
@@ -59,6 +59,7 @@ class Page:
             sync=SYNC_BADGES,
             health=HEALTH_BADGES,
             failed=bad[0] if bad else None,
+            other_source=f"{OTHER_SOURCE[:1].upper()}{OTHER_SOURCE[1:]}",
             synced=sum(stack.sync is Sync.SYNCED for stack in overview.stacks),
             healthy=sum(stack.health is Health.HEALTHY for stack in overview.stacks),
         )

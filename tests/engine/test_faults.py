@@ -451,8 +451,8 @@ def test_a_command_in_a_container_is_waited_for(fake: FakeEngine, door: Engine, 
     }
     said = door.execute("c", {"Cmd": ["x"], "AttachStdout": True}, 5)
     assert said == (code, "out\nerr\n" if frames else "")
-    assert json.loads(fake.requests[1][2]) == {"Cmd": ["x"], "AttachStdout": True}
-    assert json.loads(fake.requests[2][2]) == {"Detach": False, "Tty": False}
+    assert json.loads(fake.requests[2][2]) == {"Cmd": ["x"], "AttachStdout": True}
+    assert json.loads(fake.requests[3][2]) == {"Detach": False, "Tty": False}
 
 
 def say_nothing(request: Request) -> None:
@@ -479,6 +479,22 @@ def answered(fake: FakeEngine, *reports: dict[str, Any]) -> None:
         "/exec/e1/start": say_nothing,
         "/exec/e1/json": lambda request: request.say(left.pop(0) if len(left) > 1 else left[0]),
     }
+
+
+def runs(*command: str, **more: Any) -> dict[str, Any]:
+    return {"Running": True, "ProcessConfig": {"entrypoint": command[0], "arguments": list(command[1:])}, **more}
+
+
+def test_the_same_command_that_still_runs_is_waited_for_and_no_other_begun(fake: FakeEngine, door: Engine) -> None:
+    reports = [runs("sh", "-c", "x"), runs("sh", "-c", "x", Running=False, ExitCode=3)]
+    fake.answers = {
+        "/containers/c/json": lambda request: request.say({"Id": "c", "Name": "/c", "ExecIDs": ["e7", "e8", "e9"]}),
+        "/exec/e7/json": lambda request: request.say(runs("sh", "-c", "y")),
+        "/exec/e8/json": lambda request: request.say(runs("sh", "-c", "x", Running=False)),
+        "/exec/e9/json": lambda request: request.say(reports.pop(0)),
+    }
+    assert door.execute("c", {"Cmd": ["sh", "-c", "x"]}, 5) == (3, "")
+    assert not fake.count("/containers/c/exec")
 
 
 @pytest.mark.parametrize("early", [{"Running": False, "ExitCode": None}, {"Running": True, "ExitCode": None}, {}])

@@ -8,9 +8,8 @@ from typing import Any
 import docker
 import pytest
 
-from agent.blame import is_refused
 from agent.errors import Refused
-from agent.kinds.container_namesakes import chosen
+from agent.kinds.namesakes import chosen
 from tests.kinds.rig import Rig
 
 
@@ -91,19 +90,19 @@ def test_a_network_that_somebody_made_of_the_same_name_is_in_nobodys_way(rig: Ri
 
 
 @pytest.mark.engine
-def test_where_nobody_can_tell_nothing_is_stopped_for_it_and_the_content_is_not_to_blame(
-    rig: Rig, busybox: str, double: Any
-) -> None:
+def test_where_nobody_can_tell_what_is_new_is_held_and_what_runs_goes_on(rig: Rig, busybox: str, double: Any) -> None:
     name = f"{rig.stack}-shared"
     outside = text(busybox, "1").replace("front: ", f"front: {{external: true, name: {name}}}")
     first = double(name)
     rig.apply(outside)
     before = rig.container("web")
     second = double(name)
+    assert rig.take(outside).synced, "nothing is to be put on it"
     report = rig.take(outside.replace("'1'", "'2'"))
     assert report.failure is not None
     assert report.failure.reason == "NameAmbiguous"
     assert all(id[:12] in report.failure.message for id in (first, second))
-    assert not any(map(is_refused, report.outcomes))
+    assert [(one.action, one.code) for one in report.plan.changes] == [("hold", "NameAmbiguous")]
+    assert not report.can_be_judged, "it passes: nobody knows yet whether the content is good"
     now = rig.container("web")
     assert (now["Id"], now["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])

@@ -9,6 +9,7 @@ import pytest
 
 from agent.errors import Refused
 from agent.kinds.image_refusals import BUILDS, PULLS, Pause, Refusals
+from agent.model import Report
 from tests.engine import front as faults
 from tests.engine.front import Front
 from tests.engine.registry import Registry
@@ -39,6 +40,11 @@ def compose(rig: Rig, busybox: str, image: str, version: str = "1", more: str = 
     """
 
 
+def tried(report: Report, image: str) -> list[bool]:
+    """Of each step that fetches the image, whether anybody was asked for it."""
+    return [one.attempted for one in report.outcomes if one.change.key.name == image]
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 429])
 def test_the_registry_is_left_alone_for_a_while_and_what_drifts_is_mended_meanwhile(
     rig: Rig, busybox: str, front: Front, image: str, sdk: docker.APIClient, status: int
@@ -55,6 +61,7 @@ def test_the_registry_is_left_alone_for_a_while_and_what_drifts_is_mended_meanwh
     assert done(second) == {f"{rig.stack}-web-1": "update"}
     assert second.failure == first.failure
     assert front.count("/manifests/") == asked
+    assert [tried(report, image) for report in (first, second)] == [[True], [False]]
     front.fault = lambda _: None
     rig.trigger = "manual"  # somebody asks for it
     assert rig.apply(text) == {image: "create", f"{rig.stack}-api-1": "create"}
@@ -140,6 +147,7 @@ def test_what_was_refused_is_asked_for_again_after_its_time() -> None:
 @pytest.mark.parametrize(
     ("reason", "seconds"),
     [
+        ("ImagePullStalled", 60.0),
         ("ManifestUnknown", 300.0),
         ("RegistryUnauthorized", 300.0),
         ("RegistryDenied", 300.0),

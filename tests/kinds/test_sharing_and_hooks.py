@@ -226,6 +226,28 @@ def test_a_hook_runs_once_for_a_service(rig: Rig, busybox: str) -> None:
     assert sorted(log(rig)) == ["after 1", "after 1", "before 1"]
 
 
+def test_a_hook_that_goes_on_is_waited_for_and_no_other_is_begun_beside_it(
+    rig: Rig, busybox: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = (
+        "echo begun >> /tmp/log; [ -e /tmp/first ] || exec touch /tmp/first; until [ -e /tmp/go ]; do sleep .1; done"
+    )
+    text = services(busybox, web=f"post_start: [{{command: [sh, -c, '{script}']}}]")
+    rig.apply(text)
+    web = rig.container("web")["Id"]
+    rig.engine.stop_container(web, 0)
+    monkeypatch.setattr(container_hooks, "PATIENCE", 1.0)
+    for _ in range(2):
+        report = rig.take(text)
+        assert report.failure is not None
+        assert "has not ended after 1 seconds: it goes on in there, and is waited for" in report.failure.message
+    told = {"Cmd": ["cat", "/tmp/log"], "AttachStdout": True}
+    assert rig.engine.execute(web, told, 60) == (0, "begun\nbegun\n"), "at the first start and once at the second"
+    monkeypatch.setattr(container_hooks, "PATIENCE", 600.0)
+    rig.engine.execute(web, {"Cmd": ["touch", "/tmp/go"]}, 60)
+    assert rig.apply(text) == {f"{rig.stack}-web-1": "update"}
+
+
 def test_a_hook_without_an_end_keeps_nothing_from_being_replaced_and_stops_its_own_change(
     rig: Rig, busybox: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ from agent.loop import Loop
 from agent.model import Action, Cause, Change, Failure, Health, Key, Outcome, Plan, Report, Resource, Result, Status
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.reconcile import Turn
+from agent.rollout import START_TIMEOUT
 from tests.loop.fakes import (
     FAST,
     FakeAudience,
@@ -77,6 +78,24 @@ def test_an_event_of_a_strangers_network_concerns_the_stack_that_has_the_contain
         audience.reports.get(timeout=5), audience.reports.get(timeout=5)
         loop.wake(LookAt("event", keys=frozenset({Key("network", "bridge")}), id="id-b"))
         assert turns.next().scope.stacks == {"b"}
+        assert turns.nothing_more()
+
+
+def test_a_start_that_hung_and_comes_about_is_looked_at_at_once() -> None:
+    """The pause after the failure never passes, and what else happens does not cut it short."""
+    hung = refused(Key("container", "a-web-1"), START_TIMEOUT)
+    turns, audience = FakeTurns(lambda turn: failed(turn, START_TIMEOUT, (hung,))), FakeAudience()
+    loop = make_loop(FakeDesires(reading(stack("a"))), turns, audience, clock=lambda: STANDING)
+    with running(loop):
+        turns.next()
+        audience.reports.get(timeout=5)
+        loop.wake(LookAt("event", stack="a"))
+        loop.wake(LookAt("event", stack="a", started="a-web-1.old"))
+        assert turns.nothing_more()
+        for name in ("a-web-1", "a-web-1.next"):
+            loop.wake(LookAt("event", stack="a", started=name))
+            turns.next()
+            audience.reports.get(timeout=5)
         assert turns.nothing_more()
 
 

@@ -123,6 +123,12 @@ def test_every_health_that_is_asked_for_exists(chart: Path, dashboard: dict[str,
     assert asked <= set(catalogue.HEALTHS)
 
 
+def test_calls_that_nobody_answered_are_shown_as_failed_too(dashboard: dict[str, Any]) -> None:
+    """They have a reason as their code, and no HTTP status."""
+    (failed,) = (text for where, text in panel_expressions(dashboard) if where.startswith("Docker API calls that"))
+    assert 'code!="ok"' in failed
+
+
 # --- the dashboard --------------------------------------------------------------------------------------------------
 
 

@@ -89,6 +89,25 @@ def test_what_could_not_be_made_anew_is_not_taken_away_for_it() -> None:
     assert found.changes[0].code == "SubnetOverlap"
 
 
+def test_nothing_new_is_put_on_what_is_external_and_cannot_take_it() -> None:
+    wanted = [want(WEB, "network/proxy"), want("network/proxy", external=True)]
+    proxy = there("network/proxy", owner=Owner.FOREIGN, stack="", obstacle=Failure("NameAmbiguous", "which of two"))
+    added = differs("networks.proxy", None, {}, IN_PLACE)
+    renamed = differs("networks.proxy.aliases", [], ["api"], IN_PLACE)
+    for changed in ([], [there(WEB, differs("image"))], [there(WEB, added)], [there(WEB, renamed)]):
+        found = plan(wanted, [proxy, *changed])
+        check(found, "0 hold container/web (commit: which of two)")
+        assert found.changes[0].code == "NameAmbiguous"
+
+
+def test_what_is_on_it_goes_on() -> None:
+    wanted = [want(WEB, "network/proxy"), want("network/proxy", external=True)]
+    proxy = there("network/proxy", owner=Owner.FOREIGN, stack="", obstacle=Failure("NameAmbiguous", "which of two"))
+    check(plan(wanted, [proxy, there(WEB, uses=["network/proxy"])]), "")
+    stopped = there(WEB, differs("state", "exited", "running", IN_PLACE, drift=True), uses=["network/proxy"])
+    assert "0 update container/web (drift" in str(plan(wanted, [proxy, stopped]))
+
+
 def test_what_only_drifted_is_mended_while_something_that_is_there_is_held() -> None:
     wanted = [want(WEB, "volume/data"), want("volume/data")]
     held = there("volume/data", differs("driver"))

@@ -179,6 +179,28 @@ def test_what_the_settings_make_is_told_as_theirs_where_they_change_something_el
     assert {change.key.name: change.cause for change in found.changes}["front"] == "commit"
 
 
+def test_a_service_that_is_new_though_git_has_nothing_new_is_so_because_of_the_settings() -> None:
+    wanted = [want(WEB, "network/front"), want("network/front"), want("container/db")]
+    was_good = {"web": Provenance(RAISED, was_good=True)}
+    found = plan(wanted, [there("container/db")], traced=was_good)
+    check(
+        found,
+        """
+        0 create network/front (settings: does not exist yet)
+        1 create container/web (settings: does not exist yet) after 0
+        """,
+    )
+    assert [change.commit for change in found.changes] == [None, None]
+    found = plan(wanted, [], known=[WEB], traced=was_good)
+    assert {change.key.name: change.cause for change in found.changes} == {
+        "web": "drift",
+        "db": "settings",
+        "front": "settings",
+    }
+    found = plan([want("network/front")], [], traced=was_good)
+    check(found, "0 create network/front (commit: does not exist yet)")
+
+
 def test_what_drifts_or_does_not_say_when_it_was_made_is_no_word_against_the_settings() -> None:
     made = {"revision": "0" * 40}
     drifts, front = (

@@ -256,7 +256,19 @@ def test_of_what_is_no_commit_that_is_there_nothing_is_known(line: Line, open_so
     assert not past.is_same(head, revision, frozenset({WEB}))
 
 
+def test_the_commit_is_known_at_which_a_stack_was_good(line: Line, open_source: Open) -> None:
+    source = open_source(line.repository)
+    good = line.commit("Add web", web="1")
+    past, _ = read(source)
+    assert past.good("web") == ""
+    source.accept("web", good)
+    line.commit("Explain", readme="1")
+    source.sync()
+    assert (past.good("web"), past.good("db")) == (good, "")
+
+
 def test_without_a_mirror_nothing_is_known(open_source: Open, tmp_path: Path) -> None:
+    assert open_source(tmp_path / "origin.git").past.good("web") == ""
     assert asked(open_source(tmp_path / "origin.git").past, "f" * 40, WEB) == ""
 
 

@@ -32,6 +32,10 @@ def test_what_is_removed_or_built_is_not_pulled() -> None:
     assert counted(done(removed), done(replace(change(key=KEY), wanted=built))) == {}
 
 
+def test_what_nobody_was_asked_for_is_no_pull() -> None:
+    assert counted(done(change(key=KEY), Status.FAILED, attempted=False)) == {}
+
+
 def test_the_bytes_and_the_time_of_a_pull() -> None:
     metrics = Metrics("0.1.0")
     metrics.pulled(REFERENCE, 30, 2.0)

@@ -90,6 +90,14 @@ def test_it_says_which_commit_brought_a_stack_what_it_has() -> None:
     assert "changed by 31c09de first (bert)" in text
 
 
+def test_it_shows_what_this_instance_made_from_another_source() -> None:
+    text = re.sub(r"\s+", " ", page_of(full().with_elsewhere(["old", "app"])).text)
+    assert "! of another source app, old" in text
+    assert "Made by this instance from another source" in text
+    assert "docker compose -p STACK down" in text
+    assert "another source" not in page_of(full()).text
+
+
 def test_it_is_built_for_every_reader() -> None:
     page = page_of(full())
     assert page.all("html") == [{"lang": "en"}]
@@ -135,6 +143,7 @@ def _spoken(one: str, other: str) -> Parsed:
     failure = Failure("X", f"m{one}", (Problem(Place(f"f{one}"), f"m{other}", f"p{one}", f"h{other}"),))
     overview = Overview(host=f"h{one}", version=f"v{other}", source=SourceStatus(f"u{one}", f"r{other}"))
     overview = overview.with_source(revision, failure, at=1.0, next_at=None).with_engine(one, other)
+    overview = overview.with_elsewhere([f"e{one}"])
     return page_of(overview.with_report(failed(failure, stack=f"s{one}", revision=revision, commit=revision)))
 
 
