@@ -25,6 +25,7 @@ from agent.kinds.base import (
 )
 from agent.kinds.container_around import Surroundings, look_around
 from agent.kinds.container_astray import NUMBER, ONE_OFF, Places
+from agent.kinds.container_copied import copied
 from agent.kinds.container_cut import Labels, Standing, as_cut, goes_on, hindered, set_aside, standings, twins_of
 from agent.kinds.container_facts import Facts, is_done, is_scheduled
 from agent.kinds.container_fields import TABLE
@@ -336,7 +337,15 @@ class ContainerView:
             *_disk(resource, report),
             outdated=frozenset() if is_scheduled(resource.spec) else around.outdated(report),
             heals=resource.handling.heal_unhealthy,
+            copied=self._copied(resource, report),
         )
+
+    def _copied(self, resource: Resource, report: Report) -> frozenset[str]:
+        if INSTANCE in labels_of(report):
+            return frozenset()  # in ours it is mounted
+        key = self._identity.key
+        noted = read_fingerprint(self._mended.of(resource, report), key) or {}
+        return copied(self._engine, resource.spec, report, noted, key)
 
     def _is_ours(self, report: Report, name: str = "") -> bool:
         return is_ours(self._identity, name or name_of(report), labels_of(report), self._inherited(report))

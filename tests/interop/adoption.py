@@ -168,6 +168,20 @@ secrets: {token: {file: ./token.txt}}
         {},
         {"plain.conf": "a = 1\n", "token.txt": "canary-of-nobody\n"},
     ),
+    "configs and secrets that are no files": Brought(
+        """
+services:
+  app: {<<: *base, configs: [plain, {source: other, target: /etc/other.conf, mode: 0440, uid: "1000", gid: "1001"}]}
+  user: {<<: *base, user: "1000:1000", configs: [plain], secrets: [token, {source: token, target: /run/deep/er/t}]}
+configs: {plain: {content: "a = ${A:-1}\\n"}, other: {content: one}}
+secrets: {token: {environment: TOKEN}}
+""",
+        "content: one",
+        "content: two",
+        {"app": {"volumes./etc/other.conf"}},
+        {},
+        {".env": "TOKEN=canary-of-nobody\n"},
+    ),
     "env files": Brought(
         """
 services:

@@ -307,6 +307,20 @@ def test_the_file_itself_is_as_good_as_its_copy(bind: str, unmoved: set[str], pa
     assert [one.path for one in compare(TABLE, seen, made, made)] == paths
 
 
+@pytest.mark.parametrize(
+    ("copied", "binds", "paths"),
+    [
+        pytest.param({"/etc/c"}, [], [], id="a copy in the container"),
+        pytest.param(set(), [], ["volumes./etc/c"], id="none"),
+        pytest.param({"/etc/c"}, ["/else:/etc/c:ro"], ["volumes./etc/c"], id="something mounted over it"),
+    ],
+)
+def test_a_copy_in_the_container_is_as_good_as_a_mount(copied: set[str], binds: list[str], paths: list[str]) -> None:
+    seen = replace(facts(COPIED, HostConfig={"Binds": binds}), copied=frozenset(copied))
+    made = fingerprint(TABLE, seen.spec, b"k")
+    assert [one.path for one in compare(TABLE, seen, made, made)] == paths
+
+
 def test_a_file_that_changed_after_the_start_is_told_by_the_disk(tmp_path: Path) -> None:
     file = tmp_path / "c"
     file.write_text("1")
