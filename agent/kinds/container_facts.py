@@ -139,9 +139,9 @@ def hosts(value: Any) -> tuple[str, ...]:
 
 
 def links(value: Any) -> tuple[str, ...]:
-    """`target:alias`; the engine reports `/target:/self/alias`."""
+    """`target:alias`, each once; the engine reports `/target:/self/alias`."""
     pairs = (str(link).partition(":")[::2] for link in value or ())
-    return tuple(sorted(f"{target.lstrip('/')}:{alias.rpartition('/')[2]}" for target, alias in pairs))
+    return tuple(sorted({f"{target.lstrip('/')}:{alias.rpartition('/')[2]}" for target, alias in pairs}))
 
 
 def environment(entries: Any) -> dict[str, str | None]:

@@ -82,6 +82,7 @@ services:
   monitor: {<<: *base, network_mode: host, pid: host}
   batch: {<<: *base, network_mode: none}
   usual: {<<: *base, network_mode: bridge}
+  linked: {<<: *base, network_mode: bridge, links: [usual, "usual:other"]}
 """,
         "cap_add: [NET_ADMIN]",
         "cap_add: [NET_ADMIN, SYS_TIME]",

@@ -154,7 +154,7 @@ def test_whose_an_object_is(name: str, labels: dict[str, str], inherited: dict[s
         (restart, None, {"Name": "no", "MaximumRetryCount": 0}),
         (restart, {"Name": "on-failure"}, {"Name": "on-failure", "MaximumRetryCount": 0}),
         (security, ["no-new-privileges", "label:disable"], ["label=disable", "no-new-privileges=true"]),
-        (links, ["db:sql"], ["/db:/web/sql"]),
+        (links, ["db:sql", "db:sql"], ["/db:/web/sql"]),
         (bindings, {"80": [{"HostPort": "1"}], "81/tcp": []}, {"80/tcp": [{"HostIp": "", "HostPort": "1"}]}),
         (
             lambda host: mounts(host, {}),
