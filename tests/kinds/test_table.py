@@ -309,11 +309,8 @@ def test_the_file_itself_is_as_good_as_its_copy(bind: str, unmoved: set[str], pa
 
 @pytest.mark.parametrize(
     ("copied", "binds", "paths"),
-    [
-        pytest.param({"/etc/c"}, [], [], id="a copy in the container"),
-        pytest.param(set(), [], ["volumes./etc/c"], id="none"),
-        pytest.param({"/etc/c"}, ["/else:/etc/c:ro"], ["volumes./etc/c"], id="something mounted over it"),
-    ],
+    [({"/etc/c"}, [], []), (set(), [], ["volumes./etc/c"]), ({"/etc/c"}, ["/else:/etc/c:ro"], ["volumes./etc/c"])],
+    ids=["a copy in the container", "none", "something mounted over it"],
 )
 def test_a_copy_in_the_container_is_as_good_as_a_mount(copied: set[str], binds: list[str], paths: list[str]) -> None:
     seen = replace(facts(COPIED, HostConfig={"Binds": binds}), copied=frozenset(copied))
