@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,11 @@ def digest_of(*values: Any) -> str:
     for value in values:
         digest.update(canonical(value))
     return digest.hexdigest()
+
+
+def file_digest(key: bytes, mode: int, uid: int, gid: int, content: bytes) -> str:
+    """64 hex digits of a file, its owner and its mode. Keyed, for a short secret could be guessed from a plain one."""
+    return hmac.new(key, f"{mode:o}:{uid}:{gid}:".encode() + content, hashlib.sha256).hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -16,14 +16,16 @@ from agent.compose.handlings import of_service, of_stack
 from agent.compose.images import Images, merged, with_content
 from agent.compose.lifecycle import hooks
 from agent.compose.located import bound_device
-from agent.compose.mounts import Stored
+from agent.compose.mounts import Stored, distinct
 from agent.compose.names import container_name
 from agent.compose.nodes import Map
+from agent.compose.paths import clean
 from agent.compose.payload import Maker, platform
 from agent.compose.project import Project
 from agent.compose.security import read_profiles
 from agent.compose.stored import Stores
 from agent.compose.validate import replicas_of
+from agent.digests import file_digest
 from agent.host_ports import asked_for
 from agent.model import Condition, Key, Requirement, Resource
 from agent.tree import Tree
@@ -123,6 +125,8 @@ class _Wanted:
             about["hashed"] = hashed
         if lying := self._lying(sources, stored):
             about["lying"] = lying
+        if copied := self._copied(distinct(service, stored)):
+            about["copied"] = copied
         first = Key("container", container_name(self.project, name, 1))
         if kept:
             about["files"] = sorted(key.name for key in kept)
@@ -159,6 +163,17 @@ class _Wanted:
         """What is mounted as a copy and lies on this host itself: the path of the copy, and its own."""
         mounted = {*sources, *(one.source for one in stored)}
         return {copy: path for copy, path in self.bindings.lying.items() if copy in mounted}
+
+    def _copied(self, stored: Sequence[Stored]) -> dict[str, str]:
+        """What is mounted and Compose may have copied into a container instead: its digest, by where it lies there."""
+        found = {}
+        for one in stored:
+            spec = self.bindings.found[one.source].spec if one.source in self.bindings.found else {}
+            if "uid" in spec:
+                mode, content = spec["content"][""]
+                key = self.bindings.target.key
+                found[clean(one.target)] = file_digest(key, mode, spec["uid"] or 0, spec["gid"] or 0, content)
+        return found
 
     def _kept(self, files: set[Key]) -> frozenset[Key]:
         """Those of them that are kept equal to the commit. A seed and a directory are the containers' own."""

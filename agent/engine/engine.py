@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from agent.engine import builds, commands, events, images
+from agent.engine import archives, builds, commands, events, images
 from agent.engine.calls import Calls, Observe
 from agent.engine.credentials import Credentials
 from agent.engine.deadline import GRACE, seconds_to_stop
@@ -238,6 +238,10 @@ class Engine:
         except Refused:
             return ""
         return demultiplexed(raw or b"")[-TAIL:].decode("utf-8", "replace")
+
+    def read_file(self, container: str, path: str) -> archives.Inside | None:
+        """The plain file at the path in a container; None where there is none that can be read."""
+        return archives.read(self._calls, container, path)
 
     # --- networks -----------------------------------------------------------------------------------------------
 

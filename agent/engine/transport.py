@@ -148,6 +148,11 @@ class Client(docker.APIClient):
         """GET, as bytes."""
         return self._get(self._path(path, names), params)
 
+    def begin(self, path: str, /, *names: str, most: int, **params: Any) -> bytes:
+        """GET, and the first bytes of what comes, no more than `most`."""
+        with self._send("GET", self.base_url + self._path(path, names), params, stream=True) as answer:
+            return first_said(answer.iter_content(PIECE), most)
+
     def tell(self, path: str, *names: str, body: Mapping[str, Any] | None = None, **params: Any) -> Any:
         """POST; the answer as JSON, or None where there is no content."""
         answer = self._send("POST", self.base_url + self._path(path, names), params, json=body)
@@ -225,6 +230,16 @@ def demultiplexed(raw: bytes) -> bytes:
         written.append(raw[at + 8 : end])
         at = end
     return b"".join(written) if at else raw
+
+
+def first_said(pieces: Iterable[bytes], most: int) -> bytes:
+    """The first bytes of what comes in pieces, no more than `most`."""
+    said = bytearray()
+    for piece in pieces:
+        said += piece
+        if len(said) >= most:
+            break
+    return bytes(said[:most])
 
 
 def last_said(pieces: Iterable[bytes], most: int = TAIL) -> bytes:

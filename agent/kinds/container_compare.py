@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from agent.engine import Engine
 from agent.images import Image, digest_of
 from agent.kinds.base import (
+    INSTANCE,
     Identity,
     heeded,
     is_composes,
@@ -19,6 +20,7 @@ from agent.kinds.base import (
 )
 from agent.kinds.container_around import Surroundings
 from agent.kinds.container_astray import NUMBER, ONE_OFF
+from agent.kinds.container_copied import copied
 from agent.kinds.container_cut import Labels
 from agent.kinds.container_facts import Facts, is_done, is_scheduled
 from agent.kinds.container_fields import TABLE
@@ -110,7 +112,15 @@ class Comparisons:
             *_disk(resource, report),
             outdated=frozenset() if is_scheduled(resource.spec) else around.outdated(report),
             heals=resource.handling.heal_unhealthy,
+            copied=self._copied(resource, report),
         )
+
+    def _copied(self, resource: Resource, report: Report) -> frozenset[str]:
+        if INSTANCE in labels_of(report):
+            return frozenset()  # in ours it is mounted
+        key = self._identity.key
+        noted = read_fingerprint(self._mended.of(resource, report), key) or {}
+        return copied(self._engine, resource.spec, report, noted, key)
 
     def differences(self, resource: Resource, facts: Facts, owner: Owner) -> tuple[Difference, ...]:
         """Every field in which the container is not as wanted, but for what may be as it is."""

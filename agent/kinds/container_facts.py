@@ -25,7 +25,8 @@ class Facts:
     are the ids of the networks by name, `names` the names of containers by id, `api` the version that is spoken.
     `unmoved` are files of the host that are as they were when the container was started; `rewritten` are the targets of
     mounts behind which the commit's files were written again since then, and `outdated` the names of containers in
-    whose namespaces it is and that were started after it. `heals`: a failing health check is a fault.
+    whose namespaces it is and that were started after it. `copied` are the targets of mounts in the place of which the
+    container has a copy that will do. `heals`: a failing health check is a fault.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Facts:
     unmoved: frozenset[str] = frozenset()
     rewritten: frozenset[str] = frozenset()
     outdated: frozenset[str] = frozenset()
+    copied: frozenset[str] = frozenset()
     heals: bool = False
 
     @property
@@ -137,9 +139,9 @@ def hosts(value: Any) -> tuple[str, ...]:
 
 
 def links(value: Any) -> tuple[str, ...]:
-    """`target:alias`; the engine reports `/target:/self/alias`."""
+    """`target:alias`, each once; the engine reports `/target:/self/alias`."""
     pairs = (str(link).partition(":")[::2] for link in value or ())
-    return tuple(sorted(f"{target.lstrip('/')}:{alias.rpartition('/')[2]}" for target, alias in pairs))
+    return tuple(sorted({f"{target.lstrip('/')}:{alias.rpartition('/')[2]}" for target, alias in pairs}))
 
 
 def environment(entries: Any) -> dict[str, str | None]:

@@ -206,9 +206,11 @@ def exposed_wanted(facts: Facts) -> tuple[str, ...]:
 
 
 def mounts_wanted(facts: Facts) -> dict[str, str]:
-    """A copy of a file of this host is wanted; the file itself will do while it is what the container began with."""
+    """A copy of a file of this host is wanted; the file itself will do while it is what the container began with, and
+    so will the same in the container itself."""
     volumes = {**mapping(facts.default("Volumes")), **mapping(facts.asked("Volumes"))}
-    wanted, seen = mounts(mapping(facts.asked("HostConfig")), volumes), mounts_seen(facts)
+    asked, seen = mounts(mapping(facts.asked("HostConfig")), volumes), mounts_seen(facts)
+    wanted = {target: words for target, words in asked.items() if target in seen or target not in facts.copied}
     for copy, path in mapping(facts.spec.get("lying")).items():
         for target, words in wanted.items():
             if path in facts.unmoved and seen.get(target) == moved(words, copy, path):

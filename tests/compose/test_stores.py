@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -12,6 +13,7 @@ import pytest
 from agent.compose import LoadOptions, load, render
 from agent.compose.calls import engine_calls
 from agent.compose.resources import resources
+from agent.digests import file_digest
 from agent.errors import BadManifest
 from agent.model import Resource
 from tests.compose.tree import TARGET, DictTree, problems, project, wanted
@@ -224,6 +226,21 @@ def test_the_content_of_a_config_is_a_file_that_everybody_may_read() -> None:
     assert PurePosixPath(path).parent.parent == PurePosixPath(TARGET.files) / "web"
     assert PurePosixPath(path).name == "c"
     assert resource.spec == {"content": {"": (0o444, b"hello")}, "uid": None, "gid": None, "secret": False}
+
+
+def test_what_compose_copies_into_a_container_is_known_by_a_digest() -> None:
+    text = """\
+        services: {a: {image: x, configs: [c, {source: c, target: /d/, mode: 0400, uid: '5'}], secrets: [s, f]}}
+        configs: {c: {content: hello}}
+        secrets: {s: {environment: V}, f: {file: /etc/f}}
+    """
+    a = held(textwrap.dedent(text), V="hunter2")["container/web-a-1"].spec
+    assert a["copied"] == {
+        "/c": file_digest(b"key", 0o444, 0, 0, b"hello"),
+        "/d": file_digest(b"key", 0o400, 5, 0, b"hello"),
+        "/run/secrets/s": file_digest(b"key", 0o444, 0, 0, b"hunter2"),
+    }
+    assert "copied" not in held(SECRET % ("s", "file: /etc/s"))["container/web-a-1"].spec
 
 
 def test_a_secret_lies_in_memory() -> None:

@@ -89,6 +89,24 @@ def test_the_last_words_of_a_container(engine: Engine, prefix: str, busybox: str
     assert len(engine.logs(container, 3).splitlines()) == 3
 
 
+@pytest.mark.parametrize("running", [True, False])
+def test_a_file_is_read_as_the_container_has_it(engine: Engine, prefix: str, busybox: str, running: bool) -> None:
+    steps = ("chown 5:6 /f", "ln -s /f /l", "mkfifo /p", "dd if=/dev/zero of=/big bs=1M count=9")
+    script = "; ".join(f"/bin/busybox {step}" for step in steps)
+    command = ["sh", "-c", f"umask 027; echo hello > /f; {script}; echo done; sleep 60"]
+    container = engine.create_container(f"{prefix}-web", {"Image": busybox, "Cmd": command})
+    assert engine.read_file(container, "/f") is None
+    engine.start_container(container)
+    until = time.monotonic() + 20
+    while "done" not in engine.logs(container):
+        assert time.monotonic() < until
+    if not running:
+        engine.stop_container(container, 0)
+    assert engine.read_file(container, "/f") == (0o640, 5, 6, b"hello\n")
+    others = [engine.read_file(container, path) for path in ("/none", "/none/f", "/l", "/p", "/big", "/etc")]
+    assert others == [None] * len(others)
+
+
 def test_many_threads_share_the_door(engine: Engine, prefix: str, busybox: str) -> None:
     names = [f"{prefix}-{number}" for number in range(10)]
     for name in names:

@@ -82,6 +82,7 @@ services:
   monitor: {<<: *base, network_mode: host, pid: host}
   batch: {<<: *base, network_mode: none}
   usual: {<<: *base, network_mode: bridge}
+  linked: {<<: *base, network_mode: bridge, links: [usual, "usual:other"]}
 """,
         "cap_add: [NET_ADMIN]",
         "cap_add: [NET_ADMIN, SYS_TIME]",
@@ -167,6 +168,20 @@ secrets: {token: {file: ./token.txt}}
         {"app": {"environment.A"}},
         {},
         {"plain.conf": "a = 1\n", "token.txt": "canary-of-nobody\n"},
+    ),
+    "configs and secrets that are no files": Brought(
+        """
+services:
+  app: {<<: *base, configs: [plain, {source: other, target: /etc/other.conf, mode: 0440, uid: "1000", gid: "1001"}]}
+  user: {<<: *base, user: "1000:1000", configs: [plain], secrets: [token, {source: token, target: /run/deep/er/t}]}
+configs: {plain: {content: "a = ${A:-1}\\n"}, other: {content: one}}
+secrets: {token: {environment: TOKEN}}
+""",
+        "content: one",
+        "content: two",
+        {"app": {"volumes./etc/other.conf"}},
+        {},
+        {".env": "TOKEN=canary-of-nobody\n"},
     ),
     "env files": Brought(
         """

@@ -15,6 +15,7 @@ import docker
 
 from agent.assembly import Assembly
 from agent.converge import Options
+from agent.model import Action
 from agent.prepared import Prepared
 from agent.target import OneStack, Target
 from tests.faults.proxy import proxy_to
@@ -56,12 +57,18 @@ class Trial:
             Replay(self.client, case, root, self.name).run()
         except docker.errors.APIError as error:
             raise LeftOut(f"the engine itself refuses what Compose sends: {error.explanation}") from error
-        expected = self._seen(case)
+        expected, unlike = self._seen(case), self._unlike(case, root)
         self._remove()
         self._apply(case, root)
         different = list(likeness.unlike(self._seen(case), expected))
         assert not different, "\n".join(different)
+        assert not unlike, f"not taken over as it is: {unlike}"
         self._apply_again(case, root)
+
+    def _unlike(self, case: Case, root: Path) -> list[str]:
+        """What Windlass would do to what the calls have made, but for taking it over."""
+        plan = Assembly(case.environment(root), 0).plan(self._target(case, root, self.docker_host)).plan
+        return [str(one) for one in plan.changes if one.action is not Action.ADOPT and one.key.kind != "file"]
 
     def _apply(self, case: Case, root: Path, docker_host: str = "") -> list[str]:
         """As `windlass apply` does, but with two changes at once; which there were."""

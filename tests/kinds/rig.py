@@ -25,7 +25,7 @@ from agent.model import Plan, Report, Resource, Revision, Scope, Stack, Status
 from agent.reconcile import Reconciler, Turn
 from tests.compose.tree import DictTree
 
-READS = ("_inspect", "_list", "_logs", "version", "info", "ping")
+READS = ("_archive", "_inspect", "_list", "_logs", "version", "info", "ping")
 
 
 class Rig:

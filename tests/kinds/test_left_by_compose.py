@@ -3,12 +3,16 @@ that a replacement needs and somebody else's container has."""
 
 from __future__ import annotations
 
+import io
+import tarfile
+
 import docker
 import pytest
 
 from agent.engine.disposal import Disposal
 from agent.model import Action
 from agent.orphans import Orphans, taken_over
+from tests.engine.images import entry
 from tests.kinds.rig import Rig, done
 
 pytestmark = pytest.mark.engine
@@ -49,6 +53,45 @@ def test_it_is_taken_over_goes_or_is_told(rig: Rig, busybox: str) -> None:
     rig.restart()
     gone = rig.take(text.replace("web:", "api:"))
     assert done(gone)[f"{rig.stack}-web-1"] == Action.REMOVE, "the next agent knows whose it is"
+
+
+COPIED = (
+    TEXT.replace("volumes: [/scratch]", "configs: [{source: c, target: /etc/c, mode: 0440, uid: '5'}]")
+    + "configs: {c: {content: one}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "expected"),
+    [
+        pytest.param(b"one", 0o440, Action.ADOPT, id="as wanted"),
+        pytest.param(b"two", 0o440, Action.REPLACE, id="another content"),
+        pytest.param(b"one", 0o444, Action.REPLACE, id="another mode"),
+        pytest.param(None, 0, Action.REPLACE, id="nothing"),
+    ],
+)
+def test_what_compose_copied_into_it_will_do_while_it_is_wanted_so(
+    content: bytes | None, mode: int, expected: Action, rig: Rig, sdk: docker.APIClient, busybox: str
+) -> None:
+    text = COPIED.replace("IMAGE", busybox)
+    name = f"{rig.stack}-web-1"
+    made = made_by_compose(rig, TEXT.replace("IMAGE", busybox).replace("volumes: [/scratch]", ""), "web", 1)
+    if content is not None:
+        sdk.put_archive(made, "/etc", packed("c", content, mode))
+    assert rig.apply(text)[name] == expected
+    if expected is Action.ADOPT:
+        assert rig.container("web")["Id"] == made
+        rig.restart()
+        sdk.put_archive(made, "/etc", packed("c", b"edited", 0o600))
+        assert str(rig.plan(text)) == "", "what is done inside of a container is its own"
+        assert rig.apply(text.replace("content: one", "content: new"))[name] == Action.REPLACE
+
+
+def packed(name: str, content: bytes, mode: int) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.addfile(entry(name, size=len(content), mode=mode, uid=5), io.BytesIO(content))
+    return buffer.getvalue()
 
 
 def test_a_volume_that_was_taken_over_is_told_of_once_nobody_wants_it_and_stays(

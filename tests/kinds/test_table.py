@@ -154,7 +154,7 @@ def test_whose_an_object_is(name: str, labels: dict[str, str], inherited: dict[s
         (restart, None, {"Name": "no", "MaximumRetryCount": 0}),
         (restart, {"Name": "on-failure"}, {"Name": "on-failure", "MaximumRetryCount": 0}),
         (security, ["no-new-privileges", "label:disable"], ["label=disable", "no-new-privileges=true"]),
-        (links, ["db:sql"], ["/db:/web/sql"]),
+        (links, ["db:sql", "db:sql"], ["/db:/web/sql"]),
         (bindings, {"80": [{"HostPort": "1"}], "81/tcp": []}, {"80/tcp": [{"HostIp": "", "HostPort": "1"}]}),
         (
             lambda host: mounts(host, {}),
@@ -303,6 +303,17 @@ COPIED = {"HostConfig": {"Binds": ["/state/1/c:/etc/c:ro"]}, "Image": "x"}
 def test_the_file_itself_is_as_good_as_its_copy(bind: str, unmoved: set[str], paths: list[str]) -> None:
     seen = facts(COPIED, HostConfig={"Binds": [bind]})
     seen = replace(seen, spec={"body": COPIED, "lying": {"/state/1/c": "/here/c"}}, unmoved=frozenset(unmoved))
+    made = fingerprint(TABLE, seen.spec, b"k")
+    assert [one.path for one in compare(TABLE, seen, made, made)] == paths
+
+
+@pytest.mark.parametrize(
+    ("copied", "binds", "paths"),
+    [({"/etc/c"}, [], []), (set(), [], ["volumes./etc/c"]), ({"/etc/c"}, ["/else:/etc/c:ro"], ["volumes./etc/c"])],
+    ids=["a copy in the container", "none", "something mounted over it"],
+)
+def test_a_copy_in_the_container_is_as_good_as_a_mount(copied: set[str], binds: list[str], paths: list[str]) -> None:
+    seen = replace(facts(COPIED, HostConfig={"Binds": binds}), copied=frozenset(copied))
     made = fingerprint(TABLE, seen.spec, b"k")
     assert [one.path for one in compare(TABLE, seen, made, made)] == paths
 

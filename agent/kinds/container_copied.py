@@ -1,0 +1,40 @@
+"""What `docker compose` copied into a container where Windlass mounts a file: configs and secrets that are no files.
+
+A copy that holds what is wanted is as good as the mount, so one is read when it is found, before its container is
+taken over. From then on it counts for as long as what is mounted is wanted as it was then: what is done inside of a
+container is its own, and a copy is in there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agent.digests import file_digest
+from agent.engine import Engine
+from agent.kinds.container_fields import TABLE
+from agent.kinds.table import Spec, fingerprint
+
+VOLUMES = "volumes"  # the field of what is mounted
+Report = Mapping[str, Any]
+
+
+def copied(engine: Engine, spec: Spec, report: Report, noted: Mapping[str, str], key: bytes) -> frozenset[str]:
+    """Where the container has such a copy, by the targets of the mounts. `noted` is the fingerprint that it was
+    taken over with, nothing where it was not. `spec` has the digests of the files by target, as `copied`."""
+    wanted: Mapping[str, str] = spec.get("copied") or {}
+    if not wanted:
+        return frozenset()
+    if noted and noted.get(VOLUMES) == fingerprint(TABLE, spec, key).get(VOLUMES):
+        return frozenset(wanted)
+    mounted = {str(mount.get("Destination")) for mount in report.get("Mounts") or ()}
+    return frozenset(
+        target
+        for target, digest in wanted.items()
+        if target not in mounted and _is_there(engine, report, target, digest, key)
+    )
+
+
+def _is_there(engine: Engine, report: Report, target: str, digest: str, key: bytes) -> bool:
+    found = engine.read_file(str(report.get("Id")), target)
+    return found is not None and file_digest(key, found.mode, found.uid, found.gid, found.content) == digest
