@@ -32,6 +32,7 @@ from agent.kinds.container_images import Resolved, image_for, image_of, referenc
 from agent.kinds.container_job import job_of
 from agent.kinds.container_mended import Mended
 from agent.kinds.container_names import labels_of, listed_name, name_of
+from agent.kinds.container_networks import with_addresses
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_orphans import Orphans
 from agent.kinds.container_ports import holders, lacking, ports_of
@@ -218,7 +219,7 @@ class ContainerView:
         found = compare(TABLE, facts, made_from, wanted_from, adopted=owner is Owner.ADOPTABLE)
         if lacks := self._unhooked.lacks(resource, facts.report):
             found = (*found, lacks)
-        return heeded(resource, found)
+        return with_addresses(heeded(resource, found), facts.body, facts.api)
 
     def owner(self, resource: Resource, report: Report) -> Owner:
         """Whose it is. What it only inherited from its image proves nothing."""
