@@ -27,6 +27,7 @@ from agent.kinds.container_fields import TABLE
 from agent.kinds.container_images import Digests, Images, reference_of
 from agent.kinds.container_job import job_of
 from agent.kinds.container_mended import Mended
+from agent.kinds.container_networks import with_addresses
 from agent.kinds.container_once import Once, hook_of
 from agent.kinds.container_ports import ports_of
 from agent.kinds.container_report import image_of, labels_of, name_of
@@ -130,7 +131,7 @@ class Comparisons:
         found = compare(TABLE, facts, made_from, wanted_from, adopted=owner is Owner.ADOPTABLE)
         if lacks := self._unhooked.lacks(resource, facts.report):
             found = (*found, lacks)
-        return heeded(resource, found)
+        return with_addresses(heeded(resource, found), facts.body, facts.api)
 
     # --- all that is seen of it ---
 

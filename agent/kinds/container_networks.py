@@ -6,14 +6,17 @@ A network is `{"aliases": …, "ipv4_address": …, …}` with what is unset lef
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 from agent.kinds.container_facts import named_owner
+from agent.model import Difference, Remedy
 
 Endpoints = dict[str, dict[str, Any]]
 
 RANKED = (1, 48)  # the API since which endpoints have a priority as gateways
+ON_CREATION = (1, 44)  # the API since which the address of a network card is heeded only when a container is made
 # The fields of a network of a container, and the members of an endpoint and of its address that they stand for.
 MEMBERS = {"aliases": "Aliases", "links": "Links", "driver_opts": "DriverOpts", "gw_priority": "GwPriority"}
 ADDRESSES = {"ipv4_address": "IPv4Address", "ipv6_address": "IPv6Address", "link_local_ips": "LinkLocalIPs"}
@@ -132,6 +135,18 @@ def seen_addresses(report: Mapping[str, Any], wanted: Mapping[str, str]) -> dict
     """The reported addresses of those cards; where none is reported (it is stopped) it is taken for right."""
     seen = endpoints(report)
     return {name: str(seen.get(name, {}).get("MacAddress") or mac).lower() for name, mac in wanted.items()}
+
+
+def with_addresses(
+    differences: Iterable[Difference], body: Mapping[str, Any], api: tuple[int, int]
+) -> tuple[Difference, ...]:
+    """The differences, with a new container for the remedy where a network would have to be connected again whose card
+    has an address that is asked for: newer engines ignore that then (moby/moby#48192)."""
+    fixed = wanted_addresses(body) if api >= ON_CREATION else {}
+    return tuple(
+        replace(one, remedy=Remedy.REPLACE) if any(concerns(name, (one.path,)) for name in fixed) else one
+        for one in differences
+    )
 
 
 def _current(name: str, ids: Mapping[str, frozenset[str]], seen: Mapping[str, Any]) -> str:

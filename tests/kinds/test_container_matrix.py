@@ -142,7 +142,8 @@ def test_an_option_that_is_set_is_as_wanted_and_another_one_differs(
     for found in [*unlike(bench, *changed), *unlike(bench, bench.container("one"))]:
         assert any(_head(seen) == _head(path) for seen in found), found
         assert all(found.values()), "each is a commit's doing"
-    assert path in unlike(bench, changed[0])[0]
+    differs = unlike(bench, changed[0])[0]  # newer engines tell the address of a card before it is in use
+    assert any(seen == path or seen.startswith(f"{path}.") for seen in differs), differs
 
 
 IMAGES: list[tuple[str, dict[str, Any]]] = [

@@ -42,7 +42,7 @@ def test_what_is_none_of_these_is_not_guessed() -> None:
 
 
 @pytest.fixture
-def double(rig: Rig, sdk: docker.APIClient) -> Iterator[Any]:
+def double(rig: Rig, sdk: docker.APIClient, namesakes: None) -> Iterator[Any]:
     """Makes one more network of the name."""
     made: list[str] = []
 

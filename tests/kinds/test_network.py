@@ -65,6 +65,7 @@ def test_a_subnet_that_is_taken_is_named_so(bench: Bench) -> None:
     assert caught.value.reason == "SubnetOverlap"
 
 
+@pytest.mark.usefixtures("namesakes")
 def test_of_several_networks_of_one_name_ours_is_taken(bench: Bench, sdk: docker.APIClient) -> None:
     wanted = bench.network()
     sdk.create_network(wanted.key.name, check_duplicate=False)

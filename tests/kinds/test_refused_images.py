@@ -97,7 +97,7 @@ def test_an_image_for_another_platform_alone_is_an_error_of_its_service(
     report = rig.take(compose(rig, busybox, image, more=f", platform: linux/{other}"))
     assert report.failure is not None
     assert report.failure.reason == "PlatformMismatch"
-    assert f"and linux/{other} is wanted" in report.failure.message
+    assert f"linux/{other}" in report.failure.message  # whether the engine finds out or the agent
     assert done(report) == {f"{rig.stack}_default": "create", f"{rig.stack}-web-1": "create"}
     asked = len(front.seen)
     again = rig.take(compose(rig, busybox, image, more=f", platform: linux/{other}")).failure

@@ -135,6 +135,7 @@ def test_containers_that_swapped_their_names_get_them_back(bench: Bench, sdk: do
     assert all(not found.differences for found in bench.look(one, other).values())
 
 
+@pytest.mark.usefixtures("namesakes")
 def test_of_networks_of_one_name_ours_is_meant(bench: Bench, sdk: docker.APIClient) -> None:
     for _ in range(3):  # whichever id is the least
         sdk.create_network(bench.name("front"), check_duplicate=False)

@@ -1,0 +1,42 @@
+"""The address of a network card that is asked for, where a container has to be connected again."""
+
+from __future__ import annotations
+
+import docker
+import pytest
+
+from agent.kinds.container_networks import with_addresses
+from agent.model import Difference, Remedy
+from tests.kinds.rig import Rig
+
+ADDRESS = "02:42:ac:11:00:77"
+BODY = {
+    "HostConfig": {"NetworkMode": "front"},
+    "NetworkingConfig": {"EndpointsConfig": {"front": {"MacAddress": ADDRESS}, "back": {}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "api", "remedy"),
+    [
+        ("networks.front", (1, 44), Remedy.REPLACE),
+        ("networks.front.aliases", (1, 45), Remedy.REPLACE),
+        ("networks.front", (1, 43), Remedy.IN_PLACE),
+        ("networks.back", (1, 45), Remedy.IN_PLACE),
+        ("memory", (1, 45), Remedy.IN_PLACE),
+    ],
+)
+def test_what_connecting_would_lose_is_made_anew(path: str, api: tuple[int, int], remedy: Remedy) -> None:
+    [found] = with_addresses([Difference(path, None, "x", Remedy.IN_PLACE)], BODY, api)
+    assert found.remedy is remedy
+
+
+@pytest.mark.engine
+def test_what_was_disconnected_has_its_address_after_one_turn(rig: Rig, busybox: str, sdk: docker.APIClient) -> None:
+    service = f"{{image: {busybox}, stop_grace_period: 0s, mac_address: '{ADDRESS}', networks: [front]}}"
+    text = f"services: {{web: {service}}}\nnetworks: {{front: }}\n"
+    rig.apply(text)
+    network = f"{rig.stack}_front"
+    sdk.disconnect_container_from_network(f"{rig.stack}-web-1", network)
+    rig.apply(text)
+    assert rig.container("web")["NetworkSettings"]["Networks"][network]["MacAddress"] == ADDRESS
