@@ -172,8 +172,7 @@ class Observed:
     """One object as the engine reports it, already held against what is wanted of it (`differences`).
 
     `id` is what the engine is told to act on, the very object that was looked at. `uses` is what it is attached to now,
-    `leftover` is a half-made or set-aside twin of a replacement that was cut, and what is `protected` is never pruned.
-    """
+    `leftover` is a half-made or set-aside twin of a cut replacement, and what is `protected` is never pruned."""
 
     key: Key
     id: str
@@ -199,6 +198,7 @@ class Observed:
     image: Image = NO_IMAGE  # the one that a container was made from
     job: JobSeen | None = None  # of what runs at times
     ports: frozenset[HostPort] = frozenset()  # of the host, which it keeps from others now
+    over: bool = False  # a job that has ended well: whatever is done to it interrupts nothing
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 

@@ -317,6 +317,7 @@ class ContainerView:
             image=Image(image_of(report), digest_of(reference_of(resource), basis.digests)),
             job=job_of(report, self._engine.logs) if is_scheduled(resource.spec) else None,
             ports=ports_of(report),
+            over=is_done(resource.spec, report),
             raw=report,
         )
         hook = hook_of(resource)

@@ -261,7 +261,7 @@ def _change(
         approval=step.verdict.approval,
         restarts=step.restarts,
         delay=slot.delay,
-        interruption=interruption(step, resource, again=again),
+        interruption=interruption(step, resource, situation.actual.get(step.key), again=again),
         commit=situation.provenance(step.stack).commit if step.verdict.cause is Cause.COMMIT else None,
         wanted=in_its_turn(mine, slot.before) if mine and slot.before else mine,
         seen=None if creates else situation.actual.get(step.key),

@@ -513,7 +513,7 @@ def test_a_job_that_is_done_is_as_wanted(bench: Bench) -> None:
     bench.do(Action.CREATE, wanted)
     until(lambda: bench.report(wanted)["State"]["Status"] == "exited")
     seen = bench.seen(wanted)
-    assert (seen.differences, seen.health, seen.detail) == ((), Health.HEALTHY, "completed")
+    assert (seen.differences, seen.health, seen.detail, seen.over) == ((), Health.HEALTHY, "completed", True)
     stays = bench.seen(bench.container(Cmd=["true"]))
     assert [one.path for one in stays.differences] == ["state"]
     assert stays.health is Health.DEGRADED
