@@ -96,11 +96,10 @@ class Requirement(NamedTuple):
 
 @dataclass(frozen=True)
 class Resource:
-    """One wanted object.
+    """One wanted object. `spec` is what its kind makes and compares it by; each kind's module states the shape.
 
-    `spec` is what its kind makes and compares it by; each kind's module states the shape. `prepares` marks what is
-    fetched or written beforehand (images, files) and so precedes every stop in its stack; with `on_demand` it is made
-    only when something that requires it is, and with `renewed` made anew then although it is there."""
+    What `prepares` is fetched or written (images, files) before every stop in its stack; with `on_demand` it is made
+    only when something that requires it is, with `renewed` anew although it is there. No plan shows a `hidden` value."""
 
     key: Key
     stack: str
@@ -114,6 +113,7 @@ class Resource:
     place: Place | None = None
     handling: Handling = USUAL  # how it is dealt with, which makes it no other object
     ports: frozenset[HostPort] = frozenset()  # of the host, which it needs for itself while it runs
+    hidden: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
 
 @dataclass(frozen=True)

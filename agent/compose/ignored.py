@@ -22,13 +22,11 @@ _NAMES: Final = """
 """
 # The fields as plans name them, by their first word: a test holds them to the tables of `agent.kinds`.
 FIELDS: Final = frozenset(_NAMES.split())
-# Those of which a path may name a part, as in labels.x
-PARTED: Final = frozenset(
-    """
+_PARTED: Final = """
     annotations driver_opts environment files healthcheck ipam labels logging mac_address namespaces networks ports
     sysctls ulimits volumes
-""".split()
-)
+"""
+PARTED: Final = frozenset(_PARTED.split())  # those of which a path may name a part, as in labels.x
 # What Compose calls otherwise.
 _CALLED: Final = {
     "configs": "files",

@@ -57,8 +57,8 @@ def test_a_network_by_its_name_in_the_file_is_warned_of() -> None:
         str, project(f"{text}[networks.back.aliases, networks.web_back, networks.own, networks.other]}}}}}}").warnings
     )
     assert said == (
-        'compose.yaml:2:71: services.a.x-windlass.ignore[0]: the network "back" of this file is called "web_back" on the'
-        " host, and so here"
+        'compose.yaml:2:71: services.a.x-windlass.ignore[0]: the network "back" of this file is called "web_back"'
+        " on the host, and so here"
     )
 
 
