@@ -99,7 +99,7 @@ class Resource:
     """One wanted object. `spec` is what its kind makes and compares it by; each kind's module states the shape.
 
     What `prepares` is fetched or written (images, files) before every stop in its stack; with `on_demand` it is made
-    only when something that requires it is, with `renewed` anew although it is there. No plan shows a `hidden` value."""
+    only when something that requires it is, with `renewed` anew although it is there. Plans show no `hidden` value."""
 
     key: Key
     stack: str

@@ -32,8 +32,8 @@ class Project:
     `model` has the canonical form of `services` and of what they use, those that are enabled and used; relative
     paths in it are meant from `directory`. Every part of it knows its place. `extensions` are the `x-` keys of the
     top level. `environment` is what interpolation saw; `env_files` are those that were named to the load, `seccomp`
-    has an option of the engine for each profile that could be read, by the path at which a service names it. `hidden` are
-    the values of variables that are called like a secret.
+    has an option of the engine for each profile that could be read, by the path at which a service names it. `hidden`
+    are the values of variables that are called like a secret.
     """
 
     name: str

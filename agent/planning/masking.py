@@ -1,8 +1,8 @@
 """Values as text that may be shown: secrets masked, control characters escaped, long ones cut.
 
-A value is masked for its field, when the field says so or its name looks like a secret's, for what it holds, the value of
-a variable that is called like a secret, and for its looks: the password of a URL, an assignment to something named like a
-secret, a private key. Too much masked is a nuisance, too little is a leak.
+A value is masked for its field, when the field says so or its name looks like a secret's, for what it holds, the value
+of a variable that is called like a secret, and for its looks: the password of a URL, an assignment to something named
+like a secret, a private key. Too much masked is a nuisance, too little is a leak.
 """
 
 from __future__ import annotations

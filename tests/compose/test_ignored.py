@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from agent.compose.ignored import FIELDS, PARTED
 from agent.kinds import container_fields, network, volume
+from agent.kinds.table import Row
 from tests.compose.tree import problems, project, wanted
 
 
 def test_the_fields_are_those_of_the_tables() -> None:
-    rows = {row.path: row.depth for row in (*container_fields.TABLE, *network.TABLE, *volume.TABLE)}
+    tables: list[Sequence[Row[Any]]] = [container_fields.TABLE, network.TABLE, volume.TABLE]
+    rows = {row.path: row.depth for table in tables for row in table}
     assert {path.partition(".")[0] for path in rows} == FIELDS
     assert {path.partition(".")[0] for path, depth in rows.items() if depth or "." in path} == PARTED
 
