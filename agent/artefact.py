@@ -27,7 +27,7 @@ from agent.target import OneStack, Target
 _FORMAT = "1"
 _MOST_TOLD = 10
 _SHORT = 8  # hex digits of a hash that people read
-_MOVING = ("health", "detail", "job", "raw")  # of what was seen
+_MOVING = ("health", "detail", "job", "over", "raw")  # of what was seen
 _PATHS = ("files", "env_files", "project_directory")
 _ALONG = (
     "number",

@@ -17,8 +17,8 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from agent.errors import Overtaken, Refused, Trouble
-from agent.model import Action, Change, Condition, Gate, Outcome, Plan, Requirement, Resource, Status
-from agent.probe import Probe
+from agent.model import Action, Change, Condition, Outcome, Plan, Requirement, Resource, Status
+from agent.probe import Gate, Probe
 from agent.rollout import Failures, Pace
 from agent.stand_ins import ignore
 from agent.threads import begin

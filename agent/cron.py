@@ -15,15 +15,21 @@ def last_until(cron: str, zone: str, now: float) -> float | None:
 
     minute = _minute_of(now, zone)
     came: datetime | None = next(CronSim(cron, minute + timedelta(minutes=1), reverse=True), None)
-    return came.timestamp() if came else None
+    if came is None:
+        return None
+    for later in CronSim(cron, came):  # backwards, the hour that comes twice when summer time ends is passed over
+        if later.timestamp() > now:
+            break
+        came = later
+    return came.timestamp()
 
 
 def next_after(cron: str, zone: str, now: float) -> float | None:
     """When it comes up next, later than this moment; None where it never will."""
     from cronsim import CronSim
 
-    comes: datetime | None = next(CronSim(cron, _minute_of(now, zone)), None)
-    return comes.timestamp() if comes else None
+    comes = (one.timestamp() for one in CronSim(cron, _minute_of(now, zone)))
+    return next((one for one in comes if one > now), None)  # in an hour that comes twice the first one may be over
 
 
 def _minute_of(now: float, zone: str) -> datetime:

@@ -137,7 +137,7 @@ class Following:
         if changed and self._is_frozen(work):
             return
         if changed and (late := [name for name in stack.after if not self._is_ready(name)]):
-            failure = Failure(WAITS, f"new content waits for {', '.join(late)} to be healthy")
+            failure = Failure(WAITS, f"new content waits for {', '.join(late)} to be synced and healthy")
             if work.wait(failure):
                 self._tell(work, failure, waits=True)
             return

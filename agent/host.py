@@ -20,8 +20,8 @@ from agent.kinds.base import (
     Tidy,
 )
 from agent.kinds.remarks import Remarks
-from agent.model import Action, Change, Condition, Gate, Key, Observed, Owner, Requirement, Resource, Scope, Stack
-from agent.probe import Probe
+from agent.model import Action, Change, Condition, Key, Observed, Owner, Requirement, Resource, Scope, Stack
+from agent.probe import Gate, Probe
 from agent.rollout import Pace, let_pass
 from agent.stand_ins import ignore
 

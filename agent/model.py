@@ -96,11 +96,12 @@ class Requirement(NamedTuple):
 
 @dataclass(frozen=True)
 class Resource:
-    """One wanted object.
+    """One wanted object. `spec` is what its kind makes and compares it by; each kind's module states the shape.
 
-    `spec` is what its kind makes and compares it by; each kind's module states the shape. What `prepares` is fetched or
-    written (images, files) before anything in its stack is stopped. What is `on_demand` is made only when something
-    that requires it is made, and what is `renewed` is then made anew although it is there."""
+    What `prepares` is fetched or written (images, files) before anything in its stack is stopped. What is `on_demand`
+    is made only when something that requires it is made, and what is `renewed` is then made anew although it is there.
+    Plans show no `hidden` value.
+    """
 
     key: Key
     stack: str
@@ -114,6 +115,7 @@ class Resource:
     place: Place | None = None
     handling: Handling = USUAL  # how it is dealt with: a change of that changes no object
     ports: frozenset[HostPort] = frozenset()  # of the host, which it needs for itself while it runs
+    hidden: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,7 @@ class Observed:
     image: Image = NO_IMAGE  # the one that a container was made from
     job: JobSeen | None = None  # of what runs at times
     ports: frozenset[HostPort] = frozenset()  # of the host, which it keeps from others now
+    over: bool = False  # a job that has ended well: whatever is done to it interrupts nothing
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -311,14 +314,6 @@ class Outcome:
     seconds: float = 0.0
     awaited: Key | None = None  # what it waited for in vain
     attempted: bool = True  # as in Trouble.attempted
-
-
-class Gate(StrEnum):
-    """Whether a required condition holds by now."""
-
-    PENDING = "pending"
-    PASSED = "passed"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 from typing import NamedTuple
 
-from agent.model import Gate
+
+class Gate(StrEnum):
+    """Whether a required condition holds by now."""
+
+    PENDING = "pending"
+    PASSED = "passed"
+    FAILED = "failed"
 
 
 class Probe(NamedTuple):

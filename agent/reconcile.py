@@ -23,7 +23,6 @@ from agent.model import (
     Cause,
     Change,
     Condition,
-    Gate,
     Key,
     Observed,
     Outcome,
@@ -38,7 +37,7 @@ from agent.model import (
 )
 from agent.occasions import Trigger
 from agent.planning import Demands, Errand, Policy, Removal, make_plan
-from agent.probe import Probe
+from agent.probe import Gate, Probe
 from agent.protections import Protections
 from agent.provenance import Provenance, Tracer
 from agent.rollout import Pace

@@ -13,7 +13,8 @@ from typing import NamedTuple, Protocol
 
 from agent.errors import Overtaken, Refused, Trouble, Unreachable
 from agent.handling import OnFailure, Order, Rollout
-from agent.model import Action, Change, Gate, Outcome, Status
+from agent.model import Action, Change, Outcome, Status
+from agent.probe import Gate
 from agent.stand_ins import ignore
 from agent.timing import Measured, Timed
 

@@ -26,21 +26,8 @@ from agent.converge import (
     converge,
 )
 from agent.errors import Overtaken, Refused, Trouble, Unreachable
-from agent.model import (
-    Action,
-    Cause,
-    Change,
-    Condition,
-    FieldChange,
-    Gate,
-    Key,
-    Outcome,
-    Plan,
-    Requirement,
-    Resource,
-    Status,
-)
-from agent.probe import Probe
+from agent.model import Action, Cause, Change, Condition, FieldChange, Key, Outcome, Plan, Requirement, Resource, Status
+from agent.probe import Gate, Probe
 from agent.rollout import Pace
 from tests.planning.scene import key, waits
 from tests.planning.worlds import RandomDice, make_case, plan_of

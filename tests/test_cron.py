@@ -27,6 +27,11 @@ def at(text: str) -> float:
         # the hour that there is not in spring, and the one that there is twice in autumn: once each
         ("30 2 * * *", "Europe/Berlin", "2026-03-29T05:00:00", "2026-03-29T01:00:00", "2026-03-30T00:30:00"),
         ("30 2 * * *", "Europe/Berlin", "2026-10-25T05:00:00", "2026-10-25T00:30:00", "2026-10-26T01:30:00"),
+        # seen from its second time: it has been, and what comes every half hour goes on
+        ("30 2 * * *", "Europe/Berlin", "2026-10-25T01:05:00", "2026-10-25T00:30:00", "2026-10-26T01:30:00"),
+        ("30 2 25 * *", "Europe/Berlin", "2026-10-25T01:05:00", "2026-10-25T00:30:00", "2026-11-25T01:30:00"),
+        ("*/30 * * * *", "Europe/Berlin", "2026-10-25T01:05:00", "2026-10-25T01:00:00", "2026-10-25T01:30:00"),
+        ("*/30 * * * *", "Europe/Berlin", "2026-10-25T02:05:00", "2026-10-25T02:00:00", "2026-10-25T02:30:00"),
     ],
 )
 def test_when_it_came_up_and_when_it_will(cron: str, zone: str, now: str, last: str, following: str) -> None:

@@ -52,6 +52,12 @@ def test_the_zone_of_cron_is_the_one_that_is_named_and_its_summer_too() -> None:
     assert berlin.ends(at("2026-07-15T07:30:00")) is None
 
 
+def test_a_window_stays_open_in_the_hour_that_comes_twice() -> None:
+    night = Freeze("30 2 * * *", 2 * HOUR, zone="Europe/Berlin")
+    for now in ("2026-10-25T00:40:00", "2026-10-25T01:05:00", "2026-10-25T02:29:59"):
+        assert night.ends(at(now)) == at("2026-10-25T02:30:00")
+
+
 @pytest.fixture
 def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     import time

@@ -17,7 +17,6 @@ from agent.model import (
     Cause,
     Change,
     Condition,
-    Gate,
     Key,
     Observed,
     Owner,
@@ -27,7 +26,7 @@ from agent.model import (
     Scope,
     Stack,
 )
-from agent.probe import Probe
+from agent.probe import Gate, Probe
 from agent.rollout import Pace
 
 SCOPE = Scope("i", "o", frozenset({"s"}))

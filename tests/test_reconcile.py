@@ -17,7 +17,6 @@ from agent.model import (
     Change,
     Condition,
     Failure,
-    Gate,
     Health,
     Key,
     Observed,
@@ -31,7 +30,7 @@ from agent.model import (
     Scope,
     Stack,
 )
-from agent.probe import Probe
+from agent.probe import Gate, Probe
 from agent.provenance import NoPast, Tracer
 from agent.reconcile import HEALTH_POLL, Reconciler, Turn
 from agent.rollout import Pace

@@ -10,7 +10,7 @@ import pytest
 
 from agent.errors import Overtaken, Refused, Trouble, Unreachable
 from agent.handling import Order, Rollout
-from agent.model import Gate
+from agent.probe import Gate
 from agent.rollout import Pace, Proof, roll
 from agent.timing import Measured
 

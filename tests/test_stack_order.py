@@ -14,7 +14,6 @@ from agent.model import (
     Cause,
     Change,
     Condition,
-    Gate,
     Key,
     Observed,
     Place,
@@ -26,7 +25,7 @@ from agent.model import (
     Stack,
     Status,
 )
-from agent.probe import Probe
+from agent.probe import Gate, Probe
 from agent.stack_order import STACK, earlier_first, in_a_round, in_order, unknown
 from tests.planning.scene import differs, plan, there, waits, want
 

@@ -20,7 +20,6 @@ from agent.model import (
     Change,
     Condition,
     Difference,
-    Gate,
     Key,
     Observed,
     Owner,
@@ -31,7 +30,7 @@ from agent.model import (
     Scope,
     Status,
 )
-from agent.probe import Probe
+from agent.probe import Gate, Probe
 from agent.rollout import Pace
 from agent.twins import NEXT, OLD
 

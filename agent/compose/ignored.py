@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from agent.compose.extension import EXTENSION
@@ -22,6 +22,11 @@ _NAMES: Final = """
 """
 # The fields as plans name them, by their first word: a test holds them to the tables of `agent.kinds`.
 FIELDS: Final = frozenset(_NAMES.split())
+_PARTED: Final = """
+    annotations driver_opts environment files healthcheck ipam labels logging mac_address namespaces networks ports
+    sysctls ulimits volumes
+"""
+PARTED: Final = frozenset(_PARTED.split())  # those of which a path may name a part, as in labels.x
 # What Compose calls otherwise.
 _CALLED: Final = {
     "configs": "files",
@@ -35,18 +40,28 @@ _CALLED: Final = {
 
 
 def check_ignored(model: Map, on: Collection[str], findings: Findings) -> None:
-    """Reports each path that begins with no field. `on` are the services that are."""
-    _check(model, At("", model.place, findings))
+    """Reports each path that begins with no field, or goes on where a field has no parts. `on` are the services that
+    are."""
+    networks = {key: str(network.get("name")) for key, network in model["networks"].items() if network.get("name")}
+    _check(model, networks, At("", model.place, findings))
     services = model["services"]
     for name in on:
-        _check(services[name], At(path_to("services", name), services.key_place(name), findings))
+        _check(services[name], networks, At(path_to("services", name), services.key_place(name), findings))
 
 
-def _check(holder: Map, at: At) -> None:
+def _check(holder: Map, networks: Mapping[str, str], at: At) -> None:
+    """`networks` are the names on the host by those in the file."""
     said = holder.get(EXTENSION) or Map(holder.place)
     for number, path in enumerate(said.get("ignore") or ()):
-        field = path.partition(".")[0]
+        below = at.of(holder, EXTENSION).of_item(said, "ignore", number)
+        field, dot, part = path.partition(".")
         if field not in FIELDS:
             known = _CALLED.get(field)
             hint = f'call it "{known}"' if known else did_you_mean(field, FIELDS) or "name it as `windlass plan` does"
-            at.of(holder, EXTENSION).of_item(said, "ignore", number).problem(f'there is no field "{field}"', hint)
+            below.problem(f'there is no field "{field}"', hint)
+        elif dot and (field not in PARTED or not part):
+            below.problem(f'"{path}" names no part of the field "{field}"', f'say "{field}" for all of it')
+        elif field == "networks":
+            key = part.partition(".")[0]
+            if (name := networks.get(key, key)) != key:
+                below.warn(f'the network "{key}" of this file is called "{name}" on the host, and so here')

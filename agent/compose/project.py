@@ -32,7 +32,8 @@ class Project:
     `model` has the canonical form of `services` and of what they use, those that are enabled and used; relative
     paths in it are meant from `directory`. Every part of it knows its place. `extensions` are the `x-` keys of the
     top level. `environment` is what interpolation saw; `env_files` are those that were named to the load, `seccomp`
-    has an option of the engine for each profile that could be read, by the path at which a service names it.
+    has an option of the engine for each profile that could be read, by the path at which a service names it. `hidden`
+    are the values of variables that are called like a secret.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Project:
     seccomp: Mapping[str, str] = field(default_factory=dict, repr=False)
     extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
     warnings: tuple[Problem, ...] = ()
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
     _supplied: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
 
     @property
@@ -123,6 +125,7 @@ def load(tree: Tree, options: LoadOptions, admission: Admission | None = None) -
         read_profiles(files, start.directory, model["services"], Findings(), {}),  # what is missing is told later
         extensions,
         tuple(findings.warnings),
+        frozenset(findings.secrets),
         library.supplied,
     )
     if admission and findings.problems:

@@ -86,7 +86,15 @@ class _Wanted:
             spec["IPAM"] = {**spec.get("IPAM", {}), "Options": dict(options)}
         place = self.project.element_place("networks", key)
         name, handling = Key("network", network["name"]), of_stack(self.project)
-        return Resource(name, self.project.name, spec, external=external, place=place, handling=handling)
+        return Resource(
+            name,
+            self.project.name,
+            spec,
+            external=external,
+            place=place,
+            handling=handling,
+            hidden=self.project.hidden,
+        )
 
     def _volume(self, key: str) -> Resource:
         volume = self.project.volumes[key]
@@ -103,6 +111,7 @@ class _Wanted:
             external=external,
             place=at.place,
             handling=of_stack(self.project),
+            hidden=self.project.hidden,
         )
 
     def _containers(self, name: str, service: Map, needed: Sequence[Resource], completes: bool) -> Iterator[Resource]:
@@ -143,6 +152,7 @@ class _Wanted:
                 place=self.project.element_place("services", name),
                 handling=handling,
                 ports=asked_for(body["HostConfig"], body.get("ExposedPorts") or ()),
+                hidden=self.project.hidden,
             )
 
     def _sources(self, name: str, service: Map) -> tuple[list[str], set[Key]]:

@@ -71,7 +71,8 @@ def read(value: Any, shape: Shape, at: At) -> Any:
 
 
 def wrong(value: Any, expects: str, at: At) -> Broken:
-    quote = "put it in quotes" if expects == "a string" and isinstance(value, bool | int | float | Timestamp) else ""
+    unquoted = Timestamp if expects != "a string" else bool | int | float | Timestamp
+    quote = "put it in quotes" if "a string" in expects and isinstance(value, unquoted) else ""
     return at.problem(f"must be {expects}, not {kind_of(value)}", quote)
 
 
@@ -97,7 +98,7 @@ def _read_text(value: Any, at: At) -> Any:
 
 
 def _read_scalar_text(value: Any, at: At) -> Any:
-    if isinstance(value, Map | Seq | bool):
+    if isinstance(value, Map | Seq | bool | Timestamp):
         return wrong(value, "a string or a number", at)
     return go_text(value)
 
@@ -264,7 +265,7 @@ def pairs(*, null: str | None = "") -> Shape:
     """`KEY: value` as a mapping, or `KEY=value` as a list. `null` is the value of a key without one."""
 
     def read_value(value: Any, at: At) -> Any:
-        if isinstance(value, Map | Seq):
+        if isinstance(value, Map | Seq | Timestamp):
             return wrong(value, expects, at)
         return null if value is None else go_text(value)
 

@@ -183,6 +183,7 @@ class Comparisons:
             image=Image(image_of(report), digest_of(reference_of(resource), basis.digests)),
             job=job_of(report, self._engine.logs) if is_scheduled(resource.spec) else None,
             ports=ports_of(report),
+            over=is_done(resource.spec, report),
         )
         return self._once.observed(resource, hook, seen) if hook else seen
 

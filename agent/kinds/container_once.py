@@ -97,8 +97,8 @@ class Once:
     def _health(self, resource: Resource, hook: Hook, report: Report) -> tuple[Health, str]:
         if hook.rests:
             return Health.HEALTHY, "not run"
-        if self.has_run(resource, report):
-            return Health.HEALTHY, DONE
+        if self.has_run(resource, report) or (_ended_well(report) and not self.is_for(resource, report)):
+            return Health.HEALTHY, DONE  # one that ran for former content is as it was, until its turn comes
         return (Health.DEGRADED, exit_text(report)) if has_ended(report) else (Health.PROGRESSING, "runs")
 
     def is_for(self, resource: Resource, report: Report) -> bool:
@@ -107,8 +107,8 @@ class Once:
 
     def has_run(self, resource: Resource, report: Report) -> bool:
         """Whether the container has done what it was made for, which is what it is wanted for now."""
-        ended_well = status_of(report) == "exited" and not exit_code(report)
-        return self.is_for(resource, report) and (ended_well or self._noted(resource) == self._content(resource))
+        noted = self._noted(resource) == self._content(resource)
+        return self.is_for(resource, report) and (noted or _ended_well(report))
 
     def _rest(self, resource: Resource, before: str) -> Difference:
         return Difference(REST, before or None, self._content(resource), Remedy.IN_PLACE)
@@ -168,6 +168,10 @@ def hook_of(resource: Resource) -> Hook | None:
 
 def _made_for(report: Report) -> str:
     return labels_of(report).get(CONTENT, "")
+
+
+def _ended_well(report: Report) -> bool:
+    return status_of(report) == "exited" and not exit_code(report)
 
 
 def _told(report: Report) -> str:

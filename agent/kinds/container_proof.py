@@ -11,7 +11,8 @@ from agent.kinds.container_report import exit_code, has_ended, runs_for, status_
 from agent.kinds.container_state import health_of, patience_of
 from agent.kinds.container_words import last_words, redacted, said_by
 from agent.kinds.table import Spec, look
-from agent.model import Gate, Resource
+from agent.model import Resource
+from agent.probe import Gate
 from agent.rollout import CRASHED, HEALTH_TIMEOUT, Proof
 
 GONE = "ContainerGone"

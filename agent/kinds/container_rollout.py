@@ -15,7 +15,8 @@ from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_proof import proof_of
 from agent.kinds.container_report import is_up, name_of
 from agent.kinds.container_words import said_by
-from agent.model import Gate, Resource
+from agent.model import Resource
+from agent.probe import Gate
 from agent.rollout import Proof
 from agent.twins import NEXT
 

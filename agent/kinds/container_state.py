@@ -15,8 +15,8 @@ from agent.kinds.container_networks import endpoints
 from agent.kinds.container_report import exit_code, has_ended, linked, runs_for, sharers, started_at, status_of
 from agent.kinds.container_words import exit_text, last_words
 from agent.kinds.table import Spec, look
-from agent.model import Condition, Gate, Health, Key
-from agent.probe import Probe
+from agent.model import Condition, Health, Key
+from agent.probe import Gate, Probe
 
 SECOND = 1_000_000_000  # nanoseconds
 _USUAL = {"Interval": 30 * SECOND, "Timeout": 30 * SECOND, "Retries": 3, "StartPeriod": 0}  # the engine's own

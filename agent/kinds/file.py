@@ -30,8 +30,8 @@ from agent.errors import Refused
 from agent.kinds.base import wanted_of
 from agent.kinds.file_writing import Form, Found, look, opened, write
 from agent.kinds.memory import make_private
-from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Remedy, Resource, Scope
-from agent.probe import Probe
+from agent.model import Change, Condition, Difference, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.probe import Gate, Probe
 from agent.rollout import Pace
 
 SECRETS = Path("/run/windlass/secrets")

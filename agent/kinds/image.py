@@ -27,8 +27,8 @@ from agent.kinds.image_prune import Pruning
 from agent.kinds.image_refusals import BUILDS, Refusals
 from agent.kinds.image_rules import ImageRules, Slots, refuse_without_room
 from agent.kinds.table import look, moment
-from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Remedy, Resource, Scope
-from agent.probe import Probe
+from agent.model import Change, Condition, Difference, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.probe import Gate, Probe
 from agent.rollout import Pace
 from agent.stand_ins import ignore, never
 from agent.tree import EntryKind, Tree

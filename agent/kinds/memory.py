@@ -17,10 +17,8 @@ def make_private(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.mkdir(mode=PRIVATE_MODE, exist_ok=True)
     if not _is_in_memory(path):
-        message = (
-            f"{path}, where secrets are to be written, is on a disk: mount a tmpfs there, or name another directory"
-        )
-        raise Refused(message, reason="SecretsOnDisk")
+        advice = "mount a tmpfs there, or name another directory (secrets_dir in the settings)"
+        raise Refused(f"{path}, where secrets are to be written, is on a disk: {advice}", reason="SecretsOnDisk")
 
 
 def _is_in_memory(path: Path) -> bool:

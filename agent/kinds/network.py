@@ -34,8 +34,8 @@ from agent.kinds.network_guests import Guests
 from agent.kinds.network_overlap import overlap
 from agent.kinds.table import Row, Spec, differences, holds_secret, labelled, look, set_or_none
 from agent.kinds.taken import Taken
-from agent.model import Change, Condition, Difference, Failure, Gate, Key, Observed, Owner, Resource, Scope
-from agent.probe import Probe
+from agent.model import Change, Condition, Difference, Failure, Key, Observed, Owner, Resource, Scope
+from agent.probe import Gate, Probe
 from agent.rollout import Pace
 
 Report = Mapping[str, Any]

@@ -29,8 +29,8 @@ from agent.kinds.base import (
 )
 from agent.kinds.table import Row, Spec, differences, holds_secret, kept, labelled
 from agent.kinds.taken import Taken
-from agent.model import Change, Condition, Difference, Gate, Key, Observed, Owner, Resource, Scope
-from agent.probe import Probe
+from agent.model import Change, Condition, Difference, Key, Observed, Owner, Resource, Scope
+from agent.probe import Gate, Probe
 from agent.rollout import Pace
 
 Report = Mapping[str, Any]

@@ -88,7 +88,7 @@ def _judge_present(situation: Situation, resource: Resource, seen: Observed) -> 
         _action(seen),
         causes.of_change(situation, resource, seen),
         words.changed(seen.differences, adopted=seen.owner is Owner.ADOPTABLE and _is_declared(seen)),
-        tuple(map(field_change, seen.differences)),
+        tuple(field_change(difference, resource.hidden) for difference in seen.differences),
         restarts=any(difference.remedy is Remedy.RESTART for difference in seen.differences),
     )
     if seen.obstacle is not None and verdict.action is Action.REPLACE:

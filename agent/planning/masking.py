@@ -1,8 +1,8 @@
 """Values as text that may be shown: secrets masked, control characters escaped, long ones cut.
 
-A value is masked for its field, when the field says so or its name looks like a secret's, and for its looks: the
-password of a URL, an assignment to something named like a secret, a private key. Too much masked is a nuisance, too
-little is a leak.
+A value is masked for its field, when the field says so or its name looks like a secret's, for what it holds, the value
+of a variable that is called like a secret, and for its looks: the password of a URL, an assignment to something named
+like a secret, a private key. Too much masked is a nuisance, too little is a leak.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from typing import Any
 
 from agent.model import Difference, FieldChange
 from agent.printable import printable
-from agent.secrecy import FLAG, MASK, looks_secret, without_secrets
+from agent.secrecy import FLAG, MASK, looks_secret, without_secrets, without_values
 
+_WORDS = frozenset({"true", "false", "none", "null"})  # no secrets, whatever is called so (AUTH_ENABLED=true)
 _LONGEST = 200  # characters of a value that are shown
 
 
-def field_change(difference: Difference) -> FieldChange:
-    """The two values of a field, told apart even where what tells them apart is masked or cut."""
+def field_change(difference: Difference, hidden: frozenset[str] = frozenset()) -> FieldChange:
+    """The two values of a field, told apart even where what tells them apart is masked or cut. A field that holds one
+    of the `hidden` values is masked whole: what stood there before may be the one that was so then."""
     path = printable(difference.path)
-    if difference.secret or _looks_secret(difference.path):
+    is_secret = difference.secret or _looks_secret(difference.path)
+    if is_secret or _holds(difference.seen, hidden) or _holds(difference.wanted, hidden):
         return FieldChange(path, _masked(difference.seen, "before"), _masked(difference.wanted, "after"))
     before, after = shown(difference.seen), shown(difference.wanted)
     if before == after:
@@ -41,6 +44,15 @@ def _looks_secret(path: str) -> bool:
     """By any name on the path but the first, which is a field of ours and holds many."""
     _, dot, names = path.replace("[", ".").partition(".")
     return looks_secret(names if dot else path)
+
+
+def _holds(value: Any, hidden: frozenset[str]) -> bool:
+    """Whether one of these values stands anywhere in a JSON-like one."""
+    if isinstance(value, str):
+        return bool(hidden) and without_values(value, hidden - _WORDS) != value
+    if isinstance(value, Mapping):
+        return any(_holds(part, hidden) for part in (*value, *value.values()))
+    return isinstance(value, list | tuple | set | frozenset) and any(_holds(part, hidden) for part in value)
 
 
 def _masked(value: Any, when: str) -> str:

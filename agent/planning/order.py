@@ -273,7 +273,7 @@ def _change(situation: Situation, step: Step, slot: _Slot) -> Change:
         approval=step.verdict.approval,
         restarts=step.restarts,
         delay=slot.delay,
-        interruption=interruption(step, resource, comes_back=slot.comes_back),
+        interruption=interruption(step, resource, situation.actual.get(step.key), comes_back=slot.comes_back),
         commit=situation.provenance(step.stack).commit if step.verdict.cause is Cause.COMMIT else None,
         wanted=in_its_turn(mine, slot.before) if mine and slot.before else mine,
         seen=None if creates else situation.actual.get(step.key),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from agent.handling import OnFailure, Order, Rollout
-from agent.model import Action, Condition, Key, Requirement, Resource
+from agent.model import Action, Condition, Key, Observed, Requirement, Resource
 from agent.planning import words
 from agent.planning.cascade import Step
 from agent.planning.situation import Situation
@@ -53,9 +53,9 @@ def alone(resource: Resource, attached: Sequence[Key]) -> Resource:
     return replace(resource, handling=replace(resource.handling, rollout=rollout))
 
 
-def interruption(step: Step, resource: Resource | None, *, comes_back: bool) -> str:
+def interruption(step: Step, resource: Resource | None, seen: Observed | None, *, comes_back: bool) -> str:
     """In words, when what runs will be away because of the step; `comes_back`: another step makes it again."""
-    if resource is None or not resource.service or resource.prepares:
+    if resource is None or not resource.service or resource.prepares or (seen is not None and seen.over):
         return ""
     if resource.handling.schedule or resource.handling.hook:
         return ""

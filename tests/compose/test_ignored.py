@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
-from agent.compose.ignored import FIELDS
+from agent.compose.ignored import FIELDS, PARTED
 from agent.kinds import container_fields, network, volume
-from tests.compose.tree import problems, wanted
+from agent.kinds.table import Row
+from tests.compose.tree import problems, project, wanted
 
 
 def test_the_fields_are_those_of_the_tables() -> None:
-    of_containers, of_networks = [row.path for row in container_fields.TABLE], [row.path for row in network.TABLE]
-    paths = [*of_containers, *of_networks, *(row.path for row in volume.TABLE)]
-    assert {path.partition(".")[0] for path in paths} == FIELDS
+    tables: list[Sequence[Row[Any]]] = [container_fields.TABLE, network.TABLE, volume.TABLE]
+    rows = {row.path: row.depth for table in tables for row in table}
+    assert {path.partition(".")[0] for path in rows} == FIELDS
+    assert {path.partition(".")[0] for path, depth in rows.items() if depth or "." in path} == PARTED
 
 
 @pytest.mark.parametrize("path", ["memory", "labels.own.er", "networks.web_back.aliases", "ipam.config"])
@@ -37,6 +42,29 @@ def test_what_names_none_is_refused_at_its_place(path: str, hint: str) -> None:
     said = problems(f"services: {{a: {{image: x, x-windlass: {{ignore: [restart, '{path}']}}}}}}")
     field = path.partition(".")[0]
     assert said == [f'compose.yaml:1:57: services.a.x-windlass.ignore[1]: there is no field "{field}", {hint}']
+
+
+@pytest.mark.parametrize("path", ["memory.high", "image.tag", "labels."])
+def test_what_names_no_part_of_a_field_is_refused_at_its_place(path: str) -> None:
+    (said,) = problems(f"services: {{a: {{image: x, x-windlass: {{ignore: [restart, '{path}']}}}}}}")
+    field = path.partition(".")[0]
+    assert said == (
+        f'compose.yaml:1:57: services.a.x-windlass.ignore[1]: "{path}" names no part of the field "{field}", '
+        f'say "{field}" for all of it'
+    )
+
+
+def test_a_network_by_its_name_in_the_file_is_warned_of() -> None:
+    text = (
+        "networks: {back: {}, own: {name: own}}\nservices: {a: {image: x, networks: [back, own], x-windlass: {ignore: "
+    )
+    (said,) = map(
+        str, project(f"{text}[networks.back.aliases, networks.web_back, networks.own, networks.other]}}}}}}").warnings
+    )
+    assert said == (
+        'compose.yaml:2:71: services.a.x-windlass.ignore[0]: the network "back" of this file is called "web_back"'
+        " on the host, and so here"
+    )
 
 
 def test_at_the_top_as_well() -> None:

@@ -72,6 +72,12 @@ def test_the_problems_of_a_file_are_told_together_and_in_order() -> None:
         ("ports: [80.5]", '4:13: services.a.ports[0]: must be a string, a number or a mapping, not a number'),
         ("environment: [5]", "4:19: services.a.environment[0]: must be a string, not a number, put it in quotes"),
         ("environment: ['A =1']", '4:19: services.a.environment[0]: the name "A " ends with a space'),
+        ("environment: {A: 2001-01-01}", "4:22: services.a.environment.A: must be a string, a number or a boolean, "
+         "not a date, put it in quotes"),
+        ("storage_opt: {A: 2001-01-01}", "4:22: services.a.storage_opt.A: must be a string or a number, "
+         "not a date, put it in quotes"),
+        ("logging: {options: {A: 2001-01-01}}", "4:28: services.a.logging.options.A: must be a string or a number, "
+         "not a date, put it in quotes"),
         ("environment: {A: [1]}", "4:22: services.a.environment.A: must be a string, a number or a boolean, "
          "not a list"),
         ("labels: x", "4:13: services.a.labels: must be a mapping or a list, not a string"),

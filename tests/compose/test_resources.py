@@ -330,3 +330,20 @@ def test_what_is_copied_from_a_project_of_this_host_says_where_it_lies() -> None
         mounted = {bind.split(":")[0] for bind in host["Binds"]} | {one["Source"] for one in host["Mounts"]}
         assert set(lying) <= mounted
         assert "lying" not in b
+
+
+def test_the_values_of_variables_called_like_a_secret_are_hidden_wherever_they_come_from() -> None:
+    text = """\
+        include: [{path: db/compose.yaml, env_file: db/.env}]
+        services: {a: {image: x, command: "x -a ${REDIS_PASSWORD} ${PLAIN}"}}
+        volumes: {d: {driver_opts: {o: "${REDIS_PASSWORD}"}}}
+    """
+    files = {
+        ".env": "REDIS_PASSWORD=one-word\nPLAIN=shown",
+        "db/compose.yaml": "services: {db: {image: x, command: '-p ${DB_PASSWORD}'}}",
+        "db/.env": "DB_PASSWORD=third-word",
+    }
+    found = wanted(text, files)
+    for key in ("container/web-a-1", "container/web-db-1", "network/web_default"):
+        assert found[key].hidden == {"one-word", "third-word"}
+        assert "word" not in repr(found[key])

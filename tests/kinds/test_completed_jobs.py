@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from agent.model import Action, Gate, Health, Key
+from agent.model import Action, Health, Key
+from agent.probe import Gate
 from tests.kinds.rig import Rig, done
 
 pytestmark = pytest.mark.engine

@@ -16,7 +16,8 @@ from agent.errors import Overtaken, Refused, Unreachable
 from agent.handling import Handling, Order, Rollout
 from agent.kinds.base import FIELDS, INSTANCE, NAME, REVISION
 from agent.kinds.container_mounts import anonymous
-from agent.model import Action, Condition, Gate, Health, Key, Owner, Remedy, Resource
+from agent.model import Action, Condition, Health, Key, Owner, Remedy, Resource
+from agent.probe import Gate
 from tests.engine import images
 from tests.kinds.bench import Bench
 
@@ -459,7 +460,7 @@ def test_a_job_that_is_done_is_as_wanted(bench: Bench) -> None:
     bench.do(Action.CREATE, wanted)
     until(lambda: bench.report(wanted)["State"]["Status"] == "exited")
     seen = bench.seen(wanted)
-    assert (seen.differences, seen.health, seen.detail) == ((), Health.HEALTHY, "completed")
+    assert (seen.differences, seen.health, seen.detail, seen.over) == ((), Health.HEALTHY, "completed", True)
     stays = bench.seen(bench.container(Cmd=["true"]))
     assert [one.path for one in stays.differences] == ["state"]
     assert stays.health is Health.DEGRADED

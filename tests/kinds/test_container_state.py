@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from agent.kinds.container_state import gate, health_of, rewritten
-from agent.model import Condition, Gate, Health
+from agent.model import Condition, Health
+from agent.probe import Gate
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC).timestamp()
 

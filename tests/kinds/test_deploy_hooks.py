@@ -95,6 +95,8 @@ def test_where_one_fails_before_nothing_else_was_touched(rig: Rig, busybox: str)
     assert "hunter2" not in report.failure.message
     assert done(report) == {}
     assert {one.status for one in report.outcomes} == {Status.FAILED, Status.SKIPPED}
+    healths = {one.name: one.health for one in report.services}
+    assert healths["tell"] is Health.HEALTHY, "it has done what it was made for, and its turn did not come"
     assert [one["Id"] for one in before] == [rig.container(name)["Id"] for name in ("web", "old")]
     assert gone(rig, "migrate")
     report = back(rig, good, "")

@@ -8,7 +8,8 @@ import docker
 import pytest
 
 from agent.errors import Refused
-from agent.model import Action, Condition, Gate, Key, Owner, Remedy
+from agent.model import Action, Condition, Key, Owner, Remedy
+from agent.probe import Gate
 from tests.kinds.bench import Bench
 
 pytestmark = pytest.mark.engine

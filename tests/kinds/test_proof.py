@@ -8,7 +8,7 @@ import pytest
 
 from agent.kinds.container_proof import proof_of
 from agent.kinds.container_state import patience_of
-from agent.model import Gate
+from agent.probe import Gate
 
 SECOND = 1_000_000_000
 

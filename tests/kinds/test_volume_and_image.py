@@ -7,7 +7,8 @@ import pytest
 
 from agent.engine import Engine
 from agent.errors import Refused
-from agent.model import Action, Condition, Gate, Key, Owner, Remedy, Resource
+from agent.model import Action, Condition, Key, Owner, Remedy, Resource
+from agent.probe import Gate
 from tests.kinds.bench import Bench
 
 pytestmark = pytest.mark.engine

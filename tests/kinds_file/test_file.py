@@ -15,8 +15,8 @@ import pytest
 from agent.errors import Refused
 from agent.kinds import memory
 from agent.kinds.file import FileKind
-from agent.model import Action, Cause, Change, Condition, Gate, Key, Observed, Owner, Remedy, Resource, Scope
-from agent.probe import Probe
+from agent.model import Action, Cause, Change, Condition, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.probe import Gate, Probe
 
 SCOPE = Scope("host-1", "git:0123456789ab", frozenset({"web"}))
 Content = dict[str, tuple[int, bytes]]

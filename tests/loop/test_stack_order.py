@@ -42,7 +42,8 @@ def test_it_waits_until_the_other_one_is_healthy() -> None:
         assert turns.next().scope.stacks == {"zdb"}
         assert turns.next().scope.stacks == {"web"}
     waiting = audience.reports.get(timeout=5)
-    assert (waiting.stack, waiting.failure and waiting.failure.reason) == ("web", "WaitsForStack")
+    said = Failure("WaitsForStack", "new content waits for zdb to be synced and healthy")  # the words of the status
+    assert (waiting.stack, waiting.failure) == ("web", said)
     assert (waiting.waits, waiting.result) == (True, Result.NOOP), "nothing went wrong"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,6 +55,28 @@ def test_a_value_as_text(value: Any, text: str) -> None:
 )
 def test_a_field_named_like_a_secret_is_masked(path: str) -> None:
     assert field_change(differs(path, CANARY, CANARY + "2"))[1:] == ("*** (before)", "*** (after)")
+
+
+@pytest.mark.parametrize(
+    ("seen", "now"),
+    [
+        (["CMD", "redis-cli", "-a", "0ld-word", "ping"], ["CMD", "redis-cli", "-a", CANARY, "ping"]),
+        (["mysqladmin", f"-p{CANARY}", "ping"], ["true"]),
+        ({"a": {CANARY: 1}}, None),
+    ],
+    ids=["new", "old", "a name"],
+)
+def test_a_field_that_holds_a_hidden_value_is_masked(seen: Any, now: Any) -> None:
+    found = field_change(differs("healthcheck.test", seen, now), frozenset({CANARY, "true", "xy"}))
+    assert found[1:] == ("*** (before)", "*** (after)" if now else "")
+    assert field_change(differs("command", ["true"], ["xy"]), frozenset({"true", "xy"}))[1:] == ('["true"]', '["xy"]')
+
+
+def test_the_hidden_values_of_a_resource_are_in_no_plan_of_it() -> None:
+    wanted = replace(want("container/web"), hidden=frozenset({CANARY}))
+    found = plan([wanted], [there("container/web", differs("command", ["-a", "0ld-word"], ["-a", CANARY]))])
+    assert found.changes[0].fields[0][1:] == ("*** (before)", "*** (after)")
+    assert CANARY not in repr(found.changes[0].wanted)
 
 
 def test_a_field_that_says_so_is_masked_and_an_unset_one_is_empty() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -688,6 +689,11 @@ def rolled(**over: Any) -> Handling:
 def test_a_replacement_says_what_it_interrupts(handling: Handling, words: str) -> None:
     found = plan([want(WEB, handling=handling)], [there(WEB, differs("image"))])
     assert [change.interruption for change in found.changes] == [words]
+
+
+def test_a_job_that_is_over_is_not_interrupted() -> None:
+    seen = replace(there(WEB, differs("image")), over=True)
+    assert [change.interruption for change in plan([want(WEB)], [seen]).changes] == [""]
 
 
 def test_only_what_was_there_and_comes_back_is_interrupted() -> None:
