@@ -148,7 +148,7 @@ class Calls:
     def _negotiate(self) -> str:
         with Client(self.url, _text(OLDEST), self.timeout, self._clock) as client:
             client.deadline.start(self.timeout)
-            said = self._reads(client.ask, "/version", versioned=False)
+            said = self._reads(_or_none, lambda one: one.ask("/version", versioned=False), client)
         if not (isinstance(said, dict) and VERSION.fullmatch(str(said.get("ApiVersion")))):
             raise no_sense(f"ask {self.url} for the version of its engine")
         newest, oldest = version_of(said["ApiVersion"]), version_of(said.get("MinAPIVersion") or _text(OLDEST))

@@ -450,6 +450,12 @@ def test_an_answer_that_makes_no_sense_says_nothing(
     assert caught.value.reason == "EngineObjectInvalid"
 
 
+def test_a_server_that_is_no_engine_is_told_as_such(fake: FakeEngine, door: Engine) -> None:
+    fake.answers = {"version": Request.missing}
+    with pytest.raises(Refused, match=f"ask {fake.url} for the version of its engine: the answer makes no sense"):
+        door.list_containers()
+
+
 @pytest.mark.parametrize("said", [{}, 5, "x"])
 def test_an_answer_that_is_no_list_is_no_empty_one(fake: FakeEngine, door: Engine, said: Any) -> None:
     fake.answers = dict.fromkeys(("/json", "/networks"), lambda request: request.say(said))
