@@ -33,8 +33,9 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,10 +117,15 @@ class StateDir:
             raise self._unusable(error) from error
 
     def key(self) -> bytes:
-        """The secret of the fingerprints, made now where there is none. Raises `Refused` (`StateWriteFailed`)."""
+        """The secret of the fingerprints, made now where there is none, or not all of it.
+
+        Raises `Refused` (`StateWriteFailed`).
+        """
         self.make()
         file = self.path / "key"
         try:
+            if file.exists() and file.stat().st_size < KEY_BYTES:  # lost with the power, say: anybody could guess it
+                file.unlink()
             if not file.exists():
                 _write_once(file, secrets.token_bytes(KEY_BYTES))
             return file.read_bytes()
@@ -155,14 +161,11 @@ class StateDir:
 
 
 def _write_once(file: Path, content: bytes) -> None:
-    """Another process may be making the same file: whoever is first wins, and no reader sees half of it."""
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(content)
-    try:
-        os.link(draft, file)
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink()
+    """Another process may be making the same file: whoever is first wins, and no reader sees half of it. What a process
+    that died left of its own is in nobody's way."""
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f"{file.name}.") as draft:
+        draft.write(content)
+        draft.flush()
+        os.fsync(draft.fileno())
+        with suppress(FileExistsError):
+            os.link(draft.name, file)

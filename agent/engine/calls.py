@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
@@ -14,11 +15,13 @@ import stamina
 from docker.errors import APIError
 from stamina.instrumentation import set_on_retry_hooks
 
+from agent.engine.answers import no_sense
 from agent.engine.errors import is_quick, plain_errors
 from agent.engine.transport import Client
 from agent.errors import Overtaken, Refused, Trouble, Unreachable
 from agent.versions import NEWEST
 
+VERSION = re.compile(r"\d+\.\d+")
 OLDEST = (1, 41)  # what Debian 12 and everything since speaks
 # The engine does much of a start one after the other. With more than this asked of it at once, by many stacks that come
 # up together, the last of them would wait in there for longer than their deadline.
@@ -145,7 +148,9 @@ class Calls:
     def _negotiate(self) -> str:
         with Client(self.url, _text(OLDEST), self.timeout, self._clock) as client:
             client.deadline.start(self.timeout)
-            said = self._reads(client.ask, "/version", versioned=False)
+            said = self._reads(_or_none, lambda one: one.ask("/version", versioned=False), client)
+        if not (isinstance(said, dict) and VERSION.fullmatch(str(said.get("ApiVersion")))):
+            raise no_sense(f"ask {self.url} for the version of its engine")
         newest, oldest = version_of(said["ApiVersion"]), version_of(said.get("MinAPIVersion") or _text(OLDEST))
         if newest < OLDEST:
             raise Refused(

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from agent.engine import archives, builds, commands, events, images
+from agent.engine.answers import id_in, object_in, objects_in
 from agent.engine.calls import Calls, Observe
 from agent.engine.credentials import Credentials
 from agent.engine.deadline import GRACE, seconds_to_stop
@@ -87,13 +88,15 @@ class Engine:
         self._calls.greet()
 
     def version(self) -> Json:
-        return dict(self._read("version", "/version") or {})
+        return object_in(self._read("version", "/version"), "read the version") or {}
 
     def info(self) -> Json:
         """The daemon's defaults and abilities. While the events are followed it is asked for once."""
-        ask = partial(self._read, "info", "/info")
-        found = self._memory.known("daemon", "info") or self._memory.learn("daemon", "info", ask)
-        return dict(found or {})
+
+        def ask() -> Json | None:
+            return object_in(self._read("info", "/info"), "read what the engine is like")
+
+        return dict(self._memory.known("daemon", "info") or self._memory.learn("daemon", "info", ask) or {})
 
     def events(
         self,
@@ -129,11 +132,11 @@ class Engine:
     def list_containers(self, *labels: str) -> list[Json]:
         """All containers, running or not, that carry every label (`key` or `key=value`)."""
         found = self._read("container_list", "/containers/json", all=True, filters={"label": sorted(labels)})
-        return _objects(found, "Id")
+        return objects_in(found, "list containers", "Id")
 
     def inspect_container(self, name: str) -> Json | None:
         """The container of exactly this name or full id."""
-        found = self._object("container_inspect", "/containers/{0}/json", name)
+        found = self._object("container_inspect", "/containers/{0}/json", name, "Id")
         # The engine also takes the beginning of an id for a name.
         return found if found and name in (str(found.get("Name", "")).removeprefix("/"), found.get("Id")) else None
 
@@ -164,13 +167,13 @@ class Engine:
         if missing := needs(body, self._calls.api):
             raise Refused(f"create container {name}: the engine is too old for {missing}", reason="EngineTooOld")
         first, others = container_body(body, self._calls.api)
-        made = self._write(
+        made = self._make(
             "container_create", f"create container {name}", "/containers/create", body=first, name=name,
             platform=platform or None,
         )  # fmt: skip
         for network, endpoint in sorted(others.items()):
-            self.connect_network(endpoint.get("NetworkID") or network, made["Id"], endpoint)
-        return str(made["Id"])
+            self.connect_network(endpoint.get("NetworkID") or network, made, endpoint)
+        return made
 
     def start_container(self, container: str) -> None:
         """Start it; one that runs is fine."""
@@ -196,7 +199,7 @@ class Engine:
         subject = f"run {what} in container {container[:12]}"
         look = partial(self._object, "exec_inspect", "/exec/{0}/json")
         before = commands.under_way(self.inspect_container(container) or {}, body["Cmd"], look)
-        made = before or self._write("exec_create", subject, "/containers/{0}/exec", container, body=body)["Id"]
+        made = before or self._make("exec_create", subject, "/containers/{0}/exec", container, body=body)
         until, said = self._clock() + patience, ""
         if not before:
             said = commands.hear(self._calls, made, subject, until=until, stop=stop, clock=self._clock)
@@ -247,16 +250,15 @@ class Engine:
 
     def list_networks(self) -> list[Json]:
         """All networks, without who is attached. Names may repeat; ids do not."""
-        return _objects(self._read("network_list", "/networks"), "Id", "Name")
+        return objects_in(self._read("network_list", "/networks"), "list networks", "Id", "Name")
 
     def inspect_network(self, network: str) -> Json | None:
         """The network of this full id, with who is attached and running."""
-        return self._object("network_inspect", "/networks/{0}", network)
+        return self._object("network_inspect", "/networks/{0}", network, "Id")
 
     def create_network(self, name: str, body: Mapping[str, Any]) -> str:
         whole = {**network_body(body, self._calls.api), "Name": name}
-        made = self._write("network_create", f"create network {name}", "/networks/create", body=whole)
-        return str(made["Id"])
+        return self._make("network_create", f"create network {name}", "/networks/create", body=whole)
 
     def remove_network(self, network: str) -> None:
         """Remove it; one that is gone is a success. Refused while a running container is attached."""
@@ -277,11 +279,11 @@ class Engine:
     # --- volumes ------------------------------------------------------------------------------------------------
 
     def list_volumes(self, *labels: str) -> list[Json]:
-        found = self._read("volume_list", "/volumes", filters={"label": sorted(labels)}) or {}
-        return _objects(found.get("Volumes"), "Name")
+        found = self._read("volume_list", "/volumes", filters={"label": sorted(labels)})
+        return objects_in(found.get("Volumes") if isinstance(found, dict) else found, "list volumes", "Name")
 
     def inspect_volume(self, name: str) -> Json | None:
-        return self._object("volume_inspect", "/volumes/{0}", name)
+        return self._object("volume_inspect", "/volumes/{0}", name, "Name")
 
     def create_volume(self, name: str, body: Mapping[str, Any]) -> None:
         """Make it; the engine leaves one of that name as it is, whatever the body says."""
@@ -291,7 +293,7 @@ class Engine:
 
     def inspect_image(self, reference: str) -> Json | None:
         """The local image of a reference or id. While the events are followed it is asked for when an image moved."""
-        ask = partial(self._object, "image_inspect", "/images/{0}/json", reference)
+        ask = partial(self._object, "image_inspect", "/images/{0}/json", reference, "Id")
         found: Json | None = self._memory.known("image", reference) or self._memory.learn("image", reference, ask)
         return found
 
@@ -316,7 +318,7 @@ class Engine:
 
     def list_images(self) -> list[Json]:
         """Every image that is here, with its names."""
-        return _objects(self._read("image_list", "/images/json"), "Id")
+        return objects_in(self._read("image_list", "/images/json"), "list images", "Id")
 
     def remove_image(self, name: str) -> None:
         """Take a name off an image, which goes with its last one. Raises `Refused` where something needs it."""
@@ -354,11 +356,12 @@ class Engine:
         subject = " ".join(["read", *endpoint.split("_")[:1], *names])
         return self._calls.read(endpoint, subject, lambda client: client.ask(path, *names, **params))
 
-    def _object(self, endpoint: str, path: str, name: str) -> Json | None:
-        found = self._read(endpoint, path, name)
-        if found is not None and not isinstance(found, dict):  # which must not be taken for absence
-            raise Refused(f"read {name}: the engine's answer is no object", reason="EngineObjectInvalid")
-        return found
+    def _object(self, endpoint: str, path: str, name: str, *needed: str) -> Json | None:
+        return object_in(self._read(endpoint, path, name), f"read {name}", *needed)
+
+    def _make(self, endpoint: str, subject: str, path: str, *names: str, **rest: Any) -> str:
+        """As `_write`; the id of what was made."""
+        return id_in(self._write(endpoint, subject, path, *names, **rest), subject)
 
     def _write(
         self, endpoint: str, subject: str, path: str, *names: str, extra: float = 0.0,
@@ -394,10 +397,3 @@ class Engine:
                 text = f"remove container {container[:12]}: the engine has not finished removing it"
                 raise Unreachable(text, reason="EngineTimeout")
             self._sleep(POLL)
-
-
-def _objects(found: Any, *needed: str) -> list[Json]:
-    """The entries of a list that say who they are; what does not cannot be acted upon."""
-    return [
-        one for one in found or () if isinstance(one, dict) and all(isinstance(one.get(key), str) for key in needed)
-    ]

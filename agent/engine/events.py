@@ -15,6 +15,7 @@ from typing import Any
 
 import requests
 
+from agent.engine.answers import no_sense
 from agent.engine.calls import Calls
 from agent.engine.errors import plain_errors, timed_out
 from agent.errors import Unreachable
@@ -124,8 +125,12 @@ def spellings(image: str) -> frozenset[str]:
 
 def _now(calls: Calls) -> int:
     """The engine's clock, in nanoseconds since the epoch."""
-    said = calls.read("info", "ask the engine for its time", lambda client: client.ask("/info"))
-    return int(datetime.fromisoformat(said["SystemTime"]).timestamp() * 10**6) * 1000
+    subject = "ask the engine for its time"
+    said = calls.read("info", subject, lambda client: client.ask("/info"))
+    try:
+        return int(datetime.fromisoformat(said["SystemTime"]).timestamp() * 10**6) * 1000
+    except (TypeError, LookupError, ValueError) as error:
+        raise no_sense(subject) from error
 
 
 def _seconds(nano: int) -> str:

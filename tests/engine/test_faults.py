@@ -15,6 +15,7 @@ import pytest
 from agent.engine import Engine, Event, PullProgress, commands
 from agent.engine.calls import WRITES_AT_ONCE
 from agent.errors import Overtaken, Refused, Unreachable
+from agent.stand_ins import ignore
 from tests.engine.fake import FakeEngine, Request, pull_without_end
 
 INFO, START = "/info", "/start"
@@ -419,18 +420,48 @@ def test_an_older_engine_is_told_of_more_networks_after_the_creation(
     assert ('"MacAddress": "02:00:00:00:00:01"}' in created) or api == "1.44"
 
 
-@pytest.mark.parametrize("said", [None, [], {}, [None, 1, {}, {"Id": None}, {"Id": 5}]])
+@pytest.mark.parametrize("said", [None, [], [None, 1, {}, {"Id": None}, {"Id": 5}]])
 def test_what_does_not_say_who_it_is_is_no_object(fake: FakeEngine, door: Engine, said: Any) -> None:
     fake.answers = {"/containers/json": lambda request: request.say(said), "/networks": lambda r: r.say(said)}
     assert door.list_containers("a=b") == []
     assert door.list_networks() == []
 
 
-def test_an_answer_that_makes_no_sense_is_not_absence(fake: FakeEngine, door: Engine) -> None:
-    fake.answers = {"/json": lambda request: request.say([])}
-    with pytest.raises(Refused) as caught:
-        door.inspect_container("web")
+@pytest.mark.parametrize("said", [{"a": 1}, [], 5, "x", [5]])
+@pytest.mark.parametrize(
+    ("place", "call"),
+    [
+        ("/containers/web/json", lambda door: door.inspect_container("web")),
+        ("/images/web/json", lambda door: door.inspect_image("web")),
+        ("/info", lambda door: door.events(ignore)),
+        ("version", lambda door: door.version()),
+        ("/containers/create", lambda door: door.create_container("web", {})),
+        ("/networks/create", lambda door: door.create_network("front", {})),
+        ("/exec", lambda door: door.execute("web", {}, 1)),
+    ],
+)
+def test_an_answer_that_makes_no_sense_says_nothing(
+    fake: FakeEngine, door: Engine, place: str, call: Callable[[Engine], object], said: Any
+) -> None:
+    """Neither that something is there nor that it is not; a proxy may have made it up."""
+    fake.answers = {place: lambda request: request.say(said)}
+    with pytest.raises(Refused, match="the answer makes no sense") as caught:
+        call(door)
     assert caught.value.reason == "EngineObjectInvalid"
+
+
+def test_a_server_that_is_no_engine_is_told_as_such(fake: FakeEngine, door: Engine) -> None:
+    fake.answers = {"version": Request.missing}
+    with pytest.raises(Refused, match=f"ask {fake.url} for the version of its engine: the answer makes no sense"):
+        door.list_containers()
+
+
+@pytest.mark.parametrize("said", [{}, 5, "x"])
+def test_an_answer_that_is_no_list_is_no_empty_one(fake: FakeEngine, door: Engine, said: Any) -> None:
+    fake.answers = dict.fromkeys(("/json", "/networks"), lambda request: request.say(said))
+    for ask in (door.list_containers, door.list_networks, door.list_images):
+        with pytest.raises(Refused, match="the answer makes no sense"):
+            ask()
 
 
 @pytest.mark.parametrize(("code", "frames"), [(0, b""), (3, b"\x01\0\0\0\0\0\0\x04out\n\x02\0\0\0\0\0\0\x04err\n")])
