@@ -13,9 +13,9 @@ ENGINE_REASONS = frozenset({"EngineUnavailable", "EngineTimeout", "NoThread"})
 DISK_FULL = "DiskFull"
 # what is wanted has no part in it, and it may pass at any time; what is waited for in vain is judged itself
 BLAMELESS = ENGINE_REASONS | {SURVIVING_PROCESS, PORT_IN_USE, NAME_AMBIGUOUS, DISK_FULL, DEPENDENCY_TIMEOUT}
-# the engine went wrong and does not say in what, or does not get done with a start, or somebody took the new container
-# away: it may pass, unless the same comes time and again
-MAY_PASS = frozenset({"EngineError", "EngineObjectInvalid", "EngineClient", "ContainerGone", START_TIMEOUT})
+# the engine went wrong and does not say in what, or does not get done with a start, or something is in its way, or
+# somebody took the new container away: it may pass, unless the same comes time and again
+MAY_PASS = frozenset({"EngineError", "EngineObjectInvalid", "EngineClient", "Conflict", "ContainerGone", START_TIMEOUT})
 UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
 
 

@@ -209,9 +209,10 @@ def test_what_was_waited_for_in_vain_is_judged_and_not_what_waited(
     assert (found.state, found.ill) == (state, "web" if state is State.FAILED else "")
 
 
-def test_a_new_container_that_somebody_removed_says_something_of_the_content_only_when_it_goes_on_so() -> None:
-    gone = outcome(Action.REPLACE, Status.FAILED, reason="ContainerGone")
-    told, trial = report(gone, failure=Failure("ContainerGone", "x")), NO_TRIAL
+@pytest.mark.parametrize("reason", ["ContainerGone", "Conflict"], ids=["removed by somebody", "a name in the way"])
+def test_what_may_pass_says_something_of_the_content_only_when_it_goes_on_so(reason: str) -> None:
+    failed = outcome(Action.REPLACE, Status.FAILED, reason=reason)
+    told, trial = report(failed, failure=Failure(reason, "x")), NO_TRIAL
     for state in (State.UNDER_WAY, State.UNDER_WAY, State.FAILED):
         found = judge(STACK, told, trial, 1.0)
         assert found.state is state

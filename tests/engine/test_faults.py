@@ -437,7 +437,7 @@ def test_what_does_not_say_who_it_is_is_no_object(fake: FakeEngine, door: Engine
         ("version", lambda door: door.version()),
         ("/containers/create", lambda door: door.create_container("web", {})),
         ("/networks/create", lambda door: door.create_network("front", {})),
-        ("/exec", lambda door: door.execute("web", {}, 1)),
+        ("/exec", lambda door: door.execute("web", {"Cmd": ["true"]}, 1)),
     ],
 )
 def test_an_answer_that_makes_no_sense_says_nothing(
