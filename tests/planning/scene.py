@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from inspect import cleandoc
 from typing import Any
 
+from agent.handling import Handling, Rollout
 from agent.model import (
     Condition,
     Difference,
@@ -24,6 +25,8 @@ from agent.planning import Policy, make_plan
 from agent.provenance import Provenance
 
 ORIGIN = "git:0123456789ab"
+WEB = "container/web"
+IN_PLACE = Remedy.IN_PLACE
 
 
 def key(text: str) -> Key:
@@ -44,6 +47,13 @@ def want(text: str, *requires: str | Requirement, stack: str = "web", **more: An
         facts |= {"service": of.name.split("-")[-1]}
     needs = tuple(one if isinstance(one, Requirement) else Requirement(key(one)) for one in requires)
     return Resource(key=of, stack=stack, requires=needs, **(facts | more))
+
+
+NET = [want(WEB, "network/front"), want("network/front")]
+
+
+def rolled(**over: Any) -> Handling:
+    return Handling(rollout=Rollout(**over))
 
 
 def waits(
