@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import stamina
 
+from agent.engine import Engine
 from tests.engine.fake import FakeEngine, fake_engine
 
 
@@ -11,6 +12,14 @@ from tests.engine.fake import FakeEngine, fake_engine
 def fake(tmp_path: Path) -> Iterator[FakeEngine]:
     with fake_engine(tmp_path) as server:
         yield server
+
+
+@pytest.fixture
+def door(fake: FakeEngine) -> Iterator[Engine]:
+    """To the fake, with little patience."""
+    engine = Engine(fake.url, timeout=0.5)
+    yield engine
+    engine.close()
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -12,20 +11,13 @@ from typing import Any
 
 import pytest
 
-from agent.engine import Engine, Event, PullProgress, commands
+from agent.engine import Engine
 from agent.engine.calls import WRITES_AT_ONCE
 from agent.errors import Overtaken, Refused, Unreachable
 from agent.stand_ins import ignore
-from tests.engine.fake import FakeEngine, Request, pull_without_end
+from tests.engine.fake import FakeEngine, Request
 
 INFO, START = "/info", "/start"
-
-
-@pytest.fixture
-def door(fake: FakeEngine) -> Any:
-    engine = Engine(fake.url, timeout=0.5)
-    yield engine
-    engine.close()
 
 
 @pytest.mark.parametrize("fault", [Request.drip, Request.hang], ids=["a byte at a time", "silent"])
@@ -168,8 +160,14 @@ def test_the_version_is_the_engines_own_but_none_that_is_not_known(
 
 
 CONFLICT = 'Conflict. The container name "/web" is already in use by container "abc". You have to remove that.'
+
+
 BIND = "driver failed programming external connectivity on endpoint x (abc): Bind for 127.0.0.1:80 failed: port is "
+
+
 LISTEN = "driver failed: Error starting userland proxy: listen tcp4 0.0.0.0:8080: bind: address already in use"
+
+
 RUNC = (
     "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
     'exec: "nope": executable file not found in $PATH: unknown'
@@ -251,122 +249,6 @@ def test_removal_waits_for_one_that_is_under_way(fake: FakeEngine, door: Engine)
     fake.answers = {"/containers/x": going, "/json": going}
     door.remove_container("x")
     assert fake.count("/json") == 3
-
-
-@pytest.mark.parametrize(
-    ("status", "text", "reason"),
-    [
-        (500, "Get https://r/v2/: unauthorized: authentication required", "RegistryUnauthorized"),
-        (404, "pull access denied for x, repository does not exist or may require 'docker login'", "RegistryDenied"),
-        (404, "manifest for x:9 not found: manifest unknown: manifest unknown", "ManifestUnknown"),
-        (500, "toomanyrequests: You have reached your pull rate limit", "RegistryRateLimited"),
-        (500, "error unmarshalling content: invalid character '<'", "ImagePullFailed"),
-        (404, "no matching manifest for linux/amd64 in the manifest list entries", "PlatformMismatch"),
-        (500, 'Get "https://r/v2/": dial tcp 127.0.0.1:1: connect: connection refused', "ImagePullFailed"),
-    ],
-)
-def test_a_pull_that_is_refused(fake: FakeEngine, door: Engine, status: int, text: str, reason: str) -> None:
-    fake.answers = {"/images/create": lambda request: request.say({"message": text}, status)}
-    with pytest.raises(Refused) as caught:
-        door.pull_image("x:9")
-    assert caught.value.reason == reason
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("filesystem layer verification failed for digest sha256:00", "ImageCorrupt"),
-        ("unexpected EOF", "ImageCorrupt"),
-        ("write /var/lib/x: no space left on device", "DiskFull"),
-        ("something else", "ImagePullFailed"),
-    ],
-)
-def test_a_pull_whose_error_comes_after_the_200(fake: FakeEngine, door: Engine, text: str, reason: str) -> None:
-    layer = {"status": "Downloading", "progressDetail": {"current": 5, "total": 9}, "id": "0123456789ab"}
-    error = {"errorDetail": {"message": text}, "error": text}
-    fake.answers = {"/images/create": lambda request: request.lines({"status": "Pulling from x"}, layer, error)}
-    heard: list[PullProgress] = []
-    with pytest.raises(Refused) as caught:
-        door.pull_image("x:9", "linux/arm64", progress=heard.append)
-    assert caught.value.reason == reason
-    assert heard[-1] == PullProgress("x:9", "0123456789ab", "Downloading", 5, 9)
-    assert fake.requests[-1][1].endswith("?fromImage=x&tag=9&platform=linux%2Farm64")
-
-
-def test_a_pull_that_stalls_is_given_up(fake: FakeEngine, door: Engine) -> None:
-    def stall(request: Request) -> None:
-        request.lines({"status": "Pulling from x"}, end=False)
-        request.hang()
-
-    fake.answers = {"/images/create": stall}
-    with pytest.raises(Unreachable) as caught:
-        door.pull_image("x", idle=0.2)
-    assert caught.value.reason == "ImagePullStalled"
-
-
-def test_a_pull_is_given_up_when_told_to_and_its_connection_closed(fake: FakeEngine, door: Engine) -> None:
-    fake.answers = {"/images/create": pull_without_end}
-    heard: list[PullProgress] = []
-    with pytest.raises(Overtaken) as caught:
-        door.pull_image("x:9", progress=heard.append, stop=lambda: len(heard) >= 3)
-    assert (caught.value.reason, len(heard)) == ("Stopped", 3)
-    assert fake.given_up.wait(5)
-
-
-def event(nano: int, action: str = "start", kind: str = "container") -> dict[str, Any]:
-    actor = {"ID": "abc", "Attributes": {"name": "web", "x": "y"}}
-    return {"Type": kind, "Action": action, "Actor": actor, "timeNano": nano}
-
-
-def test_events_are_resumed_after_a_silence_without_doubles(fake: FakeEngine, door: Engine) -> None:
-    def stream(request: Request) -> None:
-        if fake.count("/events") == 1:
-            request.lines(event(10**9 + 1), event(10**9 + 5, "die"), end=False)
-            request.hang()
-        else:
-            request.lines(event(10**9 + 5, "die"), event(10**9 + 7, kind="volume"))
-
-    fake.answers = {
-        "/events": stream,
-        "/_ping": lambda request: request.say("OK"),
-        INFO: lambda request: request.say({"SystemTime": "1970-01-01T00:00:01.000000000Z"}),
-    }
-    heard: list[Event] = []
-    opened: list[int] = []
-    with pytest.raises(Unreachable):
-        door.events(heard.append, on_open=lambda: opened.append(len(heard)), idle=0.2)
-    assert [(one.kind, one.action, one.name, one.nano - 10**9) for one in heard] == [
-        ("container", "start", "web", 1),
-        ("container", "die", "web", 5),
-        ("volume", "start", "abc", 7),
-    ]
-    assert heard[0].attributes["x"] == "y"
-    assert opened == [0]
-    asked = [path for _, path, _ in fake.requests if "/events" in path]
-    assert "since=1.000000000&" in asked[0]
-    assert "since=1.000000005&" in asked[1]
-
-
-def test_events_end_when_the_engine_does_not_answer_a_ping(fake: FakeEngine, door: Engine) -> None:
-    def stream(request: Request) -> None:
-        request.lines(end=False)
-        request.hang()
-
-    fake.answers = {"/events": stream, "/_ping": Request.silence}
-    with pytest.raises(Unreachable):
-        door.events(lambda _: None, since=10**9, idle=0.2)
-    assert fake.count("/events") == 1
-
-
-def test_events_cut_within_a_line_end_plainly(fake: FakeEngine, door: Engine) -> None:
-    def stream(request: Request) -> None:
-        request.head(200, {"Transfer-Encoding": "chunked"})
-        request.chunk(b'{"Type": "cont')
-        request.chunk(b"")
-
-    fake.answers = {"/events": stream}
-    with pytest.raises(Unreachable):
-        door.events(lambda _: None, since=10**9, idle=5)
 
 
 def test_every_call_is_counted(fake: FakeEngine, tmp_path: Path) -> None:
@@ -462,128 +344,3 @@ def test_an_answer_that_is_no_list_is_no_empty_one(fake: FakeEngine, door: Engin
     for ask in (door.list_containers, door.list_networks, door.list_images):
         with pytest.raises(Refused, match="the answer makes no sense"):
             ask()
-
-
-@pytest.mark.parametrize(("code", "frames"), [(0, b""), (3, b"\x01\0\0\0\0\0\0\x04out\n\x02\0\0\0\0\0\0\x04err\n")])
-def test_a_command_in_a_container_is_waited_for(fake: FakeEngine, door: Engine, code: int, frames: bytes) -> None:
-    def talk(request: Request) -> None:
-        """As the engine does: no length, and the end of the connection is the end of the command."""
-        request.head(200, {"Connection": "close"})
-        request.wfile.write(frames[:5])
-        request.wfile.flush()
-        time.sleep(0.8)  # longer than a call may take that is not about running something
-        request.wfile.write(frames[5:])
-        request.close_connection = True
-
-    fake.answers = {
-        "/containers/c/exec": lambda request: request.say({"Id": "e1"}, 201),
-        "/exec/e1/start": talk,
-        "/exec/e1/json": lambda request: request.say({"Running": False, "ExitCode": code}),
-    }
-    said = door.execute("c", {"Cmd": ["x"], "AttachStdout": True}, 5)
-    assert said == (code, "out\nerr\n" if frames else "")
-    assert json.loads(fake.requests[2][2]) == {"Cmd": ["x"], "AttachStdout": True}
-    assert json.loads(fake.requests[3][2]) == {"Detach": False, "Tty": False}
-
-
-def say_nothing(request: Request) -> None:
-    """The end of a command that wrote nothing."""
-    request.head(200, {"Connection": "close"})
-    request.close_connection = True
-
-
-def test_a_command_that_the_engine_has_forgotten_has_not_ended_well(fake: FakeEngine, door: Engine) -> None:
-    fake.answers = {
-        "/containers/c/exec": lambda request: request.say({"Id": "e1"}, 201),
-        "/exec/e1/start": say_nothing,
-        "/exec/e1/json": lambda request: request.say({"message": "No such exec instance: e1"}, 404),
-    }
-    with pytest.raises(Overtaken, match="run it in container c: the engine does not know how it ended"):
-        door.execute("c", {"Cmd": ["x"]}, 5)
-
-
-def answered(fake: FakeEngine, *reports: dict[str, Any]) -> None:
-    """A command that says nothing, and by the reports what the engine knows of it, the last one from then on."""
-    left = list(reports)
-    fake.answers = {
-        "/containers/c/exec": lambda request: request.say({"Id": "e1"}, 201),
-        "/exec/e1/start": say_nothing,
-        "/exec/e1/json": lambda request: request.say(left.pop(0) if len(left) > 1 else left[0]),
-    }
-
-
-def runs(*command: str, **more: Any) -> dict[str, Any]:
-    return {"Running": True, "ProcessConfig": {"entrypoint": command[0], "arguments": list(command[1:])}, **more}
-
-
-def test_the_same_command_that_still_runs_is_waited_for_and_no_other_begun(fake: FakeEngine, door: Engine) -> None:
-    reports = [runs("sh", "-c", "x"), runs("sh", "-c", "x", Running=False, ExitCode=3)]
-    fake.answers = {
-        "/containers/c/json": lambda request: request.say({"Id": "c", "Name": "/c", "ExecIDs": ["e7", "e8", "e9"]}),
-        "/exec/e7/json": lambda request: request.say(runs("sh", "-c", "y")),
-        "/exec/e8/json": lambda request: request.say(runs("sh", "-c", "x", Running=False)),
-        "/exec/e9/json": lambda request: request.say(reports.pop(0)),
-    }
-    assert door.execute("c", {"Cmd": ["sh", "-c", "x"]}, 5) == (3, "")
-    assert not fake.count("/containers/c/exec")
-
-
-@pytest.mark.parametrize("early", [{"Running": False, "ExitCode": None}, {"Running": True, "ExitCode": None}, {}])
-def test_a_status_that_comes_after_the_last_word_is_waited_for(
-    fake: FakeEngine, door: Engine, early: dict[str, Any]
-) -> None:
-    answered(fake, early, early, {"Running": False, "ExitCode": 7})
-    assert door.execute("c", {"Cmd": ["x"]}, 5) == (7, "")
-
-
-def test_a_status_that_does_not_come_is_no_success(
-    fake: FakeEngine, door: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(commands, "TELLING", 0.2)
-    answered(fake, {"Running": False, "ExitCode": None})
-    with pytest.raises(
-        Refused, match="run hook 0 in container c: it has ended, and the engine told no exit status"
-    ) as told:
-        door.execute("c", {"Cmd": ["x"]}, 5, "hook 0")
-    assert told.value.reason == "EngineError"
-
-
-def test_a_command_that_goes_on_without_a_word_has_its_time_and_no_more(fake: FakeEngine, door: Engine) -> None:
-    answered(fake, {"Running": True, "ExitCode": 0})
-    assert door.execute("c", {"Cmd": ["x"]}, 0.3) == (None, "")
-    with pytest.raises(Overtaken, match="not waited for"):
-        door.execute("c", {"Cmd": ["x"]}, 600, "hook 0", lambda: fake.count("/exec/e1/json") > 20)
-
-
-def test_a_command_that_does_not_end_is_given_up_and_only_silence_is_the_engines(
-    fake: FakeEngine, door: Engine
-) -> None:
-    fake.answers = {
-        "/containers/c/exec": lambda request: request.say({"Id": "e1"}, 201),
-        "/exec/e1/start": Request.hang,
-        "/exec/e1/json": lambda request: request.say({"Running": True, "ExitCode": None}),
-    }
-    assert door.execute("c", {"Cmd": ["x"]}, 0.2) == (None, "")
-    fake.answers = {**fake.answers, "/exec/e1/json": lambda request: request.say({"Running": False, "ExitCode": 3})}
-    assert door.execute("c", {"Cmd": ["x"]}, 0.2) == (3, ""), "what it left behind holds on to what it says"
-    fake.answers = {**fake.answers, "/exec/e1/json": Request.hang}
-    with pytest.raises(Unreachable) as caught:
-        door.execute("c", {"Cmd": ["mysql", "--password=hunter2"]}, 0.2, "post_start of web, hook 0")
-    assert caught.value.reason == "EngineTimeout"
-    assert "hunter2" not in caught.value.message
-
-
-def test_a_command_is_not_waited_for_by_an_agent_that_ends(fake: FakeEngine, door: Engine) -> None:
-    asked = list[str]()
-
-    def hang(request: Request) -> None:
-        asked.append("exec")
-        request.hang()
-
-    fake.answers = {
-        "/containers/c/exec": lambda request: request.say({"Id": "e1"}, 201),
-        "/exec/e1/start": hang,
-    }
-    with pytest.raises(Overtaken, match="not waited for") as caught:
-        door.execute("c", {"Cmd": ["sleep", "600"]}, 600, "pre_stop of web, hook 0", lambda: bool(asked))
-    assert caught.value.message.startswith("run pre_stop of web, hook 0 in container c: ")
