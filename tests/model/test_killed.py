@@ -20,7 +20,7 @@ from tests.model.transitions import END, REMADE, TRANSITIONS, Transition, assert
 from tests.model.trial import IMAGE, MakeAgent, Trial
 
 SOURCES = (Path(engine.__file__), Path(commands.__file__), Path(images.__file__), Path(builds.__file__))
-WRITES = re.compile(r'(?:\b_write|\.write|_gone_is_fine|\.lasting)\(\s*"(\w+)"')
+WRITES = re.compile(r'(?:\b_write|\b_make|\.write|_gone_is_fine|\.lasting)\(\s*"(\w+)"')
 CHANGES = {endpoint for source in SOURCES for endpoint in WRITES.findall(source.read_text())}  # every one that there is
 
 
