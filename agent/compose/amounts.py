@@ -67,8 +67,22 @@ def _read_duration(value: Any, at: At) -> Any:
         return at.problem(f"{at.shown(value)} {error}")
 
 
+def _read_span(value: Any, at: At) -> Any:
+    text = _read_duration(value, at)
+    return at.problem("must not be negative") if isinstance(text, str) and nanoseconds(text) < 0 else text
+
+
+def _read_share(value: Any, at: At) -> Any:
+    number = _read_decimal(value, at)
+    if isinstance(number, Broken) or 0 <= number <= 1:
+        return number
+    return at.problem("must be a share between 0 and 1")
+
+
 DECIMAL: Final = Shape("a number", _read_decimal)
+SHARE: Final = Shape("a number", _read_share)
 CPUS: Final = Shape("a number", _read_cpus)
 SIZE: Final = Shape("a size", _read_size, write=str)
 EXACT_SIZE: Final = Shape("a size", _read_exact_size, write=str)
 DURATION: Final = Shape("a duration", _read_duration)
+SPAN: Final = Shape("a duration", _read_span)  # of what is no key of Compose, which takes a negative one

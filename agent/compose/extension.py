@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from agent.compose.amounts import DECIMAL, DURATION
+from agent.compose.amounts import SHARE, SPAN
 from agent.compose.schedules import CRON, TIMEOUT, TIMEZONE, short_schedule
 from agent.compose.shapes import BOOLEAN, TEXT, Field, Shape, choice, integer, one_or_list, record
 
@@ -39,23 +39,21 @@ ROLLOUT: Final[Options] = {
     "parallelism": Option(
         integer(0), "How many containers of a service are replaced at once; 0 for all.", {"type": "integer"}
     ),
-    "delay": Option(DURATION, "The time between one container and the next.", _DURATION_SCHEMA),
+    "delay": Option(SPAN, "The time between one container and the next.", _DURATION_SCHEMA),
     "monitor": Option(
-        DURATION, "How long a container without a health check has to run to count as good.", _DURATION_SCHEMA
+        SPAN, "How long a container without a health check has to run to count as good.", _DURATION_SCHEMA
     ),
     "timeout": Option(
-        DURATION, "How long a container may take to become healthy; by its health check by default.", _DURATION_SCHEMA
+        SPAN, "How long a container may take to become healthy; by its health check by default.", _DURATION_SCHEMA
     ),
-    "drain": Option(
-        DURATION, "With start-first: how long the old container goes on beside the new one.", _DURATION_SCHEMA
-    ),
+    "drain": Option(SPAN, "With start-first: how long the old container goes on beside the new one.", _DURATION_SCHEMA),
     "failure_action": Option(
         choice("rollback", "pause", "continue"),
         "What is done when a new container does not become good.",
         {"enum": ["rollback", "pause", "continue"]},
     ),
     "max_failure_ratio": Option(
-        DECIMAL, "The share of containers that may fail.", {"type": "number", "minimum": 0, "maximum": 1}
+        SHARE, "The share of containers that may fail.", {"type": "number", "minimum": 0, "maximum": 1}
     ),
 }
 
@@ -67,7 +65,7 @@ HOOKS: Final[Options] = {
     "on_failure": Option(
         _TEXTS, "Services that run to their end once new content failed and was taken back.", _TEXTS_SCHEMA
     ),
-    "timeout": Option(DURATION, "How long each of them may take; 10m by default.", _DURATION_SCHEMA),
+    "timeout": Option(SPAN, "How long each of them may take; 10m by default.", _DURATION_SCHEMA),
 }
 
 SCHEDULE: Final[Options] = {
@@ -113,7 +111,7 @@ _ANYWHERE: Final[Options] = {
         {"enum": ["pinned", "digest"]},
     ),
     "image_interval": Option(
-        DURATION,
+        SPAN,
         "With image_policy digest: how often to ask for what a tag stands for; 5m by default.",
         _DURATION_SCHEMA,
     ),
