@@ -19,6 +19,7 @@ from agent.held import NAME_CONFLICT
 from agent.kinds.base import COMPOSE, INSTANCE, NAME, PROJECT, SERVICE, STACK
 from agent.kinds.container_mounts import anonymous
 from agent.kinds.container_once import hook_of
+from agent.kinds.container_ports import ports_of
 from agent.kinds.container_proof import is_proved
 from agent.kinds.container_report import labels_of, listed_labels, listed_name, name_of, status_of
 from agent.kinds.container_state import health_of, uses_of
@@ -216,8 +217,8 @@ def goes_on(differences: Iterable[Difference]) -> bool:
 
 def as_cut(seen: Observed, found: Standing, names: Mapping[str, str]) -> Observed:
     """What is seen of one whose replacement was cut: it is replaced for the same reason as before, has the health of
-    the one that has its name, and uses what any of those uses that belong to the replacement. `names` are those of
-    containers by id."""
+    the one that has its name, and uses and holds what any of those does that belong to the replacement. `names` are
+    those of containers by id."""
     differences = seen.differences
     if _gives_way(differences):
         differences = tuple(one for one in differences if one.path not in _OWN_DOING or one.remedy is Remedy.REPLACE)
@@ -225,5 +226,6 @@ def as_cut(seen: Observed, found: Standing, names: Mapping[str, str]) -> Observe
     for other in found.others:
         if name_of(other) == found.resource.key.name:
             health, detail = health_of(other, found.resource.spec)
-    used = (uses_of(other, names) for other in found.others)
-    return replace(seen, differences=differences, uses=seen.uses.union(*used), health=health, detail=detail)
+    uses = seen.uses.union(*(uses_of(other, names) for other in found.others))
+    ports = seen.ports.union(*map(ports_of, found.others))
+    return replace(seen, differences=differences, uses=uses, health=health, detail=detail, ports=ports)

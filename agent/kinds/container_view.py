@@ -74,11 +74,11 @@ class ContainerView:
         self.there = frozenset(str(one["Id"]) for one in listed)
         self._comparisons.forget_all_but({listed_name(one) for one in listed})
         self._unwanted.forget_all_but(self.there)
-        found = self._found(look)
-        return [*found, *self._in_the_way(look, found)]
+        found, known = self._found(look)
+        return [*found, *self._in_the_way(look, found, known)]
 
-    def _found(self, look: _Look) -> list[Observed]:
-        """What is wanted, and what nobody wants and is ours or of a wanted stack."""
+    def _found(self, look: _Look) -> tuple[list[Observed], Set[str]]:
+        """What is wanted, and what nobody wants and is ours or of a wanted stack; the ids of all of these."""
         reports = self._places.reports(look.wanted, look.listed, look.ours)
         named = {report["Id"]: report for report in reports if report}
         others, theirs = self._others(look, named.keys()), self._theirs(look, named.keys())
@@ -96,14 +96,16 @@ class ContainerView:
             for report, labels in strays
             if report["Id"] not in known
         )
-        return found + self._beside(look, {*known, *(one.id for one in found)}, around)
+        known |= {one.id for one in found}
+        beside = self._beside(look, known, around)
+        return found + beside, known | {one.id for one in beside}
 
-    def _in_the_way(self, look: _Look, found: Sequence[Observed]) -> Iterator[Observed]:
+    def _in_the_way(self, look: _Look, found: Sequence[Observed], known: Set[str]) -> Iterator[Observed]:
         """What still runs of containers that are gone, and whoever else holds a port that is needed."""
         keys = {one.key for one in look.wanted} | {one.key for one in found}
         yield from self._survivors.of_nobody(keys, look.scope)
         yield from self._survivors.holding(lacking(look.wanted, found, look.listed))
-        yield from self._holders(look, {one.id for one in found})
+        yield from self._holders(look, known)
 
     def _look_at(self, reports: Sequence[Report], look: _Look) -> tuple[Surroundings, dict[str, str]]:
         """Ask for what these containers are compared against: what is around them, and the ids of the wanted images by

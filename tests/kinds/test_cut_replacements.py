@@ -169,7 +169,8 @@ def test_of_what_compose_made_that_is_cut_before_it_gave_way_the_replacement_goe
 
 def test_it_gives_way_for_the_reason_that_it_had_and_fares_as_its_successor() -> None:
     front = {"Networks": {"front": {"NetworkID": "n"}}}
-    new = {**NEW, "NetworkSettings": front}
+    published = {"PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}}
+    new = {**NEW, "NetworkSettings": front, "HostConfig": published, "State": {**NEW["State"], "Running": True}}
     there = standing(WEB, Left(new, aside=OLD), lambda one: FORMER if one is OLD else SAME)
     assert there is not None
     seen = as_cut(
@@ -178,6 +179,7 @@ def test_it_gives_way_for_the_reason_that_it_had_and_fares_as_its_successor() ->
     assert seen.differences == (VERSION,)
     assert seen.detail == ""
     assert Key("network", "front") in seen.uses
+    assert {one.number for one in seen.ports} == {8080}
 
 
 def test_what_comes_back_is_named_and_started_again() -> None:

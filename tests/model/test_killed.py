@@ -196,6 +196,16 @@ def test_on_an_engine_what_runs_when_it_is_cut_has_still_to_prove_itself(on_engi
     assert failure.message.endswith("did not stay up: exit code 4\nso far\nso bad"), "it was not started a second time"
 
 
+@pytest.mark.engine
+def test_on_an_engine_who_has_its_port_and_is_not_proved_yet_is_known(on_engine: MakeAgent, busybox: str) -> None:
+    trial = Trial(TRANSITIONS["ports that are swapped"], on_engine, busybox)
+    trial.begin()
+    trial.cut(1, of="container_remove")
+    report = trial.agent.towards(trial.later)
+    assert report.failure is None
+    trial.make_good()
+
+
 @pytest.mark.slow
 @pytest.mark.engine
 @pytest.mark.timeout(600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,7 +149,8 @@ def published(*ports: int) -> str:
     return f"ports: [{', '.join(f'127.0.0.1:{port}:80' for port in ports)}]"
 
 
-HTTP, HTTPS = 18474, 18475  # of the host, and nobody else's
+_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))  # of those that run tests
+HTTP, HTTPS = 18474 + 2 * _PROCESS, 18475 + 2 * _PROCESS  # of the host, and nobody else's
 SHARED = "network_mode: 'service:vpn'"
 REMADE = END.replace("front: ,", "front: {labels: {tier: front}},")
 
