@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
-from agent.held import NAME_AMBIGUOUS, PORT_IN_USE
+from agent.held import NAME_AMBIGUOUS, NAME_CONFLICT, PORT_IN_USE
 from agent.model import Action, Outcome, Status
 from agent.processes import SURVIVING_PROCESS
 from agent.rollout import START_TIMEOUT
@@ -15,7 +15,12 @@ DISK_FULL = "DiskFull"
 BLAMELESS = ENGINE_REASONS | {SURVIVING_PROCESS, PORT_IN_USE, NAME_AMBIGUOUS, DISK_FULL, DEPENDENCY_TIMEOUT}
 # the engine went wrong and does not say in what, or does not get done with a start, or something is in its way, or
 # somebody took the new container away: it may pass, unless the same comes time and again
-MAY_PASS = frozenset({"EngineError", "EngineObjectInvalid", "EngineClient", "Conflict", "ContainerGone", START_TIMEOUT})
+MAY_PASS = frozenset({"EngineError", "EngineObjectInvalid", "EngineClient"}) | {
+    NAME_CONFLICT,
+    "Conflict",
+    "ContainerGone",
+    START_TIMEOUT,
+}
 UNTOUCHED = ENGINE_REASONS | {DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT}  # nobody refused it; it may not even have begun
 
 

@@ -232,7 +232,8 @@ class Loop:
         if works := self._concerned(look):
             self._audience.triggered(look.trigger)
         for work in works:
-            work.not_before = 0.0 if work.came_about(look.started) else work.not_before
+            if work.is_late_start(look.started_name):
+                work.not_before = 0.0
             self.mark(work, look.trigger)
 
     def _concerned(self, look: LookAt) -> list[Work]:

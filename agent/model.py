@@ -127,7 +127,7 @@ class Stack:
     revision: Revision
     services: tuple[str, ...] = ()
     place: Place | None = None
-    after: tuple[str, ...] = ()  # the stacks that have to be healthy before it is changed
+    after: tuple[str, ...] = ()  # the stacks that have to be synced and healthy first
     inputs: frozenset[str] = field(default=frozenset(), repr=False, compare=False)  # paths of the tree it was read from
 
 

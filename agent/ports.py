@@ -156,12 +156,12 @@ class AskSource:
 @dataclass(frozen=True)
 class LookAt:
     """A reason to look at one stack, or at the stacks that want an object of one of these keys or have the one of this
-    id of the engine's; with nothing of that, at all, and `afresh`. `started` is the name of a container that has just
-    been."""
+    id of the engine's; with nothing of that, at all, and `afresh`. `started_name` is that of a container that has just
+    started."""
 
     trigger: str
     stack: str = ""
     keys: frozenset[Key] = frozenset()
     id: str = ""
-    started: str = ""
+    started_name: str = ""
     afresh: bool = False  # relying on nothing that was seen before

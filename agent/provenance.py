@@ -80,8 +80,9 @@ class Tracer:
         revision, paths, until = stack.revision.id, stack.inputs, self._clock() + PATIENCE
         commit = self.last_change(revision, paths)
         same = (one for one in sorted(made_at) if self._clock() < until and self.is_same(one, revision, paths))
-        good = self._past.good(stack.name)
-        return Provenance(commit, frozenset(same), was_good=bool(good) and self.is_same(good, revision, paths))
+        same_here = frozenset(same)  # as far as there was time to ask
+        good = self._past.good(stack.name) if self._clock() < until else ""
+        return Provenance(commit, same_here, was_good=bool(good) and self.is_same(good, revision, paths))
 
     def last_change(self, revision: str, paths: frozenset[str]) -> Revision | None:
         """As `Past.last_change`."""

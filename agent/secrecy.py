@@ -31,6 +31,7 @@ _USER_AND_PASSWORD = re.compile(r"(://[^\s:/@]*):\S+@")
 _TOKEN_AS_USER = re.compile(r"://[^\s:/@]+@")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")
 _SHORT = 4  # characters; a shorter value is in every text
+_LONG = 8  # characters; a value of so many stands in a text for no other reason than that it is meant
 
 
 def looks_secret(name: str) -> bool:
@@ -55,6 +56,13 @@ def _whole_words(text: str) -> str:
     """The beginning of a long text up to the end of a word: half of a URL would not be seen to hold a password."""
     words = text[:_EXAMINED].rsplit(None, 1)
     return f"{words[0]} …" if len(words) == 2 else f"({len(text)} characters)"
+
+
+def holds_value(text: str, secret: str) -> bool:
+    """Whether the very value stands in the text: a short one as a word of its own, for it may be a part of any."""
+    if len(secret) >= _LONG:
+        return secret in text
+    return len(secret) >= _SHORT and bool(re.search(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", text))
 
 
 def without_values(text: str, secrets: Iterable[str]) -> str:

@@ -125,7 +125,7 @@ class StateDir:
         file = self.path / "key"
         try:
             if file.exists() and file.stat().st_size < KEY_BYTES:  # lost with the power, say: anybody could guess it
-                file.unlink()
+                file.unlink(missing_ok=True)  # another process may have seen it too
             if not file.exists():
                 _write_once(file, secrets.token_bytes(KEY_BYTES))
             return file.read_bytes()

@@ -123,7 +123,7 @@ def reason_of(event: Event, instance: str) -> LookAt:
     the container that was attached to it or taken off."""
     if event.attributes.get(INSTANCE) == instance and event.attributes.get(STACK):
         started = event.name if event.action == "start" else ""
-        return LookAt(Trigger.EVENT, stack=event.attributes[STACK], started=started)
+        return LookAt(Trigger.EVENT, stack=event.attributes[STACK], started_name=started)
     if event.is_vague:
         return LookAt(Trigger.EVENT)
     keys = frozenset(Key(event.kind, name) for name in event.names)

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from agent.account import new_run_id
 from agent.guard import Consent, Wanted, new_services
+from agent.handling import Order
 from agent.held import NEEDS_APPROVAL, PRUNE_OFF
-from agent.model import Failure, Health, Key, Report, Result, Revision, Scope, Stack
+from agent.model import Action, Change, Failure, Health, Key, Report, Result, Revision, Scope, Stack
 from agent.occasions import Trigger
 from agent.planning import Demands
 from agent.reconcile import Turn
@@ -158,10 +159,10 @@ class Work:
         """Whether it wants an object of one of the keys, or has the one of the engine's id."""
         return (self.last is not None and id in self.last.ids) or not keys.isdisjoint(self.goal.keys)
 
-    def came_about(self, started: str) -> bool:
+    def is_late_start(self, name: str) -> bool:
         """Whether it is the start of this container that hung in the last turn: then two of it run by now."""
-        hung = [one.change.key.name for one in (self.last.outcomes if self.last else ()) if one.reason == START_TIMEOUT]
-        return any(started in (name, name + NEXT) for name in hung)
+        hung = [one.change for one in (self.last.outcomes if self.last else ()) if one.reason == START_TIMEOUT]
+        return any(name in (change.key.name + NEXT, _name_at_start(change)) for change in hung)
 
     # --- how what is wanted moves ---
 
@@ -301,6 +302,13 @@ def nothing_stays(report: Report) -> bool:
     """Whether nothing is there any more, after a turn, of a stack that has left."""
     kept = any(change.code == PRUNE_OFF for change in report.left.changes)
     return report.synced and not report.stays and not kept
+
+
+def _name_at_start(change: Change) -> str:
+    """What the new container is called when it starts: with start-first the old one has the name until later."""
+    wanted, key = change.wanted, change.key
+    first = change.action is Action.REPLACE and wanted and wanted.handling.rollout.order is Order.START_FIRST
+    return key.name + NEXT if first else key.name
 
 
 def differ(one: Stack | None, other: Stack | None) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from agent.engine.errors import translated
 from agent.handling import Handling, OnFailure, Rollout
 from agent.model import (
     Action,
@@ -209,7 +210,10 @@ def test_what_was_waited_for_in_vain_is_judged_and_not_what_waited(
     assert (found.state, found.ill) == (state, "web" if state is State.FAILED else "")
 
 
-@pytest.mark.parametrize("reason", ["ContainerGone", "Conflict"], ids=["removed by somebody", "a name in the way"])
+TAKEN = translated("x", 409, 'Conflict. The container name "/web" is already in use by container "abc".')
+
+
+@pytest.mark.parametrize("reason", ["ContainerGone", "Conflict", TAKEN.reason])
 def test_what_may_pass_says_something_of_the_content_only_when_it_goes_on_so(reason: str) -> None:
     failed = outcome(Action.REPLACE, Status.FAILED, reason=reason)
     told, trial = report(failed, failure=Failure(reason, "x")), NO_TRIAL

@@ -69,14 +69,15 @@ def _read_duration(value: Any, at: At) -> Any:
 
 def _read_span(value: Any, at: At) -> Any:
     text = _read_duration(value, at)
-    return at.problem("must not be negative") if isinstance(text, str) and nanoseconds(text) < 0 else text
+    is_below = isinstance(text, str) and nanoseconds(text) < 0
+    return at.problem(f"{at.shown(value)} is negative", "write a time of 0s or more") if is_below else text
 
 
 def _read_share(value: Any, at: At) -> Any:
     number = _read_decimal(value, at)
     if isinstance(number, Broken) or 0 <= number <= 1:
         return number
-    return at.problem("must be a share between 0 and 1")
+    return at.problem(f"{at.shown(value)} is no share between 0 and 1", "write 0.2 for a fifth")
 
 
 DECIMAL: Final = Shape("a number", _read_decimal)

@@ -119,7 +119,7 @@ _ANYWHERE: Final[Options] = {
 }
 STACK_OPTIONS: Final[Options] = {
     **_ANYWHERE,
-    "after": Option(_TEXTS, "Stacks that have to be healthy before this one is changed.", _TEXTS_SCHEMA),
+    "after": Option(_TEXTS, "Stacks that have to be synced and healthy before this one is changed.", _TEXTS_SCHEMA),
     "hooks": Option(
         _record(HOOKS), "Services that run once for each new content instead of all the time.", _schema(HOOKS)
     ),

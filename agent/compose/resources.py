@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.compose.admit import admit
@@ -36,8 +36,7 @@ FILES = "files"  # the field of a container that tells of its mounted files
 def resources(project: Project, tree: Tree, target: Target) -> tuple[Resource, ...]:
     """Everything that the host must hold for the project, sorted by key. Raises `BadManifest` for paths that may not
     be mounted, and for what the engine would refuse."""
-    findings = Findings()
-    findings.hide(project.environment)
+    findings = Findings(secrets=set(project.hidden))
     admit(project, findings, allow_build=target.allow_build)
     files = Files(tree)
     read_profiles(files, project.directory, project.services, findings, known=project.seccomp)
@@ -46,7 +45,7 @@ def resources(project: Project, tree: Tree, target: Target) -> tuple[Resource, .
     wanted = list(_Wanted(project, maker, bindings, images, dependencies, findings).all())
     findings.raise_if_any()
     whole = arranged(with_content([*wanted, *bindings.found.values()], target.key))
-    return tuple(sorted(whole, key=lambda resource: resource.key))
+    return tuple(replace(one, hidden=project.hidden) for one in sorted(whole, key=lambda one: one.key))
 
 
 @dataclass(frozen=True)
@@ -86,15 +85,7 @@ class _Wanted:
             spec["IPAM"] = {**spec.get("IPAM", {}), "Options": dict(options)}
         place = self.project.element_place("networks", key)
         name, handling = Key("network", network["name"]), of_stack(self.project)
-        return Resource(
-            name,
-            self.project.name,
-            spec,
-            external=external,
-            place=place,
-            handling=handling,
-            hidden=self.project.hidden,
-        )
+        return Resource(name, self.project.name, spec, external=external, place=place, handling=handling)
 
     def _volume(self, key: str) -> Resource:
         volume = self.project.volumes[key]
@@ -111,7 +102,6 @@ class _Wanted:
             external=external,
             place=at.place,
             handling=of_stack(self.project),
-            hidden=self.project.hidden,
         )
 
     def _containers(self, name: str, service: Map, needed: Sequence[Resource], completes: bool) -> Iterator[Resource]:
@@ -152,7 +142,6 @@ class _Wanted:
                 place=self.project.element_place("services", name),
                 handling=handling,
                 ports=asked_for(body["HostConfig"], body.get("ExposedPorts") or ()),
-                hidden=self.project.hidden,
             )
 
     def _sources(self, name: str, service: Map) -> tuple[list[str], set[Key]]:

@@ -7,6 +7,11 @@ from typing import Any
 from agent.errors import Refused
 
 
+def reading(endpoint: str, *names: str) -> str:
+    """What is done at an endpoint that tells of an object, as errors say it."""
+    return " ".join(["read", *endpoint.split("_")[:1], *names])
+
+
 def no_sense(subject: str) -> Refused:
     """By such an answer nothing is known: neither that something is there nor that it is not."""
     return Refused(
@@ -17,7 +22,7 @@ def no_sense(subject: str) -> Refused:
 
 def object_in(found: Any, subject: str, *needed: str) -> dict[str, Any] | None:
     """The object, None where there is none. Raises `Refused` for one that does not say who it is, and anything else."""
-    if found is None or (isinstance(found, dict) and found.keys() >= {*needed}):
+    if found is None or (isinstance(found, dict) and all(isinstance(found.get(key), str) for key in needed)):
         return found
     raise no_sense(subject)
 

@@ -7,7 +7,7 @@ import tarfile
 from typing import NamedTuple
 
 from agent.engine.calls import Calls
-from agent.errors import Refused
+from agent.errors import Overtaken, Refused
 
 MOST = 8 << 20  # bytes of an archive that are read: what is in a container may be of any size
 
@@ -31,7 +31,7 @@ def read(calls: Calls, container: str, path: str) -> Inside | None:
             subject,
             lambda client: client.begin("/containers/{0}/archive", container, most=MOST, path=path),
         )
-    except Refused:
+    except (Refused, Overtaken):
         return None
     return _first(raw or b"")
 

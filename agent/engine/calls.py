@@ -149,12 +149,14 @@ class Calls:
         with Client(self.url, _text(OLDEST), self.timeout, self._clock) as client:
             client.deadline.start(self.timeout)
             said = self._reads(_or_none, lambda one: one.ask("/version", versioned=False), client)
-        if not (isinstance(said, dict) and VERSION.fullmatch(str(said.get("ApiVersion")))):
+        told = said if isinstance(said, dict) else {}
+        spoken = [str(told.get("ApiVersion")), str(told.get("MinAPIVersion") or _text(OLDEST))]
+        if not all(map(VERSION.fullmatch, spoken)):
             raise no_sense(f"ask {self.url} for the version of its engine")
-        newest, oldest = version_of(said["ApiVersion"]), version_of(said.get("MinAPIVersion") or _text(OLDEST))
+        newest, oldest = map(version_of, spoken)
         if newest < OLDEST:
             raise Refused(
-                f"the engine speaks API {said['ApiVersion']}; {_text(OLDEST)} or newer is needed (Docker 20.10)",
+                f"the engine speaks API {_text(newest)}; {_text(OLDEST)} or newer is needed (Docker 20.10)",
                 reason="EngineTooOld",
             )
         if oldest > NEWEST:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.engine.calls import Calls
@@ -12,16 +12,22 @@ from agent.stand_ins import never
 
 POLL = 0.05  # seconds between looks at one that has said its last word
 TELLING = 5.0  # seconds that the engine may take to know the status of one that has ended
+UNHEARD = "what it said is not known, for an earlier try had begun it"
 Look = Callable[[str], Mapping[str, Any] | None]
 
 
-def under_way(container: Mapping[str, Any], command: Sequence[str], look: Look) -> str:
+def under_way(container: Mapping[str, Any], body: Mapping[str, Any], look: Look) -> str:
     """The id of what runs the same command in a container by now, "" where nothing does. `container` is its report,
-    which names all that runs in it, and `look` gives the report of one of these."""
+    which names all that runs in it, `body` that of the command, and `look` gives the report of one of these. The engine
+    tells the words of a command and whose it is, but not its environment."""
+    usual = str((container.get("Config") or {}).get("User") or "")
+    wanted = ([*body["Cmd"]], str(body.get("User") or usual), bool(body.get("Privileged")))
     for one in container.get("ExecIDs") or ():
         seen = look(one) or {}
         process = seen.get("ProcessConfig") or {}
-        if seen.get("Running") and [process.get("entrypoint"), *(process.get("arguments") or ())] == [*command]:
+        words = [process.get("entrypoint"), *(process.get("arguments") or ())]
+        same = (words, str(process.get("user") or usual), bool(process.get("privileged"))) == wanted
+        if seen.get("Running") and same:
             return str(one)
     return ""
 

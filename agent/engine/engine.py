@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from agent.engine import archives, builds, commands, events, images
-from agent.engine.answers import id_in, object_in, objects_in
+from agent.engine.answers import id_in, object_in, objects_in, reading
 from agent.engine.calls import Calls, Observe
 from agent.engine.credentials import Credentials
 from agent.engine.deadline import GRACE, seconds_to_stop
@@ -198,9 +198,9 @@ class Engine:
         nobody waits for it (`Overtaken`)."""
         subject = f"run {what} in container {container[:12]}"
         look = partial(self._object, "exec_inspect", "/exec/{0}/json")
-        before = commands.under_way(self.inspect_container(container) or {}, body["Cmd"], look)
+        before = commands.under_way(self.inspect_container(container) or {}, body, look)
         made = before or self._make("exec_create", subject, "/containers/{0}/exec", container, body=body)
-        until, said = self._clock() + patience, ""
+        until, said = self._clock() + patience, commands.UNHEARD
         if not before:
             said = commands.hear(self._calls, made, subject, until=until, stop=stop, clock=self._clock)
         ended = partial(look, made)
@@ -280,7 +280,7 @@ class Engine:
 
     def list_volumes(self, *labels: str) -> list[Json]:
         found = self._read("volume_list", "/volumes", filters={"label": sorted(labels)})
-        return objects_in(found.get("Volumes") if isinstance(found, dict) else found, "list volumes", "Name")
+        return objects_in((object_in(found, "list volumes") or {}).get("Volumes"), "list volumes", "Name")
 
     def inspect_volume(self, name: str) -> Json | None:
         return self._object("volume_inspect", "/volumes/{0}", name, "Name")
@@ -353,11 +353,10 @@ class Engine:
     # --- how ----------------------------------------------------------------------------------------------------
 
     def _read(self, endpoint: str, path: str, *names: str, **params: Any) -> Any:
-        subject = " ".join(["read", *endpoint.split("_")[:1], *names])
-        return self._calls.read(endpoint, subject, lambda client: client.ask(path, *names, **params))
+        return self._calls.read(endpoint, reading(endpoint, *names), lambda one: one.ask(path, *names, **params))
 
     def _object(self, endpoint: str, path: str, name: str, *needed: str) -> Json | None:
-        return object_in(self._read(endpoint, path, name), f"read {name}", *needed)
+        return object_in(self._read(endpoint, path, name), reading(endpoint, name), *needed)
 
     def _make(self, endpoint: str, subject: str, path: str, *names: str, **rest: Any) -> str:
         """As `_write`; the id of what was made."""

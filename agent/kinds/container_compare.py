@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from agent.engine import Engine
 from agent.images import Image, digest_of
 from agent.kinds.base import (
-    INSTANCE,
     Identity,
     heeded,
     is_composes,
@@ -110,15 +109,15 @@ class Comparisons:
             around.networks,
             around.names,
             self._engine.api,
-            *_disk(resource, report),
+            **_disk(resource, report)._asdict(),
             outdated=frozenset() if is_scheduled(resource.spec) else around.outdated(report),
             heals=resource.handling.heal_unhealthy,
             copied=self._copied(resource, report),
         )
 
     def _copied(self, resource: Resource, report: Report) -> frozenset[str]:
-        if INSTANCE in labels_of(report):
-            return frozenset()  # in ours it is mounted
+        if self.owner(resource, report) is not Owner.ADOPTABLE:
+            return frozenset()  # in ours it is mounted, and what is somebody else's is nothing to look into
         key = self._identity.key
         noted = read_fingerprint(self._mended.of(resource, report), key) or {}
         return copied(self._engine, resource.spec, report, noted, key)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.kinds.container_report import ended_well
 from agent.kinds.table import Spec, look, set_or_none
 
 HOST = "HostConfig."
@@ -193,7 +194,7 @@ def is_job(spec: Spec) -> bool:
 
 def is_done(spec: Spec, report: Mapping[str, Any]) -> bool:
     """Whether the container was wanted to run to its end, and has done so well."""
-    return is_job(spec) and look(report, "State.Status") == "exited" and not number(look(report, "State.ExitCode"))
+    return is_job(spec) and ended_well(report)
 
 
 def is_scheduled(spec: Spec) -> bool:

@@ -16,10 +16,17 @@ from typing import Any
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
 from agent.kinds.base import COMPOSE, INSTANCE, NAME, STACK
-from agent.kinds.container_facts import is_job
+from agent.kinds.container_facts import is_done
 from agent.kinds.container_noted import POST_START as NOTED_START
 from agent.kinds.container_noted import PRE_STOP, Noted, bodies_in
-from agent.kinds.container_report import exit_code, has_ended, has_processes, labels_of, name_of, never_ran, status_of
+from agent.kinds.container_report import (
+    exit_code,
+    has_ended,
+    has_processes,
+    labels_of,
+    name_of,
+    started_at,
+)
 from agent.kinds.container_unhooked import POST_START, Unhooked, after_start
 from agent.kinds.container_words import HOOK_FAILED, last_words, redacted
 from agent.kinds.remarks import Remarks
@@ -54,7 +61,7 @@ class Hooks:
         `told_apart` gives the body of a container of a stack with the ids of networks that share their names.
 
         `ending` says that nobody can wait for a hook any more. Then every method raises `Overtaken` instead of waiting,
-        and the hook is run again with whatever it belongs to.
+        and the hook is run again with whatever it belongs to, unless it still runs by then.
         """
         self._engine = engine
         self._ending = ending
@@ -88,7 +95,8 @@ class Hooks:
 
     def _is_again(self, resource: Resource, container: str) -> bool:
         """Whether it is not started for new content: it ran before, or its time has come."""
-        return resource.handling.schedule is not None or not never_ran(self._engine.inspect_container(container) or {})
+        began = started_at(self._engine.inspect_container(container) or {})
+        return resource.handling.schedule is not None or (began is not None and began >= 0)
 
     def catch_up(self, resource: Resource, report: Mapping[str, Any]) -> None:
         """Run what a start that was cut, or in which a hook failed, left to run. Raises `Refused` (`HookFailed`)."""
@@ -113,7 +121,7 @@ class Hooks:
         report = self._engine.inspect_container(container)
         if report is None or (has_processes(report) and not (fresh and look(report, "RestartCount"))):
             return False
-        if status_of(report) == "exited" and is_job(resource.spec) and not exit_code(report):
+        if is_done(resource.spec, report):
             return True
         raise Refused(f"did not stay up: {last_words(report, self._engine.logs)}", reason=CRASHED)
 

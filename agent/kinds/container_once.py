@@ -17,7 +17,7 @@ from agent.errors import Overtaken, Refused, Trouble
 from agent.handling import Hook, Stage
 from agent.jsonfile import JsonFile, with_entry
 from agent.kinds.base import PREFIX, Identity, digest
-from agent.kinds.container_report import exit_code, has_ended, labels_of, status_of
+from agent.kinds.container_report import ended_well, exit_code, has_ended, labels_of, status_of
 from agent.kinds.container_words import HOOK_FAILED, exit_text, last_words, redacted
 from agent.kinds.table import look
 from agent.model import Difference, Health, Key, Observed, Owner, Remedy, Resource
@@ -97,7 +97,7 @@ class Once:
     def _health(self, resource: Resource, hook: Hook, report: Report) -> tuple[Health, str]:
         if hook.rests:
             return Health.HEALTHY, "not run"
-        if self.has_run(resource, report) or (_ended_well(report) and not self.is_for(resource, report)):
+        if self.has_run(resource, report) or (ended_well(report) and not self.is_for(resource, report)):
             return Health.HEALTHY, DONE  # one that ran for former content is as it was, until its turn comes
         return (Health.DEGRADED, exit_text(report)) if has_ended(report) else (Health.PROGRESSING, "runs")
 
@@ -108,7 +108,7 @@ class Once:
     def has_run(self, resource: Resource, report: Report) -> bool:
         """Whether the container has done what it was made for, which is what it is wanted for now."""
         noted = self._noted(resource) == self._content(resource)
-        return self.is_for(resource, report) and (noted or _ended_well(report))
+        return self.is_for(resource, report) and (noted or ended_well(report))
 
     def _rest(self, resource: Resource, before: str) -> Difference:
         return Difference(REST, before or None, self._content(resource), Remedy.IN_PLACE)
@@ -168,10 +168,6 @@ def hook_of(resource: Resource) -> Hook | None:
 
 def _made_for(report: Report) -> str:
     return labels_of(report).get(CONTENT, "")
-
-
-def _ended_well(report: Report) -> bool:
-    return status_of(report) == "exited" and not exit_code(report)
 
 
 def _told(report: Report) -> str:

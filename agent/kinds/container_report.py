@@ -52,6 +52,10 @@ def has_ended(report: Report) -> bool:
     return status_of(report) in ("exited", "dead")
 
 
+def ended_well(report: Report) -> bool:
+    return status_of(report) == "exited" and not exit_code(report)
+
+
 def is_paused(report: Report) -> bool:
     return bool(look(report, "State.Paused"))
 

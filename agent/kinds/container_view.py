@@ -52,7 +52,6 @@ class ContainerView:
         mended: Mended,
         survivors: Survivors,
     ) -> None:
-        """`instance` is ours."""
         self._engine, self._instance, self._comparisons = engine, instance, comparisons
         self._once, self._mended, self._survivors = once, mended, survivors
         self._images = comparisons.images
@@ -97,8 +96,8 @@ class ContainerView:
             if report["Id"] not in known
         )
         known |= {one.id for one in found}
-        beside = self._beside(look, known, around)
-        return found + beside, known | {one.id for one in beside}
+        found += self._beside(look, known, around)
+        return found, known | {one.id for one in found}
 
     def _in_the_way(self, look: _Look, found: Sequence[Observed], known: Set[str]) -> Iterator[Observed]:
         """What still runs of containers that are gone, and whoever else holds a port that is needed."""

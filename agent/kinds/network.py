@@ -193,12 +193,12 @@ class NetworkKind:
         listed = self._engine.list_networks()
         self._there = frozenset(str(one["Id"]) for one in listed)
         found = [(resource, self._named(resource, listed)) for resource in wanted]
-        chosen = [self._observed(resource, same[0], listed) for resource, same in found if same]
-        names, known = {resource.key.name for resource in wanted}, {one.id for one in chosen}
+        present = [self._observed(resource, same[0], listed) for resource, same in found if same]
+        names, known = {resource.key.name for resource in wanted}, {one.id for one in present}
         others = [report for report in listed if report["Id"] not in known]
         strays = [*self._leftovers(others, names), *self._unwanted(others, names, scope)]
-        anew = [one for one in chosen if one.differences and one.owner is not Owner.FOREIGN]
-        return [*chosen, *strays, *self._users(strays, anew, scope)]
+        anew = [one for one in present if one.differences and one.owner is not Owner.FOREIGN]
+        return [*present, *strays, *self._users(strays, anew, scope)]
 
     def _leftovers(self, others: Iterable[Report], names: Collection[str]) -> Iterator[Observed]:
         """What else of ours has a wanted name."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from agent.model import Difference, FieldChange
 from agent.printable import printable
-from agent.secrecy import FLAG, MASK, looks_secret, without_secrets, without_values
+from agent.secrecy import FLAG, MASK, holds_value, looks_secret, without_secrets
 
 _WORDS = frozenset({"true", "false", "none", "null"})  # no secrets, whatever is called so (AUTH_ENABLED=true)
 _LONGEST = 200  # characters of a value that are shown
@@ -49,7 +49,7 @@ def _looks_secret(path: str) -> bool:
 def _holds(value: Any, hidden: frozenset[str]) -> bool:
     """Whether one of these values stands anywhere in a JSON-like one."""
     if isinstance(value, str):
-        return bool(hidden) and without_values(value, hidden - _WORDS) != value
+        return any(holds_value(value, one) for one in hidden if one.casefold() not in _WORDS)
     if isinstance(value, Mapping):
         return any(_holds(part, hidden) for part in (*value, *value.values()))
     return isinstance(value, list | tuple | set | frozenset) and any(_holds(part, hidden) for part in value)

@@ -191,7 +191,12 @@ DRIFT_REPEATING = Spec(
     ("stack",),
     "Objects that are healed over and over, since something else changes them back.",
 )
-IMAGE_PULLS = Spec("windlass_image_pulls_total", "counter", ("registry", "result"), "Images pulled: success, error.")
+IMAGE_PULLS = Spec(
+    "windlass_image_pulls_total",
+    "counter",
+    ("registry", "result"),
+    "Images that a registry was asked for: success, error.",
+)
 IMAGE_PULL_BYTES = Spec(
     "windlass_image_pull_bytes_total",
     "counter",

@@ -113,12 +113,19 @@ def test_the_problems_of_a_file_are_told_together_and_in_order() -> None:
          "exclude each other"),
         ("extends:", "4:13: services.a.extends: has no value: it must be a string or a mapping"),
         ("build: [.]", "4:12: services.a.build: must be a string or a mapping, not a list"),
-        ("x-windlass: {rollout: {timeout: -1s}}", "4:37: services.a.x-windlass.rollout.timeout: must not be negative"),
+        (
+            "x-windlass: {rollout: {timeout: -1s}}",
+            '4:37: services.a.x-windlass.rollout.timeout: "-1s" is negative, write a time of 0s or more',
+        ),
         (
             "x-windlass: {rollout: {max_failure_ratio: 2}}",
-            "4:47: services.a.x-windlass.rollout.max_failure_ratio: must be a share between 0 and 1",
+            '4:47: services.a.x-windlass.rollout.max_failure_ratio: "2" is no share between 0 and 1, write 0.2 for a '
+            "fifth",
         ),
-        ("x-windlass: {image_interval: -5m}", "4:34: services.a.x-windlass.image_interval: must not be negative"),
+        (
+            "x-windlass: {image_interval: -5m}",
+            '4:34: services.a.x-windlass.image_interval: "-5m" is negative, write a time of 0s or more',
+        ),
         ("x-windlass: {ignored: [a]}", '4:18: services.a.x-windlass: unknown key "ignored", did you mean "ignore"?'),
         ("x-windlass: {rollout: {order: both}}", '4:35: services.a.x-windlass.rollout.order: "both" is not one of '
          "start-first, stop-first"),

@@ -73,8 +73,26 @@ def test_the_same_command_that_still_runs_is_waited_for_and_no_other_begun(fake:
         "/exec/e8/json": lambda request: request.say(runs("sh", "-c", "x", Running=False)),
         "/exec/e9/json": lambda request: request.say(reports.pop(0)),
     }
-    assert door.execute("c", {"Cmd": ["sh", "-c", "x"]}, 5) == (3, "")
+    assert door.execute("c", {"Cmd": ["sh", "-c", "x"]}, 5) == (3, commands.UNHEARD)
     assert not fake.count("/containers/c/exec")
+
+
+@pytest.mark.parametrize(
+    ("body", "process", "is_same"),
+    [
+        ({}, {}, True),
+        ({"User": "5"}, {"user": "5"}, True),
+        ({}, {"user": "app"}, True),
+        ({"User": "0"}, {"user": "app"}, False),
+        ({}, {"user": "0"}, False),
+        ({"Privileged": True}, {}, False),
+        ({}, {"privileged": True}, False),
+    ],
+)
+def test_a_command_of_another_user_is_another_one(body: dict[str, Any], process: dict[str, Any], is_same: bool) -> None:
+    container = {"ExecIDs": ["e1"], "Config": {"User": "app"}}
+    seen = {"Running": True, "ProcessConfig": {"entrypoint": "sh", "arguments": ["x"], **process}}
+    assert commands.under_way(container, {"Cmd": ["sh", "x"], **body}, lambda _: seen) == ("e1" if is_same else "")
 
 
 @pytest.mark.parametrize("early", [{"Running": False, "ExitCode": None}, {"Running": True, "ExitCode": None}, {}])

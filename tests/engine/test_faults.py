@@ -332,6 +332,19 @@ def test_an_answer_that_makes_no_sense_says_nothing(
     assert caught.value.reason == "EngineObjectInvalid"
 
 
+@pytest.mark.parametrize("said", [{"Id": None, "Name": "/web"}, {"Id": 5, "Name": "/web"}])
+def test_who_says_no_id_is_nobody(fake: FakeEngine, door: Engine, said: Any) -> None:
+    fake.answers = {"/containers/web/json": lambda request: request.say(said)}
+    with pytest.raises(Refused, match="read container web: the answer makes no sense"):
+        door.inspect_container("web")
+
+
+def test_a_version_that_is_none_is_told_as_such(fake: FakeEngine, door: Engine) -> None:
+    fake.answers = {"version": lambda request: request.say({"ApiVersion": "1.41", "MinAPIVersion": "x"})}
+    with pytest.raises(Refused, match="the answer makes no sense"):
+        door.list_containers()
+
+
 def test_a_server_that_is_no_engine_is_told_as_such(fake: FakeEngine, door: Engine) -> None:
     fake.answers = {"version": Request.missing}
     with pytest.raises(Refused, match=f"ask {fake.url} for the version of its engine: the answer makes no sense"):
@@ -341,6 +354,7 @@ def test_a_server_that_is_no_engine_is_told_as_such(fake: FakeEngine, door: Engi
 @pytest.mark.parametrize("said", [{}, 5, "x"])
 def test_an_answer_that_is_no_list_is_no_empty_one(fake: FakeEngine, door: Engine, said: Any) -> None:
     fake.answers = dict.fromkeys(("/json", "/networks"), lambda request: request.say(said))
-    for ask in (door.list_containers, door.list_networks, door.list_images):
+    fake.answers["/volumes"] = lambda request: request.say([said])
+    for ask in (door.list_containers, door.list_networks, door.list_images, door.list_volumes):
         with pytest.raises(Refused, match="the answer makes no sense"):
             ask()

@@ -37,6 +37,9 @@ from agent.ports import Directives, Rhythm
 from agent.reconcile import Turn
 
 FAST = Rhythm(poll=3600, resync=3600, settle=0.0)
+STANDING = 1000.0  # seconds, of a clock that stands: what waits for a time to pass waits for ever
+BROKEN = Failure("ConfigInvalid", "stacks/web/compose.yaml:3:5: no")
+WEB = Key("container", "a-web-1")
 
 
 class NoTree:

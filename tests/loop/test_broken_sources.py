@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from agent.errors import Refused, Unreachable
-from agent.model import Action, Cause, Change, Failure, Health, Key, Plan, Report
+from agent.model import Action, Cause, Change, Failure, Health, Plan, Report
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.reconcile import Turn
 from tests.loop.fakes import (
+    BROKEN,
+    WEB,
     FakeAudience,
     FakeDesires,
     FakeTurns,
@@ -20,11 +22,6 @@ from tests.loop.fakes import (
     stack,
     synced,
 )
-
-BROKEN = Failure("ConfigInvalid", "stacks/web/compose.yaml:3:5: no")
-
-
-WEB = Key("container", "a-web-1")
 
 
 def test_a_broken_stack_is_told_once_and_keeps_its_last_good_state() -> None:

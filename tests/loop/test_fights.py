@@ -11,6 +11,7 @@ from agent.fight import Fight
 from agent.model import Action, Cause, Change, FieldChange, Key, Outcome, Report, Result, Status
 from agent.ports import LookAt
 from tests.loop.fakes import (
+    WEB,
     FakeAudience,
     FakeClock,
     FakeDesires,
@@ -21,8 +22,6 @@ from tests.loop.fakes import (
     stack,
     synced,
 )
-
-WEB = Key("container", "a-web-1")
 
 
 def healed(*fields: str, key: Key = WEB, action: Action = Action.UPDATE, cause: Cause = Cause.DRIFT) -> Outcome:

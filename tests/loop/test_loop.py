@@ -13,13 +13,27 @@ from typing import Any
 import pytest
 
 from agent.errors import Unreachable
+from agent.handling import Handling, Order, Rollout
 from agent.host_ports import HostPort
-from agent.model import Action, Cause, Change, Failure, Key, Outcome, Report, Result, Status
+from agent.model import (
+    Action,
+    Cause,
+    Change,
+    Failure,
+    Key,
+    Outcome,
+    Report,
+    Resource,
+    Result,
+    Status,
+)
 from agent.ports import AskSource, LookAt
 from agent.reconcile import Turn
 from agent.rollout import START_TIMEOUT
 from tests.loop.fakes import (
     FAST,
+    STANDING,
+    WEB,
     FakeAudience,
     FakeDesires,
     FakeTurns,
@@ -33,12 +47,6 @@ from tests.loop.fakes import (
 )
 
 TraceFunction = Callable[[FrameType, str, Any], Any]
-
-
-STANDING = 1000.0  # seconds, of a clock that stands: what waits for a time to pass waits for ever
-
-
-BROKEN = Failure("ConfigInvalid", "stacks/web/compose.yaml:3:5: no")
 
 
 def test_each_stack_has_a_turn_of_its_own_when_the_source_is_first_read() -> None:
@@ -90,13 +98,27 @@ def test_a_start_that_hung_and_comes_about_is_looked_at_at_once() -> None:
         turns.next()
         audience.reports.get(timeout=5)
         loop.wake(LookAt("event", stack="a"))
-        loop.wake(LookAt("event", stack="a", started="a-web-1.old"))
+        loop.wake(LookAt("event", stack="a", started_name="a-web-1.old"))
         assert turns.nothing_more()
         for name in ("a-web-1", "a-web-1.next"):
-            loop.wake(LookAt("event", stack="a", started=name))
+            loop.wake(LookAt("event", stack="a", started_name=name))
             turns.next()
             audience.reports.get(timeout=5)
         assert turns.nothing_more()
+
+
+def test_a_start_of_the_old_one_which_has_the_name_is_no_late_start_of_the_new_one() -> None:
+    first = Resource(WEB, "a", {}, handling=Handling(rollout=Rollout(order=Order.START_FIRST)))
+    hung = refused(first.key, START_TIMEOUT)
+    hung = replace(hung, change=replace(hung.change, wanted=first))
+    turns, audience = FakeTurns(lambda turn: failed(turn, START_TIMEOUT, (hung,))), FakeAudience()
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience, clock=lambda: STANDING)) as loop:
+        turns.next()
+        audience.reports.get(timeout=5)
+        loop.wake(LookAt("event", stack="a", started_name="a-web-1"))
+        assert turns.nothing_more()
+        loop.wake(LookAt("event", stack="a", started_name="a-web-1.next"))
+        turns.next()
 
 
 def test_many_triggers_for_a_busy_stack_make_one_more_turn() -> None:

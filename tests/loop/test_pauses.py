@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 
 from agent.handling import Handling, OnFailure, Rollout
-from agent.model import Failure, Key, Report, Resource, Result, Status
+from agent.model import Key, Report, Resource, Result, Status
 from agent.ports import AskSource, LookAt
 from agent.reconcile import Turn
 from tests.loop.fakes import (
+    BROKEN,
+    STANDING,
+    WEB,
     FakeAudience,
     FakeClock,
     FakeDesires,
@@ -25,11 +28,6 @@ from tests.loop.fakes import (
     stack,
     synced,
 )
-
-STANDING = 1000.0  # seconds, of a clock that stands: what waits for a time to pass waits for ever
-
-
-BROKEN = Failure("ConfigInvalid", "stacks/web/compose.yaml:3:5: no")
 
 
 def test_a_failing_stack_backs_off_and_events_do_not_cut_that_short() -> None:
@@ -50,9 +48,6 @@ def test_new_content_is_tried_at_once_whatever_happened_to_the_old() -> None:
         desires.answer = reading(stack("a", "b" * 40, content="2"), revision="b" * 40)
         loop.wake(AskSource("manual"))
         assert turns.next().stacks[0].revision.id == "b" * 40
-
-
-WEB = Key("container", "a-web-1")
 
 
 def test_what_runs_is_not_stopped_again_soon_for_a_replacement_that_was_refused() -> None:

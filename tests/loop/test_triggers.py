@@ -80,7 +80,7 @@ def begun() -> Iterator[Callable[[Watch], None]]:
 def test_a_stream_that_breaks_is_opened_again_and_everything_is_looked_at(begun: Callable[[Watch], None]) -> None:
     heard, stream = Heard(), FakeStream([Unreachable("gone", reason="EngineUnavailable")], (STARTED,))
     begun(watch_events(stream, "default", heard.told.put, heard))
-    first = ["opened", LookAt("event"), "container", LookAt("event", stack="web", started="web-api-1")]
+    first = ["opened", LookAt("event"), "container", LookAt("event", stack="web", started_name="web-api-1")]
     assert heard.next(9) == [*first, "EngineUnavailable", *first]
 
 
@@ -96,7 +96,7 @@ def test_a_bug_ends_neither_the_watch_nor_itself_in_silence(
 
 
 def test_what_an_event_is_a_reason_to_look_at() -> None:
-    assert reason_of(STARTED, "default") == LookAt("event", stack="web", started="web-api-1")
+    assert reason_of(STARTED, "default") == LookAt("event", stack="web", started_name="web-api-1")
     assert reason_of(replace(STARTED, action="die"), "default") == LookAt("event", stack="web")
     assert reason_of(STARTED, "another") == LookAt("event", keys=frozenset({Key("container", "web-api-1")}))
 

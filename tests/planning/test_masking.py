@@ -69,7 +69,24 @@ def test_a_field_named_like_a_secret_is_masked(path: str) -> None:
 def test_a_field_that_holds_a_hidden_value_is_masked(seen: Any, now: Any) -> None:
     found = field_change(differs("healthcheck.test", seen, now), frozenset({CANARY, "true", "xy"}))
     assert found[1:] == ("*** (before)", "*** (after)" if now else "")
-    assert field_change(differs("command", ["true"], ["xy"]), frozenset({"true", "xy"}))[1:] == ('["true"]', '["xy"]')
+
+
+@pytest.mark.parametrize(
+    ("value", "hidden", "is_masked"),
+    [
+        ("true", "true", False),
+        ("True", "True", False),
+        ("xy", "xy", False),
+        ("-a hunter2", "hunter2", True),
+        ("hunters", "hunter", False),
+        ("db_hunter", "hunter", True),
+        ("xhunter2-hunter2x", "hunter2-hunter2", True),
+    ],
+    ids=["a word", "any case", "in any text", "short", "a part of a word", "between signs", "long"],
+)
+def test_a_short_value_is_hidden_where_it_stands_by_itself(value: str, hidden: str, is_masked: bool) -> None:
+    found = field_change(differs("command", ["a"], [value]), frozenset({hidden}))
+    assert found.after == ("*** (after)" if is_masked else f'["{value}"]')
 
 
 def test_the_hidden_values_of_a_resource_are_in_no_plan_of_it() -> None:
