@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -14,12 +15,13 @@ from agent.kinds import container_compare, container_strays
 from agent.kinds.base import Identity
 from agent.kinds.container_around import Surroundings, look_around
 from agent.kinds.container_compare import Comparisons
+from agent.kinds.container_facts import Facts
 from agent.kinds.container_mended import Mended
 from agent.kinds.container_once import Once
 from agent.kinds.container_state import health_of
 from agent.kinds.container_strays import Strays
 from agent.kinds.container_unhooked import NOT_RUN, Unhooked
-from agent.model import Health, Key, Resource
+from agent.model import Health, Key, Owner, Remedy, Resource
 
 AROUND = Surroundings({}, {}, {})
 OWNER, OTHER = "a" * 64, "b" * 64  # ids of containers
@@ -52,6 +54,25 @@ class Networks:
 def made(unhooked: Unhooked | None = None) -> Comparisons:
     engine, identity = cast("Engine", Networks()), Identity("i", "o", b"k")
     return Comparisons(engine, identity, Once(engine, identity), unhooked or Unhooked(), Mended())
+
+
+@pytest.mark.parametrize(("api", "remedy"), [((1, 43), Remedy.IN_PLACE), ((1, 44), Remedy.REPLACE)])
+def test_a_lost_network_whose_card_has_an_address_is_put_right_as_the_engine_can(
+    api: tuple[int, int], remedy: Remedy
+) -> None:
+    endpoints = {"front": {"MacAddress": "02:42:ac:11:00:77"}}
+    body = {"HostConfig": {"NetworkMode": "front"}, "NetworkingConfig": {"EndpointsConfig": endpoints}}
+    facts = Facts("web", {"body": body}, REPORT, {}, networks={"front": frozenset({"newer"})}, api=api)
+    found = made().differences(WANTED, facts, Owner.OURS)
+    assert {one.remedy for one in found if one.path.startswith("networks.front")} == {remedy}
+
+
+@pytest.mark.parametrize("labels", [{}, {"windlass.instance": "i", "windlass.name": "web"}])
+def test_nobody_looks_into_a_container_that_compose_did_not_make(labels: dict[str, str]) -> None:
+    """There is nothing at this engine that could be asked for a file."""
+    wanted = replace(WANTED, spec={"body": {}, "copied": {"/etc/x": "digest"}})
+    report = {**REPORT, "Config": {"Labels": labels}}
+    assert made().facts(wanted, report, AROUND, "").copied == frozenset()
 
 
 def test_what_is_around_has_none_of_what_the_engine_counts() -> None:
