@@ -143,7 +143,7 @@ class Live:
         self._clock = clock
         self._lock = threading.Lock()
         self._running: dict[int, _Running] = {}
-        self._region = Region(console=console, get_renderable=self._render, refresh_per_second=8, transient=True)
+        self._region = Region(console=console, get_renderable=self.render, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> Listener:
         self._region.start()
@@ -151,6 +151,20 @@ class Live:
 
     def __exit__(self, *raised: object) -> None:
         self._region.stop()
+
+    def render(self) -> RenderableType:
+        """A line for each step under way, cut where it is too long. Called by the region's own thread."""
+        from rich.console import Group
+        from rich.text import Text
+
+        with self._lock:
+            running = sorted(self._running.items())
+        now = self._clock()
+        frame = _FRAMES[int(now * 8) % len(_FRAMES)]
+        lines = (
+            f"{frame} {change_text(step.change)}  {span(now - step.since):>6}  {step.doing}" for _, step in running
+        )
+        return Group(*(Text(line.rstrip(), no_wrap=True, overflow="ellipsis") for line in lines))
 
     def _hear(self, event: Event | Pulling) -> None:
         match event:
@@ -185,20 +199,6 @@ class Live:
             self._running.pop(outcome.change.number, None)
         self._region.refresh()
         self._region.console.print(Text.from_ansi(outcome_line(outcome)), soft_wrap=True)
-
-    def _render(self) -> RenderableType:
-        """Called by the region's own thread. A line that is too long is cut: it must stay one line."""
-        from rich.console import Group
-        from rich.text import Text
-
-        with self._lock:
-            running = sorted(self._running.items())
-        now = self._clock()
-        frame = _FRAMES[int(now * 8) % len(_FRAMES)]
-        lines = (
-            f"{frame} {change_text(step.change)}  {span(now - step.since):>6}  {step.doing}" for _, step in running
-        )
-        return Group(*(Text(line.rstrip(), no_wrap=True, overflow="ellipsis") for line in lines))
 
 
 def _megabytes(size: int) -> str:
