@@ -5,8 +5,9 @@
 image is built from, "recorded": the id of the image that it ran when its stack was good, of which it is made whatever
 its reference stands for, or, with "instead_of": an id, while that stands for this one, and "digest": what the same
 image can be pulled by once it is gone; "hashed": see `container_compose`, "lying": the paths of files that are mounted
-as copies, by those of the copies, "copied": see `container_copied`, "files": the paths of what it mounts that is kept
-equal to the commit, and "once": see `container_once`.
+as copies, by those of the copies, "injectable": the digests of files that Compose may have injected instead, by target
+(see `container_injected`), "files": the paths of what it mounts that is kept equal to the commit, and "once": see
+`container_once`.
 
 How a container is replaced is in `container_rollout`, how one runs to its end in `container_run`.
 """

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.model import Cause, Key, Observed, Plan, Scope, Stack
 from agent.planning.adoptions import take_over
-from agent.planning.cascade import take_along
+from agent.planning.cascade import stops_for_others, take_along
 from agent.planning.claims import Demands
 from agent.planning.decide import judge_wanted
 from agent.planning.demand import drop_unneeded, renew
@@ -29,6 +29,7 @@ __all__ = [
     "Policy",
     "Removal",
     "make_plan",
+    "stops_for_others",
 ]
 
 
