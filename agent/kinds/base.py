@@ -22,6 +22,8 @@ from agent.probe import Probe
 from agent.rollout import Pace
 from agent.twins import base_name
 
+Report = Mapping[str, Any]  # what the engine tells of one object
+
 PREFIX = "windlass."
 INSTANCE = f"{PREFIX}instance"
 ORIGIN = f"{PREFIX}origin"

@@ -17,13 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
 from agent.held import NAME_CONFLICT
 from agent.jsonfile import JsonFile
-from agent.kinds.base import NAME, REVISION, Identity, our_labels, seen_of, wanted_of
+from agent.kinds.base import NAME, REVISION, Identity, Report, our_labels, seen_of, wanted_of
 from agent.kinds.container_astray import is_misplaced
 from agent.kinds.container_compare import Comparisons
 from agent.kinds.container_compose import compose_labels
@@ -55,7 +54,6 @@ from agent.rollout import Pace, roll
 from agent.stand_ins import never
 from agent.twins import FORMER, NEXT, OLD
 
-Report = dict[str, Any]
 MENDED = frozenset({Remedy.IN_PLACE, Remedy.RESTART})
 START_CUT = "StartCut"
 STUMBLED = "EngineError"  # the engine went wrong and does not say in what

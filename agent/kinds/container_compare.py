@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agent.engine import Engine
 from agent.images import Image, digest_of
 from agent.kinds.base import (
     Identity,
+    Report,
     heeded,
     is_composes,
     is_ours,
@@ -34,8 +35,6 @@ from agent.kinds.container_state import health_of, patience_of, rewritten, unmov
 from agent.kinds.container_unhooked import NOT_RUN, Unhooked
 from agent.kinds.table import compare, fingerprint, look
 from agent.model import Difference, Health, Key, Observed, Owner, Resource
-
-Report = Mapping[str, Any]
 
 
 class Disk(NamedTuple):

@@ -8,15 +8,14 @@ container is its own, and a copy is in there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from agent.digests import file_digest
 from agent.engine import Engine
+from agent.kinds.base import Report
 from agent.kinds.container_fields import TABLE
 from agent.kinds.table import Spec, fingerprint
 
 VOLUMES = "volumes"  # the field of what is mounted
-Report = Mapping[str, Any]
 
 
 def injected(engine: Engine, spec: Spec, report: Report, noted: Mapping[str, str], key: bytes) -> frozenset[str]:
