@@ -45,6 +45,7 @@ def listener(*, quiet: bool, live: bool) -> AbstractContextManager[Listener]:
 
 
 def outcome_line(outcome: Outcome) -> str:
+    """How a step ended: its mark, what it was, its seconds, and why it came to nothing."""
     icon, color = _ICONS[outcome.status]
     words = f"{click.style(icon, fg=color)} {change_text(outcome.change)}"
     if outcome.status is Status.DONE:
@@ -58,10 +59,12 @@ def change_text(change: Change) -> str:
 
 
 def resting_text(detail: str, seconds: float) -> str:
+    """What a step waits for while it is carried out, and for how many seconds already."""
     return f"until it is good: {detail}, {span(seconds)}"
 
 
 def waiting_text(requirement: Requirement, detail: str, seconds: float) -> str:
+    """What a step waits for before it begins, and for how many seconds already."""
     more = f": {clean(detail)}" if detail else ""
     return (
         f"until {requirement.key.kind} {clean(requirement.key.name)} is {requirement.condition} ({span(seconds)}){more}"
