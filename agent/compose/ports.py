@@ -1,4 +1,4 @@
-"""The short notation of ports, with ranges: `[[HOST_IP:]PUBLISHED:]TARGET[/PROTOCOL]`, as docker/go-connections has it."""
+"""The short notation of ports, with ranges: `[[HOST_IP:]PUBLISHED:]TARGET[/PROTOCOL]`, by docker/go-connections."""
 
 from __future__ import annotations
 
