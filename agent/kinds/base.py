@@ -175,11 +175,8 @@ def seen_of(change: Change) -> Observed:
 
 def heeded(resource: Resource, differences: Iterable[Difference]) -> tuple[Difference, ...]:
     """The differences without those that the stack ignores: of a field, or of anything below it."""
-    ignored = resource.handling.ignore
-    if not ignored:
-        return tuple(differences)
-    below = tuple(f"{path}." for path in ignored)
-    return tuple(one for one in differences if one.path not in ignored and not one.path.startswith(below))
+    ignored = frozenset(resource.handling.ignore)
+    return tuple(one for one in differences if ignored.isdisjoint((one.path, *one.above)))
 
 
 # --- the fingerprint --------------------------------------------------------------------------------------------
