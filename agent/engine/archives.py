@@ -6,6 +6,7 @@ import io
 import tarfile
 from typing import NamedTuple
 
+from agent.engine.answers import ABSENT
 from agent.engine.calls import Calls
 from agent.errors import Overtaken, Refused
 
@@ -33,7 +34,7 @@ def read(calls: Calls, container: str, path: str) -> Inside | None:
         )
     except (Refused, Overtaken):
         return None
-    return _first(raw or b"")
+    return None if raw is ABSENT else _first(raw)
 
 
 def _first(raw: bytes) -> Inside | None:

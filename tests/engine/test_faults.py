@@ -15,7 +15,7 @@ from agent.engine import Engine
 from agent.engine.calls import WRITES_AT_ONCE
 from agent.errors import Overtaken, Refused, Unreachable
 from agent.stand_ins import ignore
-from tests.engine.fake import FakeEngine, Request
+from tests.engine.fake import VERSION, FakeEngine, Request
 
 INFO, START = "/info", "/start"
 
@@ -309,7 +309,7 @@ def test_what_does_not_say_who_it_is_is_no_object(fake: FakeEngine, door: Engine
     assert door.list_networks() == []
 
 
-@pytest.mark.parametrize("said", [{"a": 1}, [], 5, "x", [5]])
+@pytest.mark.parametrize("said", [{"a": 1}, [], 5, "x", [5], None])
 @pytest.mark.parametrize(
     ("place", "call"),
     [
@@ -358,3 +358,22 @@ def test_an_answer_that_is_no_list_is_no_empty_one(fake: FakeEngine, door: Engin
     for ask in (door.list_containers, door.list_networks, door.list_images, door.list_volumes):
         with pytest.raises(Refused, match="the answer makes no sense"):
             ask()
+
+
+def test_where_the_engine_knows_of_no_list_nothing_is_known(fake: FakeEngine, door: Engine) -> None:
+    """A proxy that lets only some calls through, or a wrong path, answers so; an object may well be gone."""
+    for ask in (door.list_containers, door.list_networks, door.list_images, door.list_volumes, door.info):
+        with pytest.raises(Refused, match="the answer makes no sense") as caught:
+            ask()
+        assert caught.value.reason == "EngineObjectInvalid"
+    fake.answers = {"version": lambda request: request.missing() if "/v1" in request.path else request.say(VERSION)}
+    with pytest.raises(Refused, match="read the version: the answer makes no sense"):
+        door.version()
+    assert door.inspect_container("web") is door.inspect_volume("data") is None
+    assert door.logs("web") == ""
+
+
+def test_a_list_of_nothing_may_be_null(fake: FakeEngine, door: Engine) -> None:
+    fake.answers = dict.fromkeys(("/json", "/networks"), lambda request: request.say(None))
+    fake.answers["/volumes"] = lambda request: request.say({"Volumes": None})
+    assert [*door.list_containers(), *door.list_networks(), *door.list_images(), *door.list_volumes()] == []
