@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from agent.engine.answers import ABSENT, no_sense
 from agent.engine.calls import Calls
+from agent.errors import Refused
 
+BELOW_A_FILE = "not a directory"  # how the engine refuses a path that goes on behind a file, instead of with 404
 MOST = 8 << 20  # bytes of an archive that are read: what is in a container may be of any size
 
 
@@ -25,15 +27,18 @@ def read(calls: Calls, container: str, path: str) -> Inside | None:
     """The plain file at the path in a container, running or not; None where there is none, or it is too large to be
     read."""
     subject = f"read {path} in container {container[:12]}"
-    raw = calls.read(
-        "container_archive",
-        subject,
-        lambda client: client.begin("/containers/{0}/archive", container, most=MOST, path=path),
-    )
-    if raw is ABSENT:
-        return None
     try:
-        return _first(raw)
+        raw = calls.read(
+            "container_archive",
+            subject,
+            lambda client: client.begin("/containers/{0}/archive", container, most=MOST, path=path),
+        )
+    except Refused as error:
+        if error.message.endswith(BELOW_A_FILE):
+            return None
+        raise
+    try:
+        return None if raw is ABSENT else _first(raw)
     except tarfile.TarError as error:
         if len(raw) == MOST:
             return None
