@@ -18,6 +18,7 @@ from agent.converge import Event, Options, converge
 from agent.errors import Trouble
 from agent.guard import NO_CONSENT, Acknowledgements, Consent, Wanted, must_count, removal_of, services_of
 from agent.host import Host
+from agent.kind_names import IMAGE
 from agent.model import (
     Action,
     Cause,
@@ -347,8 +348,7 @@ def _only_frees(left: Plan) -> bool:
 
 def _fetched(outcome: Outcome) -> bool:
     """Whether an image was fetched."""
-    wanted = outcome.change.wanted
-    return outcome.status is Status.DONE and wanted is not None and wanted.prepares and wanted.on_demand
+    return outcome.status is Status.DONE and outcome.change.key.kind == IMAGE and outcome.change.wanted is not None
 
 
 def _joined(first: Plan, second: Plan) -> Plan:
