@@ -37,7 +37,7 @@ from agent.model import (
     Status,
 )
 from agent.occasions import Trigger
-from agent.planning import Demands, Errand, Policy, Removal, make_plan
+from agent.planning import Demands, Errand, Policy, Removal, hold_whole, make_plan
 from agent.probe import Gate, Probe
 from agent.protections import Protections
 from agent.provenance import Provenance, Tracer
@@ -118,6 +118,7 @@ class Reconciler:
             acknowledged = self.acknowledgements.cover(removal, turn.consent)
             policy = replace(policy, removal=removal, acknowledged=acknowledged)
             plan = self._plan(turn, actual, policy)
+        plan = hold_whole(plan, self.host.unable(plan))
         return Look(actual, in_order(plan, turn.stacks), labelled, removal)
 
     def _plan(self, turn: Turn, actual: Mapping[Key, Observed], policy: Policy) -> Plan:

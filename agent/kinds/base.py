@@ -137,6 +137,14 @@ class Forgiving(Protocol):
 
 
 @runtime_checkable
+class Demanding(Protocol):
+    """A kind with objects that not every engine can make."""
+
+    def unable(self, wanted: Resource) -> str:
+        """Why this engine cannot make the object, "" where nothing is known to be in the way."""
+
+
+@runtime_checkable
 class Attentive(Protocol):
     """A kind whose objects are made from objects of other kinds, as those were when it last looked."""
 

@@ -53,6 +53,7 @@ from agent.processes import Processes
 from agent.rollout import Pace, roll
 from agent.stand_ins import never
 from agent.twins import FORMER, NEXT, OLD
+from agent.versions import needs
 
 Report = dict[str, Any]
 MENDED = frozenset({Remedy.IN_PLACE, Remedy.RESTART})
@@ -101,6 +102,11 @@ class ContainerKind:
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
         return self.view.observe(wanted, scope)
+
+    def unable(self, wanted: Resource) -> str:
+        """See `Demanding.unable`."""
+        missing = "" if wanted.external else needs(wanted.spec["body"], self.engine.api)
+        return f"the engine is too old for {missing}" if missing else ""
 
     def create(self, change: Change, revision: str) -> None:
         resource = wanted_of(change)
