@@ -12,12 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.handling import Handling
 from agent.kinds.base import (
     FIELDS,
     Identity,
     digest,
-    heeded,
     is_ours,
     make_fingerprint,
     our_labels,
@@ -295,34 +293,6 @@ def test_what_the_engine_sees_to_by_itself_is_no_difference(body: dict[str, Any]
 def test_and_yet_it_is_one_where_it_was_asked_for(body: dict[str, Any], report: dict[str, Any], path: str) -> None:
     made = fingerprint(TABLE, {"body": body}, b"k")
     assert [one.path for one in compare(TABLE, facts(body, **report), made, made)] == [path]
-
-
-NAMED = {"labels", "logging", "networks"}
-LOGGING = ["logging", "logging.options.max-size"]
-
-
-@pytest.mark.parametrize(
-    ("ignored", "left"),
-    [
-        (["networks.a"], ["labels.a", "labels.a.b", *LOGGING, "networks.a.b"]),
-        (["networks.a.aliases", "labels.a"], ["labels.a.b", *LOGGING, "networks.a.b"]),
-        (["networks", "logging"], ["labels.a", "labels.a.b"]),
-        (["labels", "networks.a.b"], [*LOGGING, "networks.a.aliases"]),
-    ],
-)
-def test_a_dot_in_a_name_makes_it_no_part_of_another_one(ignored: list[str], left: list[str]) -> None:
-    networks = {"a": {"Aliases": ["x"]}, "a.b": {}}
-    body = {
-        "Labels": {"a": "1", "a.b": "1"},
-        "HostConfig": {"NetworkMode": "a", "LogConfig": {"Type": "local", "Config": {"max-size": "1m"}}},
-        "NetworkingConfig": {"EndpointsConfig": networks},
-    }
-    wanted = Resource(Key("container", "x"), "s", {"body": body}, handling=Handling(ignore=tuple(ignored)))
-    made = fingerprint(TABLE, wanted.spec, b"k")
-    host = {"NetworkMode": "a", "LogConfig": {"Type": "json-file"}}
-    seen = facts(body, NetworkSettings={"Networks": {"a": {}}}, Config={"Labels": {}}, HostConfig=host)
-    found = compare(TABLE, seen, made, made)
-    assert sorted(one.path for one in heeded(wanted, found) if one.path.partition(".")[0] in NAMED) == left
 
 
 COPIED = {"HostConfig": {"Binds": ["/state/1/c:/etc/c:ro"]}, "Image": "x"}
