@@ -12,15 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.kinds.base import (
-    FIELDS,
-    Identity,
-    digest,
-    is_ours,
-    make_fingerprint,
-    our_labels,
-    read_fingerprint,
-)
+from agent.kinds.base import FIELDS, Identity, digest, is_ours, make_fingerprint, our_labels, read_fingerprint
 from agent.kinds.container_compose import compose_labels
 from agent.kinds.container_facts import (
     Facts,
