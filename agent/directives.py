@@ -10,6 +10,7 @@ suspended: somebody may have said so.
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -106,9 +107,11 @@ class Directives:
         """Approve the removals with this hash."""
         self._change(lambda kept: {**kept, "approved": {**part_of(kept, "approved"), removals: until}})
 
-    def ask(self, stacks: Iterable[str], *, hard: bool = False) -> float:
-        """Ask for a turn of these stacks now, or of all with `HOST`. Returns when that was."""
-        at = self._wall()
+    def ask(self, stacks: Iterable[str], *, hard: bool = False, answered: float = 0.0) -> float:
+        """Ask for a turn of these stacks now, or of all with `HOST`. Returns when that was: later than all that was
+        asked before and than what is `answered`, although the clock may have been set back since."""
+        before = (answered, *(one.at for one in self.now().asked.values()))
+        at = max(self._wall(), math.nextafter(max(before), math.inf))
         asked = {what: {"at": at, "hard": hard} for what in stacks}
         self._change(lambda kept: {**kept, "asked": {**part_of(kept, "asked"), **asked}})
         return at

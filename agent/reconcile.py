@@ -18,6 +18,7 @@ from agent.converge import Event, Options, converge
 from agent.errors import Trouble
 from agent.guard import NO_CONSENT, Acknowledgements, Consent, Wanted, must_count, removal_of, services_of
 from agent.host import Host
+from agent.kind_names import IMAGE
 from agent.model import (
     Action,
     Cause,
@@ -36,7 +37,7 @@ from agent.model import (
     Status,
 )
 from agent.occasions import Trigger
-from agent.planning import Demands, Errand, Policy, Removal, make_plan, stops_for_others
+from agent.planning import Demands, Errand, Policy, Removal, hold_whole, make_plan, stops_for_others
 from agent.probe import Gate, Probe
 from agent.protections import Protections
 from agent.provenance import Provenance, Tracer
@@ -117,6 +118,7 @@ class Reconciler:
             acknowledged = self.acknowledgements.cover(removal, turn.consent)
             policy = replace(policy, removal=removal, acknowledged=acknowledged)
             plan = self._plan(turn, actual, policy)
+        plan = hold_whole(plan, self.host.unable(plan))
         return Look(actual, in_order(plan, turn.stacks), labelled, removal)
 
     def _plan(self, turn: Turn, actual: Mapping[Key, Observed], policy: Policy) -> Plan:
@@ -342,8 +344,7 @@ def _only_frees(left: Plan) -> bool:
 
 def _fetched(outcome: Outcome) -> bool:
     """Whether an image was fetched."""
-    wanted = outcome.change.wanted
-    return outcome.status is Status.DONE and wanted is not None and wanted.prepares and wanted.on_demand
+    return outcome.status is Status.DONE and outcome.change.key.kind == IMAGE and outcome.change.wanted is not None
 
 
 def _joined(first: Plan, second: Plan) -> Plan:

@@ -143,8 +143,9 @@ class Directives(Protocol):
     def resume(self, what: str) -> tuple[str, ...]:
         """Returns what was ended. Raises `Refused`."""
 
-    def ask(self, stacks: Iterable[str], *, hard: bool = False) -> float:
-        """Have the agent look now at these stacks, or at all with `HOST`. Returns when that was. Raises `Refused`."""
+    def ask(self, stacks: Iterable[str], *, hard: bool = False, answered: float = 0.0) -> float:
+        """Have the agent look now at these stacks, or at all with `HOST`. Returns when that was, later than what is
+        `answered`. Raises `Refused`."""
 
     def approve(self, removals: str, until: float) -> None:
         """Let the removals with this hash be done until then. Raises `Refused`."""

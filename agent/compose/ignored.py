@@ -62,6 +62,6 @@ def _check(holder: Map, networks: Mapping[str, str], at: At) -> None:
         elif dot and (field not in PARTED or not part):
             below.problem(f'"{path}" names no part of the field "{field}"', f'say "{field}" for all of it')
         elif field == "networks":
-            key = part.partition(".")[0]
+            key = part if part in networks else part.rpartition(".")[0]
             if (name := networks.get(key, key)) != key:
                 below.warn(f'the network "{key}" of this file is called "{name}" on the host, and so here')

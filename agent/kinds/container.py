@@ -47,12 +47,13 @@ from agent.kinds.container_unhooked import POST_START, Unhooked
 from agent.kinds.container_view import ContainerView
 from agent.kinds.container_words import said_by
 from agent.kinds.table import fingerprint, look
-from agent.model import Action, Change, Condition, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.model import Action, Change, Condition, Difference, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.probe import Probe
 from agent.processes import Processes
 from agent.rollout import Pace, roll
 from agent.stand_ins import never
 from agent.twins import FORMER, NEXT, OLD
+from agent.versions import needs
 
 MENDED = frozenset({Remedy.IN_PLACE, Remedy.RESTART})
 START_CUT = "StartCut"
@@ -100,6 +101,11 @@ class ContainerKind:
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
         return self.view.observe(wanted, scope)
+
+    def unable(self, wanted: Resource) -> str:
+        """See `Demanding.unable`."""
+        missing = "" if wanted.external else needs(wanted.spec["body"], self.engine.api)
+        return f"the engine is too old for {missing}" if missing else ""
 
     def create(self, change: Change, revision: str) -> None:
         resource = wanted_of(change)
@@ -253,7 +259,7 @@ class ContainerKind:
             self._rename(resource, report)
         if mended := limits(resource, report, paths):
             self.engine.update_container(report["Id"], mended)
-        self._reattach(resource, facts, paths)
+        self._reattach(resource, facts, differences)
         self._mended.note(resource, report, self._made_from(resource), revision)
         if "state" in paths:
             self.bring_up(resource, report)
@@ -270,17 +276,17 @@ class ContainerKind:
             self.engine.rename_container(other["Id"], f"{labels_of(other)[NAME]}.{other['Id'][:12]}")
         self.engine.rename_container(report["Id"], name)
 
-    def _reattach(self, resource: Resource, facts: Facts, paths: Sequence[str]) -> None:
-        """Make the networks at these paths as they are wanted, each with its whole endpoint configuration."""
+    def _reattach(self, resource: Resource, facts: Facts, differences: Sequence[Difference]) -> None:
+        """Make the networks that differ as they are wanted, each with its whole endpoint configuration."""
         container, asked, there = facts.report["Id"], wanted_endpoints(facts.body), endpoints(facts.report)
         for name in sorted({*asked, *there}):
-            if not concerns(name, paths):
+            if not concerns(name, differences):
                 continue
             if name in there:
                 left = there[name].get("NetworkID") if name in self.view.shared_names else ""  # it may be long gone
                 self.engine.disconnect_network(str(left or name), container)
             if name in asked:
-                endpoint = mended(name, asked[name], there.get(name), paths)
+                endpoint = mended(name, asked[name], there.get(name), differences)
                 network = self._namesakes.meant_by(resource.stack, name, facts.networks.get(name, ()))
                 self.engine.connect_network(network, container, endpoint)
 

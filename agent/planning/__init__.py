@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agent.model import Cause, Key, Observed, Plan, Scope, Stack
+from agent.planning.able import hold_whole
 from agent.planning.adoptions import take_over
 from agent.planning.cascade import stops_for_others, take_along
 from agent.planning.claims import Demands
@@ -28,6 +29,7 @@ __all__ = [
     "Errand",
     "Policy",
     "Removal",
+    "hold_whole",
     "make_plan",
     "stops_for_others",
 ]
