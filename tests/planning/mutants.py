@@ -196,6 +196,13 @@ MUTANTS = (
     Mutant(
         "masking.py", "if difference.secret or _looks_secret(difference.path):", "if _looks_secret(difference.path):"
     ),
+    Mutant("meanwhile.py", "not _rests(situation, policy, key) and ", ""),
+    Mutant("meanwhile.py", " and held.verdict.code != PORT_IN_USE", ""),
+    Mutant("meanwhile.py", "not one.declared and ", ""),
+    Mutant("meanwhile.py", " and resource.handling.hook is None", ""),
+    Mutant("meanwhile.py", " and len(found) < len(seen.differences)", ""),
+    Mutant("order.py", "replace(mine, requires=()) if mine and step.is_part else mine", "mine"),
+    Mutant("handover.py", " and not step.is_part", ""),
     Mutant("masking.py", "    if before == after:\n", "    if False:\n"),
     Mutant("../secrecy.py", "        text = _whole_words(text)\n", "        text = text[:_EXAMINED]\n"),
 )
