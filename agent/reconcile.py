@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from agent.account import Look, Taken, longest_wait, new_run_id, report_of
+from agent.beside import Beside
 from agent.converge import Event, Options, converge
 from agent.errors import Trouble
 from agent.guard import NO_CONSENT, Acknowledgements, Consent, Wanted, must_count, removal_of, services_of
@@ -76,6 +77,7 @@ class Turn:
     resting: frozenset[Key] = frozenset()  # what was healed too often of late: left as it is for now
     newest: bool = True  # what is wanted is what the source says by now
     resumed: bool = False  # a directive since has the paused rollouts tried again
+    heard: Callable[[], int] = lambda: 0  # how many reasons to look have come since it was to begin
     # what was replaced by something that was no good, and the id of its image, if known: not once more
     paused: Mapping[Key, str] = field(default_factory=dict)
 
@@ -186,7 +188,9 @@ class Reconciler:
             if last.removal is not None:
                 self.acknowledgements.remember(last.removal, turn.consent)
             if turn.act and last.plan.pending:
-                taken = replace(taken, outcomes=self._act(turn, last.plan))
+                outcomes = self._act(turn, last.plan, beside=self._beside(turn))
+                more = Plan(tuple(outcome.change for outcome in outcomes[len(last.plan.changes) :]))
+                taken = replace(taken, plan=_joined(last.plan, more), outcomes=outcomes)
                 if goes_on := _undoing(taken):  # also where the agent ends, or newer content is wanted
                     taken = self._act_besides(turn, taken, goes_on, stop=never)
                 turn = replace(turn, asked={})  # it is done, or will be asked for again
@@ -244,7 +248,13 @@ class Reconciler:
     def _act_besides(self, turn: Turn, taken: Taken, more: Plan, *, stop: Callable[[], bool] | None = None) -> Taken:
         return replace(taken, plan=_joined(taken.plan, more), outcomes=taken.outcomes + self._act(turn, more, stop))
 
-    def _act(self, turn: Turn, plan: Plan, stop: Callable[[], bool] | None = None) -> tuple[Outcome, ...]:
+    def _beside(self, turn: Turn) -> Beside:
+        looking = replace(turn, asked={})
+        return Beside(lambda: self.look(looking).plan, turn.heard, self.clock)
+
+    def _act(
+        self, turn: Turn, plan: Plan, stop: Callable[[], bool] | None = None, beside: Beside | None = None
+    ) -> tuple[Outcome, ...]:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}
         wanted = {one.key: one for stack in turn.stacks for one in stack.resources}
         awaited = _that_others_stopped_for(plan)
@@ -264,6 +274,7 @@ class Reconciler:
                 sleep=self.rest,
                 report=partial(self.listen, turn),
                 timed=self.timed,
+                beside=beside,
             )
 
 

@@ -37,6 +37,8 @@ MUTANTS = (
     Mutant("decide.py", "if resource.handling.hook is not None:", "if False:"),
     Mutant("first.py", " and not hook.rests", ""),
     Mutant("first.py", " and index not in needed", ""),
+    Mutant("first.py", " and not _mends(step)", ""),
+    Mutant("first.py", " and not step.restarts", ""),
     Mutant("first.py", "hook.stage is Stage.PRE_DEPLOY and ", ""),
     Mutant("first.py", "if step.stack in first and", "if first and"),
     Mutant("order.py", "if made and not self._runs_first(step.key):", "if made:"),
