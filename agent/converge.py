@@ -199,9 +199,14 @@ class _Run:
         if self.beside is None or self._bug or self.stop() or self.clock() - self._moved < self.options.quiet:
             return
         self._moved = self.clock()
-        busy = {change.key for number, change in self._changes.items() if number not in self._outcomes}
-        busy |= {one.key for wait in self._waits.values() for one in wait.requirements}
-        self._take_on(self.beside(busy, max(self._changes) + 1))
+        self._take_on(self.beside(self._busy(), max(self._changes) + 1))
+
+    def _busy(self) -> set[Key]:
+        """What a step is about, or waits for. What failed here is tried again by another turn."""
+        well = {outcome.change.key for outcome in self._outcomes.values() if outcome.status in _WELL}
+        own = {change.key for change in self.plan.changes} - well
+        more = {change.key for number, change in self._changes.items() if number not in self._outcomes}
+        return own | more | {one.key for wait in self._waits.values() for one in wait.requirements}
 
     # --- deciding ---
 
@@ -370,6 +375,7 @@ class _Run:
         self._end(Outcome(wait.change, Status.FAILED, said, reason, awaited=requirement.key))
 
 
+_WELL = frozenset({Status.DONE, Status.HELD})
 _FATE = {
     Status.FAILED: "failed",
     Status.OVERTAKEN: "was overtaken",

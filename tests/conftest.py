@@ -8,7 +8,7 @@ from itertools import groupby
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.engine.fixtures"]
+pytest_plugins = ["tests.engine.fixtures", "tests.telemetry.stage"]
 
 # "ci" looks longer than "dev"; "nightly" is for `script/test --all`. No deadline: the machine may be busy.
 for name, examples in (("dev", 50), ("ci", 200), ("nightly", 2000)):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from agent.beside import AGAIN, Beside, mending
-from agent.converge import Options
-from agent.errors import Unreachable
+from agent.converge import Options, converge
+from agent.errors import Refused, Unreachable
 from agent.handling import Handling, Hook, Stage
 from agent.model import Action, Cause, Change, Condition, Key, Plan, Requirement, Resource, Revision, Scope, Stack
 from agent.probe import Gate, Probe
 from agent.reconcile import Reconciler, Turn
+from agent.rollout import Pace
+from agent.stand_ins import ignore, never
 from tests.planning.scene import key, want
 from tests.world import Host, Thing
 
@@ -99,6 +103,40 @@ def test_what_is_changed_back_at_once_is_left_alone_for_a_while() -> None:
 
 def test_an_engine_that_is_away_is_left_to_the_turn() -> None:
     assert Watch(heard=1, gone=True).beside()(frozenset(), 1) == ()
+
+
+# --- what is busy -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_under_way_or_waited_for_or_has_failed_is_busy() -> None:
+    job = Requirement(JOB, Condition.COMPLETED)
+    waiting = step(0, WEB, Action.CREATE, wanted=want(str(WEB), job))
+    failing, made, held = (step(n, key(f"container/{n}"), Action.CREATE) for n in (1, 2, 3))
+    plan = Plan((waiting, failing, made, replace(held, action=Action.HOLD)))
+    asked = list[tuple[Set[Key], int]]()
+
+    def perform(change: Change, _: Pace) -> None:
+        if change == failing:
+            raise Refused("no")
+
+    def beside(busy: Set[Key], first: int) -> tuple[Change, ...]:
+        asked.append((busy, first))
+        return (step(first),) if len(asked) == 1 else ()
+
+    outcomes = converge(
+        plan,
+        perform,
+        lambda _: Probe(Gate.PASSED if len(asked) > 3 else Gate.PENDING),
+        options=Options(poll=0.01, quiet=0.005),
+        stop=never,
+        clock=time.monotonic,
+        sleep=time.sleep,
+        report=ignore,
+        beside=beside,
+    )
+    assert asked[0] == ({WEB, JOB, failing.key}, 4)
+    assert [first for _, first in asked[1:]] == [5] * (len(asked) - 1)
+    assert [outcome.change.number for outcome in outcomes] == [0, 1, 2, 3, 4]
 
 
 # --- in a turn --------------------------------------------------------------------------------------------------

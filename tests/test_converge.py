@@ -1,118 +1,25 @@
-"""How a plan is carried out: what runs side by side, what waits, what is skipped. The host is made of functions."""
+"""How a plan is carried out: what runs side by side, what is skipped, what ends it. The host is made of functions."""
 
 from __future__ import annotations
 
-import math
 import threading
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 import pytest
 
 from agent.converge import (
     CIRCULAR,
     DEPENDENCY_FAILED,
-    DEPENDENCY_TIMEOUT,
     HELD,
     STOPPED,
     Ended,
-    Event,
-    Options,
-    Perform,
     Started,
-    Waiting,
-    converge,
 )
 from agent.errors import Overtaken, Refused, Trouble, Unreachable
-from agent.model import Action, Cause, Change, Condition, FieldChange, Key, Outcome, Plan, Requirement, Resource, Status
+from agent.model import Action, Change, Status
 from agent.probe import Gate, Probe
 from agent.rollout import Pace
-from tests.planning.scene import key, waits
 from tests.planning.worlds import RandomDice, make_case, plan_of
-
-DB = "container/db"
-HEALTHY = waits(DB)
-DONE = Probe(Gate.PASSED)
-LATE = Probe(Gate.PENDING, "starting", patience=10.0)  # once those seconds are over
-
-
-def change(
-    number: int,
-    action: Action = Action.CREATE,
-    *,
-    after: Iterable[int] = (),
-    follows: Iterable[int] = (),
-    requires: Iterable[Requirement] = (),
-    fields: tuple[FieldChange, ...] = (),
-) -> Change:
-    of = Key("container", f"c{number}")
-    return Change(
-        number,
-        action,
-        of,
-        "web",
-        Cause.COMMIT,
-        "is held for a reason" if action is Action.HOLD else "does not exist yet",
-        fields,
-        frozenset(after),
-        frozenset(follows),
-        wanted=Resource(of, "web", {}, tuple(requires)),
-    )
-
-
-@dataclass
-class Host:
-    """`trouble` is what a change, by its number, raises; `answers` are given to the probes, the last one for ever."""
-
-    trouble: dict[int, BaseException] = field(default_factory=dict)
-    answers: list[Probe] = field(default_factory=lambda: [Probe(Gate.PASSED)])
-    performed: list[int] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    now: float = 0.0
-    probes: int = 0
-    stop_after: int | None = None  # so many performed changes
-
-    def perform(self, change: Change, _pace: Pace) -> None:
-        self.performed.append(change.number)
-        if change.number in self.trouble:
-            raise self.trouble[change.number]
-
-    def probe(self, requirement: Requirement) -> Probe:
-        assert requirement.key == key(DB)
-        self.probes += 1
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-
-    def clock(self) -> float:
-        self.now += 0.25
-        return self.now
-
-    def stopping(self) -> bool:
-        return self.stop_after is not None and len(self.performed) >= self.stop_after
-
-    def converge(
-        self,
-        *changes: Change,
-        perform: Perform | None = None,
-        probe: Callable[[Requirement], Probe] | None = None,
-        workers: int = 4,
-    ) -> tuple[Outcome, ...]:
-        return converge(
-            Plan(changes),
-            perform or self.perform,
-            probe or self.probe,
-            options=Options(workers, poll=0.002),
-            stop=self.stopping,
-            clock=self.clock,
-            sleep=time.sleep,
-            report=self.events.append,
-        )
-
-
-def statuses(outcomes: Iterable[Outcome]) -> list[Status]:
-    return [outcome.status for outcome in outcomes]
-
+from tests.steps import DONE, HEALTHY, Host, change, statuses
 
 # --- order ------------------------------------------------------------------------------------------------------
 
@@ -301,135 +208,6 @@ def test_stopping_ends_a_wait() -> None:
     host = Host(answers=[Probe(Gate.PENDING, "starting")], stop_after=1)
     outcomes = host.converge(change(0, requires=[HEALTHY]), change(1))
     assert statuses(outcomes) == [Status.SKIPPED, Status.DONE]
-
-
-# --- gates ------------------------------------------------------------------------------------------------------
-
-
-def test_a_change_waits_until_what_it_requires_is_healthy() -> None:
-    host = Host(
-        answers=[Probe(Gate.PENDING, "starting"), Probe(Gate.PENDING, "starting, 1 check failed"), Probe(Gate.PASSED)]
-    )
-    (outcome,) = host.converge(change(0, requires=[HEALTHY]))
-    assert outcome.status is Status.DONE
-    told = [(event.requirement, event.detail) for event in host.events if isinstance(event, Waiting)]
-    assert told == [(HEALTHY, "starting"), (HEALTHY, "starting, 1 check failed")]
-
-
-def test_a_wait_tells_that_it_still_waits_once_a_second() -> None:
-    host = Host(answers=[LATE])
-    (outcome,) = host.converge(change(0, requires=[HEALTHY]))
-    waited = [event.seconds for event in host.events if isinstance(event, Waiting)]
-    assert outcome.status is Status.FAILED
-    assert all(later - earlier >= 1.0 for earlier, later in pairwise(waited))
-    assert 5 <= len(waited) <= 11
-
-
-@pytest.mark.parametrize("answer", [Probe(Gate.PASSED), Probe(Gate.FAILED, "unhealthy")])
-def test_what_is_started_anew_waits_for_its_turn_alone(answer: Probe) -> None:
-    """And goes on when the one before it is good, or is not going to be."""
-    turn = waits(DB, Condition.GOOD, optional=True)
-    host = Host(answers=[Probe(Gate.PENDING, "starting"), answer])
-    again = replace(change(0, Action.UPDATE, requires=[turn, waits("container/other")]), restarts=True)
-    assert statuses(host.converge(again)) == [Status.DONE]
-    assert host.probes == 2
-
-
-def test_a_wait_holds_no_worker() -> None:
-    host = Host()
-
-    def probe(_: Requirement) -> Probe:
-        return Probe(Gate.PASSED if 1 in host.performed else Gate.PENDING)
-
-    outcomes = host.converge(change(0, requires=[HEALTHY]), change(1), workers=1, probe=probe)
-    assert statuses(outcomes) == [Status.DONE, Status.DONE]
-    assert host.performed == [1, 0]
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason", "detail"),
-    [
-        (
-            Probe(Gate.FAILED, "unhealthy: 3 checks failed"),
-            DEPENDENCY_FAILED,
-            "waits for container/db to be healthy: unhealthy: 3 checks failed",
-        ),
-        (
-            LATE,
-            DEPENDENCY_TIMEOUT,
-            "waits for container/db to be healthy: starting (gave up after 10 s)",
-        ),
-    ],
-    ids=["failed", "too late"],
-)
-def test_what_never_becomes_healthy_fails_the_change(answer: Probe, reason: str, detail: str) -> None:
-    host = Host(answers=[answer])
-    failed, skipped = host.converge(change(0, requires=[HEALTHY]), change(1, after=[0]))
-    assert (failed.status, failed.reason, failed.detail) == (Status.FAILED, reason, detail)
-    assert failed.awaited == key(DB)
-    assert skipped.status is Status.SKIPPED
-    assert host.performed == []
-
-
-@pytest.mark.parametrize("answer", [Probe(Gate.FAILED, "unhealthy"), LATE], ids=["failed", "too late"])
-def test_an_optional_requirement_is_waited_for_and_then_given_up(answer: Probe) -> None:
-    host = Host(answers=[answer])
-    (outcome,) = host.converge(change(0, requires=[waits(DB, optional=True)]))
-    assert outcome.status is Status.DONE
-
-
-def test_it_is_waited_for_as_long_as_it_may_take() -> None:
-    """Be that longer than anybody would have patience with, or without end."""
-    for patience in (900.0, math.inf):
-        host = Host(answers=[*(Probe(Gate.PENDING, "starting", patience=patience) for _ in range(1200)), DONE])
-        (outcome,) = host.converge(change(0, requires=[HEALTHY]))
-        assert outcome.status is Status.DONE
-        assert host.now > 600.0
-
-
-def test_what_it_has_taken_before_somebody_waited_counts() -> None:
-    host = Host(answers=[LATE._replace(taken=9.0), LATE._replace(taken=10.0)])
-    (outcome,) = host.converge(change(0, requires=[HEALTHY]))
-    assert (outcome.reason, host.probes) == (DEPENDENCY_TIMEOUT, 2)
-    assert host.now < 9.0
-
-
-def test_an_engine_that_does_not_answer_is_asked_again() -> None:
-    host = Host()
-    replies: list[Exception | None] = [Unreachable("no answer"), None]
-
-    def probe(_: Requirement) -> Probe:
-        if error := replies.pop(0):
-            raise error
-        return Probe(Gate.PASSED)
-
-    (outcome,) = host.converge(change(0, requires=[HEALTHY]), probe=probe)
-    assert outcome.status is Status.DONE
-    assert [event.detail for event in host.events if isinstance(event, Waiting)] == ["no answer"]
-
-
-def test_one_answer_serves_all_that_wait_for_it() -> None:
-    host = Host()
-    outcomes = host.converge(*(change(number, requires=[HEALTHY]) for number in range(50)))
-    assert set(statuses(outcomes)) == {Status.DONE}
-    assert host.probes == 1
-
-
-@pytest.mark.parametrize(
-    ("one", "probes"),
-    [
-        (change(0, Action.CREATE, requires=[HEALTHY]), 1),
-        (change(0, Action.REPLACE, requires=[HEALTHY]), 1),
-        (change(0, Action.UPDATE, requires=[HEALTHY], fields=(FieldChange("state", "exited", "running"),)), 1),
-        (change(0, Action.UPDATE, requires=[HEALTHY], fields=(FieldChange("restart", "no", "always"),)), 0),
-        (change(0, Action.CREATE, requires=[waits(DB, Condition.EXISTS)]), 0),
-    ],
-    ids=["create", "replace", "update that starts", "other update", "only has to exist"],
-)
-def test_what_is_gated(one: Change, probes: int) -> None:
-    host = Host()
-    host.converge(one)
-    assert host.probes == probes
 
 
 # --- with real plans --------------------------------------------------------------------------------------------

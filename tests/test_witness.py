@@ -3,72 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
-import structlog
-from structlog.testing import LogCapture
 
-from agent import witness as module
 from agent.cli.status import status_lines
 from agent.converge import Ended, Resting, Started, Waiting
 from agent.engine import PullProgress
-from agent.jobs import JobEnd, JobResult
 from agent.model import Cause, Condition, Failure, Key, Plan, Requirement, Revision, Scope, Stack
 from agent.pulls import Pulls
 from agent.reconcile import Turn
-from agent.store import Store
-from agent.telemetry.metrics import Metrics
-from agent.telemetry.overview import Overview
 from agent.telemetry.sdnotify import Notifier
-from agent.witness import Witness
 from tests.loop.fakes import reading, stack
-from tests.telemetry.made import API, BROKEN, OLDER, REVISION, UNREACHABLE, change, did, done, failed, report
-
-
-@dataclass
-class Stage:
-    """A witness with a clock that the test sets, and what it has said."""
-
-    witness: Witness
-    lines: LogCapture
-    now: list[float]
-
-    def said(self, *events: str) -> list[dict[str, Any]]:
-        """The lines so far that are not for debugging, those of these events where some are named."""
-        told = [line for line in self.lines.entries if line["log_level"] != "debug"]
-        return [dict(line) for line in told if not events or line["event"] in events]
-
-    def settle(self) -> None:
-        """Until what is to be written down has been written."""
-        self.witness._writer.submit(lambda: None).result(timeout=10)
-
-    def metric(self, series: str) -> float | None:
-        text = self.witness.metrics.render("")[1].decode()
-        values = [line.rpartition(" ")[2] for line in text.splitlines() if line.startswith(f"{series} ")]
-        return float(values[0]) if values else None
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    lines, now = LogCapture(), [1000.0]
-    witness = Witness(
-        metrics=Metrics("0.1.0"),
-        store=Store(tmp_path / "state.db"),
-        notifier=Notifier(),
-        logger=structlog.wrap_logger(
-            None, processors=[lines], wrapper_class=structlog.make_filtering_bound_logger("debug")
-        ),
-        overview=Overview("edge-01"),
-        engine_facts=lambda: ("20.10.24", "1.41"),
-        clock=lambda: now[0],
-        wall=lambda: now[0],
-    )
-    yield Stage(witness, lines, now)
-    witness.close()
+from tests.telemetry.made import API, BROKEN, OLDER, REVISION, UNREACHABLE, change, did, done, failed, report, turn
+from tests.telemetry.stage import Stage
 
 
 def test_a_turn_that_takes_long_is_in_the_status_before_it_ends(stage: Stage) -> None:
@@ -191,11 +140,6 @@ def test_stacks_of_another_source_are_told_once_as_long_as_nobody_wants_them(sta
     assert stage.metric("windlass_stacks_of_another_source") == 0
 
 
-def turn(revision: Revision | None = REVISION, stack: str = "web") -> Turn:
-    stacks = (Stack(stack, (), revision),) if revision else ()
-    return Turn(stacks, Scope("default", "git:1", frozenset({stack})), "git")
-
-
 def test_every_line_about_a_turn_has_its_run_its_revision_and_its_stack(stage: Stage) -> None:
     pulls, both = Pulls(stage.witness.pulling), (turn(), turn(OLDER, "docs"))
     pull = change(key=Key("image", "api:2"))
@@ -227,42 +171,6 @@ def test_a_pull_is_told_every_few_seconds_to_those_who_still_wait_for_it(stage: 
     stage.now[0] += 60
     pulls(PullProgress("api:2", "0" * 12, "Downloading", 12, 12))
     assert len(stage.said("pulling")) == 3
-
-
-def test_a_status_that_is_as_it_was_is_not_written_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    saved: list[object] = []
-    monkeypatch.setattr(stage.witness.store, "save_overview", saved.append)
-    for made in (did(done(change())), report(), report(started=9000.0)):
-        stage.witness.reported(made)
-    stage.settle()
-    assert len(saved) == 1
-
-
-def test_what_was_done_is_in_the_history_and_the_saved_status(stage: Stage) -> None:
-    one = turn()
-    stage.witness.progressed(one, Started(change()))
-    stage.witness.progressed(one, Ended(done(change())))
-    stage.witness.reported(did(done(change()), run_id=one.run_id))
-    stage.witness.close()
-    (run,) = stage.witness.store.history()
-    assert (run.run_id, run.stack, run.result) == (one.run_id, "web", "success")
-    saved = stage.witness.store.overview()
-    assert saved
-    assert saved["stacks"][0]["sync"] == "synced"
-
-
-def test_a_history_that_cannot_be_written_costs_one_line_and_its_return_another(stage: Stage, tmp_path: Path) -> None:
-    aside = tmp_path / "aside"
-    stage.witness.store = Store(tmp_path / "no" / "such" / "place" / "state.db")
-    (tmp_path / "no").write_text("a file where a directory is needed")
-    for _ in range(3):
-        stage.witness.reported(report())
-    stage.settle()
-    assert [(line["event"], line["log_level"]) for line in stage.said()] == [("history", "error")]
-    stage.witness.store = Store(aside)
-    stage.witness.reported(report())
-    stage.settle()
-    assert [line["event"] for line in stage.said()] == ["history", "history is back"]
 
 
 def test_a_stream_that_is_open_and_tells_nothing_is_not_up_until_it_does(stage: Stage) -> None:
@@ -369,67 +277,3 @@ def test_a_directory_that_cannot_be_watched_is_told_once_and_so_is_its_end(stage
         stage.witness.watched(failure)
         assert bool(stage.witness.overview.source.watch) is bool(failure)
     assert [line["event"] for line in stage.said()] == ["watch", "watch is back"]
-
-
-def test_a_run_of_a_job_is_told_and_one_from_before_this_process_is_history_alone(stage: Stage) -> None:
-    stage.witness.overview = replace(stage.witness.overview, started=1000.0)
-    named = ("web", "backup", "web-backup-1", "0 3 * * *")
-    stage.witness.job_ended(JobEnd("old", *named, JobResult.FAILED, 900.0, 50.0, 1, "exit code 1"))
-    stage.witness.job_ended(JobEnd("new", *named, JobResult.FAILED, 990.0, 20.0, 3, "exit code 3"))
-    (line,) = stage.said("job")
-    assert (line["log_level"], line["stack"], line["service"], line["result"]) == ("error", "web", "backup", "failed")
-    assert (line["seconds"], line["exit_code"], line["message"]) == (20.0, 3, "exit code 3")
-    assert stage.metric('windlass_job_runs_total{result="failed",service="backup",stack="web"}') == 1
-    stage.settle()
-    assert [run.run_id for run in stage.witness.store.history()] == ["new", "old"]
-
-
-@dataclass
-class LockedStore:
-    """A history that nobody gets to write until it is let go of."""
-
-    free: threading.Event = field(default_factory=threading.Event)
-    written: list[str] = field(default_factory=list)
-
-    def record(self, _report: Any) -> None:
-        self.free.wait(30)
-        self.written.append("run")
-
-    def save_overview(self, document: dict[str, Any]) -> None:
-        self.free.wait(30)
-        self.written.append(f"overview of {len(document['stacks'])}")
-
-
-@pytest.fixture
-def locked(stage: Stage) -> Iterator[LockedStore]:
-    store = LockedStore()
-    stage.witness.store = cast("Store", store)
-    yield store
-    store.free.set()
-
-
-def test_what_waits_for_a_history_that_is_locked_has_an_end(stage: Stage, locked: LockedStore) -> None:
-    for number in range(3 * module.MOST):
-        stage.witness.reported(report(stack=f"s{number % 7}"))
-    locked.free.set()
-    stage.settle()
-    overviews = [line for line in locked.written if line != "run"]
-    assert locked.written.count("run") == module.MOST
-    assert len(overviews) <= 2
-    assert overviews[-1] == "overview of 7", "the newest one is what is kept"
-    stage.witness.reported(report())
-    stage.settle()
-    assert locked.written.count("run") == module.MOST + 1, "there is room again"
-
-
-def test_the_end_does_not_wait_for_a_history_that_is_locked(
-    stage: Stage, locked: LockedStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "ENDS", 0.05)
-    for _ in range(5):
-        stage.witness.reported(report())
-    stage.witness.close()
-    assert stage.said()[-1]["reason"] == "StateLocked"
-    locked.free.set()
-    stage.witness._writer.shutdown(wait=True)
-    assert locked.written == ["run"], "what had begun ends, and no more begins"

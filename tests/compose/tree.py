@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -89,3 +90,18 @@ def problems(text: str, files: Mapping[str, str | bytes] | None = None, **option
     with pytest.raises(BadManifest) as caught:
         project(text, files, **options)
     return [str(problem) for problem in caught.value.problems]
+
+
+def take(tree: DictTree, **options: Any) -> None:
+    """The project at the root of a tree, by the load and by what is asked of the host."""
+    given = {"project_name": "p", "environment": {"HOME": "/root"}}
+    resources(load(tree, LoadOptions(**{**given, **options})), tree, replace(TARGET, allow_build=True))
+
+
+def refused(tree: DictTree, **options: Any) -> BadManifest:
+    """Why it is not taken."""
+    with pytest.raises(BadManifest) as caught:
+        take(tree, **options)
+    for problem in caught.value.problems:
+        assert "root:" not in str(problem)
+    return caught.value

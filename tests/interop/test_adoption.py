@@ -11,7 +11,8 @@ from typing import Any
 import docker
 import pytest
 
-from tests.interop.adoption import BROUGHT, Brought
+from tests.interop.adoption import BROUGHT
+from tests.interop.brought import Brought
 from tests.interop.programs import Project
 from tests.interop.test_compose import pending
 

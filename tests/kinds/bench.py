@@ -17,6 +17,7 @@ from agent.kinds.volume import VolumeKind
 from agent.model import Action, Cause, Change, Difference, Key, Observed, Resource, Scope
 from agent.rollout import Pace
 
+MEGA = 1 << 20
 # Twenty seconds of the rollout's are one of the test's.
 PACE = Pace(lambda: time.monotonic() * 20, lambda seconds, _: time.sleep(seconds), lambda: False)
 
@@ -118,3 +119,43 @@ HOST_MEMBERS = frozenset(
 @pytest.fixture
 def bench(engine: Engine, prefix: str, busybox: str) -> Bench:
     return Bench(engine, prefix, busybox)
+
+
+def rich(bench: Bench, **more: Any) -> Resource:
+    """A container with about everything that a service usually has."""
+    front, back = bench.name("front"), bench.name("back")
+    return bench.container(
+        **{
+            "Env": ["A=1", "PASSWORD=hunter2"],
+            "Labels": {"com.docker.compose.project": bench.stack, "com.docker.compose.service": "web", "x": "y"},
+            "Healthcheck": {"Test": ["CMD", "true"], "Interval": 10**9},
+            "StopTimeout": 1,
+            "Memory": 64 * MEGA,
+            "RestartPolicy": {"Name": "unless-stopped"},
+            "ExposedPorts": {"80/tcp": {}},
+            "PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]},
+            "Mounts": [{"Type": "volume", "Target": "/anonymous"}],
+            "Binds": [f"{bench.name('data')}:/data:rw", "/tmp:/host:ro"],
+            "Ulimits": [{"Name": "nofile", "Soft": 1024, "Hard": 2048}],
+            "NetworkMode": front,
+            "NetworkingConfig": {
+                "EndpointsConfig": {
+                    front: {"Aliases": ["web", "www"], "IPAMConfig": {"IPv4Address": bench.address}},
+                    back: {"Aliases": ["web"]},
+                }
+            },
+            **more,
+        }
+    )
+
+
+@pytest.fixture
+def nets(bench: Bench) -> Bench:
+    """Two networks, the first with a subnet of its own."""
+    last = int(bench.stack[-4:], 16)
+    subnet = f"10.{200 + last % 50}.{last // 50 % 250}"
+    bench.address = f"{subnet}.9"
+    config = {"Config": [{"Subnet": f"{subnet}.0/24"}]}
+    bench.create(bench.network("front", IPAM=config))
+    bench.create(bench.network("back"))
+    return bench

@@ -1,4 +1,4 @@
-from tests.kinds.bench import bench
+from tests.kinds.bench import bench, nets
 from tests.kinds.rig import rig
 
-__all__ = ["bench", "rig"]
+__all__ = ["bench", "nets", "rig"]

@@ -1,30 +1,22 @@
-"""Containers on the real engine: made, left alone, mended, replaced, put back, adopted, pruned."""
+"""Containers on the real engine: made, left alone, mended, adopted, pruned."""
 
 from __future__ import annotations
 
-import json
-import socket
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import docker
 import pytest
 
-from agent.errors import Overtaken, Refused, Unreachable
-from agent.handling import Handling, Order, Rollout
+from agent.errors import Overtaken, Refused
 from agent.kinds.base import FIELDS, INSTANCE, NAME, REVISION
-from agent.kinds.container_mounts import anonymous
 from agent.model import Action, Condition, Health, Key, Owner, Remedy, Resource
 from agent.probe import Gate
 from tests.engine import images
-from tests.kinds.bench import Bench
+from tests.kinds.bench import MEGA, Bench, rich
 
 pytestmark = pytest.mark.engine
-
-MEGA = 1 << 20
-TAKEN = {"HostIp": "127.0.0.1", "HostPort": "that somebody else serves at"}
 
 
 def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
@@ -34,46 +26,6 @@ def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
         assert time.monotonic() < end, "it never came to that"
         time.sleep(0.05)
     return found
-
-
-def rich(bench: Bench, **more: Any) -> Resource:
-    """A container with about everything that a service usually has."""
-    front, back = bench.name("front"), bench.name("back")
-    return bench.container(
-        **{
-            "Env": ["A=1", "PASSWORD=hunter2"],
-            "Labels": {"com.docker.compose.project": bench.stack, "com.docker.compose.service": "web", "x": "y"},
-            "Healthcheck": {"Test": ["CMD", "true"], "Interval": 10**9},
-            "StopTimeout": 1,
-            "Memory": 64 * MEGA,
-            "RestartPolicy": {"Name": "unless-stopped"},
-            "ExposedPorts": {"80/tcp": {}},
-            "PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]},
-            "Mounts": [{"Type": "volume", "Target": "/anonymous"}],
-            "Binds": [f"{bench.name('data')}:/data:rw", "/tmp:/host:ro"],
-            "Ulimits": [{"Name": "nofile", "Soft": 1024, "Hard": 2048}],
-            "NetworkMode": front,
-            "NetworkingConfig": {
-                "EndpointsConfig": {
-                    front: {"Aliases": ["web", "www"], "IPAMConfig": {"IPv4Address": bench.address}},
-                    back: {"Aliases": ["web"]},
-                }
-            },
-            **more,
-        }
-    )
-
-
-@pytest.fixture
-def nets(bench: Bench) -> Bench:
-    """Two networks, the first with a subnet of its own."""
-    last = int(bench.stack[-4:], 16)
-    subnet = f"10.{200 + last % 50}.{last // 50 % 250}"
-    bench.address = f"{subnet}.9"
-    config = {"Config": [{"Subnet": f"{subnet}.0/24"}]}
-    bench.create(bench.network("front", IPAM=config))
-    bench.create(bench.network("back"))
-    return bench
 
 
 def test_a_second_look_at_what_was_made_finds_nothing_to_do(nets: Bench) -> None:
@@ -121,84 +73,6 @@ def test_limits_and_the_restart_policy_change_in_place(bench: Bench) -> None:
     assert {one.remedy for one in bench.differences(third).values()} == {Remedy.REPLACE}, "the engine clears none"
 
 
-def test_a_network_made_anew_takes_its_stopped_users_along(nets: Bench, sdk: docker.APIClient) -> None:
-    wanted = rich(nets)
-    nets.create(wanted)
-    sdk.stop(wanted.key.name, timeout=0)
-    sdk.remove_network(nets.name("back"))
-    nets.create(nets.network("back"))
-    assert set(nets.differences(wanted)) == {"state", f"networks.{nets.name('back')}.id"}
-    assert nets.update(wanted).differences == ()
-
-
-def test_what_is_taken_away_and_comes_back_keeps_its_anonymous_volumes(nets: Bench) -> None:
-    wanted = nets.container(Volumes={"/anonymous": {}})
-    nets.create(wanted)
-    volume = anonymous(nets.report(wanted))["/anonymous"]
-    nets.do(Action.REMOVE, wanted, nets.seen(wanted))
-    assert nets.engine.inspect_container(wanted.key.name) is None
-    nets.create(wanted)
-    assert anonymous(nets.report(wanted)) == {"/anonymous": volume}
-    assert nets.engine.inspect_container(wanted.key.name + ".old") is None
-    nets.do(Action.REMOVE, None, nets.seen(wanted))
-    assert nets.engine.inspect_container(wanted.key.name + ".old") is None
-
-
-def test_what_comes_back_is_there_although_the_one_before_it_cannot_be_removed(
-    nets: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def busy(*_args: Any, **_more: Any) -> None:
-        raise Refused("remove container: driver failed to remove root filesystem: device or resource busy")
-
-    wanted = nets.container(Volumes={"/anonymous": {}})
-    nets.create(wanted)
-    nets.do(Action.REMOVE, wanted, nets.seen(wanted))
-    with monkeypatch.context() as patched:
-        patched.setattr(nets.engine, "remove_container", busy)
-        assert nets.create(wanted).differences == ()
-    (left,) = (one for one in nets.look(wanted).values() if one.leftover)
-    assert left.key.name == wanted.key.name + ".old"
-    nets.do(Action.REMOVE, None, left)
-
-
-def test_a_replacement_keeps_the_name_and_the_anonymous_volumes(nets: Bench) -> None:
-    first, second = rich(nets), rich(nets, Env=["A=2"])
-    old = nets.create(first).id
-    volume = anonymous(nets.report(first))["/anonymous"]
-    differences = nets.differences(second)
-    assert set(differences) == {"environment.A", "environment.PASSWORD"}
-    assert differences["environment.PASSWORD"].secret
-    assert not differences["environment.A"].secret
-    seen = nets.replace(second)
-    assert seen.id != old
-    assert seen.differences == ()
-    assert anonymous(nets.report(second)) == {"/anonymous": volume}
-    assert nets.engine.inspect_container(old) is None
-    assert [one.key.name for one in nets.look(second).values()] == [second.key.name], "no leftovers"
-
-
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        ({"Cmd": ["/there/is/no/such/program"]}, "StartFailed"),
-        ({"Image": "windlass-test/there-is-none:1"}, "ImageNotFound"),
-        ({"Mounts": [{"Type": "bind", "Source": "/there/is/none", "Target": "/x"}]}, "MountSourceMissing"),
-        ({"ExposedPorts": {"80/tcp": {}}, "PortBindings": {"80/tcp": [TAKEN]}}, "PortInUse"),
-    ],
-)
-def test_a_replacement_that_is_refused_puts_the_old_one_back(bench: Bench, body: dict[str, Any], reason: str) -> None:
-    first = bench.container()
-    old = bench.create(first).id
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        text = json.dumps(body).replace(TAKEN["HostPort"], str(taken.getsockname()[1]))
-        with pytest.raises(Refused) as caught:
-            bench.replace(bench.container(**json.loads(text)))
-    assert caught.value.reason == reason
-    seen = bench.look(first)
-    assert [(one.id, one.differences) for one in seen.values()] == [(old, ())]
-    assert bench.report(first)["State"]["Running"]
-
-
 def test_a_port_in_use_is_named_and_leaves_nothing_behind(bench: Bench) -> None:
     def on(short: str, port: str) -> Resource:
         binding = {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": port}]}
@@ -213,89 +87,6 @@ def test_a_port_in_use_is_named_and_leaves_nothing_behind(bench: Bench) -> None:
     assert caught.value.reason == "PortInUse"
     assert f"127.0.0.1:{port}" in caught.value.message
     assert wanted.key not in bench.look(wanted)
-
-
-def test_one_that_the_engine_can_never_start_again_is_made_anew_with_its_anonymous_volumes(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Such as it leaves behind when it dies in the middle of a start, see `tests/faults`."""
-    wanted = bench.container(Volumes={"/anonymous": {}})
-    first = bench.create(wanted)
-    volumes = anonymous(bench.report(wanted))
-    bench.engine.stop_container(first.id, 0)
-    start = bench.engine.start_container
-
-    def cut(container: str) -> None:
-        if container == first.id:
-            raise Refused("start it: task 0a1b: already exists", reason="StartCut")
-        start(container)
-
-    monkeypatch.setattr(bench.engine, "start_container", cut)
-    bench.do(Action.UPDATE, wanted, bench.seen(wanted))
-    (seen,) = bench.look(wanted).values()
-    assert seen.id != first.id
-    assert seen.differences == ()
-    assert (bench.report(wanted)["State"]["Running"], anonymous(bench.report(wanted))) == (True, volumes)
-
-
-@pytest.mark.parametrize("order", [Order.STOP_FIRST, Order.START_FIRST])
-def test_a_replacement_goes_on_with_another_one_where_the_engine_died_in_the_start_of_the_new_one(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, order: Order
-) -> None:
-    first = bench.create(bench.container())
-    second = replace(bench.container(Env=["A=1"]), handling=Handling(rollout=Rollout(order)))
-    start, cut = bench.engine.start_container, list[str]()
-
-    def dies(container: str) -> None:
-        cut.append(container)
-        raise Unreachable("start it: the engine broke off the connection")
-
-    def never_starts(container: str) -> None:
-        if container in cut:
-            raise Refused("start it: task 0a1b: already exists", reason="StartCut")
-        start(container)
-
-    monkeypatch.setattr(bench.engine, "start_container", dies)
-    with pytest.raises(Unreachable):
-        bench.do(Action.REPLACE, second, first)
-    monkeypatch.setattr(bench.engine, "start_container", never_starts)
-    seen = bench.replace(second)
-    assert seen.id not in {first.id, *cut}
-    assert seen.differences == ()
-    assert set(bench.look(second)) == {second.key}, "neither the old one nor the one that was cut is left"
-
-
-def test_the_old_one_is_back_although_the_engine_stumbles_over_the_removal_of_the_new_one(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = bench.create(bench.container())
-    second = bench.container(Cmd=["sh", "-c", "exit 3"], RestartPolicy={"Name": "always"})
-    remove, stumbled = bench.engine.remove_container, list[str]()
-
-    def stumbles(container: str, **options: bool) -> None:
-        if container != first.id and not stumbled:
-            stumbled.append(container)
-            raise Refused("remove it: unlinkat: directory not empty", reason="EngineError")
-        remove(container, **options)
-
-    monkeypatch.setattr(bench.engine, "remove_container", stumbles)
-    with pytest.raises(Refused) as caught:
-        bench.do(Action.REPLACE, second, first)
-    assert (caught.value.reason, len(stumbled)) == ("CrashOnStart", 1)
-    assert (bench.report(second)["Id"], bench.report(second)["State"]["Running"]) == (first.id, True)
-
-
-def test_what_a_cut_replacement_left_is_a_leftover_and_in_nobodys_way(bench: Bench, sdk: docker.APIClient) -> None:
-    first, second = bench.container(), bench.container(Env=["A=1"])
-    bench.create(first)
-    labels = bench.report(first)["Config"]["Labels"]
-    twin = f"{first.key.name}.next"
-    sdk.create_container(bench.image, name=twin, labels=labels)
-    seen = bench.look(first)
-    assert seen[Key("container", twin)].leftover
-    assert seen[Key("container", twin)].owner is Owner.OURS
-    assert bench.replace(second).differences == ()
-    assert set(bench.look(second)) == {second.key}
 
 
 def test_a_name_that_somebody_else_has_is_foreign_and_left_alone(bench: Bench, sdk: docker.APIClient) -> None:

@@ -5,65 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from agent.errors import Refused
-from agent.kinds import memory
 from agent.kinds.file import FileKind
-from agent.model import Action, Cause, Change, Condition, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.model import Action, Cause, Change, Condition, Key, Owner, Remedy, Resource
 from agent.probe import Gate, Probe
-
-SCOPE = Scope("host-1", "git:0123456789ab", frozenset({"web"}))
-Content = dict[str, tuple[int, bytes]]
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Path:
-    path = tmp_path / "state"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def kind(state: Path) -> FileKind:
-    return FileKind(state)
-
-
-def resource(path: Path, content: Content | None = None, **spec: Any) -> Resource:
-    return Resource(Key("file", str(path)), "web", ({"content": content} if content else {}) | spec, prepares=True)
-
-
-def one(data: bytes, mode: int = 0o644) -> Content:
-    return {"": (mode, data)}
-
-
-def see(kind: FileKind, wanted: Resource) -> Observed | None:
-    found = kind.observe([wanted], SCOPE)
-    return found[0] if found else None
-
-
-def differing(kind: FileKind, wanted: Resource) -> dict[str, tuple[Remedy, bool]]:
-    """By path: how it may change, and whether a commit moved it."""
-    seen = see(kind, wanted)
-    assert seen
-    return {found.path: (found.remedy, found.declared) for found in seen.differences}
-
-
-def make(kind: FileKind, wanted: Resource) -> None:
-    """One pass: whatever is missing or differs is put right, and then nothing does."""
-    seen = see(kind, wanted)
-    action = Action.UPDATE if seen else Action.CREATE
-    change = Change(0, action, wanted.key, "web", Cause.FILE, "", wanted=wanted, seen=seen)
-    (kind.update if seen else kind.create)(change, "revision")
-    again = see(kind, wanted)
-    assert again
-    assert not again.differences
-
+from tests.kinds_file.scene import SCOPE, differing, make, one, resource, see
 
 # --- files of the commit ----------------------------------------------------------------------------------------
 
@@ -332,109 +284,3 @@ def test_what_cannot_be_looked_into_is_left_to_the_next_time(state: Path) -> Non
     make(kind, resource(state / "files/web/aa/x", one(b"1")))
     kind.tidy("web", ())
     assert not (state / "files/web").exists()
-
-
-# --- owners, modes and secrets ----------------------------------------------------------------------------------
-
-MEMORY = Path("/dev/shm")
-in_memory = pytest.mark.skipif(not os.access(MEMORY, os.W_OK), reason="there is no tmpfs to write to")
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-
-
-def owned(path: Path, mode: int, uid: int | None = None, gid: int | None = None) -> Resource:
-    return resource(path, one(b"x", mode), uid=uid, gid=gid)
-
-
-@pytest.fixture
-def secrets() -> Iterator[Path]:
-    with TemporaryDirectory(dir=MEMORY) as directory:
-        yield Path(directory) / "windlass/secrets"
-
-
-@pytest.mark.parametrize("mode", [0o444, 0o400, 0o600, 0o4755])
-def test_a_mode_that_was_asked_for_is_kept(kind: FileKind, state: Path, mode: int) -> None:
-    wanted = owned(state / "files/ab/x", mode)
-    make(kind, wanted)
-    assert stat.S_IMODE((state / "files/ab/x").stat().st_mode) == mode
-    (state / "files/ab/x").chmod(0o644)
-    assert differing(kind, wanted) == {"content": (Remedy.IN_PLACE, False)}
-    make(kind, wanted)
-
-
-@as_root
-def test_an_owner_that_was_asked_for_is_kept(kind: FileKind, state: Path) -> None:
-    file = state / "files/ab/x"
-    for wanted in (owned(file, 0o400, 103, 104), owned(file, 0o400, 105), owned(file, 0o400, gid=106)):
-        make(kind, wanted)
-    assert (file.stat().st_uid, file.stat().st_gid) == (os.geteuid(), 106)
-    make(kind, owned(file, 0o400, 103, 104))
-    assert (file.stat().st_uid, file.stat().st_gid) == (103, 104)
-    os.chown(file, 1, 104)
-    assert differing(kind, owned(file, 0o400, 103, 104)) == {"content": (Remedy.IN_PLACE, False)}
-
-
-def test_an_owner_that_cannot_be_given_is_said(kind: FileKind, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(_descriptor: int, _uid: int, _gid: int) -> None:
-        raise PermissionError(errno.EPERM, "Operation not permitted")
-
-    monkeypatch.setattr(os, "fchown", denied)
-    with pytest.raises(Refused, match="may not give it to uid 103, gid None: run it as root, or leave both out"):
-        make(kind, owned(state / "files/ab/x", 0o400, 103))
-    assert not (state / "files/ab/x").exists()
-
-
-@in_memory
-def test_a_secret_is_written_in_memory_for_the_agent_alone(state: Path, secrets: Path) -> None:
-    kind = FileKind(state, secrets=secrets)
-    wanted = resource(secrets / "web/0123/s", one(b"hunter2", 0o444), uid=None, gid=None, secret=True)
-    before = os.umask(0)
-    try:
-        make(kind, wanted)
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
-    assert stat.S_IMODE((secrets / "web/0123/s").stat().st_mode) == 0o444
-    assert not list(state.iterdir())
-
-
-@in_memory
-def test_nothing_of_a_secret_is_shown(state: Path, secrets: Path) -> None:
-    kind = FileKind(state, secrets=secrets)
-    wanted = resource(secrets / "web/0123/s", one(b"hunter2", 0o444), uid=None, gid=None, secret=True)
-    make(kind, wanted)
-    (secrets / "web/0123/s").unlink()
-    (secrets / "web/0123/s").write_bytes(b"other")
-    seen = see(kind, wanted)
-    assert seen
-    (difference,) = seen.differences
-    assert difference.secret
-    assert (difference.seen, difference.wanted) == ("edited", "as wanted")
-
-
-def test_a_secret_is_never_written_to_a_disk(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_IN_MEMORY", frozenset())
-    wanted = resource(tmp_path / "secrets/web/0123/s", one(b"x"), uid=None, gid=None, secret=True)
-    with pytest.raises(Refused, match="on a disk: mount a tmpfs there") as caught:
-        make(FileKind(state, secrets=tmp_path / "secrets"), wanted)
-    assert caught.value.reason == "SecretsOnDisk"
-    assert not list((tmp_path / "secrets").iterdir())
-
-
-@pytest.mark.parametrize("secret", [True, False])
-def test_secrets_and_other_files_keep_apart(state: Path, tmp_path: Path, secret: bool) -> None:
-    path = (state if secret else tmp_path / "secrets") / "files/ab/x"
-    with pytest.raises(Refused) as caught:
-        make(
-            FileKind(state, secrets=tmp_path / "secrets"), resource(path, one(b"x"), uid=None, gid=None, secret=secret)
-        )
-    assert caught.value.reason in ("PathOutside", "SecretsOnDisk")
-    assert not path.exists()
-
-
-@in_memory
-def test_the_secrets_that_nobody_mounts_are_cleared_away(state: Path, secrets: Path) -> None:
-    kind = FileKind(state, secrets=secrets)
-    for path in ("web/01/s", "web/02/s", "db/03/s"):
-        make(kind, resource(secrets / path, one(b"x", 0o444), uid=None, gid=None, secret=True))
-    kind.tidy("web", {Key("file", str(secrets / "web/01/s"))})
-    assert sorted(str(path.relative_to(secrets)) for path in secrets.glob("*/*")) == ["db/03", "web/01"]

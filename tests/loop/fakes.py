@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.desired import Reading
 from agent.errors import Trouble
@@ -268,3 +268,20 @@ def drift(key: Key) -> Outcome:
 
 def plan_of(*outcomes: Outcome) -> Plan:
     return Plan(tuple(outcome.change for outcome in outcomes))
+
+
+OLD, NEW = stack("web", "a" * 40, "1"), stack("web", "b" * 40, "2")
+
+
+def crash(turn: Turn) -> Report:
+    """The new content crashes, the old is fine."""
+    (wanted,) = turn.stacks
+    if wanted.resources == OLD.resources:
+        return synced(turn)
+    change = Change(
+        0, Action.REPLACE, Key("container", "web-web-1"), "web", Cause.COMMIT, "image", wanted=wanted.resources[0]
+    )
+    return replace(
+        failed(turn, "CrashOnStart", (Outcome(change, Status.FAILED, "exit code 1", "CrashOnStart"),)),
+        revision=wanted.revision,
+    )

@@ -194,10 +194,6 @@ MUTANTS = (
     ),
     Mutant("order.py", "if step.action is Action.UPDATE:  #", "if False:  #"),
     Mutant("order.py", "depth, step.key, step.action", "0, step.key, step.action"),
-    Mutant("masking.py", "if difference.secret or _looks_secret(difference.path):", "if difference.secret:"),
-    Mutant(
-        "masking.py", "if difference.secret or _looks_secret(difference.path):", "if _looks_secret(difference.path):"
-    ),
     Mutant("meanwhile.py", "not _rests(situation, policy, key) and ", ""),
     Mutant("meanwhile.py", " and held.verdict.code != PORT_IN_USE", ""),
     Mutant("meanwhile.py", "not one.declared and ", ""),
@@ -205,6 +201,13 @@ MUTANTS = (
     Mutant("meanwhile.py", " and len(found) < len(seen.differences)", ""),
     Mutant("order.py", "replace(mine, requires=()) if mine and step.is_part else mine", "mine"),
     Mutant("handover.py", " and not step.is_part", ""),
+    Mutant("masking.py", "difference.secret or _looks_secret(difference.path)", "difference.secret"),
+    Mutant("masking.py", "difference.secret or _looks_secret(difference.path)", "_looks_secret(difference.path)"),
     Mutant("masking.py", "    if before == after:\n", "    if False:\n"),
     Mutant("../secrecy.py", "        text = _whole_words(text)\n", "        text = text[:_EXAMINED]\n"),
+    Mutant("rollouts.py", " or (seen is not None and seen.over)", ""),
+    Mutant("masking.py", "_holds(difference.seen, hidden) or ", ""),
+    Mutant("masking.py", " or _holds(difference.wanted, hidden)", ""),
+    Mutant("masking.py", "(*value, *value.values())", "value.values()"),
+    Mutant("masking.py", " if one.casefold() not in _WORDS", ""),
 )

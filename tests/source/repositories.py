@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.source.repository import GitSource
+
+Open = Callable[..., GitSource]
+WEB = "stacks/web/compose.yaml"
 ENV = {
     "PATH": os.defpath,
     "HOME": "/nonexistent",
@@ -73,3 +77,18 @@ class Repository:
 
     def tip(self, branch: str = "main") -> str | None:
         return self.git("for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}") or None
+
+
+class Calls:
+    """Counts the git calls of a source."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, str]] = []
+
+    def __call__(self, verb: str, seconds: float, result: str) -> None:
+        assert seconds >= 0
+        self.made.append((verb, result))
+
+    @property
+    def verbs(self) -> list[str]:
+        return [verb for verb, _ in self.made]

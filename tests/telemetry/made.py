@@ -21,9 +21,12 @@ from agent.model import (
     Report,
     Result,
     Revision,
+    Scope,
     ServiceState,
+    Stack,
     Status,
 )
+from agent.reconcile import Turn
 from agent.telemetry.metrics import Metrics
 
 REVISION = Revision("9f2c1ab" + "0" * 33, "bump api to 2.4.1", "anna", timestamp=1000.0)
@@ -95,3 +98,8 @@ def samples(metrics: Metrics) -> dict[str, float]:
             labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
             found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
     return found
+
+
+def turn(revision: Revision | None = REVISION, stack: str = "web") -> Turn:
+    stacks = (Stack(stack, (), revision),) if revision else ()
+    return Turn(stacks, Scope("default", "git:1", frozenset({stack})), "git")
