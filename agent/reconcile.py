@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from agent.account import Look, Taken, longest_wait, new_run_id, report_of
 from agent.beside import Beside
-from agent.converge import Event, Options, converge
+from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT, ROLLOUT_STOPPED, Event, Options, converge
 from agent.errors import Trouble
 from agent.guard import NO_CONSENT, Acknowledgements, Consent, Wanted, must_count, removal_of, services_of
 from agent.host import Host
@@ -37,7 +37,7 @@ from agent.model import (
     Status,
 )
 from agent.occasions import Trigger
-from agent.planning import Demands, Errand, Policy, Removal, make_plan
+from agent.planning import Demands, Errand, Policy, Removal, as_it_was, make_plan
 from agent.probe import Gate, Probe
 from agent.protections import Protections
 from agent.provenance import Provenance, Tracer
@@ -49,6 +49,7 @@ from agent.timing import Measured, Timed, measured
 from agent.twins import base_name
 
 HEALTH_POLL = 0.5
+_NOT_BEGUN = frozenset({DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT, ROLLOUT_STOPPED})
 _GOES_ON = "goes on, for what it was stopped for did not come about"
 
 
@@ -195,7 +196,8 @@ class Reconciler:
                     taken = self._act_besides(turn, taken, goes_on, stop=never)
                 turn = replace(turn, asked={})  # it is done, or will be asked for again
                 last = self.look(turn)
-                if not turn.exact and (follow := _following(last.plan, taken)):
+                follow = _following(last.plan, taken) or _left_down(last.plan, taken, turn.resting)
+                if follow and not turn.exact:
                     taken = self._act_besides(turn, taken, follow)
                     last = self.look(turn)
         except Trouble as error:
@@ -317,6 +319,16 @@ def _following(left: Plan, taken: Taken) -> Plan | None:
         ),
         left.unchanged,
     )
+
+
+def _left_down(left: Plan, taken: Taken, resting: Set[Key]) -> Plan | None:
+    """Let what was to be replaced and could not be, for something that the new one needs cannot be had, go on as it
+    was made; None where nothing drifted of such."""
+    unbegun = {outcome.change.key for outcome in taken.outcomes if outcome.reason in _NOT_BEGUN} - resting
+    found = [mended for one in left.pending if one.key in unbegun and (mended := as_it_was(one))]
+    first, free = len(taken.plan.changes), frozenset[int]()
+    changes = (replace(one, number=first + place, after=free, follows=free) for place, one in enumerate(found))
+    return Plan(tuple(changes), left.unchanged) if found else None
 
 
 def _undoing(taken: Taken) -> Plan | None:

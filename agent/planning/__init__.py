@@ -16,7 +16,7 @@ from agent.planning.decide import judge_wanted
 from agent.planning.demand import drop_unneeded, renew
 from agent.planning.holds import hold_back
 from agent.planning.jobs import Errand, errands, let_run
-from agent.planning.meanwhile import mend_meanwhile
+from agent.planning.meanwhile import as_it_was, mend_meanwhile
 from agent.planning.order import arrange
 from agent.planning.prune import Policy, Removal, judge_unwanted
 from agent.planning.restart import start_anew
@@ -29,6 +29,7 @@ __all__ = [
     "Errand",
     "Policy",
     "Removal",
+    "as_it_was",
     "make_plan",
 ]
 

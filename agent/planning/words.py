@@ -209,7 +209,7 @@ def paused(reason: str) -> str:
 
 
 def goes_on(differences: Sequence[Difference]) -> str:
-    return f"{changed(differences, adopted=False)}; goes on as it is, its change is held"
+    return f"{changed(differences, adopted=False)}; goes on as it is, its change waits"
 
 
 def job_runs(reason: str) -> str:

@@ -61,6 +61,19 @@ def test_what_somebody_does_to_it_is_mended_while_its_change_waits(
     assert rig.container("web")["Config"]["Env"][0] == "VERSION=2"
 
 
+def test_what_is_down_goes_on_while_the_image_of_the_new_one_cannot_be_had(
+    rig: Rig, busybox: str, sdk: docker.APIClient
+) -> None:
+    rig.apply(text(busybox, "1", "one"))
+    name, before = f"{rig.stack}-web-1", rig.container("web")["Id"]
+    sdk.kill(name)
+    report = rig.take(text("127.0.0.1:1/there-is-none:1", "2", "one"))
+    assert report.failure is not None
+    assert done(report) == {name: "update"}
+    after = rig.container("web")
+    assert (after["Id"], after["State"]["Running"]) == (before, True)
+
+
 def test_a_turn_that_waits_for_a_job_mends_the_rest_of_its_stack(rig: Rig, busybox: str, sdk: docker.APIClient) -> None:
     service = f"image: {busybox}, stop_grace_period: 0s, command: [sleep, '600']"
     job = f"image: {busybox}, volumes: ['data:/data'], command: [sh, -c, 'until [ -e /data/go ]; do sleep 0.1; done']"

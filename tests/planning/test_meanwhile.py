@@ -39,7 +39,7 @@ def held_web(*differences: Difference, **more: Any) -> list[Observed]:
 def test_what_drifted_is_mended_beside_the_change_that_is_held(drifted: Difference, why: str) -> None:
     found = plan(DATA, held_web(drifted))
     mended, held, _ = str(found).splitlines()
-    assert mended == f"0 update container/web (drift: {why}; goes on as it is, its change is held)"
+    assert mended == f"0 update container/web (drift: {why}; goes on as it is, its change waits)"
     assert held == "1 hold container/web (commit: waits for volume/data, which is held)"
     assert [one.path for one in found.changes[0].fields] == [drifted.path]
     assert [one.path for one in found.changes[1].fields] == ["image"]
@@ -87,7 +87,7 @@ def test_an_obstacle_keeps_the_new_one_away_and_not_the_old_one() -> None:
     check(
         found,
         """
-        0 update container/web (drift: was stopped outside git, exit code 137; goes on as it is, its change is held)
+        0 update container/web (drift: was stopped outside git, exit code 137; goes on as it is, its change waits)
         1 hold container/web (commit: a name that it needs is taken)
         """,
     )
