@@ -22,7 +22,7 @@ from agent.engine import Engine
 from agent.errors import Overtaken, Refused
 from agent.held import NAME_CONFLICT
 from agent.jsonfile import JsonFile
-from agent.kinds.base import NAME, REVISION, Identity, Report, our_labels, seen_of, wanted_of
+from agent.kinds.base import NAME, REVISION, Identity, Report, mended_by, our_labels, seen_of, wanted_of
 from agent.kinds.container_astray import is_misplaced
 from agent.kinds.container_compare import Comparisons
 from agent.kinds.container_compose import compose_labels
@@ -125,11 +125,11 @@ class ContainerKind:
                 self.discard(old["Id"])
 
     def update(self, change: Change, revision: str) -> None:
-        resource, report = wanted_of(change), self._still_there(change)
-        self._mend(resource, report, revision)
+        resource, report, only = wanted_of(change), self._still_there(change), mended_by(change)
+        self._mend(resource, report, revision, only)
         if change.restarts and is_up(report):  # what was down has just been started
             self.stop(self._still_there(change), resource)
-            self.start(resource, report)
+            self.start(resource, report) if only is None else self.hooks.start_again(report)
 
     def replace(self, change: Change, revision: str, pace: Pace) -> None:
         resource = wanted_of(change)
@@ -237,21 +237,21 @@ class ContainerKind:
         for that are those for a container that has just been removed."""
         for name in sharers(resource.spec["body"]):
             if self.engine.inspect_container(name) is None:
-                shared = f"with which {resource.key.name} is to share something"
-                what = f"there is no container {name} on this host, {shared}"
+                what = f"there is no container {name} here, with which {resource.key.name} is to share something"
                 raise Refused(f"{what}: start that one, or name another one", reason="ContainerMissing")
 
     def _id_of(self, name: str) -> str:
         """The id of a container, its name where there is none of that name."""
         return str((self.engine.inspect_container(name) or {}).get("Id") or name)
 
-    def _mend(self, resource: Resource, report: Report, revision: str) -> None:
-        """Change in place whatever differs in a container that is there, which keeps its labels."""
+    def _mend(self, resource: Resource, report: Report, revision: str, only: frozenset[str] | None = None) -> None:
+        """Change in place whatever differs in a container that is there, which keeps its labels; see `mended_by`."""
         owner = self.comparisons.owner(resource, report)
         if owner is Owner.FOREIGN:
             raise Refused(f"another container is called {resource.key.name}", reason=NAME_CONFLICT)
         facts = self.view.facts(resource, report)
         differences = self.comparisons.differences(resource, facts, owner)
+        differences = tuple(one for one in differences if only is None or one.path in only)
         if stuck := sorted(each.path for each in differences if each.remedy not in MENDED):
             raise Overtaken(f"container {resource.key.name} has changed since it was looked at: {', '.join(stuck)}")
         paths = [each.path for each in differences]
@@ -260,6 +260,10 @@ class ContainerKind:
         if mended := limits(resource, report, paths):
             self.engine.update_container(report["Id"], mended)
         self._reattach(resource, facts, differences)
+        if only is not None:
+            if {"state", POST_START} & {*paths}:
+                self.bring_back(report)
+            return
         self._mended.note(resource, report, self._made_from(resource), revision)
         if "state" in paths:
             self.bring_up(resource, report)
@@ -296,6 +300,13 @@ class ContainerKind:
             self.go_on(resource, report)
             return str(report["Id"])
         return self.start(resource, report)
+
+    def bring_back(self, report: Report) -> None:
+        """Let one that is there run as it was made, whatever is wanted of it now."""
+        if is_paused(report):
+            self.engine.unpause_container(report["Id"])
+        else:
+            self.hooks.start_again(report)
 
     def go_on(self, resource: Resource, report: Report) -> None:
         """Let one that was started before go on, and run what its start has left to run."""

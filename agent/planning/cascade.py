@@ -22,7 +22,7 @@ from agent.planning.situation import Situation
 class Step(NamedTuple):
     """One step before it has a number. For each key there is at most one that takes it away and one that makes it.
     `restarts`: the update also restarts it. `behind` are replacements that a removal waits for, although the removed is
-    attached to what they replace: it has been stopped for them."""
+    attached to what they replace: it has been stopped for them. `is_part`: the rest of the object's change is held."""
 
     action: Action
     key: Key
@@ -30,6 +30,7 @@ class Step(NamedTuple):
     verdict: Verdict
     restarts: bool = False
     behind: frozenset[Key] = frozenset()
+    is_part: bool = False
 
     @property
     def cause(self) -> Cause:

@@ -56,7 +56,7 @@ def hand_over(
 
 
 def _handovers(situation: Situation, steps: Sequence[Step]) -> Iterator[Handover]:
-    takes = {step.key: index for index, step in enumerate(steps) if step.action in TAKING}
+    takes = {step.key: index for index, step in enumerate(steps) if step.action in TAKING and not step.is_part}
     gives = {step.key: index for index, step in enumerate(steps) if step.action in GIVING}
     for holder, its in claims(situation).items():
         for taker, port, _ in its if holder in gives else ():

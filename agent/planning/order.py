@@ -8,6 +8,7 @@ stack is fetched and written. A port of the host is let go of before another con
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import NamedTuple
 
@@ -88,7 +89,8 @@ class _Board:
         elif step.action is Action.RUN:
             yield from self._made_for_it(step.key, anew=False)
         elif step.action in _MAKING:
-            yield from self._required(step.key, optional=False)
+            if not step.is_part:
+                yield from self._required(step.key, optional=False)
             yield from self._in_its_place(step.key)
             yield from self._in_turn(step, regardless=False)
             if step.action is Action.REPLACE and not self._is_prepared(step.key):
@@ -120,8 +122,9 @@ class _Board:
     def _follows(self, step: Step) -> Iterator[int]:
         """What must only have ended, however."""
         yield from self._in_turn(step, regardless=True)
-        if step.action is Action.RUN:
+        if step.action is Action.RUN or step.is_part:  # what was made already goes on without what it requires now
             yield from self._required(step.key, optional=False)
+        if step.action is Action.RUN:
             yield from self._made_for_it(step.key, anew=True)
         if step.action in _MAKING or step.action is Action.RUN:
             yield from self._required(step.key, optional=True)
@@ -259,6 +262,7 @@ def _change(situation: Situation, step: Step, slot: _Slot) -> Change:
     resource = situation.wanted.get(step.key)
     resource = alone(resource, slot.attached) if resource and slot.attached else resource
     mine = resource if resource and resource.stack == step.stack else None
+    mine = replace(mine, requires=()) if mine and step.is_part else mine
     return Change(
         number=slot.number,
         action=step.action,

@@ -212,6 +212,10 @@ def paused(reason: str) -> str:
     )
 
 
+def goes_on(differences: Sequence[Difference]) -> str:
+    return f"{changed(differences, adopted=False)}; goes on as it is, its change waits"
+
+
 def job_runs(reason: str) -> str:
     return f"waits for its run to end: {reason}"
 
