@@ -289,11 +289,13 @@ def test_a_held_user_needs_no_image() -> None:
     assert [change.key.kind for change in plan(wanted).changes] == ["container", "network"]
 
 
-def test_a_failed_pull_does_not_keep_drift_from_being_mended() -> None:
+@pytest.mark.parametrize("drift", [True, False])
+def test_drift_is_mended_beside_a_pull_and_what_is_committed_comes_behind_it(drift: bool) -> None:
     wanted = [want(WEB, "image/app:2"), want("image/app:2"), want("container/db")]
-    found = plan(wanted, [there("container/db", differs("restart", remedy=IN_PLACE, drift=True))])
+    found = plan(wanted, [there("container/db", differs("restart", remedy=IN_PLACE, drift=drift))])
     update = next(change for change in found.changes if change.action is Action.UPDATE)
-    assert (update.after, update.follows) == (frozenset(), frozenset({0}))
+    pull = frozenset(change.number for change in found.changes if change.key.kind == "image")
+    assert (update.after, update.follows) == (frozenset(), frozenset() if drift else pull)
 
 
 def test_what_is_prepared_for_another_stack_is_not_waited_for() -> None:
