@@ -18,9 +18,12 @@ from typing import Any, Protocol, runtime_checkable
 from agent.errors import Overtaken
 from agent.kinds.remarks import Remarks
 from agent.model import Change, Condition, Difference, Key, Observed, Owner, Resource, Scope
+from agent.printable import printable
 from agent.probe import Probe
 from agent.rollout import Pace
 from agent.twins import base_name
+
+Report = Mapping[str, Any]  # what the engine tells of one object
 
 PREFIX = "windlass."
 INSTANCE = f"{PREFIX}instance"
@@ -137,6 +140,14 @@ class Forgiving(Protocol):
 
 
 @runtime_checkable
+class Demanding(Protocol):
+    """A kind with objects that not every engine can make."""
+
+    def unable(self, wanted: Resource) -> str:
+        """Why this engine cannot make the object, "" where nothing is known to be in the way."""
+
+
+@runtime_checkable
 class Attentive(Protocol):
     """A kind whose objects are made from objects of other kinds, as those were when it last looked."""
 
@@ -173,13 +184,17 @@ def seen_of(change: Change) -> Observed:
     return change.seen
 
 
+def mended_by(change: Change) -> frozenset[str] | None:
+    """The fields that an update puts right, by their paths; None for all in which the object differs. Where it is only
+    some, the change of the others is held, and the object goes on as it was made."""
+    named = frozenset(one.path for one in change.fields)
+    return named if any(printable(one.path) not in named for one in seen_of(change).differences) else None
+
+
 def heeded(resource: Resource, differences: Iterable[Difference]) -> tuple[Difference, ...]:
     """The differences without those that the stack ignores: of a field, or of anything below it."""
-    ignored = resource.handling.ignore
-    if not ignored:
-        return tuple(differences)
-    below = tuple(f"{path}." for path in ignored)
-    return tuple(one for one in differences if one.path not in ignored and not one.path.startswith(below))
+    ignored = frozenset(resource.handling.ignore)
+    return tuple(one for one in differences if ignored.isdisjoint((one.path, *one.above)))
 
 
 # --- the fingerprint --------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ go of before another container takes hold of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import NamedTuple
 
@@ -75,7 +76,7 @@ class _Board:
     def _waits_for_prepared(self, step: Step, after: frozenset[int]) -> bool:
         """Whether it comes behind all that is prepared for its stack, and none of those that it is after does so."""
         updates = step.action is Action.UPDATE and not self._is_prepared(step.key)
-        waits = self._stops(step) or (updates and (step.restarts or step.verdict.cause not in HEALED))
+        waits = self._stops(step) or (updates and (step.restarts or step.cause not in HEALED))
         waits = waits or (step.action in _MAKING and self._runs_first(step.key))
         implied = any(self._stops(self._steps[index]) and self._steps[index].stack == step.stack for index in after)
         return waits and not implied and bool(self.prepared.get(step.stack))
@@ -92,7 +93,8 @@ class _Board:
         elif step.action is Action.RUN:
             yield from self._made_for_it(step.key, anew=False)
         elif step.action in _MAKING:
-            yield from self._required(step.key, optional=False)
+            if not step.is_part:
+                yield from self._required(step.key, optional=False)
             yield from self._in_its_place(step.key)
             yield from self._in_turn(step, regardless=False)
             if step.action is Action.REPLACE and not self._is_prepared(step.key):
@@ -124,8 +126,9 @@ class _Board:
     def _follows(self, step: Step) -> Iterator[int]:
         """What must only have ended, however."""
         yield from self._in_turn(step, regardless=True)
-        if step.action is Action.RUN:
+        if step.action is Action.RUN or step.is_part:  # what was made already goes on without what it requires now
             yield from self._required(step.key, optional=False)
+        if step.action is Action.RUN:
             yield from self._made_for_it(step.key, anew=True)
         if step.action in _MAKING or step.action is Action.RUN:
             yield from self._required(step.key, optional=True)
@@ -189,7 +192,7 @@ class _Board:
         return cleared
 
     def _is_pruned(self, step: Step) -> bool:
-        pruned = step.action is Action.REMOVE and step.verdict.cause is Cause.PRUNE
+        pruned = step.action is Action.REMOVE and step.cause is Cause.PRUNE
         return pruned and not step.behind and not self._situation.users.get(step.key)
 
     def _goes_last(self, step: Step) -> bool:
@@ -280,12 +283,13 @@ def _change(situation: Situation, step: Step, slot: _Slot) -> Change:
     resource = situation.wanted.get(step.key)
     resource = alone(resource, slot.attached) if resource and slot.attached else resource
     mine = resource if resource and resource.stack == step.stack else None
+    mine = replace(mine, requires=()) if mine and step.is_part else mine
     return Change(
         number=slot.number,
         action=step.action,
         key=step.key,
         stack=step.stack,
-        cause=step.verdict.cause,
+        cause=step.cause,
         reason=step.verdict.reason,
         fields=() if removes else step.verdict.fields,
         after=slot.after,
@@ -295,7 +299,7 @@ def _change(situation: Situation, step: Step, slot: _Slot) -> Change:
         restarts=step.restarts,
         delay=slot.delay,
         interruption=interruption(step, resource, situation.actual.get(step.key), comes_back=slot.comes_back),
-        commit=situation.provenance(step.stack).commit if step.verdict.cause is Cause.COMMIT else None,
+        commit=situation.provenance(step.stack).commit if step.cause is Cause.COMMIT else None,
         wanted=in_its_turn(mine, slot.before) if mine and slot.before else mine,
         seen=None if creates else situation.actual.get(step.key),
     )

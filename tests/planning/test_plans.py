@@ -8,6 +8,9 @@ from agent.model import Action, Cause, Difference, Owner, Remedy, Revision
 from agent.provenance import Provenance
 from tests.planning.scene import IN_PLACE, NET, WEB, check, differs, plan, there, want
 
+ASIDE = differs("name", "web.old", "web", IN_PLACE, drift=True)
+STOPPED = differs("state", "exited (137)", "running", IN_PLACE, drift=True)
+
 # --- each object by itself --------------------------------------------------------------------------------------
 
 
@@ -52,6 +55,11 @@ def test_one_field_that_cannot_change_in_place_replaces_the_object() -> None:
         ([differs("image")], "commit: image changed"),
         ([differs("hostname", drift=True)], "drift: hostname changed outside git"),
         ([differs("hostname", drift=True), differs("image", drift=True)], "drift: hostname, image changed outside git"),
+        ([ASIDE, STOPPED], "drift: was set aside for a replacement that came to nothing"),
+        (
+            [ASIDE, STOPPED, differs("hostname", drift=True)],
+            "drift: was set aside for a replacement that came to nothing; hostname changed outside git",
+        ),
         ([differs("user"), differs("hostname", drift=True)], "commit: user changed; hostname changed outside git"),
         ([differs(f"environment.V{number}") for number in range(9)], "and 3 more changed"),
         ([differs("build")], "commit: the content that it is built from changed"),
@@ -61,7 +69,16 @@ def test_one_field_that_cannot_change_in_place_replaces_the_object() -> None:
         ([differs("post_start", drift=True)], "drift: not all of its post_start hooks have run"),
     ],
     ids=[
-        *("image moved", "image committed", "drift", "drift and image", "commit and drift", "many fields"),
+        *(
+            "image moved",
+            "image committed",
+            "drift",
+            "drift and image",
+            "set aside",
+            "set aside and drift",
+            "commit and drift",
+            "many fields",
+        ),
         *("built anew", "built anew and changed", "pulled anew", "built by somebody else", "hooks"),
     ],
 )
@@ -276,6 +293,12 @@ def test_an_image_that_is_due_is_fetched_though_nobody_is_made() -> None:
     wanted = [want(WEB, "image/app"), want("image/app")]
     found = plan(wanted, [there(WEB), there("image/app", differs("pulled", drift=True))])
     check(found, "0 replace image/app (image: its pull policy has it looked for again by now)")
+
+
+def test_an_image_that_is_to_be_here_is_fetched_again_though_nobody_is_made() -> None:
+    wanted = [want(WEB, "image/app"), want("image/app", on_demand=False)]
+    found = plan(wanted, [there(WEB, uses=["image/app"])])
+    check(found, "0 create image/app (drift: was removed outside git)")
 
 
 def test_a_held_user_needs_no_image() -> None:
