@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +17,8 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from agent.errors import Overtaken, Refused, Trouble
-from agent.model import Action, Change, Condition, Outcome, Plan, Requirement, Resource, Status
+from agent.gates import gated_by
+from agent.model import Action, Change, Condition, Key, Outcome, Plan, Requirement, Status
 from agent.probe import Gate, Probe
 from agent.rollout import Failures, Pace
 from agent.stand_ins import ignore
@@ -25,6 +26,7 @@ from agent.threads import begin
 from agent.timing import Timed
 
 Perform = Callable[[Change, Pace], str | None]  # returns a remark on what was done, mostly none
+Beside = Callable[[Set[Key], int], Sequence[Change]]  # see `agent.beside`
 
 STOPPED = "Stopped"
 DEPENDENCY_FAILED = "DependencyFailed"
@@ -40,11 +42,12 @@ _TELL_EVERY = 1.0  # seconds between two reports that nothing has changed about 
 @dataclass(frozen=True)
 class Options:
     """`workers` changes at once. A required condition is asked for every `poll` seconds, for as long as it may take and
-    for `gate_timeout` at most."""
+    for `gate_timeout` at most. Where nothing begins or ends for `quiet` seconds, what drifts beside is looked for."""
 
     workers: int = 8
     gate_timeout: float = math.inf
     poll: float = 0.1
+    quiet: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -90,14 +93,16 @@ def converge(
     sleep: Callable[[float], None],
     report: Callable[[Event], None],
     timed: Timed = ignore,
+    beside: Beside | None = None,
 ) -> tuple[Outcome, ...]:
-    """Perform every change of the plan behind those that it comes after; the outcomes in the order of the plan.
+    """Perform every change of the plan behind those that it comes after; the outcomes in the order of the plan, and
+    behind them those of what came up `beside` it.
 
     `perform` runs in threads of a pool and says by raising `Trouble` that it failed; anything else that it raises is a
     bug, ends the run once what had begun has ended, and is raised again. When `stop` says so, nothing more begins.
     `clock` counts seconds, monotonic. `report` is called in the caller's thread, `timed` in those of the pool.
     """
-    run = _Run(plan, perform, probe, options, stop, clock, sleep, report, timed)
+    run = _Run(plan, perform, probe, options, stop, clock, sleep, report, timed, beside)
     with ThreadPoolExecutor(max_workers=MOST_AT_ONCE, thread_name_prefix="converge") as pool:
         run.to_the_end(pool)
     return run.outcomes()
@@ -142,15 +147,13 @@ class _Run:
     sleep: Callable[[float], None]
     report: Callable[[Event], None]
     timed: Timed
+    beside: Beside | None
 
     def __post_init__(self) -> None:
-        self._changes = {change.number: change for change in self.plan.changes}
-        self._blocked_by = {number: len(change.after | change.follows) for number, change in self._changes.items()}
+        self._changes: dict[int, Change] = {}
+        self._blocked_by: dict[int, int] = {}
         self._behind: dict[int, list[int]] = {}
-        for change in self.plan.changes:
-            for earlier in change.after | change.follows:
-                self._behind.setdefault(earlier, []).append(change.number)
-        self._free = [number for number, count in self._blocked_by.items() if not count]  # heap: nothing before it left
+        self._free: list[int] = []  # heap: nothing before it left
         self._waits: dict[int, _Wait] = {}
         self._ready: list[int] = []  # heap: may begin as soon as a worker is free
         self._running = 0
@@ -161,7 +164,17 @@ class _Run:
         self._answers: dict[Requirement, _Answer] = {}
         self._failures = Failures(self.plan.changes)
         self._bug: BaseException | None = None
-        heapq.heapify(self._free)
+        self._moved = 0.0  # when something has begun or ended, or was looked for beside
+        self._take_on(self.plan.changes)
+
+    def _take_on(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            earlier = change.after | change.follows
+            self._changes[change.number], self._blocked_by[change.number] = change, len(earlier)
+            for one in earlier:
+                self._behind.setdefault(one, []).append(change.number)
+            if not earlier:
+                heapq.heappush(self._free, change.number)
 
     def to_the_end(self, pool: Executor) -> None:
         """Raises what `perform` raised if that was no `Trouble`."""
@@ -172,13 +185,28 @@ class _Run:
             if self._running or self._resting or self._waits:  # else no thread was to be had, and nothing will be heard
                 self._collect()
             self._ask()
+            self._look_beside()
             self._sort_out()
         if self._bug:
             raise self._bug
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """Of a change that could never begin too: what came of the others is told all the same."""
-        return tuple(self._outcomes.get(change.number) or _never_begun(change) for change in self.plan.changes)
+        return tuple(self._outcomes.get(change.number) or _never_begun(change) for change in self._changes.values())
+
+    def _look_beside(self) -> None:
+        """Take on what drifted meanwhile of what no step here is about, or waits for."""
+        if self.beside is None or self._bug or self.stop() or self.clock() - self._moved < self.options.quiet:
+            return
+        self._moved = self.clock()
+        self._take_on(self.beside(self._busy(), max(self._changes) + 1))
+
+    def _busy(self) -> set[Key]:
+        """What a step is about, or waits for. What failed here is tried again by another turn."""
+        well = {outcome.change.key for outcome in self._outcomes.values() if outcome.status in _WELL}
+        own = {change.key for change in self.plan.changes} - well
+        more = {change.key for number, change in self._changes.items() if number not in self._outcomes}
+        return own | more | {one.key for wait in self._waits.values() for one in wait.requirements}
 
     # --- deciding ---
 
@@ -193,7 +221,7 @@ class _Run:
             change = self._changes[heapq.heappop(self._free)]
             if over := self._over_already(change):
                 self._end(over)
-            elif requirements := _gated_by(change):
+            elif requirements := gated_by(change):
                 self._waits[change.number] = _Wait(change, requirements, self.clock())
                 self._look(self._waits[change.number])
             else:
@@ -216,6 +244,7 @@ class _Run:
 
     def _end(self, outcome: Outcome) -> None:
         number = outcome.change.number
+        self._moved = self.clock()
         self._outcomes[number] = outcome
         self._failures.note(outcome)
         self.report(Ended(outcome))
@@ -235,7 +264,7 @@ class _Run:
             except Refused as refused:
                 self._end(Outcome(change, Status.FAILED, refused.message, refused.reason))
                 continue
-            self._running += 1
+            self._running, self._moved = self._running + 1, self.clock()
             self._numbers[future] = change.number
             future.add_done_callback(self._inbox.put)
 
@@ -258,11 +287,17 @@ class _Run:
     def _collect(self) -> None:
         """Take in what has ended, waiting for the first of it for as long as nothing else is due."""
         try:
-            self._take_in(self._inbox.get(timeout=self.options.poll if self._waits else None))
+            self._take_in(self._inbox.get(timeout=self._until_next()))
             while True:
                 self._take_in(self._inbox.get_nowait())
         except Empty:
             return
+
+    def _until_next(self) -> float | None:
+        """Seconds, None where nothing is due."""
+        if self._waits:
+            return self.options.poll
+        return self.options.quiet if self.beside else None
 
     def _take_in(self, message: Future[Outcome] | tuple[Change, str]) -> None:
         if isinstance(message, tuple):
@@ -340,6 +375,7 @@ class _Run:
         self._end(Outcome(wait.change, Status.FAILED, said, reason, awaited=requirement.key))
 
 
+_WELL = frozenset({Status.DONE, Status.HELD})
 _FATE = {
     Status.FAILED: "failed",
     Status.OVERTAKEN: "was overtaken",
@@ -357,22 +393,3 @@ _WISH = {
 
 def _never_begun(change: Change) -> Outcome:
     return Outcome(change, Status.SKIPPED, "not begun, for the steps before it wait for one another", CIRCULAR)
-
-
-def _gated_by(change: Change) -> list[Requirement]:
-    """The conditions that must hold before the change begins. A change that starts nothing waits for nobody's health,
-    and a restart waits only for its turn (`Condition.GOOD`)."""
-    if change.wanted is None or change.action is Action.REMOVE:
-        return []
-    conditions = [
-        requirement for requirement in change.wanted.requires if requirement.condition is not Condition.EXISTS
-    ]
-    if _starts(change, change.wanted):
-        return conditions
-    return [one for one in conditions if one.condition is Condition.GOOD] if change.restarts else []
-
-
-def _starts(change: Change, wanted: Resource) -> bool:
-    if change.action is Action.RUN or wanted.handling.schedule:
-        return change.action is Action.RUN  # what runs at times is not started by being made
-    return change.action in {Action.CREATE, Action.REPLACE} or any(moved.path == "state" for moved in change.fields)

@@ -9,12 +9,12 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from agent import __version__
 from agent.build import build_revision
@@ -80,7 +80,6 @@ class Daemon:
         gc.set_threshold(20_000, 20, 20)  # what a command starts with would let garbage pile up for days
         self._begin_log()
         with self._state.locked():
-            self._forget_applied()
             self._prepare_history()
             self._witness.logger.info("windlass", version=__version__, repo=self._witness.overview.source.url)
             if is_in_the_clear(self._settings):
@@ -98,18 +97,10 @@ class Daemon:
                 listening.stop()
             self._witness.close()
             if self._loop.left:
-                self._leave(self._loop.left)
+                leave(self._loop.left, self._witness.logger)
             self._engine.close()
             self._witness.logger.info("ended")
         return _exit_code(reports, self._loop) if once else 0
-
-    def _leave(self, jobs: tuple[str, ...]) -> NoReturn:
-        """End although threads are under way: of those nothing can be asked any more, and Python would wait for them.
-        To the host it is as if the agent had been killed in the middle, which the next one makes good."""
-        message = "what does not end in time is left as it is, and made good by the next start"
-        self._witness.logger.warning("left", jobs=jobs, message=message)
-        sys.stderr.flush()
-        os._exit(0)
 
     def _settled(self, reports: tuple[Report, ...]) -> tuple[Report, ...]:
         """With the health that the stacks have come to; how they stand then is told as well."""
@@ -170,7 +161,14 @@ class Daemon:
         self._metrics.interval(float(settings.interval))
         rejections = Rejections(self._notes(self._state.rejections))
         return Loop(
-            Follower(self._source, reader, self._fetched, rejections=rejections, timed=self._metrics.timed),
+            Follower(
+                self._source,
+                reader,
+                self._fetched,
+                rejections=rejections,
+                applied=JsonFile(self._state.applied),
+                timed=self._metrics.timed,
+            ),
             HostTurns(
                 self._reconciler,
                 self._scope,
@@ -230,11 +228,6 @@ class Daemon:
         """No thread ends unheard: a bug in any of them is a line in the log, with its traceback."""
         if args.exc_value is not None:
             self._witness.crashed(args.exc_value)
-
-    def _forget_applied(self) -> None:
-        """From now on what is good is what this agent leaves good, and not what was applied by hand before."""
-        with suppress(OSError):
-            self._state.applied.unlink()
 
     def _prepare_history(self) -> None:
         try:
@@ -301,3 +294,12 @@ def _exit_code(reports: tuple[Report, ...], loop: Loop) -> int:
     if failures:
         return 1
     return 0 if all(report.health in {Health.HEALTHY, Health.SUSPENDED} for report in reports) else 3
+
+
+def leave(jobs: tuple[str, ...], logger: FilteringBoundLogger) -> NoReturn:
+    """End although threads are under way: of those nothing can be asked any more, and Python would wait for them.
+    To the host it is as if the agent had been killed in the middle, which the next one makes good."""
+    message = "what does not end in time is left as it is, and made good by the next start"
+    logger.warning("left", jobs=jobs, message=message)
+    sys.stderr.flush()
+    os._exit(0)

@@ -246,6 +246,7 @@ class Loop:
     def mark(self, work: Work, trigger: str) -> None:
         """Make a turn due. Backing off is cut short only for whoever asks by hand, not for events: a failing stack
         causes events itself."""
+        work.heard += 1
         if trigger == Trigger.MANUAL:
             work.trigger, work.not_before = trigger, 0.0
             self._patience.relent(work.name)

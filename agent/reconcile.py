@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from agent.account import Look, Taken, longest_wait, new_run_id, report_of
-from agent.converge import Event, Options, converge
+from agent.beside import Beside
+from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT, ROLLOUT_STOPPED, Event, Options, converge
 from agent.errors import Trouble
 from agent.guard import NO_CONSENT, Acknowledgements, Consent, Wanted, must_count, removal_of, services_of
 from agent.host import Host
@@ -37,7 +38,7 @@ from agent.model import (
     Status,
 )
 from agent.occasions import Trigger
-from agent.planning import Demands, Errand, Policy, Removal, hold_whole, make_plan
+from agent.planning import Demands, Errand, Policy, Removal, as_it_was, hold_whole, make_plan, stops_for_others
 from agent.probe import Gate, Probe
 from agent.protections import Protections
 from agent.provenance import Provenance, Tracer
@@ -49,6 +50,7 @@ from agent.timing import Measured, Timed, measured
 from agent.twins import base_name
 
 HEALTH_POLL = 0.5
+_NOT_BEGUN = frozenset({DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT, ROLLOUT_STOPPED})
 _GOES_ON = "goes on, for what it was stopped for did not come about"
 
 
@@ -77,6 +79,7 @@ class Turn:
     resting: frozenset[Key] = frozenset()  # what was healed too often of late: left as it is for now
     newest: bool = True  # what is wanted is what the source says by now
     resumed: bool = False  # a directive since has the paused rollouts tried again
+    heard: Callable[[], int] = lambda: 0  # how many reasons to look have come since it was to begin
     # what was replaced by something that was no good, and the id of its image, if known: not once more
     paused: Mapping[Key, str] = field(default_factory=dict)
 
@@ -188,12 +191,15 @@ class Reconciler:
             if last.removal is not None:
                 self.acknowledgements.remember(last.removal, turn.consent)
             if turn.act and last.plan.pending:
-                taken = replace(taken, outcomes=self._act(turn, last.plan))
+                outcomes = self._act(turn, last.plan, beside=self._beside(turn))
+                more = Plan(tuple(outcome.change for outcome in outcomes[len(last.plan.changes) :]))
+                taken = replace(taken, plan=_joined(last.plan, more), outcomes=outcomes)
                 if goes_on := _undoing(taken):  # also where the agent ends, or newer content is wanted
                     taken = self._act_besides(turn, taken, goes_on, stop=never)
                 turn = replace(turn, asked={})  # it is done, or will be asked for again
                 last = self.look(turn)
-                if not turn.exact and (follow := _following(last.plan, taken)):
+                follow = _following(last.plan, taken) or _left_down(last.plan, taken, turn.resting)
+                if follow and not turn.exact:
                     taken = self._act_besides(turn, taken, follow)
                     last = self.look(turn)
         except Trouble as error:
@@ -246,7 +252,13 @@ class Reconciler:
     def _act_besides(self, turn: Turn, taken: Taken, more: Plan, *, stop: Callable[[], bool] | None = None) -> Taken:
         return replace(taken, plan=_joined(taken.plan, more), outcomes=taken.outcomes + self._act(turn, more, stop))
 
-    def _act(self, turn: Turn, plan: Plan, stop: Callable[[], bool] | None = None) -> tuple[Outcome, ...]:
+    def _beside(self, turn: Turn) -> Beside:
+        looking = replace(turn, asked={})
+        return Beside(lambda: self.look(looking).plan, turn.heard, self.clock)
+
+    def _act(
+        self, turn: Turn, plan: Plan, stop: Callable[[], bool] | None = None, beside: Beside | None = None
+    ) -> tuple[Outcome, ...]:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}
         wanted = {one.key: one for stack in turn.stacks for one in stack.resources}
         awaited = _that_others_stopped_for(plan)
@@ -266,6 +278,7 @@ class Reconciler:
                 sleep=self.rest,
                 report=partial(self.listen, turn),
                 timed=self.timed,
+                beside=beside,
             )
 
 
@@ -310,6 +323,16 @@ def _following(left: Plan, taken: Taken) -> Plan | None:
     )
 
 
+def _left_down(left: Plan, taken: Taken, resting: Set[Key]) -> Plan | None:
+    """Let what was to be replaced and could not be, for something that the new one needs cannot be had, go on as it
+    was made; None where nothing drifted of such."""
+    unbegun = {outcome.change.key for outcome in taken.outcomes if outcome.reason in _NOT_BEGUN} - resting
+    found = [mended for one in left.pending if one.key in unbegun and (mended := as_it_was(one))]
+    first, free = len(taken.plan.changes), frozenset[int]()
+    changes = (replace(one, number=first + place, after=free, follows=free) for place, one in enumerate(found))
+    return Plan(tuple(changes), left.unchanged) if found else None
+
+
 def _undoing(taken: Taken) -> Plan | None:
     """Let go on what was stopped in vain, whether its stack goes back or not; None where nothing was."""
     in_vain = _stopped_in_vain(taken)
@@ -327,20 +350,15 @@ def _undoing(taken: Taken) -> Plan | None:
 def _stopped_in_vain(taken: Taken) -> list[Change]:
     """The stops for others after which none of the steps that needed them was done; the last one first."""
     done = [outcome.change for outcome in taken.outcomes if outcome.status is Status.DONE]
-    stops = [change for change in done if _stops_for_others(change)]
-    needed = {earlier for change in done if not _stops_for_others(change) for earlier in change.after}
+    stops = [change for change in done if stops_for_others(change)]
+    needed = {earlier for change in done if not stops_for_others(change) for earlier in change.after}
     return [stop for stop in reversed(stops) if stop.number not in needed]
 
 
 def _that_others_stopped_for(plan: Plan) -> frozenset[int]:
     """The numbers of the steps that something was stopped for, which stands still until they are done or fail."""
-    stops = {change.number for change in plan.changes if _stops_for_others(change)}
+    stops = {change.number for change in plan.changes if stops_for_others(change)}
     return frozenset(change.number for change in plan.changes if change.after & stops)
-
-
-def _stops_for_others(change: Change) -> bool:
-    """Whether it stops something so that others can have its ports, or while what it is attached to is replaced."""
-    return change.action is Action.STOP and change.cause is not Cause.SCHEDULE
 
 
 def _only_frees(left: Plan) -> bool:

@@ -81,6 +81,7 @@ class Work:
     not_before: float = 0.0
     again: tuple[float, str] | None = None  # when one gets due by itself, and its trigger then
     busy: bool = False
+    heard: int = 0  # how often there was a reason for a turn, be one under way or not
     resumed: bool = False  # what a rollout paused at is tried again in it
     # what came of the turns so far
     standing: Standing = field(default_factory=Standing)
@@ -242,7 +243,7 @@ class Work:
 
     def turn(self, trigger: str, scope: Scope, elsewhere: Wanted, consent: Consent, *, act: bool) -> Turn:
         """The next turn of this stack, without any change where all of it is suspended."""
-        kept = self.is_kept
+        kept, before = self.is_kept, self.heard
         return Turn(
             (self.desired,) if self.desired else (),
             replace(scope, stacks=frozenset({self.name}), whole=False),
@@ -260,6 +261,7 @@ class Work:
             coming=((self.lag.coming,) if self.lag.coming else ()) if self.lag.frozen else None,
             newest=not self.lag,
             resumed=self.resumed,
+            heard=lambda: self.heard - before,
         )
 
     def told(self, report: Report) -> Report:

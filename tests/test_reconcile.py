@@ -122,6 +122,28 @@ def test_a_turn_that_acts_clears_away_what_nobody_needs_any_more() -> None:
     assert not looking.tidied
 
 
+# --- what could not be replaced --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("resting", "mended"), [(False, ["update container/web"]), (True, [])])
+def test_what_is_down_goes_on_as_it_was_where_what_the_new_one_needs_cannot_be_had(
+    resting: bool, mended: list[str]
+) -> None:
+    spec, web = {"fixed": "A", "live": "x"}, Key("container", "web")
+    wanted = want("container/web", "image/new", spec={**spec, "fixed": "B"})
+    stack = Stack("web", (wanted, want("image/new", spec=spec)), Revision("dir-1"))
+    scope = Scope("host-1", "here", frozenset({"web"}))
+    turn = Turn((stack,), scope, "event", resting=frozenset({web} if resting else ()))
+    host = Host({web: Thing(1, stack="web", fixed="A", live="x", made_from=("A", "x"), runs=False)})
+    host.refused = ("create image/new",)
+    (report,) = Reconciler(host).take(turn)  # type: ignore[arg-type]  # the world answers what is asked here
+    assert host.performed == ["create image/new", *mended]
+    assert (host.things[web].runs, report.failure is not None) == (not resting, True)
+    assert [outcome.change.number for outcome in report.outcomes] == list(range(2 + len(mended)))
+    (again,) = Reconciler(host).take(turn)  # type: ignore[arg-type]
+    assert len(again.outcomes) == 2, "what runs needs no mending"
+
+
 # --- which commit is the cause ----------------------------------------------------------------------------------------
 
 

@@ -41,6 +41,8 @@ class Rendered(NamedTuple):
 
 
 class Engine(NamedTuple):
+    """The version of an engine, and that of its API; "" where it is not known."""
+
     version: str
     api: str
 
@@ -152,7 +154,8 @@ class Directives(Protocol):
 class Orphans(Protocol):
     """The volumes that outlived their use, as `agent.orphans.Orphans` gives them."""
 
-    def all(self) -> tuple[Orphan, ...]: ...
+    def all(self) -> tuple[Orphan, ...]:
+        """All of them, sorted."""
 
     def remove(self, name: str) -> Orphan:
         """Remove one, with its data. Raises `Refused` where it is no orphan."""

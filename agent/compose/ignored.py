@@ -41,7 +41,7 @@ _CALLED: Final = {
 
 def check_ignored(model: Map, on: Collection[str], findings: Findings) -> None:
     """Reports each path that begins with no field, or goes on where a field has no parts. `on` are the services that
-    are."""
+    are on."""
     networks = {key: str(network.get("name")) for key, network in model["networks"].items() if network.get("name")}
     _check(model, networks, At("", model.place, findings))
     services = model["services"]

@@ -65,6 +65,8 @@ class _Context(NamedTuple):
 
 @dataclass(frozen=True)
 class Images:
+    """Makes the image resources of one project; a build context is read once for all that are built from it."""
+
     project: Project
     files: Files
     target: Target

@@ -140,7 +140,7 @@ class Engine:
         # The engine also takes the beginning of an id for a name.
         return found if found and name in (str(found.get("Name", "")).removeprefix("/"), found.get("Id")) else None
 
-    def inspect_listed(self, entries: Sequence[Json]) -> list[Json | None]:
+    def inspect_listed(self, entries: Sequence[Mapping[str, Any]]) -> list[Json | None]:
         """The reports of containers that a list has just named, None for one that is gone; nobody may change them.
 
         While the events are followed, a report is asked for only where something happened since the last one, or where
@@ -151,7 +151,7 @@ class Engine:
         asked = iter(self.gather(partial(self._learn_container, entry) for entry in unknown))
         return [next(asked) if report is None else report for report in known]
 
-    def _learn_container(self, entry: Json) -> Json | None:
+    def _learn_container(self, entry: Mapping[str, Any]) -> Json | None:
         container = str(entry["Id"])
         ask = partial(self.inspect_container, container)
         found: Json | None = self._memory.learn("container", container, ask, lasting(entry))

@@ -18,9 +18,12 @@ from typing import Any, Protocol, runtime_checkable
 from agent.errors import Overtaken
 from agent.kinds.remarks import Remarks
 from agent.model import Change, Condition, Difference, Key, Observed, Owner, Resource, Scope
+from agent.printable import printable
 from agent.probe import Probe
 from agent.rollout import Pace
 from agent.twins import base_name
+
+Report = Mapping[str, Any]  # what the engine tells of one object
 
 PREFIX = "windlass."
 INSTANCE = f"{PREFIX}instance"
@@ -179,6 +182,13 @@ def seen_of(change: Change) -> Observed:
     if change.seen is None:
         raise Overtaken(f"{change.key}: it has not been seen")
     return change.seen
+
+
+def mended_by(change: Change) -> frozenset[str] | None:
+    """The fields that an update puts right, by their paths; None for all in which the object differs. Where it is only
+    some, the change of the others is held, and the object goes on as it was made."""
+    named = frozenset(one.path for one in change.fields)
+    return named if any(printable(one.path) not in named for one in seen_of(change).differences) else None
 
 
 def heeded(resource: Resource, differences: Iterable[Difference]) -> tuple[Difference, ...]:

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from agent.model import Cause, Key, Observed, Plan, Scope, Stack
 from agent.planning.able import hold_whole
 from agent.planning.adoptions import take_over
-from agent.planning.cascade import take_along
+from agent.planning.cascade import stops_for_others, take_along
 from agent.planning.claims import Demands
 from agent.planning.decide import judge_wanted
 from agent.planning.demand import drop_unneeded, renew
 from agent.planning.holds import hold_back
 from agent.planning.jobs import Errand, errands, let_run
+from agent.planning.meanwhile import as_it_was, mend_meanwhile
 from agent.planning.order import arrange
 from agent.planning.prune import Policy, Removal, judge_unwanted
 from agent.planning.restart import start_anew
@@ -29,8 +30,10 @@ __all__ = [
     "Errand",
     "Policy",
     "Removal",
+    "as_it_was",
     "hold_whole",
     "make_plan",
+    "stops_for_others",
 ]
 
 
@@ -62,11 +65,12 @@ def make_plan(
     verdicts = hold_back(situation, verdicts, demands or {})  # 6. what may not be done, and what waits for that
     # steps: a verdict may take several, and bring others along
     steps, taken = take_along(situation, verdicts)  # 7. what has to make way for a replacement
-    steps = start_anew(situation, steps)  # 8. what is restarted with something else
-    steps = drop_unneeded(situation, steps)  # 9. no image is pulled that nobody needs now
-    steps = renew(situation, steps)  # 10. one that is to be pulled each time is pulled
-    steps = errands(situation, asked or {}, steps)  # 11. jobs whose time has come, or is over
-    steps = take_over(situation, steps)  # 12. what `docker compose` made and is as wanted is ours from now on
-    changes = arrange(situation, steps, taken)  # 13. what comes before what
+    steps = mend_meanwhile(situation, policy, steps)  # 8. what goes on as it is while its change is held
+    steps = start_anew(situation, steps)  # 9. what is restarted with something else
+    steps = drop_unneeded(situation, steps)  # 10. no image is pulled that nobody needs now
+    steps = renew(situation, steps)  # 11. one that is to be pulled each time is pulled
+    steps = errands(situation, asked or {}, steps)  # 12. jobs whose time has come, or is over
+    steps = take_over(situation, steps)  # 13. what `docker compose` made and is as wanted is ours from now on
+    changes = arrange(situation, steps, taken)  # 14. what comes before what
     changed = {change.key for change in changes if change.cause is not Cause.SCHEDULE}
     return Plan(changes, len(situation.wanted.keys() - changed))

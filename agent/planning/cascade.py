@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from agent.held import NAME_CONFLICT
-from agent.model import Action, Cause, Key
+from agent.model import Action, Cause, Change, Key
 from agent.planning import words
 from agent.planning.decide import Verdict, hold
 from agent.planning.kept import attached_to, kept
@@ -22,7 +22,7 @@ from agent.planning.situation import Situation
 class Step(NamedTuple):
     """One step before it has a number. For each key there is at most one that takes it away and one that makes it.
     `restarts`: the update also restarts it. `behind` are replacements that a removal waits for, although the removed is
-    attached to what they replace: it has been stopped for them."""
+    attached to what they replace: it has been stopped for them. `is_part`: the rest of the object's change is held."""
 
     action: Action
     key: Key
@@ -30,11 +30,17 @@ class Step(NamedTuple):
     verdict: Verdict
     restarts: bool = False
     behind: frozenset[Key] = frozenset()
+    is_part: bool = False
+
+    @property
+    def cause(self) -> Cause:
+        return self.verdict.cause
 
 
-def stops_for_others(step: Step) -> bool:
-    """Whether it stops something for the sake of another step, and not a job whose run takes too long."""
-    return step.action is Action.STOP and step.verdict.cause is not Cause.SCHEDULE
+def stops_for_others(step: Step | Change) -> bool:
+    """Whether it stops something so that others can have its ports, or while what it is attached to is replaced; and
+    not a job whose run takes too long."""
+    return step.action is Action.STOP and step.cause is not Cause.SCHEDULE
 
 
 def take_along(situation: Situation, verdicts: Mapping[Key, Verdict]) -> tuple[list[Step], frozenset[Key]]:
@@ -101,7 +107,7 @@ def _stopped_first(situation: Situation, step: Step, stopped: Mapping[Key, froze
         yield step
         return
     used = next(one for one in situation.uses[step.key] if one in stopped or one in stopped[step.key])
-    yield Step(Action.STOP, step.key, step.stack, Verdict(Action.STOP, step.verdict.cause, words.uses(used)))
+    yield Step(Action.STOP, step.key, step.stack, Verdict(Action.STOP, step.cause, words.uses(used)))
     yield step._replace(behind=stopped[step.key])
 
 

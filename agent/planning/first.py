@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agent.handling import Stage
-from agent.model import Action, Key
+from agent.model import Action, Cause, Key
 from agent.planning.cascade import Step
 from agent.planning.situation import Situation
 
@@ -31,7 +31,7 @@ def put_first(
     situation: Situation, steps: Sequence[Step], links: Sequence[Links], prepared: Mapping[str, frozenset[int]]
 ) -> list[Links]:
     """The links, with every step of a stack behind its pre_deploy hooks, except the steps that those hooks wait for
-    themselves."""
+    themselves, and what only mends: that brings nothing new, and must not lie until a hook has ended."""
     first: dict[str, set[int]] = {}
     for index, step in enumerate(steps):
         if step.action is not Action.HOLD and step.action is not Action.REMOVE and runs_first(situation, step.key):
@@ -41,10 +41,14 @@ def put_first(
     needed = _before(links, prepared, (index for indexes in first.values() for index in indexes))
     return [
         link._replace(after=link.after | first[step.stack])
-        if step.stack in first and index not in needed and step.action is not Action.HOLD
+        if step.stack in first and index not in needed and step.action is not Action.HOLD and not _mends(step)
         else link
         for index, (step, link) in enumerate(zip(steps, links, strict=True))
     ]
+
+
+def _mends(step: Step) -> bool:
+    return step.action is Action.UPDATE and step.verdict.cause is Cause.DRIFT and not step.restarts
 
 
 def _before(links: Sequence[Links], prepared: Mapping[str, frozenset[int]], roots: Iterable[int]) -> set[int]:

@@ -56,7 +56,7 @@ def hand_over(
 
 
 def _handovers(situation: Situation, steps: Sequence[Step]) -> Iterator[Handover]:
-    takes = {step.key: index for index, step in enumerate(steps) if step.action in TAKING}
+    takes = {step.key: index for index, step in enumerate(steps) if step.action in TAKING and not step.is_part}
     gives = {step.key: index for index, step in enumerate(steps) if step.action in GIVING}
     for holder, its in claims(situation).items():
         for taker, port, _ in its if holder in gives else ():
@@ -76,7 +76,7 @@ def _stop(steps: Sequence[Step], handovers: Sequence[Handover]) -> Step:
     """The step that stops the holder of these ports."""
     holder = steps[handovers[0].holder]
     reason = words.gives_up([one.port for one in handovers], [steps[one.taker].key for one in handovers])
-    return Step(Action.STOP, holder.key, holder.stack, Verdict(Action.STOP, holder.verdict.cause, reason))
+    return Step(Action.STOP, holder.key, holder.stack, Verdict(Action.STOP, holder.cause, reason))
 
 
 def _behind(links: Sequence[Links], pairs: Iterable[tuple[int, int]]) -> list[Links]:

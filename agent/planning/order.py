@@ -2,17 +2,20 @@
 
 A step is behind what it needs: users let go before an object is taken away, an object is taken away before it is made
 again, and what it requires is made before it is. Nothing that runs is stopped in a stack before everything for that
-stack is fetched and written. A port of the host is let go of before another container takes hold of it.
+stack is fetched and written; what drifted is mended beside that, where nothing stops for it. A port of the host is let
+go of before another container takes hold of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import NamedTuple
 
 from agent.model import Action, Cause, Change, Key
 from agent.planning.cascade import Step, stops_for_others
+from agent.planning.causes import HEALED
 from agent.planning.first import Links, put_first, runs_first
 from agent.planning.handover import hand_over
 from agent.planning.rollouts import alone, in_its_turn, interruption, take_turns
@@ -72,7 +75,8 @@ class _Board:
 
     def _waits_for_prepared(self, step: Step, after: frozenset[int]) -> bool:
         """Whether it comes behind all that is prepared for its stack, and none of those that it is after does so."""
-        waits = self._stops(step) or (step.action is Action.UPDATE and not self._is_prepared(step.key))
+        updates = step.action is Action.UPDATE and not self._is_prepared(step.key)
+        waits = self._stops(step) or (updates and (step.restarts or step.verdict.cause not in HEALED))
         waits = waits or (step.action in _MAKING and self._runs_first(step.key))
         implied = any(self._stops(self._steps[index]) and self._steps[index].stack == step.stack for index in after)
         return waits and not implied and bool(self.prepared.get(step.stack))
@@ -88,7 +92,8 @@ class _Board:
         elif step.action is Action.RUN:
             yield from self._made_for_it(step.key, anew=False)
         elif step.action in _MAKING:
-            yield from self._required(step.key, optional=False)
+            if not step.is_part:
+                yield from self._required(step.key, optional=False)
             yield from self._in_its_place(step.key)
             yield from self._in_turn(step, regardless=False)
             if step.action is Action.REPLACE and not self._is_prepared(step.key):
@@ -120,8 +125,9 @@ class _Board:
     def _follows(self, step: Step) -> Iterator[int]:
         """What must only have ended, however."""
         yield from self._in_turn(step, regardless=True)
-        if step.action is Action.RUN:
+        if step.action is Action.RUN or step.is_part:  # what was made already goes on without what it requires now
             yield from self._required(step.key, optional=False)
+        if step.action is Action.RUN:
             yield from self._made_for_it(step.key, anew=True)
         if step.action in _MAKING or step.action is Action.RUN:
             yield from self._required(step.key, optional=True)
@@ -180,7 +186,7 @@ class _Board:
         """Of what is pruned, by stack and kind: it may hold what a new object needs, such as a port."""
         cleared: dict[tuple[str, str], list[int]] = {}
         for index, step in enumerate(self._steps):
-            pruned = step.action is Action.REMOVE and step.verdict.cause is Cause.PRUNE
+            pruned = step.action is Action.REMOVE and step.cause is Cause.PRUNE
             if pruned and not step.behind and not self._situation.users.get(step.key):
                 cleared.setdefault((step.stack, step.key.kind), []).append(index)
         return cleared
@@ -206,7 +212,7 @@ class _Numbers:
         after, follows = self._of(links.after), self._of(links.follows)
         if links.prepared is None:
             return after, follows
-        if step.action is Action.UPDATE:  # what drifted is mended even when another service's image cannot be had
+        if step.action is Action.UPDATE:  # it is done even when another service's image cannot be had
             return after, self._with_prepared(links.prepared, follows) - after
         return self._with_prepared(links.prepared, after), follows
 
@@ -259,12 +265,13 @@ def _change(situation: Situation, step: Step, slot: _Slot) -> Change:
     resource = situation.wanted.get(step.key)
     resource = alone(resource, slot.attached) if resource and slot.attached else resource
     mine = resource if resource and resource.stack == step.stack else None
+    mine = replace(mine, requires=()) if mine and step.is_part else mine
     return Change(
         number=slot.number,
         action=step.action,
         key=step.key,
         stack=step.stack,
-        cause=step.verdict.cause,
+        cause=step.cause,
         reason=step.verdict.reason,
         fields=() if removes else step.verdict.fields,
         after=slot.after,
@@ -274,7 +281,7 @@ def _change(situation: Situation, step: Step, slot: _Slot) -> Change:
         restarts=step.restarts,
         delay=slot.delay,
         interruption=interruption(step, resource, situation.actual.get(step.key), comes_back=slot.comes_back),
-        commit=situation.provenance(step.stack).commit if step.verdict.cause is Cause.COMMIT else None,
+        commit=situation.provenance(step.stack).commit if step.cause is Cause.COMMIT else None,
         wanted=in_its_turn(mine, slot.before) if mine and slot.before else mine,
         seen=None if creates else situation.actual.get(step.key),
     )

@@ -34,6 +34,20 @@ def test_it_runs_before_all_but_what_it_needs() -> None:
     )
 
 
+def test_what_drifted_of_another_is_mended_while_it_runs() -> None:
+    stopped = differs("state", "exited", "running", Remedy.IN_PLACE, drift=True)
+    ill = differs("health", "unhealthy", "healthy", Remedy.RESTART, drift=True)
+    found = plan([migrate(), want(WEB), want(DB)], [there(WEB, stopped), there(DB, ill)])
+    check(
+        found,
+        """
+        0 create container/migrate (commit: runs once for the new content of its stack)
+        1 update container/web (drift: was stopped outside git)
+        2 update container/db (drift: its health check fails) after 0
+        """,
+    )
+
+
 def test_it_waits_for_all_that_is_fetched_and_nothing_goes_before_it() -> None:
     found = plan(
         [migrate("image/app"), want(WEB, MIGRATE, "image/web"), want("image/app"), want("image/web")],

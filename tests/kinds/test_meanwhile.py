@@ -1,0 +1,114 @@
+"""What runs goes on while something else waits: while its change is held, and while a turn waits for a job. On a real
+engine."""
+
+from __future__ import annotations
+
+import threading
+
+import docker
+import pytest
+
+from agent.converge import Options
+from agent.model import Action, Report
+from agent.reconcile import Turn
+from tests.e2e.agents import until
+from tests.kinds.rig import Rig, done
+
+pytestmark = pytest.mark.engine
+
+
+def text(image: str, version: str, label: str) -> str:
+    return f"""
+        services:
+          web:
+            image: {image}
+            command: [sh, -c, 'trap "exit 0" TERM; sleep 600 & wait']
+            environment: {{VERSION: '{version}'}}
+            networks: [front]
+            volumes: ['data:/data']
+            post_start: [{{command: [sh, -c, 'echo {version} >> /data/started']}}]
+        networks: {{front: {{}}}}
+        volumes: {{data: {{labels: {{of: '{label}'}}}}}}
+        """
+
+
+def test_what_somebody_does_to_it_is_mended_while_its_change_waits(
+    rig: Rig, busybox: str, sdk: docker.APIClient
+) -> None:
+    rig.apply(text(busybox, "1", "one"))
+    before, name = rig.container("web"), f"{rig.stack}-web-1"
+    new = text(busybox, "2", "other")
+    assert {change.action for change in rig.take(new).plan.changes} == {Action.HOLD}
+
+    hands: dict[str, tuple[str, ...]] = {
+        "stop": (name,),
+        "kill": (name,),
+        "pause": (name,),
+        "disconnect_container_from_network": (name, f"{rig.stack}_front"),
+    }
+    for hand, what in hands.items():
+        getattr(sdk, hand)(*what)
+        report = rig.take(new)
+        assert done(report) == {name: "update"}
+        assert {change.action for change in report.left.changes} == {Action.HOLD}
+        after = rig.container("web")
+        assert (after["Id"], after["State"]["Status"]) == (before["Id"], "running")
+        assert f"{rig.stack}_front" in after["NetworkSettings"]["Networks"]
+    ran = sdk.exec_start(sdk.exec_create(name, ["cat", "/data/started"])["Id"])
+    assert ran.split() == [b"1"] * 3, "what runs after a start is what it was made with"
+
+    assert done(rig.take(text(busybox, "2", "one"))) == {name: "replace"}
+    assert rig.container("web")["Config"]["Env"][0] == "VERSION=2"
+
+
+def test_what_is_down_goes_on_while_the_image_of_the_new_one_cannot_be_had(
+    rig: Rig, busybox: str, sdk: docker.APIClient
+) -> None:
+    rig.apply(text(busybox, "1", "one"))
+    name, before = f"{rig.stack}-web-1", rig.container("web")["Id"]
+    sdk.kill(name)
+    report = rig.take(text("127.0.0.1:1/there-is-none:1", "2", "one"))
+    assert report.failure is not None
+    assert done(report) == {name: "update"}
+    after = rig.container("web")
+    assert (after["Id"], after["State"]["Running"]) == (before, True)
+
+
+def test_a_turn_that_waits_for_a_job_mends_the_rest_of_its_stack(rig: Rig, busybox: str, sdk: docker.APIClient) -> None:
+    service = f"image: {busybox}, stop_grace_period: 0s, command: [sleep, '600']"
+    job = f"image: {busybox}, volumes: ['data:/data'], command: [sh, -c, 'until [ -e /data/go ]; do sleep 0.1; done']"
+    stack = rig.stack_of(
+        f"""
+        services:
+          db: {{{service}, volumes: ['data:/data']}}
+          job: {{{job}}}
+          web: {{{service}, depends_on: {{job: {{condition: service_completed_successfully}}}}}}
+        volumes: {{data: {{}}}}
+        """
+    )
+    rig.options = Options(quiet=0.1)
+    rig.restart()
+    heard, reports, db = 0, list[Report](), f"{rig.stack}-db-1"
+
+    def runs(name: str) -> bool:
+        return bool((rig.engine.inspect_container(name) or {"State": {}})["State"].get("Running"))
+
+    turn = Turn((stack,), rig.scope, "test", heard=lambda: heard)
+    thread = threading.Thread(target=lambda: reports.extend(rig.reconciler.take(turn)))
+    thread.start()
+    try:
+        until(lambda: runs(db) and runs(f"{rig.stack}-job-1"), "the turn waits for the job")
+        sdk.kill(db)
+        heard = 1
+        until(lambda: runs(db), "what was killed runs again")
+        assert thread.is_alive(), "the turn still waits"
+    finally:
+        sdk.exec_start(sdk.exec_create(db, ["touch", "/data/go"])["Id"])
+        thread.join(60)
+    (report,) = reports
+    assert report.synced
+    assert {name: done(report)[f"{rig.stack}-{name}-1"] for name in ("db", "job", "web")} == {
+        "db": "create, update",
+        "job": "create",
+        "web": "create",
+    }
