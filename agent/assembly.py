@@ -94,14 +94,11 @@ class Assembly:
     def _plan(self, target: Target, *, exact: bool, approved: bool = True) -> Planned:
         """`exact`: what is carried out is this plan, and nothing that turns out to be needed on the way. `approved`:
         what was approved is not held."""
-        from stamina.instrumentation import set_on_retry_hooks
-
         from agent.artefact import Where, make, target_document
         from agent.parts import make_engine
         from agent.prepared import Prepared, by_hand, frozen_in, suspended_in
         from agent.statedir import StateDir
 
-        set_on_retry_hooks([])  # stamina would log to stdout, where the plan goes
         settings, key = self._settings(target), self._key(target)
         reading = self._read(ground := self._ground(target, settings, key).of(target.stacks))
         engine = make_engine(settings, self.environment)
