@@ -326,9 +326,9 @@ def _left_down(left: Plan, taken: Taken, resting: Set[Key]) -> Plan | None:
     was made; None where nothing drifted of such."""
     unbegun = {outcome.change.key for outcome in taken.outcomes if outcome.reason in _NOT_BEGUN} - resting
     found = [mended for one in left.pending if one.key in unbegun and (mended := as_it_was(one))]
-    first, free = len(taken.plan.changes), frozenset[int]()
-    changes = (replace(one, number=first + place, after=free, follows=free) for place, one in enumerate(found))
-    return Plan(tuple(changes), left.unchanged) if found else None
+    first = len(taken.plan.changes)
+    changes = tuple(replace(one, number=first + place) for place, one in enumerate(found))
+    return Plan(changes, left.unchanged) if found else None
 
 
 def _undoing(taken: Taken) -> Plan | None:
