@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from agent import __version__
 from agent.build import build_revision
@@ -98,18 +99,10 @@ class Daemon:
                 listening.stop()
             self._witness.close()
             if self._loop.left:
-                self._leave(self._loop.left)
+                leave(self._loop.left, self._witness.logger)
             self._engine.close()
             self._witness.logger.info("ended")
         return _exit_code(reports, self._loop) if once else 0
-
-    def _leave(self, jobs: tuple[str, ...]) -> NoReturn:
-        """End although threads are under way: of those nothing can be asked any more, and Python would wait for them.
-        To the host it is as if the agent had been killed in the middle, which the next one makes good."""
-        message = "what does not end in time is left as it is, and made good by the next start"
-        self._witness.logger.warning("left", jobs=jobs, message=message)
-        sys.stderr.flush()
-        os._exit(0)
 
     def _settled(self, reports: tuple[Report, ...]) -> tuple[Report, ...]:
         """With the health that the stacks have come to; how they stand then is told as well."""
@@ -301,3 +294,12 @@ def _exit_code(reports: tuple[Report, ...], loop: Loop) -> int:
     if failures:
         return 1
     return 0 if all(report.health in {Health.HEALTHY, Health.SUSPENDED} for report in reports) else 3
+
+
+def leave(jobs: tuple[str, ...], logger: FilteringBoundLogger) -> NoReturn:
+    """End although threads are under way: of those nothing can be asked any more, and Python would wait for them.
+    To the host it is as if the agent had been killed in the middle, which the next one makes good."""
+    message = "what does not end in time is left as it is, and made good by the next start"
+    logger.warning("left", jobs=jobs, message=message)
+    sys.stderr.flush()
+    os._exit(0)

@@ -10,16 +10,17 @@ suspended: somebody may have said so.
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent.errors import Refused
-from agent.jsonfile import JsonFile, Told, part_of, to_nobody
+from agent.jsonfile import JsonFile, Told, give_to_owner, part_of, to_nobody
 from agent.model import Failure
 from agent.printable import printable
 from agent.suspension import NOTHING, Suspended, Suspension
@@ -106,18 +107,19 @@ class Directives:
         """Approve the removals with this hash."""
         self._change(lambda kept: {**kept, "approved": {**part_of(kept, "approved"), removals: until}})
 
-    def ask(self, stacks: Iterable[str], *, hard: bool = False) -> float:
-        """Ask for a turn of these stacks now, or of all with `HOST`. Returns when that was."""
-        at = self._wall()
+    def ask(self, stacks: Iterable[str], *, hard: bool = False, answered: float = 0.0) -> float:
+        """Ask for a turn of these stacks now, or of all with `HOST`. Returns when that was: later than all that was
+        asked before and than what is `answered`, although the clock may have been set back since."""
+        before = (answered, *(one.at for one in self.now().asked.values()))
+        at = max(self._wall(), math.nextafter(max(before), math.inf))
         asked = {what: {"at": at, "hard": hard} for what in stacks}
         self._change(lambda kept: {**kept, "asked": {**part_of(kept, "asked"), **asked}})
         return at
 
     def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        """Without what is over. One process at a time, and so that the owner of the directory can do so too."""
+        """Without what is over, and one process at a time."""
         with _alone(self._path):
             self._file.change(lambda kept: change(_without_what_is_over(kept, self._wall())), anew=False)
-            _give_to_owner(_lock_of(self._path))
 
 
 def _nothing_may_change(failure: Failure | None) -> Orders:
@@ -196,30 +198,17 @@ def _is_within(one: str, what: str) -> bool:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """While the block runs, no other process changes the file."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(_lock_of(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _cannot_be_written(path, error) from error
-    try:
+    """While the block runs, no other process changes the file. The owner of the directory can do so too."""
+    with ExitStack() as ending:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            ending.callback(os.close, lock)
+            give_to_owner(lock, path.parent)
+        except OSError as error:
+            raise _cannot_be_written(path, error) from error
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(lock)
-
-
-def _lock_of(path: Path) -> Path:
-    return path.with_suffix(".lock")
-
-
-def _give_to_owner(path: Path) -> None:
-    try:
-        owner = path.parent.stat()
-        if os.geteuid() == 0 and owner.st_uid != 0:
-            os.chown(path, owner.st_uid, owner.st_gid)
-    except OSError as error:
-        raise _cannot_be_written(path, error) from error
 
 
 def _cannot_be_written(path: Path, error: OSError) -> Refused:

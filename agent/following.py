@@ -17,7 +17,7 @@ from agent.stack_order import earlier_first, gets_on, is_ready
 from agent.suspension import Suspension
 from agent.work import Work, differ
 
-WAITS = "WaitsForStack"
+WAITS_FOR_STACK = "WaitsForStack"
 HIDDEN = "MayBeHidden"  # it seems to have left the source, and something there cannot be read
 
 
@@ -137,7 +137,7 @@ class Following:
         if changed and self._is_frozen(work):
             return
         if changed and (late := [name for name in stack.after if not self._is_ready(name)]):
-            failure = Failure(WAITS, f"new content waits for {', '.join(late)} to be synced and healthy")
+            failure = Failure(WAITS_FOR_STACK, f"new content waits for {', '.join(late)} to be synced and healthy")
             if work.wait(failure):
                 self._tell(work, failure, waits=True)
             return

@@ -17,6 +17,7 @@ NAME_AMBIGUOUS = "NameAmbiguous"  # more than one network has the name
 SUBNET_OVERLAP = "SubnetOverlap"
 BACKS_OFF = "BacksOff"  # it is healed over and over, and left alone for a while
 PAUSED = "RolloutPaused"  # it was no good, and is not tried again before there is something new
+ENGINE_TOO_OLD = "EngineTooOld"  # for something that is to be made
 WAITS = "Waits"  # for another thing that is held
 
 # somebody wants it so, or it is left alone by a patience of its own: that fails nothing
@@ -25,5 +26,5 @@ WANTED_SO = frozenset({SUSPENDED, JOB_RUNS, PRUNE_OFF, BACKS_OFF})
 NEEDS_APPROVAL = frozenset({EMPTY_DESIRED_STATE, PRUNE_GUARD})
 # it goes on by itself before long, or when somebody says so: what it is about is not known to be good
 PASSING = frozenset({SUSPENDED, JOB_RUNS, PORT_IN_USE, NAME_AMBIGUOUS, BACKS_OFF, PAUSED})
-# something of somebody else's is in the way: what is wanted cannot be, and that is a failure
-OBSTACLES = frozenset({PORT_IN_USE, NAME_CONFLICT, NAME_AMBIGUOUS, SUBNET_OVERLAP})
+# something of somebody else's is in the way, or the engine cannot do it: what is wanted cannot be, which is a failure
+OBSTACLES = frozenset({PORT_IN_USE, NAME_CONFLICT, NAME_AMBIGUOUS, SUBNET_OVERLAP, ENGINE_TOO_OLD})

@@ -10,6 +10,7 @@ from agent.kinds.base import (
     UNCHECKED,
     Adopting,
     Attentive,
+    Demanding,
     Forgiving,
     Kind,
     Limited,
@@ -20,7 +21,7 @@ from agent.kinds.base import (
     Tidy,
 )
 from agent.kinds.remarks import Remarks
-from agent.model import Action, Change, Condition, Key, Observed, Owner, Requirement, Resource, Scope, Stack
+from agent.model import Action, Change, Condition, Key, Observed, Owner, Plan, Requirement, Resource, Scope, Stack
 from agent.probe import Gate, Probe
 from agent.rollout import Pace, let_pass
 from agent.stand_ins import ignore
@@ -43,6 +44,15 @@ class Host:
             of_kind = [resource for resource in wanted if resource.key.kind == name]
             found.update((observed.key, observed) for observed in kind.observe(of_kind, scope))
         return _known_once(found, {resource.key for resource in wanted})
+
+    def unable(self, plan: Plan) -> dict[Key, str]:
+        """What the plan is to make and this engine cannot, each with the reason."""
+        found: dict[Key, str] = {}
+        for change in plan.pending:
+            kind, makes = self._kinds[change.key.kind], change.action in {Action.CREATE, Action.REPLACE}
+            if makes and change.wanted and isinstance(kind, Demanding) and (why := kind.unable(change.wanted)):
+                found[change.key] = why
+        return found
 
     def perform(self, change: Change, revision: str, pace: Pace) -> str:
         """Carry out one change; `revision` is noted on what is made, and waiting is done with `pace`. Returns what is

@@ -217,7 +217,7 @@ def _write(path: Path, text: str, *, private: bool) -> None:
                 os.fchmod(file.fileno(), 0o600)
             file.write(text)
             file.flush()
-            _give_to_owner(file.fileno(), path.parent)
+            give_to_owner(file.fileno(), path.parent)
             os.fsync(file.fileno())
         beside.replace(path)
         _sync(path.parent)
@@ -225,11 +225,11 @@ def _write(path: Path, text: str, *, private: bool) -> None:
         raise Refused(f"{path} cannot be written: {error.strerror}", reason="StateWriteFailed") from error
 
 
-def _give_to_owner(descriptor: int, directory: Path) -> None:
-    """To whom the directory belongs: a command may be run by root, and the agent not."""
+def give_to_owner(file: int | Path, directory: Path) -> None:
+    """To whom the directory belongs: a command may be run by root, and the agent not. Raises `OSError`."""
     owner = directory.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
-        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        os.chown(file, owner.st_uid, owner.st_gid)
 
 
 def _sync(directory: Path) -> None:

@@ -167,6 +167,7 @@ class Difference:
     remedy: Remedy = Remedy.REPLACE
     declared: bool = True
     secret: bool = False
+    above: tuple[str, ...] = ()  # the paths that it is a part of, which no dot tells: names may have some
 
 
 @dataclass(frozen=True)

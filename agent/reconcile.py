@@ -19,6 +19,7 @@ from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT, ROLLOUT_STOPPE
 from agent.errors import Trouble
 from agent.guard import NO_CONSENT, Acknowledgements, Consent, Wanted, must_count, removal_of, services_of
 from agent.host import Host
+from agent.kind_names import IMAGE
 from agent.model import (
     Action,
     Cause,
@@ -37,7 +38,16 @@ from agent.model import (
     Status,
 )
 from agent.occasions import Trigger
-from agent.planning import Demands, Errand, Policy, Removal, as_it_was, make_plan
+from agent.planning import (
+    Demands,
+    Errand,
+    Policy,
+    Removal,
+    as_it_was,
+    hold_whole,
+    make_plan,
+    stops_for_others,
+)
 from agent.probe import Gate, Probe
 from agent.protections import Protections
 from agent.provenance import Provenance, Tracer
@@ -120,6 +130,7 @@ class Reconciler:
             acknowledged = self.acknowledgements.cover(removal, turn.consent)
             policy = replace(policy, removal=removal, acknowledged=acknowledged)
             plan = self._plan(turn, actual, policy)
+        plan = hold_whole(plan, self.host.unable(plan))
         return Look(actual, in_order(plan, turn.stacks), labelled, removal)
 
     def _plan(self, turn: Turn, actual: Mapping[Key, Observed], policy: Policy) -> Plan:
@@ -348,20 +359,15 @@ def _undoing(taken: Taken) -> Plan | None:
 def _stopped_in_vain(taken: Taken) -> list[Change]:
     """The stops for others after which none of the steps that needed them was done; the last one first."""
     done = [outcome.change for outcome in taken.outcomes if outcome.status is Status.DONE]
-    stops = [change for change in done if _stops_for_others(change)]
-    needed = {earlier for change in done if not _stops_for_others(change) for earlier in change.after}
+    stops = [change for change in done if stops_for_others(change)]
+    needed = {earlier for change in done if not stops_for_others(change) for earlier in change.after}
     return [stop for stop in reversed(stops) if stop.number not in needed]
 
 
 def _that_others_stopped_for(plan: Plan) -> frozenset[int]:
     """The numbers of the steps that something was stopped for, which stands still until they are done or fail."""
-    stops = {change.number for change in plan.changes if _stops_for_others(change)}
+    stops = {change.number for change in plan.changes if stops_for_others(change)}
     return frozenset(change.number for change in plan.changes if change.after & stops)
-
-
-def _stops_for_others(change: Change) -> bool:
-    """Whether it stops something so that others can have its ports, or while what it is attached to is replaced."""
-    return change.action is Action.STOP and change.cause is not Cause.SCHEDULE
 
 
 def _only_frees(left: Plan) -> bool:
@@ -370,8 +376,7 @@ def _only_frees(left: Plan) -> bool:
 
 def _fetched(outcome: Outcome) -> bool:
     """Whether an image was fetched."""
-    wanted = outcome.change.wanted
-    return outcome.status is Status.DONE and wanted is not None and wanted.prepares and wanted.on_demand
+    return outcome.status is Status.DONE and outcome.change.key.kind == IMAGE and outcome.change.wanted is not None
 
 
 def _joined(first: Plan, second: Plan) -> Plan:

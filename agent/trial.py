@@ -17,7 +17,7 @@ from agent.backoff import TRIES
 from agent.blame import BLAMELESS, MAY_PASS
 from agent.converge import DEPENDENCY_FAILED, DEPENDENCY_TIMEOUT
 from agent.handling import OnFailure
-from agent.held import BACKS_OFF
+from agent.held import BACKS_OFF, ENGINE_TOO_OLD
 from agent.model import (
     Action,
     Cause,
@@ -265,9 +265,9 @@ def _is_made(outcome: Outcome) -> bool:
 
 
 def _faults(stack: Stack, report: Report, brought: _Brought) -> Iterator[_Fault]:
-    """The failed steps that the content may be to blame for. An engine that does not answer, a process that it left
-    behind, a port that somebody else holds, a full disk, a job that cannot run and what was waited for too long say
-    nothing of the content; nor does a failure that its rollout tolerates."""
+    """The failed steps that the content may be to blame for, and those that the engine is too old for. An engine that
+    does not answer, a process that it left behind, a port that somebody else holds, a full disk, a job that cannot run
+    and what was waited for too long say nothing of the content; nor does a failure that its rollout tolerates."""
     failures = Failures.of(report.outcomes)
     for outcome in report.outcomes:
         change = outcome.change
@@ -282,6 +282,9 @@ def _faults(stack: Stack, report: Report, brought: _Brought) -> Iterator[_Fault]
             failure = Failure(outcome.reason or "Failed", f"{change.action} {change.key}: {outcome.detail}")
             is_well = awaited is not None and awaited.health is Health.HEALTHY
             yield _Fault(failure, may_pass=is_well or outcome.reason in MAY_PASS)
+    for change in report.left.changes:
+        if change.code == ENGINE_TOO_OLD and change.cause is not Cause.DRIFT:
+            yield _Fault(Failure(change.code, f"{change.key}: {change.reason}"), may_pass=False)
 
 
 def _health_awaited(stack: Stack, report: Report, outcome: Outcome) -> ServiceState | None:

@@ -8,7 +8,8 @@ EVERYTHING = "*"  # all stacks, where the name of one could stand
 
 
 class Asked(NamedTuple):
-    """When that was, in seconds since the epoch; `hard` says to rely on nothing that was seen before."""
+    """When that was, in seconds since the epoch, but later than what was asked before, whatever the clock says; `hard`
+    says to rely on nothing that was seen before."""
 
     at: float
     hard: bool = False

@@ -54,6 +54,7 @@ class Witness:
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     watchdog_every: float | None = None
+    writer: ThreadPoolExecutor = field(default_factory=_one_thread)  # of the history; `close` ends it
     _seeing: threading.Lock = field(default_factory=threading.Lock, init=False)
     _status: str = field(default="", init=False)  # what the service manager was told last
     _rounds_at: float = field(default=0.0, init=False)
@@ -66,7 +67,6 @@ class Witness:
     _asked: bool = field(default=False, init=False)
     _begun: set[str] = field(default_factory=set, init=False)  # runs of which the history has the beginning
     _pull_told: dict[str, dict[str, float]] = field(default_factory=dict, init=False)  # when, by run and reference
-    _writer: ThreadPoolExecutor = field(default_factory=_one_thread, init=False)
     _room: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(MOST), init=False)
     _under_way: UnderWay = field(init=False)
     _saving: bool = field(default=False, init=False)  # the overview will be written, as it is by then
@@ -316,7 +316,7 @@ class Witness:
         last, self._last = self._last, None
         if last is not None and wait([last], ENDS).not_done:
             self.logger.error("history", reason="StateLocked", message="the newest of it could not be written in time")
-        self._writer.shutdown(wait=False, cancel_futures=True)
+        self.writer.shutdown(wait=False, cancel_futures=True)
 
     def _see(self, change: Callable[[Overview], Overview]) -> Overview:
         """Change the overview; returns the one before. The loop, the events and the server each have a thread."""
@@ -345,7 +345,7 @@ class Witness:
 
     def _begin_to_write(self, write: Callable[[], None]) -> Future[None]:
         """In a thread of its own: a history that somebody has locked must not delay the loop."""
-        self._last = self._writer.submit(self._try_to_write, write)
+        self._last = self.writer.submit(self._try_to_write, write)
         return self._last
 
     def _try_to_write(self, write: Callable[[], None]) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from agent.daemon import Daemon
+from agent.daemon import leave
 
 
 def test_what_does_not_end_in_time_is_told_and_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,9 +19,7 @@ def test_what_does_not_end_in_time_is_told_and_left(monkeypatch: pytest.MonkeyPa
         raise SystemExit
 
     monkeypatch.setattr(os, "_exit", end)
-    daemon = Daemon.__new__(Daemon)
-    daemon._witness = cast("Any", SimpleNamespace(logger=structlog.wrap_logger(None, processors=[lines])))
     with pytest.raises(SystemExit):
-        daemon._leave(("turn-web",))
+        leave(("turn-web",), structlog.wrap_logger(None, processors=[lines]))
     assert codes == [0]
     assert [(line["event"], line["jobs"]) for line in lines.entries] == [("left", ("turn-web",))]

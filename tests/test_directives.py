@@ -201,6 +201,15 @@ def test_what_is_asked_is_known_until_nobody_can_wait_for_it_any_more(tmp_path: 
     assert said.now().asked == {}
 
 
+def test_what_is_asked_later_is_later_although_the_clock_was_set_back(file: Path, clock: Clock) -> None:
+    said = Directives(file, clock)
+    first = said.ask(["web"])
+    clock.now -= 600
+    second = said.ask(["db"])
+    assert said.ask([HOST]) > second > first
+    assert said.ask([HOST], answered=5000.0) > 5000.0
+
+
 def test_what_nobody_can_have_asked_is_passed_over(tmp_path: Path) -> None:
     file = tmp_path / "directives.json"
     file.write_text('{"asked": {"web": 3, "db": {"at": "soon"}, "ok": {"at": 5}}}')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import pytest
 
@@ -11,7 +11,6 @@ from agent.errors import BadSettings
 from agent.good_images import GoodImages
 from agent.images import Image
 from agent.jsonfile import JsonFile
-from agent.kinds.image import ImageKind
 from agent.parts import make_engine, make_host, make_source
 from agent.settings import load
 from agent.source import Source
@@ -54,14 +53,16 @@ def test_a_token_that_is_not_there_at_the_start_is_a_mistake_of_the_settings(tmp
     [({}, False), ({"prune_images": "true"}, True), ({"prune_images": "true", "prune": "false"}, False)],
 )
 def test_pulled_images_are_pruned_only_where_the_operator_wants_it(
-    tmp_path: Path, given: dict[str, str], prunes: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], prunes: bool
 ) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr("agent.parts.make_kinds", lambda *_, **rest: asked.update(rest) or {})
     settings = load(None, given)
     engine = make_engine(settings, {})
-    host = make_host(engine, StateDir(tmp_path), settings, "here", lambda _: None)
-    image = cast("ImageKind", host._kinds["image"])
-    assert (image._pruning is not None) is prunes
+    make_host(engine, StateDir(tmp_path), settings, "here", lambda _: None)
+    kept = asked["kept"]
+    assert (kept is not None) is prunes
     GoodImages(JsonFile(tmp_path / "images.json")).note("web", {"web-1": Image("sha256:1")})
-    if image._pruning:
-        assert (image._pruning.kept(frozenset()), image._pruning.kept({"web"})) == ({"sha256:1"}, frozenset())
+    if kept:
+        assert (kept(frozenset()), kept({"web"})) == ({"sha256:1"}, frozenset())
     engine.close()

@@ -264,6 +264,9 @@ class Fetching:
     performed: list[str] = field(default_factory=list)
     looks: int = 0
 
+    def unable(self, _plan: Plan) -> dict[Key, str]:
+        return {}
+
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> dict[Key, Observed]:
         self.looks += 1
         left = {1: (differs("user"),), 2: (differs("image", drift=True),)}.get(self.looks, ())

@@ -9,7 +9,7 @@ import pytest
 
 from agent.account import service_states
 from agent.handling import Handling, Rollout
-from agent.model import Failure, Health, Key, Observed, Owner, Resource, Result, Revision, Scope, Stack
+from agent.model import Failure, Health, Key, Observed, Owner, Plan, Resource, Result, Revision, Scope, Stack
 from agent.reconcile import HEALTH_POLL, Reconciler, Turn
 
 P, H, D = Health.PROGRESSING, Health.HEALTHY, Health.DEGRADED
@@ -26,6 +26,9 @@ class Recovering:
 
     looks: list[tuple[Health, Health]]
     now: float = 0.0
+
+    def unable(self, _plan: Plan) -> dict[Key, str]:
+        return {}
 
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> dict[Key, Observed]:
         healths = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]

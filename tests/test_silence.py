@@ -9,7 +9,7 @@ import pytest
 
 from agent.converge import Ended, Resting, Started
 from agent.handling import Handling, Hook, Stage
-from agent.kinds.container_noted import PRE_STOP
+from agent.kinds.container_noted import PRE_STOP_LABEL
 from agent.model import Action, Cause, Change, Key, Observed, Outcome, Owner, Resource, Status
 from agent.silence import silence_after, silence_of
 
@@ -58,7 +58,7 @@ def test_who_makes_something_stops_nothing() -> None:
 def test_each_of_what_runs_around_its_life_may_take_its_whole_time() -> None:
     around = wanted(hooks={"pre_start": [HOOK, HOOK], "post_start": [HOOK]})
     assert silence_of(replace(CONTAINER, action=Action.CREATE, wanted=around)) == 3 * 600.0
-    there = seen(StopTimeout=20, Labels={PRE_STOP: '[{"Cmd": ["save"]}]'})
+    there = seen(StopTimeout=20, Labels={PRE_STOP_LABEL: '[{"Cmd": ["save"]}]'})
     assert silence_of(replace(CONTAINER, action=Action.REMOVE, seen=there)) == 600.0 + 20.0
 
 

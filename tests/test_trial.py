@@ -56,6 +56,15 @@ def report(*outcomes: Outcome, health: Health = Health.HEALTHY, failure: Failure
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("cause", "state"), [(Cause.COMMIT, State.FAILED), (Cause.DRIFT, State.GOOD)])
+def test_what_the_engine_is_too_old_for_is_no_good_although_nothing_was_tried(cause: Cause, state: State) -> None:
+    held = Change(0, Action.HOLD, WEB.key, "web", cause, "too old", code="EngineTooOld", wanted=WEB)
+    seen = replace(report(), left=Plan((held,)), done=True)
+    found = judge(STACK, seen, NO_TRIAL, 0.0)
+    assert found.state is state
+    assert found.failure == (Failure("EngineTooOld", "container/web-1: too old") if state is State.FAILED else None)
+
+
 def test_nothing_made_is_good_at_once() -> None:
     assert judge(STACK, report(), NO_TRIAL, 0.0).state is State.GOOD
 

@@ -114,5 +114,5 @@ def test_the_end_does_not_wait_for_a_history_that_is_locked(
     stage.witness.close()
     assert stage.said()[-1]["reason"] == "StateLocked"
     locked.free.set()
-    stage.witness._writer.shutdown(wait=True)
+    stage.witness.writer.shutdown(wait=True)
     assert locked.written == ["run"], "what had begun ends, and no more begins"

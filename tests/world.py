@@ -292,6 +292,10 @@ class Host(World):
     tidied: dict[str, set[Key]] = field(default_factory=dict)
     staying: set[str] = field(default_factory=set)  # stacks of which something was there that is not wanted
     refused: tuple[str, ...] = ()
+    too_old: dict[Key, str] = field(default_factory=dict)  # for what its engine is too old
+
+    def unable(self, plan: Plan) -> dict[Key, str]:
+        return {one.key: self.too_old[one.key] for one in plan.pending if one.key in self.too_old}
 
     def perform(self, change: Change, revision: str = "", pace: Pace | None = None) -> None:  # type: ignore[override]
         self.performed.append(f"{change.action} {change.key}")

@@ -47,6 +47,7 @@ class Session:
     verbose: bool = False
 
     def target(self, path: Path = _HERE, one: OneStack | None = None) -> Target:
+        """What the command is about: the files at a path or one stack, and the host of the shared options."""
         return Target(path, one, self.state_dir, self.docker_host, self.host, self.instance, self.config)
 
     def note(self, lines: Iterable[str]) -> None:

@@ -41,6 +41,8 @@ class Rendered(NamedTuple):
 
 
 class Engine(NamedTuple):
+    """The version of an engine, and that of its API; "" where it is not known."""
+
     version: str
     api: str
 
@@ -141,8 +143,9 @@ class Directives(Protocol):
     def resume(self, what: str) -> tuple[str, ...]:
         """Returns what was ended. Raises `Refused`."""
 
-    def ask(self, stacks: Iterable[str], *, hard: bool = False) -> float:
-        """Have the agent look now at these stacks, or at all with `HOST`. Returns when that was. Raises `Refused`."""
+    def ask(self, stacks: Iterable[str], *, hard: bool = False, answered: float = 0.0) -> float:
+        """Have the agent look now at these stacks, or at all with `HOST`. Returns when that was, later than what is
+        `answered`. Raises `Refused`."""
 
     def approve(self, removals: str, until: float) -> None:
         """Let the removals with this hash be done until then. Raises `Refused`."""
@@ -151,7 +154,8 @@ class Directives(Protocol):
 class Orphans(Protocol):
     """The volumes that outlived their use, as `agent.orphans.Orphans` gives them."""
 
-    def all(self) -> tuple[Orphan, ...]: ...
+    def all(self) -> tuple[Orphan, ...]:
+        """All of them, sorted."""
 
     def remove(self, name: str) -> Orphan:
         """Remove one, with its data. Raises `Refused` where it is no orphan."""

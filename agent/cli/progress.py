@@ -45,6 +45,7 @@ def listener(*, quiet: bool, live: bool) -> AbstractContextManager[Listener]:
 
 
 def outcome_line(outcome: Outcome) -> str:
+    """How a step ended: its mark, what it was, its seconds, and why it came to nothing."""
     icon, color = _ICONS[outcome.status]
     words = f"{click.style(icon, fg=color)} {change_text(outcome.change)}"
     if outcome.status is Status.DONE:
@@ -58,10 +59,12 @@ def change_text(change: Change) -> str:
 
 
 def resting_text(detail: str, seconds: float) -> str:
+    """What a step waits for while it is carried out, and for how many seconds already."""
     return f"until it is good: {detail}, {span(seconds)}"
 
 
 def waiting_text(requirement: Requirement, detail: str, seconds: float) -> str:
+    """What a step waits for before it begins, and for how many seconds already."""
     more = f": {clean(detail)}" if detail else ""
     return (
         f"until {requirement.key.kind} {clean(requirement.key.name)} is {requirement.condition} ({span(seconds)}){more}"
@@ -143,7 +146,7 @@ class Live:
         self._clock = clock
         self._lock = threading.Lock()
         self._running: dict[int, _Running] = {}
-        self._region = Region(console=console, get_renderable=self._render, refresh_per_second=8, transient=True)
+        self._region = Region(console=console, get_renderable=self.render, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> Listener:
         self._region.start()
@@ -151,6 +154,20 @@ class Live:
 
     def __exit__(self, *raised: object) -> None:
         self._region.stop()
+
+    def render(self) -> RenderableType:
+        """A line for each step under way, cut where it is too long. Called by the region's own thread."""
+        from rich.console import Group
+        from rich.text import Text
+
+        with self._lock:
+            running = sorted(self._running.items())
+        now = self._clock()
+        frame = _FRAMES[int(now * 8) % len(_FRAMES)]
+        lines = (
+            f"{frame} {change_text(step.change)}  {span(now - step.since):>6}  {step.doing}" for _, step in running
+        )
+        return Group(*(Text(line.rstrip(), no_wrap=True, overflow="ellipsis") for line in lines))
 
     def _hear(self, event: Event | Pulling) -> None:
         match event:
@@ -185,20 +202,6 @@ class Live:
             self._running.pop(outcome.change.number, None)
         self._region.refresh()
         self._region.console.print(Text.from_ansi(outcome_line(outcome)), soft_wrap=True)
-
-    def _render(self) -> RenderableType:
-        """Called by the region's own thread. A line that is too long is cut: it must stay one line."""
-        from rich.console import Group
-        from rich.text import Text
-
-        with self._lock:
-            running = sorted(self._running.items())
-        now = self._clock()
-        frame = _FRAMES[int(now * 8) % len(_FRAMES)]
-        lines = (
-            f"{frame} {change_text(step.change)}  {span(now - step.since):>6}  {step.doing}" for _, step in running
-        )
-        return Group(*(Text(line.rstrip(), no_wrap=True, overflow="ellipsis") for line in lines))
 
 
 def _megabytes(size: int) -> str:

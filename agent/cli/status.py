@@ -103,6 +103,7 @@ def verdict(overview: Overview, *, late: bool) -> Exit:
 
 
 def status_lines(overview: Overview, now: float, *, verbose: bool = False) -> list[str]:
+    """The status for people; `now` is seconds since the epoch."""
     lines = [*_head_lines(overview, now), ""]
     if not overview.stacks:
         return [*lines, "No stacks."]

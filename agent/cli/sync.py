@@ -44,7 +44,7 @@ def sync(session: Session, stacks: tuple[str, ...], hard: bool, wait: bool, time
         must_be(name, [stack.name for stack in overview.stacks], "stack")
     if late := overdue(overview, time.time()):
         session.note([f"warning: the agent should have looked again {span(late)} ago: is it running?"])
-    at = session.parts.directives(session.target()).ask(stacks or (HOST,), hard=hard)
+    at = session.parts.directives(session.target()).ask(stacks or (HOST,), hard=hard, answered=overview.answered)
     if not wait:
         if session.output == "json":
             write_json({"format": "1", "asked": at})

@@ -77,6 +77,7 @@ def _is_nowhere(secret: Map) -> bool:
 
 
 def check_models(service: Map, at: At, defined: Map) -> None:
+    """Reports the models that a service refers to and that are not among those `defined`."""
     models = service.get("models") or Map(service.place)
     for name in models:
         if name not in defined and not at.findings.lacks("models"):
@@ -85,6 +86,7 @@ def check_models(service: Map, at: At, defined: Map) -> None:
 
 
 def check_develop(service: Map, at: At) -> None:
+    """Reports what a trigger of `develop.watch` lacks: a path, or the target that its action needs."""
     develop = service.get("develop") or Map(service.place)
     for index, trigger in enumerate(develop.get("watch") or ()):
         below = at.of(service, "develop").of_item(develop, "watch", index)

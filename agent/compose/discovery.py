@@ -185,11 +185,12 @@ def _written_name(documents: Sequence[Map], environment: Mapping[str, str]) -> t
 
 
 def project_name_of(text: str) -> str:
-    """As Compose makes a project's name from a directory's."""
+    """As Compose makes a project's name from a directory's (compose-go's `NormalizeProjectName`)."""
     return re.sub(r"[^a-z0-9_-]", "", text.lower()).lstrip("_-")
 
 
 def active_profiles(options: LoadOptions, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Those that were given, else those of `COMPOSE_PROFILES`, separated by commas."""
     if options.profiles:
         return options.profiles
     return tuple(one.strip() for one in environment.get("COMPOSE_PROFILES", "").split(",") if one.strip())

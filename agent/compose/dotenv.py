@@ -1,4 +1,4 @@
-"""Environment files (`.env`, `env_file`) by Compose's own grammar, which no dotenv library shares.
+"""Environment files (`.env`, `env_file`) by Compose's own grammar (compose-go's `dotenv`), which is nobody else's.
 
 `KEY=value`, `KEY: value`, `export KEY=value`, and a bare `KEY` that is looked up. Unquoted values end at ` #`; single
 quotes are literal; double quotes know escapes. Unquoted and double-quoted values are interpolated, from the caller's

@@ -56,9 +56,12 @@ class Files:
         return found
 
     def read(self, path: str) -> bytes:
+        """The content of a file at a path of `locate`. Raises `BadManifest` for one that is too large or cannot be
+        read."""
         return self.tree.read(path)
 
     def mode(self, path: str) -> int:
+        """As the repository has it: 0o755 for a file that may be executed, 0o644 for any other."""
         return 0o755 if self.entries[path].kind is EntryKind.EXECUTABLE else 0o644
 
     def _below_root(self, path: str) -> str:

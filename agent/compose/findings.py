@@ -74,6 +74,7 @@ def closest(word: str, known: Collection[str]) -> str:
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
+    """A question for the end of a message, "" where nothing is like the word."""
     close = closest(word, known)
     return f'did you mean "{close}"?' if close else ""
 
@@ -107,6 +108,7 @@ class Findings:
             self.raise_if_any()
 
     def warn(self, place: Place, message: str, path: str = "", hint: str = "") -> None:
+        """Notes a warning; those beyond the most that anyone would read are dropped."""
         if len(self.warnings) < MOST_PROBLEMS:
             self.warnings.append(self._told(place, message, path, hint))
 
@@ -161,6 +163,7 @@ class Findings:
         return self.is_lost(section, name) or bool(self.unread(section, name))
 
     def is_lost(self, section: str, name: str) -> bool:
+        """Whether `lose` was told of the element."""
         return path_to(section, name) in self._lost
 
     def unread(self, section: str, name: str) -> Collection[str]:
@@ -210,10 +213,12 @@ class At(NamedTuple):
         return self.of(here, key).below(index, here[key].item_place(index))
 
     def problem(self, message: str, hint: str = "") -> Broken:
+        """Notes a problem at this point. Returns what stands for the value from now on."""
         self.findings.problem(self.place, message, self.path, hint)
         return BROKEN
 
     def warn(self, message: str, hint: str = "") -> None:
+        """Notes a warning at this point."""
         self.findings.warn(self.place, message, self.path, hint)
 
     def shown(self, value: Any) -> str:

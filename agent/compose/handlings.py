@@ -28,6 +28,7 @@ def of_stack(project: Project) -> Handling:
 
 
 def of_service(project: Project, name: str) -> Handling:
+    """For the containers of a service."""
     service, stack = project.services[name], _said(project.model)
     own = _said(service)
     deploy, layers = service.get("deploy") or {}, (stack.get("rollout"), own.get("rollout"))

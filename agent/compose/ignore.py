@@ -19,6 +19,7 @@ class Pattern(NamedTuple):
 
 
 def read_patterns(text: str) -> list[Pattern]:
+    """The patterns of a `.dockerignore`, in their order; lines that begin with `#` are comments."""
     patterns = []
     for line in text.removeprefix("\ufeff").splitlines():
         said = line.strip()

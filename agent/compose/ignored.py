@@ -41,7 +41,7 @@ _CALLED: Final = {
 
 def check_ignored(model: Map, on: Collection[str], findings: Findings) -> None:
     """Reports each path that begins with no field, or goes on where a field has no parts. `on` are the services that
-    are."""
+    are on."""
     networks = {key: str(network.get("name")) for key, network in model["networks"].items() if network.get("name")}
     _check(model, networks, At("", model.place, findings))
     services = model["services"]
@@ -62,6 +62,6 @@ def _check(holder: Map, networks: Mapping[str, str], at: At) -> None:
         elif dot and (field not in PARTED or not part):
             below.problem(f'"{path}" names no part of the field "{field}"', f'say "{field}" for all of it')
         elif field == "networks":
-            key = part.partition(".")[0]
+            key = part if part in networks else part.rpartition(".")[0]
             if (name := networks.get(key, key)) != key:
                 below.warn(f'the network "{key}" of this file is called "{name}" on the host, and so here')

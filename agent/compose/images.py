@@ -65,6 +65,8 @@ class _Context(NamedTuple):
 
 @dataclass(frozen=True)
 class Images:
+    """Makes the image resources of one project; a build context is read once for all that are built from it."""
+
     project: Project
     files: Files
     target: Target
@@ -98,9 +100,12 @@ class Images:
         return {"policy": "follow", "after": image_interval(self.project, service)}
 
     def _image(self, spec: Mapping[str, Any], at: At) -> Resource:
-        key = Key("image", spec["reference"])
-        renewed = (spec.get("pull") or {}).get("policy") == "always"
-        return Resource(key, self.project.name, spec, prepares=True, on_demand=True, renewed=renewed, place=at.place)
+        """One whose tag is followed is to be here always: by what is here it is told that the tag has moved."""
+        key, policy = Key("image", spec["reference"]), (spec.get("pull") or {}).get("policy")
+        follows, renewed = policy == "follow" and "@" not in key.name, policy == "always"
+        return Resource(
+            key, self.project.name, spec, prepares=True, on_demand=not follows, renewed=renewed, place=at.place
+        )
 
     def _build(self, build: Map, at: At) -> dict[str, Any] | None:
         """None where it cannot be built, which is reported."""

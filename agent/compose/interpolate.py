@@ -1,4 +1,4 @@
-"""`$VAR` and `${VAR…}` in the values of a document, by the grammar of Compose.
+"""`$VAR` and `${VAR…}` in the values of a document, by the grammar of Compose (compose-go's `template`).
 
 Only string values are filled in, never keys. `$$` is a dollar; a dollar that starts no variable stays as it is. The
 operator is the one that stands right behind the name. A default, replacement or message may hold variables again; it

@@ -35,11 +35,13 @@ def container_labels(
 
 
 def network_labels(project: Project, key: str) -> dict[str, str]:
+    """The labels of the network that is called `key` in the file."""
     network = project.networks[key]
     return _with_own(project, network, {"network": key, "config-hash": network_hash(network)})
 
 
 def volume_labels(project: Project, directory: str, key: str) -> dict[str, str]:
+    """The labels of the volume that is called `key` in the file; `directory` is as in `container_labels`."""
     volume = project.volumes[key]
     return _with_own(project, volume, {"volume": key, "config-hash": volume_hash(volume, directory)})
 

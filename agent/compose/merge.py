@@ -1,4 +1,4 @@
-"""How two files' values of one element become one.
+"""How two files' values of one element become one, by the rules of Compose (compose-go's `override`).
 
 Both sides are in canonical form already, so lists of `KEY=value` are mappings by now and short notations are long.
 Nothing of the base is changed in place: an anchor may have put the same node at several places.
@@ -50,6 +50,7 @@ def mappings(base: Map, other: Map, merge_of: Callable[[str], Merge], result: Ma
 
 
 def appended(base: Seq, other: Seq, key: KeyOf | None) -> Seq:
+    """The items of both, each `key` once where there is one (see `unique`)."""
     result = Seq(base.place)
     for source in (base, other):
         for index, item in enumerate(source):

@@ -1,4 +1,5 @@
-"""What Compose adds to a model that nobody wrote: defaults, the default network, names, and which services are on."""
+"""What Compose adds to a model that nobody wrote (compose-go's `loader/normalize.go`): defaults, the default network,
+names, and which services are on."""
 
 from __future__ import annotations
 
@@ -45,6 +46,7 @@ def normalise(
 
 
 def enabled(service: Map, profiles: Collection[str]) -> bool:
+    """Whether a service is on: it has no profile, or one that is active; `*` stands for all."""
     own = service.get("profiles") or ()
     return not own or "*" in profiles or any(profile in profiles for profile in own)
 

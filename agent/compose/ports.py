@@ -1,4 +1,4 @@
-"""The short notation of ports: `[[HOST_IP:]PUBLISHED:]TARGET[/PROTOCOL]`, with ranges."""
+"""The short notation of ports, with ranges: `[[HOST_IP:]PUBLISHED:]TARGET[/PROTOCOL]`, by docker/go-connections."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ _RANGE = re.compile(r"0*([0-9]{1,5})(?:-0*([0-9]{1,5})(?:-.*)?)?", re.ASCII)  # 
 
 
 class PortRange(NamedTuple):
+    """Ports from `first` to `last`, both included."""
+
     first: int
     last: int
 
@@ -47,6 +49,7 @@ def parse(text: str) -> ShortPort:
 
 
 def parse_range(text: str) -> PortRange:
+    """`80` or `80-90`. Raises `ValueError`, whose message continues "the port … "."""
     match = _RANGE.fullmatch(text)
     if not match:
         raise ValueError("is no port number or range")

@@ -82,6 +82,7 @@ def with_commands(service: Map) -> Map:
 
 
 def volume_model(volume: Map, base: str) -> dict[str, Any]:
+    """One volume as Compose's own type prints it; paths are made absolute under `base`."""
     result: dict[str, Any] = VOLUME.write(volume)
     if (device := bound_device(result)) is not None:
         result["driver_opts"]["device"] = joined(base, device)
@@ -103,6 +104,7 @@ def hashed(service: Map, base: str, shared: Mapping[str, Any]) -> str:
 
 
 def network_hash(network: Map) -> str:
+    """What Compose keeps in `com.docker.compose.config-hash` of a network: 64 hex digits."""
     return _digest(_go_json(NETWORK.write(network)))
 
 

@@ -124,8 +124,8 @@ class _Wanted:
             about["hashed"] = hashed
         if lying := self._lying(sources, stored):
             about["lying"] = lying
-        if copied := self._copied(distinct(service, stored)):
-            about["copied"] = copied
+        if injectable := self._injectable(distinct(service, stored)):
+            about["injectable"] = injectable
         first = Key("container", container_name(self.project, name, 1))
         if kept:
             about["files"] = sorted(key.name for key in kept)
@@ -163,8 +163,8 @@ class _Wanted:
         mounted = {*sources, *(one.source for one in stored)}
         return {copy: path for copy, path in self.bindings.lying.items() if copy in mounted}
 
-    def _copied(self, stored: Sequence[Stored]) -> dict[str, str]:
-        """What is mounted and Compose may have copied into a container instead: its digest, by where it lies there."""
+    def _injectable(self, stored: Sequence[Stored]) -> dict[str, str]:
+        """The digests of what is mounted and Compose may have injected into a container instead, by target."""
         found = {}
         for one in stored:
             spec = self.bindings.found[one.source].spec if one.source in self.bindings.found else {}

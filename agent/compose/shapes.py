@@ -71,12 +71,14 @@ def read(value: Any, shape: Shape, at: At) -> Any:
 
 
 def wrong(value: Any, expects: str, at: At) -> Broken:
+    """Reports that a value is not what the shape `expects`."""
     unquoted = Timestamp if expects != "a string" else bool | int | float | Timestamp
     quote = "put it in quotes" if "a string" in expects and isinstance(value, unquoted) else ""
     return at.problem(f"must be {expects}, not {kind_of(value)}", quote)
 
 
 def is_text(value: Any) -> bool:
+    """Whether the value is a string to Compose; see `Timestamp`."""
     return isinstance(value, str) and not isinstance(value, Timestamp)
 
 
@@ -155,6 +157,8 @@ def _read_command(value: Any, at: At) -> Any:
 
 
 def choice(*allowed: str) -> Shape:
+    """One of these words."""
+
     def read_choice(value: Any, at: At) -> Any:
         if not is_text(value):
             return wrong(value, "a string", at)

@@ -38,7 +38,8 @@ def hooks(model: Map) -> dict[str, Hook]:
 
 
 def check_hooks(model: Map, on: Collection[str], everything: Collection[str], findings: Findings) -> None:
-    """Reports what cannot be a hook, and who waits for one. `on` are the services that are, `everything` all names."""
+    """Reports what cannot be a hook, and who waits for one. `on` are the services that are on, `everything` all
+    names."""
     taken: dict[str, str] = {}
     for one in _named(model, findings):
         if one.service in taken:

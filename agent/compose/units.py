@@ -1,4 +1,5 @@
-"""Sizes, durations and fractions of CPUs, read and printed as the Go libraries behind Compose do."""
+"""Sizes, durations and fractions of CPUs, read and printed as the Go libraries behind Compose do:
+docker/go-units for sizes, xhit/go-str2duration for durations."""
 
 from __future__ import annotations
 

@@ -188,6 +188,7 @@ def _limits(service: Map, at: At) -> None:
 
 
 def replicas_of(service: Map) -> int:
+    """How many containers a service is to have: `scale`, else `deploy.replicas`, else one."""
     replicas = (service.get("deploy") or {}).get("replicas")
     scale: int | None = service.get("scale", replicas)
     return 1 if scale is None else scale

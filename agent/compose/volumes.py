@@ -1,4 +1,4 @@
-"""The short notation of a service's volumes: `[SOURCE:]TARGET[:OPTIONS]`."""
+"""The short notation of a service's volumes: `[SOURCE:]TARGET[:OPTIONS]`, by compose-go's `format`."""
 
 from __future__ import annotations
 

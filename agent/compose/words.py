@@ -1,4 +1,4 @@
-"""A command line given as one string, split into words as Compose splits it.
+"""A command line given as one string, split into words as Compose splits it, with mattn/go-shellwords.
 
 There is no shell: an unquoted `;`, `&`, `|`, `<` or `>` ends the command and drops all that follows, and neither
 variables nor `$(…)` nor backticks are run. They are only kept together.

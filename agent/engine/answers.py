@@ -6,6 +6,8 @@ from typing import Any
 
 from agent.errors import Refused
 
+ABSENT: Any = object()  # the answer is that nothing is there (404), which an answer of null is not
+
 
 def reading(endpoint: str, *names: str) -> str:
     """What is done at an endpoint that tells of an object, as errors say it."""
@@ -20,15 +22,16 @@ def no_sense(subject: str) -> Refused:
     )
 
 
-def object_in(found: Any, subject: str, *needed: str) -> dict[str, Any] | None:
-    """The object, None where there is none. Raises `Refused` for one that does not say who it is, and anything else."""
-    if found is None or (isinstance(found, dict) and all(isinstance(found.get(key), str) for key in needed)):
+def object_in(found: Any, subject: str, *needed: str) -> dict[str, Any]:
+    """The object. Raises `Refused` for one that does not say who it is, and anything else."""
+    if isinstance(found, dict) and all(isinstance(found.get(key), str) for key in needed):
         return found
     raise no_sense(subject)
 
 
 def objects_in(found: Any, subject: str, *needed: str) -> list[dict[str, Any]]:
-    """The entries of a list that say who they are; what does not cannot be acted upon. Raises `Refused` for no list."""
+    """The entries of a list that say who they are; what does not cannot be acted upon. Older engines say null for an
+    empty one. Raises `Refused` for no list, and where the engine does not know of any (`ABSENT`)."""
     if not isinstance(found, list | None):
         raise no_sense(subject)
     return [

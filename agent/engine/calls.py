@@ -15,7 +15,7 @@ import stamina
 from docker.errors import APIError
 from stamina.instrumentation import set_on_retry_hooks
 
-from agent.engine.answers import no_sense
+from agent.engine.answers import ABSENT, no_sense
 from agent.engine.errors import is_quick, plain_errors
 from agent.engine.transport import Client
 from agent.errors import Overtaken, Refused, Trouble, Unreachable
@@ -58,14 +58,14 @@ class Calls:
         return version_of(self._spoken())
 
     def read(self, endpoint: str, subject: str, ask: Callable[[Client], Any]) -> Any:
-        """Make a call that changes nothing, a few times where the connection broke; None where nothing is there."""
+        """Make a call that changes nothing, a few times where the connection broke; `ABSENT` where nothing is there."""
         with self.conversation(endpoint, subject) as client:
             try:
-                return _or_none(ask, client)  # nearly always; to set up the retries takes as long as a short call
+                return _or_absent(ask, client)  # nearly always; to set up the retries takes as long as a short call
             except (APIError, requests.exceptions.RequestException) as error:
                 if not is_quick(error):
                     raise
-            return self._reads(_or_none, ask, client)
+            return self._reads(_or_absent, ask, client)
 
     def write(
         self,
@@ -148,7 +148,7 @@ class Calls:
     def _negotiate(self) -> str:
         with Client(self.url, _text(OLDEST), self.timeout, self._clock) as client:
             client.deadline.start(self.timeout)
-            said = self._reads(_or_none, lambda one: one.ask("/version", versioned=False), client)
+            said = self._reads(_or_absent, lambda one: one.ask("/version", versioned=False), client)
         told = said if isinstance(said, dict) else {}
         spoken = [str(told.get("ApiVersion")), str(told.get("MinAPIVersion") or _text(OLDEST))]
         if not all(map(VERSION.fullmatch, spoken)):
@@ -195,10 +195,10 @@ def _code_of(trouble: Trouble) -> str:
     return str(cause.status_code) if isinstance(cause, APIError) else trouble.reason
 
 
-def _or_none(ask: Callable[[Client], Any], client: Client) -> Any:
+def _or_absent(ask: Callable[[Client], Any], client: Client) -> Any:
     try:
         return ask(client)
     except APIError as error:
         if error.status_code == requests.codes.not_found:
-            return None
+            return ABSENT
         raise

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from agent.engine import archives, builds, commands, events, images
-from agent.engine.answers import id_in, object_in, objects_in, reading
+from agent.engine.answers import ABSENT, id_in, object_in, objects_in, reading
 from agent.engine.calls import Calls, Observe
 from agent.engine.credentials import Credentials
 from agent.engine.deadline import GRACE, seconds_to_stop
@@ -88,15 +88,15 @@ class Engine:
         self._calls.greet()
 
     def version(self) -> Json:
-        return object_in(self._read("version", "/version"), "read the version") or {}
+        return object_in(self._read("version", "/version"), "read the version")
 
     def info(self) -> Json:
         """The daemon's defaults and abilities. While the events are followed it is asked for once."""
 
-        def ask() -> Json | None:
+        def ask() -> Json:
             return object_in(self._read("info", "/info"), "read what the engine is like")
 
-        return dict(self._memory.known("daemon", "info") or self._memory.learn("daemon", "info", ask) or {})
+        return dict(self._memory.known("daemon", "info") or self._memory.learn("daemon", "info", ask))
 
     def events(
         self,
@@ -140,7 +140,7 @@ class Engine:
         # The engine also takes the beginning of an id for a name.
         return found if found and name in (str(found.get("Name", "")).removeprefix("/"), found.get("Id")) else None
 
-    def inspect_listed(self, entries: Sequence[Json]) -> list[Json | None]:
+    def inspect_listed(self, entries: Sequence[Mapping[str, Any]]) -> list[Json | None]:
         """The reports of containers that a list has just named, None for one that is gone; nobody may change them.
 
         While the events are followed, a report is asked for only where something happened since the last one, or where
@@ -151,7 +151,7 @@ class Engine:
         asked = iter(self.gather(partial(self._learn_container, entry) for entry in unknown))
         return [next(asked) if report is None else report for report in known]
 
-    def _learn_container(self, entry: Json) -> Json | None:
+    def _learn_container(self, entry: Mapping[str, Any]) -> Json | None:
         container = str(entry["Id"])
         ask = partial(self.inspect_container, container)
         found: Json | None = self._memory.learn("container", container, ask, lasting(entry))
@@ -240,7 +240,7 @@ class Engine:
             )
         except Refused:
             return ""
-        return demultiplexed(raw or b"")[-TAIL:].decode("utf-8", "replace")
+        return demultiplexed(b"" if raw is ABSENT else raw)[-TAIL:].decode("utf-8", "replace")
 
     def read_file(self, container: str, path: str) -> archives.Inside | None:
         """The plain file at the path in a container; None where there is none that can be read."""
@@ -280,7 +280,7 @@ class Engine:
 
     def list_volumes(self, *labels: str) -> list[Json]:
         found = self._read("volume_list", "/volumes", filters={"label": sorted(labels)})
-        return objects_in((object_in(found, "list volumes") or {}).get("Volumes"), "list volumes", "Name")
+        return objects_in(object_in(found, "list volumes").get("Volumes"), "list volumes", "Name")
 
     def inspect_volume(self, name: str) -> Json | None:
         return self._object("volume_inspect", "/volumes/{0}", name, "Name")
@@ -356,7 +356,8 @@ class Engine:
         return self._calls.read(endpoint, reading(endpoint, *names), lambda one: one.ask(path, *names, **params))
 
     def _object(self, endpoint: str, path: str, name: str, *needed: str) -> Json | None:
-        return object_in(self._read(endpoint, path, name), reading(endpoint, name), *needed)
+        found = self._read(endpoint, path, name)
+        return None if found is ABSENT else object_in(found, reading(endpoint, name), *needed)
 
     def _make(self, endpoint: str, subject: str, path: str, *names: str, **rest: Any) -> str:
         """As `_write`; the id of what was made."""

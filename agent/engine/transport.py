@@ -22,10 +22,9 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
 from agent.engine.deadline import CONNECT_SECONDS, Deadline, DeadlineSocket, connected
-from agent.engine.quick import Quick, must_be_fine
+from agent.engine.quick import PIECE, Quick, must_be_fine
 
 IDLE_POOL = "engine"
-PIECE = 64 * 1024  # bytes that are read at once of what has no end
 TAIL = 64 * 1024  # bytes of a log, or of what a command says, that are kept
 
 

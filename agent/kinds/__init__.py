@@ -6,7 +6,7 @@ share has no such name: `base`, `table`, `taken`, `namesakes`. Of a container:
 - which there are: `view`, with `astray` (renamed by hand), `strays` (not wanted), `survivors` (processes of one that
   is gone), `ports` (who else holds a port) and `cut` (left by a replacement that was cut);
 - held against what is wanted: `compare`, by the table in `fields`, made of `rows`, `facts`, `networks` and
-  `mounts`, with what is `around` it, its `images`, what Compose `copied` into it, and what it was `mended` to since
+  `mounts`, with what is `around` it, its `images`, what Compose `injected` into it, and what it was `mended` to since
   it was made;
 - how it fares: `report` (questions to the engine's report), `state`, `proof`, and its last `words`;
 - how it is changed: in place (`limits`, `networks`), or replaced (`rollout`); on networks that share their name

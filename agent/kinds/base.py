@@ -23,6 +23,8 @@ from agent.probe import Probe
 from agent.rollout import Pace
 from agent.twins import base_name
 
+Report = Mapping[str, Any]  # what the engine tells of one object
+
 PREFIX = "windlass."
 INSTANCE = f"{PREFIX}instance"
 ORIGIN = f"{PREFIX}origin"
@@ -138,6 +140,14 @@ class Forgiving(Protocol):
 
 
 @runtime_checkable
+class Demanding(Protocol):
+    """A kind with objects that not every engine can make."""
+
+    def unable(self, wanted: Resource) -> str:
+        """Why this engine cannot make the object, "" where nothing is known to be in the way."""
+
+
+@runtime_checkable
 class Attentive(Protocol):
     """A kind whose objects are made from objects of other kinds, as those were when it last looked."""
 
@@ -183,11 +193,8 @@ def mended_by(change: Change) -> frozenset[str] | None:
 
 def heeded(resource: Resource, differences: Iterable[Difference]) -> tuple[Difference, ...]:
     """The differences without those that the stack ignores: of a field, or of anything below it."""
-    ignored = resource.handling.ignore
-    if not ignored:
-        return tuple(differences)
-    below = tuple(f"{path}." for path in ignored)
-    return tuple(one for one in differences if one.path not in ignored and not one.path.startswith(below))
+    ignored = frozenset(resource.handling.ignore)
+    return tuple(one for one in differences if ignored.isdisjoint((one.path, *one.above)))
 
 
 # --- the fingerprint --------------------------------------------------------------------------------------------

@@ -5,8 +5,9 @@
 image is built from, "recorded": the id of the image that it ran when its stack was good, of which it is made whatever
 its reference stands for, or, with "instead_of": an id, while that stands for this one, and "digest": what the same
 image can be pulled by once it is gone; "hashed": see `container_compose`, "lying": the paths of files that are mounted
-as copies, by those of the copies, "copied": see `container_copied`, "files": the paths of what it mounts that is kept
-equal to the commit, and "once": see `container_once`.
+as copies, by those of the copies, "injectable": the digests of files that Compose may have injected instead, by target
+(see `container_injected`), "files": the paths of what it mounts that is kept equal to the commit, and "once": see
+`container_once`.
 
 How a container is replaced is in `container_rollout`, how one runs to its end in `container_run`.
 """
@@ -16,13 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
 from agent.held import NAME_CONFLICT
 from agent.jsonfile import JsonFile
-from agent.kinds.base import NAME, REVISION, Identity, mended_by, our_labels, seen_of, wanted_of
+from agent.kinds.base import NAME, REVISION, Identity, Report, mended_by, our_labels, seen_of, wanted_of
 from agent.kinds.container_astray import is_misplaced
 from agent.kinds.container_compare import Comparisons
 from agent.kinds.container_compose import compose_labels
@@ -47,14 +47,14 @@ from agent.kinds.container_unhooked import POST_START, Unhooked
 from agent.kinds.container_view import ContainerView
 from agent.kinds.container_words import said_by
 from agent.kinds.table import fingerprint, look
-from agent.model import Action, Change, Condition, Key, Observed, Owner, Remedy, Resource, Scope
+from agent.model import Action, Change, Condition, Difference, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.probe import Probe
 from agent.processes import Processes
 from agent.rollout import Pace, roll
 from agent.stand_ins import never
 from agent.twins import FORMER, NEXT, OLD
+from agent.versions import needs
 
-Report = dict[str, Any]
 MENDED = frozenset({Remedy.IN_PLACE, Remedy.RESTART})
 START_CUT = "StartCut"
 STUMBLED = "EngineError"  # the engine went wrong and does not say in what
@@ -101,6 +101,11 @@ class ContainerKind:
     def observe(self, wanted: Sequence[Resource], scope: Scope) -> list[Observed]:
         """See `Kind.observe`; also the leftovers of replacements that were cut, and what was renamed by hand."""
         return self.view.observe(wanted, scope)
+
+    def unable(self, wanted: Resource) -> str:
+        """See `Demanding.unable`."""
+        missing = "" if wanted.external else needs(wanted.spec["body"], self.engine.api)
+        return f"the engine is too old for {missing}" if missing else ""
 
     def create(self, change: Change, revision: str) -> None:
         resource = wanted_of(change)
@@ -232,8 +237,7 @@ class ContainerKind:
         for that are those for a container that has just been removed."""
         for name in sharers(resource.spec["body"]):
             if self.engine.inspect_container(name) is None:
-                shared = f"with which {resource.key.name} is to share something"
-                what = f"there is no container {name} on this host, {shared}"
+                what = f"there is no container {name} here, with which {resource.key.name} is to share something"
                 raise Refused(f"{what}: start that one, or name another one", reason="ContainerMissing")
 
     def _id_of(self, name: str) -> str:
@@ -255,7 +259,7 @@ class ContainerKind:
             self._rename(resource, report)
         if mended := limits(resource, report, paths):
             self.engine.update_container(report["Id"], mended)
-        self._reattach(resource, facts, paths)
+        self._reattach(resource, facts, differences)
         if only is not None:
             if {"state", POST_START} & {*paths}:
                 self.bring_back(report)
@@ -276,17 +280,17 @@ class ContainerKind:
             self.engine.rename_container(other["Id"], f"{labels_of(other)[NAME]}.{other['Id'][:12]}")
         self.engine.rename_container(report["Id"], name)
 
-    def _reattach(self, resource: Resource, facts: Facts, paths: Sequence[str]) -> None:
-        """Make the networks at these paths as they are wanted, each with its whole endpoint configuration."""
+    def _reattach(self, resource: Resource, facts: Facts, differences: Sequence[Difference]) -> None:
+        """Make the networks that differ as they are wanted, each with its whole endpoint configuration."""
         container, asked, there = facts.report["Id"], wanted_endpoints(facts.body), endpoints(facts.report)
         for name in sorted({*asked, *there}):
-            if not concerns(name, paths):
+            if not concerns(name, differences):
                 continue
             if name in there:
                 left = there[name].get("NetworkID") if name in self.view.shared_names else ""  # it may be long gone
                 self.engine.disconnect_network(str(left or name), container)
             if name in asked:
-                endpoint = mended(name, asked[name], there.get(name), paths)
+                endpoint = mended(name, asked[name], there.get(name), differences)
                 network = self._namesakes.meant_by(resource.stack, name, facts.networks.get(name, ()))
                 self.engine.connect_network(network, container, endpoint)
 

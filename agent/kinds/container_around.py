@@ -11,13 +11,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from agent.engine import Engine
-from agent.kinds.base import INSTANCE
+from agent.kinds.base import INSTANCE, Report
 from agent.kinds.container_facts import SHORT_ID, abilities
 from agent.kinds.container_networks import endpoints, wanted_endpoints
 from agent.kinds.container_report import listed_name, name_of, owners, sharers, started_at
 from agent.kinds.table import look
-
-Report = Mapping[str, Any]
 
 
 class Surroundings(NamedTuple):

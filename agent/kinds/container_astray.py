@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
-from typing import Any
 
 from agent.engine import Engine
-from agent.kinds.base import COMPOSE, INSTANCE, NAME, STACK, is_composes
+from agent.kinds.base import COMPOSE, INSTANCE, NAME, STACK, Report, is_composes
 from agent.kinds.container_cut import is_twin
 from agent.kinds.container_report import labels_of, listed_labels, listed_name
 from agent.kinds.table import look
@@ -21,7 +20,6 @@ from agent.twins import FORMER
 
 NUMBER, ONE_OFF = f"{COMPOSE}container-number", f"{COMPOSE}oneoff"
 
-Report = dict[str, Any]
 Entry = Report  # of a list
 
 

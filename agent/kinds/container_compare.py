@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agent.engine import Engine
 from agent.images import Image, digest_of
 from agent.kinds.base import (
     Identity,
+    Report,
     heeded,
     is_composes,
     is_ours,
@@ -19,11 +20,11 @@ from agent.kinds.base import (
 )
 from agent.kinds.container_around import Surroundings
 from agent.kinds.container_astray import NUMBER, ONE_OFF
-from agent.kinds.container_copied import copied
 from agent.kinds.container_cut import Labels
 from agent.kinds.container_facts import Facts, is_done, is_scheduled
 from agent.kinds.container_fields import TABLE
 from agent.kinds.container_images import Digests, Images, reference_of
+from agent.kinds.container_injected import injected
 from agent.kinds.container_job import job_of
 from agent.kinds.container_mended import Mended
 from agent.kinds.container_networks import with_addresses
@@ -34,8 +35,6 @@ from agent.kinds.container_state import health_of, patience_of, rewritten, unmov
 from agent.kinds.container_unhooked import NOT_RUN, Unhooked
 from agent.kinds.table import compare, fingerprint, look
 from agent.model import Difference, Health, Key, Observed, Owner, Resource
-
-Report = Mapping[str, Any]
 
 
 class Disk(NamedTuple):
@@ -112,15 +111,15 @@ class Comparisons:
             **_disk(resource, report)._asdict(),
             outdated=frozenset() if is_scheduled(resource.spec) else around.outdated(report),
             heals=resource.handling.heal_unhealthy,
-            copied=self._copied(resource, report),
+            injected=self._injected(resource, report),
         )
 
-    def _copied(self, resource: Resource, report: Report) -> frozenset[str]:
+    def _injected(self, resource: Resource, report: Report) -> frozenset[str]:
         if self.owner(resource, report) is not Owner.ADOPTABLE:
             return frozenset()  # in ours it is mounted, and what is somebody else's is nothing to look into
         key = self._identity.key
         noted = read_fingerprint(self._mended.of(resource, report), key) or {}
-        return copied(self._engine, resource.spec, report, noted, key)
+        return injected(self._engine, resource.spec, report, noted, key)
 
     def differences(self, resource: Resource, facts: Facts, owner: Owner) -> tuple[Difference, ...]:
         """Every field in which the container is not as wanted, but for what may be as it is."""

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agent.held import NAME_CONFLICT
-from agent.kinds.base import COMPOSE, INSTANCE, NAME, PROJECT, SERVICE, STACK
+from agent.kinds.base import COMPOSE, INSTANCE, NAME, PROJECT, SERVICE, STACK, Report
 from agent.kinds.container_mounts import anonymous
 from agent.kinds.container_once import hook_of
 from agent.kinds.container_ports import ports_of
@@ -31,7 +31,6 @@ _OWN_DOING = frozenset({"name", "state"})  # what a replacement itself changes o
 _STILL_OPEN = _OWN_DOING | {"health", POST_START}  # in what a new one may differ, and need not be made anew for it
 _GOING = ("removing", "dead")  # with such a one nobody goes on
 
-Report = dict[str, Any]
 Labels = Mapping[str, str]
 Compare = Callable[[Report], Sequence[Difference]]
 

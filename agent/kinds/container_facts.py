@@ -26,7 +26,7 @@ class Facts:
     are the ids of the networks by name, `names` the names of containers by id, `api` the version that is spoken.
     `unmoved` are files of the host that are as they were when the container was started; `rewritten` are the targets of
     mounts behind which the commit's files were written again since then, and `outdated` the names of containers in
-    whose namespaces it is and that were started after it. `copied` are the targets of mounts in the place of which the
+    whose namespaces it is and that were started after it. `injected` are the targets of mounts in whose place the
     container has a copy that will do. `heals`: a failing health check is a fault.
     """
 
@@ -42,7 +42,7 @@ class Facts:
     unmoved: frozenset[str] = frozenset()
     rewritten: frozenset[str] = frozenset()
     outdated: frozenset[str] = frozenset()
-    copied: frozenset[str] = frozenset()
+    injected: frozenset[str] = frozenset()
     heals: bool = False
 
     @property

@@ -17,8 +17,7 @@ from agent.engine import Engine
 from agent.errors import Overtaken, Refused
 from agent.kinds.base import COMPOSE, INSTANCE, NAME, STACK
 from agent.kinds.container_facts import is_done
-from agent.kinds.container_noted import POST_START as NOTED_START
-from agent.kinds.container_noted import PRE_STOP, Noted, bodies_in
+from agent.kinds.container_noted import POST_START_LABEL, PRE_STOP_LABEL, Noted, bodies_in
 from agent.kinds.container_report import (
     exit_code,
     has_ended,
@@ -129,7 +128,7 @@ class Hooks:
         """Start one that was stopped for another one, and run what it was made to run after a start; what an agent that
         ends leaves of that is caught up on. Raises `Refused` (`HookFailed`): then it runs all the same."""
         container, labels = str(report["Id"]), labels_of(report)
-        bodies, stack = self.noted.bodies(report, NOTED_START), labels.get(STACK, "")
+        bodies, stack = self.noted.bodies(report, POST_START_LABEL), labels.get(STACK, "")
         if bodies:
             self._unhooked.expect_for(stack, labels.get(NAME, ""), container, again=True)
         self._start(container)
@@ -148,7 +147,9 @@ class Hooks:
         in one that we did not make. Where nothing runs, be it by then, nothing can; what fails is a remark."""
         labels = labels_of(report)
         is_noted = resource is None or INSTANCE in labels
-        bodies = self.noted.bodies(report, PRE_STOP) if is_noted or resource is None else _of(resource, "pre_stop")
+        bodies = (
+            self.noted.bodies(report, PRE_STOP_LABEL) if is_noted or resource is None else _of(resource, "pre_stop")
+        )
         if look(report, "State.Restarting"):
             return
         try:
@@ -220,7 +221,7 @@ def patience_of(resource: Resource | None, report: Mapping[str, Any]) -> float:
     """Seconds that all that runs around the life of a container may take: of the one that is wanted, and of the one
     that is there by its report."""
     labels = labels_of(report)
-    noted = [body for label in (PRE_STOP, NOTED_START) for body in bodies_in(str(labels.get(label, "")))]
+    noted = [body for label in (PRE_STOP_LABEL, POST_START_LABEL) for body in bodies_in(str(labels.get(label, "")))]
     wanted = (_of(resource, key) for key in ("pre_start", POST_START, "pre_stop")) if resource else ()
     return PATIENCE * sum(map(len, (noted, *wanted)))
 

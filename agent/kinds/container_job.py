@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from agent.errors import Overtaken
 from agent.handling import Overlap
 from agent.jobs import JobSeen
-from agent.kinds.base import seen_of
+from agent.kinds.base import Report, seen_of
 from agent.kinds.container_report import exit_code, is_up
 from agent.kinds.container_words import last_words
 from agent.kinds.table import moment
@@ -16,8 +16,6 @@ from agent.model import Change, Observed
 
 if TYPE_CHECKING:
     from agent.kinds.container import ContainerKind
-
-Report = Mapping[str, Any]
 
 
 def job_of(report: Report, logs: Callable[[str], str]) -> JobSeen:

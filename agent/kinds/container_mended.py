@@ -12,12 +12,11 @@ from collections.abc import Collection, Mapping, Set
 from typing import Any
 
 from agent.jsonfile import JsonFile, Note, with_entry
-from agent.kinds.base import FIELDS, INSTANCE, NAME, ORIGIN, REVISION, SERVICE, STACK, label_text
+from agent.kinds.base import FIELDS, INSTANCE, NAME, ORIGIN, REVISION, SERVICE, STACK, Report, label_text
 from agent.kinds.container_report import labels_of
 from agent.model import Key, Resource
 
 _ID = "id"
-Report = Mapping[str, Any]
 
 
 class Mended:

@@ -6,14 +6,13 @@ the one that is meant: then it is reported like any other, also to `docker compo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any
 
 from agent.engine import Engine
+from agent.kinds.base import Report
 from agent.kinds.container_networks import wanted_endpoints
 from agent.kinds.namesakes import chosen
-
-Report = Mapping[str, Any]
 
 
 class Namesakes:

@@ -6,7 +6,7 @@ A network is `{"aliases": …, "ipv4_address": …, …}` with what is unset lef
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from typing import Any
 
@@ -85,18 +85,18 @@ def seen_networks(report: Mapping[str, Any], ids: Mapping[str, frozenset[str]]) 
     }
 
 
-def concerns(name: str, paths: Sequence[str]) -> bool:
-    """Whether one of the paths of differences is of that network."""
+def concerns(name: str, differences: Iterable[Difference]) -> bool:
+    """Whether one of the differences is in that network."""
     path = f"networks.{name}"
-    return any(one == path or one.startswith(f"{path}.") for one in paths)
+    return any(path in (one.path, *one.above) for one in differences)
 
 
 def mended(
-    name: str, asked: Mapping[str, Any], seen: Mapping[str, Any] | None, paths: Sequence[str]
+    name: str, asked: Mapping[str, Any], seen: Mapping[str, Any] | None, differences: Iterable[Difference]
 ) -> Mapping[str, Any]:
-    """The configuration to connect with: what is asked for, but for what is otherwise and may be so, since no path
-    says that it differs."""
-    path = f"networks.{name}"
+    """The configuration to connect with: what is asked for, but for what is otherwise and may be so, since it is none
+    of the differences."""
+    path, paths = f"networks.{name}", {one.path for one in differences}
     if seen is None or path in paths:
         return asked
     wanted, there = _endpoint(asked, ""), _endpoint(seen, "")
@@ -144,7 +144,7 @@ def with_addresses(
     has an address that is asked for: newer engines ignore that then (moby/moby#48192)."""
     fixed = wanted_addresses(body) if api >= ON_CREATION else {}
     return tuple(
-        replace(one, remedy=Remedy.REPLACE) if any(concerns(name, (one.path,)) for name in fixed) else one
+        replace(one, remedy=Remedy.REPLACE) if any(concerns(name, (one,)) for name in fixed) else one
         for one in differences
     )
 

@@ -18,10 +18,10 @@ from agent.kinds.base import NAME, PREFIX, STACK, digest, label_text
 from agent.kinds.container_report import labels_of
 from agent.model import Key, Resource
 
-PRE_STOP, POST_START = f"{PREFIX}pre-stop", f"{PREFIX}post-start"
+PRE_STOP_LABEL, POST_START_LABEL = f"{PREFIX}pre-stop", f"{PREFIX}post-start"
 ENVIRONMENT = f"{PREFIX}hook-environment"
 KEPT = 4  # environments of a name: of the one that runs, of the one that takes its place, and of what was cut
-_LABELS: Final = {"pre_stop": PRE_STOP, "post_start": POST_START}
+_LABELS: Final = {"pre_stop": PRE_STOP_LABEL, "post_start": POST_START_LABEL}
 
 Bodies = Sequence[Mapping[str, Any]]
 

@@ -7,16 +7,15 @@ run it again. Where the note is lost, the container tells.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused, Trouble
 from agent.handling import Hook, Stage
 from agent.jsonfile import JsonFile, with_entry
-from agent.kinds.base import PREFIX, Identity, digest
+from agent.kinds.base import PREFIX, Identity, Report, digest
 from agent.kinds.container_report import ended_well, exit_code, has_ended, labels_of, status_of
 from agent.kinds.container_words import HOOK_FAILED, exit_text, last_words, redacted
 from agent.kinds.table import look
@@ -27,8 +26,6 @@ CONTENT = f"{PREFIX}content"  # on such a container: what it runs for
 NEW, RUN, REST = "runs for", "run", "rest"  # the fields of such a container
 DONE = "completed"
 _LATE = "HookTimeout"
-
-Report = Mapping[str, Any]
 
 
 class Once:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from agent.host_ports import HostPort, asked_for, bound
+from agent.kinds.base import Report
 from agent.kinds.container_report import is_up, listed_name, name_of
 from agent.kinds.table import look
 from agent.model import Key, Observed, Owner, Resource
-
-Report = Mapping[str, Any]
 
 NONE: frozenset[HostPort] = frozenset()
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from agent.kinds.base import Report
 from agent.kinds.table import look, moment
-
-Report = Mapping[str, Any]
 
 
 def name_of(report: Report) -> str:

@@ -7,9 +7,10 @@ attempt that was cut has done already is not done again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent.errors import Overtaken
+from agent.kinds.base import Report
 from agent.kinds.container_cut import aside_name
 from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_proof import proof_of
@@ -22,8 +23,6 @@ from agent.twins import NEXT
 
 if TYPE_CHECKING:
     from agent.kinds.container import ContainerKind
-
-Report = dict[str, Any]
 
 
 class _New(NamedTuple):

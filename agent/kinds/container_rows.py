@@ -210,7 +210,7 @@ def mounts_wanted(facts: Facts) -> dict[str, str]:
     so will the same in the container itself."""
     volumes = {**mapping(facts.default("Volumes")), **mapping(facts.asked("Volumes"))}
     asked, seen = mounts(mapping(facts.asked("HostConfig")), volumes), mounts_seen(facts)
-    wanted = {target: words for target, words in asked.items() if target in seen or target not in facts.copied}
+    wanted = {target: words for target, words in asked.items() if target in seen or target not in facts.injected}
     for copy, path in mapping(facts.spec.get("lying")).items():
         for target, words in wanted.items():
             if path in facts.unmoved and seen.get(target) == moved(words, copy, path):

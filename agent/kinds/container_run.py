@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from agent.errors import Refused
 from agent.handling import Hook, Stage
 from agent.held import NAME_CONFLICT
+from agent.kinds.base import Report
 from agent.kinds.container_once import hook_of
 from agent.kinds.table import look
 from agent.model import Action, Change, Owner, Resource
@@ -17,7 +18,7 @@ from agent.rollout import Pace
 from agent.twins import NEXT, OLD
 
 if TYPE_CHECKING:
-    from agent.kinds.container import ContainerKind, Report
+    from agent.kinds.container import ContainerKind
 
 
 def run_once(kind: ContainerKind, change: Change, resource: Resource, revision: str, pace: Pace) -> None:

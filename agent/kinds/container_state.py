@@ -6,9 +6,8 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-from agent.kinds.base import UNCHECKED
+from agent.kinds.base import UNCHECKED, Report
 from agent.kinds.container_facts import is_done, is_scheduled
 from agent.kinds.container_mounts import ANONYMOUS_NAME
 from agent.kinds.container_networks import endpoints
@@ -23,8 +22,6 @@ _USUAL = {"Interval": 30 * SECOND, "Timeout": 30 * SECOND, "Retries": 3, "StartP
 SLACK = 10.0  # seconds that the engine may take beside the checks themselves
 STEADY = 60.0  # seconds that a container has to run after restarts before it is trusted again
 BUILT_IN = ("bridge", "host", "none")  # networks that every engine has
-
-Report = Mapping[str, Any]
 
 
 def health_of(report: Report, spec: Spec, wall: Callable[[], float] = time.time) -> tuple[Health, str]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from agent.kinds.base import COMPOSE, NAME, PROJECT, observed
+from agent.kinds.base import COMPOSE, NAME, PROJECT, Report, observed
 from agent.kinds.container_around import Surroundings
 from agent.kinds.container_astray import NUMBER, ONE_OFF
 from agent.kinds.container_cut import Labels, is_by_compose, is_twin
@@ -21,8 +21,6 @@ from agent.kinds.container_state import health_of, uses_of
 from agent.kinds.table import look
 from agent.model import Health, Key, Observed, Owner
 from agent.twins import FORMER
-
-Report = dict[str, Any]
 
 
 class _Seen(NamedTuple):

@@ -14,14 +14,14 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agent.engine import Engine
 from agent.engine.peer import process_behind
 from agent.errors import Refused, Trouble
 from agent.held import PORT_IN_USE
 from agent.host_ports import PROCESS, HostPort
-from agent.kinds.base import INSTANCE, STACK, in_scope
+from agent.kinds.base import INSTANCE, STACK, Report, in_scope
 from agent.kinds.container_report import listed_labels, listed_name
 from agent.kinds.table import look
 from agent.model import Health, Key, Observed, Owner, Scope
@@ -32,8 +32,6 @@ GONE = 200  # containers that are gone and have not been asked about yet, at mos
 _UP = frozenset({"running", "paused"})  # what waits to be restarted has no process
 _SHOWN = 5  # processes that are named
 _PORT = re.compile(r":(\d{1,5})\b")
-
-Report = Mapping[str, Any]
 
 
 class Survivor(NamedTuple):

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from agent.errors import Trouble
 from agent.jsonfile import JsonFile, only, part_of, with_entry
+from agent.kinds.base import Report
 from agent.kinds.container_report import status_of
 from agent.model import Difference, Key, Remedy, Resource
 
@@ -24,8 +25,6 @@ NOT_RUN = Difference(POST_START, "not run", "run", Remedy.IN_PLACE)
 NOT_RUN_AGAIN = replace(NOT_RUN, declared=False)
 _ID: Final = "again"  # in an entry: the id of one that is only started again
 _UP = ("running", "paused")  # in one that is not, it runs with the next start
-
-Report = Mapping[str, Any]
 
 
 class Unhooked:

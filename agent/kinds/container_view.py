@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agent.engine import Engine
-from agent.kinds.base import INSTANCE, NAME, in_scope
+from agent.kinds.base import INSTANCE, NAME, Report, in_scope
 from agent.kinds.container_around import Surroundings, look_around
 from agent.kinds.container_astray import NUMBER, Places
 from agent.kinds.container_compare import Comparisons
@@ -22,8 +22,6 @@ from agent.kinds.container_strays import Strays, beside, composes, taken_over
 from agent.kinds.container_survivors import Survivors
 from agent.model import Difference, Key, Observed, Owner, Resource, Scope
 from agent.twins import FORMER, OLD
-
-Report = dict[str, Any]
 
 
 class _Look(NamedTuple):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
+from agent.kinds.base import Report
 from agent.kinds.container_report import exit_code, status_of
 from agent.kinds.table import look
 from agent.secrecy import looks_secret, without_secrets, without_values
@@ -13,8 +13,6 @@ from agent.secrecy import looks_secret, without_secrets, without_values
 HOOK_FAILED = "HookFailed"
 MOST = 4096  # bytes of a secret's file that are looked for in what a container says
 _IN_MEMORY = "/run/"  # where secrets lie, here and in the container
-
-Report = Mapping[str, Any]
 
 
 def exit_text(report: Report) -> str:

@@ -20,6 +20,7 @@ from agent.jsonfile import JsonFile
 from agent.kinds.base import (
     COMPOSE,
     Identity,
+    Report,
     comparable_labels,
     in_scope,
     is_composes,
@@ -37,8 +38,6 @@ from agent.kinds.taken import Taken
 from agent.model import Change, Condition, Difference, Failure, Key, Observed, Owner, Resource, Scope
 from agent.probe import Gate, Probe
 from agent.rollout import Pace
-
-Report = Mapping[str, Any]
 
 # Options that newer engines note on a network of their own accord.
 NOTED = frozenset({"com.docker.network.enable_ipv4", "com.docker.network.enable_ipv6"})

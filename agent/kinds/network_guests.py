@@ -12,14 +12,12 @@ from typing import Any, NamedTuple
 
 from agent.engine import Engine
 from agent.errors import Overtaken, Refused
-from agent.kinds.base import INSTANCE, NAME, STACK, in_scope
+from agent.kinds.base import INSTANCE, NAME, STACK, Report, in_scope
 from agent.kinds.table import look
 from agent.model import Key, Resource, Scope
 
 _KEPT = ("IPAMConfig", "Links", "DriverOpts", "GwPriority")
 _SHORT_ID = 12  # characters of an id that an engine may add to the aliases
-
-Report = Mapping[str, Any]
 
 
 class Guest(NamedTuple):

@@ -6,16 +6,15 @@ The engine says so only once the old network is gone, and with it all that was a
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from agent.held import SUBNET_OVERLAP
+from agent.kinds.base import Report
 from agent.kinds.table import Spec, look
 from agent.model import Failure
 
 _OWN_SPACE = "default"  # the address management of the engine, which has one space for all networks of a host
 
-Report = Mapping[str, Any]
 Pool = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 

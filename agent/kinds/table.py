@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import accumulate
 from typing import Any, Generic, TypeVar
 
 from agent.kinds.base import Identity, heeded, make_fingerprint, our_labels, read_fingerprint
@@ -97,12 +98,12 @@ def compare(
     for row in table:
         moved = made_from is not None and made_from.get(row.path) != wanted_from.get(row.path)
         declared = adopted if made_from is None else moved
-        fields = list(_unlike(row.path, row.seen(facts), row.wanted(facts), row.depth))
+        fields = list(_unlike(_above(row.path), row.path, row.seen(facts), row.wanted(facts), row.depth))
         if not fields and moved and not row.told(facts):
-            fields = [(row.path, AS_MADE, row.wanted(facts))]
+            fields = [(_above(row.path), row.path, AS_MADE, row.wanted(facts))]
         found += [
-            Difference(path, seen, wanted, row.remedy(seen, wanted), declared, row.secret(path, seen, wanted))
-            for path, seen, wanted in fields
+            Difference(path, seen, wanted, row.remedy(seen, wanted), declared, row.secret(path, seen, wanted), above)
+            for above, path, seen, wanted in fields
         ]
     return tuple(found)
 
@@ -127,15 +128,23 @@ def labelled(table: Sequence[Row[Any]], identity: Identity, resource: Resource, 
     return {**resource.spec, "Labels": {**(resource.spec.get("Labels") or {}), **ours}}
 
 
-def _unlike(path: str, seen: Any, wanted: Any, depth: int) -> Iterator[tuple[str, Any, Any]]:
-    """The places where two values differ, `depth` levels of keys down; None stands for what is not there."""
+def _above(path: str) -> tuple[str, ...]:
+    """What a row is a part of: ("logging",) of `logging.options`."""
+    return tuple(accumulate(_keys(path)[:-1], "{}.{}".format))
+
+
+def _unlike(
+    above: tuple[str, ...], path: str, seen: Any, wanted: Any, depth: int
+) -> Iterator[tuple[tuple[str, ...], str, Any, Any]]:
+    """The places where two values differ, `depth` levels of keys down, each behind the paths that it is a part of; None
+    stands for what is not there."""
     if seen == wanted:
         return
     if depth and isinstance(seen, Mapping) and isinstance(wanted, Mapping):
         for key in sorted({*seen, *wanted}):
-            yield from _unlike(f"{path}.{key}", seen.get(key), wanted.get(key), depth - 1)
+            yield from _unlike((*above, path), f"{path}.{key}", seen.get(key), wanted.get(key), depth - 1)
     else:
-        yield path, seen, wanted
+        yield above, path, seen, wanted
 
 
 def look(values: Any, path: str) -> Any:

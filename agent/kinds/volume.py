@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agent.engine import Engine
 from agent.errors import Refused
@@ -18,6 +18,7 @@ from agent.kinds.base import (
     COMPOSE,
     INSTANCE,
     Identity,
+    Report,
     comparable_labels,
     in_scope,
     is_composes,
@@ -32,8 +33,6 @@ from agent.kinds.taken import Taken
 from agent.model import Change, Condition, Difference, Key, Observed, Owner, Resource, Scope
 from agent.probe import Gate, Probe
 from agent.rollout import Pace
-
-Report = Mapping[str, Any]
 
 
 class Facts(NamedTuple):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agent.model import Cause, Key, Observed, Plan, Scope, Stack
+from agent.planning.able import hold_whole
 from agent.planning.adoptions import take_over
-from agent.planning.cascade import take_along
+from agent.planning.cascade import stops_for_others, take_along
 from agent.planning.claims import Demands
 from agent.planning.decide import judge_wanted
 from agent.planning.demand import drop_unneeded, renew
@@ -30,7 +31,9 @@ __all__ = [
     "Policy",
     "Removal",
     "as_it_was",
+    "hold_whole",
     "make_plan",
+    "stops_for_others",
 ]
 
 

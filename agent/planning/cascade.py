@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from agent.held import NAME_CONFLICT
-from agent.model import Action, Cause, Key
+from agent.model import Action, Cause, Change, Key
 from agent.planning import words
 from agent.planning.decide import Verdict, hold
 from agent.planning.kept import attached_to, kept
@@ -32,10 +32,15 @@ class Step(NamedTuple):
     behind: frozenset[Key] = frozenset()
     is_part: bool = False
 
+    @property
+    def cause(self) -> Cause:
+        return self.verdict.cause
 
-def stops_for_others(step: Step) -> bool:
-    """Whether it stops something for the sake of another step, and not a job whose run takes too long."""
-    return step.action is Action.STOP and step.verdict.cause is not Cause.SCHEDULE
+
+def stops_for_others(step: Step | Change) -> bool:
+    """Whether it stops something so that others can have its ports, or while what it is attached to is replaced; and
+    not a job whose run takes too long."""
+    return step.action is Action.STOP and step.cause is not Cause.SCHEDULE
 
 
 def take_along(situation: Situation, verdicts: Mapping[Key, Verdict]) -> tuple[list[Step], frozenset[Key]]:
@@ -102,7 +107,7 @@ def _stopped_first(situation: Situation, step: Step, stopped: Mapping[Key, froze
         yield step
         return
     used = next(one for one in situation.uses[step.key] if one in stopped or one in stopped[step.key])
-    yield Step(Action.STOP, step.key, step.stack, Verdict(Action.STOP, step.verdict.cause, words.uses(used)))
+    yield Step(Action.STOP, step.key, step.stack, Verdict(Action.STOP, step.cause, words.uses(used)))
     yield step._replace(behind=stopped[step.key])
 
 

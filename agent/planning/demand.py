@@ -30,13 +30,13 @@ def renew(situation: Situation, steps: Sequence[Step]) -> list[Step]:
     made because the image has just moved needs no newer one."""
     stepped = frozenset(step.key for step in steps)
     made = {step.key: step for step in steps if step.action in {Action.CREATE, Action.REPLACE}}
-    moved = frozenset(key for key, step in made.items() if step.verdict.cause is Cause.IMAGE)
+    moved = frozenset(key for key, step in made.items() if step.cause is Cause.IMAGE)
     more = []
     for key, resource in situation.wanted.items():
         if not resource.renewed or key in stepped or key not in situation.actual:
             continue
         if needed_by := _first_of(situation, key, made.keys() - moved):
-            verdict = Verdict(Action.REPLACE, made[needed_by].verdict.cause, words.needed_by(needed_by))
+            verdict = Verdict(Action.REPLACE, made[needed_by].cause, words.needed_by(needed_by))
             more.append(Step(Action.REPLACE, key, resource.stack, verdict))
     return [*steps, *more]
 

@@ -76,7 +76,7 @@ def _stop(steps: Sequence[Step], handovers: Sequence[Handover]) -> Step:
     """The step that stops the holder of these ports."""
     holder = steps[handovers[0].holder]
     reason = words.gives_up([one.port for one in handovers], [steps[one.taker].key for one in handovers])
-    return Step(Action.STOP, holder.key, holder.stack, Verdict(Action.STOP, holder.verdict.cause, reason))
+    return Step(Action.STOP, holder.key, holder.stack, Verdict(Action.STOP, holder.cause, reason))
 
 
 def _behind(links: Sequence[Links], pairs: Iterable[tuple[int, int]]) -> list[Links]:

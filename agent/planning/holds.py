@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from agent.held import BACKS_OFF, PORT_IN_USE, WAITS
 from agent.jobs import JOB_RUNS
-from agent.model import Action, Cause, Key, Owner
+from agent.model import Action, Cause, Key, Observed, Owner
 from agent.planning import words
 from agent.planning.claims import GIVING, TAKING, Claim, Demands, claims, given, swapped
 from agent.planning.decide import Verdict
@@ -90,7 +90,7 @@ class _Holding:
         if resource is None or not resource.external or seen is None or seen.obstacle is None:
             return
         for requirer in self._situation.requirers.get(key, ()):
-            if _is_put_on(self._verdicts.get(requirer), key):
+            if _is_put_on(self._verdicts.get(requirer), self._situation.actual.get(requirer), key):
                 self._hold(requirer, seen.obstacle.reason, seen.obstacle.message)
 
     def _why_to_wait(self, key: Key) -> tuple[str, str]:
@@ -155,9 +155,9 @@ class _Holding:
         return verdict is not None and verdict.action is action
 
 
-def _is_put_on(verdict: Verdict | None, required: Key) -> bool:
-    """Whether it is made, or that moves in it by which it is on what it requires."""
+def _is_put_on(verdict: Verdict | None, seen: Observed | None, required: Key) -> bool:
+    """Whether it is made, or that moves in what is `seen` of it by which it is on what it requires."""
     if verdict is None or verdict.action is not Action.UPDATE:
         return verdict is not None and verdict.action in {Action.CREATE, Action.REPLACE}
     where = f"{required.kind}s.{required.name}"
-    return any(moved.path == where or moved.path.startswith(f"{where}.") for moved in verdict.fields)
+    return seen is not None and any(where in (one.path, *one.above) for one in seen.differences)

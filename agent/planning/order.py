@@ -183,7 +183,7 @@ class _Board:
         """Of what is pruned, by stack and kind: it may hold what a new object needs, such as a port."""
         cleared: dict[tuple[str, str], list[int]] = {}
         for index, step in enumerate(self._steps):
-            pruned = step.action is Action.REMOVE and step.verdict.cause is Cause.PRUNE
+            pruned = step.action is Action.REMOVE and step.cause is Cause.PRUNE
             if pruned and not step.behind and not self._situation.users.get(step.key):
                 cleared.setdefault((step.stack, step.key.kind), []).append(index)
         return cleared
@@ -268,7 +268,7 @@ def _change(situation: Situation, step: Step, slot: _Slot) -> Change:
         action=step.action,
         key=step.key,
         stack=step.stack,
-        cause=step.verdict.cause,
+        cause=step.cause,
         reason=step.verdict.reason,
         fields=() if removes else step.verdict.fields,
         after=slot.after,
@@ -278,7 +278,7 @@ def _change(situation: Situation, step: Step, slot: _Slot) -> Change:
         restarts=step.restarts,
         delay=slot.delay,
         interruption=interruption(step, resource, situation.actual.get(step.key), comes_back=slot.comes_back),
-        commit=situation.provenance(step.stack).commit if step.verdict.cause is Cause.COMMIT else None,
+        commit=situation.provenance(step.stack).commit if step.cause is Cause.COMMIT else None,
         wanted=in_its_turn(mine, slot.before) if mine and slot.before else mine,
         seen=None if creates else situation.actual.get(step.key),
     )

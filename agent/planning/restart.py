@@ -26,7 +26,7 @@ def start_anew(situation: Situation, steps: Sequence[Step]) -> list[Step]:
     queue = deque(sorted(_anew(situation, steps)))
     while queue:
         renewed = queue.popleft()
-        cause = (restarted.get(renewed) or own[renewed]).verdict.cause
+        cause = (restarted.get(renewed) or own[renewed]).cause
         for user in situation.restarted_with.get(renewed, ()):
             may = user not in restarted and user not in situation.still and _may_restart(own.get(user))
             if may and _goes_on(situation, user, renewed):

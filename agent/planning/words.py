@@ -172,6 +172,10 @@ def composes_orphan(key: Key) -> str:
     )
 
 
+def too_old(why: str) -> str:
+    return f"{why}: update the engine, or do without that"
+
+
 def waits_for(key: Key, *, held: bool) -> str:
     return f"waits for {key}, which " + ("is held" if held else "does not exist")
 

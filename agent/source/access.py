@@ -1,7 +1,7 @@
 """What the operator gives to reach a repository, and which of it one remote may have.
 
 The one thing to know: a credential belongs to exactly one host. A repository that moves to another host, or a redirect,
-gets none (T31), and the secret reaches git through an inherited file without a name: it is never in an argument, in
+gets none, and the secret reaches git through an inherited file without a name: it is never in an argument, in
 the mirror's config or in an environment.
 """
 
@@ -64,6 +64,8 @@ class Access:
 
 
 class Login(NamedTuple):
+    """A name and its password or token, which its `repr` hides."""
+
     username: str
     password: str
 

@@ -46,6 +46,7 @@ def checked_path(raw: bytes) -> str:
 
 
 def too_many(what: str) -> Refused:
+    """The refusal of a tree with more entries than `MAX_ENTRIES`."""
     return Refused(f"{what} holds more than {MAX_ENTRIES} files", reason="RepoTooManyFiles")
 
 
@@ -66,6 +67,7 @@ def is_file(entry: Entry) -> bool:
 
 
 def fits(path: str, size: int) -> bool:
+    """Whether a file of so many bytes is taken: `MAX_TEXT` at most where it is parsed, else `MAX_FILE`."""
     return size <= (MAX_TEXT if is_text(path) else MAX_FILE)
 
 
@@ -93,6 +95,7 @@ def genuine(path: str, data: bytes) -> bytes:
 
 
 def unreadable(path: str, why: str) -> BadManifest:
+    """The mistake in the files that one of them cannot be read (`FileUnreadable`)."""
     return _problem(path, f"the file cannot be read: {why}", "FileUnreadable")
 
 

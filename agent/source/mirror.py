@@ -49,6 +49,8 @@ def _disk_trouble() -> Iterator[None]:
 
 
 class Found(NamedTuple):
+    """A commit, and the ids of its parents."""
+
     commit: str
     parents: tuple[str, ...]
 
@@ -162,6 +164,7 @@ class Mirror:
                 self._git.local(self.directory, "gc", "--quiet", "--no-prune")
 
     def point(self, ref: str, commit: str) -> None:
+        """Have a ref lead to a commit."""
         with self.short:
             self._git.local(self.directory, "update-ref", "--no-deref", ref, commit)
 
@@ -194,6 +197,7 @@ class Mirror:
     # --- reading ---
 
     def revision(self, commit: str) -> Revision:
+        """What a commit says of itself; its texts are escaped and cut."""
         with self.short:
             said = self._git.local(
                 self.directory, "log", "-1", "--no-show-signature", "--format=%ct%x00%an%x00%B", commit, "--"
@@ -253,6 +257,7 @@ class Mirror:
         return listing.found
 
     def blobs(self, ids: list[str]) -> dict[str, bytes]:
+        """The content of each blob by its id. Raises `MirrorCorrupt` unless each is what its id says."""
         asked = "".join(f"{object_id}\n" for object_id in ids).encode()
         with self.short:
             said = self._git.local(self.directory, "cat-file", "--batch", stdin=asked) if ids else b""

@@ -28,6 +28,7 @@ class CommitPast:
     path: str = ""
 
     def last_change(self, revision: str, paths: frozenset[str]) -> Revision | None:
+        """As `Past.last_change`."""
         if not COMMIT_ID.fullmatch(revision):
             return None
         try:
@@ -38,6 +39,7 @@ class CommitPast:
             return None
 
     def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:
+        """As `Past.is_same`."""
         if not (COMMIT_ID.fullmatch(one) and COMMIT_ID.fullmatch(other)):
             return False
         try:
@@ -47,6 +49,7 @@ class CommitPast:
             return False
 
     def good(self, stack: str) -> str:
+        """As `Past.good`."""
         try:
             return self.mirror().refs(GOOD).get(GOOD + stack, "")
         except Trouble:

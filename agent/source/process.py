@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
-_CHUNK = 1 << 16
-_MAX_ERRORS = 1 << 16
+_CHUNK = 1 << 16  # bytes that are read at once
+_MAX_ERRORS = 1 << 16  # bytes of standard error that are kept
 _DYING = 0.2  # seconds
 # Limits are set by a shell that then becomes the program: setting them in a forked Python is unsafe with threads, and
 # setting them from outside leaves a gap. Files are counted in blocks of 512 bytes (POSIX).
@@ -26,6 +26,8 @@ _LIMITED = 'ulimit -c 0 && ulimit -f "$1" && ulimit -t "$2" && shift 2 && exec "
 
 @dataclass(frozen=True)
 class Limits:
+    """What one run of a program may take."""
+
     seconds: float  # until everything is killed, by the wall clock
     file_bytes: int  # largest file that may be written
 
@@ -36,6 +38,8 @@ class Limits:
 
 
 class Ended(NamedTuple):
+    """How a program ended."""
+
     code: int  # as `subprocess` has it: negative for a signal
     errors: str  # the last of standard error
     timed_out: bool

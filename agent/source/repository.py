@@ -74,6 +74,7 @@ class GitSource:
         self.past = CommitPast(lambda: self._mirror, self._path)
 
     def sync(self) -> Snapshot:
+        """As `Source.sync`. A mirror that is damaged or gone is made anew."""
         with self._syncing:
             self._open()
             if not self._mirror.exists():

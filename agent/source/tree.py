@@ -53,6 +53,7 @@ class Listing:
     _rest: bytes = b""
 
     def take(self, chunk: bytes) -> None:
+        """The next bytes of the output. Raises `MirrorCorrupt` for a blob that is listed and not there."""
         *records, self._rest = (self._rest + chunk).split(b"\0")
         if len(self._rest) > _MAX_RECORD:
             raise Refused("the repository holds an entry without an end", reason="RepoPathRefused")

@@ -189,6 +189,7 @@ def _field(field: FieldChange) -> RunField:
 
 
 def encode(details: Details) -> bytes:
+    """The JSON form, which `decode` reads back."""
     return msgspec.json.encode(details)
 
 

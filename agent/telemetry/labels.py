@@ -33,6 +33,7 @@ class Labels:
             return value
 
     def forget(self, value: str) -> None:
+        """Make room: the value is not in use any more."""
         with self._lock:
             self._known.discard(value[:_LONGEST])
 

@@ -167,7 +167,7 @@ def _tell_outcome(logger: FilteringBoundLogger, outcome: Outcome, *, quiet: bool
         "result": outcome.status,
         "seconds": round(outcome.seconds, 3),
     }
-    facts |= _brought_by(change.commit)
+    facts |= _commit_facts(change.commit)
     if outcome.detail:
         facts["detail"] = outcome.detail
     if outcome.reason:
@@ -176,7 +176,7 @@ def _tell_outcome(logger: FilteringBoundLogger, outcome: Outcome, *, quiet: bool
     logger.log(logging.WARNING if is_remarkable else _level(outcome.status, quiet=quiet), "step", **facts)
 
 
-def _brought_by(commit: Revision | None) -> dict[str, str]:
+def _commit_facts(commit: Revision | None) -> dict[str, str]:
     return {"commit": commit.short, "subject": commit.subject, "author": commit.author} if commit else {}
 
 
@@ -185,8 +185,8 @@ def _tell_failure(logger: FilteringBoundLogger, report: Report, failure: Failure
     held = report.waits and report.result is not Result.ERROR
     event, level = ("held", logging.WARNING) if held else ("failed", logging.ERROR)
     level = logging.DEBUG if again else level
-    brought_by = _brought_by(report.commit)
-    logger.log(level, event, reason=failure.reason, message=first_line(failure.message), **brought_by)
+    facts = _commit_facts(report.commit)
+    logger.log(level, event, reason=failure.reason, message=first_line(failure.message), **facts)
     for problem in failure.problems:
         place = str(problem.place)
         logger.log(level, "mistake", place=place, path=problem.path, message=problem.message, hint=problem.hint)

@@ -226,6 +226,7 @@ class Metrics:
         self._progress.set(self._clock())
 
     def timed(self, what: Measured, seconds: float) -> None:
+        """A part of a pass took so many seconds."""
         if what is Measured.WAIT:
             self._health_wait.observe(seconds)
         elif what is Measured.AWAY:
@@ -238,9 +239,11 @@ class Metrics:
         self._stacks_elsewhere.set(stacks)
 
     def trigger(self, name: str) -> None:
+        """Something asked for a look; `name` is an `agent.occasions.Trigger`."""
         self._triggered.labels(self._triggers.of(name)).inc()
 
     def interval(self, seconds: float) -> None:
+        """The seconds between two questions to the source."""
         self._interval.set(seconds)
 
     # --- the source ---
@@ -266,6 +269,7 @@ class Metrics:
         self._fetch_duration.labels(repository).observe(seconds)
 
     def git_call(self, verb: str, seconds: float, result: str) -> None:
+        """One call of git: its verb, such as `fetch`, and `success` or the reason for which it failed."""
         verb = self._verbs.of(verb)
         self._git_calls.labels(verb, result).inc()
         self._git_duration.labels(verb).observe(seconds)
@@ -285,12 +289,15 @@ class Metrics:
         self._docker_up.set(1)
 
     def engine_down(self) -> None:
+        """The engine does not answer."""
         self._docker_up.set(0)
 
     def event_stream(self, *, up: bool) -> None:
+        """Whether the engine's events are followed and heard."""
         self._stream_up.set(up)
 
     def engine_event(self, type_: str) -> None:
+        """An event of the engine was heard; `type_` is the kind of object, as the engine calls it."""
         self._docker_events.labels(self._events.of(type_)).inc()
 
     # --- the agent itself ---
@@ -302,6 +309,7 @@ class Metrics:
         self._http_duration.labels(route, method).observe(seconds)
 
     def log_message(self, level: str) -> None:
+        """A line of that level was written."""
         self._log_messages.labels(level if level in _LEVELS else OTHER).inc()
 
     def state_unreadable(self, file: str, *, unreadable: bool) -> None:

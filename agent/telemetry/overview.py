@@ -32,6 +32,8 @@ _MOST_PROBLEMS = 100
 
 
 class Sync(StrEnum):
+    """Whether a stack is as its source says."""
+
     SYNCED = "synced"
     OUT_OF_SYNC = "out of sync"
     UNKNOWN = "unknown"
@@ -111,6 +113,8 @@ class WantedStatus:
 
 @dataclass(frozen=True)
 class EngineStatus:
+    """The engine as it answered last; with a failure it is down."""
+
     up: bool = False
     version: str = ""
     api: str = ""
@@ -155,6 +159,7 @@ class SuspensionStatus:
         return tuple(told)
 
     def in_words(self) -> str:
+        """As in "service api is suspended by anna: migrates the database"."""
         if self.frozen:
             return str(Suspension(self.reason, self.by, self.until)).replace("suspended", "new content waits", 1)
         said = str(Suspension(self.reason, self.by, self.until))
@@ -288,6 +293,7 @@ class Overview:
         return replace(self, source=source)
 
     def with_wanted(self, volumes: Iterable[str], unread: Iterable[str]) -> Overview:
+        """After the source was read: the volumes that it wants, and the stacks of which it could not be told."""
         return replace(self, wanted=WantedStatus(tuple(sorted(volumes)), tuple(sorted(unread))))
 
     def with_engine(self, version: str, api: str, failure: Failure | None = None) -> Overview:
@@ -307,9 +313,11 @@ class Overview:
         return replace(self, state=dict(sorted({**others, **({file: told} if told else {})}.items())))
 
     def with_elsewhere(self, stacks: Iterable[str]) -> Overview:
+        """The stacks of this instance that were made from another source."""
         return replace(self, elsewhere=tuple(sorted(stacks)))
 
     def without(self, stack: str) -> Overview:
+        """After a stack was forgotten."""
         return replace(self, stacks=tuple(status for status in self.stacks if status.name != stack))
 
     def stack(self, name: str) -> StackStatus | None:

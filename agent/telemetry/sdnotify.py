@@ -16,15 +16,19 @@ class Notifier:
         self._address = "\0" + address[1:] if address.startswith("@") else address
 
     def ready(self, status: str = "") -> None:
+        """The agent has begun its work."""
         self._send("READY=1", status)
 
     def status(self, status: str) -> None:
+        """One line for `systemctl status`."""
         self._send("", status)
 
     def watchdog(self) -> None:
+        """The agent is alive."""
         self._send("WATCHDOG=1")
 
     def stopping(self, status: str = "") -> None:
+        """The agent ends."""
         self._send("STOPPING=1", status)
 
     def _send(self, state: str, status: str = "") -> None:

@@ -114,7 +114,7 @@ def region(live: Live) -> list[str]:
 
     console = Console(file=io.StringIO(), width=60)
     with console.capture() as capture:
-        console.print(live._render())
+        console.print(live.render())
     return [line[2:] for line in capture.get().splitlines()]  # without the turning icon
 
 

@@ -68,6 +68,14 @@ def test_it_waits_for_the_answer_and_ends_as_status_does(
     assert ("web" in result.output, "db" in result.output) == (words != ("db",), words != ("web",))
 
 
+def test_what_was_answered_before_the_clock_was_set_back_is_no_answer(run: Run, said: Directives, store: Store) -> None:
+    answered = time.time() + 86400
+    store.save_overview(Overview(stacks=(WELL,), answered=answered).document())
+    result = run("sync", "--wait", "--timeout", "1s", "-o", "json")
+    assert (result.exit_code, json.loads(result.stdout)["failure"]["reason"]) == (1, "SyncTimeout")
+    assert all(one.at > answered for one in said.now().asked.values())
+
+
 def test_an_agent_that_does_not_answer_is_told_in_time(run: Run, said: Directives) -> None:
     result = run("sync", "--wait", "--timeout", "1s", "-o", "json")
     assert (result.exit_code, json.loads(result.stdout)["failure"]["reason"]) == (1, "SyncTimeout")

@@ -67,6 +67,14 @@ def test_a_network_by_its_name_in_the_file_is_warned_of() -> None:
     )
 
 
+def test_a_network_with_a_dot_in_its_name_is_not_taken_for_another_one() -> None:
+    networks = "networks: {back: {}, back.end: {}}"
+    service = "services: {a: {image: x, networks: [back], x-windlass: {ignore: [networks.back.end.aliases]}}}"
+    assert [str(one).partition(": the ")[2] for one in project(f"{networks}\n{service}").warnings] == [
+        'network "back.end" of this file is called "web_back.end" on the host, and so here'
+    ]
+
+
 def test_at_the_top_as_well() -> None:
     (said,) = problems("x-windlass: {ignore: intern}\nservices: {a: {image: x}}")
     assert 'x-windlass.ignore[0]: there is no field "intern", did you mean "internal"?' in said

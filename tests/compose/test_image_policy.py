@@ -11,16 +11,21 @@ from agent.compose import LoadOptions, load
 from agent.compose.bindings import Target
 from agent.compose.resources import resources
 from agent.errors import BadManifest
+from agent.model import Resource
 from tests.compose.tree import DictTree
 
 DIGEST = "sha256:" + "0" * 64
 
 
-def images(text: str) -> dict[str, Any]:
+def wanted(text: str) -> list[Resource]:
     tree = DictTree({"compose.yaml": textwrap.dedent(text)})
     target = Target("/data", "/files", key=b"key")
     found = resources(load(tree, LoadOptions(project_name="web")), tree, target)
-    return {one.key.name: one.spec.get("pull") for one in found if one.key.kind == "image"}
+    return [one for one in found if one.key.kind == "image"]
+
+
+def images(text: str) -> dict[str, Any]:
+    return {one.key.name: one.spec.get("pull") for one in wanted(text)}
 
 
 def problems(text: str) -> list[str]:
@@ -72,6 +77,20 @@ def test_a_tag_that_is_followed_is_asked_for_at_an_interval(top: str, service: s
     own = f", x-windlass: {{{service}}}" if service else ""
     text = f"x-windlass: {{{top}}}\nservices: {{a: {{image: '{reference}'{own}}}}}"
     assert images(text) == {reference: pull}
+
+
+@pytest.mark.parametrize(
+    ("image", "keys", "on_demand"),
+    [
+        ("x:1", "x-windlass: {image_policy: digest}", False),
+        (f"x:1@{DIGEST}", "x-windlass: {image_policy: digest}", True),
+        ("x:1", "pull_policy: daily", True),
+    ],
+)
+def test_what_is_followed_is_wanted_though_nothing_is_to_be_made_of_it(image: str, keys: str, on_demand: bool) -> None:
+    """Its local tag may be removed by hand: then nothing would tell any more that it has moved."""
+    (found,) = wanted(f"services: {{a: {{image: '{image}', {keys}}}}}")
+    assert found.on_demand is on_demand
 
 
 def test_of_two_services_the_one_that_follows_counts() -> None:

@@ -235,12 +235,12 @@ def test_what_compose_copies_into_a_container_is_known_by_a_digest() -> None:
         secrets: {s: {environment: V}, f: {file: /etc/f}}
     """
     a = held(textwrap.dedent(text), V="hunter2")["container/web-a-1"].spec
-    assert a["copied"] == {
+    assert a["injectable"] == {
         "/c": file_digest(b"key", 0o444, 0, 0, b"hello"),
         "/d": file_digest(b"key", 0o400, 5, 0, b"hello"),
         "/run/secrets/s": file_digest(b"key", 0o444, 0, 0, b"hunter2"),
     }
-    assert "copied" not in held(SECRET % ("s", "file: /etc/s"))["container/web-a-1"].spec
+    assert "injectable" not in held(SECRET % ("s", "file: /etc/s"))["container/web-a-1"].spec
 
 
 def test_a_secret_lies_in_memory() -> None:

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+from tests.serving import serving
+
 Answer = Callable[["Request"], None]
 
 VERSION = {"ApiVersion": "1.41", "MinAPIVersion": "1.12", "Version": "20.10.24"}
@@ -150,10 +152,8 @@ class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 @contextmanager
 def fake_engine(directory: Path) -> Iterator[FakeEngine]:
-    with FakeEngine(directory / "engine.sock") as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        yield server
-        server.over.set()
-        server.shutdown()
-        thread.join(5)
+    with FakeEngine(directory / "engine.sock") as server, serving(server):
+        try:
+            yield server
+        finally:
+            server.over.set()

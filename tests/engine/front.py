@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
+from tests.serving import serving
+
 HURRY = 60.0  # seconds; longer than any request that the tests make
 PIECE = 20_000  # bytes
 CODES = {401: "UNAUTHORIZED", 403: "DENIED", 404: "MANIFEST_UNKNOWN", 429: "TOOMANYREQUESTS", 500: "UNKNOWN"}
@@ -123,15 +125,11 @@ class Front(ThreadingHTTPServer):
 
 @contextmanager
 def front_of(behind: int) -> Iterator[Front]:
-    with Front(behind) as front:
-        thread = threading.Thread(target=front.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
+    with Front(behind) as front, serving(front):
         try:
             yield front
         finally:
             front.over.set()
-            front.shutdown()
-            thread.join(5)
 
 
 # --- what may go wrong ----------------------------------------------------------------------------------------------

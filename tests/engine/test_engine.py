@@ -103,7 +103,7 @@ def test_a_file_is_read_as_the_container_has_it(engine: Engine, prefix: str, bus
     if not running:
         engine.stop_container(container, 0)
     assert engine.read_file(container, "/f") == (0o640, 5, 6, b"hello\n")
-    others = [engine.read_file(container, path) for path in ("/none", "/none/f", "/l", "/p", "/big", "/etc")]
+    others = [engine.read_file(container, path) for path in ("/none", "/none/f", "/f/x", "/l", "/p", "/big", "/etc")]
     assert others == [None] * len(others)
 
 

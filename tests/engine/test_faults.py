@@ -309,7 +309,7 @@ def test_what_does_not_say_who_it_is_is_no_object(fake: FakeEngine, door: Engine
     assert door.list_networks() == []
 
 
-@pytest.mark.parametrize("said", [{"a": 1}, [], 5, "x", [5]])
+@pytest.mark.parametrize("said", [{"a": 1}, [], 5, "x", [5], None])
 @pytest.mark.parametrize(
     ("place", "call"),
     [

@@ -16,6 +16,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.serving import serving
+
 HURRY = 120.0  # seconds; longer than any call that the tests make
 
 
@@ -180,16 +182,12 @@ def _headers(call: Call) -> dict[str, str]:
 @contextmanager
 def proxy_to(engine: str, path: Path) -> Iterator[Proxy]:
     """A proxy that listens at `path` while the block runs."""
-    with Proxy(path, engine) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
+    with Proxy(path, engine) as proxy, serving(proxy):
         try:
             yield proxy
         finally:
             proxy.over.set()
-            proxy.shutdown()
             proxy.cut_streams()
-            thread.join(5)
 
 
 # --- what may go wrong ----------------------------------------------------------------------------------------------

@@ -17,17 +17,19 @@ BODY = {
 
 
 @pytest.mark.parametrize(
-    ("path", "api", "remedy"),
+    ("paths", "api", "remedy"),
     [
-        ("networks.front", (1, 44), Remedy.REPLACE),
-        ("networks.front.aliases", (1, 45), Remedy.REPLACE),
-        ("networks.front", (1, 43), Remedy.IN_PLACE),
-        ("networks.back", (1, 45), Remedy.IN_PLACE),
-        ("memory", (1, 45), Remedy.IN_PLACE),
+        (("networks", "networks.front"), (1, 44), Remedy.REPLACE),
+        (("networks", "networks.front", "networks.front.aliases"), (1, 45), Remedy.REPLACE),
+        (("networks", "networks.front.aliases"), (1, 45), Remedy.IN_PLACE),  # a network of that name
+        (("networks", "networks.front"), (1, 43), Remedy.IN_PLACE),
+        (("networks", "networks.back"), (1, 45), Remedy.IN_PLACE),
+        (("memory",), (1, 45), Remedy.IN_PLACE),
     ],
 )
-def test_what_connecting_would_lose_is_made_anew(path: str, api: tuple[int, int], remedy: Remedy) -> None:
-    [found] = with_addresses([Difference(path, None, "x", Remedy.IN_PLACE)], BODY, api)
+def test_what_connecting_would_lose_is_made_anew(paths: tuple[str, ...], api: tuple[int, int], remedy: Remedy) -> None:
+    *above, path = paths
+    [found] = with_addresses([Difference(path, None, "x", Remedy.IN_PLACE, above=tuple(above))], BODY, api)
     assert found.remedy is remedy
 
 

@@ -15,6 +15,7 @@ from agent.model import Action, Condition, Health, Key, Owner, Remedy, Resource
 from agent.probe import Gate
 from tests.engine import images
 from tests.kinds.bench import MEGA, Bench, rich
+from tests.kinds.rig import Rig
 
 pytestmark = pytest.mark.engine
 
@@ -262,3 +263,26 @@ def test_what_is_to_share_something_of_a_container_that_is_not_there_is_refused(
     with pytest.raises(Refused, match=r"there is no container .*-missing on this host") as caught:
         bench.do(Action.CREATE, wanted)
     assert caught.value.reason == "ContainerMissing"
+
+
+def test_where_the_engine_is_too_old_for_one_nothing_of_its_stack_is_touched(rig: Rig, busybox: str) -> None:
+    if rig.engine.api >= (1, 44):
+        pytest.skip("this engine can do all of it")
+    text = f"""
+        services:
+          web: {{image: "{busybox}", stop_grace_period: 0s, networks: {{front: }}}}
+          api: {{image: "{busybox}", stop_grace_period: 0s, networks: {{front: }}}}
+        networks: {{front: }}
+    """
+    rig.apply(text)
+    before = rig.container("web")["Id"], rig.container("api")["Id"]
+    newer = text.replace("web: {", "web: {healthcheck: {test: 'true', start_period: 1s, start_interval: 1s}, ")
+    newer = newer.replace("api: {", "api: {user: '1', ")
+    report = rig.take(newer)
+    assert {str(change.action) for change in report.plan.changes} == {"hold"}
+    assert report.failure
+    assert (report.failure.reason, "the start_interval of a health check (API 1.44)" in report.failure.message) == (
+        "EngineTooOld",
+        True,
+    )
+    assert (rig.container("web")["Id"], rig.container("api")["Id"]) == before

@@ -78,6 +78,22 @@ def test_a_tag_that_moved_is_rolled_out_after_the_interval_and_asked_for_once(ri
     assert front.count("/manifests/1") == 1
 
 
+def test_a_tag_that_was_removed_from_the_host_is_followed_on(rig: Rig, tag: Tag, sdk: docker.APIClient) -> None:
+    text = compose(tag)
+    rig.apply(text)
+    sdk.remove_image(tag.reference, force=True)  # takes the name off, since containers are of it
+    assert str(rig.plan(text)) == f"0 create image/{tag.reference} (drift: was removed outside git)"
+    assert rig.apply(text) == {tag.reference: "create"}
+    sdk.remove_image(tag.reference, force=True)
+    moved = tag.move()
+    assert rig.apply(text) == {
+        tag.reference: "create",
+        f"{rig.stack}-web-1": "replace",
+        f"{rig.stack}-api-1": "replace",
+    }
+    assert rig.container("web")["Image"] == moved
+
+
 @pytest.mark.parametrize(
     "fault", [faults.refuse(401), pytest.param(faults.refuse(500), marks=pytest.mark.slow)], ids=["401", "500"]
 )

@@ -16,7 +16,7 @@ from agent.handling import Handling, Schedule
 from agent.jsonfile import JsonFile
 from agent.kinds.base import INSTANCE, Remarking
 from agent.kinds.container_hooks import HOOK_LABEL, Hooks
-from agent.kinds.container_noted import PRE_STOP, Noted
+from agent.kinds.container_noted import PRE_STOP_LABEL, Noted
 from agent.kinds.container_unhooked import NOT_RUN, NOT_RUN_AGAIN, Unhooked
 from agent.model import Action, Key, Resource
 from tests.kinds.bench import Bench
@@ -247,7 +247,7 @@ def test_before_a_stop_runs_what_it_was_made_with() -> None:
         hooks(log).before_stop(wanted, report)
     assert log.calls == ["c in id"] * 3
     hooks(log).before_stop(newer, {**report, "Config": {"Labels": {INSTANCE: "default"}}})
-    hooks(log).before_stop(None, {**report, "Config": {"Labels": {PRE_STOP: "broken"}}})
+    hooks(log).before_stop(None, {**report, "Config": {"Labels": {PRE_STOP_LABEL: "broken"}}})
     assert log.calls == ["c in id"] * 3, "the image of the old one may not have what the new file names"
     hooks(log).before_stop(newer, {**report, "Config": {"Labels": {}}})
     assert log.calls[3:] == ["new in id"], "it was made by Compose, so nothing is noted"

@@ -16,7 +16,7 @@ from agent.kinds import HOOKS, RUNS, make_kinds
 from agent.kinds.base import NAME, STACK, Identity
 from agent.kinds.container import ContainerKind
 from agent.kinds.container_hooks import Hooks
-from agent.kinds.container_noted import ENVIRONMENT, KEPT, POST_START, PRE_STOP, Noted
+from agent.kinds.container_noted import ENVIRONMENT, KEPT, POST_START_LABEL, PRE_STOP_LABEL, Noted
 from agent.kinds.container_unhooked import Unhooked
 from agent.model import Key, Resource
 from agent.stand_ins import ignore, never
@@ -39,11 +39,16 @@ def test_the_commands_are_labels_and_their_environment_is_not(tmp_path: Path) ->
     file = tmp_path / "hooks.json"
     report = made(Noted(b"key", JsonFile(file)), wanting(pre_stop=[SAVE, TELL], post_start=[TELL]))
     labels = report["Config"]["Labels"]
-    assert (labels[PRE_STOP], labels[POST_START]) == ('[{"Cmd":["save"]},{"Cmd":["tell"]}]', '[{"Cmd":["tell"]}]')
+    assert (labels[PRE_STOP_LABEL], labels[POST_START_LABEL]) == (
+        '[{"Cmd":["save"]},{"Cmd":["tell"]}]',
+        '[{"Cmd":["tell"]}]',
+    )
     assert "hunter2" not in str(labels)
     again = Noted(b"key", JsonFile(file))
-    assert (again.bodies(report, PRE_STOP), again.bodies(report, POST_START)) == ([SAVE, TELL], [TELL])
-    assert Noted(b"key").bodies(report, PRE_STOP) == [{"Cmd": ["save"]}, TELL], "where it is lost, it is run without"
+    assert (again.bodies(report, PRE_STOP_LABEL), again.bodies(report, POST_START_LABEL)) == ([SAVE, TELL], [TELL])
+    assert Noted(b"key").bodies(report, PRE_STOP_LABEL) == [{"Cmd": ["save"]}, TELL], (
+        "where it is lost, it is run without"
+    )
 
 
 def test_without_an_environment_nothing_is_kept(tmp_path: Path) -> None:
@@ -54,14 +59,14 @@ def test_without_an_environment_nothing_is_kept(tmp_path: Path) -> None:
 
 
 def test_one_that_an_earlier_release_made_has_it_on_its_label() -> None:
-    report = {"Id": "id", "Config": {"Labels": {PRE_STOP: '[{"Cmd":["save"],"Env":["API_KEY=hunter2"]}]'}}}
-    assert Noted(b"key").bodies(report, PRE_STOP) == [SAVE]
+    report = {"Id": "id", "Config": {"Labels": {PRE_STOP_LABEL: '[{"Cmd":["save"],"Env":["API_KEY=hunter2"]}]'}}}
+    assert Noted(b"key").bodies(report, PRE_STOP_LABEL) == [SAVE]
 
 
 def test_the_one_that_runs_and_the_one_that_takes_its_place_each_have_their_own(tmp_path: Path) -> None:
     noted = Noted(b"key", JsonFile(tmp_path / "hooks.json"))
     reports = [made(noted, wanting(pre_stop=[{**SAVE, "Env": [f"N={number}"]}])) for number in range(KEPT + 1)]
-    given = [noted.bodies(report, PRE_STOP)[0].get("Env") for report in reports]
+    given = [noted.bodies(report, PRE_STOP_LABEL)[0].get("Env") for report in reports]
     assert given == [None, *([f"N={number}"] for number in range(1, KEPT + 1))]
 
 
@@ -72,7 +77,7 @@ def test_what_is_not_wanted_any_more_is_forgotten(tmp_path: Path) -> None:
     report, _ = made(noted, web), made(noted, db)
     noted.forget("other", ())
     noted.forget("s", {web.key})
-    assert (noted.bodies(report, PRE_STOP), list(file.read()["s"])) == ([SAVE], ["web"])
+    assert (noted.bodies(report, PRE_STOP_LABEL), list(file.read()["s"])) == ([SAVE], ["web"])
 
 
 def test_what_was_run_counts_on_while_something_of_its_stack_stays(tmp_path: Path) -> None:

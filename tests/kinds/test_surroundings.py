@@ -70,9 +70,9 @@ def test_a_lost_network_whose_card_has_an_address_is_put_right_as_the_engine_can
 @pytest.mark.parametrize("labels", [{}, {"windlass.instance": "i", "windlass.name": "web"}])
 def test_nobody_looks_into_a_container_that_compose_did_not_make(labels: dict[str, str]) -> None:
     """There is nothing at this engine that could be asked for a file."""
-    wanted = replace(WANTED, spec={"body": {}, "copied": {"/etc/x": "digest"}})
+    wanted = replace(WANTED, spec={"body": {}, "injectable": {"/etc/x": "digest"}})
     report = {**REPORT, "Config": {"Labels": labels}}
-    assert made().facts(wanted, report, AROUND, "").copied == frozenset()
+    assert made().facts(wanted, report, AROUND, "").injected == frozenset()
 
 
 def test_what_is_around_has_none_of_what_the_engine_counts() -> None:

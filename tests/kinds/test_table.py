@@ -308,12 +308,12 @@ def test_the_file_itself_is_as_good_as_its_copy(bind: str, unmoved: set[str], pa
 
 
 @pytest.mark.parametrize(
-    ("copied", "binds", "paths"),
+    ("injected", "binds", "paths"),
     [({"/etc/c"}, [], []), (set(), [], ["volumes./etc/c"]), ({"/etc/c"}, ["/else:/etc/c:ro"], ["volumes./etc/c"])],
     ids=["a copy in the container", "none", "something mounted over it"],
 )
-def test_a_copy_in_the_container_is_as_good_as_a_mount(copied: set[str], binds: list[str], paths: list[str]) -> None:
-    seen = replace(facts(COPIED, HostConfig={"Binds": binds}), copied=frozenset(copied))
+def test_a_copy_in_the_container_is_as_good_as_a_mount(injected: set[str], binds: list[str], paths: list[str]) -> None:
+    seen = replace(facts(COPIED, HostConfig={"Binds": binds}), injected=frozenset(injected))
     made = fingerprint(TABLE, seen.spec, b"k")
     assert [one.path for one in compare(TABLE, seen, made, made)] == paths
 

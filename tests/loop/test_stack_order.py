@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
+from agent.loop import Loop
 from agent.model import Failure, Health, Report, Result, Revision, ServiceState, Stack
 from agent.ports import AskSource, LookAt
 from agent.reconcile import Turn
@@ -119,7 +122,9 @@ def test_what_comes_back_while_it_is_removed_is_not_forgotten(leaves_again: bool
     assert audience.gone.empty()
 
 
-def test_what_is_broken_by_now_may_have_waited_for_what_is_to_wait_for_it() -> None:
+@contextmanager
+def web_waits_for_zdb() -> Iterator[tuple[Loop, FakeDesires, FakeTurns, FakeAudience]]:
+    """By a second revision; the other one gets no healthier."""
     desires, audience = FakeDesires(reading(stack("web"), stack("zdb"))), FakeAudience()
     turns = FakeTurns(lambda turn: replace(synced(turn), health=Health.PROGRESSING))
     with running(make_loop(desires, turns, audience)) as loop:
@@ -127,6 +132,11 @@ def test_what_is_broken_by_now_may_have_waited_for_what_is_to_wait_for_it() -> N
         desires.answer = reading(replace(stack("web", "b" * 40, "2"), after=("zdb",)), stack("zdb"), revision="b" * 40)
         loop.wake(AskSource("git"))
         assert turns.next().scope.stacks == {"zdb"}
+        yield loop, desires, turns, audience
+
+
+def test_what_is_broken_by_now_may_have_waited_for_what_is_to_wait_for_it() -> None:
+    with web_waits_for_zdb() as (loop, desires, turns, audience):
         newest, broken = replace(stack("zdb", "c" * 40, "3"), after=("web",)), {"web": Failure("ConfigInvalid", "no")}
         desires.answer = reading(newest, revision="c" * 40, broken=broken)
         loop.wake(AskSource("git"))
@@ -158,13 +168,7 @@ def test_it_waits_for_one_that_the_same_commit_breaks() -> None:
 
 def test_stacks_of_different_readings_may_wait_for_one_another() -> None:
     """The older of the two has left the source by now, and is kept, for it may be hidden behind what is broken."""
-    desires, audience = FakeDesires(reading(stack("web"), stack("zdb"))), FakeAudience()
-    turns = FakeTurns(lambda turn: replace(synced(turn), health=Health.PROGRESSING))
-    with running(make_loop(desires, turns, audience)) as loop:
-        turns.next(), turns.next()
-        desires.answer = reading(replace(stack("web", "b" * 40, "2"), after=("zdb",)), stack("zdb"), revision="b" * 40)
-        loop.wake(AskSource("git"))
-        assert turns.next().scope.stacks == {"zdb"}
+    with web_waits_for_zdb() as (loop, desires, turns, _audience):
         newest = replace(stack("zdb", "c" * 40, "3"), after=("web",))
         broken = {"unknown": Failure("ConfigInvalid", "no")}
         desires.answer = reading(newest, stack("other"), revision="c" * 40, broken=broken)

@@ -11,6 +11,7 @@ from typing import Any
 
 from docker.errors import APIError
 
+from agent.engine.answers import ABSENT
 from agent.engine.engine import Engine
 from agent.engine.errors import plain_errors
 from tests.model.fate import Lot
@@ -50,7 +51,7 @@ class _Calls:
                 return ask(self._client)
             except APIError as error:
                 if error.status_code == 404:
-                    return None
+                    return ABSENT
                 raise
 
     def write(self, endpoint: str, subject: str, tell: Callable[[Any], Any], **_how: Any) -> Any:

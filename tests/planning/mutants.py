@@ -29,7 +29,7 @@ MUTANTS = (
     Mutant("causes.py", "resource.service and ", ""),
     Mutant("holds.py", "            self._let_nothing_new_on(key)\n", ""),
     Mutant("holds.py", ' or moved.path.startswith(f"{where}.")', ""),
-    Mutant("order.py", " if step.verdict.cause is Cause.COMMIT else None,", ","),
+    Mutant("order.py", " if step.cause is Cause.COMMIT else None,", ","),
     Mutant("decide.py", "key in known or in_use", "key in known"),
     Mutant("decide.py", "causes_told == {Cause.SETTINGS}", "Cause.SETTINGS in causes_told"),
     Mutant("decide.py", " and situation.wanted[key].stack in by_settings", " and by_settings"),

@@ -79,8 +79,9 @@ def differs(
     *,
     drift: bool = False,
     secret: bool = False,
+    above: tuple[str, ...] = (),
 ) -> Difference:
-    return Difference(path, seen, wanted, remedy, declared=not drift, secret=secret)
+    return Difference(path, seen, wanted, remedy, declared=not drift, secret=secret, above=above)
 
 
 def plan(

@@ -93,7 +93,7 @@ def test_nothing_new_is_put_on_what_is_external_and_cannot_take_it() -> None:
     wanted = [want(WEB, "network/proxy"), want("network/proxy", external=True)]
     proxy = there("network/proxy", owner=Owner.FOREIGN, stack="", obstacle=Failure("NameAmbiguous", "which of two"))
     added = differs("networks.proxy", None, {}, IN_PLACE)
-    renamed = differs("networks.proxy.aliases", [], ["api"], IN_PLACE)
+    renamed = differs("networks.proxy.aliases", [], ["api"], IN_PLACE, above=("networks", "networks.proxy"))
     for changed in ([], [there(WEB, differs("image"))], [there(WEB, added)], [there(WEB, renamed)]):
         found = plan(wanted, [proxy, *changed])
         check(found, "0 hold container/web (commit: which of two)")
@@ -106,6 +106,8 @@ def test_what_is_on_it_goes_on() -> None:
     check(plan(wanted, [proxy, there(WEB, uses=["network/proxy"])]), "")
     stopped = there(WEB, differs("state", "exited", "running", IN_PLACE, drift=True), uses=["network/proxy"])
     assert "0 update container/web (drift" in str(plan(wanted, [proxy, stopped]))
+    other = there(WEB, differs("networks.proxy.b", None, {}, IN_PLACE, above=("networks",)))
+    assert "0 update container/web (commit" in str(plan(wanted, [proxy, other]))
 
 
 def test_what_only_drifted_is_mended_while_something_that_is_there_is_held() -> None:

@@ -278,6 +278,12 @@ def test_an_image_that_is_due_is_fetched_though_nobody_is_made() -> None:
     check(found, "0 replace image/app (image: its pull policy has it looked for again by now)")
 
 
+def test_an_image_that_is_to_be_here_is_fetched_again_though_nobody_is_made() -> None:
+    wanted = [want(WEB, "image/app"), want("image/app", on_demand=False)]
+    found = plan(wanted, [there(WEB, uses=["image/app"])])
+    check(found, "0 create image/app (drift: was removed outside git)")
+
+
 def test_a_held_user_needs_no_image() -> None:
     wanted = [want(WEB, "image/app:2", "network/x"), want("image/app:2"), want("network/x", external=True)]
     assert [change.key.kind for change in plan(wanted).changes] == ["container", "network"]

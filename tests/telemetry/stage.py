@@ -33,7 +33,7 @@ class Stage:
 
     def settle(self) -> None:
         """Until what is to be written down has been written."""
-        self.witness._writer.submit(lambda: None).result(timeout=10)
+        self.witness.writer.submit(lambda: None).result(timeout=10)
 
     def metric(self, series: str) -> float | None:
         text = self.witness.metrics.render("")[1].decode()

@@ -71,20 +71,16 @@ def test_it_listens_on_the_loopback_only(site: Site) -> None:
     assert site.server.url == f"http://127.0.0.1:{site.server.address.port}"
 
 
-class StoppedMeanwhile(Server):
-    """`stop` comes right after each look at the thread."""
-
-    def __getattribute__(self, name: str) -> Any:
-        found = super().__getattribute__(name)
-        if name == "_thread":
-            self._thread = None
-        return found
-
-
-def test_who_waits_for_its_end_may_see_it_stopped_meanwhile() -> None:
-    server, over = StoppedMeanwhile("127.0.0.1:0", **PARTS), threading.Thread()
-    over.start()
-    server._thread = over
+def test_all_who_wait_for_its_end_are_let_go_by_a_stop(make_site: Callable[..., Site]) -> None:
+    server = make_site().server
+    assert server
+    waiting = [threading.Thread(target=server.wait, daemon=True) for _ in range(8)]
+    for one in waiting:
+        one.start()
+    server.stop()
+    for one in waiting:
+        one.join(10)
+    assert not any(one.is_alive() for one in waiting)
     server.wait()
 
 
