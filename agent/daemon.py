@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
@@ -81,7 +80,6 @@ class Daemon:
         gc.set_threshold(20_000, 20, 20)  # what a command starts with would let garbage pile up for days
         self._begin_log()
         with self._state.locked():
-            self._forget_applied()
             self._prepare_history()
             self._witness.logger.info("windlass", version=__version__, repo=self._witness.overview.source.url)
             if is_in_the_clear(self._settings):
@@ -163,7 +161,14 @@ class Daemon:
         self._metrics.interval(float(settings.interval))
         rejections = Rejections(self._notes(self._state.rejections))
         return Loop(
-            Follower(self._source, reader, self._fetched, rejections=rejections, timed=self._metrics.timed),
+            Follower(
+                self._source,
+                reader,
+                self._fetched,
+                rejections=rejections,
+                applied=JsonFile(self._state.applied),
+                timed=self._metrics.timed,
+            ),
             HostTurns(
                 self._reconciler,
                 self._scope,
@@ -223,11 +228,6 @@ class Daemon:
         """No thread ends unheard: a bug in any of them is a line in the log, with its traceback."""
         if args.exc_value is not None:
             self._witness.crashed(args.exc_value)
-
-    def _forget_applied(self) -> None:
-        """From now on what is good is what this agent leaves good, and not what was applied by hand before."""
-        with suppress(OSError):
-            self._state.applied.unlink()
 
     def _prepare_history(self) -> None:
         try:

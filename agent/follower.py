@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from agent.desired import Reader, Reading
 from agent.errors import Refused, Trouble
+from agent.jsonfile import JsonFile, part_of
 from agent.model import Failure, Revision, Snapshot, Stack
 from agent.provenance import PATIENCE, Tracer
 from agent.rejections import Rejections, content_of, is_doubt
@@ -32,12 +33,15 @@ class Follower:
         clock: Callable[[], float] = time.monotonic,
         rejections: Rejections | None = None,
         *,
+        applied: JsonFile | None = None,
         timed: Timed = ignore,
     ) -> None:
-        """`asked(result, seconds)` hears of each time that the source was asked: "success" or "error"."""
+        """`asked(result, seconds)` hears of each time that the source was asked: "success" or "error". `applied` is what
+        commands noted since the last agent ran, see `_heed_applied`."""
         self._timed = timed
         self._source, self._reader, self._asked, self._clock = source, reader, asked, clock
         self._rejections = rejections or Rejections()
+        self._applied = applied
         self._tracer = Tracer(source.past)
         self._blamed: dict[tuple[str, str], Revision | None] = {}  # by revision and stack
         self._newest: Reading | None = None
@@ -48,10 +52,26 @@ class Follower:
     def newest(self) -> Reading:
         """The newest revision, read once however often it is asked for. Raises `Trouble`."""
         snapshot = self._sync()
+        self._heed_applied()
         if self._newest is None or self._newest.snapshot.revision.id != snapshot.revision.id:
             with measured(Measured.RENDER, self._timed, self._clock):
                 self._newest = self._reader.read(snapshot)
         return self._with_blame(self._without_rejected(self._newest))
+
+    def _heed_applied(self) -> None:
+        """What a command has left good is good from now on: where its content has to wait, for another stack or for the
+        end of a freeze window, what was good before would take its place again. From then on it is this agent's word
+        that counts."""
+        if self._applied is None:
+            return
+        notes = self._applied.read()
+        for stack in sorted(notes):
+            with suppress(Trouble):  # as in `accept`
+                self._source.accept(stack, str(part_of(notes, stack).get("rev")))
+        if notes:
+            with suppress(Trouble):
+                self._applied.change(lambda _: {})
+        self._applied = None
 
     def _without_rejected(self, reading: Reading) -> Reading:
         """What was tried and did not become good counts as broken, as long as there is something to go back to."""

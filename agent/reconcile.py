@@ -38,16 +38,7 @@ from agent.model import (
     Status,
 )
 from agent.occasions import Trigger
-from agent.planning import (
-    Demands,
-    Errand,
-    Policy,
-    Removal,
-    as_it_was,
-    hold_whole,
-    make_plan,
-    stops_for_others,
-)
+from agent.planning import Demands, Errand, Policy, Removal, as_it_was, hold_whole, make_plan, stops_for_others
 from agent.probe import Gate, Probe
 from agent.protections import Protections
 from agent.provenance import Provenance, Tracer

@@ -183,7 +183,8 @@ def _rest_until_proved(steps: Steps, rollout: Rollout, pace: Pace, began: float)
             if proof.gate is Gate.PASSED and pace.leaves:
                 return proof.checked  # up to now nothing speaks against it
             then = "goes on" if pace.leaves else "begins anew, for others go on with the old one"
-            raise _Unproved(f"not proved yet, for the agent ends or newer content is wanted; the next pass {then}")
+            said = f"not proved yet, for the agent ends or newer content is wanted; the next pass {then}"
+            raise _Unproved(said, reason="Unproved")
         pace.rest(POLL, proof.detail or "runs without a restart so far")
 
 

@@ -55,6 +55,8 @@ class Repository:
         return reading(revision=self.good_at).snapshot if self.good_at else None
 
     def accept(self, _name: str, revision: str) -> None:
+        if len(revision) != len(GOOD.revision.id):
+            raise Refused(f"'{revision}' is no commit", reason="RevisionUnknown")
         self.good_at = revision
 
     def forget(self, _name: str) -> None:
@@ -73,6 +75,20 @@ def test_what_was_rejected_counts_as_broken_once_there_is_something_to_go_back_t
     repository.good_at = GOOD.revision.id
     assert (desires.newest().stacks, desires.newest().broken) == ({}, {"web": CRASHED})
     assert desires.newest().rejected == {"web": content_of(BAD)}
+
+
+def test_what_a_command_left_good_since_the_last_agent_ran_is_good(tmp_path: Path) -> None:
+    """Else it would be taken back for as long as its content waits: for another stack, or for a freeze window to end."""
+    repository, file = Repository(BETTER), JsonFile(tmp_path / "applied.json")
+    repository.good_at = GOOD.revision.id
+    file.change(lambda _: {"web": {"rev": BETTER.revision.id, "path": "/srv/fleet"}, "spoilt": "x"})
+    desires = Follower(repository, repository, lambda _result, _seconds: None, applied=file)
+    desires.newest()
+    assert desires.last_good("web") == BETTER
+    assert file.read() == {}, "from now on it is the agent's word that counts"
+    repository.good_at = GOOD.revision.id
+    desires.newest()
+    assert repository.good_at == GOOD.revision.id, "heeded once"
 
 
 def test_the_commit_is_named_that_brought_what_was_rejected() -> None:

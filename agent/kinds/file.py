@@ -1,8 +1,8 @@
 """Files of the commit on the host, for containers to mount. `spec` is one of
 
-{"content": {path below the key's: (mode, bytes)}}, with "" as the path of a single file: kept equal to that. The key's
-    path carries the digest of the content, so another content is another object; when nothing of the stack needs it
-    any more, it goes.
+{"content": {path below the key's: (mode, bytes)}}, with "" as the path of a single file: kept equal to that, and what
+    somebody puts beside these files in their directory is removed. The key's path carries the digest of the content, so
+    another content is another object; when nothing of the stack needs it any more, it goes.
 {"content": …, "seed": True}: data that begins as what the commit has. A file is written when it is absent, and again
     when the commit has another one than the last that was written; in between it is the containers' own.
 {"directory": True}: a directory that has to be there. It is made once and left alone.
@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 from agent.errors import Refused
 from agent.kinds.base import wanted_of
-from agent.kinds.file_writing import Form, Found, look, opened, write
+from agent.kinds.file_writing import Form, Found, look, opened, others, remove, write
 from agent.kinds.memory import make_private
 from agent.model import Change, Condition, Difference, Key, Observed, Owner, Remedy, Resource, Scope
 from agent.probe import Gate, Probe
@@ -82,13 +82,14 @@ class FileKind:
         if all(state is Found.NOTHING for _, state in found):
             return None
         record = self._read_record(resource)
-        differences = (_difference(piece, state, record) for piece, state in found)
-        return tuple(_hidden(one) if resource.spec.get("secret") else one for one in differences if one)
+        differences = [one for piece, state in found if (one := _difference(piece, state, record))]
+        differences += map(_of_nobody, _others(place, resource))
+        return tuple(map(_hidden, differences) if resource.spec.get("secret") else differences)
 
     def _look(self, place: _Place, piece: Piece) -> Found:
         try:
-            with opened(place.root, place.directory_of(piece)) as directory:
-                return look(directory, place.name_of(piece), piece.form)
+            with opened(place.root, place.directory_of(piece.path)) as directory:
+                return look(directory, place.name_of(piece.path), piece.form)
         except FileNotFoundError:
             return Found.NOTHING
 
@@ -108,6 +109,9 @@ class FileKind:
                 with opened(place.root, place.parts, make=True):
                     return
             record = self._read_record(resource)
+            for path in _others(place, resource):
+                with opened(place.root, place.directory_of(path)) as directory:
+                    remove(directory, place.name_of(path))
             written = {
                 piece.path: digest for piece in _pieces(resource) if (digest := self._keep(place, piece, record))
             }
@@ -120,8 +124,8 @@ class FileKind:
         if not _difference(piece, found, record):
             return record.get(piece.path) if record is not None else None
         if found is not Found.EQUAL:
-            with opened(place.root, place.directory_of(piece), make=True) as directory:
-                write(directory, place.name_of(piece), piece.form)
+            with opened(place.root, place.directory_of(piece.path), make=True) as directory:
+                write(directory, place.name_of(piece.path), piece.form)
         return piece.digest
 
     def update(self, change: Change, revision: str) -> None:
@@ -174,11 +178,11 @@ class _Place(NamedTuple):
     root: Path
     parts: tuple[str, ...]
 
-    def directory_of(self, piece: Piece) -> tuple[str, ...]:
-        return (*self.parts, *PurePosixPath(piece.path).parts)[:-1]
+    def directory_of(self, path: str) -> tuple[str, ...]:
+        return (*self.parts, *PurePosixPath(path).parts)[:-1]
 
-    def name_of(self, piece: Piece) -> str:
-        return (*self.parts, *PurePosixPath(piece.path).parts)[-1]
+    def name_of(self, path: str) -> str:
+        return (*self.parts, *PurePosixPath(path).parts)[-1]
 
 
 def _pieces(resource: Resource) -> Iterator[Piece]:
@@ -188,6 +192,18 @@ def _pieces(resource: Resource) -> Iterator[Piece]:
             yield Piece(path, Form(mode, content, spec["uid"], spec["gid"]))
         else:
             yield Piece(path, Form(0o755 if mode & 0o111 else 0o644, content))
+
+
+def _others(place: _Place, resource: Resource) -> list[str]:
+    """What is in the directory that is kept equal to the commit, and is not of the commit; none in any other."""
+    spec = resource.spec
+    if "" in spec["content"] or spec.get("seed"):
+        return []
+    try:
+        with opened(place.root, place.parts) as directory:
+            return sorted(others(directory, spec["content"].keys()))
+    except FileNotFoundError:
+        return []
 
 
 def _directories(path: PurePath) -> list[PurePosixPath]:
@@ -216,6 +232,10 @@ def _difference(piece: Piece, found: Found, record: Mapping[str, str] | None) ->
     if found is Found.EQUAL:
         return None
     return Difference(path, found.value, wanted, Remedy.IN_PLACE, declared=False)
+
+
+def _of_nobody(path: str) -> Difference:
+    return Difference(path, "added", "absent", Remedy.IN_PLACE, declared=False)
 
 
 def _of_seed(piece: Piece, found: Found, last: str | None, path: str, wanted: str) -> Difference | None:

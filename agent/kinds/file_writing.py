@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 DIRECTORY_MODE = 0o755  # the users that containers run as have to read what is in it
@@ -104,13 +105,44 @@ def write(directory: int, name: str, form: Form) -> None:
     os.fsync(directory)
 
 
-def _holds_anything(directory: int, name: str) -> bool:
+def others(directory: int, known: Collection[str]) -> Iterator[str]:
+    """The paths below the directory that are neither known nor directories on the way to what is."""
+    on_the_way = {str(above) for path in known for above in PurePosixPath(path).parents}
+    yield from _beside(directory, "", {*known, *on_the_way}, on_the_way)
+
+
+def _beside(directory: int, within: str, known: Set[str], on_the_way: Set[str]) -> Iterator[str]:
+    with os.scandir(directory) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_directory in found:
+        path = f"{within}{name}"
+        if path not in known:
+            yield path
+        elif is_directory and path in on_the_way:
+            with _opened_below(directory, name) as below:
+                yield from _beside(below, f"{path}/", known, on_the_way)
+
+
+def remove(directory: int, name: str) -> None:
+    """Remove what is there under the name, be it a directory with all that is in it. No link is followed."""
+    if stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+        shutil.rmtree(name, dir_fd=directory)
+    else:
+        os.unlink(name, dir_fd=directory)
+
+
+@contextmanager
+def _opened_below(directory: int, name: str) -> Iterator[int]:
     descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | _OPEN, dir_fd=directory)
     try:
-        with os.scandir(descriptor) as entries:
-            return any(entries)
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _holds_anything(directory: int, name: str) -> bool:
+    with _opened_below(directory, name) as below, os.scandir(below) as entries:
+        return any(entries)
 
 
 def _give(descriptor: int, uid: int | None, gid: int | None) -> None:

@@ -2,7 +2,8 @@
 
 A step is behind what it needs: users let go before an object is taken away, an object is taken away before it is made
 again, and what it requires is made before it is. Nothing that runs is stopped in a stack before everything for that
-stack is fetched and written. A port of the host is let go of before another container takes hold of it.
+stack is fetched and written; what drifted is mended beside that, where nothing stops for it. A port of the host is let
+go of before another container takes hold of it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 from agent.model import Action, Cause, Change, Key
 from agent.planning.cascade import Step, stops_for_others
+from agent.planning.causes import HEALED
 from agent.planning.first import Links, put_first, runs_first
 from agent.planning.handover import hand_over
 from agent.planning.rollouts import alone, in_its_turn, interruption, take_turns
@@ -73,7 +75,8 @@ class _Board:
 
     def _waits_for_prepared(self, step: Step, after: frozenset[int]) -> bool:
         """Whether it comes behind all that is prepared for its stack, and none of those that it is after does so."""
-        waits = self._stops(step) or (step.action is Action.UPDATE and not self._is_prepared(step.key))
+        updates = step.action is Action.UPDATE and not self._is_prepared(step.key)
+        waits = self._stops(step) or (updates and (step.restarts or step.verdict.cause not in HEALED))
         waits = waits or (step.action in _MAKING and self._runs_first(step.key))
         implied = any(self._stops(self._steps[index]) and self._steps[index].stack == step.stack for index in after)
         return waits and not implied and bool(self.prepared.get(step.stack))
@@ -209,7 +212,7 @@ class _Numbers:
         after, follows = self._of(links.after), self._of(links.follows)
         if links.prepared is None:
             return after, follows
-        if step.action is Action.UPDATE:  # what drifted is mended even when another service's image cannot be had
+        if step.action is Action.UPDATE:  # it is done even when another service's image cannot be had
             return after, self._with_prepared(links.prepared, follows) - after
         return self._with_prepared(links.prepared, after), follows
 

@@ -8,12 +8,14 @@ from agent.held import EMPTY_DESIRED_STATE
 from agent.host_ports import PROCESS, HostPort
 from agent.model import Difference, Key
 from agent.printable import listed, printable
+from agent.twins import base_name
 
 NOT_THERE = "does not exist yet"
 NEW_CONTENT = "its content is new"
 REMOVED_OUTSIDE = "was removed outside git"
 NOT_WANTED = "is not wanted any more"
 LEFTOVER = "left over from a replacement that was cut"
+SET_ASIDE = "was set aside for a replacement that came to nothing"
 MOVED_IMAGE = "its image moved: the same tag names another image now"
 REBUILT = "the content that it is built from changed"
 NOT_BUILT = "its image was not built from the commit"
@@ -70,9 +72,18 @@ def _drift(differences: Sequence[Difference]) -> str:
         return _state(printable(str(differences[0].seen)))
     if len(differences) == 1 and differences[0].path == "health":
         return UNHEALTHY
+    if aside := _set_aside(differences):
+        others = [one for one in differences if one.path not in {"name", "state"}]
+        return "; ".join([aside, *([_drift(others)] if others else [])])
     if all(one.path.startswith(_NAMESPACES) for one in differences):
         return f"is cut off: it shares namespaces with {_owners(differences)}, started after it"
     return f"{_paths(differences)} changed outside git"
+
+
+def _set_aside(differences: Sequence[Difference]) -> str:
+    """In words, where the name is the one that a replacement gives: then nobody stopped or renamed it by hand."""
+    names = [(str(one.seen), str(one.wanted)) for one in differences if one.path == "name"]
+    return SET_ASIDE if any(seen != wanted == base_name(seen) for seen, wanted in names) else ""
 
 
 def _owners(differences: Sequence[Difference]) -> str:

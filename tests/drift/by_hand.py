@@ -171,6 +171,12 @@ BY_HAND = [
         STARTED_ANEW,
     ),
     (
+        "file in a mounted directory added",
+        lambda s: (s.on_host("/etc/conf.d") / "two.conf").write_text("two = 2\n"),
+        {"file/conf.d": "update drift: two.conf", "container/web-1": "update drift: files./etc/conf.d"},
+        STARTED_ANEW,
+    ),
+    (
         "mounted directory made anew",
         directory_made_anew,
         {"file/conf.d": "update drift: one.conf", "container/web-1": "update drift: files./etc/conf.d"},

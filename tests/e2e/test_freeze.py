@@ -50,6 +50,25 @@ def test_new_content_waits_while_what_runs_is_healed_also_by_the_next_process(
         assert events.index("thawed") > events.index("frozen")
 
 
+@pytest.mark.slow
+def test_what_a_person_applied_in_a_window_is_not_taken_back_by_the_next_agent(
+    agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
+    with running(agent):
+        head = fleet.push({path: two_services(busybox)}, "First")
+        until(lambda: agent.synced_at(stack, head), "the first commit deployed")
+        until(lambda: not agent.stack(stack)["on_trial"], "the first commit known to be good")
+    freeze = 'freeze:\n  - {cron: "* * * * *", for: 1h}\n'
+    hotfix = fleet.push({"windlass.yaml": freeze, path: two_services(busybox, "two")}, "A hotfix, in spite of all")
+    applied = agent.windlass("apply", str(fleet.work), "--yes")
+    assert applied.returncode == 0, applied.stderr
+    before = identity(sdk, f"{stack}-web-1")
+    with running(agent):
+        until(lambda: agent.synced_at(stack, hotfix), "known as synced")
+        assert identity(sdk, f"{stack}-web-1") == before
+
+
 def test_a_mistake_in_it_is_told_with_its_place_and_what_runs_stays(
     started: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
 ) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from threading import Event
 
 import docker
 import pytest
 
+from agent.converge import Ended
+from agent.converge import Event as Progress
 from agent.errors import Refused
 from agent.kinds.image_refusals import BUILDS, PULLS, Pause, Refusals
 from agent.model import Report
+from agent.reconcile import Turn
 from tests.engine import front as faults
 from tests.engine.front import Front
 from tests.engine.registry import Registry
@@ -88,6 +93,25 @@ def test_a_failed_pull_stops_nothing(rig: Rig, busybox: str, front: Front, image
     assert report.failure is not None
     assert report.failure.reason == "ImageCorrupt"
     assert (rig.container("web"), rig.container("api")) == before
+
+
+def test_what_drifted_does_not_wait_for_a_pull(
+    rig: Rig, busybox: str, front: Front, image: str, sdk: docker.APIClient
+) -> None:
+    """Which goes on only once it has been mended."""
+    rig.apply(compose(rig, busybox, busybox))
+    sdk.stop(f"{rig.stack}-web-1", 0)
+    ended, gate = list[str](), Event()
+
+    def note(_turn: Turn, event: Progress) -> None:
+        if isinstance(event, Ended):
+            ended.append(event.outcome.change.key.name)
+            gate.set()
+
+    front.fault = faults.of_blobs(faults.until(gate))
+    rig.reconciler = replace(rig.reconciler, listen=note)
+    assert rig.take(compose(rig, busybox, image)).failure is None
+    assert ended == [f"{rig.stack}-web-1", image, f"{rig.stack}-api-1"]
 
 
 def test_an_image_for_another_platform_alone_is_an_error_of_its_service(

@@ -91,6 +91,36 @@ def test_what_was_changed_by_hand_is_put_right(kind: FileKind, state: Path, spoi
     assert (state / "files/ab/dir/y").stat().st_ino == untouched
 
 
+def _add_file(directory: Path) -> str:
+    (directory / "conf.d/more.conf").write_bytes(b"more")
+    return "conf.d/more.conf"
+
+
+def _add_directory(directory: Path) -> str:
+    (directory / "more/deep").mkdir(parents=True)
+    (directory / "more/deep/x").write_bytes(b"more")
+    return "more"
+
+
+def _add_link(directory: Path) -> str:
+    (directory / "link").symlink_to(directory / "conf.d", target_is_directory=True)
+    return "link"
+
+
+@pytest.mark.parametrize("add", [_add_file, _add_directory, _add_link])
+def test_what_was_added_by_hand_to_a_directory_is_removed(
+    kind: FileKind, state: Path, add: Callable[[Path], str]
+) -> None:
+    directory = state / "files/ab/nginx"
+    wanted = resource(directory, {"a.conf": (0o644, b"a"), "conf.d/b": (0o644, b"b")})
+    make(kind, wanted)
+    added = add(directory)
+    assert differing(kind, wanted) == {added: (Remedy.IN_PLACE, False)}
+    make(kind, wanted)
+    assert not os.path.lexists(directory / added)
+    assert (directory / "conf.d/b").read_bytes() == b"b"
+
+
 def test_a_repair_leaves_the_old_file_to_whoever_has_it_open(kind: FileKind, state: Path) -> None:
     wanted = resource(state / "files/ab/x", one(b"new"))
     make(kind, wanted)

@@ -8,6 +8,9 @@ from agent.model import Action, Cause, Difference, Owner, Remedy, Revision
 from agent.provenance import Provenance
 from tests.planning.scene import IN_PLACE, NET, WEB, check, differs, plan, there, want
 
+ASIDE = differs("name", "web.old", "web", IN_PLACE, drift=True)
+STOPPED = differs("state", "exited (137)", "running", IN_PLACE, drift=True)
+
 # --- each object by itself --------------------------------------------------------------------------------------
 
 
@@ -52,6 +55,11 @@ def test_one_field_that_cannot_change_in_place_replaces_the_object() -> None:
         ([differs("image")], "commit: image changed"),
         ([differs("hostname", drift=True)], "drift: hostname changed outside git"),
         ([differs("hostname", drift=True), differs("image", drift=True)], "drift: hostname, image changed outside git"),
+        ([ASIDE, STOPPED], "drift: was set aside for a replacement that came to nothing"),
+        (
+            [ASIDE, STOPPED, differs("hostname", drift=True)],
+            "drift: was set aside for a replacement that came to nothing; hostname changed outside git",
+        ),
         ([differs("user"), differs("hostname", drift=True)], "commit: user changed; hostname changed outside git"),
         ([differs(f"environment.V{number}") for number in range(9)], "and 3 more changed"),
         ([differs("build")], "commit: the content that it is built from changed"),
@@ -61,7 +69,16 @@ def test_one_field_that_cannot_change_in_place_replaces_the_object() -> None:
         ([differs("post_start", drift=True)], "drift: not all of its post_start hooks have run"),
     ],
     ids=[
-        *("image moved", "image committed", "drift", "drift and image", "commit and drift", "many fields"),
+        *(
+            "image moved",
+            "image committed",
+            "drift",
+            "drift and image",
+            "set aside",
+            "set aside and drift",
+            "commit and drift",
+            "many fields",
+        ),
         *("built anew", "built anew and changed", "pulled anew", "built by somebody else", "hooks"),
     ],
 )
@@ -289,11 +306,13 @@ def test_a_held_user_needs_no_image() -> None:
     assert [change.key.kind for change in plan(wanted).changes] == ["container", "network"]
 
 
-def test_a_failed_pull_does_not_keep_drift_from_being_mended() -> None:
+@pytest.mark.parametrize("drift", [True, False])
+def test_drift_is_mended_beside_a_pull_and_what_is_committed_comes_behind_it(drift: bool) -> None:
     wanted = [want(WEB, "image/app:2"), want("image/app:2"), want("container/db")]
-    found = plan(wanted, [there("container/db", differs("restart", remedy=IN_PLACE, drift=True))])
+    found = plan(wanted, [there("container/db", differs("restart", remedy=IN_PLACE, drift=drift))])
     update = next(change for change in found.changes if change.action is Action.UPDATE)
-    assert (update.after, update.follows) == (frozenset(), frozenset({0}))
+    pull = frozenset(change.number for change in found.changes if change.key.kind == "image")
+    assert (update.after, update.follows) == (frozenset(), frozenset() if drift else pull)
 
 
 def test_what_is_prepared_for_another_stack_is_not_waited_for() -> None:
