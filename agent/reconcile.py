@@ -121,7 +121,7 @@ class Reconciler:
             acknowledged = self.acknowledgements.cover(removal, turn.consent)
             policy = replace(policy, removal=removal, acknowledged=acknowledged)
             plan = self._plan(turn, actual, policy)
-        plan = hold_whole(plan, self.host.unable(plan))
+        plan = hold_whole(plan, self.host.unable(plan), turn.resting)
         return Look(actual, in_order(plan, turn.stacks), labelled, removal)
 
     def _plan(self, turn: Turn, actual: Mapping[Key, Observed], policy: Policy) -> Plan:
