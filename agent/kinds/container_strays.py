@@ -15,8 +15,10 @@ from agent.kinds.base import COMPOSE, NAME, PROJECT, Report, observed
 from agent.kinds.container_around import Surroundings
 from agent.kinds.container_astray import NUMBER, ONE_OFF
 from agent.kinds.container_cut import Labels, is_by_compose, is_twin
+from agent.kinds.container_mounts import anonymous
+from agent.kinds.container_networks import endpoints, has_endpoints, wanted_mode
 from agent.kinds.container_ports import ports_of
-from agent.kinds.container_report import is_up, labels_of, listed_labels, listed_name, name_of
+from agent.kinds.container_report import is_up, labels_of, linked, listed_labels, listed_name, name_of, sharers
 from agent.kinds.container_state import health_of, uses_of
 from agent.kinds.table import look
 from agent.model import Health, Key, Observed, Owner
@@ -65,7 +67,21 @@ def _stray(report: Report, names: Mapping[str, str], labels: Labels, health: tup
         detail=health[1],
         leftover=leftover,
         ports=ports_of(report),
+        apart=is_apart(report),
     )
+
+
+def is_apart(report: Report) -> bool:
+    """Whether it shares nothing but networks with others, and has no fixed address in one: whatever comes in its place
+    can run beside it. What is in anonymous volumes is its own."""
+    if not has_endpoints(wanted_mode(report)) or sharers(report) or linked(report):
+        return False
+    mounted = [mount for mount in report.get("Mounts") or () if mount.get("Type") != "tmpfs"]
+    held = [
+        look(report, f"HostConfig.{name}") for name in ("PortBindings", "PublishAllPorts", "Devices", "DeviceRequests")
+    ]
+    fixed = [look(report, "Config.MacAddress"), *(one.get("IPAMConfig") for one in endpoints(report).values())]
+    return not any(held + fixed) and len(anonymous(report)) == len(mounted)
 
 
 def taken_over(

@@ -87,6 +87,7 @@ class _Board:
             yield from self._users_let_go(step.key)
             yield from self._replaced_by(step.key)
             yield from (self._makes[key] for key in step.behind)
+            yield from self._made_beside(step) if self._goes_last(step) else ()
         elif stops_for_others(step):
             yield from self._users_are_down(step.key)
         elif step.action is Action.RUN:
@@ -186,10 +187,27 @@ class _Board:
         """Of what is pruned, by stack and kind: it may hold what a new object needs, such as a port."""
         cleared: dict[tuple[str, str], list[int]] = {}
         for index, step in enumerate(self._steps):
-            pruned = step.action is Action.REMOVE and step.cause is Cause.PRUNE
-            if pruned and not step.behind and not self._situation.users.get(step.key):
+            if self._is_pruned(step) and not self._goes_last(step):
                 cleared.setdefault((step.stack, step.key.kind), []).append(index)
         return cleared
+
+    def _is_pruned(self, step: Step) -> bool:
+        pruned = step.action is Action.REMOVE and step.cause is Cause.PRUNE
+        return pruned and not step.behind and not self._situation.users.get(step.key)
+
+    def _goes_last(self, step: Step) -> bool:
+        """Whether it is pruned once all that is new is good: nothing that is made needs it to be gone. Else what it
+        held would be lost for content that is no good."""
+        used = (self._makes.get(key) for key in self._situation.uses.get(step.key, ()))
+        is_free = all(made is None or self._is_prepared(self._steps[made].key) for made in used)
+        return self._is_pruned(step) and self._situation.actual[step.key].apart and is_free
+
+    def _made_beside(self, step: Step) -> Iterator[int]:
+        """What is made anew of its stack and kind, or for the first time."""
+        for key, index in self._makes.items():
+            made = self._steps[index]
+            if made.stack == step.stack and key.kind == step.key.kind and made.action is not Action.UPDATE:
+                yield index
 
     def _runs_first(self, key: Key) -> bool:
         return runs_first(self._situation, key)

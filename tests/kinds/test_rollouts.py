@@ -113,6 +113,17 @@ def test_what_crashes_again_and_again_while_it_is_watched_is_taken_back(rig: Rig
     assert rig.apply(good) == {}
 
 
+def test_what_bad_content_does_without_is_still_there_with_what_it_holds(rig: Rig, busybox: str) -> None:
+    old = f"  old: {{image: '{busybox}', stop_grace_period: 0s, volumes: [/scratch]}}\n"
+    rig.apply(web(busybox, "") + old)
+    before = rig.container("old")
+    report = rig.take(web(busybox, CRASHES, "2"))
+    assert (report.failure and report.failure.reason) == "CrashOnStart"
+    assert rig.container("old")["State"] == before["State"]
+    assert rig.apply(web(busybox, "") + old) == {}
+    assert rig.apply(web(busybox, "", "2")) == {f"{rig.stack}-web-1": "replace", f"{rig.stack}-old-1": "remove"}
+
+
 def test_the_last_words_of_what_crashed_are_told_without_its_secrets(rig: Rig, busybox: str) -> None:
     rig.apply(web(busybox, ""))
     failure = rig.take(web(busybox, CRASHES, "2")).failure

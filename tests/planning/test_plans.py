@@ -348,3 +348,26 @@ def test_an_image_that_is_gone_is_not_made_by_hand() -> None:
         ("image", Cause.COMMIT),
         ("container", Cause.COMMIT),
     ]
+
+
+def test_what_shares_nothing_is_pruned_once_all_that_is_new_is_good() -> None:
+    actual = [there(WEB, differs("user")), there("container/old", service="old", apart=True)]
+    check(
+        plan([want(WEB), want("container/new")], actual),
+        """
+        0 create container/new (commit: does not exist yet)
+        1 replace container/web (commit: user changed)
+        2 remove container/old (prune: is not wanted any more) after 0,1
+        """,
+    )
+
+
+def test_what_is_in_the_way_of_a_network_is_pruned_first() -> None:
+    old = there("container/old", service="old", apart=True, uses=["network/front"])
+    found = plan(NET, [there("network/front", differs("internal")), old])
+    assert [f"{change.action} {change.key}" for change in found.changes] == [
+        "remove container/old",
+        "remove network/front",
+        "create network/front",
+        "create container/web",
+    ]
