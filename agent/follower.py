@@ -36,8 +36,8 @@ class Follower:
         applied: JsonFile | None = None,
         timed: Timed = ignore,
     ) -> None:
-        """`asked(result, seconds)` hears of each time that the source was asked: "success" or "error". `applied` is what
-        commands noted since the last agent ran, see `_heed_applied`."""
+        """`asked(result, seconds)` hears of each time that the source was asked: "success" or "error". `applied` is
+        what commands noted since the last agent ran, see `_heed_applied`."""
         self._timed = timed
         self._source, self._reader, self._asked, self._clock = source, reader, asked, clock
         self._rejections = rejections or Rejections()
