@@ -63,8 +63,8 @@ class Repository:
         self.good_at = ""
 
 
-def follower(repository: Any) -> Follower:
-    return Follower(repository, repository, lambda _result, _seconds: None)
+def follower(repository: Any, applied: JsonFile | None = None) -> Follower:
+    return Follower(repository, repository, lambda _result, _seconds: None, applied=applied)
 
 
 def test_what_was_rejected_counts_as_broken_once_there_is_something_to_go_back_to() -> None:
@@ -78,12 +78,11 @@ def test_what_was_rejected_counts_as_broken_once_there_is_something_to_go_back_t
 
 
 def test_what_a_command_left_good_since_the_last_agent_ran_is_good(tmp_path: Path) -> None:
-    """Else it would be taken back for as long as its content waits: for a stack, or for a freeze window to end."""
-    repository: Any = Repository(BETTER)
-    file = JsonFile(tmp_path / "applied.json")
+    """Else it would be taken back for as long as its content waits for another stack, or for a window to end."""
+    repository, file = Repository(BETTER), JsonFile(tmp_path / "applied.json")
     repository.good_at = GOOD.revision.id
     file.change(lambda _: {"web": {"rev": BETTER.revision.id, "path": "/srv/fleet"}, "spoilt": "x"})
-    desires = Follower(repository, repository, lambda _result, _seconds: None, applied=file)
+    desires = follower(repository, file)
     desires.newest()
     assert desires.last_good("web") == BETTER
     assert file.read() == {}, "from now on it is the agent's word that counts"

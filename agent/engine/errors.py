@@ -46,7 +46,11 @@ PULL_MEANINGS = (
     _meaning(r"toomanyrequests|too many requests|rate limit", "RegistryRateLimited"),
     _meaning(r"\bunauthorized\b|authentication required|no basic auth credentials", "RegistryUnauthorized"),
     _meaning(r"\bdenied\b|forbidden", "RegistryDenied"),
-    _meaning(r"manifest unknown|manifest for .* not found|not found: manifest|name unknown", "ManifestUnknown"),
+    _meaning(
+        r"manifest unknown|manifest for .* not found|not found: manifest|name unknown"
+        r"|failed to resolve reference .*: not found",  # where containerd keeps the images
+        "ManifestUnknown",
+    ),
     _meaning(r"no space left on device", "DiskFull"),
     _meaning(
         r"verification failed|invalid checksum|checksum mismatch|unexpected EOF|invalid tar header"

@@ -84,6 +84,13 @@ def namesakes(sdk: docker.APIClient) -> None:
 
 
 @pytest.fixture
+def images_of_its_own(sdk: docker.APIClient) -> None:
+    """For a test of what an engine does otherwise where containerd keeps its images; it is skipped there."""
+    if "io.containerd.snapshotter.v1" in str(sdk.info().get("DriverStatus")):
+        pytest.skip("containerd keeps the images of this engine: it gives each a digest, and tells of whole MiB")
+
+
+@pytest.fixture
 def prefix(sdk: docker.APIClient) -> Iterator[str]:
     """A name of this test's own, with which the names of all that it makes begin."""
     prefix = f"wt{uuid.uuid4().hex[:10]}"

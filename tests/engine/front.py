@@ -32,6 +32,7 @@ class Ask(BaseHTTPRequestHandler):
     """One request of an engine, and what a fault may do with it."""
 
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.1"  # an engine that begins with TLS goes on without where HTTP answers it
     server: Front
 
     def log_message(self, format: str, *args: object) -> None:

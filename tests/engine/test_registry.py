@@ -59,16 +59,16 @@ def shelf(registry: Registry, front: Front, prefix: str, sdk: docker.APIClient) 
         (faults.refuse(404), "ManifestUnknown", "push it, or name one that is there"),
         (faults.refuse(429), "RegistryRateLimited", "log in, pull less often, or use a mirror"),
         (faults.refuse(500), "ImagePullFailed", "500 Internal Server Error"),
-        (faults.of_manifests(faults.page), "ImagePullFailed", "invalid character '<'"),
+        (faults.of_manifests(faults.page), "ImagePullFailed|ImageCorrupt", "invalid character '<'|unexpected EOF"),
         (faults.of_blobs(faults.flip), "ImageCorrupt", "push it again, and look at what lies between"),
     ],
     ids=["401", "403", "404", "429", "500", "a web page", "other bytes"],
 )
 def test_a_registry_that_refuses(shelf: Shelf, engine: Engine, fault: Choice, reason: str, advice: str) -> None:
     found = shelf.refused(engine, fault)
-    assert found.reason == reason
+    assert found.reason in reason.split("|")
     assert found.message.startswith(f"pull {shelf.reference}: ")
-    assert advice in found.message
+    assert any(one in found.message for one in advice.split("|"))
 
 
 def test_a_manifest_that_is_not_the_one_that_was_named_is_refused(shelf: Shelf, engine: Engine) -> None:
@@ -100,6 +100,7 @@ def test_a_registry_that_falls_silent_is_given_up_and_asked_again(shelf: Shelf, 
     assert {one.reference for one in heard} == {shelf.reference}
 
 
+@pytest.mark.usefixtures("images_of_its_own")
 def test_a_slow_registry_is_waited_for_as_long_as_something_comes(
     registry: Registry, front: Front, prefix: str, sdk: docker.APIClient, engine: Engine
 ) -> None:

@@ -17,6 +17,8 @@ from tests.engine.fake import FakeEngine, Request, pull_without_end
         (500, "Get https://r/v2/: unauthorized: authentication required", "RegistryUnauthorized"),
         (404, "pull access denied for x, repository does not exist or may require 'docker login'", "RegistryDenied"),
         (404, "manifest for x:9 not found: manifest unknown: manifest unknown", "ManifestUnknown"),
+        (404, 'failed to resolve reference "h.example/x:9": h.example/x:9: not found', "ManifestUnknown"),
+        (500, 'failed to resolve reference "h.example/x:9": lookup h.example: no such host', "ImagePullFailed"),
         (500, "toomanyrequests: You have reached your pull rate limit", "RegistryRateLimited"),
         (500, "error unmarshalling content: invalid character '<'", "ImagePullFailed"),
         (404, "no matching manifest for linux/amd64 in the manifest list entries", "PlatformMismatch"),

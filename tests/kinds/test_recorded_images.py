@@ -99,6 +99,7 @@ def test_one_that_was_made_by_its_id_is_as_wanted_once_the_tag_stands_for_it_aga
     assert done(take(rig, plain)) == {}
 
 
+@pytest.mark.usefixtures("images_of_its_own")
 def test_where_the_recorded_image_is_gone_the_reference_counts(rig: Rig, shelf: Any, sdk: docker.APIClient) -> None:
     web, good = f"{rig.stack}-web-1", GoodImages()
     first = shelf("1")

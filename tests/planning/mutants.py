@@ -28,7 +28,7 @@ MUTANTS = (
     Mutant("causes.py", "as_here = made_here or", "as_here ="),
     Mutant("causes.py", "resource.service and ", ""),
     Mutant("holds.py", "            self._let_nothing_new_on(key)\n", ""),
-    Mutant("holds.py", ' or moved.path.startswith(f"{where}.")', ""),
+    Mutant("holds.py", "where in (one.path, *one.above)", "where == one.path"),
     Mutant("order.py", " if step.cause is Cause.COMMIT else None,", ","),
     Mutant("decide.py", "key in known or in_use", "key in known"),
     Mutant("decide.py", "causes_told == {Cause.SETTINGS}", "Cause.SETTINGS in causes_told"),
