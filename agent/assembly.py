@@ -343,7 +343,8 @@ class Assembly:
         settings = settings or self._settings(target)
         allowed = self._allowed(target, settings, key)
         here = target.here or here_of(self.environment)
-        named = target.one is not None or target.path != Path() or (target.config is None and is_in_clone(target, here))
+        named = target.one is not None or target.named or target.path != Path()
+        named = named or (target.config is None and is_in_clone(target, here))
         if not target.repo and (named or not settings.repo):
             return in_clone(target, allowed, self.environment, self._owners())
         return in_repository(target, settings, allowed)
