@@ -94,14 +94,11 @@ class Assembly:
     def _plan(self, target: Target, *, exact: bool, approved: bool = True) -> Planned:
         """`exact`: what is carried out is this plan, and nothing that turns out to be needed on the way. `approved`:
         what was approved is not held."""
-        from stamina.instrumentation import set_on_retry_hooks
-
         from agent.artefact import Where, make, target_document
         from agent.parts import make_engine
         from agent.prepared import Prepared, by_hand, frozen_in, suspended_in
         from agent.statedir import StateDir
 
-        set_on_retry_hooks([])  # stamina would log to stdout, where the plan goes
         settings, key = self._settings(target), self._key(target)
         reading = self._read(ground := self._ground(target, settings, key).of(target.stacks))
         engine = make_engine(settings, self.environment)
@@ -346,7 +343,8 @@ class Assembly:
         settings = settings or self._settings(target)
         allowed = self._allowed(target, settings, key)
         here = target.here or here_of(self.environment)
-        named = target.one is not None or target.path != Path() or (target.config is None and is_in_clone(target, here))
+        named = target.one is not None or target.named or target.path != Path()
+        named = named or (target.config is None and is_in_clone(target, here))
         if not target.repo and (named or not settings.repo):
             return in_clone(target, allowed, self.environment, self._owners())
         return in_repository(target, settings, allowed)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from agent.errors import Trouble
 from agent.model import Action, Cause, Change, Key, Plan
+from agent.planning import as_it_was
 
 AGAIN = 60.0  # seconds for which what was mended is left alone: somebody may change it back at once, over and over
 
@@ -23,8 +24,9 @@ class Beside:
     _heard: int = 0
     _mended: dict[Key, float] = field(default_factory=dict)
 
-    def __call__(self, busy: Set[Key], first: int) -> Sequence[Change]:
-        """Further steps of the turn, with numbers from `first` on; none about what is `busy`."""
+    def __call__(self, busy: Set[Key], idle: Set[Key], first: int) -> Sequence[Change]:
+        """Further steps of the turn, with numbers from `first` on. What is `busy` is left alone, but for what is
+        `idle`: it is to be replaced, and runs as it was made until then."""
         before, self._heard = self._heard, self.heard()
         if self._heard == before:
             return ()
@@ -33,18 +35,20 @@ class Beside:
         except Trouble:  # the turn itself will meet it
             return ()
         now = self.clock()
-        found = mending(plan, busy | {key for key, at in self._mended.items() if now - at < AGAIN}, first)
+        rests = {key for key, at in self._mended.items() if now - at < AGAIN}
+        found = mending(plan, busy | rests, idle - rests, first)
         self._mended |= {change.key: now for change in found}
         return found
 
 
-def mending(plan: Plan, busy: Set[Key], first: int) -> tuple[Change, ...]:
+def mending(plan: Plan, busy: Set[Key], idle: Set[Key], first: int) -> tuple[Change, ...]:
     """The steps of the plan that put right what drifted, and that need none of the others; what would be replaced or
-    started anew waits for a turn of its own."""
+    started anew waits for a turn of its own, or (what is `idle`) is only put right as it was made."""
     numbers: dict[int, int] = {}
     found = []
-    for change in plan.pending:
-        if change.key not in busy and change.after <= numbers.keys() and _mends(change):
+    for one in plan.pending:
+        change = as_it_was(one) if one.key in idle else one if one.key not in busy else None
+        if change is not None and change.after <= numbers.keys() and _mends(change):
             numbers[change.number] = first + len(numbers)
             found.append(change)
     return tuple(

@@ -14,10 +14,9 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
 
 from agent.errors import Overtaken, Refused, Trouble
-from agent.gates import gated_by
+from agent.gates import Gates, gated_by
 from agent.model import Action, Change, Condition, Key, Outcome, Plan, Requirement, Status
 from agent.probe import Gate, Probe
 from agent.rollout import Failures, Pace
@@ -26,7 +25,7 @@ from agent.threads import begin
 from agent.timing import Timed
 
 Perform = Callable[[Change, Pace], str | None]  # returns a remark on what was done, mostly none
-Beside = Callable[[Set[Key], int], Sequence[Change]]  # see `agent.beside`
+Beside = Callable[[Set[Key], Set[Key], int], Sequence[Change]]  # see `agent.beside`
 
 STOPPED = "Stopped"
 DEPENDENCY_FAILED = "DependencyFailed"
@@ -127,13 +126,6 @@ class _Rest:
     told: float = float("-inf")
 
 
-class _Answer(NamedTuple):
-    """What was said of a requirement, and when."""
-
-    probe: Probe
-    at: float
-
-
 @dataclass
 class _Run:
     """One run. Only the caller's thread touches it; what the pool does comes back through `_inbox`."""
@@ -161,7 +153,7 @@ class _Run:
         self._numbers: dict[Future[Outcome], int] = {}
         self._inbox: SimpleQueue[Future[Outcome] | tuple[Change, str]] = SimpleQueue()
         self._outcomes: dict[int, Outcome] = {}
-        self._answers: dict[Requirement, _Answer] = {}
+        self._gates = Gates(self.probe, self.clock, self.options.poll / 2)
         self._failures = Failures(self.plan.changes)
         self._bug: BaseException | None = None
         self._moved = 0.0  # when something has begun or ended, or was looked for beside
@@ -198,8 +190,11 @@ class _Run:
         """Take on what drifted meanwhile of what no step here is about, or waits for."""
         if self.beside is None or self._bug or self.stop() or self.clock() - self._moved < self.options.quiet:
             return
-        self._moved = self.clock()
-        self._take_on(self.beside(self._busy(), max(self._changes) + 1))
+        self._moved, idle = self.clock(), self._idle()
+        for change in self.beside(self._busy(), idle.keys(), max(self._changes) + 1):
+            self._take_on([change])
+            if change.key in idle:
+                self._put_behind(idle[change.key], change.number)
 
     def _busy(self) -> set[Key]:
         """What a step is about, or waits for. What failed here is tried again by another turn."""
@@ -207,6 +202,21 @@ class _Run:
         own = {change.key for change in self.plan.changes} - well
         more = {change.key for number, change in self._changes.items() if number not in self._outcomes}
         return own | more | {one.key for wait in self._waits.values() for one in wait.requirements}
+
+    def _idle(self) -> dict[Key, int]:
+        """What is to be replaced and runs as it was until its step begins, with the number of that; not what was
+        stopped for another one."""
+        open_ = {number: change for number, change in self._changes.items() if number not in self._outcomes}
+        others = {change.key for change in open_.values() if change.action is not Action.REPLACE}
+        others |= {change.key for change in self.plan.changes if change.action is Action.STOP}
+        waiting = (number for number in open_ if self._blocked_by[number] or number in self._waits)
+        return {open_[number].key: number for number in waiting if open_[number].key not in others}
+
+    def _put_behind(self, number: int, other: int) -> None:
+        """A step that has not begun comes behind another one, however that ends."""
+        self._waits.pop(number, None)
+        self._blocked_by[number] += 1
+        self._behind.setdefault(other, []).append(number)
 
     # --- deciding ---
 
@@ -331,7 +341,7 @@ class _Run:
         """Send the change on when all that it requires holds, or end it when something never will."""
         waited = self.clock() - wait.since
         for requirement in list(wait.requirements):
-            found = self._gate(requirement)
+            found = self._gates.ask(requirement)
             limit = min(found.patience, self.options.gate_timeout)
             late = found.gate is Gate.PENDING and max(waited, found.taken) >= limit
             hopeless = late or found.gate is Gate.FAILED
@@ -345,19 +355,6 @@ class _Run:
         if not wait.requirements:
             del self._waits[wait.change.number]
             heapq.heappush(self._ready, wait.change.number)
-
-    def _gate(self, requirement: Requirement) -> Probe:
-        """Whether the requirement holds. Many changes may wait for one thing, so an answer is used again where it was
-        yes or is recent."""
-        now = self.clock()
-        answer = self._answers.get(requirement)
-        if answer is None or (answer.probe.gate is not Gate.PASSED and now - answer.at >= self.options.poll / 2):
-            try:
-                found = self.probe(requirement)
-            except Trouble as error:  # no answer says nothing of what is waited for: whoever asks goes on
-                found = Probe(Gate.PENDING, error.message)
-            answer = self._answers[requirement] = _Answer(found, now)
-        return answer.probe
 
     def _tell(self, wait: _Wait, event: Waiting) -> None:
         told = wait.told.get(event.requirement)

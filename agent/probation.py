@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from agent.errors import Trouble
-from agent.model import Failure, Health, Report, Stack
+from agent.model import Failure, Health, Report, Revision, Stack
 from agent.ports import Desires
 from agent.reconcile import Turn
 from agent.trial import Judgement, State, counts_as_good, judge, other_than
@@ -54,7 +54,7 @@ def verdict_on(
         return Verdict(judgement)
     if earlier is None:
         return None  # there is nothing else to go back to: it is tried on
-    failure = _given_up(stack, judgement.failure)
+    failure = _given_up(report.commit or stack.revision, judgement.failure)
     desires.reject(stack, failure)
     return Verdict(replace(judgement, failure=failure), earlier)
 
@@ -69,7 +69,8 @@ def _without_earlier(desires: Desires, stack: Stack, judgement: Judgement, befor
     return Verdict(judgement)
 
 
-def _given_up(stack: Stack, failure: Failure) -> Failure:
-    """The failure as it is told for as long as the stack stays at what was good before."""
-    said = f"{stack.revision.short} was taken back, and `windlass sync` tries it again"
+def _given_up(brought: Revision, failure: Failure) -> Failure:
+    """The failure as it is told for as long as the stack stays at what was good before, with the commit that `brought`
+    what was tried: the newest one may be about other stacks alone."""
+    said = f"{brought.short} was taken back, and `windlass sync` tries it again"
     return replace(failure, message=f"{said}: {failure.message}")

@@ -121,7 +121,7 @@ class Reconciler:
             acknowledged = self.acknowledgements.cover(removal, turn.consent)
             policy = replace(policy, removal=removal, acknowledged=acknowledged)
             plan = self._plan(turn, actual, policy)
-        plan = hold_whole(plan, self.host.unable(plan))
+        plan = hold_whole(plan, self.host.unable(plan), turn.resting)
         return Look(actual, in_order(plan, turn.stacks), labelled, removal)
 
     def _plan(self, turn: Turn, actual: Mapping[Key, Observed], policy: Policy) -> Plan:
@@ -328,9 +328,9 @@ def _left_down(left: Plan, taken: Taken, resting: Set[Key]) -> Plan | None:
     was made; None where nothing drifted of such."""
     unbegun = {outcome.change.key for outcome in taken.outcomes if outcome.reason in _NOT_BEGUN} - resting
     found = [mended for one in left.pending if one.key in unbegun and (mended := as_it_was(one))]
-    first, free = len(taken.plan.changes), frozenset[int]()
-    changes = (replace(one, number=first + place, after=free, follows=free) for place, one in enumerate(found))
-    return Plan(tuple(changes), left.unchanged) if found else None
+    first = len(taken.plan.changes)
+    changes = tuple(replace(one, number=first + place) for place, one in enumerate(found))
+    return Plan(changes, left.unchanged) if found else None
 
 
 def _undoing(taken: Taken) -> Plan | None:

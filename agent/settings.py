@@ -89,7 +89,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         ),
     ] = ""
     ref: Annotated[str, _says("Its branch, tag or commit.")] = "main"
-    path: Annotated[str, _says("The directory inside it that holds the stacks: relative, and without `..`.")] = "."
+    path: Annotated[
+        str, _says("The directory inside it that holds the stacks and all that they name: relative, and without `..`.")
+    ] = "."
     interval: Annotated[Duration, _says("How often to ask for a new revision.")] = Duration(60)
     listen: Annotated[
         str,

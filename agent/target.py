@@ -36,3 +36,4 @@ class Target:
     stacks: tuple[str, ...] = ()  # the only ones that are meant of all that are there; none: all of them
     prune: bool | None = None  # whether what is not wanted any more is removed
     here: Path | None = None  # where relative paths begin, when that is not where the user stands
+    named: bool = False  # whether that path was given although it is the one that is meant without

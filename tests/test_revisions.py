@@ -119,6 +119,7 @@ def test_where_one_stands_is_a_clone_too_unless_settings_are_named(
     assert scene.plan(Target(rev="origin/other")).url == "."
     assert scene.plan(Target(rev="other", config=scene.settings)).url == str(scene.bare)
     assert scene.plan(Target(scene.clone, rev="origin/other", config=scene.settings)).url == ".."
+    assert scene.plan(Target(named=True, rev="origin/other", config=scene.settings)).url == ".", "named, be it by a dot"
     monkeypatch.chdir(scene.home)
     assert scene.plan(Target(rev="other")).url == str(scene.bare)
 

@@ -167,7 +167,8 @@ def target(
         )
     if one and part.stacks:
         raise click.UsageError(f"{words(one)} name one stack already: leave out --stack.")
-    return replace(session.target(path or Path(), one), **revision._asdict(), **part._asdict())
+    said = replace(session.target(path or Path(), one), named=path == Path())
+    return replace(said, **revision._asdict(), **part._asdict())
 
 
 def words(one: OneStack) -> str:

@@ -137,11 +137,12 @@ class Bindings:
         try:
             in_tree("", source)
         except Escape:
+            missing = "" if content else "is not in the repository, and "
             at.findings.problem(
                 at.place,
-                f"{at.shown(source)} leads out of the stack's directory, where its data lies",
+                f"{at.shown(source)} {missing}leads out of the stack's directory, where its data lies",
                 at.path,
-                "use a named volume or an absolute path",
+                f"{'' if content else 'commit it, or '}use a named volume or an absolute path",
                 reason="PathEscape",
             )
             return source, None

@@ -125,15 +125,15 @@ class ContainerKind:
                 self.discard(old["Id"])
 
     def update(self, change: Change, revision: str) -> None:
-        resource, report, only = wanted_of(change), self._still_there(change), mended_by(change)
+        resource, report, only = wanted_of(change), self.view.still_there(change), mended_by(change)
         self._mend(resource, report, revision, only)
         if change.restarts and is_up(report):  # what was down has just been started
-            self.stop(self._still_there(change), resource)
+            self.stop(self.view.still_there(change), resource)
             self.start(resource, report) if only is None else self.hooks.start_again(report)
 
     def replace(self, change: Change, revision: str, pace: Pace) -> None:
         resource = wanted_of(change)
-        roll(Replacement(self, resource, revision, self._still_there(change)), resource.handling.rollout, pace)
+        roll(Replacement(self, resource, revision, self.view.still_there(change)), resource.handling.rollout, pace)
 
     def run(self, change: Change) -> None:
         """See `Runs.run`."""
@@ -392,9 +392,3 @@ class ContainerKind:
         ending, whose = (FORMER, Owner.ADOPTABLE) if self.view.was_composes(resource.key) else (OLD, Owner.OURS)
         report = self.engine.inspect_container(resource.key.name + ending)
         return report if report is not None and self.comparisons.owner(resource, report) is whose else None
-
-    def _still_there(self, change: Change) -> Report:
-        report = self.engine.inspect_container(seen_of(change).id)
-        if report is None:
-            raise Overtaken(f"container {change.key.name} is gone since it was looked at")
-        return report

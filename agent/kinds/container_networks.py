@@ -63,7 +63,7 @@ def wanted_networks(
 
     `ranked` says that the engine knows priorities between gateways.
     """
-    seen, without = endpoints(report), frozenset({str(body.get("Hostname") or "")})
+    seen, without = endpoints(report), frozenset({str(body.get("Hostname") or ""), _host_name(report)})
     return {
         name: _endpoint(
             endpoint if ranked else {**endpoint, "GwPriority": 0},
@@ -78,11 +78,16 @@ def seen_networks(report: Mapping[str, Any], ids: Mapping[str, frozenset[str]]) 
     """What is there, without what an older engine adds to the aliases: the short id, and the host name."""
     if not has_endpoints(wanted_mode(report)):
         return {}
-    without = frozenset({str(report.get("Id") or "")[:12], str((report.get("Config") or {}).get("Hostname") or "")})
+    without = frozenset({str(report.get("Id") or "")[:12], _host_name(report)})
     return {
         name: _endpoint(endpoint, str(endpoint.get("NetworkID") or "") if name in ids else "", without=without)
         for name, endpoint in endpoints(report).items()
     }
+
+
+def _host_name(report: Mapping[str, Any]) -> str:
+    """The one that it has: an alias that is called so is seen in no report, also where another name is wanted now."""
+    return str((report.get("Config") or {}).get("Hostname") or "")
 
 
 def concerns(name: str, differences: Iterable[Difference]) -> bool:

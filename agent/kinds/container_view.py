@@ -7,7 +7,8 @@ from functools import partial
 from typing import NamedTuple
 
 from agent.engine import Engine
-from agent.kinds.base import INSTANCE, NAME, Report, in_scope
+from agent.errors import Overtaken
+from agent.kinds.base import INSTANCE, NAME, Report, in_scope, seen_of
 from agent.kinds.container_around import Surroundings, look_around
 from agent.kinds.container_astray import NUMBER, Places
 from agent.kinds.container_compare import Comparisons
@@ -17,10 +18,10 @@ from agent.kinds.container_images import Resolved, image_for, references, told
 from agent.kinds.container_mended import Mended
 from agent.kinds.container_once import Once
 from agent.kinds.container_ports import holders, lacking
-from agent.kinds.container_report import image_of, labels_of, listed_labels, listed_name
+from agent.kinds.container_report import image_of, labels_of, listed_labels, listed_name, status_of
 from agent.kinds.container_strays import Strays, beside, composes, taken_over
 from agent.kinds.container_survivors import Survivors
-from agent.model import Difference, Key, Observed, Owner, Resource, Scope
+from agent.model import Change, Difference, Key, Observed, Owner, Resource, Scope
 from agent.twins import FORMER, OLD
 
 
@@ -172,6 +173,17 @@ class ContainerView:
         return listed_labels(entry).get(INSTANCE) == self._instance
 
     # --- one container, asked for now ---
+
+    def still_there(self, change: Change) -> Report:
+        """The report of the one that is to be changed. Raises `Overtaken` where it is gone, or is just being removed,
+        which is waited for: an engine that renames one meanwhile (20.10) keeps its name from everybody for good."""
+        report = self._engine.inspect_container(seen_of(change).id)
+        if report and status_of(report) == "removing":
+            self._engine.remove_container(report["Id"])
+            report = None
+        if report is None:
+            raise Overtaken(f"container {change.key.name} is gone since it was looked at")
+        return report
 
     def facts(self, resource: Resource, report: Report) -> Facts:
         """All that is needed to compare it."""

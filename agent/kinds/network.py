@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from agent.engine import Engine
 from agent.errors import Refused
-from agent.held import NAME_CONFLICT
+from agent.held import NAME_CONFLICT, SUBNET_OVERLAP
 from agent.jsonfile import JsonFile
 from agent.kinds.base import (
     COMPOSE,
@@ -32,7 +32,7 @@ from agent.kinds.base import (
 )
 from agent.kinds.namesakes import chosen
 from agent.kinds.network_guests import Guests
-from agent.kinds.network_overlap import overlap
+from agent.kinds.network_overlap import overlap, overlapping
 from agent.kinds.table import Row, Spec, differences, holds_secret, labelled, look, set_or_none
 from agent.kinds.taken import Taken
 from agent.model import Change, Condition, Difference, Failure, Key, Observed, Owner, Resource, Scope
@@ -290,12 +290,16 @@ class NetworkKind:
     def create(self, change: Change, revision: str) -> None:
         """Make it; one of ours that is there as wanted already was made by an attempt that was cut."""
         resource = wanted_of(change)
-        for report in self._named(resource, self._engine.list_networks())[:1]:
+        listed = self._engine.list_networks()
+        for report in self._named(resource, listed)[:1]:
             owner = self._owner(resource, report)
             if owner is not Owner.FOREIGN and not self._differences(resource, report, owner):
                 return
             raise Refused(f"another network is called {resource.key.name}", reason=NAME_CONFLICT)
-        self._make(resource, revision)
+        try:
+            self._make(resource, revision)
+        except Refused as refusal:
+            raise _named_in(refusal, overlapping(resource.spec, {}, listed)) from None
 
     def update(self, change: Change, revision: str) -> None:
         """Nothing about a network changes in place."""
@@ -355,3 +359,13 @@ class NetworkKind:
         body = labelled(TABLE, self._identity, resource, revision)
         made = self._engine.create_network(resource.key.name, body)
         self._guests.attach(made, self._guests.taken_from(resource.key))
+
+
+def _named_in(refusal: Refused, overlapping: str) -> Refused:
+    """The refusal; one for the sake of a subnet says which network has it, which the engine does not."""
+    if refusal.reason != SUBNET_OVERLAP or not overlapping:
+        return refusal
+    how = (
+        "choose another subnet, or have that network go first, by a commit before this one where it is the stack's own"
+    )
+    return Refused(f"{refusal.message}: {overlapping}: {how}", reason=refusal.reason)

@@ -20,21 +20,22 @@ Pool = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 def overlap(spec: Spec, own: Report, listed: Iterable[Report]) -> Failure | None:
     """What is in the way of a network of this body in the place of its `own` report, None where nothing is."""
-    wanted = list(_pools(spec)) if spec.get("Driver") != "overlay" else []
-    others = [one for one in listed if one.get("Id") != own.get("Id") and one.get("Scope") in (None, "local")]
-    for pool in wanted:
-        for other in others if wanted else ():
-            taken = next((one for one in _pools(other) if _overlap(pool, one)), None)
-            if taken is not None:
-                return Failure(SUBNET_OVERLAP, _told(pool, taken, str(other.get("Name"))))
+    if said := overlapping(spec, own, listed):
+        how = "choose another subnet, or remove that network first"
+        return Failure(SUBNET_OVERLAP, f"{said}, so nothing is removed for it: {how}")
     return None
 
 
-def _told(pool: Pool, taken: Pool, name: str) -> str:
-    return (
-        f"its subnet {pool} overlaps with {taken} of network {name}, so nothing is removed for it: choose another"
-        " subnet, or remove that network first"
-    )
+def overlapping(spec: Spec, own: Report, listed: Iterable[Report]) -> str:
+    """In words, which network overlaps with one of this body in the place of its `own` report, "" where none does."""
+    wanted = list(_pools(spec)) if spec.get("Driver") != "overlay" else []
+    others = [one for one in listed if one.get("Id") != own.get("Id") and one.get("Scope") in (None, "local")]
+    for pool in wanted:
+        for other in others:
+            taken = next((one for one in _pools(other) if _overlap(pool, one)), None)
+            if taken is not None:
+                return f"its subnet {pool} overlaps with {taken} of network {other.get('Name')}"
+    return ""
 
 
 def _pools(body: Report) -> Iterator[Pool]:

@@ -3,23 +3,28 @@ known before anything is touched."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 
 from agent.held import ENGINE_TOO_OLD, WAITS
 from agent.model import Action, Cause, Change, Key, Plan
 from agent.planning import words
+from agent.planning.meanwhile import as_it_was
 
 _AS_BEFORE = frozenset({Cause.DRIFT, Cause.SCHEDULE})  # why something is done that is no change of what is wanted
 
 
-def hold_whole(plan: Plan, unable: Mapping[Key, str]) -> Plan:
+def hold_whole(plan: Plan, unable: Mapping[Key, str], resting: Set[Key] = frozenset()) -> Plan:
     """The plan, with the steps held of each stack of which something cannot be made. `unable` says why not, by its key.
-    What has drifted is mended all the same."""
+    What has drifted is mended all the same, but for what is `resting`; what was to be replaced goes on as it was."""
     missing = {change.stack: change.key for change in plan.changes if change.key in unable}
     if not missing:
         return plan
-    return replace(plan, changes=tuple(_held(change, unable, missing.get(change.stack)) for change in plan.changes))
+    left = [one for one in plan.changes if one.stack in missing and one.key not in resting]
+    mended = [one for change in left if (one := as_it_was(change)) is not None]
+    more = (replace(one, number=len(plan.changes) + place) for place, one in enumerate(mended))
+    held = (_held(change, unable, missing.get(change.stack)) for change in plan.changes)
+    return replace(plan, changes=(*held, *more))
 
 
 def _held(change: Change, unable: Mapping[Key, str], missing: Key | None) -> Change:

@@ -201,7 +201,11 @@ def test_files_of_a_directory_above_the_stack_may_be_read_but_are_no_data() -> N
     ("source", "reason", "message"),
     [
         ("../../../x", "PathEscape", "leads out of the repository"),
-        ("../../x", "PathEscape", "leads out of the stack's directory, where its data lies"),
+        (
+            "../../x",
+            "PathEscape",
+            '"../../x" is not in the repository, and leads out of the stack\'s directory, where its data lies',
+        ),
         ("./link", "SymlinkRefused", "stacks/web/link is a symlink, which is not followed"),
         ("./link/below", "SymlinkRefused", "stacks/web/link is a symlink, which is not followed"),
         ("./holds", "SymlinkRefused", "stacks/web/holds/a/link is a symlink, which is not followed"),

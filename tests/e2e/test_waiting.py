@@ -38,6 +38,9 @@ def test_a_turn_that_waits_for_a_job_ends_with_newer_content_and_with_the_agent(
         fleet.push({path: compose(busybox, "two", "[sleep, '600']")}, "A long migration")
         until(waits, "what waits for the migration told")
         assert identity(sdk, api) == good, "the old one runs meanwhile"
+        sdk.kill(api)
+        until(lambda: sdk.inspect_container(api)["State"]["Running"], "the old one, which was killed, runs again")
+        assert waits(), "the turn goes on"
         third = fleet.push({path: compose(busybox, "three")}, "Without it")
         until(lambda: agent.synced_at(stack, third), "the newer content, for which nobody waits")
         fleet.push({path: compose(busybox, "four", "[sleep, '600']")}, "A long migration once more")

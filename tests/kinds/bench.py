@@ -15,6 +15,7 @@ from agent.kinds.image import ImageKind
 from agent.kinds.network import NetworkKind
 from agent.kinds.volume import VolumeKind
 from agent.model import Action, Cause, Change, Difference, Key, Observed, Resource, Scope
+from agent.planning.masking import field_change
 from agent.rollout import Pace
 
 MEGA = 1 << 20
@@ -73,7 +74,8 @@ class Bench:
 
     def do(self, action: Action, wanted: Resource | None = None, seen: Observed | None = None, **more: Any) -> None:
         key = wanted.key if wanted else seen.key if seen else Key("", "")
-        change = Change(1, action, key, self.stack, Cause.COMMIT, "test", wanted=wanted, seen=seen, **more)
+        fields = tuple(map(field_change, seen.differences if seen else ()))
+        change = Change(1, action, key, self.stack, Cause.COMMIT, "test", fields, wanted=wanted, seen=seen, **more)
         kind = self.kinds[key.kind]
         match action:
             case Action.CREATE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import docker
 import pytest
 
-from agent.kinds.container_networks import with_addresses
+from agent.kinds.container_networks import seen_networks, wanted_networks, with_addresses
 from agent.model import Difference, Remedy
 from tests.kinds.rig import Rig
 
@@ -42,3 +42,17 @@ def test_what_was_disconnected_has_its_address_after_one_turn(rig: Rig, busybox:
     sdk.disconnect_container_from_network(f"{rig.stack}-web-1", network)
     rig.apply(text)
     assert rig.container("web")["NetworkSettings"]["Networks"][network]["MacAddress"] == ADDRESS
+
+
+def test_an_alias_that_is_the_former_host_name_is_no_drift_of_the_aliases() -> None:
+    """The engine makes an alias of the host name, so a report does not tell whether that was asked for as well."""
+    network = {"NetworkID": "1", "Aliases": ["gw", "web"]}
+    report = {
+        "HostConfig": {"NetworkMode": "back"},
+        "Config": {"Hostname": "gw"},
+        "NetworkSettings": {"Networks": {"back": network}},
+    }
+    body = {"Hostname": "gw2", "HostConfig": report["HostConfig"]}
+    body["NetworkingConfig"] = {"EndpointsConfig": {"back": {"Aliases": ["gw", "web"]}}}
+    ids = {"back": frozenset({"1"})}
+    assert wanted_networks(body, ids, report, ranked=True) == seen_networks(report, ids)

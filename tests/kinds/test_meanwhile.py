@@ -74,41 +74,37 @@ def test_what_is_down_goes_on_while_the_image_of_the_new_one_cannot_be_had(
     assert (after["Id"], after["State"]["Running"]) == (before, True)
 
 
-def test_a_turn_that_waits_for_a_job_mends_the_rest_of_its_stack(rig: Rig, busybox: str, sdk: docker.APIClient) -> None:
+def test_a_turn_that_waits_for_a_job_mends_what_does_not_run_meanwhile(
+    rig: Rig, busybox: str, sdk: docker.APIClient
+) -> None:
     service = f"image: {busybox}, stop_grace_period: 0s, command: [sleep, '600']"
     job = f"image: {busybox}, volumes: ['data:/data'], command: [sh, -c, 'until [ -e /data/go ]; do sleep 0.1; done']"
-    stack = rig.stack_of(
-        f"""
-        services:
-          db: {{{service}, volumes: ['data:/data']}}
-          job: {{{job}}}
-          web: {{{service}, depends_on: {{job: {{condition: service_completed_successfully}}}}}}
-        volumes: {{data: {{}}}}
-        """
-    )
+    end = f"volumes: {{data: {{}}}}\nservices:\n  db: {{{service}, volumes: ['data:/data']}}\n"
+    rig.apply(f"{end}  web: {{{service}}}")
+    behind = "environment: [NEW=1], depends_on: {job: {condition: service_completed_successfully}}"
+    stack = rig.stack_of(f"{end}  job: {{{job}}}\n  web: {{{service}, {behind}}}")
     rig.options = Options(quiet=0.1)
     rig.restart()
-    heard, reports, db = 0, list[Report](), f"{rig.stack}-db-1"
+    heard, reports, names = 0, list[Report](), {one: f"{rig.stack}-{one}-1" for one in ("db", "job", "web")}
 
-    def runs(name: str) -> bool:
-        return bool((rig.engine.inspect_container(name) or {"State": {}})["State"].get("Running"))
+    def run(*services: str) -> bool:
+        found = (rig.engine.inspect_container(names[one]) or {"State": {}} for one in services)
+        return all(report["State"].get("Running") for report in found)
 
     turn = Turn((stack,), rig.scope, "test", heard=lambda: heard)
     thread = threading.Thread(target=lambda: reports.extend(rig.reconciler.take(turn)))
     thread.start()
     try:
-        until(lambda: runs(db) and runs(f"{rig.stack}-job-1"), "the turn waits for the job")
-        sdk.kill(db)
+        until(lambda: run("job"), "the turn waits for the job")
+        sdk.kill(names["db"])
+        sdk.kill(names["web"])
         heard = 1
-        until(lambda: runs(db), "what was killed runs again")
-        assert thread.is_alive(), "the turn still waits"
+        until(lambda: run("db", "web"), "what was killed runs again")
+        assert run("job"), "the turn still waits"
     finally:
-        sdk.exec_start(sdk.exec_create(db, ["touch", "/data/go"])["Id"])
+        sdk.exec_start(sdk.exec_create(names["db"], ["touch", "/data/go"])["Id"])
         thread.join(60)
     (report,) = reports
     assert report.synced
-    assert {name: done(report)[f"{rig.stack}-{name}-1"] for name in ("db", "job", "web")} == {
-        "db": "create, update",
-        "job": "create",
-        "web": "create",
-    }
+    assert done(report) == {names["db"]: "update", names["job"]: "create", names["web"]: "replace, update"}
+    assert "NEW=1" in rig.container("web")["Config"]["Env"]

@@ -64,6 +64,7 @@ def test_a_subnet_that_is_taken_is_named_so(bench: Bench) -> None:
     with pytest.raises(Refused) as caught:
         bench.create(bench.network("two", IPAM=pool(bench)))
     assert caught.value.reason == "SubnetOverlap"
+    assert f"of network {bench.network('one').key.name}: choose another subnet" in caught.value.message
 
 
 @pytest.mark.usefixtures("namesakes")

@@ -76,12 +76,12 @@ def test_what_gets_ill_is_given_up_with_the_last_words_of_its_container() -> Non
         (wanted,) = turn.stacks
         bad = wanted.resources != OLD.resources
         state = ServiceState("web", 1, 0, Health.DEGRADED if bad else Health.HEALTHY, "unhealthy" if bad else "")
-        return replace(synced(turn), services=(state,), health=state.health)
+        return replace(synced(turn), services=(state,), health=state.health, commit=BROUGHT)
 
     desires, audience = FakeDesires(reading(NEW, revision="b" * 40), good={"web": OLD}), FakeAudience()
     with running(make_loop(desires, FakeTurns(ill), audience)):
         _, failure = audience.backs.get(timeout=5)
-    said = "bbbbbbb was taken back, and `windlass sync` tries it again: "
+    said = "5555555 was taken back, and `windlass sync` tries it again: "
     expected = Failure("Unhealthy", f"{said}service web is degraded: unhealthy\nweb of web wailed")
     assert failure == desires.rejected["web"][1] == expected
 

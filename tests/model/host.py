@@ -248,6 +248,9 @@ class ModelHost:
 
     def remove(self, name: str, *, force: bool, volumes: bool = False) -> None:
         one = self.container(name)
+        if one.state == "removing":  # somebody else has had it removed, and by the next look it is
+            del self.containers[one.id]
+            raise refused(409, f"removal of container {one.id} is already in progress")
         if one.runs and not force:
             raise refused(409, f"You cannot remove a running container {one.id}. Stop the container before")
         del self.containers[one.id]

@@ -40,6 +40,15 @@ def test_what_drifted_and_cannot_be_made_is_held_alone() -> None:
     assert {str(change.key): str(change.action) for change in found.changes} == {WEB: "hold", "container/db": "update"}
 
 
+def test_what_was_to_be_replaced_goes_on_as_it_was_unless_it_rests() -> None:
+    stopped = differs("state", "exited", "running", Remedy.IN_PLACE, drift=True)
+    found = plan([want(WEB), want("container/db")], [there("container/db", differs("image"), stopped)])
+    held, mended = hold_whole(found, {key(WEB): TOO_OLD}).changes[-2:]
+    assert (held.action, held.number) == ("hold", 1)
+    assert str(mended).startswith("2 update container/db (drift: was stopped outside git; goes on as it is")
+    assert len(hold_whole(found, {key(WEB): TOO_OLD}, frozenset({key("container/db")})).changes) == 2
+
+
 def test_where_all_can_be_made_the_plan_is_as_it_was() -> None:
     found = plan([want(WEB)])
     assert hold_whole(found, {}) is found
