@@ -210,4 +210,11 @@ MUTANTS = (
     Mutant("masking.py", " or _holds(difference.wanted, hidden)", ""),
     Mutant("masking.py", "(*value, *value.values())", "value.values()"),
     Mutant("masking.py", " if one.casefold() not in _WORDS", ""),
+    Mutant("order.py", "self._situation.actual[step.key].apart and is_free", "is_free"),
+    Mutant("order.py", ".apart and is_free", ".apart"),
+    Mutant("order.py", "made is None or self._is_prepared(self._steps[made].key) for", "made is None for"),
+    Mutant("order.py", " and made.action is not Action.UPDATE", ""),
+    Mutant("able.py", " and one.key not in resting", ""),
+    Mutant("able.py", " and change.cause not in _AS_BEFORE", ""),
+    Mutant("able.py", "one.stack in missing and ", ""),
 )
