@@ -260,7 +260,7 @@ def test_a_job_that_is_done_is_as_wanted(bench: Bench) -> None:
 
 def test_what_is_to_share_something_of_a_container_that_is_not_there_is_refused(bench: Bench) -> None:
     wanted = bench.container(NetworkMode=f"container:{bench.name('missing')}")
-    with pytest.raises(Refused, match=r"there is no container .*-missing on this host") as caught:
+    with pytest.raises(Refused, match=r"there is no container .*-missing here") as caught:
         bench.do(Action.CREATE, wanted)
     assert caught.value.reason == "ContainerMissing"
 
