@@ -202,6 +202,7 @@ class Observed:
     image: Image = NO_IMAGE  # the one that a container was made from
     job: JobSeen | None = None  # of what runs at times
     ports: frozenset[HostPort] = frozenset()  # of the host, which it keeps from others now
+    due: frozenset[HostPort] = frozenset()  # of the host, which it takes whenever it is started as it is
     apart: bool = False  # it shares nothing but networks: whatever comes in its place can run beside it
     over: bool = False  # a job that has ended well: whatever is done to it interrupts nothing
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)

@@ -95,6 +95,7 @@ class World:
             keeps_data=key.kind == "volume",
             leftover=resource is None and thing.owner is Owner.OURS and key.name.endswith((NEXT, OLD)),
             ports=thing.ports if thing.runs else frozenset(),
+            due=thing.ports,
             apart=not thing.ports and all(used.kind == "network" for used in thing.attached),
         )
 

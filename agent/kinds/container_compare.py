@@ -29,7 +29,7 @@ from agent.kinds.container_job import job_of
 from agent.kinds.container_mended import Mended
 from agent.kinds.container_networks import with_addresses
 from agent.kinds.container_once import Once, hook_of
-from agent.kinds.container_ports import ports_of
+from agent.kinds.container_ports import ports_asked, ports_of
 from agent.kinds.container_report import image_of, labels_of, name_of
 from agent.kinds.container_state import health_of, patience_of, rewritten, unmoved, uses_of
 from agent.kinds.container_unhooked import NOT_RUN, Unhooked
@@ -181,6 +181,7 @@ class Comparisons:
             image=Image(image_of(report), digest_of(reference_of(resource), basis.digests)),
             job=job_of(report, self._engine.logs) if is_scheduled(resource.spec) else None,
             ports=ports_of(report),
+            due=ports_asked(report),
             over=is_done(resource.spec, report),
         )
         return self._once.observed(resource, hook, seen) if hook else seen

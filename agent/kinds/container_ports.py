@@ -19,10 +19,11 @@ def ports_of(report: Report) -> frozenset[HostPort]:
     if not is_up(report):
         return NONE
     asked, given = look(report, "HostConfig.PortBindings") or {}, look(report, "NetworkSettings.Ports") or {}
-    return _asked_for(report).union(bound({target: given.get(target) for target in asked if _chosen(asked[target])}))
+    return ports_asked(report).union(bound({target: given.get(target) for target in asked if _chosen(asked[target])}))
 
 
-def _asked_for(report: Report) -> frozenset[HostPort]:
+def ports_asked(report: Report) -> frozenset[HostPort]:
+    """What it was made with, be it up or not."""
     return asked_for(report.get("HostConfig") or {}, look(report, "Config.ExposedPorts") or ())
 
 
@@ -37,7 +38,7 @@ def holders(wanted: Iterable[Resource], listed: Iterable[Report], aside: Iterabl
         needed.setdefault(port.anywhere, []).append(port)
     found: list[tuple[str, str, Iterable[HostPort]]]
     found = [(listed_name(entry), entry["Id"], _published(entry)) for entry in listed]
-    found += [(name_of(report), report["Id"], _asked_for(report)) for report in aside]
+    found += [(name_of(report), report["Id"], ports_asked(report)) for report in aside]
     for name, id, ports in found:
         held = frozenset(port for port in ports if any(map(port.clashes, needed.get(port.anywhere, ()))))
         if held:

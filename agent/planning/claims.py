@@ -32,6 +32,14 @@ def given(situation: Situation, key: Key) -> Set[HostPort]:
     return seen.ports - (wanted.ports if wanted else _NONE) if seen else _NONE
 
 
+def is_lost(situation: Situation, key: Key) -> bool:
+    """Whether one that is there could not just be started again: another has, or is to have, a port that it takes."""
+    seen = situation.actual[key]
+    others = [one.ports for other, one in situation.actual.items() if other != key]
+    others += [one.ports for other, one in situation.wanted.items() if other != key]
+    return any(port.clashes(one) for port in seen.due - seen.ports for its in others for one in its)
+
+
 def claims(situation: Situation) -> Mapping[Key, Sequence[Claim]]:
     """By the holder, the claims to the ports that it has. A scheduled job claims none, for it needs them only when it
     runs."""

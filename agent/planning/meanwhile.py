@@ -1,8 +1,8 @@
 """What goes on as it is while its change waits: that keeps the new from coming, and not what runs from running.
 
 What drifted of such a container is mended in place, beside the hold or once its change could not be made, and the rest
-of it is left. One that is gone altogether cannot be brought back: how it was made is known no more, so it is made as it
-is wanted now, or is held.
+of it is left. One whose port another has by now, or is to have, is left too. One that is gone altogether cannot be
+brought back: how it was made is known no more, so it is made as it is wanted now, or is held.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from agent.held import PORT_IN_USE
 from agent.model import Action, Cause, Change, Difference, Key, Observed, Owner, Remedy, Resource
 from agent.planning import words
 from agent.planning.cascade import Step
+from agent.planning.claims import is_lost
 from agent.planning.decide import Verdict
 from agent.planning.masking import field_change
 from agent.planning.prune import Policy
@@ -27,7 +28,7 @@ def mend_meanwhile(situation: Situation, policy: Policy, steps: Sequence[Step]) 
     found: list[Step] = []
     for step in steps:
         is_held = step.action is Action.HOLD and _goes_on(situation, policy, step)
-        drifted = _drifted(situation.actual[step.key]) if is_held else ()
+        drifted = _drifted(situation.actual[step.key]) if is_held and not is_lost(situation, step.key) else ()
         found += _split(situation.wanted[step.key], step, drifted) if drifted else [step]
     return found
 

@@ -217,4 +217,9 @@ MUTANTS = (
     Mutant("able.py", " and one.key not in resting", ""),
     Mutant("able.py", " and change.cause not in _AS_BEFORE", ""),
     Mutant("able.py", "one.stack in missing and ", ""),
+    Mutant("meanwhile.py", " and not is_lost(situation, step.key)", ""),
+    Mutant("claims.py", "for other, one in situation.actual.items() if other != key]", "for one in ()]"),
+    Mutant("claims.py", "for other, one in situation.wanted.items() if other != key]", "for one in ()]"),
+    Mutant("claims.py", "situation.wanted.items() if other != key]", "situation.wanted.items()]"),
+    Mutant("claims.py", "seen.due - seen.ports for its", "seen.due for its"),
 )

@@ -51,6 +51,24 @@ def test_what_runs_as_it_was_is_only_held() -> None:
     assert Action.UPDATE not in {one.action for one in plan(DATA, held_web()).changes}
 
 
+HTTP = frozenset({HostPort(80)})
+
+
+@pytest.mark.parametrize(
+    ("api", "other"),
+    [(want("container/api", ports=HTTP), []), (want("container/api"), [there("container/api", ports=HTTP)])],
+    ids=["is to have it", "has it"],
+)
+def test_one_whose_port_another_is_to_have_or_has_is_left_as_it_is(api: Resource, other: list[Observed]) -> None:
+    found = plan([*DATA, api], [*held_web(STOPPED, due=HTTP), *other])
+    assert Action.UPDATE not in {one.action for one in found.changes if one.key == key(WEB)}
+
+
+def test_its_own_port_keeps_none_from_going_on() -> None:
+    wanted = [want(WEB, "volume/data", ports=HTTP), DATA[1]]
+    assert Action.UPDATE in {one.action for one in plan(wanted, held_web(STOPPED, due=HTTP)).changes}
+
+
 def test_what_a_commit_changed_in_place_waits_with_the_rest() -> None:
     found = plan(DATA, held_web(STOPPED, differs("restart", "no", "always", IN_PLACE)))
     assert [one.path for one in found.changes[0].fields] == ["state"]
