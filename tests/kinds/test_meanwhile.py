@@ -11,7 +11,7 @@ import pytest
 from agent.converge import Options
 from agent.model import Action, Report
 from agent.reconcile import Turn
-from tests.e2e.agents import until
+from tests.e2e.agents import free_port, until
 from tests.kinds.rig import Rig, done
 
 pytestmark = pytest.mark.engine
@@ -59,6 +59,17 @@ def test_what_somebody_does_to_it_is_mended_while_its_change_waits(
 
     assert done(rig.take(text(busybox, "2", "one"))) == {name: "replace"}
     assert rig.container("web")["Config"]["Env"][0] == "VERSION=2"
+
+
+def test_one_whose_port_another_is_to_have_is_left_as_it_is(rig: Rig, busybox: str, sdk: docker.APIClient) -> None:
+    port = f"ports: ['127.0.0.1:{free_port()}:80']"
+    first = text(busybox, "1", "one").replace("networks: [front]", f"networks: [front]\n            {port}")
+    rig.apply(first)
+    sdk.kill(f"{rig.stack}-web-1")
+    api = f"api: {{image: {busybox}, command: [sleep, '600'], stop_grace_period: 0s, networks: [front], {port}}}"
+    second = text(busybox, "2", "other").replace("services:", f"services:\n          {api}")
+    assert done(rig.take(second)) == {f"{rig.stack}-api-1": "create"}
+    assert not rig.container("web")["State"]["Running"]
 
 
 def test_what_is_down_goes_on_while_the_image_of_the_new_one_cannot_be_had(
