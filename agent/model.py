@@ -392,6 +392,7 @@ class Report:
     done: bool = False  # nothing is left but what is held for good
     commit: Revision | None = None  # that brought what was to be done, or what cannot be
     coming: Plan | None = None  # what new content would change that waits for the end of a freeze window
+    skipped: tuple[Revision, ...] = ()  # commits before that one that were never tried, newest first
 
     @property
     def can_be_judged(self) -> bool:

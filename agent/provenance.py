@@ -26,6 +26,10 @@ class Past(Protocol):
     def last_change(self, revision: str, paths: frozenset[str]) -> Revision | None:
         """The newest commit up to the revision that changed any of the paths; None where nobody can tell."""
 
+    def between(self, earlier: str, later: str, paths: frozenset[str]) -> tuple[Revision, ...]:
+        """The commits that led from the one revision to the other and changed any of the paths, the newest of them,
+        newest first; none where nobody can tell."""
+
     def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:
         """Whether two revisions are known to have the same at each of the paths."""
 
@@ -42,6 +46,9 @@ class NoPast:
 
     def last_change(self, revision: str, paths: frozenset[str]) -> Revision | None:  # noqa: ARG002 - a `Past`
         return None
+
+    def between(self, earlier: str, later: str, paths: frozenset[str]) -> tuple[Revision, ...]:  # noqa: ARG002 - a `Past`
+        return ()
 
     def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:  # noqa: ARG002 - a `Past`
         return False
@@ -89,6 +96,12 @@ class Tracer:
         if not paths:
             return None
         return self._commits.of((revision, paths), lambda: self._past.last_change(revision, paths))
+
+    def skipped(self, stack: Stack, earlier: str, brought: Revision) -> tuple[Revision, ...]:
+        """The commits about the stack that were never tried, newest first: those since the `earlier` revision before
+        the one that `brought` what it wants now."""
+        found = self._past.between(earlier, stack.revision.id, stack.inputs) if earlier and stack.inputs else ()
+        return tuple(one for one in found if one.id != brought.id)
 
     def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:
         """As `Past.is_same`."""

@@ -33,6 +33,7 @@ from agent.model import (
     Report,
     Requirement,
     Resource,
+    Revision,
     Scope,
     Stack,
     Status,
@@ -79,6 +80,7 @@ class Turn:
     resting: frozenset[Key] = frozenset()  # what was healed too often of late: left as it is for now
     newest: bool = True  # what is wanted is what the source says by now
     resumed: bool = False  # a directive since has the paused rollouts tried again
+    earlier: str = ""  # the revision that the turn before was about, "" where that is not known
     heard: Callable[[], int] = lambda: 0  # how many reasons to look have come since it was to begin
     # what was replaced by something that was no good, and the id of its image, if known: not once more
     paused: Mapping[Key, str] = field(default_factory=dict)
@@ -143,6 +145,10 @@ class Reconciler:
             made_at[change.stack] |= {change.seen.revision} if change.seen else set()
         return {one.name: self.tracer.trace(one, made_at[one.name]) for one in turn.stacks if one.name in made_at}
 
+    def _skipped(self, turn: Turn, report: Report) -> tuple[Revision, ...]:
+        stack = next((one for one in turn.stacks if one.name == report.stack), None)
+        return self.tracer.skipped(stack, turn.earlier, report.commit) if stack and report.commit else ()
+
     def _removal(self, turn: Turn) -> Removal:
         """All that would be removed on this host, other stacks included."""
         everything = self.protections.applied((), self.host.observe([], replace(turn.scope, whole=True)))
@@ -167,7 +173,8 @@ class Reconciler:
         )
         taken = replace(taken, seconds=self.clock() - began, coming=self._coming(turn) if taken.last else None)
         left = {change.stack for change in taken.plan.changes} if turn.scope.whole else frozenset()
-        return tuple(report_of(taken, name) for name in sorted(turn.scope.stacks | left))
+        reports = (report_of(taken, name) for name in sorted(turn.scope.stacks | left))
+        return tuple(replace(one, skipped=self._skipped(turn, one)) if one.commit else one for one in reports)
 
     def settle(self, turn: Turn, reports: tuple[Report, ...], until: float = math.inf) -> tuple[Report, ...]:
         """The reports of a turn, with the health that the stacks have come to once nothing is on its way any more, or

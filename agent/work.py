@@ -261,6 +261,7 @@ class Work:
             coming=((self.lag.coming,) if self.lag.coming else ()) if self.lag.frozen else None,
             newest=not self.lag,
             resumed=self.resumed,
+            earlier=self.last.revision.id if self.last and self.last.revision else "",
             heard=lambda: self.heard - before,
         )
 

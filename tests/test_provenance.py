@@ -102,6 +102,11 @@ class Past(NoPast):
     def __init__(self, commit: Revision | None, *same: str, good: str = "") -> None:
         self.commit, self.same, self.was_good = commit, same, good
         self.asked: list[str] = []
+        self.led: tuple[Revision, ...] = ()
+
+    def between(self, earlier: str, later: str, paths: frozenset[str]) -> tuple[Revision, ...]:
+        self.asked.append(f"{earlier[0]}-{later[0]} {','.join(sorted(paths))}")
+        return self.led
 
     def last_change(self, revision: str, paths: frozenset[str]) -> Revision | None:
         self.asked.append(f"{revision[0]} {','.join(sorted(paths))}")
@@ -131,6 +136,15 @@ def test_git_is_asked_each_thing_once(commit: Revision | None) -> None:
     tracer.trace(stack("a"), {FIRST})
     tracer.trace(stack("a", "b", revision=Revision(SECOND)), {FIRST})
     assert past.asked[3:] == ["9 a", "1=9 a", "2 a,b", "1=2 a,b"]
+
+
+def test_skipped_is_what_lies_between_the_last_turn_and_the_commit_that_brought_it() -> None:
+    past = Past(BROUGHT)
+    past.led = (BROUGHT, Revision(SECOND))
+    tracer = Tracer(past)
+    assert tracer.skipped(stack("a"), FIRST, BROUGHT) == (Revision(SECOND),)
+    assert past.asked == ["1-9 a"]
+    assert tracer.skipped(stack("a"), "", BROUGHT) == tracer.skipped(stack(), FIRST, BROUGHT) == ()
 
 
 @pytest.mark.parametrize(("good", "said"), [(FIRST, True), (HEAD.id, True), (SECOND, False), ("", False)])

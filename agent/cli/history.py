@@ -107,6 +107,7 @@ def run_lines(run: Run) -> list[str]:
     ]
     if run.commit and run.commit.id != run.revision:
         facts.insert(3, ("Because of", clean(str(run.commit))))
+    facts += [("Skipped" if one is run.skipped[0] else "", clean(str(one))) for one in run.skipped]
     if run.repeats:
         facts.append(("Last", f"{moment(run.ended)}, the same {run.repeats + 1} times"))
     lines = columns(facts)

@@ -33,6 +33,7 @@ _LOCK_WAIT = 10.0  # seconds: a git of an agent that was killed may still be end
 _MANY_PACKS = 50
 _MANY_LOOSE = 20
 _MOST_ALLOWANCES = 100  # commits
+_MOST_BETWEEN = 20  # commits that are named; more is no use to anybody
 _SHOWN = 200  # characters of a subject or a name
 _COMPARED = ("diff-tree", "-r", "--raw", "-z", "--no-ext-diff", "--no-renames")
 _PATIENCE = 5.0  # seconds to look back for: what is found is good to know and no more
@@ -216,6 +217,12 @@ class Mirror:
             return None
         found = Found(said[1], tuple(said[2:]))
         return found if found.parents or not self._has_parents(found.commit) else None
+
+    def between(self, earlier: str, later: str, paths: Sequence[str]) -> list[str]:
+        """The commits that lead to the later one, not to the earlier one, and changed any of the paths; the newest of
+        them, newest first. Raises where one of the two is not here."""
+        asked = ("rev-list", f"--max-count={_MOST_BETWEEN}", later, "--not", earlier, "--", *paths)
+        return self._patient.local(self.directory, *asked).decode().split()
 
     def allowances(self, commit: str, since: Sequence[str]) -> dict[str, int]:
         """What the trailers `Windlass-Allow-Prune: N` say, by commit, up to this one and in none of `since` nor before

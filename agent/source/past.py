@@ -38,6 +38,16 @@ class CommitPast:
         except (Trouble, UnicodeDecodeError):
             return None
 
+    def between(self, earlier: str, later: str, paths: frozenset[str]) -> tuple[Revision, ...]:
+        """As `Past.between`."""
+        if not (COMMIT_ID.fullmatch(earlier) and COMMIT_ID.fullmatch(later)):
+            return ()
+        try:
+            mirror = self.mirror()
+            return tuple(map(mirror.revision, mirror.between(earlier, later, self._located(paths))))
+        except (Trouble, UnicodeDecodeError):
+            return ()
+
     def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:
         """As `Past.is_same`."""
         if not (COMMIT_ID.fullmatch(one) and COMMIT_ID.fullmatch(other)):

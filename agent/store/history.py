@@ -168,4 +168,7 @@ def _again(db: sqlite3.Connection, stack: str, same: str, ended: float) -> bool:
 def _run(row: tuple[Any, ...]) -> Run:
     *columns, data = row
     details = decode(data)
-    return replace(Run(*columns), changes=details.changes, failure=details.failure, commit=details.commit)
+    run = Run(*columns)
+    return replace(
+        run, changes=details.changes, failure=details.failure, commit=details.commit, skipped=details.skipped
+    )

@@ -76,6 +76,7 @@ class Details:
     changes: tuple[RunChange, ...] = ()
     failure: RunFailure | None = None
     commit: RunCommit | None = None
+    skipped: tuple[RunCommit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ class Run:
     `result` is success, noop (all that was to do is held, as `failure` says), error, running, or interrupted (begun,
     and the agent ended before it did); a job's run may also be replaced, skipped or missed. What failed or was held
     again just as before is the same run with `repeats` more; `ended` is then the last time. `commit` is None where
-    nothing is known of a commit: if one was the cause, it is that of the `revision`.
+    nothing is known of a commit: if one was the cause, it is that of the `revision`. `skipped` are commits before that,
+    newest first, that came too quickly for a run of their own.
     """
 
     sequence: int
@@ -103,6 +105,7 @@ class Run:
     changes: tuple[RunChange, ...] = ()
     failure: RunFailure | None = None
     commit: RunCommit | None = None
+    skipped: tuple[RunCommit, ...] = ()
 
     @property
     def short(self) -> str:
@@ -124,6 +127,7 @@ def details_of(report: Report) -> Details:
         changes,
         _failure(report.failure) if report.failure else None,
         _commit(report.commit) if report.commit else None,
+        tuple(map(_commit, report.skipped)),
     )
 
 

@@ -81,6 +81,7 @@ def test_one_run_in_full(run: Run, store: Store, name: str) -> None:
     ]
 
 
+SKIPPED = (Revision("5" * 40, "once again", "bert"), Revision("6" * 40, "and again", "anna"))
 BROUGHT = Revision("4f2a1c9" + "0" * 33, "raise \x1b[1mit", "bert")
 
 
@@ -89,9 +90,8 @@ def test_the_commit_is_told_that_brought_it_where_the_run_is_at_a_later_one(run:
     for run_id, commit in {"dddd": BROUGHT, "eeee": COMMIT}.items():
         outcomes = (Outcome(brought, Status.DONE), Outcome(drifted, Status.DONE))
         plan = Plan((brought, drifted))
-        store.record(
-            Report(run_id, "web", "git", COMMIT, Result.SUCCESS, STARTED, 8.4, plan, outcomes, True, commit=commit)
-        )
+        done = Report(run_id, "web", "git", COMMIT, Result.SUCCESS, STARTED, 8.4, plan, outcomes, True, commit=commit)
+        store.record(replace(done, skipped=SKIPPED))
     later, same = (run("history", "--color=never").stdout.splitlines()[number] for number in (2, 1))
     assert later.endswith(r'8.4 s  git 4f2a1c9 "raise \x1b[1mit" (bert)')
     assert same.endswith("8.4 s  bump api to 2.4.1")
@@ -104,6 +104,11 @@ def test_the_commit_is_told_that_brought_it_where_the_run_is_at_a_later_one(run:
     assert "✔ update container web-redis-1: drift: changed outside git (0.0 s)" in lines
     (kept,) = json.loads(run("history", "--show", "dddd", "-o", "json").stdout)["runs"]
     assert kept["commit"] == {"id": BROUGHT.id, "subject": BROUGHT.subject, "author": "bert"}
+    assert [line for line in lines if "again" in line] == [
+        'Skipped     git 5555555 "once again" (bert)',
+        '            git 6666666 "and again" (anna)',
+    ]
+    assert [one["id"] for one in kept["skipped"]] == ["5" * 40, "6" * 40]
 
 
 def test_a_run_that_no_commit_is_the_cause_of_is_blamed_on_none(run: Run, store: Store) -> None:

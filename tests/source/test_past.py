@@ -85,6 +85,18 @@ def test_the_commit_is_named_that_last_changed_the_paths(line: Line, open_source
     assert asked(past, head, "") == "Explain"
 
 
+def test_the_commits_are_named_that_lie_between_two_and_are_about_the_paths(line: Line, open_source: Open) -> None:
+    first = line.commit("Add web", web="1")
+    for number in range(2, 5):
+        line.commit(f"Raise web to {number}", web=str(number))
+        line.commit(f"Explain {number}", readme=str(number))
+    past, head = read(open_source(line.repository))
+    found = past.between(first, head, frozenset({WEB}))
+    assert [one.subject for one in found] == ["Raise web to 4", "Raise web to 3", "Raise web to 2"]
+    assert found[0].author == "Ada"
+    assert past.between(head, first, frozenset({WEB})) == past.between(found[0].id, head, frozenset({WEB})) == ()
+
+
 def test_what_is_not_there_any_more_counts(line: Line, open_source: Open) -> None:
     line.commit("Add web", web="1", shared="A=1")
     line.commit("Remove the variables", shared=None)
@@ -254,6 +266,7 @@ def test_of_what_is_no_commit_that_is_there_nothing_is_known(line: Line, open_so
     assert asked(past, revision, WEB) == ""
     assert not past.is_same(revision, head, frozenset({WEB}))
     assert not past.is_same(head, revision, frozenset({WEB}))
+    assert past.between(revision, head, frozenset({WEB})) == past.between(head, revision, frozenset({WEB})) == ()
 
 
 def test_the_commit_is_known_at_which_a_stack_was_good(line: Line, open_source: Open) -> None:
