@@ -285,7 +285,7 @@ def test_of_the_commits_that_come_during_a_change_only_the_newest_is_carried_out
         until(lambda: agent.synced_at(stack, head), "the newest deployed")
     until(lambda: "six" in made, "its creation heard of")
     assert made == ["two", "six"]
-    (run,) = json.loads(agent.windlass("history", "--stack", stack, "-n", "1", "-o", "json").stdout)["runs"]
+    (run,) = json.loads(agent.windlass("history", stack, "-n", "1", "-o", "json").stdout)["runs"]
     assert (run["revision"], len(run["skipped"])) == (head, 3), "what was never tried"
 
 
