@@ -82,6 +82,7 @@ from agent.kinds.container_rows import (
     program_seen,
     security_seen,
     since,
+    state_declared,
     state_remedy,
     state_seen,
     supported,
@@ -119,7 +120,7 @@ LIVE = {
 
 STATE = (
     Row[Facts]("name", lambda _spec: None, lambda facts: facts.name, name_seen, in_place),
-    Row[Facts]("state", lambda _spec: None, lambda _facts: "running", state_seen, state_remedy),
+    Row[Facts]("state", state_declared, lambda _facts: "running", state_seen, state_remedy),
     Row[Facts]("health", lambda _spec: None, lambda _facts: HEALTHY, health_seen, started_anew),
     Row[Facts]("files", lambda _spec: None, files_wanted, files_seen, started_anew, depth=1),
     Row[Facts]("namespaces", lambda _spec: None, namespaces_wanted, namespaces_seen, started_anew, depth=1),

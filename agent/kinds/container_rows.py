@@ -312,6 +312,11 @@ def _told_by_id(facts: Facts) -> bool:
     return bool(facts.local) and text(facts.seen("Image")) in (text(facts.asked("Image")), facts.local)
 
 
+def state_declared(spec: Spec) -> str | None:
+    """What is not to stay: one that has ended and is to stay from now on was not stopped by anybody."""
+    return "scheduled" if is_scheduled(spec) else "completed" if is_job(spec) else None
+
+
 def state_seen(facts: Facts) -> str:
     """`running` for what is as wanted: a job that is done is, one that waits for its time, and what its restart policy
     is bringing back."""

@@ -72,6 +72,18 @@ def test_one_whose_port_another_is_to_have_is_left_as_it_is(rig: Rig, busybox: s
     assert not rig.container("web")["State"]["Running"]
 
 
+def test_a_job_that_is_done_is_not_run_again_while_what_makes_a_service_of_it_is_held(rig: Rig, busybox: str) -> None:
+    def job(more: str, label: str) -> str:
+        web = f"{{image: {busybox}, stop_grace_period: 0s, volumes: ['data:/data'], {more}}}"
+        return f"services: {{web: {web}}}\nvolumes: {{data: {{labels: {{of: '{label}'}}}}}}"
+
+    rig.apply(job("restart: 'no', command: ['true']", "one"))
+    until(lambda: rig.container("web")["State"]["Status"] == "exited", "the job done")
+    before = rig.container("web")["State"]
+    assert {change.action for change in rig.take(job("command: [sleep, '600']", "other")).plan.changes} == {Action.HOLD}
+    assert rig.container("web")["State"] == before
+
+
 def test_what_is_down_goes_on_while_the_image_of_the_new_one_cannot_be_had(
     rig: Rig, busybox: str, sdk: docker.APIClient
 ) -> None:
