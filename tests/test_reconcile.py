@@ -162,6 +162,9 @@ class Past(NoPast):
         self.asked += 1
         return Revision("c" * 40, "Raise it", "Ada")
 
+    def between(self, earlier: str, later: str, paths: frozenset[str]) -> tuple[Revision, ...]:
+        return (Revision("c" * 40), Revision("d" * 40)) if (earlier, later) == ("a" * 40, "b" * 40) else ()
+
     def is_same(self, one: str, other: str, paths: frozenset[str]) -> bool:
         return one in self.same
 
@@ -184,6 +187,15 @@ def test_the_commit_is_looked_for_where_one_is_the_cause_and_once() -> None:
         (change,) = looked_at(past, things, times=3).plan.changes
         assert (change.cause, change.commit) == ("commit", Revision("c" * 40, "Raise it", "Ada"))
     assert past.asked == 2  # once by each agent
+
+
+def test_what_came_before_the_commit_since_the_turn_before_and_was_never_tried_is_told() -> None:
+    stack = replace(WEB, revision=Revision("b" * 40), inputs=frozenset({"compose.yaml"}))
+    turn = Turn((stack,), Scope("host-1", "here", frozenset({"web"})), "git", earlier="a" * 40)
+    for things, told in ((thing(fixed="B", made_from=("B", "x")), (Revision("d" * 40),)), (thing(), ())):
+        reconciler = Reconciler(Seen(things), tracer=Tracer(Past()))  # type: ignore[arg-type]  # the world answers it
+        (report,) = reconciler.take(turn)
+        assert report.skipped == told
 
 
 def test_who_has_nothing_to_do_because_of_a_commit_asks_nobody() -> None:

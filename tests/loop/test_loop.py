@@ -152,13 +152,14 @@ def test_new_content_is_told_as_why_a_turn_is_taken_that_something_else_had_made
     desires, turns, audience = FakeDesires(reading(stack("a"))), FakeTurns(), FakeAudience()
     rhythm = replace(FAST, settle=3600)
     with running(make_loop(desires, turns, audience, rhythm)) as loop:
-        turns.next()
+        first = turns.next()
         audience.reports.get(timeout=5)
         loop.wake(LookAt("event", stack="a"))
         desires.answer = reading(stack("a", "b" * 40, "2"), revision="b" * 40)
         loop.wake(AskSource("file"))
         turn = turns.next()
         assert (turn.trigger, turn.stacks[0].revision.id) == ("git", "b" * 40)
+        assert (first.earlier, turn.earlier) == ("", first.stacks[0].revision.id)
     assert audience.triggers == ["git", "event", "file", "git"]
 
 
