@@ -53,8 +53,11 @@ class Steps(Protocol):
     def start(self) -> None:
         """Start the new one."""
 
+    def hand_over(self) -> None:
+        """Give the name of the old one, which is kept, to the new one. What runs goes on."""
+
     def retire(self) -> None:
-        """Stop the old one, which is kept, and give its name to the new one."""
+        """Stop the old one, which is kept."""
 
     def prove(self) -> Proof:
         """Look at the new one."""
@@ -103,10 +106,7 @@ def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
     try:
         steps.prepare()
         if rollout.order is Order.START_FIRST:
-            _start(steps)
-            _await_proof(steps, rollout, pace)
-            let_pass(rollout.drain, "the old one goes on for a while", pace)
-            steps.retire()
+            _start_first(steps, rollout, pace)
         else:
             _stop_first(steps, rollout, pace)
     except _Hangs:
@@ -119,10 +119,21 @@ def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
         steps.finish()
 
 
+def _start_first(steps: Steps, rollout: Rollout, pace: Pace) -> None:
+    """The name changes hands while both run: an engine that renames a container takes it out of its DNS for a moment,
+    and whoever asks for the service is to find the other one then."""
+    _start(steps)
+    _await_proof(steps, rollout, pace)
+    steps.hand_over()
+    let_pass(rollout.drain, "the old one goes on for a while", pace)
+    steps.retire()
+
+
 def _stop_first(steps: Steps, rollout: Rollout, pace: Pace) -> None:
     """Without a check of its own the new one serves from its start, as far as anybody can tell."""
     stopped, is_missed = pace.clock(), steps.is_missed
     steps.retire()
+    steps.hand_over()
     _start(steps)
     started = pace.clock()
     is_checked = _await_proof(steps, rollout, pace)

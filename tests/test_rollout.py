@@ -50,6 +50,9 @@ class Stage:
     def retire(self) -> None:
         self._do("retire")
 
+    def hand_over(self) -> None:
+        self._do("hand over")
+
     def words(self) -> str:
         return "\nwaits for the database"
 
@@ -80,8 +83,8 @@ class Stage:
 @pytest.mark.parametrize(
     ("rollout", "steps"),
     [
-        (STOP_FIRST, ["prepare", "retire", "start", "finish"]),
-        (START_FIRST, ["prepare", "start", "retire", "finish"]),
+        (STOP_FIRST, ["prepare", "retire", "hand over", "start", "finish"]),
+        (START_FIRST, ["prepare", "start", "hand over", "retire", "finish"]),
     ],
     ids=["stop-first", "start-first"],
 )
@@ -134,7 +137,7 @@ def test_a_check_has_so_much_time(rollout: Rollout, seconds: float) -> None:
     assert stage.steps[-1] == "take back"
 
 
-@pytest.mark.parametrize("step", ["retire", "start"])
+@pytest.mark.parametrize("step", ["retire", "hand over", "start"])
 def test_a_step_that_is_refused_is_taken_back(step: str) -> None:
     stage = Stage(trouble={step: Refused("no", reason="PortInUse")})
     with pytest.raises(Refused):
@@ -163,7 +166,7 @@ LATE = Unreachable("start: no answer in time", reason="EngineTimeout")
 @pytest.mark.parametrize(
     ("rollout", "steps"),
     [
-        (STOP_FIRST, ["prepare", "retire", "start", "stand in"]),
+        (STOP_FIRST, ["prepare", "retire", "hand over", "start", "stand in"]),
         (START_FIRST, ["prepare", "start", "stand in"]),
     ],
     ids=["stop-first", "start-first"],
@@ -208,7 +211,7 @@ def test_when_it_is_told_to_stop_both_are_left_for_the_next_pass() -> None:
     stage = Stage([STARTING], stopping=True)
     with pytest.raises(Overtaken):
         stage.roll(STOP_FIRST)
-    assert stage.steps == ["prepare", "retire", "start"]
+    assert stage.steps == ["prepare", "retire", "hand over", "start"]
 
 
 def test_when_it_is_told_to_stop_what_runs_is_good_enough() -> None:

@@ -1,6 +1,6 @@
 """The replacement of one container, step by step, in the order that `agent.rollout` gives.
 
-The new one is made as `NAME.next`. When the old one is stopped it is set aside, as `NAME.old` where it is ours, and the
+The new one is made as `NAME.next`. When the old one gives way it is set aside, as `NAME.old` where it is ours, and the
 new one takes the name. Until `finish` the old one is there, so that it can go on within the time of a start. What an
 attempt that was cut has done already is not done again.
 """
@@ -67,6 +67,8 @@ class Replacement:
 
     def retire(self) -> None:
         self._kind.stop(self._old, self._resource)
+
+    def hand_over(self) -> None:
         if name_of(self._old) != self._aside:
             self._kind.engine.rename_container(self._old["Id"], self._aside)
         if self._new.called != self._name:

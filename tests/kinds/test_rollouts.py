@@ -147,15 +147,16 @@ def test_a_new_one_that_somebody_removes_is_told_apart_from_one_that_ends(rig: R
     assert ids(rig) == {old}
 
 
-def test_start_first_starts_the_new_one_before_the_old_one_stops(rig: Rig, busybox: str) -> None:
+def test_start_first_starts_the_new_one_and_renames_both_before_the_old_one_stops(rig: Rig, busybox: str) -> None:
+    """One that is renamed is not in the engine's DNS for a moment: the other one is there then."""
     rig.apply(web(busybox, HEALTHY, order="start-first"))
     old = rig.container("web")["Id"]
     text = web(busybox, HEALTHY, "2", order="start-first")
     assert [change.interruption for change in rig.plan(text).changes] == [""]
-    with watched(rig) as seen:
+    with watched(rig, "start", "rename", "die") as seen:
         rig.apply(text)
     new = rig.container("web")["Id"]
-    assert seen == [("start", new), ("die", old)]
+    assert seen == [("start", new), ("rename", old), ("rename", new), ("die", old)]
     assert ids(rig) == {new}
 
 
