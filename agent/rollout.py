@@ -23,6 +23,7 @@ CRASHED = "CrashOnStart"  # it does not stay up
 START_TIMEOUT = "StartTimeout"
 _ENGINE_TIMEOUT = "EngineTimeout"  # the code of a call that the engine did not answer in time
 POLL = 0.1  # seconds between two looks at what is to become good
+SHORTEST = 0.001  # seconds, the last of these rests: what rounding leaves would move no clock
 
 
 class Proof(NamedTuple):
@@ -196,7 +197,8 @@ def _rest_until_proved(steps: Steps, rollout: Rollout, pace: Pace, began: float)
             then = "goes on" if pace.leaves else "begins anew, for others go on with the old one"
             said = f"not proved yet, for the agent ends or newer content is wanted; the next pass {then}"
             raise _Unproved(said, reason="Unproved")
-        pace.rest(POLL, proof.detail or "runs without a restart so far")
+        left = rollout.monitor - waited if proof.gate is Gate.PASSED else POLL
+        pace.rest(min(POLL, max(left, SHORTEST)), proof.detail or "runs without a restart so far")
 
 
 def let_pass(seconds: float, why: str, pace: Pace) -> None:

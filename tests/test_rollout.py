@@ -102,8 +102,8 @@ def test_the_old_one_goes_on_for_the_drain_beside_the_new_one() -> None:
 
 def test_without_a_check_it_has_to_run_for_a_while() -> None:
     stage = Stage([RUNS])
-    stage.roll(replace(STOP_FIRST, monitor=5.0))
-    assert stage.now == pytest.approx(5.0, abs=0.2)
+    stage.roll(replace(STOP_FIRST, monitor=5.01))
+    assert stage.now == pytest.approx(5.01, abs=1e-9)
     assert stage.steps[-1] == "finish"
 
 
@@ -249,7 +249,7 @@ SLOW = {"prepare": 9.0, "retire": 3.0, "start": 1.0, "finish": 9.0}
     ("rollout", "proofs", "measured"),
     [
         (STOP_FIRST, [STARTING, STARTING, PASSED], {"wait": 0.2, "away": 4.2}),
-        (replace(STOP_FIRST, monitor=0.15), [RUNS], {"wait": 0.2, "away": 4.0}),
+        (replace(STOP_FIRST, monitor=0.15), [RUNS], {"wait": 0.15, "away": 4.0}),
         (STOP_FIRST, [STARTING, CRASHED], {"wait": 0.1}),
         (replace(START_FIRST, drain=0.0), [STARTING, PASSED], {"wait": 0.1}),
         (STOP_FIRST, [PASSED], {"away": 4.0}),

@@ -1,8 +1,8 @@
 """What a replacement that was cut has left of a container, and which of it counts as the one that is there.
 
-The one that was to give way is stopped, or set aside as `NAME.old`, or both. The one that was to come is `NAME.next`, or
-has the name by now, and nobody knows whether it is any good. Until it is proved, the one that was to give way is what
-is seen: so the next pass plans the same replacement for the same reason, goes on with the new one where that is as
+The one that was to give way is stopped, or set aside as `NAME.old`, or both. The one that was to come is `NAME.next`,
+or has the name by now, and nobody knows whether it is any good. Until it is proved, the one that was to give way is
+what is seen: so the next pass plans the same replacement for the same reason, goes on with the new one where that is as
 wanted, and can still take it back.
 
 One that `docker compose` made has none of our labels, so it is set aside under a name that nobody else gives.
