@@ -190,7 +190,11 @@ def project_name_of(text: str) -> str:
 
 
 def active_profiles(options: LoadOptions, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Those that were given, else those of `COMPOSE_PROFILES`, separated by commas."""
+    """Those that were given, else those of `COMPOSE_PROFILES`, separated by commas.
+
+    As in Compose, where nothing is given that is the empty one, so that `profiles: ["${DEBUG-}"]` is on where DEBUG is
+    empty, or is the name of an active one.
+    """
     if options.profiles:
         return options.profiles
-    return tuple(one.strip() for one in environment.get("COMPOSE_PROFILES", "").split(",") if one.strip())
+    return tuple(one.strip() for one in environment.get("COMPOSE_PROFILES", "").split(","))

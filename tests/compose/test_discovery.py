@@ -10,7 +10,7 @@ from agent.compose import LoadOptions, load
 from agent.compose.calls import engine_calls
 from agent.compose.names import container_name
 from agent.errors import BadManifest
-from tests.compose.tree import DictTree
+from tests.compose.tree import DictTree, project
 
 ONE = "services: {a: {image: '${V:-x}', volumes: ['./d:/d']}}"
 FILES = {
@@ -108,6 +108,20 @@ def test_a_file_that_is_not_there(options: dict[str, Any], problem: str) -> None
     with pytest.raises(BadManifest) as caught:
         start(**options)
     assert str(caught.value.problems[0]).startswith(problem)
+
+
+@pytest.mark.parametrize(("given", "on"), [
+    ({}, ["a", "b"]),
+    ({"environment": {"COMPOSE_PROFILES": ""}}, ["a", "b"]),
+    ({"environment": {"COMPOSE_PROFILES": "p"}}, []),
+    ({"environment": {"COMPOSE_PROFILES": "p,"}}, ["a", "b"]),
+    ({"environment": {"B": "q"}}, ["a"]),
+    ({"environment": {"B": "q", "COMPOSE_PROFILES": "q"}}, ["b"]),
+    ({"profiles": ("p",)}, []),
+])  # fmt: skip
+def test_an_empty_profile_is_on_where_none_is_asked_for(given: dict[str, Any], on: list[str]) -> None:
+    text = "services: {a: {image: x, profiles: ['']}, b: {image: x, profiles: ['${B-}']}}"
+    assert sorted(project(text, **given).services) == on
 
 
 @pytest.mark.parametrize(("given", "on"), [
