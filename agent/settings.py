@@ -350,8 +350,8 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "interval", "is too short: at least 100ms"
     if settings.git.timeout < 1:
         yield "git.timeout", "is too short: at least 1s"
-    if not settings.state_dir.is_absolute():
-        yield "state_dir", "has to be an absolute path"
+    relative = [name for name in ("state_dir", "secrets_dir") if not getattr(settings, name).is_absolute()]
+    yield from ((name, "has to be an absolute path") for name in relative)
     if settings.path.startswith("/") or ".." in settings.path.split("/"):
         yield "path", "is a directory of the repository: relative, and without .."
     for name in ("repo", "ref"):

@@ -89,6 +89,7 @@ WRONG = [
     pytest.param("- repo", "AGENT:1:1: expected keys and values, such as `repo: URL`", id="a list"),
     pytest.param("repo: [", "AGENT:2:1: expected the node content, but found '<stream end>'", id="no YAML"),
     pytest.param("state_dir: here", "AGENT:1:1: state_dir: has to be an absolute path", id="relative state"),
+    pytest.param("secrets_dir: here", "AGENT:1:1: secrets_dir: has to be an absolute path", id="relative secrets"),
     pytest.param(
         "path: ../x", "AGENT:1:1: path: is a directory of the repository: relative, and without ..", id="path leaves"
     ),
