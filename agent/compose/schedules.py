@@ -75,6 +75,6 @@ def _restart_policy(service: Map) -> str:
     deploy = service.get("deploy") or {}
     if "restart_policy" in deploy:
         condition = (deploy["restart_policy"] or {}).get("condition") or "any"
-        return "" if condition == "none" else f"deploy.restart_policy: {condition}"
+        return "" if condition in ("none", "no") else f"deploy.restart_policy: {condition}"
     said = str(service.get("restart") or "no")
     return "" if said == "no" else f"restart: {said}"

@@ -100,6 +100,7 @@ def test_what_is_wrong_is_told_with_its_place(said: str, problem: str) -> None:
         ("restart: on-failure", "the service is restarted by the engine (restart: on-failure)"),
         ("deploy: {restart_policy: {}}", "the service is restarted by the engine (deploy.restart_policy: any)"),
         ("deploy: {restart_policy: {condition: none}}", ""),
+        ("deploy: {restart_policy: {condition: no}}", ""),
         ('restart: "no"', ""),
         ("scale: 2", "a job runs in one container, and 2 are asked for"),
         ("deploy: {replicas: 3}", "a job runs in one container, and 3 are asked for"),
