@@ -25,10 +25,11 @@ _LONGEST_SHOWN: Final = 80  # characters of a name or a value
 _SHORT: Final = 8
 MOST_PROBLEMS: Final = 500  # nobody reads more, and a hostile file could hold a hundred thousand
 
-# The section and the list called so hold no secret themselves, but names, paths, owners and modes. What a service is
-# called, a key store or a session cache, says nothing of its settings.
+# The section and the list called so hold no secret themselves, but names, paths, owners and modes. What a service or a
+# network is called, a key store or a session cache, says nothing of its settings.
 _SECRETS = re.compile(
-    r'^secrets(?=\.)|(?<=\.)secrets(?=\[\d)|^(?:services|networks|volumes|models)(?:\.[\w-]+|\["[^"]*"\])'
+    r"(?<=\.)secrets(?=\[\d)"
+    r'|(?:^(?:services|networks|volumes|secrets|models)|(?<=\.)(?:depends_on|networks))(?:\.[\w-]+|\["[^"]*"\])'
 )
 _ELEMENT = re.compile(r'(\w+(?:\.[\w-]+|\["[^"]*"\]))(?:\.([\w-]+)|\["([^"]*)"\])?')  # and the key in it
 _LONGEST_KEY: Final = 40  # longer than every key of Compose

@@ -240,9 +240,13 @@ def test_a_file_that_cannot_be_read(tree: DictTree, reason: str, problem: str) -
     assert caught.value.reason == reason
 
 
-def test_what_a_service_is_called_makes_no_secret_of_its_settings() -> None:
+def test_what_something_is_called_makes_no_secret_of_its_settings() -> None:
     (problem,) = problems("services: {session-key: {image: x, ports: [a]}}")
     assert 'the port "a" is no port number' in problem
+    (problem,) = problems("services: {a: {image: x, depends_on: {auth: {condition: healthy}}}, auth: {image: x}}")
+    assert 'services.a.depends_on.auth.condition: "healthy" is not one of' in problem
+    (problem,) = problems("services: {a: {image: x, networks: {keys: {ipv4_address: [x], priority: y}}}}")[1:]
+    assert 'services.a.networks.keys.priority: "y" is not a whole number' in problem
     (problem,) = problems("services: {a: {image: x, environment: {SESSION_KEY: [hunter2]}}}")
     assert "hunter2" not in problem
 
