@@ -28,6 +28,15 @@ _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the pure one w
 _MERGE: Final = "<<"
 
 
+_IN_QUOTES: Final = 'put a text that begins with "*" or "&" in quotes'
+_HINTS: Final = {  # by what the parser says, or what it was about
+    "while scanning an alias": _IN_QUOTES,  # as in cron: */5 * * * *
+    "while scanning an anchor": _IN_QUOTES,
+    "found character that cannot start any token": "indent with spaces, and put a text that begins so in quotes",
+    "mapping values are not allowed in this context": 'put a text with ": " in it in quotes, or mind the indentation',
+}
+
+
 class Malformed(Exception):  # noqa: N818 - read as a word: the text is malformed
     """The text is no YAML, or more of it than is allowed: nothing of the file can be used."""
 
@@ -64,7 +73,8 @@ def _report(file: str, error: yaml.YAMLError, findings: Findings) -> None:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
     said = getattr(error, "problem", None) or getattr(error, "context", None) or brief(str(error), 200)
-    findings.problem(place, f"not valid YAML: {said}")
+    hint = _HINTS.get(said) or _HINTS.get(getattr(error, "context", None) or "", "")
+    findings.problem(place, f"not valid YAML: {said}", hint=hint)
 
 
 def decoded(file: str, content: bytes) -> str:
@@ -233,7 +243,8 @@ class _Composer:
             if not isinstance(key, Broken):
                 self._problem(place, "a key must be a string", "put it in quotes")
         elif key in seen:
-            self._problem(place, f'key "{brief(key)}" is already defined at line {seen[key].line}')
+            hint = "write one, with a list of aliases" if key == _MERGE else ""
+            self._problem(place, f'key "{brief(key)}" is already defined at line {seen[key].line}', hint)
             self.findings.doubt(reduce(step_down, [*self.trail, key], ""))
         else:
             return True

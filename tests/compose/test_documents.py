@@ -119,7 +119,25 @@ def test_a_merged_key_keeps_the_place_where_it_is_written() -> None:
     ("text", "problem"),
     [
         ("a:\n  image: x\n  image: y\n", 'f.yaml:3:3: a: key "image" is already defined at line 2'),
-        ("x: &x {}\na: {<<: *x, <<: *x}\n", 'f.yaml:2:13: a: key "<<" is already defined at line 2'),
+        (
+            "x: &x {}\na: {<<: *x, <<: *x}\n",
+            'f.yaml:2:13: a: key "<<" is already defined at line 2, write one, with a list of aliases',
+        ),
+        (
+            "cron: */5 * * * *\n",
+            "f.yaml:1:8: not valid YAML: did not find expected alphabetic or numeric character, "
+            'put a text that begins with "*" or "&" in quotes',
+        ),
+        (
+            "a:\n\tb: 1\n",
+            "f.yaml:2:1: not valid YAML: found character that cannot start any token, indent with "
+            "spaces, and put a text that begins so in quotes",
+        ),
+        (
+            "a: b: c\n",
+            "f.yaml:1:5: not valid YAML: mapping values are not allowed in this context, put a text with "
+            '": " in it in quotes, or mind the indentation',
+        ),
         ("a:\n  1: x\n", "f.yaml:2:3: a: a key must be a string, put it in quotes"),
         ("true: x\n", "f.yaml:1:1: a key must be a string, put it in quotes"),
         ("~: x\n", "f.yaml:1:1: a key must be a string, put it in quotes"),
