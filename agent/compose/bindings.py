@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agent.compose.files import Files, NotReadable
 from agent.compose.findings import At
 from agent.compose.nodes import Map
-from agent.compose.paths import Escape, ancestors, clean, in_tree, is_absolute, joined
+from agent.compose.paths import Escape, ancestors, in_tree, is_absolute, joined
 from agent.compose.project import Project
 from agent.model import Key, Place, Resource
 
@@ -65,8 +66,8 @@ class Bindings:
         self.lying: dict[str, str] = {}
         self._contents: dict[str, tuple[Content, str]] = {}
         self._room = MOST_BYTES
-        self._written = _written_paths(project)
-        self._around_written = {above for path in self._written for above in _around(path)}
+        self._written = frozenset(joined(target.directory, path) for path in _written_sources(project))
+        self._around_written = {above for path in self._written for above in ancestors(path)}
 
     def of(self, volume: Map, at: At) -> tuple[str, Key | None]:
         """The path on the host, and the file resource that has to be there first, if any."""
@@ -81,7 +82,7 @@ class Bindings:
         except NotReadable as error:
             at.findings.problem(at.place, f"{at.shown(source)} {error.message}", at.path, reason=error.reason)
             return source, None
-        if content and not self._is_written(clean(source)):
+        if content and not self._is_written(source):
             name = posixpath.basename(located) or self.project.name
             path = f"{self.target.files}/{self.project.name}/{digest}/{name}"
             return self.copy(path, {"content": content}, source, at.place)
@@ -107,11 +108,12 @@ class Bindings:
         except NotReadable:
             return False
         small = self.files.is_file(located) and self.files.entries[located].size <= MAX_COPIED
-        return small and not self._is_written(clean(source))
+        return small and not self._is_written(source)
 
     def _is_written(self, source: str) -> bool:
         """Whether a service may write to the path, to something in it, or to a directory that it is in."""
-        return source in self._around_written or any(above in self._written for above in _around(source))
+        path = joined(self.target.directory, source)  # by which no path above the stack's directory lies in that
+        return path in self._around_written or not self._written.isdisjoint(ancestors(path))
 
     def _content(self, path: str, at: At) -> tuple[Content, str]:
         """What the commit has at a path, and its digest: read once, however often it is mounted."""
@@ -173,15 +175,8 @@ def _digest(content: Content) -> str:
     return digest.hexdigest()[:16]
 
 
-def _written_paths(project: Project) -> frozenset[str]:
-    return frozenset(
-        clean(volume["source"])
-        for service in project.services.values()
-        for volume in service.get("volumes") or ()
-        if volume["type"] == "bind" and not volume.get("read_only") and not is_absolute(volume["source"])
-    )
-
-
-def _around(path: str) -> list[str]:
-    """The path, and every directory that it is in."""
-    return [*ancestors(path), "."]
+def _written_sources(project: Project) -> Iterator[str]:
+    for service in project.services.values():
+        for volume in service.get("volumes") or ():
+            if volume["type"] == "bind" and not volume.get("read_only") and not is_absolute(volume["source"]):
+                yield volume["source"]

@@ -197,6 +197,14 @@ def test_files_of_a_directory_above_the_stack_may_be_read_but_are_no_data() -> N
     assert [one.spec for one in found if one.key.kind == "file"] == [{"content": {"": (0o644, b"1")}}]
 
 
+def test_a_file_above_the_stack_is_not_written_by_who_writes_the_whole_of_it() -> None:
+    text = "services: {a: {image: x, volumes: ['.:/app']}, b: {image: x, volumes: ['../../shared/c:/c:ro']}}"
+    tree = DictTree({"stacks/web/compose.yaml": text, "shared/c": "1"})
+    found = resources(load(tree, LoadOptions(directory="stacks/web")), tree, TARGET)
+    copied = [one for one in found if one.key.kind == "file" and not one.spec.get("seed")]
+    assert [one.spec for one in copied] == [{"content": {"": (0o644, b"1")}}]
+
+
 @pytest.mark.parametrize(
     ("source", "reason", "message"),
     [
