@@ -68,12 +68,12 @@ def _entry(written: Map, scope: Scope, at: At) -> _Entry | None:
 
     files, env_files = find("path"), find("env_file")
     directory = posixpath.dirname(files[0].path) if files else None
-    if "project_directory" in written:
+    if written.get("project_directory"):  # an empty one, as of a variable that is not set, says nothing to Compose
         place = written.value_place("project_directory")
         directory = located(scope.files, scope.directory, written["project_directory"], at._replace(place=place))
     if not files or env_files is None or directory is None:
         return None
-    if "env_file" not in written and (own := posixpath.join(directory, ".env")) in scope.files.entries:
+    if not written.get("env_file") and (own := posixpath.join(directory, ".env")) in scope.files.entries:
         env_files = [_Named(own, at)]
     return _Entry(files, env_files, directory)
 

@@ -113,6 +113,8 @@ def _store(section: str, ways: tuple[str, ...], element: Map, at: At) -> None:
             f"plain Docker keeps no {section} to refer to: {_SWARM_ONLY}",
             f"say where its content comes from: {' or '.join(ways)}",
         )
+    if element.get("file") == "":
+        at.of(element, "file").problem("is empty, which would mount the whole directory of the stack", "name a file")
     for key in ("driver", "template_driver"):
         if element.get(key):
             at.of(element, key).problem(f"plain Docker has no drivers for {section}: {_SWARM_ONLY}", "leave it out")

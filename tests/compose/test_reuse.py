@@ -226,7 +226,9 @@ def including(entry: str, more: str = "", **options: Any) -> Any:
         ("{path: inc/a.yaml, env_file: e.env}", "named", "inc/d"),
         ("{path: inc/a.yaml, env_file: [inc/.env, e.env]}", "named", "inc/d"),
         ("{path: inc/a.yaml, env_file: /dev/null}", "none", "inc/d"),
+        ("{path: inc/a.yaml, env_file: []}", "inc", "inc/d"),
         ("{path: inc/a.yaml, project_directory: pd}", "pd", "pd/d"),
+        ("{path: inc/a.yaml, project_directory: '${UNSET-}'}", "inc", "inc/d"),
         ("{path: [inc/a.yaml, inc/b.yaml]}", "inc", "inc/e"),
     ],
 )

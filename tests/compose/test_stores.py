@@ -345,6 +345,10 @@ def test_a_name_cannot_lead_elsewhere() -> None:
         (CONFIG % ("{source: c, mode: 99999}", "content: x"), "1:54: services.a.configs[0].mode: is no mode of a file, "
          'write octal digits such as "0440"'),
         (SECRET % ("s", "file: ../../s"), '2:21: secrets.s.file: "../../s" leads out of the repository'),
+        (SECRET % ("s", "file: '${UNSET-}'"), "2:21: secrets.s.file: is empty, which would mount the whole directory "
+         "of the stack, name a file"),
+        (CONFIG % ("c", "file: ''"), "2:21: configs.c.file: is empty, which would mount the whole directory of the "
+         "stack, name a file"),
     ],
 )  # fmt: skip
 def test_what_is_not_run(text: str, problem: str) -> None:
