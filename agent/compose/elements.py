@@ -189,6 +189,13 @@ def _read_file_mode(value: Any, at: At) -> Any:
     return whole(0, 2**32 - 1).read(value, at)
 
 
+def _read_log_option(value: Any, at: At) -> Any:
+    """One without a value is an empty text, and over another one, as everywhere, nothing."""
+    if value is None:
+        return None if at.partial else ""
+    return SCALAR_TEXT.read(value, at)
+
+
 def _read_external(value: Any, at: At) -> Any:
     """`external: {name: x}` is the old spelling; normalising moves the name to where it belongs now."""
     if not isinstance(value, Map):
@@ -230,7 +237,8 @@ HEALTHCHECK: Final = record(
     }
 )
 
-LOGGING: Final = record({"driver": Field(TEXT), "options": Field(OPTIONS)}, merge=merging.logging)
+_LOG_OPTIONS: Final = mapping_of(replace(SCALAR_TEXT, read=_read_log_option, nullable=True))
+LOGGING: Final = record({"driver": Field(TEXT), "options": Field(_LOG_OPTIONS)}, merge=merging.logging)
 
 SERVICE_NETWORK: Final = record(
     {

@@ -284,8 +284,9 @@ def pairs(*, null: str | None = "") -> Shape:
         result = Listed(value.place)
         for entry, below in texts(value, at):
             key, equals, said = entry.partition("=")
-            if key != key.rstrip():
-                below.problem(f'the name "{brief(key)}" ends with a space')
+            if key != key.rstrip():  # which only what has values to inherit may not, as in Compose
+                tell = below.problem if null is None else below.warn
+                tell(f'the name "{brief(key)}" ends with a space')
             result.put(key, said if equals else null, below.place, below.place)
         return result
 

@@ -147,6 +147,8 @@ def test_the_environment_of_a_service(keys: str, expected: dict[str, str | None]
         ("logging: {options: {max-size: 10m, max-file: 3}}", {"logging": {
             "options": {"max-size": "10m", "max-file": "3"},
         }}),
+        ("logging: {options: {max-size: }}", {"logging": {"options": {"max-size": ""}}}),
+        ("labels: ['a = b', 'c ']", {"labels": {"a ": " b", "c ": ""}}),
         ("x-own: {anything: [1]}", {}),
         ("deploy: {replicas: 2}", {"deploy": {"replicas": 2}}),
     ],
@@ -176,6 +178,7 @@ MERGES = [
     ("logging: {driver: a, options: {x: 1}}", "logging: {options: {y: 2}}",
      {"logging": {"driver": "a", "options": {"x": "1", "y": "2"}}}),
     ("logging: {driver: a, options: {x: 1}}", "logging: {driver: b}", {"logging": {"driver": "b"}}),
+    ("logging: {options: {x: 1}}", "logging: {options: {x: , y: }}", {"logging": {"options": {"x": "1", "y": ""}}}),
     ("networks: [n]", "networks: {m: {priority: 1}, n: }", {"networks": {"n": None, "m": {"priority": 1}}}),
     ("ports: ['80:80']", "ports: ['80:80', '81:81']", {"ports": [
         {"mode": "ingress", "target": 80, "published": "80", "protocol": "tcp"},
