@@ -193,10 +193,10 @@ def _host_ports(services: Sequence[tuple[Map, At]]) -> None:
     for service, at in services:
         for index, port in enumerate(service.get("ports") or ()):
             published = port.get("published")
-            if not published or replicas_of(service) == 0:
+            if not published or replicas_of(service) == 0 or service.get("network_mode") == "host":
                 continue
             wanted = parse_range(published)
-            if wanted.size > 1:
+            if wanted.size > 1 or not wanted.first:
                 continue  # the engine picks a free one
             below = at.of_item(service, "ports", index)
             if replicas_of(service) > 1:

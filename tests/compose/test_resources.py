@@ -271,6 +271,8 @@ def test_a_local_volume_that_binds_a_relative_path_needs_its_directory() -> None
          "publish port 80"),
         ("services: {a: {image: x, networks: [n]}}\nnetworks: {n: {external: true, name: ''}}",
          "2:12: networks.n: the name is empty"),
+        ("services: {a: {image: x, ports: ['0:80']}, b: {image: x, scale: 2, ports: ['0:80']}}", None),
+        ("services: {a: {image: x, ports: ['80:1']}, b: {image: x, network_mode: host, ports: ['80:1']}}", None),
     ],
 )  # fmt: skip
 def test_what_the_engine_would_refuse_is_refused_before(text: str, problem: str | None) -> None:
