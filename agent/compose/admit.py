@@ -11,7 +11,7 @@ from typing import Final
 
 from agent.compose.endpoints import by_priority
 from agent.compose.extension import EXTENSION
-from agent.compose.findings import At, Findings, path_to
+from agent.compose.findings import At, Findings, brief, path_to
 from agent.compose.handlings import image_policy, schedule_of
 from agent.compose.names import container_names
 from agent.compose.nodes import Map
@@ -61,6 +61,9 @@ def admit(project: Project, findings: Findings, *, allow_build: bool = False) ->
             check_job(service, at.of(service, EXTENSION).of(service[EXTENSION], "schedule"))
     counted = [(service, at) for name, service, at in services if not {"scale", "deploy"} & unread[name]]
     _host_ports([(service, at) for service, at in counted if _ports(service, at)])
+    _container_names(project, services)
+    for section in ("networks", "volumes"):
+        _one_each(section, project.model[section], findings)
     for section, elements in (("networks", project.networks), ("volumes", project.volumes)):
         for key, element in elements.items():
             if not element["name"]:
@@ -202,6 +205,38 @@ def _host_ports(services: Sequence[tuple[Map, At]]) -> None:
             if replicas_of(service) > 1:
                 below.problem(f"{replicas_of(service)} containers cannot all publish port {published}")
             _claim(taken.setdefault((port["protocol"], wanted.first), {}), port, below, at.path)
+
+
+def _container_names(project: Project, services: Sequence[tuple[str, Map, At]]) -> None:
+    """Reports a name that is written for one service and that a container of another one has by itself: only one of
+    the two would be made."""
+    written = {
+        service["container_name"]: at.of(service, "container_name")
+        for _, service, at in services
+        if service.get("container_name")
+    }
+    for name, service, _ in services:
+        by_itself = () if service.get("container_name") else container_names(project, name)
+        for container in by_itself:
+            if container in written:
+                written[container].problem(
+                    f'"{container}" is what a container of the service "{name}" is called', "choose another name"
+                )
+
+
+def _one_each(section: str, elements: Map, findings: Findings) -> None:
+    """Reports two elements that are to be one object of the engine, and not the same: only one would be made."""
+    first: dict[str, str] = {}
+    for key, element in elements.items():
+        if element.get("external") or findings.concerns(section, key):
+            continue
+        other = first.setdefault(element["name"], key)
+        if elements[other] != element:
+            at = At(path_to(section, key), elements.key_place(key), findings)
+            at.of(element, "name").problem(
+                f'{path_to(section, other)} is called "{brief(element["name"])}" as well, and is defined otherwise',
+                "give one of them another name",
+            )
 
 
 def _claim(holders: dict[str, str], port: Map, at: At, owner: str) -> None:

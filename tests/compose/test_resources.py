@@ -273,6 +273,20 @@ def test_a_local_volume_that_binds_a_relative_path_needs_its_directory() -> None
          "2:12: networks.n: the name is empty"),
         ("services: {a: {image: x, ports: ['0:80']}, b: {image: x, scale: 2, ports: ['0:80']}}", None),
         ("services: {a: {image: x, ports: ['80:1']}, b: {image: x, network_mode: host, ports: ['80:1']}}", None),
+        ("services: {a: {image: x, container_name: web-b-2}, b: {image: x, scale: 2}}", "1:42: services.a."
+         'container_name: "web-b-2" is what a container of the service "b" is called, choose another name'),
+        ("services: {a: {image: x, container_name: web-a-1}, b: {image: x}}", None),
+        ("services: {a: {image: x, networks: [m, n]}}\nnetworks: {m: {name: z}, n: {name: z, internal: true}}",
+         '2:36: networks.n.name: networks.m is called "z" as well, and is defined otherwise, give one of them another '
+         "name"),
+        ("services: {a: {image: x, networks: [m, n]}}\nnetworks: {m: {name: web_n}, n: {internal: true}}",
+         '2:33: networks.n.name: networks.m is called "web_n" as well, and is defined otherwise, give one of them '
+         "another name"),
+        ("services: {a: {image: x, networks: [m, n]}}\nnetworks: {m: {name: z}, n: {name: z, external: true}}", None),
+        ("services: {a: {image: x, volumes: [v1:/v, v2:/w]}}\nvolumes: {v1: {name: z}, v2: {name: z}}", None),
+        ("services: {a: {image: x, volumes: [v1:/v, v2:/w]}}\nvolumes: {v1: {name: z}, v2: {name: z, driver: d}}",
+         '2:37: volumes.v2.name: volumes.v1 is called "z" as well, and is defined otherwise, give one of them another '
+         "name"),
     ],
 )  # fmt: skip
 def test_what_the_engine_would_refuse_is_refused_before(text: str, problem: str | None) -> None:
