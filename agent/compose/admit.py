@@ -20,7 +20,7 @@ from agent.compose.project import Project
 from agent.compose.refusals import refuse
 from agent.compose.schedules import check_job, check_waits
 from agent.compose.security import split_option
-from agent.compose.sharing import references, shared_service
+from agent.compose.sharing import CONTAINER, SERVICE, references, shared_service
 from agent.compose.validate import replicas_of
 
 _HOST = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
@@ -34,6 +34,8 @@ _LONGEST_REFERENCE: Final = 512
 _CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _CONDITION = re.compile(r"none|no|on-failure|any|always|unless-stopped")
 _RESTART = re.compile(r"no|always|unless-stopped|on-failure(?::[0-9]+)?")
+# What the engine refuses for a container in the network of another one, which has its own.
+_OF_THE_NETWORK: Final = ("ports", "expose", "hostname", "links", "external_links", "dns", "extra_hosts")
 
 
 def admit(project: Project, findings: Findings, *, allow_build: bool = False) -> None:
@@ -55,6 +57,7 @@ def admit(project: Project, findings: Findings, *, allow_build: bool = False) ->
         _security(service, at)
         _targets(service, at)
         _network(service, at)
+        _network_of_another(service, at)
         _shared(project, service, at)
         check_waits(service, at, jobs)
         if name in jobs:
@@ -128,6 +131,11 @@ def _restart(service: Map, at: At) -> None:
     if said and not allowed.fullmatch(said):
         below = above.of(holder, key)
         below.problem(f"{below.shown(said)} is no restart policy", f"use {usage}")
+    elif said and said != "on-failure" and holder.get("max_attempts"):
+        above.of(holder, "max_attempts").problem(
+            f"the engine counts attempts with on-failure only, and refuses a number with {said}",
+            "leave it out, or write condition: on-failure",
+        )
 
 
 def _security(service: Map, at: At) -> None:
@@ -152,6 +160,15 @@ def _network(service: Map, at: At) -> None:
     there = (service["networks"][primary] or {}).get("mac_address") if primary else None
     if own and there and own != there:
         at.of(service, "mac_address").problem(f"is {own}, but networks.{primary}.mac_address is {there}")
+
+
+def _network_of_another(service: Map, at: At) -> None:
+    mode = service.get("network_mode") or ""
+    for key in _OF_THE_NETWORK if mode.startswith((SERVICE, CONTAINER)) else ():
+        if service.get(key):
+            at.of(service, key).problem(
+                f"does not go with network_mode: {brief(mode)}", "write it where the network is"
+            )
 
 
 def _shared(project: Project, service: Map, at: At) -> None:

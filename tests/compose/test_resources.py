@@ -287,6 +287,16 @@ def test_a_local_volume_that_binds_a_relative_path_needs_its_directory() -> None
         ("services: {a: {image: x, volumes: [v1:/v, v2:/w]}}\nvolumes: {v1: {name: z}, v2: {name: z, driver: d}}",
          '2:37: volumes.v2.name: volumes.v1 is called "z" as well, and is defined otherwise, give one of them another '
          "name"),
+        ("services: {a: {image: x, deploy: {restart_policy: {condition: any, max_attempts: 3}}}}",
+         "1:82: services.a.deploy.restart_policy.max_attempts: the engine counts attempts with on-failure only, and "
+         "refuses a number with any, leave it out, or write condition: on-failure"),
+        ("services: {a: {image: x, deploy: {restart_policy: {condition: on-failure, max_attempts: 3}}}}", None),
+        ("services: {a: {image: x, deploy: {restart_policy: {condition: any, max_attempts: 0}}}}", None),
+        ("services: {a: {image: x, network_mode: 'service:b', ports: ['80']}, b: {image: x}}",
+         "1:60: services.a.ports: does not go with network_mode: service:b, write it where the network is"),
+        ("services: {a: {image: x, network_mode: 'container:b', hostname: h}}",
+         "1:65: services.a.hostname: does not go with network_mode: container:b, write it where the network is"),
+        ("services: {a: {image: x, network_mode: host, hostname: h, dns: 1.1.1.1}}", None),
     ],
 )  # fmt: skip
 def test_what_the_engine_would_refuse_is_refused_before(text: str, problem: str | None) -> None:
