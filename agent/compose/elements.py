@@ -110,7 +110,7 @@ def _read_ports(value: Any, at: At) -> Any:
 
 def _short_ports(entry: Any, at: At) -> list[Map]:
     if isinstance(entry, bool | float) or not (is_text(entry) or isinstance(entry, int)):
-        wrong(entry, "a string, a number or a mapping", at)
+        wrong(entry, "a string, a whole number or a mapping", at)
         return []
     try:
         port = ports.parse(go_text(entry))

@@ -68,7 +68,7 @@ def test_the_problems_of_a_file_are_told_together_and_in_order() -> None:
         ("ports: [a]", '4:13: services.a.ports[0]: the port "a" is no port number or range'),
         ("ports: [{published: 80}]", '4:13: services.a.ports[0]: needs the key "target"'),
         ("ports: [{target: 80, host_ip: x}]", '4:35: services.a.ports[0].host_ip: "x" is no IP address'),
-        ("ports: [80.5]", '4:13: services.a.ports[0]: must be a string, a number or a mapping, not a number'),
+        ("ports: [80.5]", '4:13: services.a.ports[0]: must be a string, a whole number or a mapping, not a number'),
         ("environment: [5]", "4:19: services.a.environment[0]: must be a string, not a number, put it in quotes"),
         ("environment: ['A =1']", '4:19: services.a.environment[0]: the name "A " ends with a space'),
         ("environment: {A: 2001-01-01}", "4:22: services.a.environment.A: must be a string, a number or a boolean, "
