@@ -65,7 +65,7 @@ HOOKS: Final[Options] = {
     "on_failure": Option(
         _TEXTS, "Services that run to their end once new content failed and was taken back.", _TEXTS_SCHEMA
     ),
-    "timeout": Option(SPAN, "How long each of them may take; 10m by default.", _DURATION_SCHEMA),
+    "timeout": Option(TIMEOUT, "How long each of them may take; 10m by default.", _DURATION_SCHEMA),
 }
 
 SCHEDULE: Final[Options] = {

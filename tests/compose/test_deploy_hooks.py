@@ -140,6 +140,8 @@ def test_what_is_named_is_on_whatever_its_profiles() -> None:
          "for each content, so it has no schedule, make two services of it"),
         ("{before: web}", "", '1:22: x-windlass.hooks: unknown key "before"'),
         ("{timeout: 5}", "", "1:31: x-windlass.hooks.timeout: must be a duration with its unit, write 5s for seconds"),
+        ("{timeout: 0s}", "", "1:31: x-windlass.hooks.timeout: is no time in which a run could end, write how long one "
+         "may take, as in 1h"),
     ],
 )  # fmt: skip
 def test_what_cannot_be(hooks: str, services: str, problem: str) -> None:
