@@ -131,9 +131,12 @@ def _supply(included: Map, scope: Scope) -> None:
 def _move(included: Map, path: str) -> None:
     """Makes relative paths mean the directory of the including file, from which `path` leads to their own.
 
-    Each is spelled anew even where they are the same, so that what is included twice is equal.
+    Each is spelled anew even where they are the same, so that what is included twice is equal. A build that leaves its
+    context out means the directory of what is included.
     """
     for service in included["services"].values():
+        if "build" in service:
+            service["build"].setdefault("context", ".")
         for holder, key, _ in service_paths(service):
             holder[key] = moved(path, holder[key])
     for section in ("secrets", "configs"):

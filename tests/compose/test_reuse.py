@@ -242,6 +242,20 @@ def test_what_is_included_has_variables_and_paths_of_its_own(entry: str, image: 
     assert found.place("services", "i", "image").file == "inc/a.yaml"
 
 
+@pytest.mark.parametrize(
+    ("entry", "override", "context"),
+    [
+        ("inc/c.yaml", "{}", "inc"),
+        ("{path: inc/c.yaml, project_directory: pd}", "{args: {A: 1}}", "pd"),
+        ("inc/c.yaml", "{context: ./own}", "./own"),
+    ],
+)
+def test_a_build_without_a_context_is_one_of_the_included_directory(entry: str, override: str, context: str) -> None:
+    files = {"inc/c.yaml": "services: {i: {build: {dockerfile: D}}}"}
+    found = project(f"include: [{entry}]\n---\nservices: {{i: {{build: {override}}}}}", files)
+    assert found.services["i"]["build"]["context"] == context
+
+
 def test_given_variables_win_over_those_of_an_include() -> None:
     found = including("inc/a.yaml", environment={"V": "given", "GIVEN": "g"}).services
     assert found["i"]["image"] == "given"
