@@ -208,9 +208,9 @@ def _healthcheck(service: Map, at: At) -> None:
 
 def _mounts(service: Map, at: At) -> None:
     seen: dict[str, str] = {}
-    for index, tmpfs in enumerate(service.get("tmpfs") or ()):
-        seen.setdefault(tmpfs.partition(":")[0], f"tmpfs[{index}]")
-    for index, volume in enumerate(service.get("volumes") or ()):
-        target, here = volume["target"], f"volumes[{index}]"
+    targets = [("tmpfs", index, one.partition(":")[0]) for index, one in enumerate(service.get("tmpfs") or ())]
+    targets += [("volumes", index, one["target"]) for index, one in enumerate(service.get("volumes") or ())]
+    for key, index, target in targets:
+        here = f"{key}[{index}]"
         if seen.setdefault(target, here) != here:
-            at.of_item(service, "volumes", index).problem(f"{target} is a mount already, by {seen[target]}")
+            at.of_item(service, key, index).problem(f"{target} is a mount already, by {seen[target]}")

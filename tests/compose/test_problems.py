@@ -97,6 +97,7 @@ def test_the_problems_of_a_file_are_told_together_and_in_order() -> None:
         ("volumes: ['data:']", '4:15: services.a.volumes[0]: the volume "data:" has an empty section between colons'),
         ("volumes: [{type: bind, target: /a}]", "4:15: services.a.volumes[0]: a bind mount needs a source"),
         ("volumes: [/a:/x, /b:/y]\n    tmpfs: /x", "4:15: services.a.volumes[0]: /x is a mount already, by tmpfs[0]"),
+        ("tmpfs: [/x, /y, '/x:size=64m']", "4:21: services.a.tmpfs[2]: /x is a mount already, by tmpfs[0]"),
         ("volumes: [~/a:/x]", '4:15: services.a.volumes[0]: "~/a" has no meaning on the host, write an absolute path'),
         ("volumes: [{type: volum, target: y}]", '4:22: services.a.volumes[0].type: "volum" is not one of bind, volume, '
          'tmpfs, cluster, npipe, image, did you mean "volume"?'),
