@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from agent.compose.findings import Findings, brief, step_down
-from agent.compose.nodes import BROKEN, Broken, Map, Mark, Seq
+from agent.compose.nodes import BROKEN, Broken, Map, Mark, Seq, Timestamp
 from agent.compose.resets import Steps, repeated, settled
 from agent.compose.scalars import plain, tagged
 from agent.model import Place
@@ -239,7 +239,7 @@ class _Composer:
         return self._checked_tag(event, self._with_merged(result, merged, event)), height
 
     def _usable(self, key: Any, place: Place, seen: dict[str, Place]) -> bool:
-        if not isinstance(key, str):
+        if not isinstance(key, str) or isinstance(key, Timestamp):
             if not isinstance(key, Broken):
                 self._problem(place, "a key must be a string", "put it in quotes")
         elif key in seen:

@@ -140,6 +140,7 @@ def test_a_merged_key_keeps_the_place_where_it_is_written() -> None:
         ),
         ("a:\n  1: x\n", "f.yaml:2:3: a: a key must be a string, put it in quotes"),
         ("true: x\n", "f.yaml:1:1: a key must be a string, put it in quotes"),
+        ("2024-01-01: x\n", "f.yaml:1:1: a key must be a string, put it in quotes"),
         ("~: x\n", "f.yaml:1:1: a key must be a string, put it in quotes"),
         ("a: {<<: 5}\n", 'f.yaml:1:9: a: "<<" takes a mapping or a list of mappings'),
         ("- a\n", "f.yaml:1:1: the top level must be a mapping"),
