@@ -18,7 +18,7 @@ from agent.cli.documents import applied_document, plan_document
 from agent.cli.errors import Exit, IsSuspended
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.needs import Applied, Patience, Planned
-from agent.cli.planfiles import found, read, write
+from agent.cli.planfiles import PlanFile, found, read, write
 from agent.cli.plans import approvals, differs, plan_lines
 from agent.cli.targets import ALL, PATH, Part, Revision, names_a_stack, reads_a_revision, takes_a_part, target, words
 from agent.cli.text import clean, count, failure_lines, problem_lines, span
@@ -29,7 +29,7 @@ from agent.target import OneStack
 if TYPE_CHECKING:
     from agent.going_back import TakenBack
 
-_FILE = click.Path(path_type=Path, dir_okay=False)
+_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _WELL_SO_FAR = frozenset({Health.HEALTHY, Health.SUSPENDED, Health.PROGRESSING})
 _ARGUMENT = click.argument("path", required=False, type=PATH, metavar="[PATH]")
 
@@ -40,7 +40,12 @@ _ARGUMENT = click.argument("path", required=False, type=PATH, metavar="[PATH]")
 @reads_a_revision
 @takes_a_part
 @click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there is something to do.")
-@click.option("--out", type=_FILE, metavar="FILE", help="Write the plan down, for `windlass apply FILE`.")
+@click.option(
+    "--out",
+    type=PlanFile(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the plan down, for `windlass apply FILE`.",
+)
 @click.pass_obj
 def plan(
     session: Session,

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import click
+
 from agent.cli.frame import json_text
 from agent.errors import Refused
 
@@ -14,12 +16,27 @@ KIND = "windlass.plan"
 _LARGEST = 64 << 20  # bytes
 
 
+class PlanFile(click.Path):
+    """Where a plan is written to. An empty variable of a script names no file."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value):
+            self.fail("it is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def write(path: Path, document: Mapping[str, Any]) -> None:
-    """Whole or not at all. Raises `Refused` (`PlanNotWritten`)."""
-    beside = path.with_name(f".{path.name}.new")
+    """Whole or not at all. What is no file, such as /dev/null, cannot be: it is written to, and stays what it is.
+    Raises `Refused` (`PlanNotWritten`)."""
+    text = f"{json_text(document)}\n"
     try:
-        beside.write_text(f"{json_text(document)}\n")
-        beside.replace(path)
+        if path.exists() and not path.is_file():
+            path.write_text(text, "utf-8")
+            return
+        whole = path.resolve()  # what a link leads to, and not the link
+        beside = whole.with_name(f".{whole.name}.new")
+        beside.write_text(text, "utf-8")
+        beside.replace(whole)
     except OSError as error:
         raise Refused(f"{path} cannot be written: {error.strerror}", reason="PlanNotWritten") from error
 

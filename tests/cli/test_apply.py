@@ -321,6 +321,13 @@ def test_whatever_else_is_in_the_file_is_planned(run: Run, agent: Agent, tmp_pat
     assert f"{file} holds no plan: make one with `windlass plan --out FILE` (PlanUnknown)" in refused.stderr
 
 
+def test_a_plan_that_is_not_there_is_told_as_that(run: Run, agent: Agent, tmp_path: Path) -> None:
+    refused = run("apply", "--yes", "--plan", str(tmp_path / "no.json"))
+    assert refused.exit_code == 64
+    assert "no.json' does not exist" in " ".join(refused.stderr.split())
+    assert agent.asked == []
+
+
 @pytest.mark.parametrize("words", [("-p", "web", "PLAN"), ("-p", "web", "--plan", "PLAN"), (".", "--plan", "PLAN")])
 def test_a_plan_says_itself_which_files_it_is_about(
     run: Run, agent: Agent, plan_file: Path, words: tuple[str, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -279,6 +280,37 @@ def test_a_plan_that_cannot_be_written_is_told(run: Run, tmp_path: Path) -> None
         result.stderr
         == f"Error: {tmp_path}/nosuch/plan.json cannot be written: No such file or directory (PlanNotWritten)\n"
     )
+
+
+def test_a_plan_goes_through_a_pipe_that_stays_one(run: Run, tmp_path: Path) -> None:
+    """As /dev/null and /dev/stdout do: what is no file is written to and not replaced, by root least of all."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        result = run("plan", "--out", str(pipe))
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert pipe.is_fifo()
+        assert json.loads(os.read(reader, 1 << 16)) == ARTEFACT
+    finally:
+        os.close(reader)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_plan_is_written_where_a_link_leads(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "plans").mkdir()
+    link = tmp_path / "newest.json"
+    link.symlink_to("plans/1.json")
+    for _ in range(2):
+        assert run("plan", "--out", str(link)).exit_code == 0
+    assert link.is_symlink()
+    assert json.loads((tmp_path / "plans" / "1.json").read_text()) == ARTEFACT
+
+
+def test_an_empty_name_of_a_file_is_told(run: Run) -> None:
+    result = run("plan", "--out", "")
+    assert (result.exit_code, result.stdout) == (64, "")
+    assert "Invalid value for '--out': it is empty." in result.stderr
 
 
 # --- a revision that is not what lies there ---------------------------------------------------------------------
