@@ -47,6 +47,15 @@ def test_the_user_of_the_unit_is_the_one_that_is_made(root: Path) -> None:
     assert made == [parser["Service"]["User"]]
 
 
+def test_a_commit_that_asks_for_an_owner_does_not_kill_the_agent(root: Path) -> None:
+    """To give a file away is no call that the unit allows. Without a number to answer with, systemd has the kernel kill
+    whoever tries."""
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(root / "systemd/windlass.service")
+    assert parser["Service"]["SystemCallErrorNumber"] == "EPERM"
+
+
 def test_a_wrong_exit_status_is_not_tried_again(root: Path) -> None:
     from agent.cli.errors import Exit
 
