@@ -13,6 +13,8 @@ import yaml
 from agent.errors import BadSettings
 
 DEEPEST = 4
+LARGEST = 64 << 10  # characters
+MOST_VALUES = 10_000
 
 
 class File(NamedTuple):
@@ -37,7 +39,10 @@ def read(path: Path) -> File:
 
 
 def parse(text: str, name: str, such_as: str) -> File:
-    """The text of a file of this name. Raises `BadSettings`, whose message begins with the place."""
+    """The text of a file of this name, which a stranger may have written. Raises `BadSettings`, whose message begins
+    with the place."""
+    if len(text) > LARGEST:
+        raise BadSettings(f"{name}: has more than {LARGEST >> 10} KiB")
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -46,9 +51,22 @@ def parse(text: str, name: str, such_as: str) -> File:
         raise BadSettings(f"{name}: is no YAML: {str(error).splitlines()[0]}") from error
     if node is not None and not isinstance(node, yaml.MappingNode):
         raise BadSettings(f"{name}{_mark(node.start_mark)}: expected keys and values, such as {such_as}")
+    if node is not None and _values_in(node, {}) > MOST_VALUES:
+        raise BadSettings(f"{name}: holds more than {MOST_VALUES} values, aliases counted as often as they are used")
     places: dict[str, tuple[int, int]] = {}
     document = _mapping(node, name, places, ()) if node else {}
     return File(name, document, places)
+
+
+def _values_in(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values it stands for once aliases are filled in. One that contains itself is told by its depth."""
+    if id(node) not in known:
+        known[id(node)] = 1
+        inside = node.value if isinstance(node, yaml.SequenceNode) else ()
+        if isinstance(node, yaml.MappingNode):
+            inside = [value for _, value in node.value]
+        known[id(node)] += sum(_values_in(one, known) for one in inside)
+    return known[id(node)]
 
 
 def _mapping(

@@ -153,6 +153,25 @@ def test_every_mistake_is_told_at_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(
+            "c: &c [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]\n"
+            f"b: &b [{', '.join(['*c'] * 30)}]\nfreeze: [{', '.join(['*b'] * 30)}]\n",
+            "windlass.yaml:1:1: holds more than 10000 values, aliases counted",
+            id="by aliases",
+        ),
+        pytest.param("freeze: [" + "1," * 10_000 + "]", "windlass.yaml:1:1: holds more than 10000 values", id="many"),
+        pytest.param("# " + "x" * (64 << 10), "windlass.yaml:1:1: has more than 64 KiB", id="large"),
+    ],
+)
+def test_what_would_take_all_memory_is_refused(text: str, said: str) -> None:
+    with pytest.raises(BadManifest) as caught:
+        read_fleet(text.encode(), "windlass.yaml")
+    assert [str(problem).startswith(said) for problem in caught.value.problems] == [True]
+
+
 def test_what_is_no_text_is_told() -> None:
     with pytest.raises(BadManifest, match="is no UTF-8 text"):
         read_fleet(b"\xff", "windlass.yaml")
