@@ -66,8 +66,8 @@ class ProblemStatus:
 
     @classmethod
     def of(cls, problem: Problem) -> ProblemStatus:
-        place = problem.place
-        return cls(place.file, place.line, place.column, capped(problem.message), problem.path, problem.hint)
+        place, said = problem.place, map(capped, (problem.message, problem.path, problem.hint))
+        return cls(capped(place.file), place.line, place.column, *said)
 
 
 @dataclass(frozen=True)

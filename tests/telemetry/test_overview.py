@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.errors import BadManifest
+from agent.fleet_settings import read_fleet
 from agent.images import Image
 from agent.model import Action, Cause, Failure, Health, Key, Plan, Report, Revision, ServiceState, Status
 from agent.suspension import Suspended, Suspension
@@ -208,6 +210,15 @@ def test_it_survives_its_json_form_whatever_a_committer_writes(text: str, made: 
     document = msgspec.json.decode(msgspec.json.encode(overview.document()))
     assert Overview.from_document(document) == overview
     assert Overview.from_document(document | {"of a newer release": 1}) == overview
+
+
+def test_a_key_that_is_no_text_is_told_all_the_same() -> None:
+    """YAML can say half a character, as JSON can; nothing that is saved or served can hold one."""
+    with pytest.raises(BadManifest) as caught:
+        read_fleet(b'"\\ud800": 1\n', "windlass.yaml")
+    overview = Overview().with_source(None, caught.value.failure(), at=1.0, next_at=None)
+    document = msgspec.json.decode(msgspec.json.encode(overview))
+    assert document["source"]["failure"]["problems"][0]["message"] == "unknown key"
 
 
 def test_a_megabyte_of_subject_is_cut() -> None:
