@@ -41,6 +41,7 @@ from pathlib import Path
 
 from agent.errors import Refused
 from agent.held import STATE_READ_FAILED
+from agent.jsonfile import give_to_owner
 
 KEY_BYTES = 32
 
@@ -138,6 +139,7 @@ class StateDir:
         self.make()
         try:
             file = (self.path / "lock").open("a+")
+            give_to_owner(file.fileno(), self.path)
         except OSError as error:
             raise self._unusable(error) from error
         with file:
@@ -156,8 +158,11 @@ class StateDir:
             yield
 
     def _unusable(self, error: OSError) -> Refused:
-        text = f"the state directory {self.path} cannot be used: {error.strerror}; make it writable, or use --state-dir"
-        return Refused(text, reason="StateWriteFailed")
+        text = f"the state directory {self.path} cannot be used: {error.strerror}"
+        advice = (
+            "run this with sudo, or as the agent's user" if isinstance(error, PermissionError) else "see to its disk"
+        )
+        return Refused(f"{text}: {advice}, or use --state-dir", reason="StateWriteFailed")
 
 
 def _write_once(file: Path, content: bytes) -> None:
@@ -166,6 +171,7 @@ def _write_once(file: Path, content: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f"{file.name}.") as draft:
         draft.write(content)
         draft.flush()
+        give_to_owner(draft.fileno(), file.parent)
         os.fsync(draft.fileno())
         with suppress(FileExistsError):
             os.link(draft.name, file)

@@ -17,6 +17,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from agent.errors import Trouble
+from agent.jsonfile import give_to_owner
 
 VERSION = 1
 
@@ -140,7 +141,9 @@ class Database:
         """For our eyes only. An existing file must not be opened here: closing it would drop SQLite's locks on it."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            made = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(made, "wb"):
+                give_to_owner(made, self.path.parent)
 
     def _set_aside(self) -> None:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
