@@ -6,8 +6,10 @@ parts, or by the drawing, at the moment it is needed. How commands end is told i
 
 from __future__ import annotations
 
+import os
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from signal import SIGTERM, signal
 from types import FrameType
 from typing import NoReturn
@@ -43,10 +45,18 @@ def main(parts: Parts) -> NoReturn:
     """The process: runs the command that the arguments name, then exits."""
     sys.excepthook = tell_bug
     signal(SIGTERM, _terminated)
+    _stand_in_for_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an icon that the locale lacks is no reason to fail
     windlass.main(obj=parts)
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Whoever started us may have closed some (`>&-`): what is opened next would be taken for them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - it lasts as long as the process
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the shape of a signal handler

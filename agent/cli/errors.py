@@ -6,6 +6,7 @@ passes through to `tell_bug`, the process's last hook, which prints one line in 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -37,6 +38,8 @@ class Exit(IntEnum):
     READER_GONE = 141
     TERMINATED = 143
 
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # of what is written to no file of ours
 
 MEANINGS = {
     Exit.DONE: "done",
@@ -117,6 +120,12 @@ def reporting() -> Iterator[None]:
     except BrokenPipeError as error:
         forget_reader()
         raise Ended(Exit.READER_GONE) from error
+    except OSError as error:
+        if error.errno not in _NO_ROOM or error.filename is not None:
+            raise
+        forget_reader()
+        tell(Trouble(f"the output cannot be written: {error.strerror}", reason="OutputNotWritten"))
+        raise Ended(Exit.FAILED) from error
 
 
 def tell(trouble: Trouble) -> None:

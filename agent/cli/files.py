@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from agent.cli.errors import Exit
-from agent.cli.frame import Command, Session, write_json
+from agent.cli.frame import Command, Session, write_json, write_text
 from agent.cli.needs import Checked
 from agent.cli.targets import PATH, Revision, names_a_stack, reads_a_revision, target
 from agent.cli.text import clean, count, problem_document, problem_lines, wording
@@ -156,5 +156,5 @@ def _write(document: Any, form: str, *, first: bool) -> None:
     from agent.cli.yaml_text import yaml_text
 
     if not first:
-        click.echo("---")
-    click.echo(yaml_text(document), nl=False)
+        write_text("---\n")
+    write_text(yaml_text(document))

@@ -58,7 +58,12 @@ class Session:
 
 def write_json(document: Any) -> None:
     """One value on stdout, which no terminal acts upon."""
-    click.echo(json_text(document))
+    write_text(f"{json_text(document)}\n")
+
+
+def write_text(text: str) -> None:
+    """What programs read, on stdout: UTF-8 whatever the locale is, for it names no other encoding."""
+    click.echo(text.encode("utf-8", "backslashreplace"), nl=False)
 
 
 def json_text(document: Any) -> str:
@@ -124,7 +129,7 @@ class Command(click.Command):
         chosen = {option.name: _choose(ctx, option) for option in self._shared if option.name}
         for name in chosen:
             del ctx.params[name]
-        ctx.color = _color(chosen.pop("color"))
+        ctx.color = ctx.find_root().color = _color(chosen.pop("color"))  # errors are told at the root
         ctx.obj = session = Session(parts=ctx.obj, **chosen)
         try:
             return super().invoke(ctx)

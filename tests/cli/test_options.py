@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from agent import __version__
 from agent.cli import windlass
@@ -205,3 +206,24 @@ def test_an_interrupt(run: Run, agent: Agent) -> None:
 def test_what_a_message_holds_is_not_acted_upon(run: Run, agent: Agent) -> None:
     agent.planned = Refused("no such image \x1b[31mx\nsecond \x07line", reason="ImagePullFailed")
     assert run("plan").stderr == ("Error: no such image \\x1b[31mx (ImagePullFailed)\n    second \\x07line\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "terminal", "variables", "coloured"),
+    [
+        (["plan"], True, {}, True),
+        (["plan"], False, {}, False),
+        (["plan", "--color", "never"], True, {}, False),
+        (["--color", "never", "plan"], True, {}, False),
+        (["plan"], True, {"NO_COLOR": "1"}, False),
+        (["plan", "--color", "always"], False, {}, True),
+    ],
+    ids=str,
+)
+def test_errors_have_colours_where_the_output_has(
+    agent: Agent, words: list[str], *, terminal: bool, variables: dict[str, str], coloured: bool
+) -> None:
+    agent.planned = Refused("no")
+    nothing: dict[str, str | None] = {"NO_COLOR": None, "CLICOLOR_FORCE": None}
+    result = CliRunner(env=nothing | variables).invoke(windlass, words, obj=agent, color=terminal)
+    assert ("\x1b[31m" in result.stderr) is coloured

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cli.process import HEAVY, environment
 
@@ -153,6 +154,41 @@ def test_an_icon_that_the_locale_lacks_is_no_reason_to_fail() -> None:
     ended = windlass("plan", encoding="latin-1", PYTHONIOENCODING="latin-1")
     assert ended.returncode == 0
     assert r"image          ghcr.io/acme/api:2.4.0 \u2192 ghcr.io/acme/api:2.4.1" in ended.stdout
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_programs_read_is_the_same_in_every_locale(encoding: str) -> None:
+    said = {"name": "\U0001f389 \u20ac \u00fc", "lines": "one \u20ac\ntwo \U0001f389\n"}
+    for form, read in (("json", json.loads), ("yaml", yaml.safe_load)):
+        ended = windlass(
+            "render", "-o", form, setup=f"agent.rendered = Rendered({{'a': {said!r}}})", PYTHONIOENCODING=encoding
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert read(ended.stdout) == said
+
+
+@pytest.mark.parametrize("words", [("plan",), ("plan", "-o", "json"), ("render",)], ids=" ".join)
+def test_a_disk_that_is_full_for_the_output_is_no_bug(words: tuple[str, ...]) -> None:
+    program = PROGRAM.format(setup="agent.rendered = Rendered({'a': {'name': 'x'}})")
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", program, *words],
+            env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 1
+    told = ended.stderr.partition("MODULES")[0]
+    assert told == "Error: the output cannot be written: No space left on device (OutputNotWritten)\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("words", "code"), [("plan", 0), ("apply --yes", 0), ("apply", 64)])
+def test_whoever_starts_it_may_have_closed_its_streams(words: str, code: int, closed: str) -> None:
+    line = f'exec "$0" -c "$1" {words} {closed}'
+    ended = subprocess.run(
+        ["/bin/sh", "-c", line, sys.executable, PROGRAM.format(setup="atexit.register = lambda told: None")],
+        env=environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, "internal error" in ended.stderr) == (code, False)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
