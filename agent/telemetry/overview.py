@@ -18,7 +18,7 @@ from agent.account import DID_NOT_TAKE, changed_something
 from agent.fight import Fight
 from agent.images import Image
 from agent.jobs import JobResult, JobSeen, JobState
-from agent.model import Action, Cause, Failure, Health, Problem, Report, Revision
+from agent.model import Action, Cause, Failure, Health, Problem, Report, Result, Revision
 from agent.printable import capped
 from agent.suspension import Suspended, Suspension
 from agent.telemetry.reports import brought_by, pending_of, was_looked_at
@@ -201,7 +201,8 @@ class JobStatus:
 class StackStatus:
     """One stack. `revision` is the newest that it was synced to, `target` the one that it was last held against. With
     `on_trial`, new content is in place and is not known to be good yet. `fights` are its objects that something else
-    changes back again and again. `commit` is the last one that brought something new since the agent began.
+    changes back again and again. `commit` is the last one that brought something new since the agent began. Where it
+    `waits`, the failure only tells what is held.
 
     `changed_at` and `changed_in` tell when the last pass that changed something ended, and how long it took.
     """
@@ -223,6 +224,7 @@ class StackStatus:
     jobs: tuple[JobStatus, ...] = ()
     images: Mapping[str, tuple[Image, ...]] = field(default_factory=dict)  # that run, by service
     commit: RevisionStatus | None = None
+    waits: bool = False
 
     def after(self, report: Report) -> StackStatus:
         """The stack's status once the report's pass is over."""
@@ -243,6 +245,7 @@ class StackStatus:
             held=_held(report),
             suspended=SuspensionStatus.of(report.suspended),
             on_trial=report.on_trial,
+            waits=report.waits and report.result is not Result.ERROR,
             fights=report.fights[:_MOST_PROBLEMS],
             jobs=tuple(map(JobStatus.of, report.jobs[:_MOST_PROBLEMS])) if was_looked_at(report) else self.jobs,
         )

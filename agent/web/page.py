@@ -50,7 +50,7 @@ class Page:
 
     def render(self, overview: Overview, now: float) -> str:
         """The document; `now` is seconds since the epoch."""
-        bad = [stack for stack in overview.stacks if stack.failure]
+        bad = sorted((stack for stack in overview.stacks if stack.failure), key=lambda stack: stack.waits)
         return self._template.render(
             overview=overview,
             now=now,
@@ -88,5 +88,5 @@ def moment(seconds: float) -> str:
 
 
 def _visible(text: str) -> str:
-    """The text without marks that turn the direction of reading or hide what stands there."""
-    return "".join(char if char.isprintable() else "�" for char in capped(text))
+    """The text, in its lines, without marks that turn the direction of reading or hide what stands there."""
+    return "".join(char if char.isprintable() or char == "\n" else "�" for char in capped(text))

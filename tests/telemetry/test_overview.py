@@ -198,6 +198,7 @@ def test_its_json_form_is_stable() -> None:
                 "jobs": [],
                 "images": {"api": [{"id": "sha256:1", "digest": "api@sha256:a"}]},
                 "commit": None,
+                "waits": False,
             }
         ],
     }

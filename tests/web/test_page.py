@@ -98,6 +98,23 @@ def test_it_shows_what_this_instance_made_from_another_source() -> None:
     assert "another source" not in page_of(full()).text
 
 
+def test_the_last_words_of_a_container_stand_on_their_lines() -> None:
+    said = "did not stay up: exit code 1\nno database\n\x1b[1mgiving up"
+    page = page_of(Overview().with_report(failed(Failure("CrashOnStart", said))))
+    assert "did not stay up: exit code 1\nno database\n�[1mgiving up" in page.text
+
+
+def test_what_is_held_is_not_said_to_have_failed_and_hides_nothing_that_has() -> None:
+    held = report(synced=False, waits=True, failure=Failure("Protected", "container/a-web-1: is under protection"))
+    text = re.sub(r"\s+", " ", page_of(Overview().with_report(held)).text)
+    assert "! held Stack web: Protected" in text
+    assert "failed" not in text
+    both = Overview().with_report(held).with_report(failed(Failure("CrashOnStart", "did not stay up"), stack="z"))
+    text = re.sub(r"\s+", " ", page_of(both).text)
+    assert "✗ failed Stack z: CrashOnStart" in text
+    assert "Protected" not in text
+
+
 def test_it_is_built_for_every_reader() -> None:
     page = page_of(full())
     assert page.all("html") == [{"lang": "en"}]
