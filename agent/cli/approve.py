@@ -17,7 +17,7 @@ _HASH = re.compile(r"[0-9a-f]{12}")
 _OF_A_PLAN = re.compile(r"[0-9a-f]{8}|[0-9a-f]{64}")
 
 
-@click.command(cls=Command, exits=(Exit.SETTINGS,))
+@click.command(cls=Command, exits=(Exit.INVALID, Exit.SETTINGS))
 @click.argument("removals", metavar="HASH")
 @click.option(
     "--for", "lasting", type=Lasting(), default="1h", show_default=True, metavar="TIME", help="For how long it holds."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -82,7 +83,7 @@ def plan(
         for removals in sorted(approvals(planned.plan)):
             click.echo(f"Let go what is held, if it is meant, with: windlass approve {removals}")
         if planned.plan.pending:
-            named = str(out) if out else words(one) if one else str(path or "")
+            named = words(one) if one and not out else shlex.join(map(str, filter(None, [out or path])))
             click.echo(_advice(clean(named), by_file=(any(revision) or part != ALL) and not out))
     return Exit.PENDING if detailed_exitcode and differs(planned.plan) else Exit.DONE
 

@@ -73,12 +73,20 @@ def json_text(document: Any) -> str:
     )
 
 
+def _from_here(context: click.Context, option: click.Parameter, value: Path | None) -> Path | None:  # noqa: ARG001 - the shape of a callback
+    """As with any other path of a command line; one in a settings file has to be absolute."""
+    return value.absolute() if value is not None else None
+
+
 def shared_options(formats: Sequence[str], names: Sequence[str] = (), *, variables: bool = False) -> list[click.Option]:
     """The options of every command. The group, with `variables`, also listens to what Docker's own client does."""
     docker_variables = ["WINDLASS_DOCKER_HOST", "DOCKER_HOST"] if variables else None
     options = [
         click.Option(
-            ["--state-dir"], type=click.Path(path_type=Path, file_okay=False), help="Where the agent keeps its state."
+            ["--state-dir"],
+            type=click.Path(path_type=Path, file_okay=False),
+            callback=_from_here,
+            help="Where the agent keeps its state.",
         ),
         click.Option(["--docker-host"], metavar="URL", envvar=docker_variables, help="The Docker Engine to talk to."),
         click.Option(["--host"], metavar="NAME", help="The name of this host; the machine's own by default."),

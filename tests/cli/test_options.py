@@ -67,6 +67,7 @@ ANY = {Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.INTERRUPTED, Exit.TERMINATED}
         ("run", {Exit.UNHEALTHY, Exit.INVALID, Exit.LOCKED, Exit.SETTINGS}),
         ("status", {Exit.PENDING, Exit.UNHEALTHY, Exit.NO_AGENT, Exit.SETTINGS}),
         ("history", {Exit.NO_AGENT, Exit.SETTINGS}),
+        ("approve", {Exit.INVALID, Exit.SETTINGS}),
         ("version", set()),
     ],
 )
@@ -227,3 +228,11 @@ def test_errors_have_colours_where_the_output_has(
     nothing: dict[str, str | None] = {"NO_COLOR": None, "CLICOLOR_FORCE": None}
     result = CliRunner(env=nothing | variables).invoke(windlass, words, obj=agent, color=terminal)
     assert ("\x1b[31m" in result.stderr) is coloured
+
+
+def test_a_state_directory_is_told_from_where_the_user_stands(run: Run, agent: Agent) -> None:
+    assert run("plan", "--state-dir", "state").exit_code == 0
+    assert run("run", "--state-dir", "state").exit_code == 0
+    (_, target), (*_, given, _) = agent.asked
+    assert target.state_dir == Path("state").absolute()
+    assert given["state_dir"] == str(Path("state").absolute())

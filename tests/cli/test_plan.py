@@ -273,6 +273,13 @@ def test_a_plan_is_written_down_and_named_as_what_to_apply(run: Run, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
 
 
+def test_what_to_apply_is_named_as_a_shell_takes_it(run: Run, tmp_path: Path) -> None:
+    (directory := tmp_path / "my fleet").mkdir()
+    assert run("plan", str(directory)).stdout.splitlines()[-1] == f"Apply it with: windlass apply '{directory}'"
+    named = run("plan", "--out", str(directory / "plan.json")).stdout.splitlines()[-1]
+    assert named == f"Apply it with: windlass apply '{directory}/plan.json'"
+
+
 def test_a_plan_that_cannot_be_written_is_told(run: Run, tmp_path: Path) -> None:
     result = run("plan", "--out", str(tmp_path / "nosuch" / "plan.json"))
     assert result.exit_code == 1
