@@ -13,6 +13,9 @@ from agent.model import Failure, Stack
 from agent.planning import Removal
 from agent.planning.words import approve
 from agent.ports import Desires, Turns
+from agent.printable import listed
+
+_MOST_NAMED = 10  # stacks
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def _nothing_wanted(
     removal = Removal(services, len(services))
     if turns.may_go(removal, Consent(approved, revision.allow_prune, revision.id)):
         return Intake(reading)
-    kept = ", ".join(sorted(on_host))
+    kept = listed(sorted(on_host), _MOST_NAMED)
     text = (
         f"{revision} holds no stack at all; nothing is removed and {kept} is kept as it was. Remove stacks one by one,"
         " or put a compose.yaml at the root or in a directory of its own; if all of it is to go,"
