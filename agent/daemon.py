@@ -71,6 +71,7 @@ class Daemon:
         )
         self._reconciler = self._make_reconciler()
         self._loop = self._make_loop()
+        self._ended_by = 0  # the signal, if one did
 
     def run(self, *, once: bool) -> int:
         """Until a signal ends it, or with `once` until each stack had one turn. Returns the exit code.
@@ -96,11 +97,24 @@ class Daemon:
             if listening:
                 listening.stop()
             self._witness.close()
+            code = self._code(reports) if once else 0
             if self._loop.left:
-                leave(self._loop.left, self._witness.logger)
+                leave(self._loop.left, self._witness.logger, code)
             self._engine.close()
             self._witness.logger.info("ended")
-        return _exit_code(reports, self._loop) if once else 0
+        return code
+
+    def _code(self, reports: tuple[Report, ...]) -> int:
+        """As the command line documents: 130 or 143 ended by a signal, before whatever was to be done; 4 invalid,
+        1 failed, 3 not healthy, 0 done."""
+        if self._ended_by:
+            return 128 + self._ended_by
+        failures = [self._loop.source_failure, *(report.failure for report in reports)]
+        if any(failure.problems for failure in failures if failure):
+            return 4
+        if any(failures):
+            return 1
+        return 0 if all(report.health in {Health.HEALTHY, Health.SUSPENDED} for report in reports) else 3
 
     def _settled(self, reports: tuple[Report, ...]) -> tuple[Report, ...]:
         """With the health that the stacks have come to; how they stand then is told as well."""
@@ -273,7 +287,8 @@ class Daemon:
         """A handler only sets a flag and puts a message into the loop's queue or a socket, which may be done at any
         moment, also in the middle of another handler."""
 
-        def end(_number: int, _frame: object) -> None:
+        def end(number: int, _frame: object) -> None:
+            self._ended_by = number
             self._witness.notifier.stopping("ends the steps under way")
             self._loop.stop()
 
@@ -286,20 +301,10 @@ class Daemon:
         signal.signal(signal.SIGHUP, look)
 
 
-def _exit_code(reports: tuple[Report, ...], loop: Loop) -> int:
-    """As the command line documents: 4 invalid, 1 failed, 3 not healthy, 0 done."""
-    failures = [failure for failure in (loop.source_failure, *(report.failure for report in reports)) if failure]
-    if any(failure.problems for failure in failures):
-        return 4
-    if failures:
-        return 1
-    return 0 if all(report.health in {Health.HEALTHY, Health.SUSPENDED} for report in reports) else 3
-
-
-def leave(jobs: tuple[str, ...], logger: FilteringBoundLogger) -> NoReturn:
+def leave(jobs: tuple[str, ...], logger: FilteringBoundLogger, code: int = 0) -> NoReturn:
     """End although threads are under way: of those nothing can be asked any more, and Python would wait for them.
     To the host it is as if the agent had been killed in the middle, which the next one makes good."""
     message = "what does not end in time is left as it is, and made good by the next start"
     logger.warning("left", jobs=jobs, message=message)
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)

@@ -20,6 +20,6 @@ def test_what_does_not_end_in_time_is_told_and_left(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(os, "_exit", end)
     with pytest.raises(SystemExit):
-        leave(("turn-web",), structlog.wrap_logger(None, processors=[lines]))
-    assert codes == [0]
+        leave(("turn-web",), structlog.wrap_logger(None, processors=[lines]), 143)
+    assert codes == [143]
     assert [(line["event"], line["jobs"]) for line in lines.entries] == [("left", ("turn-web",))]

@@ -131,6 +131,17 @@ def test_once_waits_for_health(agent: Agent, fleet: Fleet, prefix: str, busybox:
     assert agent.windlass("status", "--exit-code").returncode == code
 
 
+def test_once_that_is_ended_before_its_time_does_not_say_that_all_is_done(
+    agent: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    never = '    healthcheck: {test: ["CMD", "false"], interval: 1s, start_period: 10m}\n'
+    fleet.push({f"stacks/{prefix}a/compose.yaml": compose(busybox, extra=never)})
+    agent.extra = ("--once",)
+    with running(agent):
+        until(lambda: identity(sdk, f"{prefix}a-web-1"), "made")
+        assert agent.stop() == 143
+
+
 def test_plan_and_apply_of_a_path(agent: Agent, sdk: docker.APIClient, prefix: str, busybox: str) -> None:
     directory = agent.home / f"{prefix}a"
     directory.mkdir()
