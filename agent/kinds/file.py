@@ -125,7 +125,7 @@ class FileKind:
             return record.get(piece.path) if record is not None else None
         if found is not Found.EQUAL:
             with opened(place.root, place.directory_of(piece.path), make=True) as directory:
-                write(directory, place.name_of(piece.path), piece.form)
+                write(directory, place.name_of(piece.path), piece.form.owned_as(place.root.stat()))
         return piece.digest
 
     def update(self, change: Change, revision: str) -> None:
@@ -169,7 +169,8 @@ class FileKind:
 
     def _write_record(self, resource: Resource, record: Mapping[str, str]) -> None:
         with opened(self._state, ("seeds",), make=True) as directory:
-            write(directory, _record_name(resource), Form(0o600, json.dumps(record, sort_keys=True).encode()))
+            form = Form(0o600, json.dumps(record, sort_keys=True).encode())
+            write(directory, _record_name(resource), form.owned_as(self._state.stat()))
 
 
 class _Place(NamedTuple):

@@ -37,6 +37,7 @@ def opened(root: Path, parts: Sequence[str], *, make: bool = False) -> Iterator[
     Raises `NotADirectoryError` where a part is a symbolic link, `FileNotFoundError` where one is missing.
     """
     current = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    owner = os.fstat(current)
     try:
         for part in parts:
             made = make and _make(current, part)
@@ -45,9 +46,17 @@ def opened(root: Path, parts: Sequence[str], *, make: bool = False) -> Iterator[
             current = below
             if made:
                 os.fchmod(current, DIRECTORY_MODE)  # whatever the umask is
+                if is_for_another(owner):
+                    os.fchown(current, owner.st_uid, owner.st_gid)
         yield current
     finally:
         os.close(current)
+
+
+def is_for_another(owner: os.stat_result) -> bool:
+    """Whether what is made in a directory of this owner is to be theirs: a command may be run by root, and the agent
+    not."""
+    return os.geteuid() == 0 and owner.st_uid != 0
 
 
 class Form(NamedTuple):
@@ -57,6 +66,13 @@ class Form(NamedTuple):
     content: bytes
     uid: int | None = None
     gid: int | None = None
+
+    def owned_as(self, owner: os.stat_result) -> Form:
+        """With the owner of a directory in the place of root, where it does not matter who that is."""
+        if not is_for_another(owner):
+            return self
+        uid = owner.st_uid if self.uid is None else self.uid
+        return self._replace(uid=uid, gid=owner.st_gid if self.gid is None else self.gid)
 
     def fits(self, status: os.stat_result) -> bool:
         """All but the content, as far as its length tells."""

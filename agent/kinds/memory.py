@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from agent.errors import Refused
+from agent.kinds.file_writing import is_for_another
 
 PRIVATE_MODE = 0o700  # containers read through their mounts, nobody else comes by here
 _IN_MEMORY = frozenset({"tmpfs", "ramfs"})
@@ -15,7 +17,10 @@ def make_private(path: Path) -> None:
     """Make the directory, for its owner alone. Raises `Refused` (`SecretsOnDisk`) where it is not in memory, and
     `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.mkdir(mode=PRIVATE_MODE, exist_ok=True)
+    with suppress(FileExistsError):
+        path.mkdir(mode=PRIVATE_MODE)
+        if is_for_another(owner := path.parent.stat()):
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
     if not _is_in_memory(path):
         advice = "mount a tmpfs there, or name another directory (secrets_dir in the settings)"
         raise Refused(f"{path}, where secrets are to be written, is on a disk: {advice}", reason="SecretsOnDisk")

@@ -16,6 +16,7 @@ from agent.kinds import memory
 from agent.kinds.file import FileKind
 from agent.model import Key, Remedy, Resource
 from tests.kinds_file.scene import differing, make, one, resource, see
+from tests.nobody import NOBODY
 
 MEMORY = Path("/dev/shm")
 in_memory = pytest.mark.skipif(not os.access(MEMORY, os.W_OK), reason="there is no tmpfs to write to")
@@ -119,3 +120,29 @@ def test_the_secrets_that_nobody_mounts_are_cleared_away(state: Path, secrets: P
         make(kind, resource(secrets / path, one(b"x", 0o444), uid=None, gid=None, secret=True))
     kind.tidy("web", {Key("file", str(secrets / "web/01/s"))})
     assert sorted(str(path.relative_to(secrets)) for path in secrets.glob("*/*")) == ["db/03", "web/01"]
+
+
+# --- written by root, for an agent that is not ------------------------------------------------------------------
+
+
+@as_root
+def test_what_a_command_of_roots_writes_is_the_agents_to_change(kind: FileKind, state: Path) -> None:
+    """`sudo windlass apply` in the state directory of the service."""
+    os.chown(state, NOBODY, NOBODY)
+    make(kind, resource(state / "files/web/ab/x", one(b"x")))
+    make(kind, resource(state / "stacks/web/y", one(b"y"), seed=True))
+    make(kind, owned(state / "files/web/cd/z", 0o400, gid=7))
+    made = {str(path.relative_to(state)): path.stat() for path in state.rglob("*")}
+    assert {name: found.st_uid for name, found in made.items()} == dict.fromkeys(made, NOBODY)
+    assert made["files/web/cd/z"].st_gid == 7
+
+
+@as_root
+@in_memory
+def test_secrets_of_a_command_of_roots_are_the_agents_to_enter(state: Path, secrets: Path) -> None:
+    secrets.parent.mkdir()
+    os.chown(secrets.parent, NOBODY, NOBODY)
+    os.chown(state, NOBODY, NOBODY)
+    make(FileKind(state, secrets), resource(secrets / "web/ab/token", one(b"x"), secret=True))
+    owners = {path.stat().st_uid for path in (secrets, *secrets.rglob("*"))}
+    assert owners == {NOBODY}
