@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from agent.cli.errors import NoAgent
 from agent.cli.text import clean
+from agent.errors import Refused
 
 if TYPE_CHECKING:
     from agent.cli.needs import Parts
     from agent.target import Target
     from agent.telemetry.overview import Overview
 
+UNREADABLE = "StatusUnreadable"
 LONGEST = 100 * 366 * 86400.0  # seconds; an end beyond all calendars could not be read again
 
 
@@ -50,10 +52,20 @@ def read_document(parts: Parts, target: Target) -> dict[str, Any]:
 
 
 def read_overview(parts: Parts, target: Target) -> Overview:
-    """How the agent and its stacks fare, as it last wrote it down. Raises `NoAgent` where none has."""
+    """How the agent and its stacks fare, as it last wrote it down. Raises `NoAgent` where none has, and `Refused`
+    (`StatusUnreadable`)."""
+    return overview_of(read_document(parts, target))
+
+
+def overview_of(document: Mapping[str, Any]) -> Overview:
+    """Raises `Refused` (`StatusUnreadable`) for what another release has other words for."""
     from agent.telemetry.overview import Overview
 
-    return Overview.from_document(read_document(parts, target))
+    try:
+        return Overview.from_document(document)
+    except ValueError as error:
+        said = f"the saved status was written by another release of windlass: {error}; use the agent's own release"
+        raise Refused(said, reason=UNREADABLE) from error
 
 
 def must_be(name: str, known: Collection[str], noun: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.agents import must_be, read_document
+from agent.cli.agents import must_be, overview_of, read_document
 from agent.cli.errors import Exit
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.text import ago, clean, columns, pad, span, width
@@ -63,10 +63,8 @@ def status(session: Session, stacks: tuple[str, ...], exit_code: bool) -> int:
 
     Reads what the agent last wrote down, so it answers while the agent, the engine or the network is away.
     """
-    from agent.telemetry.overview import Overview
-
     document = read_document(session.parts, session.target())
-    overview, now = Overview.from_document(document), time.time()
+    overview, now = overview_of(document), time.time()
     for name in stacks:
         must_be(name, [stack.name for stack in overview.stacks], "stack")
     overview = only(overview, stacks)

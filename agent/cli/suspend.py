@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from agent.cli.agents import Lasting, must_be, read_overview
+from agent.cli.agents import UNREADABLE, Lasting, must_be, read_overview
 from agent.cli.errors import Exit, NoAgent
 from agent.cli.frame import Command, Session, write_json
 from agent.cli.text import clean, span
 from agent.directives import HOST
+from agent.errors import Refused
 from agent.suspension import Suspension
 
 _WHAT = click.argument("what", required=False, metavar="[STACK|STACK/SERVICE]")
@@ -88,6 +89,11 @@ def _known(session: Session) -> dict[str, tuple[str, ...]]:
         overview = read_overview(session.parts, session.target())
     except NoAgent:
         session.note(["note: no agent has run with this state directory yet; the next one that does will heed this"])
+        return {}
+    except Refused as unreadable:
+        if unreadable.reason != UNREADABLE:
+            raise
+        session.note([f"note: {clean(unreadable.message)}"])
         return {}
     return {stack.name: stack.services.names for stack in overview.stacks}
 

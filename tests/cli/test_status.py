@@ -193,3 +193,15 @@ def test_without_an_agent(run: Run, agent: Agent) -> None:
     assert json.loads(result.stdout)["failure"]["reason"] == "NoAgent"
     assert "say with --state-dir where" in result.stderr
     assert agent.asked == [("records", Path("/nowhere"))]
+
+
+@pytest.mark.parametrize("words", [("status",), ("status", "-o", "json"), ("sync",)])
+def test_a_status_of_a_release_with_other_words_is_no_bug(
+    run: Run, agent: Agent, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    agent.stored = Store(tmp_path / "state.db")
+    agent.stored.save_overview({"stacks": [{"name": "web", "health": "dormant"}]})
+    result = run(*words)
+    assert result.exit_code == 1
+    assert "was written by another release of windlass" in result.stderr
+    assert "(StatusUnreadable)" in result.stderr

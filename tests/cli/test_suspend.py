@@ -97,6 +97,15 @@ def test_where_no_agent_has_run_any_name_is_taken_and_that_is_said(run: Run, sai
     assert "no agent has run with this state directory yet" in result.stderr
 
 
+def test_a_status_that_cannot_be_read_keeps_nobody_from_suspending(run: Run, agent: Agent, said: Directives) -> None:
+    assert isinstance(agent.stored, Store)
+    agent.stored.save_overview({"stacks": [{"name": "web", "health": "dormant"}]})
+    result = run("suspend", "web", "--reason", "why")
+    assert result.exit_code == 0
+    assert "note: the saved status was written by another release" in result.stderr
+    assert said.now().suspended["web"].reason == "why"
+
+
 def test_json_tells_all_that_is_suspended(run: Run, said: Directives) -> None:
     run("suspend", "web", "--reason", "why")
     document = json.loads(run("suspend", "db", "--reason", "too", "-o", "json").stdout)
