@@ -132,6 +132,8 @@ class Metrics:
             self._publish()
         if before is None:
             self._start_stack_at_zero(label)
+        if before is not None:
+            self._end_jobs(label, before.jobs.keys() - state.jobs.keys())
         for service in state.jobs.keys() - (before.jobs.keys() if before else ()):
             for result in catalogue.JOB_RESULTS:
                 self._job_runs.labels(label, self._services.of(service), result)
@@ -199,15 +201,27 @@ class Metrics:
     def forget(self, stack: str) -> None:
         """Let go of a stack that is gone: its series end."""
         with self._lock:
-            self._states.pop(stack, None)
+            state = self._states.pop(stack, StackState())
             label = self._stacks.of(stack)
             self._stacks.forget(stack)
             self._publish()
+        self._end_jobs(label, state.jobs)
         if label == OTHER:
             return
         counted = (self._reconciles, self._failures, self._rollbacks, self._drift_detected, self._drift_corrected)
         for metric in (*counted, self._job_runs, self._duration):
             metric.remove_by_labels({"stack": label})
+
+    def _end_jobs(self, stack: str, services: Iterable[str]) -> None:
+        """These jobs of a stack are wanted no more: their series end, and others have room for theirs."""
+        with self._lock:
+            wanted = {service for state in self._states.values() for service in state.jobs}
+        for service in services:
+            label = self._services.of(service)
+            if OTHER not in {stack, label}:
+                self._job_runs.remove_by_labels({"stack": stack, "service": label})
+            if service not in wanted:
+                self._services.forget(service)
 
     def _publish(self) -> None:
         """Show the collector a new snapshot, in which the stacks beyond the limit are one."""

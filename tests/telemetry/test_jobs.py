@@ -79,6 +79,24 @@ def test_runs_are_counted_by_their_result_from_zero_and_end_with_their_stack() -
     assert series.format("failed") not in samples(metrics)
 
 
+@pytest.mark.parametrize("leaves", ["the job", "the stack"])
+def test_jobs_that_are_wanted_no_more_leave_no_series_and_room_for_others(leaves: str) -> None:
+    """An agent runs for months, and jobs come and go."""
+    metrics = Metrics("0.1.0")
+    for number in range(250):
+        one = replace(state(GOOD), service=f"job-{number}", name=f"web-job-{number}-1")
+        metrics.record(report(jobs=(one,)))
+        metrics.job_ended(replace(END, service=one.service))
+        if leaves == "the stack":
+            metrics.forget("web")
+    series = [name for name in samples(metrics) if name.startswith("windlass_job_runs_total{")]
+    last = {'service="job-249"' in name for name in series}
+    assert (len(series), last) == ((len(JobResult), {True}) if leaves == "the job" else (0, set()))
+    metrics.record(report(jobs=(state(GOOD),)))
+    metrics.job_ended(END)
+    assert samples(metrics)['windlass_job_runs_total{result="failed",service="backup",stack="web"}'] == 1.0
+
+
 def test_a_turn_that_only_runs_a_job_is_no_change_of_the_stack() -> None:
     metrics = Metrics("0.1.0")
     ran = did(done(RUN), result=Result.NOOP)
