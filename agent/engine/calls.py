@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import requests
@@ -26,6 +26,7 @@ OLDEST = (1, 41)  # what Debian 12 and everything since speaks
 # The engine does much of a start one after the other. With more than this asked of it at once, by many stacks that come
 # up together, the last of them would wait in there for longer than their deadline.
 WRITES_AT_ONCE = 12
+TOO_OLD = "EngineTooOld"  # the code of a version that the engine does not speak
 GREETING = 1.0  # seconds within which an engine that is there answers a ping, and none has been started anew
 
 Observe = Callable[[str, float, str], None]
@@ -59,6 +60,9 @@ class Calls:
 
     def read(self, endpoint: str, subject: str, ask: Callable[[Client], Any]) -> Any:
         """Make a call that changes nothing, a few times where the connection broke; `ABSENT` where nothing is there."""
+        return self._in_its_version(lambda: self._read(endpoint, subject, ask))
+
+    def _read(self, endpoint: str, subject: str, ask: Callable[[Client], Any]) -> Any:
         with self.conversation(endpoint, subject) as client:
             try:
                 return _or_absent(ask, client)  # nearly always; to set up the retries takes as long as a short call
@@ -80,13 +84,28 @@ class Calls:
         that has some rather waits for a container than for the engine, and needs no room among the others. Once `stop`
         says so nobody waits any more (`Overtaken`), and the engine may do it all the same."""
         room = nullcontext() if extra else self._room
-        try:
+
+        def write() -> Any:
             with room, self.conversation(endpoint, subject, extra=extra, stop=stop) as client:
                 return tell(client)
+
+        try:
+            return self._in_its_version(write)
         except Unreachable as error:
             if stop is None or not stop():
                 raise
             raise Overtaken(f"{subject}: was not waited for to its end") from error
+
+    def _in_its_version(self, call: Callable[[], Any]) -> Any:
+        """Another engine may have taken the place of the one before, so soon that nobody met it away. It refuses what
+        was said in the version of that one, and has done nothing: then the call is made again in its own."""
+        spoken = self._api
+        try:
+            return call()
+        except Refused as refused:
+            if refused.reason != TOO_OLD or self._spoken() == spoken:
+                raise
+        return call()
 
     @contextmanager
     def conversation(
@@ -99,8 +118,8 @@ class Calls:
             with self._timed(endpoint), plain_errors(subject, late=lambda: client.deadline.passed):
                 yield client
             sound = True
-        except (Refused, Overtaken):
-            sound = True
+        except (Refused, Overtaken) as error:
+            sound = error.reason != TOO_OLD
             raise
         finally:
             self._give_back(client, sound)
@@ -124,11 +143,12 @@ class Calls:
 
     def _borrow(self) -> Client:
         spoken = self._spoken()
-        try:
-            return self._idle.pop()
-        except IndexError:
-            with plain_errors("connect to the engine"):
-                return Client(self.url, spoken, self.timeout, self._clock)
+        with suppress(IndexError):
+            while (client := self._idle.pop()).api_version != spoken:
+                client.close()  # it speaks as the engine before did
+            return client
+        with plain_errors("connect to the engine"):
+            return Client(self.url, spoken, self.timeout, self._clock)
 
     def _give_back(self, client: Client, sound: bool) -> None:
         client.deadline.start(None)
@@ -157,7 +177,7 @@ class Calls:
         if newest < OLDEST:
             raise Refused(
                 f"the engine speaks API {_text(newest)}; {_text(OLDEST)} or newer is needed (Docker 20.10)",
-                reason="EngineTooOld",
+                reason=TOO_OLD,
             )
         if oldest > NEWEST:
             raise Refused(

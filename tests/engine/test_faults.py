@@ -159,6 +159,36 @@ def test_the_version_is_the_engines_own_but_none_that_is_not_known(
         assert caught.value.reason == reason
 
 
+@pytest.mark.parametrize("first", ["read", "write"])
+def test_an_engine_of_another_release_in_the_place_of_the_one_before_is_spoken_to_in_its_own_version(
+    fake: FakeEngine, door: Engine, first: str
+) -> None:
+    """Started anew behind the same socket, so soon that nobody met it away; connections of before are kept."""
+    both = threading.Barrier(2)
+
+    def old(request: Request) -> None:
+        both.wait(5)
+        request.say({})
+
+    def new(request: Request) -> None:
+        if request.path.startswith("/v1.41/"):
+            said = "client version 1.41 is too old. Minimum supported API version is 1.44, please upgrade your client"
+            request.say({"message": said}, 400)
+        else:
+            request.say({})
+
+    fake.answers = {INFO: old}
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda _: door.info(), range(2))) == [{}, {}]
+    versions = {"ApiVersion": "1.52", "MinAPIVersion": "1.44"}
+    fake.answers = {"version": lambda request: request.say(versions), INFO: new, START: new}
+    calls: list[Callable[[], object]] = [door.info, lambda: door.start_container("x")]
+    for call in calls if first == "read" else reversed(calls):
+        call()
+        assert fake.requests[-1][1].startswith("/v1.51/")
+    assert door.api == (1, 51)
+
+
 CONFLICT = 'Conflict. The container name "/web" is already in use by container "abc". You have to remove that.'
 
 
