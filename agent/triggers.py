@@ -6,8 +6,10 @@ costs a little time only; and every time that something is followed anew, it is 
 
 from __future__ import annotations
 
+import math
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -18,12 +20,14 @@ from agent.kinds.base import INSTANCE, STACK
 from agent.model import Failure, Key
 from agent.occasions import Trigger
 from agent.ports import AskSource, LookAt
+from agent.source.content import is_text
 
 Wake = Callable[[AskSource | LookAt], None]
 Follow = Callable[[Callable[[], None], threading.Event], None]
 SOON, LATER = 0.2, 5.0  # seconds; between them lie the pauses before an engine that went away is asked again
 NOW_AND_THEN = 5000  # milliseconds between two looks for directories to watch that were not there yet
-RARELY = 60.0  # the longest pause before a directory that could not be watched is tried again
+RARELY = 60.0  # the longest pause before a directory that could not be watched, or changes all the time, is tried again
+CALM = 5.0  # seconds without a change after which the next one is told at once
 
 
 class Stream(Protocol):
@@ -105,11 +109,11 @@ def watch_events(stream: Stream, instance: str, wake: Wake, listener: Listener) 
 
     def follow(well: Callable[[], None], stopped: threading.Event) -> None:
         def opened() -> None:
-            well()
             listener.stream_opened()
             wake(LookAt(Trigger.EVENT))
 
         def tell(event: Event) -> None:
+            well()  # and not before: one that opens and ends at once would have the host looked at over and over
             listener.heard(event.kind)
             wake(reason_of(event, instance))
 
@@ -130,12 +134,19 @@ def reason_of(event: Event, instance: str) -> LookAt:
     return LookAt(Trigger.EVENT, keys=keys, id=event.attributes.get("container", ""))
 
 
-def watch_directory(path: Path, wake: Wake, listener: Listener, shortest: float = 1.0) -> Watch:
-    """Ask the source whenever something below the directory changes, and each time that it is watched anew."""
+def watch_directory(
+    path: Path,
+    wake: Wake,
+    listener: Listener,
+    shortest: float = 1.0,
+    clock: Callable[[], float] = time.monotonic,
+) -> Watch:
+    """Ask the source whenever something below the directory changes, see `_Often`, and each time that it is watched
+    anew."""
 
     def follow(well: Callable[[], None], stopped: threading.Event) -> None:
         try:
-            for number, _ in enumerate(_changes(path, stopped)):
+            for number, _ in enumerate(_changes(path, stopped, clock)):
                 if number == 0:
                     well()
                     listener.watched(None)
@@ -173,6 +184,7 @@ def _stacks_below(places: Sequence[Path], stopped: threading.Event) -> Iterator[
 
     if not places:
         stopped.wait(NOW_AND_THEN / 1000)
+        yield ""
         return
     for found in watch(
         *places,
@@ -189,11 +201,34 @@ def _stacks_below(places: Sequence[Path], stopped: threading.Event) -> Iterator[
         yield ""
 
 
-def _changes(path: Path, stopped: threading.Event) -> Iterator[None]:
-    """Once when it is watched, then at each change."""
+class _Often:
+    """Whether changes are to be told now. What changes all the time, such as a database that lies beside its Compose
+    file, is told less and less often: each time after twice the pause, until nothing has changed for a while."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._changed_at, self._due_at, self._pause = -math.inf, 0.0, 0.0
+        self._waits = False
+
+    def tells(self, *, changed: bool) -> bool:
+        """To be asked now and then, whether anything has `changed` since or not."""
+        now = self._clock()
+        if changed:
+            if now - self._changed_at >= CALM:
+                self._pause, self._due_at = 0.0, now
+            self._changed_at, self._waits = now, True
+        if not self._waits or now < self._due_at:
+            return False
+        self._pause = min(RARELY, max(1.0, 2 * self._pause))
+        self._waits, self._due_at = False, now + self._pause
+        return True
+
+
+def _changes(path: Path, stopped: threading.Event, clock: Callable[[], float]) -> Iterator[None]:
+    """Once when it is watched, then as it changes; what is parsed does not wait for the rest."""
     from watchfiles import watch
 
-    is_watched = False
+    is_watched, parsed, data = False, _Often(clock), _Often(clock)
     for found in watch(
         path,
         debounce=400,
@@ -203,6 +238,8 @@ def _changes(path: Path, stopped: threading.Event) -> Iterator[None]:
         stop_event=stopped,
         raise_interrupt=False,
     ):
-        if found or not is_watched:
+        changed = {is_text(name) for _, name in found}
+        tells = parsed.tells(changed=True in changed), data.tells(changed=False in changed)
+        if any(tells) or not is_watched:
             is_watched = True
             yield

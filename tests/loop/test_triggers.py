@@ -84,6 +84,45 @@ def test_a_stream_that_breaks_is_opened_again_and_everything_is_looked_at(begun:
     assert heard.next(9) == [*first, "EngineUnavailable", *first]
 
 
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> queue.Queue[float]:
+    """The pauses that watches make, none of which is waited for."""
+    found, pause = queue.Queue[float](), Watch._pause
+
+    def told(watch: Watch) -> float:
+        found.put(pause(watch))
+        return 0.0
+
+    monkeypatch.setattr(Watch, "_pause", told)
+    return found
+
+
+def test_a_stream_that_opens_and_ends_at_once_is_opened_less_and_less_often(
+    begun: Callable[[Watch], None], pauses: queue.Queue[float]
+) -> None:
+    """Each opening has the whole host looked at."""
+    heard, gone = Heard(), Unreachable("gone", reason="EngineUnavailable")
+    begun(watch_events(FakeStream([gone] * 20), "default", heard.told.put, heard))
+    assert [pauses.get(timeout=10) for _ in range(10)][-1] > 3.0
+
+
+def test_one_that_tells_something_is_opened_again_soon(
+    begun: Callable[[Watch], None], pauses: queue.Queue[float]
+) -> None:
+    heard, gone = Heard(), Unreachable("gone", reason="EngineUnavailable")
+    begun(watch_events(FakeStream([gone] * 20, (STARTED,)), "default", heard.told.put, heard))
+    assert max(pauses.get(timeout=10) for _ in range(10)) < 0.3
+
+
+def test_directories_that_are_not_there_yet_are_looked_for_as_often_as_ever(
+    begun: Callable[[Watch], None], pauses: queue.Queue[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stack whose files are written for the first time may come at any time."""
+    monkeypatch.setattr("agent.triggers.NOW_AND_THEN", 1)
+    begun(watch_files([tmp_path / "files"], lambda _: None, lambda _: None))
+    assert max(pauses.get(timeout=10) for _ in range(10)) < 0.3
+
+
 def test_a_bug_ends_neither_the_watch_nor_itself_in_silence(
     begun: Callable[[Watch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +172,42 @@ def test_a_change_in_the_directory_asks_the_source(begun: Callable[[Watch], None
     assert heard.next(2) == ["watched", AskSource("file")]
     (tmp_path / "compose.yaml").write_text("services: {}\n")
     assert heard.next(1) == [AskSource("file")]
+
+
+def told_at(
+    begun: Callable[[Watch], None], monkeypatch: pytest.MonkeyPatch, changed: Callable[[int], str]
+) -> list[int]:
+    """At which seconds the source is asked, of ten minutes in which a file changes each second, `changed` says which,
+    "" being none."""
+    now, told, over = [0], list[int](), threading.Event()
+
+    def changes(*_: Path, **__: object) -> Iterator[set[tuple[int, str]]]:
+        for now[0] in range(600):
+            yield {(1, name)} if (name := changed(now[0])) else set()
+        over.set()
+        raise OSError("the ten minutes are over")
+
+    monkeypatch.setattr(watchfiles, "watch", changes)
+    begun(watch_directory(Path("/files"), lambda _: told.append(now[0]), Heard(), clock=lambda: float(now[0])))
+    assert over.wait(10)
+    return told
+
+
+def test_what_changes_all_the_time_is_a_reason_to_look_less_and_less_often(
+    begun: Callable[[Watch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database may lie beside the file of its stack; a change of that file is heeded at once all the same."""
+    told = told_at(begun, monkeypatch, lambda at: "/files/compose.yaml" if at == 300 else "/files/data/base.db")
+    assert told[:6] == [0, 1, 3, 7, 15, 31]
+    assert 300 in told
+    assert len(told) < 20
+
+
+def test_what_changes_now_and_then_is_a_reason_each_time(
+    begun: Callable[[Watch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = told_at(begun, monkeypatch, lambda at: "/files/site/index.html" if at % 10 == 5 else "")
+    assert told == [0, *range(5, 600, 10)]
 
 
 def test_a_change_of_a_mounted_file_is_a_reason_to_look_at_its_stack(
