@@ -35,6 +35,7 @@ from agent.tree import EntryKind, Tree
 
 RUNS_TOO = {"linux/amd64": ("linux/386",), "linux/arm64": ("linux/arm",)}  # without any emulation
 
+_AHEAD = 60.0  # seconds by which clocks may be set right without being wrong
 STALE, NEW_CONTENT, FOLLOWED = (
     "pulled",
     "pulled for",
@@ -201,7 +202,7 @@ class ImageKind:
         pulled, digests = self._last_pulls.of(reference), report.get("RepoDigests") or ()
         match pull["policy"]:
             case "refresh":
-                return _stale(max(pulled.at, _tagged(report)), pull["after"], self._wall())
+                return _stale((pulled.at, _tagged(report)), pull["after"], self._wall())
             case "follow" if moved := self._followed.moved(reference, digests):
                 seen = ", ".join(str(one).partition("@")[2] for one in digests)
                 return [Difference(FOLLOWED, seen, moved, Remedy.REPLACE, declared=False)]
@@ -247,7 +248,9 @@ def _tagged(report: Mapping[str, Any]) -> float:
     return max(0.0, moment(report, "Metadata.LastTagTime") or 0.0)
 
 
-def _stale(pulled: float, after: float, now: float) -> list[Difference]:
+def _stale(times: Sequence[float], after: float, now: float) -> list[Difference]:
+    """Whether the last of these times is too long ago. One in the future says nothing: the clock was set back since."""
+    pulled = max((one for one in times if one <= now + _AHEAD), default=0.0)
     if now - pulled <= after:
         return []
     seen = f"{datetime.fromtimestamp(pulled, UTC):%Y-%m-%dT%H:%M:%SZ}" if pulled else "at no known time"

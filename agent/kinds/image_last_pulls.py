@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agent.jsonfile import JsonFile
+from agent.jsonfile import JsonFile, Note
 
 LONG = 30 * 86400.0  # seconds after which it is asked whether an image is still here
 
@@ -23,23 +23,24 @@ class LastPull(NamedTuple):
 
 
 class LastPulls:
-    """Kept in a file of the state directory; without one, for as long as the object lives. Any thread may call."""
+    """Kept in a file of the state directory; without one, and while it cannot be written, for as long as the object
+    lives: what was pulled can be used all the same. Any thread may call."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self._file = JsonFile(path)
+        self._note = Note(JsonFile(path))
 
     def of(self, reference: str) -> LastPull:
-        return _last_pull(self._file.read().get(reference))
+        return _last_pull(self._note.known().get(reference))
 
     def note(
         self, reference: str, at: float, contents: Mapping[str, str], is_here: Callable[[str], bool] = lambda _: True
     ) -> set[str]:
         """Pulled now. What was pulled long ago and `is_here` no more is forgotten with that, for whoever wants it pulls
-        it anyway: a tag for each build would have no end. Returns what is forgotten; raises `Refused`."""
+        it anyway: a tag for each build would have no end. Returns what is forgotten."""
         entry = {"at": at, "contents": dict(contents)}
-        old = [one for one, kept in self._file.read().items() if one != reference and at - _last_pull(kept).at > LONG]
+        old = [one for one, kept in self._note.known().items() if one != reference and at - _last_pull(kept).at > LONG]
         gone = {one for one in old if not is_here(one)}
-        self._file.change(lambda kept: {one: kept[one] for one in kept if one not in gone} | {reference: entry})
+        self._note.change(lambda kept: {one: kept[one] for one in kept if one not in gone} | {reference: entry})
         return gone
 
 
