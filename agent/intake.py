@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from agent.desired import Reading
@@ -34,17 +34,17 @@ class Intake:
 
 
 def take_in(
-    desires: Desires, turns: Turns, *, first: bool, now: float, approved: frozenset[str] = frozenset()
+    desires: Desires, turns: Turns, *, first: bool, wall: Callable[[], float], approved: frozenset[str] = frozenset()
 ) -> Intake:
     """The newest reading; `first` says that nothing was read yet in this process. What is `approved`: see `Consent`.
-    `now` is seconds since the epoch."""
+    `wall` gives seconds since the epoch: a window may open while the source is read."""
     taken = _newest(desires, first=first)
     if taken.reading is None and not first:
         return taken  # nothing is to be pruned for it: an engine that hangs need not delay the news
     on_host = _on_host(turns)
     if taken.reading is not None and not taken.reading.names:
         taken = _nothing_wanted(taken.reading, on_host, turns, approved)
-    recovered = _recover(desires, taken.reading, frozenset(on_host), now) if first else ()
+    recovered = _recover(desires, taken.reading, frozenset(on_host), wall()) if first else ()
     return replace(taken, on_host=frozenset(on_host), recovered=recovered)
 
 

@@ -202,7 +202,7 @@ class Loop:
             self._asking.busy = True
             first = self._following.reading is None
             take = partial(
-                take_in, self._desires, self._turns, first=first, approved=self._orders.approved, now=self._wall()
+                take_in, self._desires, self._turns, first=first, approved=self._orders.approved, wall=self._wall
             )
             self._submit(SOURCE, self._rhythm.source_silence, take, lambda failure: Intake(failure=failure))
         for work in self._stacks.values():

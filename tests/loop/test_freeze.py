@@ -124,6 +124,23 @@ def test_an_agent_that_starts_in_a_window_heals_the_last_good_content() -> None:
         assert image_of(turns.next()) == "2"
 
 
+class Slow(FakeDesires):
+    """Takes until within the window to read."""
+
+    def newest(self) -> Reading:
+        self.wall.now = INSIDE
+        return super().newest()
+
+    wall = Wall(BEFORE)
+
+
+def test_a_window_that_opens_while_the_source_is_first_read_keeps_nothing_from_being_healed() -> None:
+    desires = Slow(new(), good={"a": stack("a")})
+    turns = FakeTurns(host_stacks=frozenset({"a"}))
+    with running(make_loop(desires, turns, FakeAudience(), wall=desires.wall)):
+        assert image_of(turns.next()) == "1"
+
+
 def test_where_no_good_content_is_known_nothing_is_touched_until_the_end() -> None:
     desires = FakeDesires(frozen(reading(stack("a"))))
     turns, wall = FakeTurns(host_stacks=frozenset({"a"})), Wall(INSIDE)
