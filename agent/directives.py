@@ -55,11 +55,12 @@ class Orders:
 
 
 class _Kept(NamedTuple):
-    """The file as it was read last, and what holds until `changes_at`."""
+    """The file as it was read last, and what holds from `since` until `changes_at`."""
 
     document: Mapping[str, Any] | None
     orders: Orders
     changes_at: float
+    since: float = 0.0
 
 
 class Directives:
@@ -78,13 +79,14 @@ class Directives:
         """What holds now: the very same object as before, as long as nothing has changed. Costs a look at the file's
         times."""
         kept, now, found = self._kept, self._wall(), self._file.look()
-        if found.failure is None and found.kept is kept.document and now < kept.changes_at:
+        is_same = found.failure is None and found.kept is kept.document
+        if is_same and kept.since <= now < kept.changes_at:  # before that, the clock was set back
             return kept.orders
         document = found.kept
         orders = _orders(document, now) if document is not None else _nothing_may_change(found.failure)
         if orders == kept.orders:
             orders = kept.orders
-        self._kept = _Kept(document, orders, _next_end(document or {}, now))
+        self._kept = _Kept(document, orders, _next_end(document or {}, now), now)
         return orders
 
     def suspend(self, what: str, reason: str, until: float | None) -> None:

@@ -58,6 +58,15 @@ def test_it_ends_by_itself_and_is_out_of_the_file_with_the_next_change(file: Pat
     assert "migration" not in file.read_text()
 
 
+def test_what_was_over_by_a_clock_that_was_ahead_holds_again_once_that_is_set_right(file: Path, clock: Clock) -> None:
+    agent, command = Directives(file, clock), Directives(file, clock)
+    command.suspend("web", "a migration", 1010.0)
+    clock.now = 5000.0
+    assert not agent.now().of("web")
+    clock.now = 1001.0
+    assert agent.now().of("web").whole
+
+
 def test_the_same_orders_are_the_same_object_until_something_changes(file: Path, clock: Clock) -> None:
     agent, command = Directives(file, clock), Directives(file, clock)
     command.suspend("web", "a migration", 1010.0)
