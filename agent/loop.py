@@ -387,7 +387,8 @@ class Loop:
             work.trigger = work.trigger or Trigger.RETRY
         pause = self._patience.after(report, now)
         # what was heard meanwhile has a time to settle of its own
-        work.not_before = now if work.trigger == Trigger.MANUAL else max(work.not_before, now + pause.alone)
+        is_asked = work.trigger in {Trigger.MANUAL, Trigger.APPROVE}
+        work.not_before = now if is_asked else max(work.not_before, now + pause.alone)
         turns = ((again_in, Trigger.TRIAL), (pause.again, Trigger.RETRY))
         later = [(now + seconds, why) for seconds, why in turns if seconds]
         work.again = min(later, default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,20 @@ from agent.errors import Trouble
 from agent.guard import Consent
 from agent.model import Action, Cause, Change, Failure, Key, Plan, Report
 from agent.planning import Removal
-from agent.ports import AskSource
+from agent.ports import AskSource, LookAt
 from agent.reconcile import Turn
-from tests.loop.fakes import FakeAudience, FakeDesires, FakeTurns, failed, make_loop, reading, running, stack, synced
+from tests.loop.fakes import (
+    STANDING,
+    FakeAudience,
+    FakeDesires,
+    FakeTurns,
+    failed,
+    make_loop,
+    reading,
+    running,
+    stack,
+    synced,
+)
 
 BROKEN = Failure("ConfigInvalid", "no")
 ALL = Removal(frozenset({"a/web", "b/web"}), 2)
@@ -58,6 +70,31 @@ def test_an_approval_is_heeded_at_once_by_the_stacks_that_wait_for_it(tmp_path: 
         assert turn.stacks[0].name == "a"
         assert "approve" in audience.triggers
         assert turns.nothing_more()
+
+
+def test_an_approval_is_heeded_at_once_though_the_turn_under_way_fails(tmp_path: Path) -> None:
+    """The pause after that never passes."""
+    said, audience, may_end = Directives(tmp_path / "directives.json"), FakeAudience(), threading.Event()
+    held = Change(0, Action.HOLD, Key("container", "a-old"), "a", Cause.PRUNE, "much", code="PruneGuard")
+
+    def react(turn: Turn) -> Report:
+        if turn.trigger == "event":
+            assert may_end.wait(5)
+            return failed(turn)
+        return replace(synced(turn), plan=Plan((held,)))
+
+    turns = FakeTurns(react)
+    loop = make_loop(FakeDesires(reading(stack("a"))), turns, audience, clock=lambda: STANDING, directives=said)
+    with running(loop):
+        turns.next(), audience.reports.get(timeout=5)
+        loop.wake(LookAt("event", stack="a"))
+        turns.next()
+        said.approve("0123456789ab", 1e12)
+        while "approve" not in audience.triggers:
+            threading.Event().wait(0.01)
+        may_end.set()
+        turn = turns.next()
+    assert (turn.trigger, turn.consent.approved) == ("approve", {"0123456789ab"})
 
 
 def test_when_nothing_is_wanted_any_more_all_is_kept_until_just_that_is_approved(tmp_path: Path) -> None:
