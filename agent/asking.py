@@ -56,7 +56,7 @@ class Asking:
             self._failures.succeeded()
             return self._jittered(self._poll)
         if failure.reason in LOCKS_OUT:
-            return self._jittered(max(self._poll, 60.0))
+            return max(self._poll, 60.0) * self._chance.uniform(1.0, 1 + self._jitter)
         return min(self._jittered(self._poll), self._failures.failed())
 
     def _jittered(self, seconds: float) -> float:

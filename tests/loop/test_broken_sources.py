@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
 
+from agent.asking import Asking
 from agent.errors import Refused, Unreachable
 from agent.model import Action, Cause, Change, Failure, Health, Plan, Report
 from agent.ports import AskSource, LookAt, Rhythm
@@ -151,6 +153,15 @@ def test_a_source_that_is_away_is_asked_again_soon_but_not_with_a_refused_creden
             waits[reason] = audience.sources.get(timeout=5)[2]
     assert waits["GitFetchFailed"] < 2
     assert waits["GitAuthFailed"] > 50
+
+
+def test_a_refused_credential_is_never_tried_again_within_a_minute() -> None:
+    def wait(seed: int) -> float:
+        return Asking(lambda: 0.0, random.Random(seed), 60.0, 0.1).answered(Failure("GitAuthFailed", "no"))
+
+    waits = [wait(seed) for seed in range(50)]
+    assert 60 <= min(waits) < 61
+    assert 65 < max(waits) <= 66
 
 
 def test_the_engine_is_not_asked_for_what_a_source_that_is_away_cannot_prune() -> None:
