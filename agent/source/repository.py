@@ -166,6 +166,13 @@ class GitSource:
                 release()
                 raise
             self._mirror, self._release = mirror, release
+            self._recall()
+
+    def _recall(self) -> None:
+        """Have in mind what was recorded as good before this process, too: the mirror may be gone at any time."""
+        with suppress(Trouble):  # it is damaged: what can be carried over is seen when it is made anew
+            if self._is_ours():
+                self._good = self._mirror.refs(GOOD) | self._good
 
     def _is_ours(self) -> bool:
         return self._mirror.exists() and self._mirror.belongs_to() == self._mark

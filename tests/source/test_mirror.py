@@ -99,6 +99,23 @@ def test_a_mirror_that_is_deleted_is_cloned_again(repository: Repository, open_s
     assert source.good("db") == known
 
 
+def test_what_was_good_before_this_process_is_known_though_the_mirror_is_deleted(
+    repository: Repository, open_source: Open, tmp_path: Path
+) -> None:
+    source = open_source(repository)
+    good = source.sync()
+    source.accept("web", good.revision.id)
+    source.close()
+    repository.commit({"compose.yaml": b"{}"})
+    again = open_source(repository)
+    newest = again.sync()
+    shutil.rmtree(mirror_of(tmp_path))
+    with pytest.raises(Unreachable):
+        again.good("web")  # which is not to say that there is none
+    assert again.sync() == newest
+    assert again.good("web") == good
+
+
 def test_leavings_of_a_killed_git_are_removed(repository: Repository, open_source: Open, tmp_path: Path) -> None:
     source = open_source(repository)
     source.sync()
