@@ -40,8 +40,9 @@ class _Found:
 class DirectorySource:
     """A `Source` of the files below `path`. What is accepted is remembered only as long as the process lives.
 
-    Symlinks are entries and are never followed; sockets, devices, pipes and names that are no text are no entries; a
-    sub-directory that may not be entered is as if it were empty.
+    Symlinks are entries and are never followed; sockets, devices, pipes and names that are no text are no entries. A
+    sub-directory that may not be entered is as it was read last, or as if it were empty where it never was: mostly it
+    is data.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,12 +50,13 @@ class DirectorySource:
         self.origin = origin_of(self._path)
         self.past = NoPast()
         self._last: Snapshot | None = None
+        self._found: Mapping[str, _Found] = {}  # by the last `sync`
         self._good: dict[str, Snapshot] = {}
         self._snapshots: weakref.WeakValueDictionary[str, Snapshot] = weakref.WeakValueDictionary()
 
     def sync(self) -> Snapshot:
-        """As `Source.sync`. Raises `Refused` when the directory is missing, too large or holds a bad name."""
-        found = _read(self._path)
+        """As `Source.sync`. Raises `Refused` when the directory is missing, too large or cannot be read."""
+        self._found = found = _read(self._path, self._found)
         revision = Revision(f"dir-{_digest(found)}")
         snapshot = self._snapshots.get(revision.id) or Snapshot(revision, _SnapshotTree(self._path, found))
         self._snapshots[revision.id] = self._last = snapshot
@@ -103,11 +105,11 @@ class _SnapshotTree:
         return genuine(path, data)
 
 
-def _read(top: Path) -> dict[str, _Found]:
+def _read(top: Path, before: Mapping[str, _Found]) -> dict[str, _Found]:
     if not top.is_dir():
         raise Refused(f"{top} is no directory", reason="DirectoryNotFound")
     try:
-        return dict(sorted(_bounded(top, _walk(top)).items()))
+        return dict(sorted(_bounded(top, _walk(top, before)).items()))
     except OSError as error:
         raise Refused(f"{top} cannot be read: {error.strerror}", reason="DirectoryUnreadable") from error
 
@@ -124,11 +126,13 @@ def _bounded(top: Path, walk: Iterator[tuple[str, _Found]]) -> dict[str, _Found]
     return found
 
 
-def _walk(top: Path) -> Iterator[tuple[str, _Found]]:
-    """Every file and link. Directories are entered by descriptor: none can be swapped for a link meanwhile."""
-    root = os.fsencode(top.resolve())
-    for directory, directories, names, fd in os.fwalk(root, follow_symlinks=False):
+def _walk(top: Path, before: Mapping[str, _Found]) -> Iterator[tuple[str, _Found]]:
+    """Every file and link. Directories are entered by descriptor: none can be swapped for a link meanwhile. Of one that
+    may not be entered, what was found in it `before`: nobody knows that this is gone. Raises `OSError`."""
+    root, known = os.fsencode(top.resolve()), list(before)  # sorted as they were read
+    for directory, directories, names, fd in os.fwalk(root, onerror=_unless_gone, follow_symlinks=False):
         directories[:] = sorted(name for name in directories if name != b".git")
+        closed = {name for name in directories if _is_closed(name, fd)}
         for name in sorted([*directories, *names]):
             if name == b".git":  # in a work tree of its own or a submodule it is a file
                 continue
@@ -136,6 +140,19 @@ def _walk(top: Path) -> Iterator[tuple[str, _Found]]:
             one = _look(name, fd) if path is not None else None
             if path is not None and one is not None:
                 yield path, one
+            elif path is not None and name in closed:
+                yield from ((inside, before[inside]) for inside in under(known, path))
+        directories[:] = [name for name in directories if name not in closed]
+
+
+def _is_closed(name: bytes, directory: int) -> bool:
+    return not os.access(name, os.R_OK | os.X_OK, dir_fd=directory, effective_ids=True)
+
+
+def _unless_gone(error: OSError) -> None:
+    """What cannot be read (no descriptor is left, the disk fails) is not gone: nobody's stacks are to go for it."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _named(raw: bytes) -> str | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -153,6 +155,52 @@ def test_a_file_that_is_not_parsed_is_read_over_no_link(tmp_path: Path) -> None:
     with pytest.raises(BadManifest) as caught:
         tree.read("site/index.html")
     assert caught.value.reason == "FileUnreadable"
+
+
+def test_what_may_not_be_entered_any_more_is_as_it_was(tmp_path: Path) -> None:
+    """It is not gone, and nor is the stack in it."""
+    with TemporaryDirectory() as name:  # into `tmp_path` only its owner may go
+        top = Path(name)
+        top.chmod(0o755)
+        write(top, "stacks/web/compose.yaml", b"services: {}")
+        write(top, "stacks/web/conf/a.yaml")
+        write(top, "stacks/db/compose.yaml")
+        closed = write(top, "stacks/db/data/base.db").parent
+        closed.chmod(0)
+        with as_nobody():
+            source = DirectorySource(top)
+            before = source.sync()
+        assert set(before.tree.entries()) == {f"stacks/{one}" for one in PATHS}, "data may be closed from the start"
+        for mode in (0, 0o400):
+            (top / "stacks/web").chmod(mode)
+            with as_nobody():
+                now = source.sync()
+            assert now is before
+            assert now.tree.read("stacks/web/compose.yaml") == b"services: {}"
+        (top / "stacks/web").chmod(0o755)
+        (top / "stacks/web/compose.yaml").unlink()
+        with as_nobody():
+            assert "stacks/web/compose.yaml" not in source.sync().tree.entries()
+
+
+PATHS = ("web/compose.yaml", "web/conf/a.yaml", "db/compose.yaml")
+
+
+def test_a_directory_that_cannot_be_read_for_now_is_not_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "stacks/web/compose.yaml")
+    source, opens = DirectorySource(tmp_path), os.open
+    known = source.sync()
+
+    def refuse(path: Any, *how: Any, **more: Any) -> int:
+        if path == b"web":
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+        return opens(path, *how, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(Refused, match="Too many open files") as caught:
+        source.sync()
+    assert caught.value.reason == "DirectoryUnreadable"
+    assert source.last() is known
 
 
 def test_a_missing_directory_leaves_what_was_known(tmp_path: Path) -> None:
