@@ -87,6 +87,12 @@ _DAMAGE = re.compile(
     r"|cannot be mapped",
     re.IGNORECASE,
 )
+# What this machine is short of for now, in the words of git and of the system. It says nothing of the mirror.
+_SHORTAGE = re.compile(
+    r"out of memory|cannot allocate memory|resource temporarily unavailable|too many open files|unable to create thread"
+    r"|cannot fork",
+    re.IGNORECASE,
+)
 _NOISE = re.compile(r"^(remote: )?(warning|hint|Please make sure|and the repository exists)|^\s*$|^@+")
 _LEVEL = re.compile(r"^(fatal|error): ")
 
@@ -98,6 +104,8 @@ def explain(what: str, errors: str, *, local: bool) -> Trouble:
         if not (local and meaning.reason == "RepoNotFound") and meaning.words.search(errors):
             advice = f"; {meaning.advice}" if meaning.advice else ""
             return meaning.trouble(said + advice, reason=meaning.reason)
+    if _SHORTAGE.search(errors):
+        return Unreachable(said, reason="GitFailed" if local else "GitFetchFailed")
     if local or _DAMAGE.search(errors):
         return MirrorCorrupt(said)
     return Unreachable(said, reason="GitFetchFailed")
