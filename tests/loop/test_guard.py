@@ -94,7 +94,7 @@ def test_an_approval_is_heeded_at_once_though_the_turn_under_way_fails(tmp_path:
             threading.Event().wait(0.01)
         may_end.set()
         turn = turns.next()
-    assert (turn.trigger, turn.consent.approved) == ("approve", {"0123456789ab"})
+    assert (turn.trigger, turn.consent.approved) == ("approve", frozenset({"0123456789ab"}))
 
 
 def test_when_nothing_is_wanted_any_more_all_is_kept_until_just_that_is_approved(tmp_path: Path) -> None:
