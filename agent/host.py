@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence, Set
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 
 from agent.errors import Refused, Trouble, Unreachable
 from agent.kinds.base import (
@@ -44,6 +44,15 @@ class Host:
             of_kind = [resource for resource in wanted if resource.key.kind == name]
             found.update((observed.key, observed) for observed in kind.observe(of_kind, scope))
         return _known_once(found, {resource.key for resource in wanted})
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """See `Attentive.aside`."""
+        with ExitStack() as looking:
+            for kind in self._kinds.values():
+                if isinstance(kind, Attentive):
+                    looking.enter_context(kind.aside())
+            yield
 
     def unable(self, plan: Plan) -> dict[Key, str]:
         """What the plan is to make and this engine cannot, each with the reason."""

@@ -261,7 +261,12 @@ class Reconciler:
 
     def _beside(self, turn: Turn) -> Beside:
         looking = replace(turn, asked={})
-        return Beside(lambda: self.look(looking).plan, turn.heard, self.clock)
+
+        def look() -> Plan:
+            with self.host.aside():
+                return self.look(looking).plan
+
+        return Beside(look, turn.heard, self.clock)
 
     def _act(
         self, turn: Turn, plan: Plan, stop: Callable[[], bool] | None = None, beside: Beside | None = None

@@ -10,6 +10,7 @@ ports of the host; two that hold the same one are noted as a clash, and it is fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -295,6 +296,9 @@ class Host(World):
     staying: set[str] = field(default_factory=set)  # stacks of which something was there that is not wanted
     refused: tuple[str, ...] = ()
     too_old: dict[Key, str] = field(default_factory=dict)  # for what its engine is too old
+
+    def aside(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def unable(self, plan: Plan) -> dict[Key, str]:
         return {one.key: self.too_old[one.key] for one in plan.pending if one.key in self.too_old}

@@ -154,6 +154,10 @@ class Attentive(Protocol):
     def renewed(self, change: Change) -> None:
         """A change of another kind was carried out: what it made may differ from what was seen."""
 
+    def aside(self) -> AbstractContextManager[None]:
+        """While the block runs, this thread looks in the middle of a turn, for something else than its steps: these go
+        on by the look before."""
+
 
 @runtime_checkable
 class Speaking(Protocol):

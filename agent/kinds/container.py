@@ -15,7 +15,7 @@ How a container is replaced is in `container_rollout`, how one runs to its end i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 
 from agent.engine import Engine
@@ -146,6 +146,10 @@ class ContainerKind:
     def renewed(self, change: Change) -> None:
         """See `Attentive.renewed`."""
         self.view.resolved.renewed(change)
+
+    def aside(self) -> AbstractContextManager[None]:
+        """See `Attentive.aside`."""
+        return self.view.resolved.aside()
 
     def begin(self, resource: Resource, container: str) -> None:
         """Start what was just made, unless it is to wait for its time."""

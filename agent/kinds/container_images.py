@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
@@ -64,13 +66,26 @@ class Resolved:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._aside = threading.local()
         self._looks: dict[str, dict[str, str]] = {}  # ids by reference, by stack; stacks that are looked at together
         # share one of these
 
     def looked(self, wanted: Iterable[Resource], local: Mapping[str, str]) -> None:
         """`local` are the ids of what is here, by reference."""
+        if getattr(self._aside, "is_on", False):
+            return
         ids = dict(local)
         self._looks.update({resource.stack: ids for resource in wanted})
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """While the block runs, what this thread looks at settles nothing: its stack is being changed by an earlier
+        look."""
+        self._aside.is_on = True
+        try:
+            yield
+        finally:
+            self._aside.is_on = False
 
     def renewed(self, change: Change) -> None:
         """An image was fetched, so its name may stand for another one; what is made next of it settles that."""

@@ -11,7 +11,7 @@ from typing import Any, cast
 import docker
 import pytest
 
-from agent.converge import Ended, Event
+from agent.converge import Ended, Event, Options
 from agent.engine import Engine
 from agent.errors import Overtaken
 from agent.kinds.container_images import Resolved
@@ -89,6 +89,17 @@ def test_replicas_are_of_one_image_though_its_tag_moves_between_them(rig: Rig, t
     assert rig.engine.inspect_container(f"{rig.stack}-web-2.next") is None
     rig.apply(compose(tag, "2"))
     assert image_of(rig, 1) == image_of(rig, 2) != tag.first
+
+
+@pytest.mark.engine
+def test_nor_does_a_look_for_what_drifts_beside_the_steps_change_of_which_image_they_are(rig: Rig, tag: Tag) -> None:
+    rig.apply(compose(tag))
+    rig.reconciler = replace(rig.reconciler, options=Options(quiet=0.0))
+    after(rig, f"{rig.stack}-web-1", tag.move)
+    turn = Turn((rig.stack_of(compose(tag, "2")),), rig.scope, "test", heard=lambda: len(tag.made))
+    (report,) = rig.reconciler.take(turn)
+    assert [one.reason for one in report.outcomes if one.status is Status.OVERTAKEN] == ["ImageMoved"]
+    assert (image_of(rig, 1), image_of(rig, 2)) == (tag.first, tag.first)
 
 
 @pytest.mark.engine
