@@ -84,42 +84,39 @@ def test_a_stream_that_breaks_is_opened_again_and_everything_is_looked_at(begun:
     assert heard.next(9) == [*first, "EngineUnavailable", *first]
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> queue.Queue[float]:
-    """The pauses that watches make, none of which is waited for."""
-    found, pause = queue.Queue[float](), Watch._pause
+def pauses_of(watch: Watch) -> queue.Queue[float]:
+    """The pauses that a watch is to make, none of which is waited for."""
+    found, pause = queue.Queue[float](), watch._pause
 
-    def told(watch: Watch) -> float:
-        found.put(pause(watch))
+    def told() -> float:
+        found.put(pause())
         return 0.0
 
-    monkeypatch.setattr(Watch, "_pause", told)
+    watch._pause = told  # type: ignore[method-assign]
     return found
 
 
-def test_a_stream_that_opens_and_ends_at_once_is_opened_less_and_less_often(
-    begun: Callable[[Watch], None], pauses: queue.Queue[float]
+@pytest.mark.parametrize(("tells", "is_soon"), [((), False), ((STARTED,), True)], ids=["silent", "with an event"])
+def test_a_stream_that_opens_and_ends_at_once_is_opened_less_and_less_often_unless_it_tells_something(
+    begun: Callable[[Watch], None], tells: tuple[Event, ...], is_soon: bool
 ) -> None:
     """Each opening has the whole host looked at."""
     heard, gone = Heard(), Unreachable("gone", reason="EngineUnavailable")
-    begun(watch_events(FakeStream([gone] * 20), "default", heard.told.put, heard))
-    assert [pauses.get(timeout=10) for _ in range(10)][-1] > 3.0
-
-
-def test_one_that_tells_something_is_opened_again_soon(
-    begun: Callable[[Watch], None], pauses: queue.Queue[float]
-) -> None:
-    heard, gone = Heard(), Unreachable("gone", reason="EngineUnavailable")
-    begun(watch_events(FakeStream([gone] * 20, (STARTED,)), "default", heard.told.put, heard))
-    assert max(pauses.get(timeout=10) for _ in range(10)) < 0.3
+    watch = watch_events(FakeStream([gone] * 20, tells), "default", heard.told.put, heard)
+    pauses = pauses_of(watch)
+    begun(watch)
+    found = [pauses.get(timeout=10) for _ in range(10)]
+    assert max(found) < 0.3 if is_soon else found[-1] > 3.0
 
 
 def test_directories_that_are_not_there_yet_are_looked_for_as_often_as_ever(
-    begun: Callable[[Watch], None], pauses: queue.Queue[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    begun: Callable[[Watch], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stack whose files are written for the first time may come at any time."""
     monkeypatch.setattr("agent.triggers.NOW_AND_THEN", 1)
-    begun(watch_files([tmp_path / "files"], lambda _: None, lambda _: None))
+    watch = watch_files([tmp_path / "files"], lambda _: None, lambda _: None)
+    pauses = pauses_of(watch)
+    begun(watch)
     assert max(pauses.get(timeout=10) for _ in range(10)) < 0.3
 
 
