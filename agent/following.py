@@ -11,6 +11,7 @@ from typing import Protocol
 
 from agent.account import longest_wait
 from agent.desired import Reading
+from agent.guard import Consent
 from agent.model import Failure, Report
 from agent.occasions import Trigger
 from agent.stack_order import earlier_first, gets_on, is_ready
@@ -44,15 +45,10 @@ class Following:
         self._leaving: frozenset[str] = frozenset()
         self.reading: Reading | None = None
 
-    @property
-    def allowed(self) -> int:
-        """How many services may go at once, as the newest commit says."""
-        return self.reading.snapshot.revision.allow_prune if self.reading else 0
-
-    @property
-    def newest(self) -> str:
-        """The id of that commit."""
-        return self.reading.snapshot.revision.id if self.reading else ""
+    def consent(self, approved: frozenset[str], free: frozenset[str]) -> Consent:
+        """To removing much at once, with what the newest commit says."""
+        revision = self.reading.snapshot.revision if self.reading else None
+        return Consent(approved, revision.allow_prune, revision.id, free) if revision else Consent(approved, free=free)
 
     def follow(self, reading: Reading, on_host: frozenset[str]) -> None:
         """Make the reading what is wanted. A stack that is broken in it keeps its last good state."""

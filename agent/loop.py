@@ -18,7 +18,7 @@ from agent.asking import Asking
 from agent.backoff import Patience
 from agent.errors import Trouble
 from agent.following import Following
-from agent.guard import Consent, services_of
+from agent.guard import services_of
 from agent.intake import Intake, take_in
 from agent.model import Failure, Report, Result, Scope, Stack, Status
 from agent.occasions import Trigger
@@ -28,7 +28,7 @@ from agent.pulse import Pulse
 from agent.reconcile import Turn
 from agent.scheduling import Scheduling
 from agent.trial import State
-from agent.work import BY_ITSELF, NEWS, Standing, Work, crashed, nothing_stays
+from agent.work import ASKED, BY_ITSELF, NEWS, Standing, Work, crashed, nothing_stays
 from agent.workers import Workers
 
 SOURCE = "source"
@@ -269,9 +269,11 @@ class Loop:
             if suspended != work.suspended or (approved and work.is_guarded):
                 work.suspended, work.resumed = suspended, True
                 self.fresh(work, trigger)
+            elif approved and work.busy:  # what the turn under way holds may be just that
+                self._due(work, trigger)
 
     def _due(self, work: Work, trigger: str) -> None:
-        """A job's time has come, or its run takes too long."""
+        """A job's time has come, or its run takes too long; or what was held in vain may be done by now."""
         self._audience.triggered(trigger)
         self.mark(work, trigger)
 
@@ -318,8 +320,7 @@ class Loop:
             return  # never was good here: nothing is known to converge to, and nothing is removed
         name, before = work.name, work.standing
         elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
-        source = self._following
-        consent = Consent(self._orders.approved, source.allowed, source.newest, work.goal.free)
+        consent = self._following.consent(self._orders.approved, work.goal.free)
         turn = work.turn(trigger, self._scope, elsewhere, consent, act=self._act)
         demands = {key: ports for one in self._stacks.values() if one is not work for key, ports in one.demands.items()}
         resting = self._patience.resting(name, self._clock())
@@ -387,8 +388,7 @@ class Loop:
             work.trigger = work.trigger or Trigger.RETRY
         pause = self._patience.after(report, now)
         # what was heard meanwhile has a time to settle of its own
-        is_asked = work.trigger in {Trigger.MANUAL, Trigger.APPROVE}
-        work.not_before = now if is_asked else max(work.not_before, now + pause.alone)
+        work.not_before = now if work.trigger in ASKED else max(work.not_before, now + pause.alone)
         turns = ((again_in, Trigger.TRIAL), (pause.again, Trigger.RETRY))
         later = [(now + seconds, why) for seconds, why in turns if seconds]
         work.again = min(later, default=None)

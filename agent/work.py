@@ -26,6 +26,7 @@ from agent.trial import NO_TRIAL, Trial
 from agent.twins import NEXT
 
 BY_ITSELF = frozenset({Trigger.TRIAL, Trigger.RETRY, Trigger.INTERVAL, Trigger.START})  # nothing came from outside
+ASKED = frozenset({Trigger.MANUAL, Trigger.APPROVE})  # somebody wants it now, whatever became of what was before
 NEWS = frozenset({Trigger.MANUAL, Trigger.GIT, Trigger.ROLLBACK})  # whoever asked waits for these turns
 
 

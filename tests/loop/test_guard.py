@@ -97,6 +97,30 @@ def test_an_approval_is_heeded_at_once_though_the_turn_under_way_fails(tmp_path:
     assert (turn.trigger, turn.consent.approved) == ("approve", frozenset({"0123456789ab"}))
 
 
+def test_an_approval_is_heeded_at_once_though_the_turn_that_first_holds_it_is_under_way(tmp_path: Path) -> None:
+    said, began, may_end = Directives(tmp_path / "directives.json"), threading.Event(), threading.Event()
+    held = Change(0, Action.HOLD, Key("container", "a-old"), "a", Cause.PRUNE, "much", code="PruneGuard")
+
+    def react(turn: Turn) -> Report:
+        if turn.consent.approved:
+            return synced(turn)
+        began.set()
+        assert may_end.wait(5)
+        return replace(synced(turn), synced=False, waits=True, plan=Plan((held,)))
+
+    turns, audience = FakeTurns(react), FakeAudience()
+    with running(make_loop(FakeDesires(reading(stack("a"))), turns, audience, directives=said)):
+        turns.next()
+        assert began.wait(5)
+        said.approve("0123456789ab", 1e12)
+        while audience.sources.qsize() < 2:  # which is asked again for it
+            threading.Event().wait(0.01)
+        may_end.set()
+        turn = turns.next()
+        assert (turn.trigger, turn.consent.approved, turn.resumed) == ("approve", frozenset({"0123456789ab"}), False)
+        assert turns.nothing_more()
+
+
 def test_when_nothing_is_wanted_any_more_all_is_kept_until_just_that_is_approved(tmp_path: Path) -> None:
     said = Directives(tmp_path / "directives.json")
     desires: FakeDesires = FakeDesires(reading(stack("a"), stack("b")))
