@@ -38,6 +38,7 @@ def logs(_container: str) -> str:
         (report("running", health="starting", restarts=2), Gate.PENDING, True, ""),
         (report("running", health="starting", restarts=3), Gate.FAILED, False, "CrashOnStart"),
         (report("restarting", health="starting", restarts=1, code=1), Gate.PENDING, True, ""),
+        (report("restarting", health="unhealthy", restarts=1, code=1), Gate.PENDING, True, ""),
         (report("restarting", health="unhealthy", restarts=4, code=1), Gate.FAILED, False, "CrashOnStart"),
         (report("running", health="healthy", restarts=2), Gate.PASSED, True, ""),
         (report("running", health="unhealthy"), Gate.FAILED, False, "HealthTimeout"),
