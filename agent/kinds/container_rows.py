@@ -35,6 +35,7 @@ from agent.model import Remedy
 
 Normal = Callable[[Any], Any]
 HEALTHY, UNHEALTHY = "healthy", "unhealthy"
+USUAL_RETRIES = 3  # checks that fail in a row until the engine calls it unhealthy, where it was given no number
 KILLED = 128  # exit codes from here on tell of a signal
 
 # --- makers of rows ---------------------------------------------------------------------------------------------
@@ -348,10 +349,12 @@ def namespaces_seen(facts: Facts) -> dict[str, str]:
 
 
 def health_seen(facts: Facts) -> str:
-    """Said of what runs only, and where the stack wants it healed."""
+    """Said of what runs only, and where the stack wants it healed. The engine calls one unhealthy too that is paused or
+    between two runs, and until the next check after that; then not so many checks in a row have failed."""
     state = mapping(facts.report.get("State"))
-    fails = bool(state.get("Running")) and look(state, "Health.Status") == UNHEALTHY
-    return UNHEALTHY if facts.heals and fails else HEALTHY
+    failed, enough = look(state, "Health.FailingStreak"), look(facts.report, "Config.Healthcheck.Retries")
+    fails = look(state, "Health.Status") == UNHEALTHY and number(failed) >= (number(enough) or USUAL_RETRIES)
+    return UNHEALTHY if facts.heals and fails and state.get("Running") else HEALTHY
 
 
 def state_remedy(seen: Any, _wanted: Any) -> Remedy:

@@ -144,3 +144,17 @@ def test_what_is_unhealthy_is_started_anew_where_the_stack_says_so(scene: Scene)
     after = scene.state()
     assert (after[0] == before[0], after[1] > before[1]) == (True, True)
     scene.settled(lambda: health(scene) == "healthy")
+
+
+def test_what_was_paused_goes_on_and_is_not_started_anew_for_its_check(scene: Scene) -> None:
+    """The engine calls it unhealthy from then on until its next check has passed, although none has failed."""
+    check = CHECK.format(heals="true").replace("200ms", "2s")
+    scene.edit(WEB, check + WEB)
+    scene.mend()
+    scene.settled(lambda: health(scene) == "healthy")
+    before = scene.state()
+    scene.sdk.pause(scene.container("web")["Id"])
+    assert scene.planned() == {"container/web-1": "update drift: state"}
+    scene.mend()
+    assert scene.state() == before
+    assert scene.planned() == {}
