@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from agent.errors import Overtaken, Refused, Trouble, Unreachable
 from agent.handling import OnFailure, Order, Rollout
@@ -24,6 +24,9 @@ START_TIMEOUT = "StartTimeout"
 _ENGINE_TIMEOUT = "EngineTimeout"  # the code of a call that the engine did not answer in time
 POLL = 0.1  # seconds between two looks at what is to become good
 SHORTEST = 0.001  # seconds, the last of these rests: what rounding leaves would move no clock
+STUMBLES = 5.0  # seconds for which an engine may refuse to tell how something fares
+
+T = TypeVar("T")
 
 
 class Proof(NamedTuple):
@@ -183,7 +186,7 @@ def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> bool:
 
 def _rest_until_proved(steps: Steps, rollout: Rollout, pace: Pace, began: float) -> bool:
     while True:
-        proof, waited = steps.prove(), pace.clock() - began
+        proof, waited = patiently(steps.prove, pace), pace.clock() - began
         if proof.gate is Gate.FAILED:
             raise Refused(proof.detail, reason=proof.reason or HEALTH_TIMEOUT)
         if proof.gate is Gate.PASSED and (proof.checked or waited >= rollout.monitor):
@@ -199,6 +202,19 @@ def _rest_until_proved(steps: Steps, rollout: Rollout, pace: Pace, began: float)
             raise _Unproved(said, reason="Unproved")
         left = rollout.monitor - waited if proof.gate is Gate.PASSED else POLL
         pace.rest(min(POLL, max(left, SHORTEST)), proof.detail or "runs without a restart so far")
+
+
+def patiently(ask: Callable[[], T], pace: Pace) -> T:
+    """The answer of an engine that may stumble over the question for a moment, which says nothing of what it is about.
+    Raises `Refused` where it does so for longer."""
+    until = pace.clock() + STUMBLES
+    while True:
+        try:
+            return ask()
+        except Refused as stumble:
+            if pace.clock() >= until:
+                raise
+            pace.rest(POLL, stumble.message)
 
 
 def let_pass(seconds: float, why: str, pace: Pace) -> None:

@@ -24,7 +24,7 @@ STOP_FIRST, START_FIRST = Rollout(), Rollout(order=Order.START_FIRST, drain=2.0)
 class Stage:
     """Notes the steps. `trouble` is raised by the step of that name; `proofs` are given in turn, the last for ever."""
 
-    proofs: list[Proof] = field(default_factory=lambda: [PASSED])
+    proofs: list[Proof | Trouble] = field(default_factory=lambda: [PASSED])
     trouble: dict[str, Trouble] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
     now: float = 0.0
@@ -67,7 +67,10 @@ class Stage:
         return self.old_is_there
 
     def prove(self) -> Proof:
-        return self.proofs.pop(0) if len(self.proofs) > 1 else self.proofs[0]
+        found = self.proofs.pop(0) if len(self.proofs) > 1 else self.proofs[0]
+        if isinstance(found, Trouble):
+            raise found
+        return found
 
     def rest(self, seconds: float, why: str) -> None:
         assert why
@@ -98,6 +101,24 @@ def test_the_old_one_goes_on_for_the_drain_beside_the_new_one() -> None:
     stage = Stage()
     stage.roll(START_FIRST)
     assert stage.now == pytest.approx(2.0)
+
+
+STUMBLE = Refused("inspect: HTTP 500", reason="EngineError")
+
+
+@pytest.mark.parametrize("seen", [RUNS, STARTING], ids=["runs so far", "not yet healthy"])
+def test_an_engine_that_stumbles_over_how_it_fares_says_nothing_of_it(seen: Proof) -> None:
+    stage = Stage([STUMBLE, seen, STUMBLE, STUMBLE, PASSED])
+    stage.roll(replace(STOP_FIRST, timeout=1.0))
+    assert stage.steps[-1] == "finish"
+
+
+def test_an_engine_that_never_tells_how_it_fares_is_not_waited_for_without_end() -> None:
+    stage = Stage([STUMBLE])
+    with pytest.raises(Refused, match="HTTP 500"):
+        stage.roll(STOP_FIRST)
+    assert stage.steps[-1] == "take back"
+    assert stage.now == pytest.approx(5.0, abs=0.2)
 
 
 def test_without_a_check_it_has_to_run_for_a_while() -> None:

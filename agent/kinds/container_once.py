@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from agent.engine import Engine
-from agent.errors import Overtaken, Refused, Trouble
+from agent.errors import Overtaken, Refused, Trouble, Unreachable
 from agent.handling import Hook, Stage
 from agent.jsonfile import JsonFile, with_entry
 from agent.kinds.base import PREFIX, Identity, Report, digest
@@ -20,7 +21,7 @@ from agent.kinds.container_report import ended_well, exit_code, has_ended, label
 from agent.kinds.container_words import HOOK_FAILED, exit_text, last_words, redacted
 from agent.kinds.table import look
 from agent.model import Difference, Health, Key, Observed, Owner, Remedy, Resource
-from agent.rollout import POLL, Pace
+from agent.rollout import POLL, Pace, patiently
 
 CONTENT = f"{PREFIX}content"  # on such a container: what it runs for
 NEW, RUN, REST = "runs for", "run", "rest"  # the fields of such a container
@@ -139,10 +140,10 @@ class Once:
 
     def await_end(self, resource: Resource, hook: Hook, container: str, pace: Pace) -> None:
         """Wait until the container has ended well. Raises `Refused` with its last words where it failed or took too
-        long, and `Overtaken` when told to stop: then it goes on."""
+        long. When told to stop (`Overtaken`), and where nobody tells how it fares (`Unreachable`), it goes on."""
         began = pace.clock()
         while True:
-            report = self._engine.inspect_container(container)
+            report = self.seen(container, pace)
             if report is None:
                 raise Refused(f"{hook.stage}: its container was removed while it ran", reason=HOOK_FAILED)
             if has_ended(report):
@@ -157,6 +158,13 @@ class Once:
             pace.rest(POLL, f"{hook.stage} has not ended yet")
         if exit_code(report):
             raise Refused(f"{hook.stage} failed: {last_words(report, self._engine.logs)}", reason=HOOK_FAILED)
+
+    def seen(self, container: str, pace: Pace) -> Report | None:
+        """Its report. Where the engine stumbles over that for long, the run may go on all the same (`Unreachable`)."""
+        try:
+            return patiently(partial(self._engine.inspect_container, container), pace)
+        except Refused as refused:
+            raise Unreachable(refused.message, reason=refused.reason) from refused
 
 
 def hook_of(resource: Resource) -> Hook | None:

@@ -36,8 +36,8 @@ def run_once(kind: ContainerKind, change: Change, resource: Resource, revision: 
 
 
 def _run(kind: ContainerKind, resource: Resource, hook: Hook, pace: Pace, container: str) -> None:
+    report = kind.once.seen(container, pace)
     try:
-        report = kind.engine.inspect_container(container)
         match look(report, "State.Status"):  # one that has ended meanwhile is not begun again
             case "created":
                 kind.hooks.start(resource, container)

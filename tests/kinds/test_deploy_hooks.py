@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from agent.errors import Refused
 from agent.gone_back import gone_back
 from agent.kinds import RUNS
 from agent.model import Health, Report, Status
@@ -153,6 +155,28 @@ def test_the_next_agent_waits_for_one_that_runs(rig: Rig, busybox: str) -> None:
     assert f"update container/{rig.stack}-migrate-1 (commit: has not run to its end yet)" in str(report.plan)
     assert report.failure is None
     assert log(rig) == "pre web post"
+
+
+@pytest.mark.parametrize(("stumbles", "patience"), [(2, 5.0), (1, 0.0)], ids=["for a moment", "for too long"])
+def test_one_that_runs_goes_on_while_the_engine_stumbles_over_it(
+    rig: Rig, busybox: str, monkeypatch: pytest.MonkeyPatch, stumbles: int, patience: float
+) -> None:
+    text = shop(busybox, "1", pre="echo begins; sleep 1; echo pre").replace("timeout: 2s", "timeout: 60s")
+    inspect, left = rig.engine.inspect_container, [stumbles]
+
+    def stumble(name: str) -> dict[str, Any] | None:
+        found = inspect(name)
+        if left[0] and found and found["Name"].endswith("-migrate-1") and found["State"]["Running"]:
+            left[0] -= 1
+            raise Refused("inspect: HTTP 500", reason="EngineError")
+        return found
+
+    monkeypatch.setattr(rig.engine, "inspect_container", stumble)
+    monkeypatch.setattr("agent.rollout.STUMBLES", patience)
+    failure = rig.take(text).failure
+    assert (failure.reason if failure else "") == ("" if patience else "EngineError")
+    assert rig.take(text).failure is None
+    assert log(rig) == "begins pre web post", "once, to its end"
 
 
 def test_newer_content_waits_for_the_run_for_older(rig: Rig, busybox: str) -> None:
