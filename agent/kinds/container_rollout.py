@@ -7,6 +7,8 @@ attempt that was cut has done already is not done again.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.errors import Overtaken
@@ -14,7 +16,7 @@ from agent.kinds.base import Report
 from agent.kinds.container_cut import aside_name
 from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_proof import proof_of
-from agent.kinds.container_report import is_up, name_of
+from agent.kinds.container_report import is_up, name_of, status_of
 from agent.kinds.container_words import said_by
 from agent.model import Resource
 from agent.probe import Gate
@@ -66,11 +68,13 @@ class Replacement:
             self._kind.hooks.catch_up(self._resource, new.left)
 
     def retire(self) -> None:
-        self._kind.stop(self._old, self._resource)
+        with self._unless_it_is_gone():
+            self._kind.stop(self._old, self._resource)
 
     def hand_over(self) -> None:
         if name_of(self._old) != self._aside:
-            self._kind.engine.rename_container(self._old["Id"], self._aside)
+            with self._unless_it_is_gone():
+                self._kind.engine.rename_container(self._old["Id"], self._aside)
         if self._new.called != self._name:
             self._kind.engine.rename_container(self._new.id, self._name)
 
@@ -106,6 +110,17 @@ class Replacement:
             return False
         self._let_go_on(now)
         return True
+
+    @contextmanager
+    def _unless_it_is_gone(self) -> Iterator[None]:
+        """Around a change of the old one. Where somebody has removed that, the new one takes its place all the same."""
+        try:
+            yield
+        except Overtaken:
+            report = self._kind.engine.inspect_container(self._old["Id"])
+            if report is not None and status_of(report) != "removing":
+                raise
+            self._kind.engine.remove_container(self._old["Id"])  # until it has its name no more
 
     def _let_go_on(self, now: Report) -> None:
         """`now` is the report of the old one by now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -145,6 +146,24 @@ def test_a_new_one_that_somebody_removes_is_told_apart_from_one_that_ends(rig: R
     failure = rig.take(web(busybox, "", "2", order="start-first")).failure
     assert (failure and failure.reason) == "ContainerGone"
     assert ids(rig) == {old}
+
+
+@pytest.mark.parametrize("order", ["stop-first", "start-first"])
+def test_an_old_one_that_somebody_removes_takes_no_new_one_along(rig: Rig, busybox: str, order: str) -> None:
+    rig.apply(web(busybox, "", order=order))
+    text, old, new = web(busybox, "", "2", order=order), rig.container("web")["Id"], list[str]()
+    create = rig.engine.create_container
+
+    def remove(name: str, *rest: Any) -> str:
+        new.append(create(name, *rest))
+        rig.engine.remove_container(old, force=True)
+        return new[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rig.engine, "create_container", remove)
+        report = rig.take(text)
+    assert (report.failure, ids(rig)) == (None, {*new})
+    assert rig.apply(text) == {}
 
 
 def test_start_first_starts_the_new_one_and_renames_both_before_the_old_one_stops(rig: Rig, busybox: str) -> None:
