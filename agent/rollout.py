@@ -79,8 +79,10 @@ class Steps(Protocol):
 
     def take_back(self) -> None:
         """Remove the new one, if there is one, and let the old one go on as it did: under its name, and started where
-        it was stopped for this or by an earlier attempt that was cut. Raises `Unreachable` where the engine is ending,
-        for that may be all that is wrong with the new one: then both are left for the next look."""
+        it was stopped for this or by an earlier attempt that was cut. Where the new one cannot be removed and does not
+        run, the old one goes on under whichever name it has, and what is wrong is raised. Raises `Unreachable` where
+        the engine is ending, for that may be all that is wrong with the new one: then both are left for the next
+        look."""
 
 
 @dataclass(frozen=True)

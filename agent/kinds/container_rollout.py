@@ -8,15 +8,15 @@ attempt that was cut has done already is not done again.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.errors import Overtaken
+from agent.errors import Overtaken, Refused
 from agent.kinds.base import Report
 from agent.kinds.container_cut import aside_name
 from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_proof import proof_of
-from agent.kinds.container_report import is_up, name_of, status_of
+from agent.kinds.container_report import is_up, listed_name, name_of, status_of
 from agent.kinds.container_words import said_by
 from agent.model import Resource
 from agent.probe import Gate
@@ -92,24 +92,32 @@ class Replacement:
 
     def take_back(self) -> None:
         self._kind.engine.ping()  # one that ends has stopped the new one too, and nothing is good in it
-        if self._new.id:
-            self._kind.discard(self._new.id)
-        now = self._kind.engine.inspect_container(self._old["Id"])
-        if now is None:
-            return
-        if name_of(now) != self._name:
-            self._kind.engine.rename_container(self._old["Id"], self._name)
-        self._let_go_on(now)
+        try:
+            if self._new.id:
+                self._kind.discard(self._new.id)
+            now = self._kind.engine.inspect_container(self._old["Id"])
+            if now is not None and name_of(now) != self._name:
+                self._kind.engine.rename_container(self._old["Id"], self._name)
+        except (Refused, Overtaken):
+            with suppress(Refused, Overtaken):  # that it is not as it was is what counts
+                self.stand_in()
+            raise
+        if now is not None:
+            self._let_go_on(now)
 
     def stand_in(self) -> bool:
-        listed = {one["Id"]: one for one in self._kind.engine.list_containers()}  # which waits for no start
-        if listed.get(self._new.id, {}).get("State") == "running":
+        if any(map(self._is_in_its_place, self._kind.engine.list_containers())):  # a list waits for no start
             return False
         now = self._kind.engine.inspect_container(self._old["Id"])
         if now is None:
             return False
         self._let_go_on(now)
         return True
+
+    def _is_in_its_place(self, entry: Report) -> bool:
+        """Whether an entry of a list is of another one that runs where the old one did."""
+        has_its_name = listed_name(entry) in (self._name, self._name + NEXT) and entry["Id"] != self._old["Id"]
+        return has_its_name and entry.get("State") == "running"
 
     @contextmanager
     def _unless_it_is_gone(self) -> Iterator[None]:

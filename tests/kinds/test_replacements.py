@@ -169,6 +169,33 @@ def test_the_old_one_is_back_although_the_engine_stumbles_over_the_removal_of_th
     assert (bench.report(second)["Id"], bench.report(second)["State"]["Running"]) == (first.id, True)
 
 
+@pytest.mark.parametrize("runs", [False, True], ids=["it is down", "it runs on"])
+def test_the_old_one_goes_on_where_the_new_one_cannot_be_removed_but_not_beside_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, runs: bool
+) -> None:
+    first = bench.create(bench.container())
+    check = {"Test": ["CMD", "false"], "Interval": 10**8, "Retries": 1}
+    second = bench.container(**({"Healthcheck": check} if runs else {"Cmd": ["sh", "-c", "exit 3"]}))
+    remove = bench.engine.remove_container
+
+    def is_busy(container: str, **_options: bool) -> None:
+        raise Refused(f"remove {container}: device or resource busy", reason="EngineError")
+
+    monkeypatch.setattr(bench.engine, "remove_container", is_busy)
+    for _ in range(2):
+        with pytest.raises(Refused, match=r"the old one could not be put back: .* busy"):
+            bench.do(Action.REPLACE, second, first)
+        old, new = (bench.engine.inspect_container(f"{second.key.name}{twin}") for twin in (".old", ""))
+        assert old
+        assert new
+        assert (old["Id"], old["State"]["Running"]) == (first.id, not runs)
+        assert new["State"]["Running"] is runs
+    monkeypatch.setattr(bench.engine, "remove_container", remove)
+    with pytest.raises(Refused):
+        bench.do(Action.REPLACE, second, first)
+    assert (bench.report(second)["Id"], bench.report(second)["State"]["Running"]) == (first.id, True)
+
+
 def test_what_a_cut_replacement_left_is_a_leftover_and_in_nobodys_way(bench: Bench, sdk: docker.APIClient) -> None:
     first, second = bench.container(), bench.container(Env=["A=1"])
     bench.create(first)
