@@ -131,8 +131,15 @@ def _start_first(steps: Steps, rollout: Rollout, pace: Pace) -> None:
     _start(steps)
     _await_proof(steps, rollout, pace)
     steps.hand_over()
-    let_pass(rollout.drain, "the old one goes on for a while", pace)
-    steps.retire()
+    if rollout.drain:
+        let_pass(rollout.drain, "the old one goes on for a while", pace)
+        _must_not_be_ill(patiently(steps.prove, pace))
+    try:
+        steps.retire()
+    except Overtaken as trouble:
+        if pace.stop():  # what runs before its end would take too long
+            raise _Unproved(f"{trouble.message}; the next pass goes on", reason=trouble.reason) from trouble
+        raise
 
 
 def _stop_first(steps: Steps, rollout: Rollout, pace: Pace) -> None:
@@ -148,7 +155,7 @@ def _stop_first(steps: Steps, rollout: Rollout, pace: Pace) -> None:
 
 
 class _Unproved(Overtaken):
-    """The agent ends, or newer content is wanted, before anybody can say whether the new one is good."""
+    """The agent ends, or newer content is wanted, before the new one is known to be good, or the old one has gone."""
 
 
 class _Hangs(Refused):
@@ -189,8 +196,7 @@ def _await_proof(steps: Steps, rollout: Rollout, pace: Pace) -> bool:
 def _rest_until_proved(steps: Steps, rollout: Rollout, pace: Pace, began: float) -> bool:
     while True:
         proof, waited = patiently(steps.prove, pace), pace.clock() - began
-        if proof.gate is Gate.FAILED:
-            raise Refused(proof.detail, reason=proof.reason or HEALTH_TIMEOUT)
+        _must_not_be_ill(proof)
         if proof.gate is Gate.PASSED and (proof.checked or waited >= rollout.monitor):
             return proof.checked
         limit = rollout.patience(proof.patience)
@@ -204,6 +210,11 @@ def _rest_until_proved(steps: Steps, rollout: Rollout, pace: Pace, began: float)
             raise _Unproved(said, reason="Unproved")
         left = rollout.monitor - waited if proof.gate is Gate.PASSED else POLL
         pace.rest(min(POLL, max(left, SHORTEST)), proof.detail or "runs without a restart so far")
+
+
+def _must_not_be_ill(proof: Proof) -> None:
+    if proof.gate is Gate.FAILED:
+        raise Refused(proof.detail, reason=proof.reason or HEALTH_TIMEOUT)
 
 
 def patiently(ask: Callable[[], T], pace: Pace) -> T:

@@ -235,6 +235,22 @@ def test_when_it_is_told_to_stop_both_are_left_for_the_next_pass() -> None:
     assert stage.steps == ["prepare", "retire", "hand over", "start"]
 
 
+def test_what_gets_ill_while_the_old_one_drains_is_taken_back() -> None:
+    stage = Stage([PASSED, CRASHED])
+    with pytest.raises(Refused, match="exit code 1"):
+        stage.roll(START_FIRST)
+    assert stage.steps == ["prepare", "start", "hand over", "take back"]
+
+
+@pytest.mark.parametrize(("stopping", "left"), [(True, True), (False, False)], ids=["it ends", "it was overtaken"])
+def test_what_is_proved_stays_where_there_is_no_time_for_the_end_of_the_old_one(*, stopping: bool, left: bool) -> None:
+    """What is to run before that may take longer than there is."""
+    stage = Stage(trouble={"retire": Overtaken("pre_stop is not begun")}, stopping=stopping)
+    with pytest.raises(Overtaken, match="pre_stop is not begun"):
+        stage.roll(START_FIRST)
+    assert (stage.steps[-1] == "retire") is left
+
+
 def test_when_it_is_told_to_stop_what_runs_is_good_enough() -> None:
     stage = Stage([RUNS], stopping=True)
     stage.roll(STOP_FIRST)
