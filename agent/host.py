@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 
-from agent.errors import Refused, Trouble, Unreachable
+from agent.errors import Overtaken, Refused, Trouble, Unreachable
 from agent.kinds.base import (
     UNCHECKED,
     Adopting,
@@ -68,6 +68,8 @@ class Host:
         to be said of it beside that it was done, "" where that is nothing."""
         kind = self._kinds[change.key.kind]
         let_pass(change.delay, "time between one container and the next", pace)
+        if change.delay and pace.stop():
+            raise Overtaken("not begun, for the agent ends or newer content is wanted", reason="Stopped")
         remarks = kind.remarks if isinstance(kind, Remarking) else Remarks()
         remarks.take()  # of a change that failed in this thread
         try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
 
-from agent.errors import Refused, Unreachable
+from agent.errors import Overtaken, Refused, Unreachable
 from agent.host import Host
 from agent.kinds.base import Kind
 from agent.kinds.remarks import Remarks
@@ -96,6 +96,17 @@ def test_what_is_to_be_said_of_a_change_is_said_of_that_one_alone() -> None:
     with pytest.raises(Unreachable):
         remove("bad")
     assert remove("db") == "db was stopped all the same"
+
+
+def test_what_waited_for_its_turn_is_not_begun_once_it_is_told_to_stop() -> None:
+    host, rested = Host([cast("Kind", Stopping())]), list[float]()
+    change = Change(0, Action.REMOVE, Key("container", "web"), "s", Cause.COMMIT, "", delay=30.0)
+    pace = Pace(lambda: sum(rested), lambda seconds, _: rested.append(seconds), lambda: sum(rested) >= 10)
+    with pytest.raises(Overtaken, match="not begun") as caught:
+        host.perform(change, "", pace)
+    assert caught.value.reason == "Stopped"
+    rested.clear()
+    assert host.perform(change, "", replace(pace, stop=lambda: False)) == "web was stopped all the same"
 
 
 class Refusing(Stopping):
