@@ -80,8 +80,14 @@ class Scheduling:
                     self._ask(work, job, now)
 
     def take(self, stack: str) -> Mapping[Key, Errand]:
-        """What the jobs of the stack are to do in the turn that begins."""
-        self._under_way[stack] = taken = self._asked.pop(stack, {})
+        """What the jobs of the stack are to do in the turn that begins. Tells of the runs that are too late by now."""
+        now, asked = self.wall(), self._asked.pop(stack, {})
+        late = {key for key, one in asked.items() if one.action is Action.RUN and now - one.since > LATE}
+        for key in sorted(late):
+            if state := self._state_of(stack, key):
+                why = "its stack was busy with something else, or backed off"
+                self._tell_none(stack, state, asked[key].since, JobResult.MISSED, why)
+        self._under_way[stack] = taken = {key: one for key, one in asked.items() if key not in late}
         return taken
 
     def heed(self, work: Work, report: Report) -> Report:

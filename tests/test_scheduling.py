@@ -313,6 +313,20 @@ def test_what_a_turn_did_not_come_to_is_asked_for_again_until_it_is_too_late(out
     assert (agent.told, agent.ends[0].message) == (["missed 03:00:00"], "no answer")
 
 
+@pytest.mark.parametrize(("now", "taken"), [("03:05:00", [Action.RUN]), ("03:05:01", [])])
+def test_a_run_whose_turn_comes_too_late_is_missed(now: str, taken: list[Action]) -> None:
+    """The turn before waited for something all that time."""
+    agent = Agent("02:00:00")
+    agent.looks(IDLE)
+    agent.now = at("03:00:00")
+    agent.scheduling.ask()
+    agent.now = at(now)
+    assert [errand.action for errand in agent.scheduling.take("web").values()] == taken
+    assert agent.told == ([] if taken else ["missed 03:00:00"])
+    agent.looks(IDLE)
+    assert len(agent.ends) == (not taken), "told once"
+
+
 def test_what_is_suspended_before_its_run_could_begin_is_skipped_at_once() -> None:
     agent = Agent("02:00:00")
     agent.looks(IDLE)
