@@ -16,6 +16,7 @@ from agent.compose.nodes import Map
 from agent.compose.project import Project
 from agent.compose.stages import hooks
 from agent.compose.units import nanoseconds
+from agent.compose.validate import replicas_of
 from agent.handling import Handling, OnFailure, Order, Overlap, Rollout, Schedule
 
 FOLLOW_EVERY = 300.0  # seconds
@@ -105,7 +106,7 @@ def _rollback(layers: Sequence[Mapping[str, Any] | None], said: Mapping[str, Any
 
 def _possible(rollout: Rollout, service: Map) -> Rollout:
     """Without start-first where something is in the way of that."""
-    if rollout.order is Order.START_FIRST and (obstacle := _obstacle(service)):
+    if rollout.order is Order.START_FIRST and (obstacle := _obstacle(service, rollout.parallelism)):
         return replace(rollout, order=Order.STOP_FIRST, obstacle=obstacle)
     return rollout
 
@@ -114,13 +115,12 @@ def _seconds(text: str | None) -> float:
     return nanoseconds(text) / 1e9 if text else 0.0
 
 
-def _obstacle(service: Map) -> str:
-    """Why two containers of the service cannot run side by side, in words; "" where nothing is in the way."""
+def _obstacle(service: Map, parallelism: int) -> str:
+    """Why old and new containers of the service cannot run side by side, in words; "" where nothing is in the way."""
     if schedule_of(service):
         return "nothing of it runs while it is replaced"
-    for port in service.get("ports") or ():
-        if str(port.get("published") or "0").isdecimal() and int(port.get("published") or 0):  # no range, and not any
-            return f"its port {port['published']} can be published by one container only"
+    if obstacle := _obstacle_of_ports(service, parallelism):
+        return obstacle
     mode = str(service.get("network_mode") or "")
     if mode == "host":
         return "it uses the network of the host"
@@ -136,3 +136,19 @@ def _obstacle(service: Map) -> str:
 def _on_failure(word: str | None) -> OnFailure:
     """Of `update_config` any text passes Compose; what is none of the three means nothing."""
     return OnFailure(word) if word in tuple(OnFailure) else OnFailure.ROLLBACK
+
+
+def _obstacle_of_ports(service: Map, parallelism: int) -> str:
+    """Of a range, each container that is there has a port, and each that takes the place of one needs another."""
+    scale = replicas_of(service)
+    most = scale + min(parallelism or scale, scale)
+    for port in service.get("ports") or ():
+        published = str(port.get("published") or "0")
+        first, _, last = published.partition("-")
+        if first == "0" or not (first + last).isdecimal():
+            continue
+        if not last:
+            return f"its port {published} can be published by one container only"
+        if int(last) - int(first) + 1 < most:
+            return f"its ports {published} are too few for old and new containers"
+    return ""

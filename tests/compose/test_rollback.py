@@ -52,6 +52,28 @@ def test_where_two_cannot_run_side_by_side_it_is_stop_first_and_said() -> None:
     assert (found.order, "8080" in found.obstacle) == (Order.STOP_FIRST, True)
 
 
+@pytest.mark.parametrize(
+    ("published", "scale", "parallelism", "possible"),
+    [
+        ("8080-8081", 1, 1, True),
+        ("8080-8081", 2, 1, False),
+        ("8080-8082", 2, 1, True),
+        ("8080-8082", 2, 2, False),
+        ("8080-8082", 2, 0, False),
+        ("8080-8083", 2, 0, True),
+        ("8080-8081", 1, 9, True),
+    ],
+)
+def test_a_range_of_ports_has_to_have_room_for_both(
+    published: str, scale: int, parallelism: int, *, possible: bool
+) -> None:
+    found = rollback(
+        f"{{order: start-first, parallelism: {parallelism}}}", f", scale: {scale}, ports: ['{published}:80']"
+    )
+    assert found is not None
+    assert (found.order is Order.START_FIRST, published in found.obstacle) == (possible, not possible)
+
+
 def test_without_it_one_goes_back_as_one_comes() -> None:
     found = handling("deploy: {update_config: {parallelism: 2}}")
     assert found.rollback is None

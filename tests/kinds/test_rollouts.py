@@ -280,3 +280,11 @@ def test_two_at_once_and_a_delay_between_them(rig: Rig, busybox: str) -> None:
     gone = {number: seen.at["destroy", one] for number, one in old.items()}
     assert max(made[1], made[2]) < min(gone[1], gone[2]), "two at once"
     assert min(made[3] - gone[1], made[4] - gone[2]) >= 1, "and the delay before each of the others"
+
+
+def test_replicas_that_share_out_a_range_of_ports_are_rolled(rig: Rig, busybox: str) -> None:
+    first = free_port()
+    ports = f"ports: ['127.0.0.1:{first}-{first + 1}:80']"
+    rig.apply(web(busybox, ports, order="start-first", scale=2))
+    text = web(busybox, ports, "2", order="start-first", scale=2)
+    assert len(rig.apply(text)) == 2, "there is none: one by one, each has the port of the one before"
