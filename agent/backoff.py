@@ -12,7 +12,7 @@ from agent.account import DID_NOT_TAKE, changed_something, left_to_do
 from agent.blame import BLAMELESS, MAY_PASS, UNTOUCHED, interrupts
 from agent.fight import Fight
 from agent.held import PORT_IN_USE
-from agent.model import Action, Cause, Failure, Key, Outcome, Report, Status
+from agent.model import Action, Cause, Change, Failure, Key, Outcome, Report, Status
 from agent.paused import paused_by
 from agent.planning.causes import HEALED
 from agent.processes import SURVIVING_PROCESS
@@ -224,7 +224,7 @@ def only_unprepared(report: Report) -> bool:
 
 def interrupted_in_vain(report: Report) -> bool:
     """Whether something that ran was stopped for a replacement that did not come about, as it would be each time."""
-    replaced = [outcome for outcome in report.outcomes if interrupts(outcome)]
+    replaced = [outcome for outcome in report.outcomes if interrupts(outcome) and not _was_down(outcome.change)]
     did_not_take = report.failure is not None and report.failure.reason in {DID_NOT_TAKE, SURVIVING_PROCESS}
     did_not_take = did_not_take and not _is_mended_in_place(report)
     return any(map(_goes_on, report.outcomes)) or any(
@@ -232,6 +232,10 @@ def interrupted_in_vain(report: Report) -> bool:
         or (outcome.status is Status.DONE and did_not_take)
         for outcome in replaced
     )
+
+
+def _was_down(change: Change) -> bool:
+    return change.seen is not None and any(one.path == "state" for one in change.seen.differences)
 
 
 def _is_mended_in_place(report: Report) -> bool:

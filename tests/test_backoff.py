@@ -14,6 +14,7 @@ from agent.model import (
     Action,
     Cause,
     Change,
+    Difference,
     Failure,
     FieldChange,
     Key,
@@ -21,6 +22,7 @@ from agent.model import (
     Outcome,
     Owner,
     Plan,
+    Remedy,
     Report,
     Resource,
     Result,
@@ -82,6 +84,19 @@ def test_what_an_engine_stumbled_over_is_tried_again_soon_but_not_time_and_again
     assert waits[2] >= 300.0
     assert Patience(random.Random(1)).after(interrupted("StartFailed"), 0.0).alone >= 300.0
     assert Patience(random.Random(1)).after(interrupted("PortInUse"), 0.0).alone >= 300.0
+
+
+def test_what_is_down_anyway_is_tried_again_soon() -> None:
+    report = interrupted("CrashOnStart")
+    stopped = Difference("state", "exited (1)", "running", Remedy.IN_PLACE, declared=False)
+
+    def of(*differences: Difference) -> Report:
+        seen = Observed(Key("thing", "0"), "1", Owner.OURS, differences=differences)
+        outcomes = tuple(replace(one, change=replace(one.change, seen=seen)) for one in report.outcomes)
+        return replace(report, outcomes=outcomes)
+
+    assert Patience(random.Random(1)).after(of(), 0.0).alone >= 300.0
+    assert Patience(random.Random(1)).after(of(stopped), 0.0).alone < 1.3
 
 
 def overtaken(*others: Status) -> Report:
