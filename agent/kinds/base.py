@@ -125,10 +125,11 @@ class RunsOnce(Protocol):
     """A kind of which some objects run to their end, within the change that makes them."""
 
     def runs_once(self, change: Change) -> bool:
-        """Whether the change is of such an object, and neither removes nor stops it."""
+        """Whether the change is of such an object, and makes it or removes it."""
 
     def run_once(self, change: Change, revision: str, pace: Pace) -> None:
-        """Make it as wanted and wait for its end with `pace`. Raises `Refused` where that is no good one."""
+        """Make it as wanted and wait for its end with `pace`, or remove it behind its end. Raises `Refused` where what
+        is made comes to no good end."""
 
 
 @runtime_checkable

@@ -37,10 +37,10 @@ from agent.kinds.container_mounts import anonymous, carry_over, kept_volumes
 from agent.kinds.container_namesakes import Namesakes
 from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
 from agent.kinds.container_noted import Noted
-from agent.kinds.container_once import Once, hook_of
+from agent.kinds.container_once import Once, hook_of, runs_once
 from agent.kinds.container_report import is_paused, is_up, labels_of, name_of, never_ran, sharers
 from agent.kinds.container_rollout import Replacement
-from agent.kinds.container_run import run_once
+from agent.kinds.container_run import let_end, run_once
 from agent.kinds.container_state import gate
 from agent.kinds.container_survivors import Survivors
 from agent.kinds.container_unhooked import POST_START, Unhooked
@@ -171,12 +171,17 @@ class ContainerKind:
 
     def runs_once(self, change: Change) -> bool:
         """See `RunsOnce.runs_once`."""
-        makes = change.action not in {Action.REMOVE, Action.STOP}
-        return makes and change.wanted is not None and hook_of(change.wanted) is not None
+        if change.action is Action.REMOVE:
+            return change.seen is not None and runs_once(change.seen.raw)
+        return change.action is not Action.STOP and change.wanted is not None and hook_of(change.wanted) is not None
 
     def run_once(self, change: Change, revision: str, pace: Pace) -> None:
         """See `RunsOnce.run_once`."""
-        run_once(self, change, wanted_of(change), revision, pace)
+        if change.action is Action.REMOVE:
+            let_end(self, change, pace)
+            self.remove(change)
+        else:
+            run_once(self, change, wanted_of(change), revision, pace)
 
     def tidy(self, stack: str, keep: Collection[Key], *, stays: bool = False) -> None:
         """Forget what was noted of containers that are neither wanted nor there."""

@@ -17,7 +17,7 @@ from agent.errors import Overtaken, Refused, Trouble, Unreachable
 from agent.handling import Hook, Stage
 from agent.jsonfile import JsonFile, with_entry
 from agent.kinds.base import PREFIX, Identity, Report, digest
-from agent.kinds.container_report import ended_well, exit_code, has_ended, labels_of, status_of
+from agent.kinds.container_report import ended_well, exit_code, has_ended, labels_of, name_of, status_of
 from agent.kinds.container_words import HOOK_FAILED, exit_text, last_words, redacted
 from agent.kinds.table import look
 from agent.model import Difference, Health, Key, Observed, Owner, Remedy, Resource
@@ -132,13 +132,13 @@ class Once:
 
     # --- the run ---
 
-    def let_end(self, resource: Resource, hook: Hook, report: Report, pace: Pace) -> None:
+    def let_end(self, hook: Hook, report: Report, pace: Pace) -> None:
         """Wait for a run for former content, which newer content does not cut off; only its timeout does."""
         if _made_for(report) and not has_ended(report) and status_of(report) != "created":
             with suppress(Refused):
-                self.await_end(resource, hook, str(report["Id"]), pace)
+                self.await_end(hook, str(report["Id"]), pace)
 
-    def await_end(self, resource: Resource, hook: Hook, container: str, pace: Pace) -> None:
+    def await_end(self, hook: Hook, container: str, pace: Pace) -> None:
         """Wait until the container has ended well. Raises `Refused` with its last words where it failed or took too
         long. When told to stop (`Overtaken`), and where nobody tells how it fares (`Unreachable`), it goes on."""
         began = pace.clock()
@@ -154,7 +154,7 @@ class Once:
                 message = f"{hook.stage} has not ended after {hook.timeout:g} s and was stopped\n{said}"
                 raise Refused(message.rstrip(), reason=_LATE)
             if pace.stop():
-                raise Overtaken(f"{resource.key.name} goes on, and the next pass waits for it")
+                raise Overtaken(f"{name_of(report)} goes on, and the next pass waits for it")
             pace.rest(POLL, f"{hook.stage} has not ended yet")
         if exit_code(report):
             raise Refused(f"{hook.stage} failed: {last_words(report, self._engine.logs)}", reason=HOOK_FAILED)
@@ -169,6 +169,11 @@ class Once:
 
 def hook_of(resource: Resource) -> Hook | None:
     return resource.handling.hook
+
+
+def runs_once(report: Report) -> bool:
+    """Whether it was made to run once."""
+    return bool(_made_for(report))
 
 
 def _made_for(report: Report) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from agent.errors import Refused
 from agent.handling import Hook, Stage
 from agent.held import NAME_CONFLICT
-from agent.kinds.base import Report
+from agent.kinds.base import Report, seen_of
 from agent.kinds.container_once import hook_of
 from agent.kinds.table import look
 from agent.model import Action, Change, Owner, Resource
@@ -28,11 +28,19 @@ def run_once(kind: ContainerKind, change: Change, resource: Resource, revision: 
     report = _ours(kind, resource, change)
     goes_on = report is not None and change.action is Action.UPDATE and kind.once.is_for(resource, report)
     if report is not None and not goes_on:
-        kind.once.let_end(resource, hook, report, pace)
+        kind.once.let_end(hook, report, pace)
         _clear(kind, report)
     if not hook.rests:
         _run(kind, resource, hook, pace, report["Id"] if report and goes_on else _make(kind, resource, revision))
     kind.once.note(resource)
+
+
+def let_end(kind: ContainerKind, change: Change, pace: Pace) -> None:
+    """Before one is removed that content does without by now: wait for a run that is under way."""
+    report = kind.engine.inspect_container(seen_of(change).id)
+    if report is not None:
+        hook = hook_of(change.wanted) if change.wanted else None
+        kind.once.let_end(hook or Hook(Stage.PRE_DEPLOY), report, pace)
 
 
 def _run(kind: ContainerKind, resource: Resource, hook: Hook, pace: Pace, container: str) -> None:
@@ -45,7 +53,7 @@ def _run(kind: ContainerKind, resource: Resource, hook: Hook, pace: Pace, contai
                 kind.go_on(resource, report or {})
             case _:
                 pass
-        kind.once.await_end(resource, hook, container, pace)
+        kind.once.await_end(hook, container, pace)
     except Refused:
         if hook.stage is Stage.ON_FAILURE:
             kind.once.note(resource)

@@ -188,6 +188,19 @@ def test_newer_content_waits_for_the_run_for_older(rig: Rig, busybox: str) -> No
     assert log(rig) == "pre pre web post"
 
 
+def test_newer_content_without_the_hook_waits_for_its_run(rig: Rig, busybox: str) -> None:
+    usual, text = rig.reconciler, shop(busybox, "1", pre="sleep 1; echo pre")
+    rig.reconciler = replace(
+        usual, stop=lambda: not gone(rig, "migrate") and rig.container("migrate")["State"]["Running"]
+    )
+    assert Status.OVERTAKEN in {one.status for one in rig.take(text).outcomes}
+    rig.reconciler = usual
+    without = text.replace("pre_deploy: migrate, ", "")
+    without = without.replace(next(line for line in text.splitlines() if "migrate: {" in line), "")
+    assert done(rig.take(without))[f"{rig.stack}-migrate-1"] == "remove"
+    assert log(rig).startswith("pre ")
+
+
 def test_a_hook_that_a_crash_left_unstarted_is_run(rig: Rig, busybox: str) -> None:
     text = shop(busybox, "1")
     rig.apply(text)
