@@ -321,10 +321,10 @@ class Loop:
         name, before = work.name, work.standing
         elsewhere = {other: services_of(one.desired) for other, one in self._stacks.items() if one.is_understood}
         consent = self._following.consent(self._orders.approved, work.goal.free)
-        turn = work.turn(trigger, self._scope, elsewhere, consent, act=self._act)
-        demands = {key: ports for one in self._stacks.values() if one is not work for key, ports in one.demands.items()}
+        others = [one for one in self._stacks.values() if one is not work]
+        turn = work.turn(trigger, self._scope, elsewhere, consent, others, act=self._act)
         resting = self._patience.resting(name, self._clock())
-        turn = replace(turn, asked=self._scheduling.take(name), demands=demands, resting=resting)
+        turn = replace(turn, asked=self._scheduling.take(name), resting=resting)
         work.busy, work.resumed = True, False
         self._submit(
             f"turn-{name}",

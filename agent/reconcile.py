@@ -40,6 +40,7 @@ from agent.model import (
 )
 from agent.occasions import Trigger
 from agent.planning import Demands, Errand, Policy, Removal, as_it_was, hold_whole, make_plan, stops_for_others
+from agent.planning.makers import Claimed, look_at
 from agent.probe import Gate, Probe
 from agent.protections import Protections
 from agent.provenance import Provenance, Tracer
@@ -74,6 +75,7 @@ class Turn:
     suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack: what is not to be changed
     elsewhere: Wanted = field(default_factory=dict)  # in further stacks, which this turn does not touch
     demands: Demands = field(default_factory=dict)  # the ports that further stacks are to have
+    claimed: Claimed = field(default_factory=dict)  # and what they are to make
     consent: Consent = NO_CONSENT  # to removing much at once
     coming: tuple[Stack, ...] | None = None  # what waits for a freeze window to end: only what it would do is told
     asked: Mapping[Key, Errand] = field(default_factory=dict)  # what jobs are to do now
@@ -113,7 +115,7 @@ class Reconciler:
         """See and decide. Raises `Unreachable` or `Refused` when the engine cannot be looked at."""
         wanted = [resource for stack in turn.stacks for resource in stack.resources]
         with measured(Measured.OBSERVE, self.timed, self.clock):
-            labelled = self.host.observe(wanted, turn.scope)
+            labelled = look_at(turn.stacks, lambda wanted: self.host.observe(wanted, turn.scope))
         actual = self.protections.applied(wanted, labelled)
         policy = replace(self.policy, suspended=turn.leases, resting=turn.resting, paused=turn.paused)
         removal: Removal | None = None
@@ -130,7 +132,15 @@ class Reconciler:
         """Where a commit seems to be the cause of a change, that commit is looked for, and the plan is made again with
         what was found: it may have been no commit after all."""
         decide = partial(
-            make_plan, turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked, demands=turn.demands
+            make_plan,
+            turn.stacks,
+            actual,
+            turn.scope,
+            policy,
+            turn.known,
+            asked=turn.asked,
+            demands=turn.demands,
+            claimed=turn.claimed,
         )
         with measured(Measured.PLAN, self.timed, self.clock):
             plan = decide()

@@ -6,7 +6,7 @@ of it. A stack whose goal is nothing has left the source where there is no lag, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from agent.held import NEEDS_APPROVAL, PRUNE_OFF
 from agent.model import Action, Change, Failure, Health, Key, Report, Result, Revision, Scope, Stack
 from agent.occasions import Trigger
 from agent.planning import Demands
+from agent.planning.makers import Claimed
 from agent.reconcile import Turn
 from agent.rejections import content_of
 from agent.rollout import START_TIMEOUT
@@ -50,6 +51,12 @@ class Goal:
     def keys(self) -> frozenset[Key]:
         """Of what is wanted: an event about one of them concerns this stack."""
         return frozenset(resource.key for resource in self.stack.resources) if self.stack else frozenset()
+
+    @cached_property
+    def made(self) -> frozenset[Key]:
+        """Of these, what no other stack of the host can make as well."""
+        wanted = self.stack.resources if self.stack else ()
+        return frozenset(one.key for one in wanted if not (one.external or one.prepares))
 
 
 @dataclass(frozen=True)
@@ -242,8 +249,25 @@ class Work:
         """The ports of the host that its containers are to have."""
         return {one.key: one.ports for one in (self.desired.resources if self.desired else ()) if one.ports}
 
-    def turn(self, trigger: str, scope: Scope, elsewhere: Wanted, consent: Consent, *, act: bool) -> Turn:
-        """The next turn of this stack, without any change where all of it is suspended."""
+    def claimed(self, others: Iterable[Work]) -> Claimed:
+        """Of what it is to make, what others are to make as well, with their names."""
+        found: dict[Key, frozenset[str]] = {}
+        for one in others:
+            for key in self.goal.made & one.goal.made:
+                found[key] = found.get(key, frozenset()) | {one.name}
+        return found
+
+    def turn(
+        self,
+        trigger: str,
+        scope: Scope,
+        elsewhere: Wanted,
+        consent: Consent,
+        others: Sequence[Work] = (),
+        *,
+        act: bool,
+    ) -> Turn:
+        """The next turn of this stack beside the others, without any change where all of it is suspended."""
         kept, before = self.is_kept, self.heard
         return Turn(
             (self.desired,) if self.desired else (),
@@ -258,6 +282,8 @@ class Work:
             dropped=self.dropped(),
             suspended={self.name: self.restraint},
             elsewhere=elsewhere,
+            demands={key: ports for one in others for key, ports in one.demands.items()},
+            claimed=self.claimed(others),
             consent=consent,
             coming=((self.lag.coming,) if self.lag.coming else ()) if self.lag.frozen else None,
             newest=not self.lag,

@@ -68,7 +68,7 @@ class World:
     def observe(self, wanted: Iterable[Resource], scope: Scope) -> dict[Key, Observed]:
         """What is wanted or ours inside the scope, and whatever is attached to that, however indirectly."""
         by_key: dict[Key, Resource] = {}
-        for resource in sorted(wanted, key=lambda one: (one.key, one.external, one.stack)):
+        for resource in sorted(wanted, key=self._counts):
             by_key.setdefault(resource.key, resource)
         visible = {key for key, thing in self.things.items() if key in by_key or _inside(scope, thing)}
         while more := {key for key in self.things if key not in visible and self._uses(key) & visible}:
@@ -76,6 +76,11 @@ class World:
         needed = [port for resource in by_key.values() for port in resource.ports]
         seen = {key: self._observed(key, by_key.get(key)) for key in sorted(visible)}
         return seen | {key: one for key, one in self._holders(needed) if key not in seen}
+
+    def _counts(self, claim: Resource) -> tuple[Key, bool, bool, str]:
+        """Of several claims to an object the one of the stack that has it comes first."""
+        thing = self.things.get(claim.key)
+        return claim.key, claim.external, thing is None or thing.stack != claim.stack, claim.stack
 
     def _holders(self, needed: Sequence[HostPort]) -> Iterator[tuple[Key, Observed]]:
         """Whoever holds one of the ports, as somebody who is none of ours."""

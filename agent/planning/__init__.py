@@ -17,6 +17,7 @@ from agent.planning.decide import judge_wanted
 from agent.planning.demand import drop_unneeded, renew
 from agent.planning.holds import hold_back
 from agent.planning.jobs import Errand, errands, let_run
+from agent.planning.makers import Claimed
 from agent.planning.meanwhile import as_it_was, mend_meanwhile
 from agent.planning.order import arrange
 from agent.planning.prune import Policy, Removal, judge_unwanted
@@ -46,16 +47,17 @@ def make_plan(
     *,
     asked: Mapping[Key, Errand] | None = None,
     demands: Demands | None = None,
+    claimed: Claimed | None = None,
     traced: Mapping[str, Provenance] | None = None,
 ) -> Plan:
     """Every step from `actual` to what `stacks` want, each behind the steps that it needs.
 
     `actual` holds what is wanted and there, and what is ours inside `scope`. `known` are the keys that were there and
     as wanted at the end of the last pass: if one is gone now, no commit removed it. `asked` is what jobs are to do now,
-    `demands` are the ports that other stacks are to have, and `traced` tells by stack which commit brought what it
-    wants, as far as that is known.
+    `demands` are the ports that other stacks are to have, and `claimed` what they are to make; `traced` tells by stack
+    which commit brought what it wants, as far as that is known.
     """
-    situation = survey(stacks, actual, policy.suspended, traced or {})
+    situation = survey(stacks, actual, policy.suspended, traced or {}, claimed or {})
     # verdicts: what is to be done about each object
     verdicts = judge_wanted(situation, known)  # 1. what is wanted, each object by itself
     verdicts |= judge_unwanted(situation, scope, policy)  # 2. what is ours and no longer wanted

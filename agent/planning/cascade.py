@@ -113,7 +113,7 @@ def _stopped_first(situation: Situation, step: Step, stopped: Mapping[Key, froze
 
 def _held_rivals(situation: Situation) -> list[Step]:
     held = []
-    for rival in situation.rivals:
-        reason = words.claimed_twice(rival.key, situation.wanted[rival.key].stack)
-        held.append(Step(Action.HOLD, rival.key, rival.stack, hold(NAME_CONFLICT, Cause.COMMIT, reason)))
+    for claim, maker in situation.rivals:
+        reason = words.claimed_twice(claim.key, maker)
+        held.append(Step(Action.HOLD, claim.key, claim.stack, hold(NAME_CONFLICT, Cause.COMMIT, reason)))
     return held

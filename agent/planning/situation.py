@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from agent.model import Key, Observed, Owner, Resource, Stack
+from agent.planning.makers import Claimed, Rival, sort_out
 from agent.provenance import UNKNOWN, Provenance
 from agent.twins import NEXT, OLD, base_name
 
@@ -30,7 +31,7 @@ class Situation:
     stacks: tuple[str, ...]
     revisions: Mapping[str, str]  # by stack, the one that it is wanted at
     wanted: Mapping[Key, Resource]
-    rivals: tuple[Resource, ...]  # further claims to a name that only one stack can have
+    rivals: tuple[Rival, ...]  # further claims to a name that only one stack can have
     prepared: Mapping[str, tuple[Key, ...]]  # by stack: what is fetched or written for it beforehand
     actual: Mapping[Key, Observed]
     uses: Mapping[Key, tuple[Key, ...]]
@@ -53,11 +54,9 @@ def survey(
     actual: Mapping[Key, Observed],
     suspended: frozenset[tuple[str, str]],
     traced: Mapping[str, Provenance],
+    claimed: Claimed,
 ) -> Situation:
-    claims = _claims(stacks)
-    wanted: dict[Key, Resource] = {}
-    for resource in claims:
-        wanted.setdefault(resource.key, resource)
+    wanted, rivals = sort_out(stacks, actual, claimed)
     ordered = {key: actual[key] for key in sorted(actual)}
     uses = {key: _uses(seen) for key, seen in ordered.items()}
     coming, aside = _twins(ordered, wanted, NEXT), _twins(ordered, wanted, OLD)
@@ -65,8 +64,8 @@ def survey(
         stacks=tuple(sorted(stack.name for stack in stacks)),
         revisions={stack.name: stack.revision.id for stack in stacks},
         wanted=wanted,
-        rivals=tuple(resource for resource in claims if _is_rival(resource, wanted[resource.key])),
-        prepared=_grouped((resource.stack, resource.key) for resource in claims if resource.prepares),
+        rivals=rivals,
+        prepared=_grouped(_prepared(stacks)),
         actual=ordered,
         uses=uses,
         users=_grouped((used, user) for user, all_used in uses.items() for used in all_used),
@@ -90,15 +89,8 @@ def _still(
     return frozenset(key for key, owner in owned if owner in suspended)
 
 
-def _claims(stacks: Sequence[Stack]) -> list[Resource]:
-    """Every wanted resource. Of one key, a stack that makes it comes before one that only needs it to be there."""
-    resources = (resource for stack in stacks for resource in stack.resources)
-    return sorted(resources, key=lambda resource: (resource.key, resource.external, resource.stack))
-
-
-def _is_rival(claim: Resource, first: Resource) -> bool:
-    """Whether two stacks each want to make the object. What is prepared and what is external can be shared."""
-    return claim.stack != first.stack and not claim.external and not claim.prepares
+def _prepared(stacks: Sequence[Stack]) -> Iterable[tuple[str, Key]]:
+    return sorted((stack.name, one.key) for stack in stacks for one in stack.resources if one.prepares)
 
 
 def _required(wanted: Mapping[Key, Resource]) -> Iterable[tuple[Key, Key]]:

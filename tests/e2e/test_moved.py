@@ -82,3 +82,19 @@ def test_moving_it_under_a_name_of_its_own_restarts_nothing_either(
     head = fleet.push({"one/compose.yaml": None, "two/docker-compose.yml": text}, "Moved")
     until(lambda: started.synced_at(stack, head), "the move followed")
     assert identity(sdk, f"{stack}-web-1") == before
+
+
+def test_a_name_that_another_stack_has_is_not_taken_from_it(
+    started: Agent, fleet: Fleet, sdk: docker.APIClient, prefix: str, busybox: str
+) -> None:
+    service = f"{{image: {busybox}, container_name: {prefix}-db, restart: always, stop_grace_period: 0s}}"
+    text = f"services: {{db: {service}}}\nnetworks: {{default: {{name: {prefix}-proxy}}}}\n"
+    head = fleet.push({f"{prefix}b/compose.yaml": text}, "First")
+    until(lambda: started.synced_at(f"{prefix}b", head), "the first commit deployed")
+    before = identity(sdk, f"{prefix}-db")
+    head = fleet.push({f"{prefix}a/compose.yaml": text}, "The same once more")
+    until(lambda: "NameConflict" in str(started.stack(f"{prefix}a")), "the second one refused")
+    started.await_passes(f"{prefix}b")
+    assert identity(sdk, f"{prefix}-db") == before
+    done = [line for line in started.log_lines() if line.get("revision") == head[:7] and line.get("result") == "done"]
+    assert done == []

@@ -8,7 +8,8 @@ import docker
 import pytest
 
 from agent.kinds.network_overlap import overlap
-from agent.model import Key, Scope
+from agent.model import Key, Scope, Stack
+from agent.reconcile import Turn
 from tests.kinds.rig import Rig
 
 
@@ -97,6 +98,33 @@ def test_what_another_stack_has_on_a_network_is_on_the_new_one_as_it_was(
     rig.stack, rig.scope = owner, Scope(rig.identity.instance, rig.identity.origin, frozenset({owner}))
     held = {change.key: change.code for change in rig.plan(made.replace("x: a", "x: c")).changes}
     assert held[Key("network", front)] == "InUse", "of nobody's container nothing is known"
+
+
+@pytest.mark.engine
+def test_in_one_turn_the_network_of_one_stack_is_seen_as_that_one_wants_it(rig: Rig, busybox: str) -> None:
+    """Also where others want it, whichever way: as external, or by a mistake as their own."""
+    prefix, front = rig.stack, f"{rig.stack}_front"
+    service = f"{{image: {busybox}, command: [sleep, '600'], stop_grace_period: 0s, networks: [front]}}"
+
+    def stack(name: str, network: str) -> Stack:
+        rig.stack = f"{prefix}{name}"
+        return rig.stack_of(f"services: {{web: {service}}}\nnetworks: {{front: {{name: {front}, {network}}}}}\n")
+
+    scope = Scope(rig.identity.instance, rig.identity.origin, frozenset({f"{prefix}{name}" for name in "abc"}))
+    others = (stack("c", "external: true"),)
+    for made in (stack("b", "labels: {x: a}"), stack("b", "labels: {x: b}")):
+        done = {one.stack: one for one in rig.reconciler.take(Turn((made, *others), scope, "test"))}
+        assert (done[f"{prefix}b"].failure, done[f"{prefix}b"].synced) == (None, True)
+    assert rig.engine.inspect_network(front)["Labels"]["x"] == "b"  # type: ignore[index]  # it is there
+    before = rig.container("web")  # of b
+    again = (stack("a", "labels: {x: a}"), made, *others)
+    rig.reconciler.take(Turn(again, scope, "test"))
+    held = rig.reconciler.look(Turn(again, scope, "test")).plan
+    assert [(str(one.key), one.stack, one.code) for one in held.changes] == [
+        (f"network/{front}", f"{prefix}a", "NameConflict")
+    ]
+    rig.stack = f"{prefix}b"
+    assert rig.container("web")["State"]["StartedAt"] == before["State"]["StartedAt"]
 
 
 @pytest.mark.engine

@@ -124,6 +124,18 @@ def test_a_turn_knows_which_ports_the_other_stacks_are_to_have() -> None:
     assert taken["b"].demands == {}
 
 
+def test_a_turn_knows_what_the_other_stacks_are_to_make_as_well() -> None:
+    turns = FakeTurns()
+    shared = Resource(Key("network", "proxy"), "", {})
+    made = {
+        name: replace(one := stack(name), resources=(*one.resources, replace(shared, stack=name, external=external)))
+        for name, external in (("a", False), ("b", False), ("c", True))
+    }
+    with running(make_loop(FakeDesires(reading(*made.values())), turns, FakeAudience())):
+        taken = {turn.stacks[0].name: turn.claimed for turn in (turns.next() for _ in made)}
+    assert taken == {"a": {shared.key: frozenset("b")}, "b": {shared.key: frozenset("a")}, "c": {}}
+
+
 def test_what_is_overtaken_is_looked_at_again_at_once_but_only_once() -> None:
     change = Change(0, Action.CREATE, Key("network", "a_front"), "a", Cause.COMMIT, "new")
     moved = (Outcome(change, Status.OVERTAKEN, "gone"),)

@@ -118,7 +118,9 @@ MUTANTS = (
     Mutant("order.py", "(self._steps[made].action is not Action.CREATE) is anew", "anew"),
     Mutant("restart.py", "user not in situation.still and ", ""),
     Mutant("situation.py", "if not requirement.optional:", "if True:"),
-    Mutant("situation.py", "resource.external, resource.stack)", "not resource.external, resource.stack)"),
+    Mutant("makers.py", "resource.external, resource.stack)", "not resource.external, resource.stack)"),
+    Mutant("makers.py", "seen is None or stack != seen.stack, ", ""),
+    Mutant("makers.py", "{*claimed.get(claim.key, ())}", "set()"),
     Mutant("situation.py", "{key: actual[key] for key in sorted(actual)}", "dict(actual)"),
     Mutant(
         "situation.py", "    if seen.leftover:\n        none_of_these.add", "    if False:\n        none_of_these.add"

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from agent.held import EMPTY_DESIRED_STATE
-from agent.model import Action, Cause, Failure, Observed, Owner, Remedy, Scope
-from agent.planning import Policy, Removal
+from agent.model import Action, Cause, Failure, Observed, Owner, Remedy, Revision, Scope, Stack
+from agent.planning import Policy, Removal, make_plan
 from tests.planning.scene import ORIGIN, check, differs, key, plan, there, waits, want
 
 WEB = "container/web"
@@ -130,6 +130,46 @@ def test_two_stacks_cannot_make_one_object() -> None:
         """,
     )
     assert [change.stack for change in found.changes] == ["a", "b"]
+
+
+def test_who_has_it_keeps_it() -> None:
+    ours = there("network/shared", differs("labels.x"), stack="b")
+    found = plan([want("network/shared", stack="b"), want("network/shared", stack="a")], [ours])
+    check(
+        found,
+        """
+        0 replace network/shared (commit: labels.x changed)
+        1 hold network/shared (commit: stack b wants to make the same network: give it another name in one of the two)
+        """,
+    )
+    assert [change.stack for change in found.changes] == ["b", "a"]
+
+
+DB = "container/db"
+CLAIMED = "stack a wants to make the same container: give it another name in one of the two"
+
+
+@pytest.mark.parametrize(
+    ("claimants", "actual", "expected"),
+    [
+        ({"a", "c"}, [there(DB, differs("image"), stack="a")], [("hold", CLAIMED)]),
+        ({"a"}, [there(DB, differs("image"), stack="web")], [("replace", "image changed")]),
+        ({"z"}, [there(DB, differs("image"), stack="web")], [("replace", "image changed")]),
+        ({"a", "c"}, [], [("hold", CLAIMED)]),
+        ({"z"}, [], [("create", "does not exist yet")]),
+        (set(), [there(DB, differs("image"), stack="gone")], [("replace", "image changed")]),
+    ],
+    ids=["another has it", "it is ours", "it is ours, and first", "the first", "not the first", "nobody else"],
+)
+def test_what_a_stack_of_another_turn_is_to_make_is_not_taken_from_it(
+    claimants: set[str], actual: list[Observed], expected: list[tuple[str, str]]
+) -> None:
+    stack = Stack("web", (want(DB),), Revision("0" * 40))
+    scope = Scope("host-1", ORIGIN, frozenset({"web"}))
+    seen = {one.key: one for one in actual}
+    found = make_plan([stack], seen, scope, Policy(), claimed={stack.resources[0].key: frozenset(claimants)})
+    assert [(change.action, change.reason) for change in found.changes] == expected
+    assert {change.code for change in found.changes} <= {"", "NameConflict"}
 
 
 def test_one_stack_may_make_what_another_takes_as_external() -> None:
