@@ -32,7 +32,7 @@ def container_body(body: Mapping[str, Any], api: Version) -> tuple[Json, dict[st
 
     An engine older than 1.44 takes one network when a container is made, and the address of its card beside it.
     """
-    whole: Json = _of_its_time(body, api)
+    whole: Json = of_its_time(body, api)
     if api >= ALL_NETWORKS:
         return whole, {}
     endpoints = (whole.pop("NetworkingConfig", None) or {}).get("EndpointsConfig") or {}
@@ -83,11 +83,11 @@ def network_body(body: Mapping[str, Any], api: Version) -> Json:
     return {**whole, "CheckDuplicate": True} if api < ALL_NETWORKS else whole
 
 
-def _of_its_time(value: Any, api: Version, part: str = "") -> Any:
+def of_its_time(value: Any, api: Version, part: str = "") -> Any:
     """Without what came later. `part` is the member that the value stands at."""
     if isinstance(value, list):
-        return [_of_its_time(one, api, part) for one in value]
+        return [of_its_time(one, api, part) for one in value]
     if not isinstance(value, Mapping):
         return value
     later, below = _LATER.get(part, {}), "Endpoint" if part == "EndpointsConfig" else ""
-    return {key: _of_its_time(one, api, below or key) for key, one in value.items() if later.get(key, api) <= api}
+    return {key: of_its_time(one, api, below or key) for key, one in value.items() if later.get(key, api) <= api}

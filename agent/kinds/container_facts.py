@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.kinds.container_report import ended_well
-from agent.kinds.table import Spec, look, set_or_none
+from agent.kinds.table import Spec, ip_text, look, set_or_none
 
 HOST = "HostConfig."
+CGROUPS = "CgroupVersion"  # what an engine says of how the kernel limits things
 SHORT_ID = 12  # characters of an id that Docker shows
 
 
@@ -80,6 +81,10 @@ def ordered(value: Any) -> tuple[Any, ...]:
     return tuple(value or ())
 
 
+def addresses(value: Any) -> tuple[str, ...]:
+    return tuple(map(ip_text, value or ()))
+
+
 def unordered(value: Any) -> tuple[str, ...]:
     return tuple(sorted({_flat(item) for item in value or ()}))
 
@@ -99,7 +104,9 @@ def signal(value: Any) -> str:
 
 
 def folder(value: Any) -> str:
-    return posixpath.normpath(value) if value else ""
+    """As the engine cleans it; for Python two slashes at the beginning are another root."""
+    path = posixpath.normpath(value) if value else ""
+    return f"/{path.lstrip('/')}" if path.startswith("//") else path
 
 
 def ports(value: Any) -> tuple[str, ...]:
@@ -109,7 +116,7 @@ def ports(value: Any) -> tuple[str, ...]:
 def bindings(value: Any) -> dict[str, tuple[str, ...]]:
     """`80/tcp` to the addresses of the host that lead there, `127.0.0.1:8080`; an empty port is one of its choice."""
     found = {
-        _port(target): tuple(sorted(f"{one.get('HostIp') or ''}:{one.get('HostPort') or ''}" for one in hosts or ()))
+        _port(target): tuple(sorted(f"{ip_text(one.get('HostIp'))}:{one.get('HostPort') or ''}" for one in hosts or ()))
         for target, hosts in (value or {}).items()
     }
     return {target: hosts for target, hosts in found.items() if hosts}
@@ -184,7 +191,8 @@ def named_owner(mode: str, names: Mapping[str, str]) -> str:
 
 def abilities(daemon: Mapping[str, Any]) -> dict[str, Any]:
     """What an engine says of its defaults and abilities, without what it counts and the time of its clock."""
-    return {name: said for name, said in daemon.items() if isinstance(said, bool) or name == "LoggingDriver"}
+    texts = ("LoggingDriver", CGROUPS)
+    return {name: said for name, said in daemon.items() if isinstance(said, bool) or name in texts}
 
 
 def is_job(spec: Spec) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from agent.kinds.base import comparable_labels
 from agent.kinds.container_facts import (
     Facts,
+    addresses,
     bindings,
     capabilities,
     devices,
@@ -38,6 +39,7 @@ from agent.kinds.container_networks import (
     seen_mode,
     seen_networks,
     wanted_addresses,
+    wanted_cards,
     wanted_mode,
     wanted_networks,
 )
@@ -48,6 +50,7 @@ from agent.kinds.container_rows import (
     command_declared,
     command_wanted,
     domainname_seen,
+    either_way,
     entrypoint_wanted,
     environment_seen,
     environment_wanted,
@@ -87,6 +90,7 @@ from agent.kinds.container_rows import (
     state_seen,
     supported,
     swap,
+    swappiness,
     system_paths_row,
     ulimit_defaults,
     where_kept,
@@ -166,7 +170,7 @@ PROGRAM = (
             depth=1,
         )
     ),
-    plain("init", "HostConfig.Init", bool),
+    either_way("init", "HostConfig.Init"),
 )
 
 NETWORK = (
@@ -195,8 +199,8 @@ NETWORK = (
     Row[Facts](
         "mac_address",
         lambda spec: wanted_addresses(spec["body"]) or None,
-        lambda facts: wanted_addresses(facts.body),
-        lambda facts: seen_addresses(facts.report, wanted_addresses(facts.body)),
+        lambda facts: wanted_cards(facts.body),
+        lambda facts: seen_addresses(facts.report, wanted_cards(facts.body)),
         depth=1,
         told=lambda _facts: False,
     ),
@@ -210,7 +214,7 @@ NETWORK = (
     ),
     plain("ports", "HostConfig.PortBindings", bindings, depth=1),
     plain("publish_all_ports", "HostConfig.PublishAllPorts", bool),
-    plain("dns", "HostConfig.Dns", ordered),
+    plain("dns", "HostConfig.Dns", addresses),
     plain("dns_opt", "HostConfig.DnsOptions", unordered),
     plain("dns_search", "HostConfig.DnsSearch", ordered),
     plain("extra_hosts", "HostConfig.ExtraHosts", hosts),
@@ -272,8 +276,10 @@ LIMITS = (
         ),
         "SwapLimit",
     ),
-    plain("mem_reservation", "HostConfig.MemoryReservation", number, remedy=in_place_unless_cleared),
-    of_daemon("mem_swappiness", "HostConfig.MemorySwappiness", text),
+    supported(
+        plain("mem_reservation", "HostConfig.MemoryReservation", number, remedy=in_place_unless_cleared), "MemoryLimit"
+    ),
+    swappiness("mem_swappiness", "HostConfig.MemorySwappiness"),
     supported(plain("oom_kill_disable", "HostConfig.OomKillDisable", bool), "OomKillDisable"),
     plain("oom_score_adj", "HostConfig.OomScoreAdj", number),
     supported(plain("cpus", "HostConfig.NanoCpus", number, remedy=in_place_unless_cleared), "CpuCfsQuota"),

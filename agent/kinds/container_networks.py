@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from agent.kinds.container_facts import named_owner
+from agent.kinds.table import ip_text
 from agent.model import Difference, Remedy
 
 Endpoints = dict[str, dict[str, Any]]
@@ -19,8 +20,10 @@ RANKED = (1, 48)  # the API since which endpoints have a priority as gateways
 ON_CREATION = (1, 44)  # the API since which the address of a network card is heeded only when a container is made
 # The fields of a network of a container, and the members of an endpoint and of its address that they stand for.
 MEMBERS = {"aliases": "Aliases", "links": "Links", "driver_opts": "DriverOpts", "gw_priority": "GwPriority"}
+_NO_MARKS = str.maketrans("", "", ":-.")
 ADDRESSES = {"ipv4_address": "IPv4Address", "ipv6_address": "IPv6Address", "link_local_ips": "LinkLocalIPs"}
-NO_NETWORKS = ("host", "none", "disabled")  # and `container:…`: modes in which a container has no endpoints of its own
+NONE = "none"
+NO_NETWORKS = ("host", NONE, "disabled")  # and `container:…`: modes in which a container has no endpoints of its own
 
 
 def has_endpoints(mode: str) -> bool:
@@ -65,23 +68,30 @@ def wanted_networks(
     """
     seen, without = endpoints(report), frozenset({str(body.get("Hostname") or ""), _host_name(report)})
     return {
-        name: _endpoint(
-            endpoint if ranked else {**endpoint, "GwPriority": 0},
-            _current(name, ids, seen.get(name, {})),
-            without=without,
+        name: _spelled(
+            _endpoint(
+                endpoint if ranked else {**endpoint, "GwPriority": 0},
+                _current(name, ids, seen.get(name, {})),
+                without=without,
+            )
         )
         for name, endpoint in wanted_endpoints(body).items()
     }
 
 
 def seen_networks(report: Mapping[str, Any], ids: Mapping[str, frozenset[str]]) -> Endpoints:
-    """What is there, without what an older engine adds to the aliases: the short id, and the host name."""
-    if not has_endpoints(wanted_mode(report)):
+    """What is there, without what an older engine adds to the aliases: the short id, and the host name. One that is to
+    be on no network may have been put on one."""
+    mode = wanted_mode(report)
+    if not (has_endpoints(mode) or mode == NONE):
         return {}
     without = frozenset({str(report.get("Id") or "")[:12], _host_name(report)})
     return {
-        name: _endpoint(endpoint, str(endpoint.get("NetworkID") or "") if name in ids else "", without=without)
+        name: _spelled(
+            _endpoint(endpoint, str(endpoint.get("NetworkID") or "") if name in ids else "", without=without)
+        )
         for name, endpoint in endpoints(report).items()
+        if name != NONE
     }
 
 
@@ -136,10 +146,21 @@ def wanted_addresses(body: Mapping[str, Any]) -> dict[str, str]:
     return {name: address.lower() for name, address in asked.items() if address}
 
 
+def wanted_cards(body: Mapping[str, Any]) -> dict[str, str]:
+    """The same addresses as the engine writes them."""
+    return {name: _card(address) for name, address in wanted_addresses(body).items()}
+
+
 def seen_addresses(report: Mapping[str, Any], wanted: Mapping[str, str]) -> dict[str, str]:
     """The reported addresses of those cards; where none is reported (it is stopped) it is taken for right."""
     seen = endpoints(report)
-    return {name: str(seen.get(name, {}).get("MacAddress") or mac).lower() for name, mac in wanted.items()}
+    return {name: _card(str(seen.get(name, {}).get("MacAddress") or mac)) for name, mac in wanted.items()}
+
+
+def _card(address: str) -> str:
+    """The address of a network card in pairs with colons, where a file may have dashes, or dots and fours."""
+    digits = address.lower().translate(_NO_MARKS)
+    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
 
 
 def with_addresses(
@@ -162,15 +183,24 @@ def _current(name: str, ids: Mapping[str, frozenset[str]], seen: Mapping[str, An
     return min(known, default="")
 
 
+def _spelled(endpoint: dict[str, Any]) -> dict[str, Any]:
+    """The same with its addresses in one spelling."""
+    return endpoint | {
+        field: tuple(map(ip_text, said)) if isinstance(said, tuple) else ip_text(said)
+        for field in ADDRESSES
+        if (said := endpoint.get(field))
+    }
+
+
 def _endpoint(endpoint: Mapping[str, Any], network: str, *, without: frozenset[str] = frozenset()) -> dict[str, Any]:
     """`without`: aliases that the engine sees to by itself, so that it is no matter whether they are asked for."""
-    address = endpoint.get("IPAMConfig") or {}
+    asked = endpoint.get("IPAMConfig") or {}
     said = {
         "id": network,
         "aliases": tuple(sorted({*(endpoint.get("Aliases") or ())} - without)),
-        "ipv4_address": address.get("IPv4Address"),
-        "ipv6_address": address.get("IPv6Address"),
-        "link_local_ips": tuple(sorted(address.get("LinkLocalIPs") or ())),
+        "ipv4_address": asked.get("IPv4Address"),
+        "ipv6_address": asked.get("IPv6Address"),
+        "link_local_ips": tuple(sorted(asked.get("LinkLocalIPs") or ())),
         "links": tuple(sorted(endpoint.get("Links") or ())),
         "driver_opts": dict(endpoint.get("DriverOpts") or {}),
         "gw_priority": endpoint.get("GwPriority"),

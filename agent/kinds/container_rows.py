@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.kinds.base import BUILD, comparable_labels
 from agent.kinds.container_facts import (
+    CGROUPS,
     Facts,
     environment,
     is_done,
@@ -32,6 +33,7 @@ from agent.kinds.container_networks import seen_mode
 from agent.kinds.container_report import name_of
 from agent.kinds.table import Row, Spec, look, replaced, set_or_none
 from agent.model import Remedy
+from agent.versions import of_its_time
 
 Normal = Callable[[Any], Any]
 HEALTHY, UNHEALTHY = "healthy", "unhealthy"
@@ -87,6 +89,18 @@ def of_daemon(path: str, at: str, normal: Normal) -> Row[Facts]:
 def optional(path: str, at: str) -> Row[Facts]:
     """A number of which zero says something that null does not."""
     return Row(path, as_said(at), lambda facts: facts.asked(at), lambda facts: facts.seen(at))
+
+
+def either_way(path: str, at: str) -> Row[Facts]:
+    """A switch that the daemon has a default for: to say no is not to say nothing. What is off may say either."""
+    row = optional(path, at)
+    return guarded(row, lambda facts: facts.asked(at) is not None or bool(facts.seen(at)))
+
+
+def swappiness(path: str, at: str) -> Row[Facts]:
+    """Newer kernels have none, and the engine drops it then."""
+    row = supported(of_daemon(path, at, text), "MemoryLimit")
+    return guarded(row, lambda facts: facts.daemon.get(CGROUPS) != "2")
 
 
 def where_kept(path: str, at: str, normal: Normal) -> Row[Facts]:
@@ -210,7 +224,9 @@ def mounts_wanted(facts: Facts) -> dict[str, str]:
     """A copy of a file of this host is wanted; the file itself will do while it is what the container began with, and
     so will the same in the container itself."""
     volumes = {**mapping(facts.default("Volumes")), **mapping(facts.asked("Volumes"))}
-    asked, seen = mounts(mapping(facts.asked("HostConfig")), volumes), mounts_seen(facts)
+    host = mapping(facts.asked("HostConfig"))
+    host["Mounts"] = of_its_time(host.get("Mounts") or [], facts.api)
+    asked, seen = mounts(host, volumes), mounts_seen(facts)
     wanted = {target: words for target, words in asked.items() if target in seen or target not in facts.injected}
     for copy, path in mapping(facts.spec.get("lying")).items():
         for target, words in wanted.items():

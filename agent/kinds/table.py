@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from ipaddress import ip_address
 from itertools import accumulate
 from typing import Any, Generic, TypeVar
 
@@ -168,6 +169,14 @@ def moment(values: Any, path: str) -> float | None:
 @cache
 def _keys(path: str) -> tuple[str, ...]:
     return tuple(path.split("."))
+
+
+def ip_text(text: Any) -> str:
+    """An IP address in the one spelling that newer engines report it in; any other text as it is."""
+    try:
+        return str(ip_address(str(text or "")))
+    except ValueError:
+        return str(text or "")
 
 
 def set_or_none(value: Any) -> Any:
