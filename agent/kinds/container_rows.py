@@ -28,7 +28,7 @@ from agent.kinds.container_facts import (
     text,
     ulimits,
 )
-from agent.kinds.container_mounts import mounts, moved
+from agent.kinds.container_mounts import mounts, moved, named_volumes
 from agent.kinds.container_networks import seen_mode
 from agent.kinds.container_report import name_of
 from agent.kinds.table import Row, Spec, look, replaced, set_or_none
@@ -226,7 +226,7 @@ def mounts_wanted(facts: Facts) -> dict[str, str]:
     volumes = {**mapping(facts.default("Volumes")), **mapping(facts.asked("Volumes"))}
     host = mapping(facts.asked("HostConfig"))
     host["Mounts"] = of_its_time(host.get("Mounts") or [], facts.api)
-    asked, seen = mounts(host, volumes), mounts_seen(facts)
+    asked, seen = mounts(host, volumes, named_volumes(host)), mounts_seen(facts)
     wanted = {target: words for target, words in asked.items() if target in seen or target not in facts.injected}
     for copy, path in mapping(facts.spec.get("lying")).items():
         for target, words in wanted.items():
@@ -236,11 +236,13 @@ def mounts_wanted(facts: Facts) -> dict[str, str]:
 
 
 def mounts_seen(facts: Facts) -> dict[str, str]:
-    return mounts(mapping(facts.report.get("HostConfig")), mapping(facts.seen("Volumes")))
+    named = named_volumes(mapping(facts.asked("HostConfig")))
+    return mounts(mapping(facts.report.get("HostConfig")), mapping(facts.seen("Volumes")), named)
 
 
 def mounts_declared(spec: Spec) -> dict[str, str] | None:
-    return mounts(mapping(look(spec["body"], "HostConfig")), mapping(look(spec["body"], "Volumes"))) or None
+    host = mapping(look(spec["body"], "HostConfig"))
+    return mounts(host, mapping(look(spec["body"], "Volumes")), named_volumes(host)) or None
 
 
 def swap(body: Mapping[str, Any]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import docker
 import pytest
 
@@ -80,3 +82,22 @@ def test_an_image_of_another_platform_is_to_be_replaced(bench: Bench) -> None:
     assert bench.seen(image(bench, bench.image, "linux")).differences == ()
     [difference] = bench.seen(image(bench, bench.image, "linux/s390x")).differences
     assert (difference.path, difference.wanted, difference.remedy) == ("platform", "linux/s390x", Remedy.REPLACE)
+
+
+def test_a_volume_that_is_called_like_an_anonymous_one_is_meant_by_its_name(
+    bench: Bench, sdk: docker.APIClient
+) -> None:
+    """As somebody does who saves the data of an anonymous one."""
+    name, other = (hashlib.sha256(f"{bench.stack}{one}".encode()).hexdigest() for one in "ab")
+    try:
+        wanted = bench.container(Binds=[f"{name}:/data:rw"])
+        assert bench.create(wanted).differences == ()
+        assert bench.replace(bench.container(Binds=[f"{name}:/data:rw"], Env=["A=1"])).differences == ()
+        moved = bench.container(Binds=[f"{other}:/data:rw"], Env=["A=1"])
+        assert list(bench.differences(moved)) == ["volumes./data"]
+        assert bench.replace(moved).differences == ()
+        assert [mount["Name"] for mount in bench.report(moved)["Mounts"]] == [other]
+    finally:
+        bench.engine.remove_container(wanted.key.name, force=True)
+        for one in (name, other):
+            sdk.remove_volume(one)
