@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agent.engine import Engine
 from agent.errors import Refused
@@ -43,20 +43,30 @@ class Facts(NamedTuple):
 
 def _labels_wanted(facts: Facts) -> dict[str, str]:
     """Labels are compared on what we made; there is no way to put them on what was there before."""
-    asked = facts.spec.get("Labels") or {}
-    return comparable_labels(asked, asked) if facts.owner is Owner.OURS else _labels_seen(facts)
+    return _written(facts.spec.get("Labels")) if facts.owner is Owner.OURS else _labels_seen(facts)
 
 
 def _labels_seen(facts: Facts) -> dict[str, str]:
-    return comparable_labels(facts.report.get("Labels"), facts.spec.get("Labels") or {})
+    return _written(facts.report.get("Labels"))
+
+
+def _written(labels: Any) -> dict[str, str]:
+    """Without Compose's: for which stack it was made, and how that called it, is no part of what a volume is. One that
+    goes with its service to another stack is used there as it is."""
+    return comparable_labels(labels, {})
+
+
+def _driver(value: Any) -> str:
+    """The engine calls a plugin by its whole name, with the tag that is usual."""
+    return str(value or "local").removesuffix(":latest")
 
 
 TABLE: tuple[Row[Facts], ...] = (
     Row(
         "driver",
         lambda spec: spec.get("Driver") or None,
-        lambda facts: facts.spec.get("Driver") or "local",
-        lambda facts: facts.report.get("Driver"),
+        lambda facts: _driver(facts.spec.get("Driver")),
+        lambda facts: _driver(facts.report.get("Driver")),
         kept,
     ),
     Row(

@@ -9,6 +9,8 @@ import pytest
 
 from agent.engine import Engine
 from agent.errors import Refused
+from agent.kinds import volume
+from agent.kinds.table import compare, fingerprint
 from agent.model import Action, Condition, Key, Owner, Remedy, Resource
 from agent.probe import Gate
 from tests.kinds.bench import Bench
@@ -101,3 +103,23 @@ def test_a_volume_that_is_called_like_an_anonymous_one_is_meant_by_its_name(
         bench.engine.remove_container(wanted.key.name, force=True)
         for one in (name, other):
             sdk.remove_volume(one)
+
+
+def test_a_volume_that_goes_to_another_stack_or_is_called_otherwise_there_is_used_as_it_is(bench: Bench) -> None:
+    """Its name on the host is the same, so it is the same volume."""
+    labels = {"com.docker.compose.project": "one", "com.docker.compose.volume": "data", "x": "1"}
+    bench.create(bench.volume(Labels=labels))
+    moved = {"com.docker.compose.project": "two", "com.docker.compose.volume": "kept"}
+    seen = bench.seen(bench.volume(Labels={**labels, **moved}))
+    assert (seen.owner, seen.differences) == (Owner.OURS, ())
+    assert [one.path for one in bench.seen(bench.volume(Labels={**labels, **moved, "x": "2"})).differences] == [
+        "labels.x"
+    ]
+
+
+def test_the_driver_of_a_volume_may_be_a_plugin_without_its_tag() -> None:
+    body = {"Driver": "vieux/sshfs"}
+    made = fingerprint(volume.TABLE, body, b"k")
+    for driver, paths in (("vieux/sshfs:latest", []), ("vieux/sshfs", []), ("vieux/sshfs:next", ["driver"])):
+        facts = volume.Facts(body, {"Driver": driver}, Owner.OURS)
+        assert [one.path for one in compare(volume.TABLE, facts, made, made)] == paths
