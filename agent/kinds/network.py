@@ -31,16 +31,14 @@ from agent.kinds.base import (
     wanted_of,
 )
 from agent.kinds.namesakes import chosen
+from agent.kinds.network_added import SINCE, added, noted, options_beyond, with_note
 from agent.kinds.network_guests import Guests
 from agent.kinds.network_overlap import overlap, overlapping
-from agent.kinds.table import Row, Spec, differences, holds_secret, labelled, look, set_or_none
+from agent.kinds.table import Row, Spec, differences, holds_secret, ip_text, labelled, look, set_or_none
 from agent.kinds.taken import Taken
 from agent.model import Change, Condition, Difference, Failure, Key, Observed, Owner, Resource, Scope
 from agent.probe import Gate, Probe
 from agent.rollout import Pace
-
-# Options that newer engines note on a network of their own accord.
-NOTED = frozenset({"com.docker.network.enable_ipv4", "com.docker.network.enable_ipv6"})
 
 KNOWN = frozenset(
     (
@@ -56,15 +54,22 @@ class Facts(NamedTuple):
 
 
 def _flag(path: str, at: str, default: bool) -> Row[Facts]:
+    """One that an engine does not report, it does not know: what was asked for changes nothing there."""
+
     def seen(facts: Facts) -> bool:
         found = facts.report.get(at)
         return default if found is None else bool(found)
 
     def wanted(facts: Facts) -> bool:
         asked = facts.spec.get(at)
-        return default if asked is None else bool(asked)
+        if asked is None:
+            return bool(noted(facts.report).get(at, default))
+        return bool(asked) if told(facts) else seen(facts)
 
-    return Row(path, lambda spec: None if spec.get(at) in (None, default) else spec[at], wanted, seen)
+    def told(facts: Facts) -> bool:
+        return facts.report.get(at) is not None
+
+    return Row(path, lambda spec: None if spec.get(at) in (None, default) else spec[at], wanted, seen, told=told)
 
 
 def _subnets(config: Any) -> dict[str, dict[str, Any]]:
@@ -87,13 +92,24 @@ def _net(text: Any) -> str:
         return str(text or "")
 
 
+def _spelled(subnets: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The same with each address in one spelling."""
+    return {
+        subnet: {
+            key: {name: ip_text(one) for name, one in value.items()} if isinstance(value, dict) else ip_text(value)
+            for key, value in said.items()
+        }
+        for subnet, said in subnets.items()
+    }
+
+
 def _ipam_wanted(facts: Facts) -> dict[str, Any]:
-    return _subnets(look(facts.spec, "IPAM.Config"))
+    return _spelled(_subnets(look(facts.spec, "IPAM.Config")))
 
 
 def _ipam_seen(facts: Facts) -> dict[str, Any]:
     """Of the pools that are there, what was asked about; and a pool of a family that was asked for otherwise."""
-    wanted, seen = _ipam_wanted(facts), _subnets(look(facts.report, "IPAM.Config"))
+    wanted, seen = _ipam_wanted(facts), _spelled(_subnets(look(facts.report, "IPAM.Config")))
     families = {":" in subnet for subnet in wanted}
     return {
         subnet: {key: value for key, value in said.items() if key in wanted.get(subnet, {})}
@@ -103,9 +119,11 @@ def _ipam_seen(facts: Facts) -> dict[str, Any]:
 
 
 def _options_seen(facts: Facts) -> dict[str, str]:
-    asked = facts.spec.get("Options") or {}
-    found = facts.report.get("Options") or {}
-    return {key: str(value) for key, value in found.items() if key in asked or key not in NOTED}
+    """Without what the engine itself had added when it was made, as long as it is that."""
+    asked, by_itself = facts.spec.get("Options") or {}, noted(facts.report).get("Options") or {}
+    found = {key: str(value) for key, value in (facts.report.get("Options") or {}).items() if key in asked}
+    beyond = options_beyond(facts.spec, facts.report)
+    return found | {key: value for key, value in beyond.items() if by_itself.get(key) != value}
 
 
 def _others(spec: Spec) -> dict[str, Any] | None:
@@ -358,6 +376,9 @@ class NetworkKind:
     def _make(self, resource: Resource, revision: str) -> None:
         body = labelled(TABLE, self._identity, resource, revision)
         made = self._engine.create_network(resource.key.name, body)
+        if self._engine.api >= SINCE and (what := added(body, self._engine.inspect_network(made) or {})):
+            self._engine.remove_network(made)
+            made = self._engine.create_network(resource.key.name, with_note(body, what))
         self._guests.attach(made, self._guests.taken_from(resource.key))
 
 
