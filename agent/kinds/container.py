@@ -35,7 +35,7 @@ from agent.kinds.container_limits import limits
 from agent.kinds.container_mended import Mended
 from agent.kinds.container_mounts import anonymous, carry_over, kept_volumes
 from agent.kinds.container_namesakes import Namesakes
-from agent.kinds.container_networks import concerns, endpoints, mended, wanted_endpoints
+from agent.kinds.container_networks import concerns, endpoints, is_attached, mended, wanted_endpoints
 from agent.kinds.container_noted import Noted
 from agent.kinds.container_once import Once, hook_of, runs_once
 from agent.kinds.container_report import is_paused, is_up, labels_of, name_of, never_ran, sharers
@@ -295,7 +295,7 @@ class ContainerKind:
         for name in sorted({*asked, *there}):
             if not concerns(name, differences):
                 continue
-            if name in there:
+            if name in there and is_attached(facts.report, there[name]):
                 left = there[name].get("NetworkID") if name in self.view.shared_names else ""  # it may be long gone
                 self.engine.disconnect_network(str(left or name), container)
             if name in asked:

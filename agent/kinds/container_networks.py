@@ -91,8 +91,16 @@ def seen_networks(report: Mapping[str, Any], ids: Mapping[str, frozenset[str]]) 
             _endpoint(endpoint, str(endpoint.get("NetworkID") or "") if name in ids else "", without=without)
         )
         for name, endpoint in endpoints(report).items()
-        if name != NONE
+        if name != NONE and is_attached(report, endpoint)
     }
+
+
+def is_attached(report: Mapping[str, Any], endpoint: Mapping[str, Any]) -> bool:
+    """Whether the container is on the network of one of its endpoints. Of one that could not be connected while it runs
+    the engine reports what was asked for, and no network; one that does not run is put on all of them by a start."""
+    state = report.get("State") or {}
+    runs = state.get("Running") and not state.get("Restarting")
+    return bool(not runs or endpoint.get("NetworkID") or endpoint.get("EndpointID"))
 
 
 def _host_name(report: Mapping[str, Any]) -> str:

@@ -56,3 +56,24 @@ def test_an_alias_that_is_the_former_host_name_is_no_drift_of_the_aliases() -> N
     body["NetworkingConfig"] = {"EndpointsConfig": {"back": {"Aliases": ["gw", "web"]}}}
     ids = {"back": frozenset({"1"})}
     assert wanted_networks(body, ids, report, ranked=True) == seen_networks(report, ids)
+
+
+@pytest.mark.engine
+def test_what_could_not_be_connected_is_not_taken_for_connected(rig: Rig, busybox: str, sdk: docker.APIClient) -> None:
+    """The engine reports the endpoint that it was asked for all the same."""
+    number, network = int(rig.stack[-4:], 16), f"{rig.stack}_front"
+    subnet = f"10.{150 + number % 50}.{number // 50 % 250}"
+    service = f"image: {busybox}, stop_grace_period: 0s, networks: {{front: {{ipv4_address: {subnet}.6}}}}"
+    text = f"services: {{web: {{{service}}}}}\nnetworks: {{front: {{ipam: {{config: [{{subnet: {subnet}.0/24}}]}}}}}}\n"
+    rig.apply(text)
+    holder = sdk.create_container(busybox, ["sleep", "600"], name=f"{rig.stack}-holder")
+    sdk.connect_container_to_network(holder["Id"], network, ipv4_address=f"{subnet}.5")
+    sdk.start(holder)
+    moved = text.replace(f"{subnet}.6", f"{subnet}.5")
+    for _ in range(2):
+        report = rig.take(moved)
+        assert (report.failure is not None, report.synced) == (True, False)
+    sdk.remove_container(holder["Id"], force=True)
+    assert rig.apply(moved) == {f"{rig.stack}-web-1": "update"}
+    attached = sdk.inspect_network(network)["Containers"]
+    assert [one["IPv4Address"] for one in attached.values()] == [f"{subnet}.5/24"]
