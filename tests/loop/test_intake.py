@@ -11,7 +11,7 @@ from tests.loop.fakes import FakeDesires, FakeTurns, reading
 def test_the_hash_is_told_however_many_stacks_there_are() -> None:
     """The status and the log keep the beginning of a text."""
     names = frozenset(f"a-stack-of-many-{number}" for number in range(300))
-    taken = take_in(FakeDesires(reading()), FakeTurns(host_stacks=names), first=False, now=0.0)
+    taken = take_in(FakeDesires(reading()), FakeTurns(host_stacks=names), first=False, wall=lambda: 0.0)
     told = FailureStatus.of(taken.failure)
     assert told
     removal = Removal(frozenset(f"{name}/web" for name in names), 300)
