@@ -131,17 +131,8 @@ class Reconciler:
     def _plan(self, turn: Turn, actual: Mapping[Key, Observed], policy: Policy) -> Plan:
         """Where a commit seems to be the cause of a change, that commit is looked for, and the plan is made again with
         what was found: it may have been no commit after all."""
-        decide = partial(
-            make_plan,
-            turn.stacks,
-            actual,
-            turn.scope,
-            policy,
-            turn.known,
-            asked=turn.asked,
-            demands=turn.demands,
-            claimed=turn.claimed,
-        )
+        decide = partial(make_plan, turn.stacks, actual, turn.scope, policy, turn.known, asked=turn.asked)
+        decide = partial(decide, demands=turn.demands, claimed=turn.claimed)
         with measured(Measured.PLAN, self.timed, self.clock):
             plan = decide()
             traced = self._traced(turn, plan)

@@ -40,7 +40,7 @@ from agent.kinds.container_noted import Noted
 from agent.kinds.container_once import Once, hook_of, runs_once
 from agent.kinds.container_report import is_paused, is_up, labels_of, name_of, never_ran, sharers
 from agent.kinds.container_rollout import Replacement
-from agent.kinds.container_run import let_end, run_once
+from agent.kinds.container_run import run_once
 from agent.kinds.container_state import gate
 from agent.kinds.container_survivors import Survivors
 from agent.kinds.container_unhooked import POST_START, Unhooked
@@ -177,11 +177,7 @@ class ContainerKind:
 
     def run_once(self, change: Change, revision: str, pace: Pace) -> None:
         """See `RunsOnce.run_once`."""
-        if change.action is Action.REMOVE:
-            let_end(self, change, pace)
-            self.remove(change)
-        else:
-            run_once(self, change, wanted_of(change), revision, pace)
+        run_once(self, change, revision, pace)
 
     def tidy(self, stack: str, keep: Collection[Key], *, stays: bool = False) -> None:
         """Forget what was noted of containers that are neither wanted nor there."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from agent.errors import Refused
 from agent.handling import Hook, Stage
 from agent.held import NAME_CONFLICT
-from agent.kinds.base import Report, seen_of
+from agent.kinds.base import Report, seen_of, wanted_of
 from agent.kinds.container_once import hook_of
 from agent.kinds.table import look
 from agent.model import Action, Change, Owner, Resource
@@ -21,9 +21,17 @@ if TYPE_CHECKING:
     from agent.kinds.container import ContainerKind
 
 
-def run_once(kind: ContainerKind, change: Change, resource: Resource, revision: str, pace: Pace) -> None:
+def run_once(kind: ContainerKind, change: Change, revision: str, pace: Pace) -> None:
     """Raises `Refused` (`HookFailed`, `HookTimeout`) with the last words of a run that failed, which is cleared away:
     the next one begins anew. One for a failure is not repeated, whatever came of it."""
+    if change.action is Action.REMOVE:
+        _let_end(kind, change, pace)
+        kind.remove(change)
+    else:
+        _make_and_wait(kind, change, wanted_of(change), revision, pace)
+
+
+def _make_and_wait(kind: ContainerKind, change: Change, resource: Resource, revision: str, pace: Pace) -> None:
     hook = hook_of(resource) or Hook(Stage.PRE_DEPLOY)
     report = _ours(kind, resource, change)
     goes_on = report is not None and change.action is Action.UPDATE and kind.once.is_for(resource, report)
@@ -35,7 +43,7 @@ def run_once(kind: ContainerKind, change: Change, resource: Resource, revision: 
     kind.once.note(resource)
 
 
-def let_end(kind: ContainerKind, change: Change, pace: Pace) -> None:
+def _let_end(kind: ContainerKind, change: Change, pace: Pace) -> None:
     """Before one is removed that content does without by now: wait for a run that is under way."""
     report = kind.engine.inspect_container(seen_of(change).id)
     if report is not None:
