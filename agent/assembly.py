@@ -104,7 +104,8 @@ class Assembly:
         engine = make_engine(settings, self.environment)
         where = Where(settings.host, settings.instance, str(engine.info().get("ID", "")), ground.origin(reading))
         orders = self._directives(StateDir(settings.state_dir.absolute())).now()
-        scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole)
+        unread = reading.unread if ground.whole else ()  # what seems to be gone may lie there
+        scope = Scope(settings.instance, where.origin, frozenset(reading.stacks), ground.whole and not unread)
         heeded = orders if approved else replace(orders, approved=frozenset())
         turn = replace(by_hand(reading, scope, heeded), exact=exact, known=self._known(settings, reading))
         toolkit = self._toolkit(engine, settings, where.origin, ground)
@@ -118,7 +119,7 @@ class Assembly:
             ref=ground.ref,
             host=settings.host,
             engine=_engine(engine),
-            warnings=reading.warnings,
+            warnings=(*reading.warnings, *unread),
             suspended=suspended_in(look.plan, orders),
             frozen=frozen_in(look.plan, reading.freeze, time.time()),
             artefact=make(where, files, revision, turn.stacks, look, key=key),

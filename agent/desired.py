@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from agent.compose import Admission, LoadOptions, Project, load
 from agent.errors import BadManifest, Trouble
-from agent.fleet import SETTINGS_FILE, Found, hidden, stacks
+from agent.fleet import SETTINGS_FILE, Found, closed, hidden, stacks
 from agent.freeze import Freezes
 from agent.model import Failure, Place, Problem, Revision, Snapshot, Stack
 from agent.stack_order import in_a_round, unknown
@@ -28,6 +28,7 @@ class Reading:
     `homes` is where each stack that is right has its data on this host. `rejected` has a digest of the content of each
     broken stack that only counts as broken because that content did not become good. `read` has the paths of the tree
     that each broken stack was read from, as far as that went, and `blamed` the commits that broke them, where known.
+    `unread` are the directories that could not be read and may hold stacks: what seems to be missing may lie there.
     """
 
     snapshot: Snapshot
@@ -39,6 +40,7 @@ class Reading:
     rejected: Mapping[str, str] = field(default_factory=dict)
     read: Mapping[str, frozenset[str]] = field(default_factory=dict)
     blamed: Mapping[str, Revision] = field(default_factory=dict)
+    unread: tuple[Problem, ...] = ()
 
     @property
     def names(self) -> frozenset[str]:
@@ -101,7 +103,8 @@ class Reader:
             Problem(Place(self._settings_file), f'there is no stack "{name}" here to freeze', "freeze")
             for name in sorted(freeze.named - names)
         ]
-        return Reading(snapshot, good, broken, tuple(warnings), homes, freeze, read=read)
+        unread = () if self.single else tuple(closed(snapshot.tree, listed, below=self.below))
+        return Reading(snapshot, good, broken, tuple(warnings), homes, freeze, read=read, unread=unread)
 
     @property
     def _settings_file(self) -> str:

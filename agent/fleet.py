@@ -17,7 +17,7 @@ from agent.compose.discovery import COMPOSE_FILES, project_name_of
 from agent.errors import BadManifest, Refused
 from agent.model import Place, Problem
 from agent.printable import listed
-from agent.tree import Tree
+from agent.tree import Tree, unread
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 STACKS = "stacks"  # where they usually lie
@@ -69,6 +69,22 @@ def hidden(tree: Tree, found: Iterable[Found], used: Set[str], *, below: str = "
     if tops := sorted(files[at] for at in _tops(files)):
         hint = f"move it to a directory of its own ({STACKS}/NAME/), or have it include the others"
         yield Problem(root.place, f"hides {listed(tops, 1)}: below a stack there is no other", hint=hint)
+
+
+def closed(tree: Tree, found: Iterable[Found], *, below: str = "") -> Iterator[Problem]:
+    """Every directory that could not be read and in which a stack may lie that nobody sees now: that is any, whatever
+    its own name is, but for the data of a stack."""
+    tops = [one.directory for one in found]
+    for path, why in sorted(unread(tree).items()):
+        mine = _is_at_or_below(path, below) and not _skipped(_within(path, below))
+        if mine and not any(_is_at_or_below(path, top) for top in tops):
+            message = f"the directory cannot be read ({why}): a stack may lie in it, so none is removed for being gone"
+            hint = "let whoever runs windlass read it, or move it out of here"
+            yield Problem(Place(path or "."), message, hint=hint)
+
+
+def _is_at_or_below(path: str, directory: str) -> bool:
+    return not directory or path == directory or path.startswith(f"{directory}/")
 
 
 def _is_used(path: str, used: Set[str]) -> bool:

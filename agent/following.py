@@ -14,12 +14,14 @@ from agent.desired import Reading
 from agent.guard import Consent
 from agent.model import Failure, Report
 from agent.occasions import Trigger
+from agent.printable import listed
 from agent.stack_order import earlier_first, gets_on, is_ready
 from agent.suspension import Suspension
 from agent.work import Work, differ
 
 WAITS_FOR_STACK = "WaitsForStack"
 HIDDEN = "MayBeHidden"  # it seems to have left the source, and something there cannot be read
+_MOST_NAMED = 10  # directories
 
 
 class Dispatch(Protocol):
@@ -175,20 +177,16 @@ class Following:
 
     def _that_may_be_hidden(self, left: frozenset[str], reading: Reading, on_host: frozenset[str]) -> frozenset[str]:
         """Of the stacks that seem to have left the source, those that may be there all the same: a broken stack that
-        was never here may have their name, by its `name:`."""
+        was never here may have their name, by its `name:`, and so may one in a directory that cannot be read."""
         known = (self._stacks.get(name) for name in reading.broken if name not in on_host)
-        if all(work is not None and work.desired is not None for work in known):
+        if not reading.unread and all(work is not None and work.desired is not None for work in known):
             return frozenset()
         return frozenset(name for name in left if name in on_host or self._stacks[name].desired is not None)
 
     def _keep(self, work: Work, reading: Reading) -> None:
         """Leave a stack that may be hidden as it is, and tell why once. What it waited to take up is no longer in the
         source."""
-        broken = ", ".join(sorted(reading.broken))
-        why = (
-            f"is not in the source any more, and is kept until {broken} can be read, which may be it under another name"
-        )
-        failure = Failure(HIDDEN, why)
+        failure = Failure(HIDDEN, f"is not in the source any more, and is kept until {_hiding(reading)}")
         work.offer(None)
         if work.wait(failure):
             self._tell(work, failure, waits=True)
@@ -198,3 +196,11 @@ class Following:
         if self.reading is not None:
             revision = self.reading.snapshot.revision
             self._dispatch.tell(work.not_followed(revision, failure, self._wall(), waits=waits))
+
+
+def _hiding(reading: Reading) -> str:
+    """What has to come about before a stack that is not to be seen is known to be gone."""
+    if reading.unread:
+        places = listed((problem.place.file for problem in reading.unread), _MOST_NAMED)
+        return f"the agent may read {places}, where it may lie ({reading.unread[0].hint})"
+    return f"{', '.join(sorted(reading.broken))} can be read, which may be it under another name"

@@ -70,7 +70,8 @@ def _recover(desires: Desires, reading: Reading | None, on_host: frozenset[str],
     if reading is not None:
         lost |= {name for name in reading.names | on_host if reading.freeze.of(name, now)}
         lost |= {name for name, stack in reading.stacks.items() if stack.after}
-        lost |= on_host - reading.names if reading.broken else frozenset()  # one of these may be it under another name
+        hidden = reading.broken or reading.unread  # one of these may be it under another name, or lie there
+        lost |= on_host - reading.names if hidden else frozenset()
     return tuple(stack for name in sorted(lost) if (stack := _last_good(desires, name)))
 
 
@@ -88,6 +89,9 @@ def _nothing_wanted(
     """An empty desired state is a mistake far more often than a wish: nothing is removed for it until somebody says
     that it is meant."""
     revision = reading.snapshot.revision
+    if reading.unread:
+        text = f"{revision} holds no stack that can be read: {listed(reading.unread, _MOST_NAMED)}"
+        return Intake(failure=Failure("DirectoryUnreadable", text))
     if not on_host:
         text = f"{revision} holds no stack: expected a compose.yaml at the root or in a directory of its own"
         return Intake(failure=Failure(EMPTY_DESIRED_STATE, text))

@@ -102,6 +102,7 @@ class Ground:
             },
             broken={name: self._failure(failure) for name, failure in reading.broken.items()},
             warnings=self.placed(reading.warnings),
+            unread=self.placed(reading.unread),
         )
 
     def of(self, stacks: Collection[str]) -> Ground:
@@ -137,7 +138,7 @@ class Ground:
     def problems(self, reading: Reading) -> tuple[Problem, ...]:
         """Everything that is wrong in the files: each of the stacks, or that there is none."""
         if not reading.names:
-            return (self._nothing(self.directory(reading)),)
+            return (self._nothing(self.directory(reading)), *reading.unread)
         return tuple(problem for failure in reading.broken.values() for problem in failure.problems)
 
     def _nothing(self, directory: Path) -> Problem:

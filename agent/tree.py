@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class EntryKind(StrEnum):
@@ -33,6 +33,20 @@ class Tree(Protocol):
 
     def read(self, path: str) -> bytes:
         """The bytes of a regular file. `KeyError` for a path that `entries` does not hold or that is no file."""
+
+
+@runtime_checkable
+class _HasGaps(Protocol):
+    """A tree of which something may not have been readable: a directory that is closed to whoever reads."""
+
+    @property
+    def unread(self) -> Mapping[str, str]: ...
+
+
+def unread(tree: Tree) -> Mapping[str, str]:
+    """The directories of a tree that were to be listed and could not be, each with why: what lies in them is not known,
+    which is not that there is nothing. Those of a commit can be read."""
+    return tree.unread if isinstance(tree, _HasGaps) else {}
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent.desired import Reader
 from agent.errors import BadManifest
-from agent.fleet import Found, hidden, stacks
+from agent.fleet import Found, closed, hidden, stacks
 from agent.model import Problem, Revision, Snapshot
 from agent.tree import Entry, EntryKind
 from tests.compose.tree import DictTree
@@ -24,6 +24,7 @@ class Paths:
 
     paths: tuple[str, ...]
     kind: EntryKind = EntryKind.FILE
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     def entries(self) -> Mapping[str, Entry]:
         return {path: Entry(self.kind, 1) for path in self.paths}
@@ -185,3 +186,28 @@ def outcome(given_: tuple[str, ...]) -> tuple[Found, ...] | tuple[Problem, ...]:
         return stacks(Paths(given_), default_name="top")
     except BadManifest as wrong:
         return wrong.problems
+
+
+@pytest.mark.parametrize(
+    ("below", "unread", "told"),
+    [
+        ("", ["stacks/db", "stacks/web/data", "stacks/web/conf/x"], ["stacks/db"]),
+        ("", ["data", "stacks/web-data", "hosts/a"], ["data", "hosts/a", "stacks/web-data"]),
+        ("", ["charts/x", ".ssh", "stacks/.cache/x"], []),
+        ("", [""], ["."]),
+        ("stacks", ["data", "stacks/db", "stacks/charts"], ["stacks/db"]),
+    ],
+    ids=["data of a stack", "beside stacks", "where none is looked for", "the root", "below a directory"],
+)
+def test_a_directory_that_cannot_be_read_is_told_where_a_stack_may_lie_in_it(
+    below: str, unread: list[str], told: list[str]
+) -> None:
+    tree = Paths(("stacks/web/compose.yaml",), unread=dict.fromkeys(unread, "Permission denied"))
+    problems = list(closed(tree, stacks(tree, below=below), below=below))
+    assert [problem.place.file for problem in problems] == told
+    assert all("cannot be read (Permission denied)" in problem.message and problem.hint for problem in problems)
+
+
+def test_the_data_of_a_stack_at_the_root_may_be_closed() -> None:
+    tree = Paths(("compose.yaml",), unread={"data": "Permission denied"})
+    assert list(closed(tree, stacks(tree, default_name="top"))) == []

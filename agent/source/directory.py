@@ -8,6 +8,7 @@ only `.git` is left out.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -37,12 +38,20 @@ class _Found:
     changed: int = 0
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What one reading found, and the directories that neither it nor one before it could enter."""
+
+    found: Mapping[str, _Found]
+    unread: frozenset[str] = frozenset()
+
+
 class DirectorySource:
     """A `Source` of the files below `path`. What is accepted is remembered only as long as the process lives.
 
     Symlinks are entries and are never followed; sockets, devices, pipes and names that are no text are no entries. A
-    sub-directory that may not be entered is as it was read last, or as if it were empty where it never was: mostly it
-    is data.
+    sub-directory that may not be entered is as it was read last; where it never was, the tree tells that it is unread:
+    mostly it is data.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,15 +59,15 @@ class DirectorySource:
         self.origin = origin_of(self._path)
         self.past = NoPast()
         self._last: Snapshot | None = None
-        self._found: Mapping[str, _Found] = {}  # by the last `sync`
+        self._seen = _Seen({})  # by the last `sync`
         self._good: dict[str, Snapshot] = {}
         self._snapshots: weakref.WeakValueDictionary[str, Snapshot] = weakref.WeakValueDictionary()
 
     def sync(self) -> Snapshot:
         """As `Source.sync`. Raises `Refused` when the directory is missing, too large or cannot be read."""
-        self._found = found = _read(self._path, self._found)
-        revision = Revision(f"dir-{_digest(found)}")
-        snapshot = self._snapshots.get(revision.id) or Snapshot(revision, _SnapshotTree(self._path, found))
+        self._seen = seen = _read(self._path, self._seen)
+        revision = Revision(f"dir-{_digest(seen)}")
+        snapshot = self._snapshots.get(revision.id) or Snapshot(revision, _SnapshotTree(self._path, seen))
         self._snapshots[revision.id] = self._last = snapshot
         return snapshot
 
@@ -82,10 +91,11 @@ class DirectorySource:
 class _SnapshotTree:
     """A `Tree`; what is parsed is in memory, the rest is read from below `top`."""
 
-    def __init__(self, top: Path, found: Mapping[str, _Found]) -> None:
-        self._top, self._found = top, found
-        self._entries = {path: one.entry for path, one in found.items()}
-        self._paths = list(found)  # sorted as they were read
+    def __init__(self, top: Path, seen: _Seen) -> None:
+        self._top, self._found = top, seen.found
+        self._entries = {path: one.entry for path, one in seen.found.items()}
+        self._paths = list(seen.found)  # sorted as they were read
+        self.unread = dict.fromkeys(sorted(seen.unread), os.strerror(errno.EACCES))
 
     def entries(self) -> Mapping[str, Entry]:
         return self._entries
@@ -105,11 +115,13 @@ class _SnapshotTree:
         return genuine(path, data)
 
 
-def _read(top: Path, before: Mapping[str, _Found]) -> dict[str, _Found]:
+def _read(top: Path, before: _Seen) -> _Seen:
     if not top.is_dir():
         raise Refused(f"{top} is no directory", reason="DirectoryNotFound")
     try:
-        return dict(sorted(_bounded(top, _walk(top, before)).items()))
+        unread: set[str] = set()
+        found = _bounded(top, _walk(top, before, unread))
+        return _Seen(dict(sorted(found.items())), frozenset(unread))
     except OSError as error:
         raise Refused(f"{top} cannot be read: {error.strerror}", reason="DirectoryUnreadable") from error
 
@@ -126,10 +138,11 @@ def _bounded(top: Path, walk: Iterator[tuple[str, _Found]]) -> dict[str, _Found]
     return found
 
 
-def _walk(top: Path, before: Mapping[str, _Found]) -> Iterator[tuple[str, _Found]]:
+def _walk(top: Path, before: _Seen, unread: set[str]) -> Iterator[tuple[str, _Found]]:
     """Every file and link. Directories are entered by descriptor: none can be swapped for a link meanwhile. Of one that
-    may not be entered, what was found in it `before`: nobody knows that this is gone. Raises `OSError`."""
-    root, known = os.fsencode(top.resolve()), list(before)  # sorted as they were read
+    may not be entered, what was found in it `before`: nobody knows that this is gone. It is noted as `unread` where
+    nothing was. Raises `OSError`."""
+    root = os.fsencode(top.resolve())
     for directory, directories, names, fd in os.fwalk(root, onerror=_unless_gone, follow_symlinks=False):
         directories[:] = sorted(name for name in directories if name != b".git")
         closed = {name for name in directories if _is_closed(name, fd)}
@@ -141,8 +154,19 @@ def _walk(top: Path, before: Mapping[str, _Found]) -> Iterator[tuple[str, _Found
             if path is not None and one is not None:
                 yield path, one
             elif path is not None and name in closed:
-                yield from ((inside, before[inside]) for inside in under(known, path))
+                known = _known(path, before)
+                unread |= known.unread
+                yield from known.found.items()
         directories[:] = [name for name in directories if name not in closed]
+
+
+def _known(directory: str, before: _Seen) -> _Seen:
+    """What was found before in a directory that may not be entered now."""
+    inside = under(list(before.found), directory)  # sorted as they were read
+    if not inside:
+        return _Seen({}, frozenset({directory}))
+    still = frozenset(under(sorted(before.unread), directory))
+    return _Seen({path: before.found[path] for path in inside}, still)
 
 
 def _is_closed(name: bytes, directory: int) -> bool:
@@ -185,10 +209,10 @@ def _look_at_file(name: bytes, directory: int, status: os.stat_result) -> _Found
     return _Found(Entry(kind, status.st_size), None, status.st_mtime_ns)
 
 
-def _digest(found: Mapping[str, _Found]) -> str:
-    """Of paths, modes and contents; of size and time where the content is not held."""
-    digest = hashlib.sha256()
-    for path, one in found.items():
+def _digest(seen: _Seen) -> str:
+    """Of paths, modes and contents; of size and time where the content is not held; and of what could not be read."""
+    digest = hashlib.sha256("".join(f"{path}\0\0" for path in sorted(seen.unread)).encode())
+    for path, one in seen.found.items():
         content = b"" if one.data is None else hashlib.sha256(one.data).digest()
         digest.update(f"{path}\0{one.entry.kind}\0{one.entry.size}\0{one.changed}\0".encode() + content)
     return digest.hexdigest()[:40]

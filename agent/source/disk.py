@@ -95,14 +95,16 @@ class DiskTree:
         self._eye = eye
         self._entries = _Entries(eye.look, self.beneath)
         self._read: dict[str, bytes] = {}
+        self.unread: dict[str, str] = {}  # as far as it was listed by now, see `agent.tree.unread`
 
     def entries(self) -> Mapping[str, Entry]:
         return self._entries
 
     def beneath(self, directory: str) -> Iterable[str]:
-        """As `Tree.beneath`. Raises `Refused` for more paths than anybody means."""
+        """As `Tree.beneath`. Raises `Refused` for more paths than anybody means, and where listing fails by no fault of
+        the directory."""
         listed = []
-        for path in _walk(self.top, directory) if self._eye.enters(directory) else ():
+        for path in _walk(self.top, directory, self.unread) if self._eye.enters(directory) else ():
             listed.append(path)
             if len(listed) > _MOST_LISTED:
                 text = f"{self.top / directory} holds more than {_MOST_LISTED} files: name the stack's directory itself"
@@ -221,15 +223,16 @@ def _file(status: os.stat_result | None) -> Entry | None:
     return Entry(kind, status.st_size)
 
 
-def _walk(top: Path, directory: str) -> Iterator[str]:
-    """Every file and link below a directory. One that may not be entered is as if it were empty, and so is `.git`."""
+def _walk(top: Path, directory: str, unread: dict[str, str]) -> Iterator[str]:
+    """Every file and link below a directory; what lies in `.git` is none. A directory that may not be entered is noted
+    as `unread`: mostly it is data, but nobody knows."""
     pending = [directory]
     while pending:
         below = pending.pop()
         try:
-            with os.scandir(top / below) as found:
-                listed = sorted(found, key=lambda entry: entry.name)
-        except OSError:
+            listed = _listed(top / below)
+        except PermissionError as error:
+            unread[below] = error.strerror or str(error)
             continue
         for entry in listed:
             path = f"{below}/{entry.name}" if below else entry.name
@@ -237,3 +240,17 @@ def _walk(top: Path, directory: str) -> Iterator[str]:
                 pending += [path] if entry.name != ".git" else []
             elif (entry.is_symlink() or entry.is_file(follow_symlinks=False)) and _is_named(path):
                 yield path
+
+
+def _listed(directory: Path) -> list[os.DirEntry[str]]:
+    """What a directory holds; nothing where it is gone by now. Raises `PermissionError` where it may not be entered,
+    and `Refused` where that fails for another reason (no descriptor is left, the disk fails): it is not gone then."""
+    try:
+        with os.scandir(directory) as found:
+            return sorted(found, key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except PermissionError:
+        raise
+    except OSError as error:
+        raise Refused(f"{directory} cannot be read: {error.strerror}", reason="DirectoryUnreadable") from error

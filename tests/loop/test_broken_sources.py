@@ -9,7 +9,7 @@ import pytest
 
 from agent.asking import Asking
 from agent.errors import Refused, Unreachable
-from agent.model import Action, Cause, Change, Failure, Health, Plan, Report
+from agent.model import Action, Cause, Change, Failure, Health, Place, Plan, Problem, Report
 from agent.ports import AskSource, LookAt, Rhythm
 from agent.reconcile import Turn
 from tests.loop.fakes import (
@@ -100,6 +100,34 @@ def test_what_may_be_hidden_is_healed_by_the_next_agent_too() -> None:
     turns = FakeTurns(host_stacks=frozenset({"a"}))
     with running(make_loop(desires, turns, FakeAudience())):
         assert turns.next().stacks == (stack("a"),)
+
+
+CLOSED = Problem(Place("stacks/a"), "the directory cannot be read (Permission denied)", hint="let windlass read it")
+
+
+def test_what_may_lie_in_a_directory_that_cannot_be_read_is_kept_and_says_where() -> None:
+    """Be it that an earlier agent could read it."""
+    desires = FakeDesires(replace(reading(stack("b")), unread=(CLOSED,)), good={"a": stack("a")})
+    turns, audience = FakeTurns(host_stacks=frozenset({"a", "old"})), FakeAudience()
+    with running(make_loop(desires, turns, audience)) as loop:
+        assert {turns.next().stacks[0].name for _ in range(2)} == {"a", "b"}, "nothing is done about what nobody knows"
+        told = {one.stack: one.failure for one in (audience.reports.get(timeout=5) for _ in range(4)) if one.failure}
+        assert {name: why.reason for name, why in told.items()} == {"a": "MayBeHidden", "old": "MayBeHidden"}
+        assert "until the agent may read stacks/a, where it may lie (let windlass read it)" in told["old"].message
+        desires.answer = reading(stack("b"), revision="b" * 40)
+        loop.wake(AskSource("manual"))
+        let_go = {turn.scope.stacks for turn in (turns.next() for _ in range(3)) if not turn.stacks}
+        assert let_go == {frozenset({"a"}), frozenset({"old"})}, "now it is seen that they are gone"
+
+
+def test_where_nothing_can_be_read_nothing_is_removed_and_the_directory_is_named() -> None:
+    turns, audience = FakeTurns(host_stacks=frozenset({"a"})), FakeAudience()
+    with running(make_loop(FakeDesires(replace(reading(), unread=(CLOSED,))), turns, audience)):
+        _, failure, _ = audience.sources.get(timeout=5)
+        assert failure is not None
+        assert failure.reason == "DirectoryUnreadable"
+        assert "stacks/a:1:1: the directory cannot be read (Permission denied)" in failure.message
+        assert turns.nothing_more()
 
 
 def test_what_was_broken_from_the_beginning_is_forgotten_when_it_leaves_beside_something_unreadable() -> None:

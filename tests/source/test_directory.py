@@ -14,7 +14,7 @@ import pytest
 from agent.errors import BadManifest, Refused
 from agent.source import Source
 from agent.source.directory import DirectorySource
-from agent.tree import Entry, EntryKind
+from agent.tree import Entry, EntryKind, unread
 from tests.nobody import as_nobody
 
 
@@ -181,6 +181,41 @@ def test_what_may_not_be_entered_any_more_is_as_it_was(tmp_path: Path) -> None:
         (top / "stacks/web/compose.yaml").unlink()
         with as_nobody():
             assert "stacks/web/compose.yaml" not in source.sync().tree.entries()
+
+
+def test_what_may_not_be_entered_from_the_start_is_told_until_it_may(tmp_path: Path) -> None:
+    with TemporaryDirectory() as name:  # into `tmp_path` only its owner may go
+        top = Path(name)
+        top.chmod(0o755)
+        write(top, "stacks/db/compose.yaml")
+        (top / "stacks/web").mkdir(mode=0)
+        with as_nobody():
+            source = DirectorySource(top)
+            closed = source.sync()
+            assert source.sync() is closed
+        assert unread(closed.tree) == {"stacks/web": "Permission denied"}
+        (top / "stacks/web").chmod(0o755)
+        with as_nobody():
+            opened = source.sync()
+        assert unread(opened.tree) == {}
+        assert opened.revision != closed.revision, "else the first of the two would still be what is followed"
+
+
+def test_what_was_read_before_stands_for_what_is_closed_now_and_so_does_what_was_not(tmp_path: Path) -> None:
+    with TemporaryDirectory() as name:
+        top = Path(name)
+        top.chmod(0o755)
+        write(top, "stacks/db/compose.yaml")
+        (top / "stacks/web").mkdir(mode=0)
+        with as_nobody():
+            source = DirectorySource(top)
+            before = source.sync()
+        (top / "stacks").chmod(0)
+        with as_nobody():
+            now = source.sync()
+        (top / "stacks").chmod(0o755)
+        assert now is before
+        assert unread(now.tree) == {"stacks/web": "Permission denied"}
 
 
 PATHS = ("web/compose.yaml", "web/conf/a.yaml", "db/compose.yaml")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -12,7 +16,8 @@ from agent.errors import BadManifest, Refused
 from agent.source import disk
 from agent.source.directory import DirectorySource
 from agent.source.disk import bounded, origin_of, whole_disk, work_tree_of
-from agent.tree import Entry, EntryKind
+from agent.tree import Entry, EntryKind, unread
+from tests.nobody import as_nobody
 
 
 def write(file: Path, data: bytes = b"x") -> Path:
@@ -160,3 +165,50 @@ def test_the_work_tree_is_the_nearest_above(tmp_path: Path) -> None:
 
 def test_the_origin_is_that_of_the_directory_as_a_source(tmp_path: Path) -> None:
     assert DirectorySource(tmp_path).origin == origin_of(tmp_path)
+
+
+@pytest.fixture
+def closed() -> Iterator[Path]:
+    """A directory with a stack in a directory that only its owner may enter."""
+    with TemporaryDirectory() as name:  # into `tmp_path` only its owner may go
+        top = Path(name)
+        top.chmod(0o755)
+        write(top / "stacks/db/compose.yaml")
+        write(top / "stacks/web/compose.yaml").parent.chmod(0)
+        yield top
+        (top / "stacks/web").chmod(0o755)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_directory_that_may_not_be_entered_is_told(closed: Path, whole: bool) -> None:
+    inside = str(closed).lstrip("/") if whole else ""
+    tree, below = whole_disk() if whole else bounded(closed), f"{inside}/" if whole else ""
+    with as_nobody():
+        assert list(tree.beneath(inside)) == [f"{below}stacks/db/compose.yaml"]
+    assert unread(tree) == {f"{below}stacks/web": "Permission denied"}
+
+
+def test_one_that_cannot_be_listed_for_now_is_refused(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if Path(path).name == "web":
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(Refused, match="web cannot be read: Too many open files") as caught:
+        bounded(top).beneath("")
+    assert caught.value.reason == "DirectoryUnreadable"
+
+
+def test_one_that_goes_meanwhile_is_gone(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = os.scandir
+
+    def gone(path: Any) -> Any:
+        return listing(Path(path) / "nosuch" if Path(path).name == "web" else path)
+
+    monkeypatch.setattr(os, "scandir", gone)
+    tree = bounded(top)
+    assert sorted(tree.beneath("")) == ["link", "linked", "run.sh"]
+    assert unread(tree) == {}

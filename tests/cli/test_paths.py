@@ -1,0 +1,101 @@
+"""Paths that a command can do little with: directories that may not be entered.
+
+With real files and the real parts, as far as no engine is needed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from agent.assembly import Assembly
+from agent.cli import windlass
+from tests.bare import Bare, put_in_place
+
+Windlass = Callable[..., Result]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Two stacks."""
+    for name in ("one", "web"):
+        (tmp_path / "home" / name).mkdir(parents=True)
+        (tmp_path / "home" / name / "compose.yaml").write_text("services: {a: {image: x}}\n")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Windlass:
+    """Runs `windlass` in a directory below `home`, with nothing in its environment but what is given."""
+
+    def run(*words: str, at: str = "", **environment: str) -> Result:
+        monkeypatch.chdir(home / at)
+        parts = Assembly({"WINDLASS_STATE_DIR": str(home.parent / "state"), **environment}, uid=1000)
+        result = CliRunner().invoke(windlass, list(words), obj=parts)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> Bare:
+    return put_in_place(monkeypatch)
+
+
+@pytest.fixture
+def shut(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Takes away the right to enter a directory, from root as well."""
+    listing = os.scandir
+
+    def shut(closed: Path) -> None:
+        def listed(path: Any = ".") -> Any:
+            if isinstance(path, Path) and path == closed:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            return listing(path)
+
+        monkeypatch.setattr(os, "scandir", listed)
+
+    return shut
+
+
+def test_what_may_lie_in_a_directory_that_one_may_not_enter_is_not_pruned(
+    run: Windlass, home: Path, bare: Bare, shut: Callable[[Path], None]
+) -> None:
+    """Of the stacks that are read, what they do not want any more goes all the same."""
+    shut(home / "web")
+    for words in (["plan"], ["plan", "--detailed-exitcode"]):
+        result = run(*words)
+        assert result.exit_code == 0, result.output
+        assert (
+            "web:1:1: warning: the directory cannot be read (Permission denied): a stack may lie in it" in result.stderr
+        )
+    assert {(turn.scope.stacks, turn.scope.whole) for turn in bare.turns} == {(frozenset({"one"}), False)}
+
+
+def test_the_data_of_a_stack_may_be_closed_to_whoever_plans(
+    run: Windlass, home: Path, bare: Bare, shut: Callable[[Path], None]
+) -> None:
+    (home / "web/data").mkdir()
+    shut(home / "web/data")
+    result = run("plan")
+    assert (result.exit_code, "cannot be read" in result.stderr) == (0, False), result.output
+    assert bare.turns[-1].scope.whole
+
+
+def test_where_nothing_can_be_read_the_directory_is_named(
+    run: Windlass, home: Path, shut: Callable[[Path], None]
+) -> None:
+    (home / "all/web").mkdir(parents=True)
+    shut(home / "all/web")
+    result = run("validate", "all")
+    assert result.exit_code == 4
+    assert "there is no stack here" in result.stdout
+    assert "all/web:1:1: the directory cannot be read (Permission denied)" in result.stdout
