@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -22,6 +22,7 @@ from agent.desired import Reader, Reading
 from agent.errors import BadManifest, Refused
 from agent.model import Failure, Place, Problem, Revision, Snapshot
 from agent.provenance import NoPast, Past
+from agent.source.content import escaped
 from agent.source.disk import DiskTree, bounded, origin_of, whole_disk, work_tree_of
 from agent.target import OneStack, Target
 from agent.tree import Tree
@@ -192,6 +193,7 @@ def ground(
     """The files that a command is about; `environment` is the process's. Where it is not what lies on the disk,
     `tree_of` gives the tree of a repository by its directory. Raises `BadManifest` where there are none."""
     here = target.here or here_of(environment)
+    _refuse_if_no_text(_absolute(here, path) for path in _named(target))
     if target.one is None and not _absolute(here, target.path).exists():
         problem = Problem(Place(str(target.path)), "there is no such file or directory")
         raise BadManifest([problem], reason="PathNotFound")
@@ -204,6 +206,28 @@ def ground(
     tree = tree_of(work_tree_of(first)) if tree_of else whole_disk()
     single = _load_options(target.one, here, variables, tree.top)
     return Ground(tree, replace(allowed.reader(tree.top), single=single), here)
+
+
+def _named(target: Target) -> Iterator[Path]:
+    """Every path that a user named, be it by standing there."""
+    if target.one is None:
+        yield target.path
+        return
+    yield from target.one.files or (Path(),)
+    yield from target.one.env_files
+    if target.one.project_directory is not None:
+        yield target.one.project_directory
+
+
+def _refuse_if_no_text(paths: Iterable[Path]) -> None:
+    """Raises `BadManifest` for a path that is no text: no label, no document and no call of the engine can carry it."""
+    for raw in map(os.fsencode, paths):
+        try:
+            raw.decode()
+        except UnicodeDecodeError as error:
+            place = Place(escaped(raw.decode(errors="backslashreplace")))
+            hint = "rename what is called so, or come by a link with another name"
+            raise BadManifest([Problem(place, "the path is not UTF-8", hint=hint)], reason="PathNotText") from error
 
 
 def _of_path(path: Path, here: Path, allowed: Allowed, tree_of: Callable[[Path], LookedAt]) -> Ground:

@@ -1,4 +1,4 @@
-"""Paths that a command can do little with: directories that may not be entered.
+"""Paths that a command can do little with: directories that may not be entered, and names that are no text.
 
 With real files and the real parts, as far as no engine is needed.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from agent.cli import windlass
 from tests.bare import Bare, put_in_place
 
 Windlass = Callable[..., Result]
+ODD = os.fsdecode(b"caf\xe9")
 
 
 @pytest.fixture
@@ -99,3 +101,37 @@ def test_where_nothing_can_be_read_the_directory_is_named(
     assert result.exit_code == 4
     assert "there is no stack here" in result.stdout
     assert "all/web:1:1: the directory cannot be read (Permission denied)" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["validate", "render", "plan"])
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        (ODD, []),
+        (ODD, ["web"]),
+        (ODD, ["-p", "shop"]),
+        (ODD, ["-f", "compose.yaml"]),
+        ("", [ODD]),
+        ("", ["-f", f"{ODD}/compose.yaml"]),
+        ("", ["-f", "web/compose.yaml", "--env-file", f"{ODD}/.env"]),
+        ("", ["-f", "web/compose.yaml", "--project-directory", ODD]),
+    ],
+    ids=ascii,
+)
+def test_a_path_that_is_no_text_is_refused(run: Windlass, home: Path, command: str, at: str, words: list[str]) -> None:
+    """A directory from another time or another system: neither a label nor a document can carry its name."""
+    shutil.copytree(home / "web", home / ODD)
+    shutil.copytree(home / "web", home / ODD / "web")
+    result = run(command, *words, at=at)
+    assert result.exit_code == 4, result.output
+    assert f"{home}/caf\\xe9" in result.output
+    assert "the path is not UTF-8, rename what is called so" in result.output
+
+
+def test_what_is_no_text_can_be_reached_by_another_name(run: Windlass, home: Path) -> None:
+    shutil.copytree(home / "web", home / ODD)
+    (home / "link").symlink_to(home / ODD)
+    for words in (["link"], ["-f", "link/compose.yaml"]):
+        assert run("validate", *words).exit_code == 0
+    assert run("validate", "-f", "compose.yaml", at=ODD, PWD=str(home / "link")).exit_code == 0
+    assert run("validate", "-f", "../web/compose.yaml", at=ODD).exit_code == 0, "it only stands there"
