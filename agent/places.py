@@ -201,11 +201,16 @@ def ground(
         return _of_path(_absolute(here, target.path), here, allowed, tree_of or bounded)
     variables = dict(allowed.variables)
     if target.one.os_env:
-        variables |= {"PWD": str(here), **environment}
+        variables |= {name: _as_text(value) for name, value in {"PWD": str(here), **environment}.items()}
     first = here if not target.one.files else _absolute(here, target.one.files[0]).parent
     tree = tree_of(work_tree_of(first)) if tree_of else whole_disk()
     single = _load_options(target.one, here, variables, tree.top)
     return Ground(tree, replace(allowed.reader(tree.top), single=single), here)
+
+
+def _as_text(value: str) -> str:
+    """The value of a variable as Compose sends it: what is not UTF-8 in it is replaced."""
+    return os.fsencode(value).decode(errors="replace")
 
 
 def _named(target: Target) -> Iterator[Path]:

@@ -6,6 +6,7 @@ With real files and the real parts, as far as no engine is needed.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -135,3 +136,12 @@ def test_what_is_no_text_can_be_reached_by_another_name(run: Windlass, home: Pat
         assert run("validate", *words).exit_code == 0
     assert run("validate", "-f", "compose.yaml", at=ODD, PWD=str(home / "link")).exit_code == 0
     assert run("validate", "-f", "../web/compose.yaml", at=ODD).exit_code == 0, "it only stands there"
+
+
+def test_a_variable_that_is_no_text_is_sent_as_compose_sends_it(run: Windlass, home: Path) -> None:
+    (home / "web/compose.yaml").write_text("services: {a: {image: x, environment: {A: $V, B: $PWD}}}")
+    shutil.copytree(home / "web", home / ODD)
+    words = ("--os-env", "-f", "../web/compose.yaml")
+    assert run("validate", *words, at=ODD, V=ODD).exit_code == 0
+    result = run("render", *words, "-o", "json", at=ODD, V=ODD)
+    assert json.loads(result.stdout)["services"]["a"]["environment"] == {"A": "caf\ufffd", "B": f"{home}/caf\ufffd"}
