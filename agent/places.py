@@ -194,7 +194,7 @@ def ground(
     `tree_of` gives the tree of a repository by its directory. Raises `BadManifest` where there are none."""
     here = target.here or here_of(environment)
     _refuse_if_no_text(_absolute(here, path) for path in _named(target))
-    if target.one is None and not _absolute(here, target.path).exists():
+    if target.one is None and not os.path.exists(_absolute(here, target.path)):  # noqa: PTH110 - Path raises where one may not
         problem = Problem(Place(str(target.path)), "there is no such file or directory")
         raise BadManifest([problem], reason="PathNotFound")
     if target.one is None:

@@ -19,7 +19,7 @@ from agent.parts import default_name, make_git_source, remote_of
 from agent.places import Allowed, Ground, ground
 from agent.provenance import Tracer
 from agent.settings import Settings, require_repo
-from agent.source.disk import work_tree_of
+from agent.source.disk import has_git, work_tree_of
 from agent.source.mirror import keep_newest, used_now
 from agent.source.url import parse_revision
 from agent.source.worktree import past_of, snapshot_at
@@ -61,14 +61,14 @@ class Committed:
 def is_in_clone(target: Target, here: Path) -> bool:
     """Whether the path of a command lies in the work tree of a repository."""
     path = here / target.path
-    return (work_tree_of(path.parent if path.is_file() else path) / ".git").exists()
+    return has_git(work_tree_of(path.parent if path.is_file() else path))
 
 
 def in_clone(target: Target, allowed: Allowed, environment: Mapping[str, str], owners: Collection[int]) -> Ground:
     """The stacks at the path, as the revision has them, for the same place on this host. Raises as `snapshot_at`."""
 
     def tree_of(top: Path) -> Committed:
-        if not (top / ".git").exists():
+        if not has_git(top):
             message = f"{top} is in no git repository, so it has no revision {target.rev}: name one with --repo URL"
             raise Refused(message, reason="RepoNotFound")
         return Committed(snapshot_at(top, target.rev, owners), top)

@@ -4,7 +4,9 @@ a revision."""
 from __future__ import annotations
 
 import functools
+import os
 import shlex
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +24,15 @@ PATH = click.Path(exists=True, path_type=Path)
 _FILE = click.Path(path_type=Path)
 
 
+def _is_special(path: str) -> bool:
+    """Whether a pipe or a device is there, as far as one may look."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - it may be no path at all
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 class _Named(click.Path):
     """A file of this machine: what Compose takes besides has no place that an error could name."""
 
@@ -31,8 +42,7 @@ class _Named(click.Path):
             self.fail("standard input is not read: write it to a file, and name that.", param, ctx)
         if "://" in text or text.startswith(("oci:", "git@")):
             self.fail(f"{text!r} is not on this machine: fetch it, and name the file.", param, ctx)
-        path = Path(text)
-        if path.exists() and not (path.is_file() or path.is_dir()):
+        if _is_special(text):
             self.fail(f"{text!r} is a pipe or a device: write it to a file, and name that.", param, ctx)
         return super().convert(value, param, ctx)
 

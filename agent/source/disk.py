@@ -42,11 +42,16 @@ def work_tree_of(directory: Path) -> Path:
     Also the directory itself where the way up leads over a link: its parents are not then those of the files.
     """
     for above in (directory, *directory.parents):
-        if (above / ".git").exists():
+        if has_git(above):
             return above
-        if above.is_symlink():
+        if os.path.islink(above):  # noqa: PTH114 - as in `has_git`
             break
     return directory
+
+
+def has_git(directory: Path) -> bool:
+    """Whether a directory is the top of a work tree, as far as one may look into it."""
+    return os.path.exists(directory / ".git")  # noqa: PTH110 - Path raises where one may not
 
 
 def origin_of(directory: Path) -> str:

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from click.testing import CliRunner, Result
 from agent.assembly import Assembly
 from agent.cli import windlass
 from tests.bare import Bare, put_in_place
+from tests.nobody import as_nobody
 
 Windlass = Callable[..., Result]
 ODD = os.fsdecode(b"caf\xe9")
@@ -145,3 +147,29 @@ def test_a_variable_that_is_no_text_is_sent_as_compose_sends_it(run: Windlass, h
     assert run("validate", *words, at=ODD, V=ODD).exit_code == 0
     result = run("render", *words, "-o", "json", at=ODD, V=ODD)
     assert json.loads(result.stdout)["services"]["a"]["environment"] == {"A": "caf\ufffd", "B": f"{home}/caf\ufffd"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        (0, ["-f", "{}/compose.yaml"]),
+        (0o444, ["-f", "{}/compose.yaml"]),
+        (0o444, ["{}"]),
+        (0o444, ["{}", "--rev", "x"]),
+    ],
+    ids=str,
+)
+def test_what_is_named_and_may_not_be_looked_at_is_no_bug(mode: int, words: list[str]) -> None:
+    with TemporaryDirectory() as name:  # into `tmp_path` only its owner may go
+        Path(name).chmod(0o755)
+        closed = Path(name) / "web"
+        closed.mkdir()
+        (closed / "compose.yaml").write_text("services: {a: {image: x}}")
+        closed.chmod(mode)
+        parts = Assembly({"WINDLASS_STATE_DIR": f"{name}/state"}, uid=1000)
+        with as_nobody():
+            result = CliRunner().invoke(windlass, ["render", *(word.format(closed) for word in words)], obj=parts)
+        closed.chmod(0o755)
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code in {1, 4}
+    assert str(closed).lstrip("/") in result.output
