@@ -15,7 +15,7 @@ from agent.compose.findings import At, Findings, brief, path_to
 from agent.compose.handlings import image_policy, schedule_of
 from agent.compose.names import container_names
 from agent.compose.nodes import Map
-from agent.compose.ports import MOST_PORT, PROTOCOLS, parse_range
+from agent.compose.ports import MOST_PORT, PROTOCOLS, PortRange, parse_range
 from agent.compose.project import Project
 from agent.compose.refusals import refuse
 from agent.compose.schedules import check_job, check_waits
@@ -215,13 +215,22 @@ def _host_ports(services: Sequence[tuple[Map, At]]) -> None:
             published = port.get("published")
             if not published or replicas_of(service) == 0 or service.get("network_mode") == "host":
                 continue
-            wanted = parse_range(published)
-            if wanted.size > 1 or not wanted.first:
-                continue  # the engine picks a free one
-            below = at.of_item(service, "ports", index)
+            wanted, below = parse_range(published), at.of_item(service, "ports", index)
+            if wanted.size > 1 or not wanted.first:  # the engine picks a free one
+                _enough(wanted, replicas_of(service), below)
+                continue
             if replicas_of(service) > 1:
                 below.problem(f"{replicas_of(service)} containers cannot all publish port {published}")
             _claim(taken.setdefault((port["protocol"], wanted.first), {}), port, below, at.path)
+
+
+def _enough(ports: PortRange, containers: int, at: At) -> None:
+    """Reports a range that has no port for each of the containers."""
+    if ports.first and ports.size < containers:
+        at.problem(
+            f"{containers} containers cannot all publish one of the {ports.size} ports {ports.first}-{ports.last}",
+            "publish a longer range, or have fewer containers",
+        )
 
 
 def _container_names(project: Project, services: Sequence[tuple[str, Map, At]]) -> None:

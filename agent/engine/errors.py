@@ -76,6 +76,7 @@ MEANINGS = (
     _meaning(r"listen \w+ (\S+): bind: address already in use", "PortInUse", "{0} is in use already"),
     _meaning(r"bind host port for (\S+): address already in use", "PortInUse", "{0} is in use already"),
     _meaning(r"port is already allocated|address already in use", "PortInUse"),
+    _meaning(r"(all ports are allocated)", "PortInUse", "every port of a range that it publishes is in use already"),
     _meaning(r'plugin "?([^"\s]+)"? not found', "PluginMissing", "there is no plugin {0} on this host"),
     _meaning(r"pool overlaps|invalid pool request", "SubnetOverlap"),
     _meaning(r"non-overlapping IPv4 address pool|predefined address pools", "AddressPoolExhausted"),

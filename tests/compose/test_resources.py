@@ -269,6 +269,10 @@ def test_a_local_volume_that_binds_a_relative_path_needs_its_directory() -> None
          "1:76: services.b.ports[0]: port 80/tcp of the host is published by services.a already"),
         ("services: {a: {image: x, scale: 2, ports: ['80:1']}}", "1:44: services.a.ports[0]: 2 containers cannot all "
          "publish port 80"),
+        ("services: {a: {image: x, deploy: {replicas: 3}, ports: ['8000-8001:1', '8000-8002:2']}}", "1:57: services.a."
+         "ports[0]: 3 containers cannot all publish one of the 2 ports 8000-8001, publish a longer range, or have "
+         "fewer containers"),
+        ("services: {a: {image: x, scale: 3, network_mode: host, ports: ['8000-8001:1']}}", None),
         ("services: {a: {image: x, networks: [n]}}\nnetworks: {n: {external: true, name: ''}}",
          "2:12: networks.n: the name is empty"),
         ("services: {a: {image: x, ports: ['0:80']}, b: {image: x, scale: 2, ports: ['0:80']}}", None),

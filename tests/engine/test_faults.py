@@ -192,7 +192,8 @@ def test_an_engine_of_another_release_in_the_place_of_the_one_before_is_spoken_t
 CONFLICT = 'Conflict. The container name "/web" is already in use by container "abc". You have to remove that.'
 
 
-BIND = "driver failed programming external connectivity on endpoint x (abc): Bind for 127.0.0.1:80 failed: port is "
+PROGRAMMING = "driver failed programming external connectivity on endpoint x (abc)"
+BIND = f"{PROGRAMMING}: Bind for 127.0.0.1:80 failed: port is "
 
 
 LISTEN = "driver failed: Error starting userland proxy: listen tcp4 0.0.0.0:8080: bind: address already in use"
@@ -216,6 +217,7 @@ RUNC = (
         ((409, "something else"), "Conflict", "something else"),
         ((500, BIND + "already allocated"), "PortInUse", "127.0.0.1:80 is in use already"),
         ((500, LISTEN), "PortInUse", "0.0.0.0:8080 is in use already"),
+        ((500, f"{PROGRAMMING}: all ports are allocated"), "PortInUse", "web: every port of a range"),
         (
             (500, f"task {'0a1b' * 16}: already exists: unknown"),
             "StartCut",
