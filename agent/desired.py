@@ -9,8 +9,8 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from agent.compose import Admission, LoadOptions, Project, load
 from agent.errors import BadManifest, Trouble
@@ -19,6 +19,9 @@ from agent.freeze import Freezes
 from agent.model import Failure, Place, Problem, Revision, Snapshot, Stack
 from agent.stack_order import in_a_round, unknown
 from agent.tree import EntryKind, Noted, Tree
+
+if TYPE_CHECKING:
+    from agent.compose.bindings import Target
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,6 @@ class Reader:
 
     def read(self, snapshot: Snapshot) -> Reading:
         """Every stack of the tree. Raises `BadManifest` only when the tree as a whole cannot be understood."""
-        from agent.compose.admit import admit
-
         good: dict[str, Stack] = {}
         broken: dict[str, Failure] = {}
         warnings: list[Problem] = []
@@ -83,7 +84,7 @@ class Reader:
         for found in listed:
             tree = Noted(snapshot.tree)
             try:
-                project = self._project(tree, found, partial(admit, allow_build=self.allow_build))
+                project = self._project(tree, found, self._admission(tree))
                 stack = self._stack(snapshot.revision, tree, project)
                 _refuse_twin(good.get(stack.name), stack)
                 good[stack.name] = stack
@@ -150,24 +151,31 @@ class Reader:
         options = LoadOptions(found.directory, default_name=found.name, environment=self.environment)
         return load(tree, replace(self.single or options, shown=self.shown), admission)
 
+    def _admission(self, tree: Tree) -> Admission:
+        from agent.compose.resources import report
+
+        return lambda project, findings: report(project, tree, self._target(project), findings)
+
     def _stack(self, revision: Revision, tree: Noted, project: Project) -> Stack:
-        from agent.compose.bindings import Target
         from agent.compose.handlings import after
         from agent.compose.resources import resources
 
-        files = str(self.state_dir / "files")
-        target = Target(
+        wanted = resources(project, tree, self._target(project))
+        services = tuple(sorted({resource.service for resource in wanted if resource.service}))
+        place = Place(project.files[0])
+        return Stack(project.name, wanted, revision, services, place, after(project), tree.asked)
+
+    def _target(self, project: Project) -> Target:
+        from agent.compose.bindings import Target
+
+        return Target(
             str(self.home(project)),
-            files,
+            str(self.state_dir / "files"),
             in_place=self.directory is not None,
             secrets=self.secrets_dir,
             key=self.key,
             allow_build=self.allow_build,
         )
-        wanted = resources(project, tree, target)
-        services = tuple(sorted({resource.service for resource in wanted if resource.service}))
-        place = Place(project.files[0])
-        return Stack(project.name, wanted, revision, services, place, after(project), tree.asked)
 
 
 def _refuse_twin(first: Stack | None, second: Stack) -> None:

@@ -21,6 +21,7 @@ from agent.compose.findings import At
 from agent.compose.nodes import Map
 from agent.compose.paths import Escape, ancestors, in_tree, is_absolute, joined
 from agent.compose.project import Project
+from agent.errors import BadManifest
 from agent.model import Key, Place, Resource
 
 MOST_BYTES: Final = 256 << 20  # of the repository that one stack mounts, each path once
@@ -72,7 +73,7 @@ class Bindings:
     def of(self, volume: Map, at: At) -> tuple[str, Key | None]:
         """The path on the host, and the file resource that has to be there first, if any."""
         source: str = volume["source"]
-        if is_absolute(source):
+        if is_absolute(source) or source.startswith("~"):  # nobody's home, which has been refused
             return source, None
         if self.target.in_place and not self._is_settings_file(source):
             return joined(self.target.directory, source), None
@@ -81,6 +82,9 @@ class Bindings:
             content, digest = self._content(located, at)
         except NotReadable as error:
             at.findings.problem(at.place, f"{at.shown(source)} {error.message}", at.path, reason=error.reason)
+            return source, None
+        except BadManifest as error:
+            at.findings.take(error)
             return source, None
         if content and not self._is_written(source):
             name = posixpath.basename(located) or self.project.name
@@ -178,5 +182,6 @@ def _digest(content: Content) -> str:
 def _written_sources(project: Project) -> Iterator[str]:
     for service in project.services.values():
         for volume in service.get("volumes") or ():
-            if volume["type"] == "bind" and not volume.get("read_only") and not is_absolute(volume["source"]):
-                yield volume["source"]
+            source = volume.get("source", "")
+            if volume["type"] == "bind" and source and not volume.get("read_only") and not is_absolute(source):
+                yield source

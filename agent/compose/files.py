@@ -7,6 +7,7 @@ from collections.abc import Callable
 from agent.compose.documents import MAX_BYTES
 from agent.compose.findings import At
 from agent.compose.paths import Escape, ancestors, clean, in_tree
+from agent.errors import BadManifest
 from agent.tree import Entry, EntryKind, Tree
 
 REGULAR = (EntryKind.FILE, EntryKind.EXECUTABLE)
@@ -78,7 +79,8 @@ class Files:
 
 
 def read_small(files: Files, path: str, at: At) -> bytes | None:
-    """A file that is read as a whole, at most 4 MiB. None, and a problem, for a path that is no such file."""
+    """A file that is read as a whole, at most 4 MiB. None, and a problem, for a path that is no such file, or one that
+    cannot be read."""
     try:
         located = files.locate("", path)
     except NotReadable as error:
@@ -93,4 +95,8 @@ def read_small(files: Files, path: str, at: At) -> bytes | None:
         text = f'the file "{files.shown(located)}" has more than {MAX_BYTES} bytes'
         at.findings.problem(at.place, text, at.path, reason="FileTooLarge")
         return None
-    return files.read(located)
+    try:
+        return files.read(located)
+    except BadManifest as error:
+        at.findings.take(error)
+        return None

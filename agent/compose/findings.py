@@ -108,6 +108,13 @@ class Findings:
         if len(self.problems) == MOST_PROBLEMS:
             self.raise_if_any()
 
+    def take(self, error: BadManifest) -> None:
+        """Notes what is wrong with a file that cannot be read, beside all else. Raises `BadManifest` as `problem`."""
+        self.problems += [problem for problem in error.problems if problem not in self.problems]
+        self.reasons.add(error.reason)
+        if len(self.problems) >= MOST_PROBLEMS:
+            self.raise_if_any()
+
     def warn(self, place: Place, message: str, path: str = "", hint: str = "") -> None:
         """Notes a warning; those beyond the most that anyone would read are dropped."""
         if len(self.warnings) < MOST_PROBLEMS:

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from agent.compose.bindings import Target
+from agent.compose.build import is_local
 from agent.compose.files import Files, NotReadable
 from agent.compose.findings import At
 from agent.compose.handlings import image_interval, image_policy
@@ -36,6 +37,7 @@ from agent.compose.payload import platform
 from agent.compose.project import Project
 from agent.compose.units import nanoseconds
 from agent.digests import canonical
+from agent.errors import BadManifest
 from agent.model import Key, Resource
 from agent.tree import itself
 
@@ -77,7 +79,7 @@ class Images:
         wanted = platform(service, self.project.environment)
         spec: dict[str, Any] = {"reference": self.project.image_of(name), "platform": wanted}
         if "build" in service and self.target.allow_build:
-            if build := self._build(service["build"], at.of(service, "build")):
+            if build := self.build(service, at):
                 spec["build"] = build
         elif pull := self._follow(service) or _pull(service):
             spec["pull"] = pull
@@ -107,8 +109,20 @@ class Images:
             key, self.project.name, spec, prepares=True, on_demand=not follows, renewed=renewed, place=at.place
         )
 
+    def build(self, service: Map, at: At) -> dict[str, Any] | None:
+        """How the image is built, if it is. None where it cannot be, which is reported."""
+        build = service.get("build")
+        if build is None or not self.target.allow_build:
+            return None
+        if not is_local(build["context"]) or build["context"].startswith("~"):
+            return None  # which has been refused
+        try:
+            return self._build(build, at.of(service, "build"))
+        except BadManifest as error:
+            at.findings.take(error)
+            return None
+
     def _build(self, build: Map, at: At) -> dict[str, Any] | None:
-        """None where it cannot be built, which is reported."""
         try:
             directory = self.files.locate(self.project.directory, build["context"])
             context = self._context(directory, at)

@@ -37,15 +37,25 @@ def resources(project: Project, tree: Tree, target: Target) -> tuple[Resource, .
     """Everything that the host must hold for the project, sorted by key. Raises `BadManifest` for paths that may not
     be mounted, and for what the engine would refuse."""
     findings = Findings(secrets=set(project.hidden))
+    admitted = _admitted(project, tree, target, findings)
+    wanted = list(admitted.all())
+    findings.raise_if_any()
+    whole = arranged(with_content([*wanted, *admitted.bindings.found.values()], target.key))
+    return tuple(replace(one, hidden=project.hidden) for one in sorted(whole, key=lambda one: one.key))
+
+
+def report(project: Project, tree: Tree, target: Target, findings: Findings) -> None:
+    """Reports what `resources` would, of a project in which the load has found something: of what could be read, no
+    container is made."""
+    _admitted(project, tree, target, findings).locate()
+
+
+def _admitted(project: Project, tree: Tree, target: Target, findings: Findings) -> _Wanted:
     admit(project, findings, allow_build=target.allow_build)
     files = Files(tree)
     read_profiles(files, project.directory, project.services, findings, known=project.seccomp)
     bindings, images = Bindings(files, project, target), Images(project, files, target)
-    maker, dependencies = Maker(project, target.directory), Dependencies(project)
-    wanted = list(_Wanted(project, maker, bindings, images, dependencies, findings).all())
-    findings.raise_if_any()
-    whole = arranged(with_content([*wanted, *bindings.found.values()], target.key))
-    return tuple(replace(one, hidden=project.hidden) for one in sorted(whole, key=lambda one: one.key))
+    return _Wanted(project, Maker(project, target.directory), bindings, images, Dependencies(project), findings)
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,10 @@ class _Wanted:
     images: Images
     dependencies: Dependencies
     findings: Findings
+
+    @property
+    def stores(self) -> Stores:
+        return Stores(self.project, self.bindings)
 
     def all(self) -> Iterator[Resource]:
         images: dict[Key, Resource] = {}
@@ -72,6 +86,16 @@ class _Wanted:
                 images[image.key] = merged(images.get(image.key, image), image)
             yield from self._containers(name, service, needed, name in completed)
         yield from images.values()
+
+    def locate(self) -> None:
+        """Reports every path that may not be used, and every content that is not there."""
+        for key in self.project.volumes:
+            self._device(key)
+        for name, service in self.project.services.items():
+            if "provider" not in service:
+                self.images.build(service, self._at(name))
+                self._sources(name, service)
+                self.stores.of(service, self._at(name))
 
     def _at(self, service: str) -> At:
         return At(path_to("services", service), self.project.element_place("services", service), self.findings)
@@ -91,23 +115,26 @@ class _Wanted:
         volume = self.project.volumes[key]
         external = bool(volume.get("external"))
         spec = {} if external else self.maker.volume(key)
-        path = bound_device(volume)
-        at = At(path_to("volumes", key), self.project.element_place("volumes", key), self.findings)
-        device = None if path is None else self.bindings.device(path, at)
+        device = self._device(key)
         return Resource(
             Key("volume", volume["name"]),
             self.project.name,
             spec,
             requires=(Requirement(device),) if device else (),
             external=external,
-            place=at.place,
+            place=self.project.element_place("volumes", key),
             handling=of_stack(self.project),
         )
+
+    def _device(self, key: str) -> Key | None:
+        at = At(path_to("volumes", key), self.project.element_place("volumes", key), self.findings)
+        path = bound_device(self.project.volumes[key])
+        return None if path is None else self.bindings.device(path, at)
 
     def _containers(self, name: str, service: Map, needed: Sequence[Resource], completes: bool) -> Iterator[Resource]:
         """`needed` are its images, the one that it is made from first."""
         sources, files = self._sources(name, service)
-        stored, written = Stores(self.project, self.bindings).of(service, self._at(name))
+        stored, written = self.stores.of(service, self._at(name))
         files |= written | {image.key for image in needed}
         handling, kept = of_service(self.project, name), self._kept(files)
         renewing = frozenset() if FILES in handling.ignore else kept
@@ -150,7 +177,7 @@ class _Wanted:
         files: set[Key] = set()
         for index, volume in enumerate(service.get("volumes") or ()):
             source, file = "", None
-            if volume["type"] == "bind":
+            if volume["type"] == "bind" and volume.get("source"):
                 place = self.project.place("services", name, "volumes", index)
                 at = At(f"{path_to('services', name)}.volumes[{index}]", place, self.findings)
                 source, file = self.bindings.of(volume, at)

@@ -20,6 +20,7 @@ from agent.compose.nodes import Map, Masked
 from agent.compose.paths import is_absolute
 from agent.compose.project import Project
 from agent.compose.stores import CONFIG_SOURCES, targets
+from agent.errors import BadManifest
 from agent.model import Key
 
 _MODE: Final = 0o444  # as Compose: for everybody to read, whoever the container runs as
@@ -45,8 +46,8 @@ class Stores:
         return mounts, keys
 
     def _source(self, section: str, reference: Map, at: At) -> tuple[str, Key | None]:
-        name: str = reference["source"]
-        element: Map = self.project.model[section][name]
+        name: str = reference.get("source", "")
+        element: Map = self.project.model[section].get(name) or Map(at.place)
         if element.get("external") or not any(way in element for way in CONFIG_SOURCES):
             return "", None  # which has been refused
         if "file" in element:
@@ -59,7 +60,11 @@ class Stores:
 
     def _file(self, section: str, name: str, path: str, at: At) -> tuple[str, Key | None]:
         """A file lies where it lies, with its own owner and mode; but the commit's are copied, a secret to memory."""
-        content = self._read(path) if section == "secrets" and not is_absolute(path) else None
+        try:
+            content = self._read(path) if section == "secrets" and not is_absolute(path) else None
+        except BadManifest as error:
+            at.findings.take(error)
+            return "", None
         if content is None:
             place = self.project.place(section, name, "file")
             return self.bindings.of_file(path, At(f"{path_to(section, name)}.file", place, at.findings))
@@ -81,7 +86,7 @@ class Stores:
             return str(element["content"])
         variable = element["environment"]
         value = self.project.supplied(section, name)
-        if value is None:
+        if value is None and not findings.unset:
             at = At(f"{path_to(section, name)}.environment", element.value_place("environment"), findings)
             at.problem(f"the variable {variable} is not set, so the {section[:-1]} has no content")
         return value

@@ -96,7 +96,7 @@ def targets(service: Map, key: str) -> list[str]:
     directory = f"{SECRETS_DIRECTORY}/" if key == "secrets" else "/"
     found = []
     for reference in service.get(key) or ():
-        target = reference.get("target") or reference["source"]
+        target = reference.get("target") or reference.get("source", "")
         found.append(target if is_absolute(target) else directory + target)
     return found
 

@@ -211,7 +211,7 @@ def test_what_the_context_leaves_out_changes_nothing() -> None:
 def test_what_cannot_be_built(text: str, problem: str) -> None:
     with pytest.raises(BadManifest) as caught:
         build_of(text)
-    assert f"compose.yaml:{problem}" in [str(one) for one in caught.value.problems]
+    assert [str(one) for one in caught.value.problems] == [f"compose.yaml:{problem}"]
 
 
 @pytest.mark.parametrize(
