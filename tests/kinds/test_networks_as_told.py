@@ -19,6 +19,8 @@ MTU = "com.docker.network.driver.mtu"
 
 @pytest.mark.engine
 def test_a_network_is_as_wanted_where_the_engine_does_not_know_what_is_asked(bench: Bench) -> None:
+    if bench.engine.api >= (1, 48):
+        pytest.skip("this engine knows it")
     assert bench.create(bench.network(EnableIPv4=False, Internal=True)).differences == ()
 
 
