@@ -39,7 +39,7 @@ from agent.kinds.container_networks import concerns, endpoints, is_attached, men
 from agent.kinds.container_noted import Noted
 from agent.kinds.container_once import Once, hook_of, runs_once
 from agent.kinds.container_report import is_paused, is_up, labels_of, name_of, never_ran, sharers
-from agent.kinds.container_rollout import Replacement
+from agent.kinds.container_rollout import Replacement, put_down
 from agent.kinds.container_run import run_once
 from agent.kinds.container_state import gate
 from agent.kinds.container_survivors import Survivors
@@ -118,7 +118,7 @@ class ContainerKind:
         try:
             self.begin(resource, made)
         except (Refused, Overtaken):
-            self.discard(made)
+            put_down(self, made)
             raise
         if old is not None:
             with suppress(Refused, Overtaken):  # says nothing against the new one; it goes at the next look

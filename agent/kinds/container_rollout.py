@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.errors import Overtaken, Refused
+from agent.errors import Overtaken, Refused, Trouble
 from agent.kinds.base import Report
 from agent.kinds.container_cut import aside_name
 from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_proof import proof_of
-from agent.kinds.container_report import is_up, listed_name, name_of, status_of
+from agent.kinds.container_report import is_paused, is_up, listed_name, name_of, status_of
 from agent.kinds.container_words import said_by
+from agent.kinds.table import look
 from agent.model import Resource
 from agent.probe import Gate
 from agent.rollout import Proof
@@ -25,6 +26,18 @@ from agent.twins import NEXT
 
 if TYPE_CHECKING:
     from agent.kinds.container import ContainerKind
+
+
+def put_down(kind: ContainerKind, container: str) -> None:
+    """Remove one that is no good, and may be writing to what another one goes on with: so it is asked to stop, and has
+    its time for that. It goes whatever becomes of that; its hooks, which may take longer, are not run."""
+    with suppress(Trouble):
+        report = kind.engine.inspect_container(container)
+        if report is not None and is_paused(report):
+            kind.engine.unpause_container(container)
+        if report is not None and is_up(report):
+            kind.engine.stop_container(container, look(report, "Config.StopTimeout"))
+    kind.discard(container)
 
 
 class _New(NamedTuple):
@@ -94,7 +107,7 @@ class Replacement:
         self._kind.engine.ping()  # one that ends has stopped the new one too, and nothing is good in it
         try:
             if self._new.id:
-                self._kind.discard(self._new.id)
+                put_down(self._kind, self._new.id)
             now = self._kind.engine.inspect_container(self._old["Id"])
             if now is not None and name_of(now) != self._name:
                 self._kind.engine.rename_container(self._old["Id"], self._name)

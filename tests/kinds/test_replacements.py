@@ -181,6 +181,14 @@ def test_the_old_one_goes_on_where_the_new_one_cannot_be_removed_but_not_beside_
     def is_busy(container: str, **_options: bool) -> None:
         raise Refused(f"remove {container}: device or resource busy", reason="EngineError")
 
+    stop = bench.engine.stop_container
+
+    def stop_but_the_new_one(container: str, grace: int | None = None) -> None:
+        if runs and container != first.id:
+            raise Refused(f"stop {container}: permission denied", reason="EngineError")
+        stop(container, grace)
+
+    monkeypatch.setattr(bench.engine, "stop_container", stop_but_the_new_one)
     monkeypatch.setattr(bench.engine, "remove_container", is_busy)
     for _ in range(2):
         with pytest.raises(Refused, match=r"the old one could not be put back: .* busy"):

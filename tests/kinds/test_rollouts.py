@@ -10,6 +10,7 @@ import pytest
 
 from agent.converge import Event as Progress
 from agent.converge import Resting
+from agent.errors import Refused
 from agent.kinds.base import STACK
 from agent.model import Status
 from agent.reconcile import Turn
@@ -98,6 +99,65 @@ def test_what_is_not_healthy_within_its_timeout_is_taken_back(rig: Rig, busybox:
     assert rig.container("web")["State"]["Running"]
     assert ids(rig) == {before}, "no leftovers"
     assert rig.apply(good) == {}
+
+
+def closing(image: str, version: str, more: str) -> str:
+    """`web`, which needs a moment to close what it has open in the volume `log`, and writes there that it did."""
+    end = f"sleep 0.3; echo {version} closed >> /log/x; exit 0"
+    return f"""\
+services:
+  web:
+    image: {image}
+    command: [sh, -c, "trap '{end}' TERM; echo {version} open >> /log/x; while :; do sleep 0.1; done"]
+    volumes: [log:/log]
+    {more}
+    x-windlass: {{rollout: {{monitor: 300ms}}}}
+volumes: {{log: {{}}}}
+"""
+
+
+def written(rig: Rig) -> list[str]:
+    asked = {"Cmd": ["cat", "/log/x"], "AttachStdout": True}
+    return rig.engine.execute(rig.container("web")["Id"], asked, 10)[1].splitlines()
+
+
+ILL = f"{UNHEALTHY}\n    pre_stop: [{{command: [sh, -c, 'echo hook >> /log/x; sleep 600']}}]"
+
+
+def test_what_is_taken_back_has_its_time_to_stop_before_the_old_one_goes_on(rig: Rig, busybox: str) -> None:
+    """They write to the same volume. What would run before another stop does not keep the old one waiting."""
+    rig.apply(closing(busybox, "1", ""))
+    before = rig.container("web")["Id"]
+    report = rig.take(closing(busybox, "2", ILL))
+    assert (report.failure and report.failure.reason) == "HealthTimeout"
+    assert ids(rig) == {before}
+    assert written(rig)[:5] == ["1 open", "1 closed", "2 open", "2 closed", "1 open"]
+
+
+def test_what_cannot_be_stopped_to_be_taken_back_keeps_no_old_one_down(rig: Rig, busybox: str) -> None:
+    rig.apply(closing(busybox, "1", ""))
+    before, stop = rig.container("web")["Id"], rig.engine.stop_container
+
+    def refuse(container: str, grace: int | None = None) -> None:
+        if container != before:
+            raise Refused("cannot stop container: permission denied", reason="EngineError")
+        stop(container, grace)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rig.engine, "stop_container", refuse)
+        report = rig.take(closing(busybox, "2", ILL))
+    assert (report.failure and report.failure.reason) == "HealthTimeout"
+    assert ids(rig) == {before}
+    assert rig.container("web")["State"]["Running"]
+
+
+def test_what_a_failing_hook_keeps_from_being_made_has_its_time_to_stop(rig: Rig, busybox: str) -> None:
+    failing = "post_start: [{command: [sh, -c, 'until grep -q open /log/x; do sleep 0.1; done; exit 3']}]"
+    report = rig.take(closing(busybox, "1", failing))
+    assert (report.failure and report.failure.reason) == "HookFailed"
+    assert ids(rig) == set()
+    rig.apply(closing(busybox, "2", ""))
+    assert written(rig)[:2] == ["1 open", "1 closed"]
 
 
 def test_what_crashes_again_and_again_while_it_is_watched_is_taken_back(rig: Rig, busybox: str) -> None:
