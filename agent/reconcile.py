@@ -71,6 +71,7 @@ class Turn:
     gone_back: bool = False  # and it has proved good here before
     rejected: str = ""  # a digest of the content that was given up for it
     superseded: Callable[[], bool] = never  # whether something newer is wanted by now: then nothing more is begun
+    finishes: Callable[[], bool] = never  # whether a replacement under way is finished even so: nothing goes on with it
     dropped: Callable[[Key], bool] = never  # whether it is superseded by what does not want the object any more
     suspended: Mapping[str, Suspended] = field(default_factory=dict)  # by stack: what is not to be changed
     elsewhere: Wanted = field(default_factory=dict)  # in further stacks, which this turn does not touch
@@ -275,9 +276,10 @@ class Reconciler:
         revisions = {stack.name: stack.revision.id for stack in turn.stacks}
         wanted = {one.key: one for stack in turn.stacks for one in stack.resources}
         awaited = _that_others_stopped_for(plan)
+        is_finished = partial(self._is_finished, turn)
 
         def perform(change: Change, pace: Pace) -> str:
-            pace = replace(pace, leaves=change.number not in awaited)
+            pace = replace(pace, leaves=change.number not in awaited, is_finished=is_finished)
             return self.host.perform(change, revisions.get(change.stack, ""), pace)
 
         with measured(Measured.APPLY, self.timed, self.clock):
@@ -293,6 +295,9 @@ class Reconciler:
                 timed=self.timed,
                 beside=beside,
             )
+
+    def _is_finished(self, turn: Turn) -> bool:
+        return turn.finishes() and not self.stop()
 
 
 def _kept_for(seen: Observed) -> frozenset[Key]:

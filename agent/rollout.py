@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, TypeVar
 
 from agent.errors import Overtaken, Refused, Trouble, Unreachable
 from agent.handling import OnFailure, Order, Rollout
 from agent.model import Action, Change, Outcome, Status
 from agent.probe import Gate
-from agent.stand_ins import ignore
+from agent.stand_ins import ignore, never
 from agent.timing import Measured, Timed
 
 HEALTH_TIMEOUT = "HealthTimeout"
@@ -88,7 +88,8 @@ class Steps(Protocol):
 @dataclass(frozen=True)
 class Pace:
     """What a step waits with: `clock` gives seconds, `rest` waits for some of them and is told why, and `stop` says
-    that there is no time left.
+    that there is no time left. A replacement that has begun is finished all the same where it `is_finished`: its stack
+    is suspended by now, so that nothing would go on with what is left half-done.
 
     While it rests, a step takes no place from others. `timed` hears how long the new one took to be good, and for how
     long nothing ran. Where the time ends before the new one is proved, a step that `leaves` leaves both to the next
@@ -100,6 +101,12 @@ class Pace:
     stop: Callable[[], bool]
     timed: Timed = ignore
     leaves: bool = True
+    is_finished: Callable[[], bool] = never
+
+    @property
+    def once_begun(self) -> Pace:
+        """Of a replacement."""
+        return replace(self, stop=lambda: self.stop() and not self.is_finished())
 
 
 def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
@@ -109,6 +116,7 @@ def roll(steps: Steps, rollout: Rollout, pace: Pace) -> None:
     one is back, see `Pace`. `Unreachable` leaves both as well, and so does `Refused` (`StartTimeout`) where the start
     of the new one hangs: then the old one runs meanwhile.
     """
+    pace = pace.once_begun
     try:
         steps.prepare()
         if rollout.order is Order.START_FIRST:

@@ -239,6 +239,11 @@ class Work:
         wanted, suspended = self.desired, self.suspended
         return lambda: differ(self.desired, wanted) or self.suspended != suspended
 
+    def since_suspended(self) -> Callable[[], bool]:
+        """As `moved_on`: whether more is suspended now, so that nothing would go on with what is left half-done."""
+        suspended = self.suspended
+        return lambda: bool(self.suspended) and self.suspended != suspended
+
     def dropped(self) -> Callable[[Key], bool]:
         """As `moved_on`, and whether the other content does without the given object."""
         moved_on = self.moved_on()
@@ -279,6 +284,7 @@ class Work:
             gone_back=kept and self.goal.proved,
             rejected=self.goal.given_up if kept else "",
             superseded=self.moved_on(),
+            finishes=self.since_suspended(),
             dropped=self.dropped(),
             suspended={self.name: self.restraint},
             elsewhere=elsewhere,

@@ -30,6 +30,7 @@ class Stage:
     now: float = 0.0
     stopping: bool = False
     leaves: bool = True
+    is_finished: bool = False
     old_is_there: bool = True
     is_missed: bool = True
     takes: dict[str, float] = field(default_factory=dict)  # seconds, by step
@@ -77,7 +78,8 @@ class Stage:
         self.now += seconds
 
     def roll(self, rollout: Rollout) -> None:
-        roll(self, rollout, Pace(lambda: self.now, self.rest, lambda: self.stopping, self.note, self.leaves))
+        pace = Pace(lambda: self.now, self.rest, lambda: self.stopping, self.note, self.leaves)
+        roll(self, rollout, replace(pace, is_finished=lambda: self.is_finished))
 
     def note(self, what: Measured, seconds: float) -> None:
         self.measured[what.value] = round(seconds, 6)
@@ -233,6 +235,22 @@ def test_when_it_is_told_to_stop_both_are_left_for_the_next_pass() -> None:
     with pytest.raises(Overtaken):
         stage.roll(STOP_FIRST)
     assert stage.steps == ["prepare", "retire", "hand over", "start"]
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+@pytest.mark.parametrize("rollout", [STOP_FIRST, START_FIRST], ids=["stop-first", "start-first"])
+def test_what_nobody_would_go_on_with_is_finished_although_it_is_told_to_stop(
+    rollout: Rollout, *, leaves: bool
+) -> None:
+    rollout = replace(rollout, monitor=5.0)
+    good = Stage([RUNS], stopping=True, leaves=leaves, is_finished=True)
+    good.roll(rollout)
+    assert good.now == pytest.approx(5.0 + rollout.drain, abs=0.1)
+    assert good.steps[-1] == "finish"
+    ill = Stage([STARTING, STARTING, CRASHED], stopping=True, leaves=leaves, is_finished=True)
+    with pytest.raises(Refused, match="exit code 1"):
+        ill.roll(rollout)
+    assert ill.steps[-1] == "take back"
 
 
 def test_what_gets_ill_while_the_old_one_drains_is_taken_back() -> None:

@@ -134,6 +134,29 @@ def test_what_is_taken_back_has_its_time_to_stop_before_the_old_one_goes_on(rig:
     assert written(rig)[:5] == ["1 open", "1 closed", "2 open", "2 closed", "1 open"]
 
 
+@pytest.mark.parametrize("check", [UNHEALTHY, HEALTHY], ids=["ill", "well"])
+def test_what_is_suspended_while_it_proves_itself_is_finished_and_no_other_begins(
+    rig: Rig, busybox: str, check: str
+) -> None:
+    """Else the old one would be down for as long as that lasts, and the new one unproved."""
+    rig.apply(web(busybox, "", scale=2))
+    before, made = replicas(rig), set[str]()
+
+    def is_suspended() -> bool:
+        made.update(ids(rig) - {*before.values()})
+        return bool(made)
+
+    wanted = rig.stack_of(web(busybox, check.replace("100ms", "1s"), "2", scale=2))
+    turn = Turn((wanted,), rig.scope, "test", superseded=is_suspended, finishes=is_suspended)
+    [report] = rig.reconciler.take(turn)
+    after, expected = replicas(rig), Status.FAILED if check == UNHEALTHY else Status.DONE
+    assert [outcome.status for outcome in report.outcomes] == [expected, Status.SKIPPED]
+    assert (after[1] == before[1]) is (check == UNHEALTHY)
+    assert after[2] == before[2]
+    assert [rig.engine.inspect_container(one)["State"]["Running"] for one in after.values()] == [True, True]  # type: ignore[index]
+    assert len(ids(rig)) == 2
+
+
 def test_what_cannot_be_stopped_to_be_taken_back_keeps_no_old_one_down(rig: Rig, busybox: str) -> None:
     rig.apply(closing(busybox, "1", ""))
     before, stop = rig.container("web")["Id"], rig.engine.stop_container

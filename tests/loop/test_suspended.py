@@ -64,12 +64,12 @@ def test_a_lease_ends_by_itself(tmp_path: Path) -> None:
 
 
 def test_a_turn_under_way_begins_nothing_more_once_its_stack_is_suspended(tmp_path: Path) -> None:
-    said, may_end, over = directives(tmp_path), threading.Event(), list[bool]()
+    said, may_end, over = directives(tmp_path), threading.Event(), list[tuple[bool, bool]]()
 
     def slow(turn: Turn) -> Report:
         if turn.trigger == "git":
             assert may_end.wait(5)
-            over.append(turn.superseded())
+            over.append((turn.superseded(), turn.finishes()))
         return synced(turn)
 
     turns, audience = FakeTurns(slow), FakeAudience()
@@ -81,7 +81,7 @@ def test_a_turn_under_way_begins_nothing_more_once_its_stack_is_suspended(tmp_pa
             threading.Event().wait(0.01)
         may_end.set()
         assert not turns.next().act
-    assert over == [True]
+    assert over == [(True, True)], "what has begun is finished, for nothing goes on with it"
 
 
 def test_a_stack_that_left_the_source_stays_while_it_is_suspended(tmp_path: Path) -> None:
