@@ -8,7 +8,7 @@ from collections.abc import Callable
 from agent.kinds.base import Report
 from agent.kinds.container_facts import is_job, is_scheduled
 from agent.kinds.container_report import exit_code, has_ended, runs_for, status_of
-from agent.kinds.container_state import health_of, patience_of
+from agent.kinds.container_state import CRASHES, health_of, patience_of
 from agent.kinds.container_words import last_words, redacted, said_by
 from agent.kinds.table import Spec, look
 from agent.model import Resource
@@ -17,7 +17,6 @@ from agent.rollout import CRASHED, HEALTH_TIMEOUT, Proof
 
 GONE = "ContainerGone"
 REMOVED = "it was removed while it was to prove itself"
-CRASHES = 3  # restarts after which one with a check, that may need another one first, counts as one that does not run
 
 
 def proof_of(report: Report | None, spec: Spec, logs: Callable[[str], str]) -> Proof:

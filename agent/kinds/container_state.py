@@ -20,6 +20,7 @@ from agent.probe import Gate, Probe
 SECOND = 1_000_000_000  # nanoseconds
 _USUAL = {"Interval": 30 * SECOND, "Timeout": 30 * SECOND, "Retries": 3, "StartPeriod": 0}  # the engine's own
 SLACK = 10.0  # seconds that the engine may take beside the checks themselves
+CRASHES = 3  # restarts after which one with a check, that may need another one first, counts as one that does not run
 STEADY = 60.0  # seconds that a container has to run after restarts before it is trusted again
 BUILT_IN = ("bridge", "host", "none")  # networks that every engine has
 
@@ -29,7 +30,8 @@ def health_of(report: Report, spec: Spec, wall: Callable[[], float] = time.time)
 
     A container that dies and is restarted over and over is degraded at whichever moment it is looked at, or an alert
     would never see it ill for long enough: while the engine waits to start it, and while it runs again but has not yet
-    run for a minute. One restart is bad luck and no illness, and a health check that passes has the last word.
+    run for a minute. One restart is bad luck and no illness, and a health check that passes has the last word. One with
+    a check that has restarted a few times only is on its way: it may need another one first.
     """
     status = status_of(report)
     match status:
@@ -38,7 +40,7 @@ def health_of(report: Report, spec: Spec, wall: Callable[[], float] = time.time)
         case "running":
             return _health_running(report, wall())
         case "restarting":
-            return Health.DEGRADED, f"restarted {_restarts(report)} times, {exit_text(report)}"
+            return _while_restarting(report), f"restarted {_restarts(report)} times, {exit_text(report)}"
         case "exited" if is_done(spec, report):
             return Health.HEALTHY, "completed"
         case "exited":
@@ -52,10 +54,15 @@ def _health_running(report: Report, now: float) -> tuple[Health, str]:
     if check == "unhealthy":
         return Health.DEGRADED, f"unhealthy, {look(report, 'State.Health.FailingStreak') or 0} checks failed"
     if check != "healthy" and _restarts(report) > 1 and _is_young(report, now):
-        return Health.DEGRADED, f"restarted {_restarts(report)} times, runs since less than a minute"
+        return _while_restarting(report), f"restarted {_restarts(report)} times, runs since less than a minute"
     if check == "starting":
         return Health.PROGRESSING, "health check has not passed yet"
     return Health.HEALTHY, ""
+
+
+def _while_restarting(report: Report) -> Health:
+    has_check = look(report, "State.Health.Status") not in (None, "", "none")
+    return Health.PROGRESSING if has_check and _restarts(report) < CRASHES else Health.DEGRADED
 
 
 def _restarts(report: Report) -> int:

@@ -211,3 +211,30 @@ def test_what_a_rollout_paused_at_stays_so_with_the_next_agent_until_somebody_as
         assert identity(sdk, f"{stack}-api-1") == good
         assert agent.windlass("sync", stack).returncode == 0
         until(lambda: reasons(agent).count("CrashOnStart") > tried, "tried again")
+
+
+def test_what_is_new_and_waits_for_another_one_by_crashing_has_the_time_of_its_health_check(
+    agent: Agent, fleet: Fleet, prefix: str, busybox: str
+) -> None:
+    """Like what is replaced: it has restarted twice by the time that it stays up."""
+    stack, path = f"{prefix}a", f"stacks/{prefix}a/compose.yaml"
+    script = "echo >> /tmp/starts; [ $$(wc -l < /tmp/starts) -gt 2 ] || exit 1; sleep 600"
+    check = "{test: [CMD, 'true'], interval: 300ms}"
+    late = f"""\
+  late:
+    image: {busybox}
+    command: [sh, -c, "{script}"]
+    restart: always
+    stop_grace_period: 0s
+    healthcheck: {check}
+"""
+    with running(agent):
+        first_good(agent, fleet, stack, quick(compose(busybox, "one")))
+        second = fleet.push({path: quick(compose(busybox, "one", more=late))}, "Second")
+        until(lambda: accepted(agent, stack) == second or agent.stack(stack)["failure"], "judged")
+        assert agent.stack(stack)["failure"] is None
+        never = late.replace("late:", "never:").replace("-gt 2", "-gt 99")
+        fleet.push({path: quick(compose(busybox, "one", more=late + never))}, "Third")
+        failure = until(lambda: agent.stack(stack)["failure"], "what goes on crashing taken back")
+        assert (failure["reason"], "service never is degraded: restarted" in failure["message"]) == ("Unhealthy", True)
+        assert accepted(agent, stack) == second

@@ -42,6 +42,36 @@ HEALTHS = [
     pytest.param(
         reported("running", "starting", age=9, restarts=5), Health.DEGRADED, RESTARTED, id="never gets to its check"
     ),
+    pytest.param(
+        reported("restarting", "starting", restarts=2, code=3),
+        Health.PROGRESSING,
+        "restarted 2 times, exit code 3",
+        id="waits for another one by crashing",
+    ),
+    pytest.param(
+        reported("restarting", "unhealthy", restarts=2, code=3),
+        Health.PROGRESSING,
+        "restarted 2 times, exit code 3",
+        id="as an engine calls that",
+    ),
+    pytest.param(
+        reported("running", "starting", age=9, restarts=2),
+        Health.PROGRESSING,
+        RESTARTED.replace("5", "2"),
+        id="came up at the third attempt",
+    ),
+    pytest.param(
+        reported("restarting", "starting", restarts=3, code=3),
+        Health.DEGRADED,
+        "restarted 3 times, exit code 3",
+        id="crashes too often",
+    ),
+    pytest.param(
+        reported("restarting", restarts=1, code=3),
+        Health.DEGRADED,
+        "restarted 1 times, exit code 3",
+        id="crashes, and nothing tells when it is well",
+    ),
     pytest.param(reported("running", "healthy", age=9, restarts=5), Health.HEALTHY, "", id="its check has passed"),
     pytest.param(reported("running", "unhealthy"), Health.DEGRADED, "unhealthy, 2 checks failed", id="unhealthy"),
     pytest.param(reported("exited", code=137), Health.DEGRADED, "exit code 137", id="ended"),
