@@ -12,6 +12,7 @@ from agent.handling import Hook, Stage
 from agent.held import NAME_CONFLICT
 from agent.kinds.base import Report, seen_of, wanted_of
 from agent.kinds.container_once import hook_of
+from agent.kinds.container_rollout import put_down
 from agent.kinds.table import look
 from agent.model import Action, Change, Owner, Resource
 from agent.rollout import Pace
@@ -66,7 +67,7 @@ def _run(kind: ContainerKind, resource: Resource, hook: Hook, pace: Pace, contai
         if hook.stage is Stage.ON_FAILURE:
             kind.once.note(resource)
         else:
-            kind.discard(container)
+            put_down(kind, container)  # it may run, where what is to run after its start has failed
         raise
 
 

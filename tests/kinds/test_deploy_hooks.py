@@ -236,3 +236,16 @@ def test_two_of_a_stage_run_in_their_order_and_need_others_first(rig: Rig, busyb
     )
     rig.apply(text.replace("        volumes: {log", f"{seed}\n        volumes: {{log"))
     assert log(rig) == "db seed pre web post"
+
+
+def test_one_that_is_given_up_while_it_runs_has_its_time_to_stop(rig: Rig, busybox: str) -> None:
+    """What is to run after its start has failed; it may be in the middle of a migration."""
+    begin = "trap 'sleep 0.3; echo closed; exit 0' TERM; echo open; while :; do sleep 0.1; done"
+    hook = "post_start: [{command: [sh, -c, 'until grep -q open /log/x; do sleep 0.1; done; exit 3']}]"
+    text = shop(busybox, "1", pre=begin)
+    text = text.replace("migrate: {<<: *job,", f"migrate: {{<<: *job, stop_grace_period: 5s, {hook},")
+    report = rig.take(text)
+    assert (report.failure and report.failure.reason) == "HookFailed"
+    assert gone(rig, "migrate")
+    rig.apply(shop(busybox, "2"))
+    assert log(rig).startswith("open closed")
