@@ -78,9 +78,10 @@ class World:
         return seen | {key: one for key, one in self._holders(needed) if key not in seen}
 
     def _counts(self, claim: Resource) -> tuple[Key, bool, bool, str]:
-        """Of several claims to an object the one of the stack that has it comes first."""
+        """Of several claims to an object the one of the stack that has it comes first. What is prepared is nobody's."""
         thing = self.things.get(claim.key)
-        return claim.key, claim.external, thing is None or thing.stack != claim.stack, claim.stack
+        has_it = claim.prepares or (thing is not None and thing.stack == claim.stack)
+        return claim.key, claim.external, not has_it, claim.stack
 
     def _holders(self, needed: Sequence[HostPort]) -> Iterator[tuple[Key, Observed]]:
         """Whoever holds one of the ports, as somebody who is none of ours."""
